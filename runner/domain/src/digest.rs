@@ -1,0 +1,140 @@
+//! SHA-256 digests, and the one way in which domain values are turned into bytes for them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::Digest as _;
+
+/// A SHA-256 digest; prints as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+/// A text that is not a SHA-256 digest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no SHA-256 digest (64 hexadecimal digits)")]
+pub struct InvalidDigest(String);
+
+impl Digest {
+    /// Digest of some bytes as they are, such as a component file.
+    pub fn of(bytes: &[u8]) -> Digest {
+        Digest(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// A digest that was computed earlier.
+    pub fn from_bytes(bytes: [u8; 32]) -> Digest {
+        Digest(bytes)
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(f, &self.0)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Digest, InvalidDigest> {
+        read_hex(text).map(Digest).ok_or_else(|| InvalidDigest(text.to_owned()))
+    }
+}
+
+/// Prints bytes as lower-case hexadecimal digits.
+pub(crate) fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+/// Reads exactly `N` bytes from hexadecimal digits.
+pub(crate) fn read_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = text.as_bytes();
+    if digits.len() != 2 * N {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let high = char::from(pair[0]).to_digit(16)?;
+        let low = char::from(pair[1]).to_digit(16)?;
+        *byte = u8::try_from(high * 16 + low).ok()?;
+    }
+    Some(bytes)
+}
+
+/// Builds a digest field by field. Every field has a fixed width or its length in front, so that no two different
+/// values give the same bytes.
+pub(crate) struct Hasher(sha2::Sha256);
+
+impl Hasher {
+    /// Starts with a label, so that digests of different things never meet.
+    pub(crate) fn new(label: &str) -> Hasher {
+        let mut hasher = Hasher(sha2::Sha256::new());
+        hasher.text(label);
+        hasher
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.u64(text.len() as u64);
+        self.bytes(text.as_bytes());
+    }
+
+    pub(crate) fn u64(&mut self, number: u64) {
+        self.bytes(&number.to_be_bytes());
+    }
+
+    pub(crate) fn i64(&mut self, number: i64) {
+        self.bytes(&number.to_be_bytes());
+    }
+
+    pub(crate) fn option(&mut self, number: Option<i64>) {
+        self.u64(u64::from(number.is_some()));
+        self.i64(number.unwrap_or(0));
+    }
+
+    pub(crate) fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_survives_its_text_form() {
+        let digest = Digest::of(b"watt");
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in ["", "ab", "zz", &"g".repeat(64), &"ä".repeat(32)] {
+            assert_eq!(text.parse::<Digest>(), Err(InvalidDigest(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn moving_a_letter_from_one_field_to_the_next_changes_the_digest() {
+        let digest = |a, b| {
+            let mut hasher = Hasher::new("test");
+            hasher.text(a);
+            hasher.text(b);
+            hasher.finish()
+        };
+        assert_ne!(digest("ab", "c"), digest("a", "bc"));
+    }
+}

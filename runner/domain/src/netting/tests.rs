@@ -1,0 +1,216 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::interval::IntervalLength;
+use crate::reading::REGISTER_WH_MAX;
+
+const START: u64 = 1_693_569_600;
+
+/// The boundary that many quarter-hours after 2023-09-01T12:00:00Z.
+fn boundary(number: u64) -> Boundary {
+    Boundary::from_seconds(START + 900 * number).unwrap()
+}
+
+fn readings(rows: &[(&str, u64, u64)]) -> BoundaryReadings {
+    let registers = |import_wh, export_wh| Registers { import_wh, export_wh };
+    rows.iter().map(|(meter, import, export)| (meter.parse().unwrap(), registers(*import, *export))).collect()
+}
+
+/// Runs boundaries one after the other; answers what each brings, in words.
+fn run(basis: Basis, ownership: &Ownership, boundaries: &[(u64, &[(&str, u64, u64)])]) -> Vec<String> {
+    let mut last = LastReads::new();
+    let mut lines = Vec::new();
+    for (number, rows) in boundaries {
+        let interval = boundary(*number).interval(IntervalLength::QUARTER_HOUR).unwrap();
+        let netting = net(interval, basis, ownership, &last, &readings(rows));
+        for (member, balance) in netting.balances {
+            lines.push(format!("{number} {member} +{} -{}", balance.surplus.wh(), balance.deficit.wh()));
+        }
+        for gap in netting.gaps {
+            let Balance { surplus, deficit } = gap.balance;
+            lines.push(format!("{number} {} gap since {} +{} -{}", gap.member, gap.since, surplus.wh(), deficit.wh()));
+        }
+        for event in netting.events {
+            lines.push(format!("{number} {} {}", event.meter, event.kind.code()));
+        }
+        last.extend(netting.read);
+    }
+    lines
+}
+
+#[test]
+fn the_first_reading_of_a_meter_only_opens_its_account() {
+    let lines = run(
+        Basis::Net,
+        &Ownership::default(),
+        &[(1, &[("a", 1000, 0)]), (2, &[("a", 1200, 50), ("b", 7, 7)]), (3, &[("a", 1200, 90), ("b", 7, 7)])],
+    );
+    assert_eq!(lines, ["2 a +0 -150", "3 a +40 -0", "3 b +0 -0"]);
+}
+
+#[test]
+fn gross_keeps_both_directions() {
+    let lines = run(
+        Basis::Gross,
+        &Ownership::default(),
+        &[(1, &[("a", 1000, 0)]), (2, &[("a", 1200, 50)]), (4, &[("a", 1300, 60)])],
+    );
+    assert_eq!(lines, ["2 a +50 -200", "4 a gap since 2023-09-01T12:30:00Z +10 -100", "4 a gap"]);
+}
+
+#[test]
+fn several_meters_of_a_member_are_one_position() {
+    let ownership = Ownership::new(["a", "b"].map(|meter| (meter.parse().unwrap(), "school".parse().unwrap())));
+    let lines = run(
+        Basis::Net,
+        &ownership,
+        &[
+            (1, &[("a", 0, 0), ("b", 0, 0), ("c", 0, 0)]),
+            (2, &[("a", 100, 0), ("b", 0, 30), ("c", 1, 0)]),
+            // One of the two is missing: the other trades as usual.
+            (3, &[("a", 150, 0), ("c", 1, 5)]),
+            (4, &[("a", 150, 0), ("b", 10, 30), ("c", 1, 5)]),
+        ],
+    );
+    assert_eq!(
+        lines,
+        [
+            "2 c +0 -1",
+            "2 school +0 -70",
+            "3 c +5 -0",
+            "3 school +0 -50",
+            "4 c +0 -0",
+            "4 school +0 -0",
+            "4 school gap since 2023-09-01T12:30:00Z +0 -10",
+            "4 b gap",
+        ]
+    );
+}
+
+#[test]
+fn several_meters_return_at_once_from_gaps_of_different_length() {
+    let lines = run(
+        Basis::Net,
+        &Ownership::default(),
+        &[
+            (1, &[("a", 0, 0), ("b", 0, 0), ("c", 0, 0)]),
+            (2, &[("b", 10, 0), ("c", 1, 0)]),
+            (3, &[("c", 2, 0)]),
+            (4, &[("a", 5, 105), ("b", 40, 0), ("c", 3, 0)]),
+        ],
+    );
+    assert_eq!(
+        lines,
+        [
+            "2 b +0 -10",
+            "2 c +0 -1",
+            "3 c +0 -1",
+            "4 c +0 -1",
+            "4 a gap since 2023-09-01T12:15:00Z +100 -0",
+            "4 b gap since 2023-09-01T12:30:00Z +0 -30",
+            "4 a gap",
+            "4 b gap",
+        ]
+    );
+}
+
+#[test]
+fn a_register_that_falls_settles_nothing_and_counts_from_there() {
+    let lines = run(
+        Basis::Net,
+        &Ownership::default(),
+        &[
+            (1, &[("a", 5000, 100)]),
+            (2, &[("a", 3, 120)]),
+            (3, &[("a", 13, 120)]),
+            // Falls during a gap, both registers.
+            (5, &[("a", 1, 1)]),
+            (6, &[("a", 2, 1)]),
+        ],
+    );
+    assert_eq!(lines, ["2 a register-fell", "3 a +0 -10", "5 a register-fell", "5 a register-fell", "6 a +0 -1"]);
+}
+
+#[test]
+fn a_meter_with_a_reserved_name_needs_an_owner() {
+    let rows: [(u64, &[(&str, u64, u64)]); 2] =
+        [(1, &[("100", 0, 0), ("a", 0, 0)]), (2, &[("100", 9, 0), ("a", 1, 0)])];
+    assert_eq!(run(Basis::Net, &Ownership::default(), &rows), ["1 100 no-member", "2 a +0 -1", "2 100 no-member"]);
+    let owned = Ownership::new([("100".parse().unwrap(), "flat-100".parse().unwrap())]);
+    assert_eq!(run(Basis::Net, &owned, &rows), ["2 a +0 -1", "2 flat-100 +0 -9"]);
+}
+
+#[test]
+fn sums_that_no_store_can_keep_settle_nothing() {
+    let ownership = Ownership::new(["a", "b"].map(|meter| (meter.parse().unwrap(), "firm".parse().unwrap())));
+    let lines = run(
+        Basis::Gross,
+        &ownership,
+        &[
+            (1, &[("a", 0, 0), ("b", 0, 0)]),
+            (2, &[("a", REGISTER_WH_MAX, 0), ("b", 1, 0)]),
+            (3, &[("a", REGISTER_WH_MAX, 0), ("b", 3, 0)]),
+        ],
+    );
+    assert_eq!(lines, ["2 a too-large", "2 b too-large", "3 firm +0 -2"]);
+}
+
+#[test]
+fn a_boundary_that_was_settled_before_brings_nothing() {
+    let interval = boundary(1).interval(IntervalLength::QUARTER_HOUR).unwrap();
+    let meters = readings(&[("a", 5, 5)]);
+    let first = net(interval, Basis::Net, &Ownership::default(), &LastReads::new(), &meters);
+    let again = net(interval, Basis::Net, &Ownership::default(), &first.read, &meters);
+    assert_eq!(again, Netting::default());
+}
+
+/// What a meter does from one boundary to the next: rise by so much, or not be read.
+fn steps() -> impl Strategy<Value = Vec<Vec<Option<(u64, u64)>>>> {
+    let step = proptest::option::weighted(0.8, (0..5000_u64, 0..5000_u64));
+    proptest::collection::vec(proptest::collection::vec(step, 3), 1..30)
+}
+
+proptest! {
+    /// However meters come and go, what is settled is the change of their registers.
+    #[test]
+    fn prop_energy_telescopes(steps in steps(), gross in any::<bool>()) {
+        let basis = if gross { Basis::Gross } else { Basis::Net };
+        let names = ["a", "b", "c"];
+        let mut registers = [(10_u64, 20_u64); 3];
+        let mut first: [Option<(u64, u64)>; 3] = [None; 3];
+        let mut settled = [(0_i128, 0_i128); 3];
+        let mut last = LastReads::new();
+        for (number, meters) in steps.iter().enumerate() {
+            let mut rows = Vec::new();
+            for (meter, step) in meters.iter().enumerate() {
+                // Not read does not mean not used: the registers go on.
+                let (import, export) = step.unwrap_or((11, 7));
+                registers[meter].0 += import;
+                registers[meter].1 += export;
+                if step.is_some() {
+                    first[meter].get_or_insert(registers[meter]);
+                    rows.push((names[meter], registers[meter].0, registers[meter].1));
+                }
+            }
+            let interval = boundary(number as u64 + 1).interval(IntervalLength::QUARTER_HOUR).unwrap();
+            let netting = net(interval, basis, &Ownership::default(), &last, &readings(&rows));
+            let gaps = netting.gaps.iter().map(|gap| (&gap.member, gap.balance));
+            for (member, balance) in netting.balances.iter().map(|(member, balance)| (member, *balance)).chain(gaps) {
+                let meter = names.iter().position(|name| *name == member.as_str()).unwrap();
+                settled[meter].0 += i128::from(balance.deficit.wh());
+                settled[meter].1 += i128::from(balance.surplus.wh());
+            }
+            last.extend(netting.read);
+        }
+        for meter in 0..3 {
+            let Some(first) = first[meter] else { continue };
+            let now = last[&names[meter].parse::<MeterId>().unwrap()].registers;
+            let (import, export) = (i128::from(now.import_wh - first.0), i128::from(now.export_wh - first.1));
+            if gross {
+                prop_assert_eq!(settled[meter], (import, export));
+            } else {
+                prop_assert_eq!(settled[meter].0 - settled[meter].1, import - export);
+            }
+        }
+    }
+}

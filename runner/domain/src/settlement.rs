@@ -1,0 +1,257 @@
+//! The balance check: the only way from an algorithm's claim to a settlement.
+//!
+//! A result is accepted whole or rejected whole, with every rule it breaks. The check is linear in positions and
+//! trades, exact for every input, and cannot overflow: energies are summed in 128 bits, money in 192.
+
+mod violation;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::digest::{Digest, Hasher};
+use crate::money::Price;
+use crate::round::{Position, Round};
+use crate::trade::{Party, Trade};
+
+pub use violation::{MoneySum, Violation};
+
+/// How many trades a result may have unless configured: 4 × positions + 1024.
+///
+/// An honest result needs at most one trade for each block of the merit orders and two with the grid for each member.
+pub fn trades_max_default(positions: usize) -> usize {
+    positions.saturating_mul(4).saturating_add(1024)
+}
+
+/// A round and its trades, checked against each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    round: Arc<Round>,
+    trades: Vec<Trade>,
+}
+
+impl Settlement {
+    /// Checks an algorithm's result for a round.
+    ///
+    /// # Errors
+    /// Every violation of the contract's closed list, in order of trades, then members, then the whole. Of a result with
+    /// more than `trades_max` trades only that many are examined one by one; sums are always over all of them.
+    pub fn check(round: Arc<Round>, trades: Vec<Trade>, trades_max: usize) -> Result<Settlement, Vec<Violation>> {
+        let mut check = Check::new(&round, trades_max);
+        for (number, trade) in trades.iter().enumerate() {
+            check.trade(number, trade);
+        }
+        let violations = check.finish(trades.len());
+        if violations.is_empty() { Ok(Settlement { round, trades }) } else { Err(violations) }
+    }
+
+    /// The round.
+    pub fn round(&self) -> &Arc<Round> {
+        &self.round
+    }
+
+    /// The trades, in the order the algorithm gave them.
+    pub fn trades(&self) -> &[Trade] {
+        &self.trades
+    }
+
+    /// The same order and the same trades give the same digest: what a replay compares.
+    pub fn digest(&self) -> Digest {
+        digest_of_trades(&self.trades)
+    }
+}
+
+/// Digest of a list of trades, in order.
+pub fn digest_of_trades(trades: &[Trade]) -> Digest {
+    let mut hasher = Hasher::new("rec-market trades 1");
+    let party = |party: Party, hasher: &mut Hasher| match party {
+        Party::Grid => hasher.u64(0),
+        Party::Operator => hasher.u64(1),
+        Party::Member(index) => hasher.u64(2 + u64::from(index)),
+    };
+    for trade in trades {
+        party(trade.seller, &mut hasher);
+        party(trade.buyer, &mut hasher);
+        hasher.u64(trade.energy.wh());
+        hasher.i64(trade.price.micro_eur());
+    }
+    hasher.finish()
+}
+
+/// What a member sold and bought so far. 128 bits hold 2⁶⁴ trades of 2⁶⁴ Wh.
+#[derive(Clone, Copy, Default)]
+struct Traded {
+    sold_wh: u128,
+    bought_wh: u128,
+}
+
+/// The community's own account so far.
+#[derive(Default)]
+struct Account {
+    traded: Traded,
+    received: MoneySum,
+    paid: MoneySum,
+}
+
+struct Check<'a> {
+    round: &'a Round,
+    trades_max: usize,
+    members: Vec<Traded>,
+    operator: Account,
+    violations: Vec<Violation>,
+}
+
+impl<'a> Check<'a> {
+    fn new(round: &'a Round, trades_max: usize) -> Check<'a> {
+        Check {
+            round,
+            trades_max,
+            members: vec![Traded::default(); round.positions().len()],
+            operator: Account::default(),
+            violations: Vec::new(),
+        }
+    }
+
+    fn trade(&mut self, number: usize, trade: &Trade) {
+        self.book(trade);
+        // Violations of single trades are bounded by the limit, so that a flood of bad trades does not become a flood
+        // of reports.
+        if number < self.trades_max {
+            self.examine(number, trade);
+        }
+    }
+
+    /// Adds the trade to the sums of both sides. Trades that break a rule count as well: they claim this energy.
+    fn book(&mut self, trade: &Trade) {
+        let wh = u128::from(trade.energy.wh());
+        match trade.seller {
+            Party::Member(index) => {
+                if let Some(member) = self.members.get_mut(index as usize) {
+                    member.sold_wh += wh;
+                }
+            }
+            Party::Operator => {
+                self.operator.traded.sold_wh += wh;
+                self.operator.received.add(trade.amount());
+            }
+            Party::Grid => {}
+        }
+        match trade.buyer {
+            Party::Member(index) => {
+                if let Some(member) = self.members.get_mut(index as usize) {
+                    member.bought_wh += wh;
+                }
+            }
+            Party::Operator => {
+                self.operator.traded.bought_wh += wh;
+                self.operator.paid.add(trade.amount());
+            }
+            Party::Grid => {}
+        }
+    }
+
+    /// The rules that one trade can break by itself.
+    fn examine(&mut self, number: usize, trade: &Trade) {
+        if trade.energy.wh() == 0 {
+            self.violations.push(Violation::ZeroEnergy { trade: number });
+        }
+        if trade.seller == trade.buyer {
+            let party = self.name(trade.seller);
+            self.violations.push(Violation::SelfTrade { trade: number, party });
+        }
+        self.examine_index(number, trade.seller);
+        if trade.buyer != trade.seller {
+            self.examine_index(number, trade.buyer);
+        }
+        match (trade.seller, trade.buyer) {
+            (Party::Grid, Party::Member(buyer)) => {
+                self.examine_grid_price(number, trade, buyer, |position| position.tariff.retail);
+            }
+            (Party::Member(seller), Party::Grid) => {
+                self.examine_grid_price(number, trade, seller, |position| position.tariff.feed_in);
+            }
+            (Party::Member(seller), Party::Member(buyer)) if seller != buyer => self.examine_limits(number, trade),
+            (Party::Grid, Party::Operator) | (Party::Operator, Party::Grid) => {
+                self.violations.push(Violation::GridOperator { trade: number, energy: trade.energy });
+            }
+            _ => {}
+        }
+    }
+
+    fn examine_index(&mut self, number: usize, party: Party) {
+        let positions = self.round.positions().len();
+        if let Party::Member(index) = party
+            && index as usize >= positions
+        {
+            self.violations.push(Violation::UnknownMember { trade: number, index, positions });
+        }
+    }
+
+    fn examine_grid_price(&mut self, number: usize, trade: &Trade, index: u32, due: fn(&Position) -> Price) {
+        if let Some(position) = self.round.position(index)
+            && trade.price != due(position)
+        {
+            self.violations.push(Violation::GridPrice {
+                trade: number,
+                member: position.member.clone(),
+                buys: trade.seller == Party::Grid,
+                price: trade.price,
+                due: due(position),
+            });
+        }
+    }
+
+    fn examine_limits(&mut self, number: usize, trade: &Trade) {
+        let limits = self.round.terms().limits;
+        let price = trade.price;
+        if let Some(floor) = limits.floor().filter(|floor| price < *floor) {
+            self.violations.push(Violation::PriceFloor { trade: number, price, floor });
+        }
+        if let Some(ceiling) = limits.ceiling().filter(|ceiling| price > *ceiling) {
+            self.violations.push(Violation::PriceCeiling { trade: number, price, ceiling });
+        }
+    }
+
+    /// The rules about sums.
+    fn finish(mut self, trades: usize) -> Vec<Violation> {
+        for (position, traded) in self.round.positions().iter().zip(&self.members) {
+            let (sold_wh, bought_wh) = (traded.sold_wh, traded.bought_wh);
+            let member = || position.member.clone();
+            let (surplus, deficit) = (position.surplus, position.deficit);
+            if sold_wh > u128::from(surplus.wh()) {
+                self.violations.push(Violation::Oversold { member: member(), sold_wh, surplus });
+            } else if sold_wh < u128::from(surplus.wh()) {
+                self.violations.push(Violation::Undersold { member: member(), sold_wh, surplus });
+            }
+            if bought_wh > u128::from(deficit.wh()) {
+                self.violations.push(Violation::Overbought { member: member(), bought_wh, deficit });
+            } else if bought_wh < u128::from(deficit.wh()) {
+                self.violations.push(Violation::Underbought { member: member(), bought_wh, deficit });
+            }
+        }
+        let Account { traded, received, paid } = self.operator;
+        if traded.sold_wh != traded.bought_wh {
+            let (sold_wh, bought_wh) = (traded.sold_wh, traded.bought_wh);
+            self.violations.push(Violation::OperatorEnergy { sold_wh, bought_wh });
+        }
+        if received < paid || received.amount().is_none() || paid.amount().is_none() {
+            self.violations.push(Violation::OperatorLoss { received, paid });
+        }
+        if trades > self.trades_max {
+            self.violations.push(Violation::TooManyTrades { trades, trades_max: self.trades_max });
+        }
+        self.violations
+    }
+
+    fn name(&self, party: Party) -> String {
+        match party {
+            Party::Grid => "the grid".to_owned(),
+            Party::Operator => "the operator".to_owned(),
+            Party::Member(index) => match self.round.position(index) {
+                Some(position) => format!("member {}", position.member),
+                None => format!("member number {index}"),
+            },
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Trades: who gave how much energy to whom at what price.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::digest::{Hasher, read_hex, write_hex};
+use crate::energy::Energy;
+use crate::interval::Interval;
+use crate::money::{Amount, Price};
+
+/// One side of a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Party {
+    /// The grid.
+    Grid,
+    /// The community's own account: fees, the spread of a truthful auction.
+    Operator,
+    /// A member, as the index into the round's positions.
+    Member(u32),
+}
+
+/// One exchange of energy for money. Until a check it is only what an algorithm claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Trade {
+    /// Who gives the energy.
+    pub seller: Party,
+    /// Who takes the energy.
+    pub buyer: Party,
+    /// The energy.
+    pub energy: Energy,
+    /// The price.
+    pub price: Price,
+}
+
+impl Trade {
+    /// What the buyer pays the seller.
+    pub fn amount(&self) -> Amount {
+        Amount::of(self.energy, self.price)
+    }
+}
+
+/// The id of a stored trade: 96 bits derived from community, interval and the trade's number within it.
+///
+/// Whoever settles an interval gives its trades the same ids, so the same trade cannot exist twice. Prints as the 24
+/// hexadecimal digits of the platform's wire.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TradeId([u8; 12]);
+
+/// A text that is no trade id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no trade id (24 hexadecimal digits)")]
+pub struct InvalidTradeId(String);
+
+impl TradeId {
+    /// The id of the trade with that number in that community's interval.
+    pub fn derive(community: &str, interval: Interval, number: u64) -> TradeId {
+        let mut hasher = Hasher::new("rec-market trade 1");
+        hasher.text(community);
+        hasher.u64(interval.start().seconds());
+        hasher.u64(number);
+        let mut id = [0; 12];
+        id.copy_from_slice(&hasher.finish().as_bytes()[..12]);
+        TradeId(id)
+    }
+
+    /// An id that was derived earlier.
+    pub fn from_bytes(bytes: [u8; 12]) -> TradeId {
+        TradeId(bytes)
+    }
+
+    /// The 12 bytes.
+    pub fn as_bytes(&self) -> &[u8; 12] {
+        &self.0
+    }
+}
+
+impl fmt::Display for TradeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(f, &self.0)
+    }
+}
+
+impl fmt::Debug for TradeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for TradeId {
+    type Err = InvalidTradeId;
+
+    fn from_str(text: &str) -> Result<TradeId, InvalidTradeId> {
+        read_hex(text).map(TradeId).ok_or_else(|| InvalidTradeId(text.to_owned()))
+    }
+}
+
+/// Where a trade between members is on its way to payment. The numbers are the platform's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Settled, not yet forwarded.
+    Created = 0,
+    /// Handed to Transactions.
+    Sent = 1,
+    /// Paid.
+    Paid = 2,
+    /// Payment did not happen; may be tried again.
+    NotPaid = 3,
+    /// Payment is impossible.
+    Error = 4,
+}
+
+impl State {
+    /// Every state, in order of its number.
+    pub const ALL: [State; 5] = [State::Created, State::Sent, State::Paid, State::NotPaid, State::Error];
+
+    /// The state with that number on the wire and in a store.
+    pub fn from_number(number: i64) -> Option<State> {
+        State::ALL.into_iter().find(|state| *state as i64 == number)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interval::{Boundary, IntervalLength};
+
+    #[test]
+    fn ids_are_the_same_for_whoever_derives_them() {
+        let start = Boundary::from_seconds(1_693_569_600).unwrap();
+        let interval = Interval::starting(start, IntervalLength::QUARTER_HOUR).unwrap();
+        let id = TradeId::derive("aveiro", interval, 7);
+        assert_eq!(id.to_string().len(), 24);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        // Written down, because ids that change with a version would double every trade.
+        assert_eq!(id.to_string(), "a6a0484021597e115a9c9a82");
+        assert_ne!(id, TradeId::derive("aveiro", interval, 8));
+    }
+
+    #[test]
+    fn states_have_the_numbers_of_the_wire() {
+        assert_eq!(State::ALL.map(|state| state as i64), [0, 1, 2, 3, 4]);
+        assert_eq!(State::from_number(5), None);
+        assert_eq!(State::from_number(3), Some(State::NotPaid));
+    }
+}
