@@ -1,0 +1,262 @@
+//! Compiled code on disk: private, keyed by component, engine and configuration, and checked when read.
+//!
+//! Loading foreign code would let it do anything, so the directory must belong to this user and be writable by nobody
+//! else, and each file carries a digest of its code. Whatever is wrong with a file, the component is compiled again.
+
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use domain::Digest;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::compile::deserialize;
+
+/// A directory that cannot be a cache.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// It cannot be made or read.
+    #[error("cache directory {}: {source}", path.display())]
+    Io {
+        /// The directory.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// Somebody else can write to it.
+    #[error(
+        "cache directory {} belongs to user {owner} with mode {mode:o}, but others may not write to it (chmod 700, or name another directory)",
+        path.display()
+    )]
+    NotPrivate {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// Its mode.
+        mode: u32,
+    },
+}
+
+const DIGEST_BYTES: usize = 32;
+
+pub(crate) struct Cache {
+    directory: PathBuf,
+    /// Engine version and configuration, as the engine itself hashes them.
+    compatibility: u64,
+}
+
+impl Cache {
+    pub(crate) fn open(directory: &Path, engine: &Engine) -> Result<Cache, CacheError> {
+        let io = |source| CacheError::Io { path: directory.to_owned(), source };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)?;
+        let metadata = fs::metadata(directory).map_err(io)?;
+        let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+        if owner != rustix::process::geteuid().as_raw() || mode & 0o022 != 0 {
+            return Err(CacheError::NotPrivate { path: directory.to_owned(), owner, mode });
+        }
+        // Stable: SipHash with fixed keys over what the engine feeds it.
+        #[allow(deprecated, reason = "the successor is randomly keyed or not promised to be stable either")]
+        let mut hasher = std::hash::SipHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Ok(Cache { directory: directory.to_owned(), compatibility: hasher.finish() })
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.directory.join(format!("{digest}-{:016x}.code", self.compatibility))
+    }
+
+    /// The component, if its code is there and whole.
+    pub(crate) fn read(&self, digest: &Digest, engine: &Engine) -> Option<Component> {
+        let file = fs::read(self.path(digest)).ok()?;
+        let (expected, code) = file.split_at_checked(DIGEST_BYTES)?;
+        if Digest::of(code).as_bytes() != expected {
+            return None;
+        }
+        deserialize(engine, code).ok()
+    }
+
+    /// Keeps code for later. A full disk or a lost directory only costs time.
+    pub(crate) fn write(&self, digest: &Digest, code: &[u8]) {
+        let path = self.path(digest);
+        // Written under a name that nobody else uses and renamed, so that a reader never sees half a file.
+        static WRITTEN: AtomicU64 = AtomicU64::new(0);
+        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
+        let write = || -> std::io::Result<()> {
+            let mut file =
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            file.write_all(Digest::of(code).as_bytes())?;
+            file.write_all(code)?;
+            fs::rename(&temporary, &path)
+        };
+        if write().is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::{LoadError, Options, Sandbox, SandboxError};
+
+    /// The smallest component: no algorithm, but compiled and kept before that is noticed.
+    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    fn open(directory: &Path) -> Sandbox {
+        Sandbox::new(Options { runs_max: 1, cache: Some(directory.to_owned()), ..Options::default() }).unwrap()
+    }
+
+    fn load(sandbox: &Sandbox) {
+        assert!(matches!(sandbox.load(COMPONENT), Err(LoadError::WrongWorld(_))));
+    }
+
+    /// The one file of a cache.
+    fn file(directory: &Path) -> PathBuf {
+        let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let file = files.pop().unwrap();
+        assert_eq!((files, file.extension().unwrap().to_str()), (Vec::<PathBuf>::new(), Some("code")));
+        file
+    }
+
+    /// A cache with one file, and that file's place and bytes.
+    fn filled() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
+        let directory = tempfile::tempdir().unwrap();
+        load(&open(directory.path()));
+        let file = file(directory.path());
+        let bytes = fs::read(&file).unwrap();
+        (directory, file, bytes)
+    }
+
+    /// Whether the file as it is would be believed.
+    fn is_read(directory: &Path) -> bool {
+        let engine = Engine::new(&wasmtime::Config::new()).unwrap();
+        let mut cache = Cache::open(directory, &engine).unwrap();
+        // Under the name that the sandbox gave it.
+        let name = file(directory).file_stem().unwrap().to_str().unwrap().to_owned();
+        cache.compatibility = u64::from_str_radix(name.rsplit('-').next().unwrap(), 16).unwrap();
+        let sandbox_engine = crate::engine::plain_engine().unwrap();
+        cache.read(&Digest::of(COMPONENT), &sandbox_engine).is_some()
+    }
+
+    #[test]
+    fn what_was_compiled_is_read_and_not_compiled_again() {
+        let (directory, file, bytes) = filled();
+        assert!(is_read(directory.path()));
+        let written = fs::metadata(&file).unwrap().ino();
+        load(&open(directory.path()));
+        // A second compilation would have renamed another file into its place.
+        assert_eq!(fs::metadata(&file).unwrap().ino(), written);
+        assert_eq!(fs::read(&file).unwrap(), bytes);
+    }
+
+    #[test]
+    fn only_this_user_reads_it() {
+        let (_directory, file, _) = filled();
+        assert_eq!(fs::metadata(file).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_changed_byte_anywhere_is_compiled_again() {
+        let (directory, file, bytes) = filled();
+        for at in [0, DIGEST_BYTES - 1, DIGEST_BYTES, bytes.len() / 2, bytes.len() - 1] {
+            let mut corrupt = bytes.clone();
+            corrupt[at] ^= 1;
+            fs::write(&file, &corrupt).unwrap();
+            assert!(!is_read(directory.path()), "byte {at}");
+            load(&open(directory.path()));
+            assert_eq!(fs::read(&file).unwrap(), bytes, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_truncated_file_is_compiled_again() {
+        let (directory, file, bytes) = filled();
+        for length in [0, 1, DIGEST_BYTES - 1, DIGEST_BYTES, DIGEST_BYTES + 1, bytes.len() - 1] {
+            fs::write(&file, &bytes[..length]).unwrap();
+            assert!(!is_read(directory.path()), "{length} bytes");
+            load(&open(directory.path()));
+            assert_eq!(fs::read(&file).unwrap(), bytes, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn rubbish_with_the_right_digest_is_compiled_again() {
+        let (directory, file, bytes) = filled();
+        for rubbish in [b"".as_slice(), b"rubbish", b"\x7fELF", COMPONENT] {
+            fs::write(&file, [Digest::of(rubbish).as_bytes().as_slice(), rubbish].concat()).unwrap();
+            load(&open(directory.path()));
+            assert_eq!(fs::read(&file).unwrap(), bytes, "{rubbish:?}");
+        }
+    }
+
+    #[test]
+    fn another_configuration_has_files_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let ours = Cache::open(directory.path(), &crate::engine::plain_engine().unwrap()).unwrap();
+        let other = Engine::new(wasmtime::Config::new().consume_fuel(false)).unwrap();
+        let others = Cache::open(directory.path(), &other).unwrap();
+        let digest = Digest::of(COMPONENT);
+        assert_ne!(ours.path(&digest), others.path(&digest));
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_to_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        for mode in [0o770, 0o702, 0o777] {
+            fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let options = Options { cache: Some(directory.path().to_owned()), ..Options::default() };
+            let Err(SandboxError::Engine(message)) = Sandbox::new(options) else { panic!("mode {mode:o} is taken") };
+            assert!(message.contains(&format!("with mode {mode:o}, but others may not write to it")), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_the_directory_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let options = Options { cache: Some(file.path().to_owned()), ..Options::default() };
+        let Err(SandboxError::Engine(message)) = Sandbox::new(options) else { panic!("a file is taken") };
+        assert!(message.contains(&file.path().display().to_string()), "{message}");
+    }
+
+    #[test]
+    fn a_new_directory_is_private() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("a/b");
+        load(&open(&directory));
+        assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_directory_that_is_lost_only_costs_time() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("cache");
+        let sandbox = open(&directory);
+        fs::remove_dir(&directory).unwrap();
+        load(&sandbox);
+        // As a directory nobody may write to would; root may write everywhere.
+        fs::write(&directory, "in the way").unwrap();
+        load(&sandbox);
+    }
+
+    #[test]
+    fn two_sandboxes_share_a_cache() {
+        let directory = tempfile::tempdir().unwrap();
+        let sandboxes = [open(directory.path()), open(directory.path())];
+        std::thread::scope(|scope| {
+            for sandbox in sandboxes.iter().cycle().take(8) {
+                scope.spawn(move || load(sandbox));
+            }
+        });
+        // One whole file, and nothing half written beside it.
+        file(directory.path());
+        assert!(is_read(directory.path()));
+    }
+}

@@ -1,0 +1,222 @@
+//! What a component may import: nothing, or the part of WASI that a standard library drags along, made inert.
+//!
+//! A Rust `wasm32-wasip2` component imports `wasi:cli` and `wasi:io` although it uses neither. Here stdin is closed, the
+//! environment empty, and what goes to stdout and stderr ends in a short log. Functions of these interfaces that no
+//! standard library needs to start or to panic trap when called. Everything else (files, network, clocks, randomness)
+//! is refused by name.
+
+use wasmtime::component::{Component, Linker, Resource, ResourceType, WasmList};
+use wasmtime::{Engine, Result, StoreContextMut, Trap, bail};
+
+use crate::error::{LoadError, quoted, shortened};
+use crate::run::State;
+
+/// The interfaces a component may import, without their version.
+const INERT: [&str; 11] = [
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/stderr",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:cli/terminal-stderr",
+    "wasi:io/error",
+];
+const INERT_IO: [&str; 2] = ["wasi:io/poll", "wasi:io/streams"];
+
+/// The version all 0.2.x resolve to.
+const VERSION: &str = "@0.2.0";
+
+/// Longest log of a run, in bytes: a panic message with its place fits, a flood does not.
+const LOG_BYTES_MAX: usize = 4 << 10;
+/// What `check-write` grants at a time, in bytes.
+const WRITE_BYTES_MAX: u64 = 4 << 10;
+
+/// What a run wrote to stdout and stderr: the beginning of it.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    bytes: Vec<u8>,
+    dropped: u64,
+}
+
+impl Log {
+    /// How many bytes it still takes.
+    fn room(&self) -> usize {
+        LOG_BYTES_MAX.saturating_sub(self.bytes.len())
+    }
+
+    /// Keeps bytes, of which there were so many more.
+    fn write(&mut self, bytes: &[u8], dropped: usize) {
+        self.bytes.extend_from_slice(bytes);
+        self.dropped = self.dropped.saturating_add(dropped as u64);
+    }
+
+    /// The log as text that a terminal can show, saying how much was left out.
+    pub(crate) fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.bytes);
+        let lines: Vec<_> = text.trim_end().lines().map(|line| shortened(line, LOG_BYTES_MAX)).collect();
+        let mut text = lines.join("\n");
+        if self.dropped > 0 {
+            text.push_str(&format!(" … ({} bytes more)", self.dropped));
+        }
+        text
+    }
+}
+
+/// How many refused imports an error names, and with how many characters: enough for a person, whatever was uploaded.
+const REFUSED_MAX: usize = 20;
+const NAME_CHARS_MAX: usize = 100;
+
+/// The imports that the policy refuses, as the component names them.
+fn refused(engine: &Engine, component: &Component) -> Vec<String> {
+    let allowed = |name: &str| {
+        let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+        (INERT.contains(&interface) || INERT_IO.contains(&interface)) && version.starts_with("0.2.")
+            // The interface of the types themselves, which has no functions.
+            || name == "rec:market/types@1.0.0"
+    };
+    let component = component.component_type();
+    let mut refused = component.imports(engine).map(|(name, _)| name).filter(|name| !allowed(name));
+    let mut names: Vec<_> = refused.by_ref().take(REFUSED_MAX).map(|name| shortened(name, NAME_CHARS_MAX)).collect();
+    match refused.count() {
+        0 => {}
+        more => names.push(format!("{more} more")),
+    }
+    names
+}
+
+/// Whether the component imports any of WASI, so that a strict host without it cannot run it.
+pub(crate) fn any_wasi(engine: &Engine, component: &Component) -> bool {
+    component.component_type().imports(engine).any(|(name, _)| name.starts_with("wasi:"))
+}
+
+/// A linker with the inert imports that this component needs, and traps for the rest of the allowed interfaces.
+pub(crate) fn linker(engine: &Engine, component: &Component) -> Result<Linker<State>, LoadError> {
+    let names = refused(engine, component);
+    if !names.is_empty() {
+        return Err(LoadError::Imports(names));
+    }
+    let mut linker = Linker::new(engine);
+    if any_wasi(engine, component) {
+        define(&mut linker).map_err(|error| LoadError::Malformed(format!("{error:#}")))?;
+    }
+    linker
+        .define_unknown_imports_as_traps(component)
+        .map_err(|error| LoadError::WrongWorld(quoted(&format!("{error:#}"))))?;
+    Ok(linker)
+}
+
+/// Fuel for each call of a function below, which takes some 200 ns: calling them must not be cheaper than computing.
+const CALL_FUEL: u64 = 200;
+
+fn charge(store: &mut StoreContextMut<'_, State>) -> Result<()> {
+    let left = store.get_fuel()?.checked_sub(CALL_FUEL).ok_or(Trap::OutOfFuel)?;
+    store.set_fuel(left)
+}
+
+struct Stream;
+struct Pollable;
+struct IoError;
+struct Terminal;
+
+/// The error of every stream operation that must not happen. The field is WIT's variant `closed`.
+#[derive(wasmtime::component::ComponentType, wasmtime::component::Lower)]
+#[component(variant)]
+enum StreamError {
+    #[component(name = "last-operation-failed")]
+    #[allow(dead_code, reason = "the interface has this case; nothing here ever fails")]
+    Failed(Resource<IoError>),
+    #[component(name = "closed")]
+    Closed,
+}
+
+/// Defines the inert interfaces. A resource that one interface uses of another is defined in both: where it is missing,
+/// `define_unknown_imports_as_traps` would put a resource of its own and no component would match.
+fn define(linker: &mut Linker<State>) -> Result<()> {
+    define_io(linker)?;
+    define_cli(linker)
+}
+
+fn define_io(linker: &mut Linker<State>) -> Result<()> {
+    let mut error = linker.instance(&format!("wasi:io/error{VERSION}"))?;
+    error.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(()))?;
+    let mut poll = linker.instance(&format!("wasi:io/poll{VERSION}"))?;
+    poll.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(()))?;
+
+    let mut streams = linker.instance(&format!("wasi:io/streams{VERSION}"))?;
+    streams.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(()))?;
+    streams.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(()))?;
+    streams.resource("input-stream", ResourceType::host::<Stream>(), |_, _| Ok(()))?;
+    streams.resource("output-stream", ResourceType::host::<Output>(), |_, _| Ok(()))?;
+    for read in ["[method]input-stream.read", "[method]input-stream.blocking-read"] {
+        streams.func_wrap(read, |mut store, (_stream, _bytes): (Resource<Stream>, u64)| {
+            charge(&mut store)?;
+            Ok((Err::<Vec<u8>, StreamError>(StreamError::Closed),))
+        })?;
+    }
+    streams.func_wrap("[method]output-stream.check-write", |mut store, (_stream,): (Resource<Output>,)| {
+        charge(&mut store)?;
+        Ok((Ok::<u64, StreamError>(WRITE_BYTES_MAX),))
+    })?;
+    for write in ["[method]output-stream.write", "[method]output-stream.blocking-write-and-flush"] {
+        streams.func_wrap(
+            write,
+            |mut store: StoreContextMut<'_, State>, (_, list): (Resource<Output>, WasmList<u8>)| {
+                charge(&mut store)?;
+                // Lent by the guest and copied only as far as the log takes it: a flood costs the host nothing.
+                let most = store.data().log.room().min(list.len());
+                let bytes = list.as_le_slice(&store)[..most].to_vec();
+                let dropped = list.len() - most;
+                store.data_mut().log.write(&bytes, dropped);
+                Ok((Ok::<(), StreamError>(()),))
+            },
+        )?;
+    }
+    for flush in ["[method]output-stream.flush", "[method]output-stream.blocking-flush"] {
+        streams.func_wrap(flush, |mut store, (_stream,): (Resource<Output>,)| {
+            charge(&mut store)?;
+            Ok((Ok::<(), StreamError>(()),))
+        })?;
+    }
+    Ok(())
+}
+
+/// Stdout or stderr: both go to the same log.
+struct Output;
+
+fn define_cli(linker: &mut Linker<State>) -> Result<()> {
+    let mut environment = linker.instance(&format!("wasi:cli/environment{VERSION}"))?;
+    environment.func_wrap("get-environment", |mut store, (): ()| {
+        charge(&mut store).map(|()| (Vec::<(String, String)>::new(),))
+    })?;
+    environment.func_wrap("get-arguments", |mut store, (): ()| charge(&mut store).map(|()| (Vec::<String>::new(),)))?;
+    environment.func_wrap("initial-cwd", |mut store, (): ()| charge(&mut store).map(|()| (None::<String>,)))?;
+
+    let mut exit = linker.instance(&format!("wasi:cli/exit{VERSION}"))?;
+    exit.func_wrap("exit", |_, (_status,): (Result<(), ()>,)| -> Result<()> {
+        bail!("the algorithm called exit (return an error instead)")
+    })?;
+
+    let mut stdin = linker.instance(&format!("wasi:cli/stdin{VERSION}"))?;
+    stdin.resource("input-stream", ResourceType::host::<Stream>(), |_, _| Ok(()))?;
+    stdin.func_wrap("get-stdin", |mut store, (): ()| charge(&mut store).map(|()| (Resource::<Stream>::new_own(0),)))?;
+    for (stream, get) in [("stdout", "get-stdout"), ("stderr", "get-stderr")] {
+        let mut instance = linker.instance(&format!("wasi:cli/{stream}{VERSION}"))?;
+        instance.resource("output-stream", ResourceType::host::<Output>(), |_, _| Ok(()))?;
+        instance.func_wrap(get, |mut store, (): ()| charge(&mut store).map(|()| (Resource::<Output>::new_own(1),)))?;
+    }
+    for kind in ["input", "output"] {
+        let mut instance = linker.instance(&format!("wasi:cli/terminal-{kind}{VERSION}"))?;
+        instance.resource(&format!("terminal-{kind}"), ResourceType::host::<Terminal>(), |_, _| Ok(()))?;
+    }
+    for (stream, kind) in [("stdin", "input"), ("stdout", "output"), ("stderr", "output")] {
+        let mut instance = linker.instance(&format!("wasi:cli/terminal-{stream}{VERSION}"))?;
+        instance.resource(&format!("terminal-{kind}"), ResourceType::host::<Terminal>(), |_, _| Ok(()))?;
+        let get = format!("get-terminal-{stream}");
+        instance.func_wrap(&get, |mut store, (): ()| charge(&mut store).map(|()| (None::<Resource<Terminal>>,)))?;
+    }
+    Ok(())
+}

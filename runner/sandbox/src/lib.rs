@@ -1,0 +1,25 @@
+//! Runs matching algorithms that nobody trusts: WebAssembly components behind the world of `wit/market.wit`.
+//!
+//! [`Sandbox::load`] turns a component file into an [`Algorithm`]; [`Algorithm::clear`] runs one round in a fresh
+//! instance within a [`Budget`] and answers with what the algorithm claims, which nobody believes before
+//! `domain::Settlement::check`. This is the only crate that names wasmtime; its interface speaks bytes, time and domain
+//! values. Deliberately not here: the check, files of rounds, configuration, async.
+//!
+//! Start reading at `run.rs`, one round from beginning to end.
+
+mod bindings;
+mod cache;
+mod compile;
+mod convert;
+mod engine;
+mod error;
+mod imports;
+mod limits;
+mod run;
+
+pub use cache::CacheError;
+pub use compile::{CompileLimits, Compiler, compile_as_child};
+pub use engine::{Algorithm, Options, Sandbox};
+pub use error::{Failure, FailureKind, LoadError, SandboxError};
+pub use limits::{Budget, COMPONENT_BYTES_MAX, Limits};
+pub use run::{Described, Description, Run, Setting, Usage};

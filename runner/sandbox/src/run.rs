@@ -1,0 +1,226 @@
+//! One run: a fresh store, one call, everything dropped.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use domain::{Round, Trade};
+use wasmtime::{Store, Trap};
+
+use crate::convert;
+use crate::engine::{Algorithm, TICK};
+use crate::error::{Failure, FailureKind, SandboxError, quoted};
+use crate::imports::Log;
+use crate::limits::{Budget, HostMemoryExhausted, MemoryExceeded, Meter};
+
+/// Bytes that `describe` may answer with: it says a few sentences.
+const DESCRIPTION_BYTES_MAX: u64 = 64 << 10;
+
+/// What the host keeps for one run.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) meter: Meter,
+    pub(crate) log: Log,
+}
+
+/// What one run used, and of how much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Units of fuel.
+    pub fuel: u64,
+    /// What it might have used.
+    pub budget: Budget,
+    /// The most bytes that all memories and tables had together.
+    pub peak_memory_bytes: u64,
+    /// Wall-clock time from an empty store to the lifted result.
+    pub duration: Duration,
+    /// Bytes that were handed in.
+    pub input_bytes: u64,
+    /// Bytes of the result.
+    pub output_bytes: u64,
+}
+
+/// One run and its result: the trades are what the algorithm claims, no more.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The claimed trades, or how the run failed.
+    pub result: Result<Vec<Trade>, Failure>,
+    /// What it used.
+    pub usage: Usage,
+    /// The beginning of what it wrote to stdout and stderr.
+    pub log: String,
+}
+
+/// What an algorithm says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// One sentence on the rule.
+    pub summary: String,
+    /// Every setting it reads.
+    pub settings: Vec<Setting>,
+}
+
+/// A setting that an algorithm reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Setting {
+    /// Its key.
+    pub key: String,
+    /// What it does.
+    pub summary: String,
+    /// The value it has when none is given.
+    pub default: String,
+}
+
+/// A description, or how the algorithm failed to give one.
+pub type Described = Result<Description, Failure>;
+
+impl Algorithm {
+    /// Clears one round within a budget.
+    ///
+    /// Waits while as many runs as the sandbox has room for are going on. Blocks: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// Only if the machine fails; what the algorithm does wrong is in the result.
+    pub fn clear(&self, round: &Round, budget: Budget) -> Result<Run, SandboxError> {
+        let (positions, settings) = (convert::positions(round), convert::settings(round));
+        let round_in = convert::round(round, &positions, &settings);
+        let mut output_bytes = 0;
+        let (result, usage, log) = self.enter(budget, |store| {
+            let instance = self.instance.instantiate(&mut *store)?;
+            let answer = instance.call_clear(&mut *store, round_in)?;
+            Ok(match answer {
+                Ok(trades) => {
+                    output_bytes = convert::trades_bytes(trades.len());
+                    Ok(trades.into_iter().map(Trade::from).collect())
+                }
+                Err(message) => {
+                    output_bytes = message.len() as u64;
+                    let reason =
+                        if message.is_empty() { "gave up without a reason".to_owned() } else { quoted(&message) };
+                    Err(Failure::new(FailureKind::Algorithm, reason))
+                }
+            })
+        })?;
+        let usage = Usage { input_bytes: convert::round_bytes(round), output_bytes, ..usage };
+        Ok(Run { result: result.and_then(|answer| answer), usage, log })
+    }
+
+    /// Asks the algorithm what it is, within the budget of an empty round.
+    ///
+    /// # Errors
+    /// Only if the machine fails.
+    pub fn describe(&self, budget: Budget) -> Result<Described, SandboxError> {
+        let budget = Budget { output_bytes: budget.output_bytes.min(DESCRIPTION_BYTES_MAX), ..budget };
+        let (result, _, _) = self.enter(budget, |store| {
+            let instance = self.instance.instantiate(&mut *store)?;
+            instance.call_describe(&mut *store)
+        })?;
+        Ok(result.map(|description| Description {
+            name: quoted(&description.name),
+            version: quoted(&description.version),
+            summary: quoted(&description.summary),
+            settings: description
+                .settings
+                .iter()
+                .map(|setting| Setting {
+                    key: quoted(&setting.key),
+                    summary: quoted(&setting.summary),
+                    default: quoted(&setting.default),
+                })
+                .collect(),
+        }))
+    }
+
+    /// Runs something in a fresh store and tells the algorithm's failures from the machine's.
+    fn enter<T>(
+        &self,
+        budget: Budget,
+        call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<(Result<T, Failure>, Usage, String), SandboxError> {
+        let _slot = self.sandbox.slots.take();
+        let _ticking = self.sandbox.ticker.run();
+        let started = Instant::now();
+        let mut store = self.store(budget)?;
+        let result = call(&mut store);
+        let fuel = budget.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        let State { meter, log } = store.into_data();
+        let usage = Usage {
+            fuel,
+            budget,
+            peak_memory_bytes: meter.peak_bytes(),
+            duration: started.elapsed(),
+            input_bytes: 0,
+            output_bytes: 0,
+        };
+        let log = log.text();
+        match result {
+            Ok(value) => Ok((Ok(value), usage, log)),
+            Err(error) => Ok((Err(failure(&error, &usage, &log)?), usage, log)),
+        }
+    }
+
+    fn store(&self, budget: Budget) -> Result<Store<State>, SandboxError> {
+        let state = State { meter: Meter::new(budget.memory_bytes), log: Log::default() };
+        let mut store = Store::new(&self.sandbox.engine, state);
+        store.limiter(|state| &mut state.meter);
+        store.set_fuel(budget.fuel).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        store.set_hostcall_fuel(usize::try_from(budget.output_bytes).unwrap_or(usize::MAX));
+        // One tick more, since the first one may come at once.
+        let ticks = budget.time.as_nanos().div_ceil(TICK.as_nanos()) + 1;
+        store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
+        Ok(store)
+    }
+}
+
+/// What a failed run means. The machine's own failures are no failures of the algorithm.
+fn failure(error: &wasmtime::Error, usage: &Usage, log: &str) -> Result<Failure, SandboxError> {
+    let budget = usage.budget;
+    if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
+        return Ok(Failure::new(FailureKind::Memory, exceeded.to_string()));
+    }
+    if let Some(exhausted) = error.downcast_ref::<HostMemoryExhausted>() {
+        return Err(SandboxError::Machine(exhausted.to_string()));
+    }
+    if error.is::<wasmtime::OutOfMemory>() || error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return Err(SandboxError::Machine(format!("{error:#}")));
+    }
+    let cause = quoted(&error.root_cause().to_string());
+    Ok(match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => {
+            Failure::new(FailureKind::Fuel, format!("used all its fuel of {} (does it loop?)", budget.fuel))
+        }
+        Some(Trap::Interrupt) => {
+            Failure::new(FailureKind::Deadline, format!("did not finish within {:?} on this machine", budget.time))
+        }
+        Some(trap) => Failure::new(FailureKind::Trap, with_log(format!("trapped: {trap}"), log)),
+        None if cause.contains(HOSTCALL_FUEL) => {
+            Failure::new(FailureKind::Output, format!("answered with more than {} bytes", budget.output_bytes))
+        }
+        // A host function refused, such as `exit`, or a handle was wrong.
+        None if error.is::<wasmtime::WasmBacktrace>() => {
+            Failure::new(FailureKind::Trap, with_log(format!("trapped: {cause}"), log))
+        }
+        None => Failure::new(FailureKind::Invalid, format!("broke the interface: {cause}")),
+    })
+}
+
+/// How the engine says that a result is too large; it has no type for it. A guest in tests/guests keeps this true.
+const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
+
+fn with_log(message: String, log: &str) -> String {
+    if log.is_empty() { message } else { format!("{message}; it wrote: {}", quoted(log)) }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Usage { fuel, budget, peak_memory_bytes, duration, .. } = self;
+        write!(
+            f,
+            "fuel {fuel} of {}, memory {peak_memory_bytes} of {} bytes, {duration:?}",
+            budget.fuel, budget.memory_bytes
+        )
+    }
+}
