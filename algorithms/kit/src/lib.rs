@@ -1,0 +1,79 @@
+//! Everything a Rust author needs to write a matching algorithm for rec-market.
+//!
+//! An algorithm is a type that implements [`Algorithm`]: it gets a [`Round`], what every member of an energy community
+//! has and needs in one interval, and returns [`Trade`]s, who sold how much to whom and at what price. [`export!`]
+//! makes a WebAssembly component of it. The types come from `wit/market.wit`; energy is in whole watt-hours and a
+//! price in µEUR/kWh, so nothing here ever rounds money.
+//!
+//! Building blocks: a [`Book`] of what is left (`pro_rata`, `greedy`, `rest`), [`split`](split()) to the last unit,
+//! [`mid`], [`PriceLimits`], [`double_auction`], and [`Setting`] for what a community can set. [`testing`] has rounds
+//! and the balance check for native tests. Not here: anything of the host; an algorithm imports nothing.
+//!
+//! ```
+//! use market_kit::{Algorithm, Book, Outcome, PriceLimits, Round, Setting, testing};
+//!
+//! /// All energy inside the community at the grid's feed-in tariff and a premium.
+//! struct Premium;
+//!
+//! const PREMIUM: Setting =
+//!     Setting { key: "premium", summary: "what a buyer pays above the feed-in tariff, in µEUR/kWh", default: "20000" };
+//!
+//! impl Algorithm for Premium {
+//!     const NAME: &'static str = "premium";
+//!     const VERSION: &'static str = "1.0.0";
+//!     const SUMMARY: &'static str = "Shares the energy in proportion and pays the feed-in tariff and a premium";
+//!     const SETTINGS: &'static [Setting] = &[PREMIUM];
+//!
+//!     fn clear(round: &Round) -> Outcome {
+//!         let price = round.feed_in.saturating_add(PREMIUM.read(round)?);
+//!         let mut book = Book::new(round);
+//!         let (sellers, buyers) = (book.sellers(), book.buyers());
+//!         book.pro_rata(&sellers, &buyers);
+//!         book.greedy(&sellers, &buyers, PriceLimits::of(round)?.clamp(price));
+//!         Ok(book.rest())
+//!     }
+//! }
+//!
+//! market_kit::export!(Premium);
+//!
+//! let round = testing::round([("anna", 900, 0), ("ben", 0, 700), ("carla", 0, 700)]);
+//! let trades = Premium::clear(&round).unwrap();
+//! assert_eq!(testing::lines(&round, &trades), [
+//!     "grid > ben 250 Wh at 162400",
+//!     "grid > carla 250 Wh at 162400",
+//!     "anna > ben 450 Wh at 50000",
+//!     "anna > carla 450 Wh at 50000",
+//! ]);
+//! assert_eq!(testing::check(&round, &trades), Ok(()));
+//! assert_eq!(testing::check_random_rounds::<Premium>(100), Ok(()));
+//! ```
+#![no_std]
+
+extern crate alloc;
+// Under its own name, for the code that wit-bindgen generates into the algorithms.
+extern crate self as market_kit;
+
+mod algorithm;
+mod setting;
+
+mod auction;
+mod book;
+mod price;
+mod queue;
+mod split;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+
+#[doc(hidden)]
+pub mod bindings;
+#[cfg(target_arch = "wasm32")]
+pub mod bump;
+
+pub use algorithm::{Algorithm, Outcome};
+pub use auction::{Pair, double_auction};
+pub use bindings::rec::market::types::{Party, Position, Round, Trade};
+pub use book::Book;
+pub use price::{PriceLimits, mid};
+pub use setting::{Setting, Value};
+pub use split::split;

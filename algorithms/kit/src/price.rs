@@ -1,0 +1,67 @@
+use alloc::{format, string::String};
+
+use crate::Round;
+
+/// The price half-way between two, rounded towards minus infinity.
+///
+/// ```
+/// use market_kit::mid;
+///
+/// assert_eq!(mid(162_400, 30_000), 96_200);
+/// assert_eq!(mid(-4, 1), -2);
+/// assert_eq!(mid(i64::MAX, i64::MAX), i64::MAX);
+/// ```
+#[must_use]
+pub const fn mid(a: i64, b: i64) -> i64 {
+    // The bits both have, and half of those only one has: a sum that cannot overflow. A shift to the right rounds down.
+    (a & b) + ((a ^ b) >> 1)
+}
+
+/// The community's limits on the price of a trade between members.
+///
+/// A trade outside them is rejected by the host, and with it the whole round: put every price inside the community
+/// through [`clamp`](PriceLimits::clamp). Trades with the grid are at its tariffs and know no such limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriceLimits {
+    floor: i64,
+    ceiling: i64,
+}
+
+impl PriceLimits {
+    /// The limits of the round; a side that the round leaves open has none.
+    ///
+    /// # Errors
+    ///
+    /// The floor is above the ceiling, so that no price satisfies both.
+    ///
+    /// ```
+    /// use market_kit::{PriceLimits, testing};
+    ///
+    /// let mut round = testing::round([]);
+    /// round.price_ceiling = Some(90_000);
+    /// assert_eq!(PriceLimits::of(&round).unwrap().clamp(96_200), 90_000);
+    ///
+    /// round.price_floor = Some(100_000);
+    /// assert_eq!(
+    ///     PriceLimits::of(&round).unwrap_err(),
+    ///     "price floor 100000 is above price ceiling 90000 (lower the floor or raise the ceiling)",
+    /// );
+    /// ```
+    pub fn of(round: &Round) -> Result<Self, String> {
+        let floor = round.price_floor.unwrap_or(i64::MIN);
+        let ceiling = round.price_ceiling.unwrap_or(i64::MAX);
+        if floor > ceiling {
+            return Err(format!(
+                "price floor {floor} is above price ceiling {ceiling} (lower the floor or raise the ceiling)"
+            ));
+        }
+        Ok(Self { floor, ceiling })
+    }
+
+    /// The price within the limits that is nearest to `price`.
+    #[must_use]
+    pub fn clamp(&self, price: i64) -> i64 {
+        // Not `Ord::clamp`, which carries a panic that cannot happen here.
+        price.max(self.floor).min(self.ceiling)
+    }
+}

@@ -1,0 +1,108 @@
+use alloc::{
+    format,
+    string::{String, ToString},
+};
+
+use crate::{Round, bindings};
+
+/// One setting that an algorithm understands, and how to read it.
+///
+/// ```
+/// use market_kit::{Setting, testing};
+///
+/// const PRICE: Setting = Setting {
+///     key: "price",
+///     summary: "price of every trade between members, in µEUR/kWh",
+///     default: "120000",
+/// };
+///
+/// let mut round = testing::round([]);
+/// assert_eq!(PRICE.read::<i64>(&round), Ok(120_000));
+///
+/// round.settings.push(("price".into(), "0.12".into()));
+/// assert_eq!(
+///     PRICE.read::<i64>(&round).unwrap_err(),
+///     r#"setting price is "0.12" but must be a whole number, -9223372036854775808 to 9223372036854775807 (leave it out for "120000")"#,
+/// );
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// The key under which a community's configuration gives it.
+    pub key: &'static str,
+    /// One sentence on what it does, with its unit.
+    pub summary: &'static str,
+    /// The value used where the community gives none, in the same text form.
+    pub default: &'static str,
+}
+
+impl Setting {
+    /// Reads the setting's value from the round, or its default where the round has none.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a `T`; the message names the key, the text, the rule and the default.
+    pub fn read<T: Value>(&self, round: &Round) -> Result<T, String> {
+        let given = round.settings.iter().find(|(key, _)| key == self.key);
+        let text = given.map_or(self.default, |(_, value)| value);
+        T::parse(text).ok_or_else(|| {
+            let Self { key, default, .. } = self;
+            let rule = T::rule();
+            format!("setting {key} is {text:?} but must be {rule} (leave it out for {default:?})")
+        })
+    }
+
+    pub(crate) fn describe(&self) -> bindings::rec::market::types::Setting {
+        bindings::rec::market::types::Setting {
+            key: self.key.into(),
+            summary: self.summary.into(),
+            default: self.default.into(),
+        }
+    }
+}
+
+/// A type that a setting's text can be read as.
+///
+/// Implement it for a type of your own, such as an enum of the words that a setting allows.
+pub trait Value: Sized {
+    /// Reads the text, `None` if it is not one of the values.
+    fn parse(text: &str) -> Option<Self>;
+
+    /// What the text must be, to follow "must be" in a message.
+    fn rule() -> String;
+}
+
+macro_rules! whole_numbers {
+    ($($number:ty),*) => {$(
+        impl Value for $number {
+            fn parse(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+
+            fn rule() -> String {
+                format!("a whole number, {} to {}", Self::MIN, Self::MAX)
+            }
+        }
+    )*};
+}
+
+whole_numbers!(i64, u32, u64);
+
+impl Value for bool {
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn rule() -> String {
+        "true or false".to_string()
+    }
+}
+
+impl Value for String {
+    fn parse(text: &str) -> Option<Self> {
+        Some(text.to_string())
+    }
+
+    fn rule() -> String {
+        "a text".to_string()
+    }
+}

@@ -1,0 +1,107 @@
+use alloc::{format, string::String, vec, vec::Vec};
+
+/// Splits `total` in proportion to `weights`, to the last unit, by largest remainder.
+///
+/// Part i is ⌊total·wᵢ/Σw⌋; the units left over go one each to the largest remainders, ties to the earlier weight. The
+/// parts always add up to `total`, each differs from its exact share by less than 1, and a weight of 0 gets nothing.
+/// The arithmetic is exact for all values and for up to 2³² weights.
+///
+/// # Errors
+///
+/// All weights are 0 but `total` is not; or `total` is above both the sum of the weights and 2⁶⁴ − 1, so that a part
+/// might not fit.
+///
+/// ```
+/// use market_kit::split;
+///
+/// assert_eq!(split(100, &[1, 1, 1]), Ok(vec![34, 33, 33]));
+/// assert_eq!(split(10, &[600_000, 0, 250_000, 150_000]), Ok(vec![6, 0, 3, 1]));
+/// assert_eq!(split(2 * u128::from(u64::MAX), &[u64::MAX; 4]).unwrap().len(), 4);
+/// assert_eq!(split(1, &[0, 0]).unwrap_err(), "1 cannot be split: all weights are 0");
+/// ```
+pub fn split(total: u128, weights: &[u64]) -> Result<Vec<u64>, String> {
+    let sum = sum(weights);
+    if sum == 0 && total > 0 {
+        return Err(format!("{total} cannot be split: all weights are 0"));
+    }
+    if total > sum.max(u64::MAX.into()) {
+        return Err(format!(
+            "{total} cannot be split: it is above both {sum}, the sum of the weights, and {}",
+            u64::MAX
+        ));
+    }
+    Ok(parts(total, weights, sum))
+}
+
+/// The sum of energies or weights; it fits for up to 2⁶⁴ of them.
+pub(crate) fn sum(values: &[u64]) -> u128 {
+    values.iter().map(|&value| u128::from(value)).sum()
+}
+
+/// Splits `total`, which is at most `sum`, that of the weights, or 2⁶⁴ − 1, so that every part fits.
+pub(crate) fn parts(total: u128, weights: &[u64], sum: u128) -> Vec<u64> {
+    if sum == 0 {
+        return vec![0; weights.len()];
+    }
+    let largest = weights.iter().copied().max().unwrap_or(0);
+    match (u64::try_from(total), u64::try_from(sum)) {
+        // A division of 128 bits costs some ten times one of 64, which do for every community of ordinary size.
+        (Ok(total), Ok(sum)) if total.checked_mul(largest).is_some() => {
+            largest_remainder(total.into(), weights, |weight| {
+                let product = total * weight;
+                let part = product / sum;
+                (part, product - part * sum)
+            })
+        }
+        _ => largest_remainder(total, weights, |weight| divide(total, weight, sum)),
+    }
+}
+
+fn largest_remainder<R: Ord + Copy>(total: u128, weights: &[u64], divide: impl Fn(u64) -> (u64, R)) -> Vec<u64> {
+    let (mut parts, mut remainders) = (Vec::with_capacity(weights.len()), Vec::with_capacity(weights.len()));
+    let mut left_over = total;
+    for &weight in weights {
+        let (part, remainder) = divide(weight);
+        parts.push(part);
+        remainders.push(remainder);
+        left_over -= u128::from(part);
+    }
+    // OK because each part lacks less than 1: fewer units are left over than there are parts.
+    let left_over = usize::try_from(left_over).unwrap_or(usize::MAX);
+    if left_over > 0 {
+        hand_out(left_over, &mut parts, &remainders);
+    }
+    parts
+}
+
+/// Adds one to each of the `units` parts with the largest remainders, ties to the earlier part.
+fn hand_out<R: Ord + Copy>(units: usize, parts: &mut [u64], remainders: &[R]) {
+    // Selecting the least remainder that still gets a unit takes linear time, sorting all of them does not.
+    let mut ranked = remainders.to_vec();
+    let (above, &mut least, _) = ranked.select_nth_unstable_by(units - 1, |a, b| b.cmp(a));
+    let mut ties = units - above.iter().filter(|&&remainder| remainder > least).count();
+    for (part, &remainder) in parts.iter_mut().zip(remainders) {
+        if remainder > least {
+            *part += 1;
+        } else if remainder == least && ties > 0 {
+            *part += 1;
+            ties -= 1;
+        }
+    }
+}
+
+/// ⌊total·weight/sum⌋ and the remainder, for `total` and `sum` below 2⁹⁶, of which the quotient fits 64 bits.
+#[allow(clippy::cast_possible_truncation, reason = "the caller promises that the quotient fits")]
+fn divide(total: u128, weight: u64, sum: u128) -> (u64, u128) {
+    if let Some(product) = total.checked_mul(weight.into()) {
+        let part = product / sum;
+        return (part as u64, product - part * sum);
+    }
+    // A product of up to 160 bits: long division in two digits of 32 bits, so that nothing exceeds 96 + 32 bits.
+    let upper = total * u128::from(weight >> 32);
+    let carried = (upper % sum) << 32;
+    let lower = total * u128::from(weight & 0xffff_ffff);
+    let part = ((upper / sum) << 32) + carried / sum + lower / sum;
+    let remainder = carried % sum + lower % sum;
+    if remainder < sum { (part as u64, remainder) } else { (part as u64 + 1, remainder - sum) }
+}

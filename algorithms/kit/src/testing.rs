@@ -1,0 +1,241 @@
+//! For tests of algorithms, native builds only: rounds in one line, trades as lines, the host's balance check.
+//!
+//! Start with [`round`] and [`lines`]; let [`check_random_rounds`] look for the rounds nobody thought of. The check
+//! here is a plain second one: it stops at the first broken rule and knows neither the host's codes nor its limits.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use crate::{Algorithm, Party, Position, Round, Trade};
+
+/// A round of `(member, surplus, deficit)` at 162400 and 30000 µEUR/kWh, without settings and price limits.
+///
+/// Every member offers at what the grid pays it and bids what the grid charges it.
+#[must_use]
+pub fn round<const N: usize>(members: [(&str, u64, u64); N]) -> Round {
+    let (retail, feed_in) = (162_400, 30_000);
+    let position = |(member, surplus, deficit): (&str, u64, u64)| Position {
+        member: member.to_string(),
+        surplus,
+        deficit,
+        offer: feed_in,
+        bid: retail,
+        retail,
+        feed_in,
+        share: 0,
+        rank: 0,
+    };
+    Round {
+        community: "testing".to_string(),
+        start: 1_693_569_600,
+        duration: 900,
+        retail,
+        feed_in,
+        price_floor: None,
+        price_ceiling: None,
+        seed: 0,
+        settings: Vec::new(),
+        positions: members.map(position).into(),
+    }
+}
+
+/// The trades as lines such as `anna > ben 700 Wh at 96200`, in their order.
+#[must_use]
+pub fn lines(round: &Round, trades: &[Trade]) -> Vec<String> {
+    let name = |party| match party {
+        Party::Grid => "grid".to_string(),
+        Party::Operator => "operator".to_string(),
+        Party::Member(index) => {
+            let position = round.positions.get(index as usize);
+            position.map_or_else(|| format!("no member {index}"), |position| position.member.clone())
+        }
+    };
+    let line = |trade: &Trade| {
+        format!("{} > {} {} Wh at {}", name(trade.seller), name(trade.buyer), trade.energy, trade.price)
+    };
+    trades.iter().map(line).collect()
+}
+
+/// Checks the trades as the host will: every watt-hour sold and bought, the grid at its prices, the limits kept.
+///
+/// # Errors
+///
+/// The first rule that is broken, and by which trade or member.
+pub fn check(round: &Round, trades: &[Trade]) -> Result<(), String> {
+    let mut sold: Vec<u128> = round.positions.iter().map(|_| 0).collect();
+    let mut bought = sold.clone();
+    let mut operator = Operator::default();
+    for trade in trades {
+        check_trade(round, trade).map_err(|broken| format!("{broken}: {}", lines(round, &[*trade]).concat()))?;
+        match trade.seller {
+            Party::Member(member) => sold[member as usize] += u128::from(trade.energy),
+            Party::Operator => operator.sells(trade)?,
+            Party::Grid => {}
+        }
+        match trade.buyer {
+            Party::Member(member) => bought[member as usize] += u128::from(trade.energy),
+            Party::Operator => operator.buys(trade)?,
+            Party::Grid => {}
+        }
+    }
+    for ((position, sold), bought) in round.positions.iter().zip(sold).zip(bought) {
+        let Position { member, surplus, deficit, .. } = position;
+        if sold != u128::from(*surplus) {
+            return Err(format!("member {member} sells {sold} Wh but has a surplus of {surplus} Wh"));
+        }
+        if bought != u128::from(*deficit) {
+            return Err(format!("member {member} buys {bought} Wh but has a deficit of {deficit} Wh"));
+        }
+    }
+    operator.check()
+}
+
+fn check_trade(round: &Round, trade: &Trade) -> Result<(), String> {
+    let position = |party| match party {
+        Party::Member(member) => round.positions.get(member as usize).map(Some).ok_or("unknown member"),
+        _ => Ok(None),
+    };
+    let (seller, buyer) = (position(trade.seller)?, position(trade.buyer)?);
+    if trade.seller == trade.buyer {
+        return Err("trade of a party with itself".to_string());
+    }
+    if trade.energy == 0 {
+        return Err("trade of 0 Wh".to_string());
+    }
+    match (seller, buyer) {
+        (Some(_), Some(_)) if round.price_floor.is_some_and(|floor| trade.price < floor) => {
+            Err("below the price floor".to_string())
+        }
+        (Some(_), Some(_)) if round.price_ceiling.is_some_and(|ceiling| trade.price > ceiling) => {
+            Err("above the price ceiling".to_string())
+        }
+        (Some(seller), _) if trade.buyer == Party::Grid && trade.price != seller.feed_in => {
+            Err(format!("the grid pays {}", seller.feed_in))
+        }
+        (_, Some(buyer)) if trade.seller == Party::Grid && trade.price != buyer.retail => {
+            Err(format!("the grid charges {}", buyer.retail))
+        }
+        (None, None) => Err("trade of the grid with the operator".to_string()),
+        _ => Ok(()),
+    }
+}
+
+/// What the operator has taken in: energy in Wh and money in nEUR.
+#[derive(Default)]
+struct Operator {
+    energy: i128,
+    money: i128,
+}
+
+impl Operator {
+    fn sells(&mut self, trade: &Trade) -> Result<(), String> {
+        self.energy -= i128::from(trade.energy);
+        self.take_in(i128::from(trade.energy) * i128::from(trade.price))
+    }
+
+    fn buys(&mut self, trade: &Trade) -> Result<(), String> {
+        self.energy += i128::from(trade.energy);
+        self.take_in(-(i128::from(trade.energy) * i128::from(trade.price)))
+    }
+
+    fn take_in(&mut self, money: i128) -> Result<(), String> {
+        self.money = self.money.checked_add(money).ok_or("the operator's money does not fit 128 bits")?;
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.energy != 0 {
+            return Err(format!("the operator keeps {} Wh", self.energy));
+        }
+        if self.money < 0 {
+            return Err(format!("the operator loses {} nEUR", -self.money));
+        }
+        Ok(())
+    }
+}
+
+/// Clears `count` random rounds, the same at every call, and [`check`]s the result of each.
+///
+/// Among them are empty ones, members that both sell and buy, energies and prices at the ends of their ranges, ties,
+/// and price limits.
+///
+/// # Errors
+///
+/// The first rule that is broken, with the round that broke it; or what the algorithm returned as its error.
+pub fn check_random_rounds<A: Algorithm>(count: u64) -> Result<(), String> {
+    for seed in 0..count {
+        let round = random_round(seed);
+        let checked = A::clear(&round).and_then(|trades| check(&round, &trades));
+        checked.map_err(|broken| format!("{broken}, in {round:#?}"))?;
+    }
+    Ok(())
+}
+
+/// A random round, the same for the same seed.
+#[must_use]
+pub fn random_round(seed: u64) -> Round {
+    let mut random = Random(seed);
+    let mut round = round([]);
+    round.seed = seed;
+    // Both within one round: mostly small and alike, so that there are ties, sometimes the most extreme there is.
+    let prices = random.below(4);
+    let energies = random.below(4);
+    (round.retail, round.feed_in) = (random.price(prices), random.price(prices));
+    let (a, b) = (random.price(prices), random.price(prices));
+    round.price_floor = (random.below(3) == 0).then_some(a.min(b));
+    round.price_ceiling = (random.below(3) == 0).then_some(a.max(b));
+    let sides = random.below(4);
+    for index in 0..random.below(12) {
+        let side = if sides == 3 { random.below(4) } else { sides };
+        round.positions.push(Position {
+            member: format!("m{index:02}"),
+            surplus: if side == 1 { 0 } else { random.energy(energies) },
+            deficit: if side == 2 || sides == 3 && side == 0 { 0 } else { random.energy(energies) },
+            offer: random.price(prices),
+            bid: random.price(prices),
+            retail: random.price(prices),
+            feed_in: random.price(prices),
+            share: 0,
+            rank: 0,
+        });
+    }
+    round
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): enough for tests, and no dependency.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    fn energy(&mut self, kind: u64) -> u64 {
+        match kind {
+            0 => self.below(4),
+            1 => self.below(5_000),
+            2 => u64::MAX - self.below(2),
+            _ => self.next() >> self.below(64),
+        }
+    }
+
+    fn price(&mut self, kind: u64) -> i64 {
+        match (kind, self.below(4)) {
+            (0, few) => 10_000 * few.cast_signed(),
+            (1, _) => self.below(200_000).cast_signed() - 20_000,
+            (2, 0) => i64::MIN,
+            (2, 1) => i64::MAX,
+            _ => self.next().cast_signed(),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Each seller of the double auction gets what it asked; the gain is the buyers'.
+#![cfg_attr(target_arch = "wasm32", no_std)]
+
+use market_kit::{Algorithm, Outcome, Round, double_auction};
+
+/// The algorithm `sellers-price`.
+pub struct SellersPrice;
+
+impl Algorithm for SellersPrice {
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const SUMMARY: &'static str = env!("CARGO_PKG_DESCRIPTION");
+
+    fn clear(round: &Round) -> Outcome {
+        double_auction(round, |pair| pair.seller.offer)
+    }
+}
+
+market_kit::export_no_std!(SellersPrice);
+
+#[cfg(test)]
+mod tests {
+    use market_kit::testing;
+
+    use super::*;
+
+    #[test]
+    fn balances_every_round() {
+        assert_eq!(testing::check_random_rounds::<SellersPrice>(2_000), Ok(()));
+    }
+
+    #[test]
+    fn pays_the_offer() {
+        let mut round = testing::round([("anna", 600, 0), ("ben", 0, 700), ("carla", 300, 0), ("dora", 0, 400)]);
+        for (position, price) in round.positions.iter_mut().zip([60_000, 100_000, 50_000, 120_000]) {
+            (position.offer, position.bid) = (price, price);
+        }
+        let trades = SellersPrice::clear(&round).unwrap();
+        assert_eq!(
+            testing::lines(&round, &trades),
+            [
+                "carla > dora 300 Wh at 50000",
+                "anna > dora 100 Wh at 60000",
+                "anna > ben 500 Wh at 60000",
+                "grid > ben 200 Wh at 162400",
+            ]
+        );
+    }
+}
