@@ -1,0 +1,169 @@
+//! What the sandbox costs: the whole sandboxed call (instantiate, lower, run, lift, check) against the same `clear`
+//! called natively, and the check alone. Ends with the ratios, which mean more than the times.
+
+#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has nothing to say")]
+
+mod rounds;
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, criterion_group};
+use domain::settlement::trades_max_default;
+use domain::{Round, Settlement};
+use market_kit::Algorithm as _;
+use sandbox::{Algorithm, Limits, Options, Sandbox};
+
+const SIZES: [u32; 4] = [10, 1_000, 100_000, 1_000_000];
+
+type Native = fn(&market_kit::Round) -> market_kit::Outcome;
+
+const ALGORITHMS: [(&str, Native); 2] =
+    [("mid-market-rate", mid_market_rate::MidMarketRate::clear), ("uniform", uniform::Uniform::clear)];
+
+fn load(sandbox: &Sandbox, name: &str) -> Algorithm {
+    let base = rec_market::algorithms::base(name).expect("a base algorithm");
+    sandbox.load_own(base.bytes).expect("it loads")
+}
+
+/// The whole call, as settling an interval does it.
+fn sandboxed(algorithm: &Algorithm, round: &Arc<Round>) -> Settlement {
+    let positions = round.positions().len();
+    let run = algorithm.clear(round, Limits::default().budget(positions)).expect("the machine works");
+    let trades = run.result.expect("an answer");
+    Settlement::check(Arc::clone(round), trades, trades_max_default(positions)).expect("a balance")
+}
+
+/// The round as the kit has it.
+fn native_round(round: &Round) -> market_kit::Round {
+    let terms = round.terms();
+    market_kit::Round {
+        community: terms.community.clone(),
+        start: terms.interval.start().seconds(),
+        duration: terms.interval.length().seconds(),
+        retail: terms.tariff.retail.micro_eur(),
+        feed_in: terms.tariff.feed_in.micro_eur(),
+        price_floor: None,
+        price_ceiling: None,
+        seed: terms.seed,
+        settings: Vec::new(),
+        positions: round
+            .positions()
+            .iter()
+            .map(|position| market_kit::Position {
+                member: position.member.as_str().to_owned(),
+                surplus: position.surplus.wh(),
+                deficit: position.deficit.wh(),
+                offer: position.offer.micro_eur(),
+                bid: position.bid.micro_eur(),
+                retail: position.tariff.retail.micro_eur(),
+                feed_in: position.tariff.feed_in.micro_eur(),
+                share: position.share,
+                rank: position.rank,
+            })
+            .collect(),
+    }
+}
+
+fn clear(criterion: &mut Criterion) {
+    let sandbox = Sandbox::new(Options::default()).expect("a sandbox");
+    for (name, native) in ALGORITHMS {
+        let algorithm = load(&sandbox, name);
+        let mut group = criterion.benchmark_group(name);
+        group.sample_size(10).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));
+        for size in SIZES {
+            let round = rounds::round(size);
+            let kit_round = native_round(&round);
+            group.bench_with_input(BenchmarkId::new("sandboxed", size), &round, |bencher, round| {
+                bencher.iter(|| sandboxed(&algorithm, round));
+            });
+            group.bench_with_input(BenchmarkId::new("native", size), &kit_round, |bencher, round| {
+                bencher.iter(|| native(black_box(round)));
+            });
+        }
+        group.finish();
+    }
+}
+
+fn check(criterion: &mut Criterion) {
+    let sandbox = Sandbox::new(Options::default()).expect("a sandbox");
+    let algorithm = load(&sandbox, "mid-market-rate");
+    let mut group = criterion.benchmark_group("check");
+    group.sample_size(10).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(300));
+    for size in SIZES {
+        let round = rounds::round(size);
+        let trades = sandboxed(&algorithm, &round).trades().to_vec();
+        group.bench_with_input(BenchmarkId::from_parameter(size), &trades, |bencher, trades| {
+            bencher.iter_batched(
+                || trades.clone(),
+                |trades| Settlement::check(Arc::clone(&round), trades, usize::MAX),
+                criterion::BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+/// The median of some runs.
+fn median(mut run: impl FnMut()) -> Duration {
+    let runs = 3;
+    run();
+    let mut times: Vec<Duration> = Vec::new();
+    let begun = Instant::now();
+    while times.len() < runs || (begun.elapsed() < Duration::from_millis(700) && times.len() < 1000) {
+        let started = Instant::now();
+        run();
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// Times side by side, measured one right after the other, and their ratio.
+#[allow(clippy::print_stdout, reason = "a benchmark's output")]
+fn ratios() {
+    let sandbox = Sandbox::new(Options::default()).expect("a sandbox");
+    println!(
+        "\n{:<16} {:>9} {:>12} {:>12} {:>12} {:>8}",
+        "algorithm", "members", "sandboxed", "native", "check", "ratio"
+    );
+    for (name, native) in ALGORITHMS {
+        let algorithm = load(&sandbox, name);
+        for size in SIZES {
+            let round = rounds::round(size);
+            let kit_round = native_round(&round);
+            let trades = sandboxed(&algorithm, &round).trades().to_vec();
+            let whole = median(|| drop(black_box(sandboxed(&algorithm, &round))));
+            let native = median(|| drop(black_box(native(black_box(&kit_round)))));
+            let checked = median(|| {
+                drop(black_box(Settlement::check(Arc::clone(&round), black_box(trades.clone()), usize::MAX)));
+            });
+            let ratio = whole.as_secs_f64() / native.as_secs_f64();
+            println!(
+                "{name:<16} {size:>9} {:>12} {:>12} {:>12} {ratio:>7.1}×",
+                format!("{whole:.1?}"),
+                format!("{native:.1?}"),
+                format!("{checked:.1?}"),
+            );
+        }
+    }
+}
+
+criterion_group!(benches, clear, check);
+
+fn main() {
+    // `cargo test --benches` only asks whether it runs.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    // A profile is of one benchmark alone.
+    if !std::env::args().any(|argument| argument == "--profile-time") {
+        ratios();
+    }
+    if std::env::args().any(|argument| argument == "--ratios") {
+        return;
+    }
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

@@ -1,0 +1,73 @@
+//! What settling an interval costs, from fetched readings to durable books, at 16 and 1,000 meters: real gRPC on
+//! loopback, a real sandbox, SQLite with every commit synced.
+
+#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has nothing to say")]
+
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use domain::Boundary;
+use rec_market::algorithms::{Reference, base};
+use rec_market::clearing::{Clearing, ReadyAlgorithm};
+use rec_market::config::Config;
+use rec_market::demo::household::{Plan, generate};
+use rec_market::meters::client::{MetersClient, Patience};
+use rec_market::meters::service::{MetersService, Package, serve};
+use rec_market::settle::{Settler, Summary};
+use rec_market::store::SqliteStore;
+use sandbox::{Limits, Options, Sandbox};
+
+/// 2024-05-06T00:00:00Z.
+const START: u64 = 1_714_953_600;
+
+/// Settles so many intervals of a fresh community; answers how long an interval took.
+fn settle(runtime: &tokio::runtime::Runtime, members: usize, intervals: u32) -> Duration {
+    runtime.block_on(async {
+        let start = Boundary::from_seconds(START).expect("a time");
+        let days = u16::try_from(intervals.div_ceil(96)).expect("few days");
+        let community = generate(Plan { seed: 1, members, start, days }).expect("a plan");
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let until = start.timestamp() + Duration::from_secs(900 * u64::from(intervals));
+        let now = until + Duration::from_secs(3600);
+        let meters = serve(MetersService::new(community.recorded, move || now), Package::Platform, listener);
+        let meters = meters.expect("it serves");
+
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("market.toml");
+        std::fs::write(&file, "[[community]]\nname = \"bench\"\n").expect("it writes");
+        let config = Config::load(&file).expect("a configuration");
+        let sandbox = Sandbox::new(Options::default()).expect("a sandbox");
+        let base = base("mid-market-rate").expect("a base algorithm");
+        assert!(Reference::parse(base.name, directory.path()).is_ok());
+        let algorithm = sandbox.load_own(base.bytes).expect("it loads");
+        let description = algorithm.describe(Limits::default().budget(0)).expect("a machine").expect("a description");
+        let ready = ReadyAlgorithm { algorithm, component: base.bytes.into(), description };
+        let clearing = Clearing::new(config.communities[0].clone(), ready, None);
+        let client = MetersClient::new(&format!("http://{}", meters.address()), Patience::default()).expect("a client");
+        let store = SqliteStore::open(&directory.path().join("market.db")).expect("a store");
+        let settler = Settler::new(clearing, client, store);
+
+        let mut summary = Summary::default();
+        let started = Instant::now();
+        settler.pass(now, Some(until), &mut summary, |_| {}).await.expect("it settles");
+        let elapsed = started.elapsed();
+        assert_eq!(summary.intervals, u64::from(intervals));
+        meters.stop().await.expect("it stops");
+        elapsed / intervals
+    })
+}
+
+fn benches(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let mut group = criterion.benchmark_group("settle an interval");
+    group.sample_size(10).measurement_time(Duration::from_secs(5)).warm_up_time(Duration::from_millis(100));
+    for (members, intervals) in [(16, 192), (1000, 48)] {
+        group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
+            bencher.iter_custom(|iterations| (0..iterations).map(|_| settle(&runtime, members, intervals)).sum());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(settling, benches);
+criterion_main!(settling);

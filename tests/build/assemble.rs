@@ -1,0 +1,67 @@
+//! From the text of one guest to a component.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::{PackageId, Resolve};
+
+/// A line of a guest that stands for a file of `guests/include`.
+const INCLUDE: &str = ";;@include ";
+/// A line of a guest that names its world in `guests/wit`.
+const WORLD: &str = ";;@world ";
+
+pub struct Assembler {
+    resolve: Resolve,
+    package: PackageId,
+    include: PathBuf,
+}
+
+impl Assembler {
+    pub fn new(wit: &Path, guests: &Path) -> Result<Assembler, String> {
+        let mut resolve = Resolve::default();
+        let mut push = |path: &Path| {
+            resolve.push_dir(path).map(|(package, _)| package).map_err(|error| format!("{}: {error:#}", path.display()))
+        };
+        push(wit)?;
+        let package = push(&guests.join("wit"))?;
+        Ok(Assembler { resolve, package, include: guests.join("include") })
+    }
+
+    /// A `(module …)` is encoded as a component of its world; a `(component …)` stays what it is, valid or not.
+    pub fn assemble(&self, text: &str) -> Result<Vec<u8>, String> {
+        let whole = self.expand(text)?;
+        let binary = wat::parse_str(&whole).map_err(|error| error.to_string())?;
+        if text.lines().any(|line| line.starts_with("(component")) {
+            return Ok(binary);
+        }
+        let world = text.lines().find_map(|line| line.strip_prefix(WORLD)).unwrap_or("guest");
+        self.encode(binary, world.trim()).map_err(|error| format!("as a component of world {world}: {error}"))
+    }
+
+    /// Puts included files in the place of the lines that name them.
+    fn expand(&self, text: &str) -> Result<String, String> {
+        let mut whole = String::new();
+        for line in text.lines() {
+            match line.trim_start().strip_prefix(INCLUDE) {
+                Some(name) => {
+                    let path = self.include.join(format!("{}.wat", name.trim()));
+                    let included = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+                    whole.push_str(&self.expand(&included)?);
+                }
+                None => whole.extend([line, "\n"]),
+            }
+        }
+        Ok(whole)
+    }
+
+    fn encode(&self, mut module: Vec<u8>, world: &str) -> Result<Vec<u8>, String> {
+        let world = self.resolve.select_world(&[self.package], Some(world)).map_err(|error| format!("{error:#}"))?;
+        embed_component_metadata(&mut module, &self.resolve, world, StringEncoding::UTF8, false)
+            .map_err(|error| format!("{error:#}"))?;
+        let mut encoder = ComponentEncoder::default();
+        // Guests that no engine should accept are not for this encoder to refuse.
+        encoder.validate(false);
+        encoder.module(&module).and_then(ComponentEncoder::encode).map_err(|error| format!("{error:#}"))
+    }
+}

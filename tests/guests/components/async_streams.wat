@@ -1,0 +1,4 @@
+;; Makes a stream between tasks.
+(component
+  (type $bytes (stream u8))
+  (core func $new (canon stream.new $bytes)))

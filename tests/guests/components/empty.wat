@@ -1,0 +1,3 @@
+;; Is a component, and nothing besides.
+(component
+)

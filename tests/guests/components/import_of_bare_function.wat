@@ -1,0 +1,8 @@
+;; Imports a function at the top, outside of any interface.
+(component
+  (import "read-secret" (func $read-secret (result u64)))
+  ;;@include types
+  ;;@include honest-core
+  (core instance $core (instantiate $Honest))
+  ;;@include lift
+)

@@ -1,0 +1,8 @@
+;; Imports an inert function with a signature of its own.
+(component
+  (import "wasi:cli/exit@0.2.0" (instance $exit (export "exit" (func (param "status" string) (result u64)))))
+  ;;@include types
+  ;;@include honest-core
+  (core instance $core (instantiate $Honest))
+  ;;@include lift
+)

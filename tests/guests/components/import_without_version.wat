@@ -1,0 +1,8 @@
+;; Imports the inert interfaces without saying which version.
+(component
+  (import "wasi:cli/exit" (instance $exit (export "exit" (func (param "status" (result))))))
+  ;;@include types
+  ;;@include honest-core
+  (core instance $core (instantiate $Honest))
+  ;;@include lift
+)

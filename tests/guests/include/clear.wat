@@ -1,0 +1,11 @@
+  ;; Keeps the positions' place and number in globals and calls the guest's $clear.
+  (global $positions (mut i32) (i32.const 0))
+  (global $positions-count (mut i32) (i32.const 0))
+  (func (export "clear")
+    (param $community i32) (param $community-bytes i32) (param $start i64) (param $duration i32)
+    (param $retail i64) (param $feed-in i64)
+    (param $has-floor i32) (param $floor i64) (param $has-ceiling i32) (param $ceiling i64)
+    (param $seed i64) (param $settings i32) (param $settings-count i32) (param i32) (param i32) (result i32)
+    (global.set $positions (local.get 13))
+    (global.set $positions-count (local.get 14))
+    (call $clear))

@@ -1,0 +1,7 @@
+  ;;@include memory
+  ;;@include realloc
+  ;;@include describe
+  ;;@include clear
+  ;;@include answer
+  ;;@include trades
+  ;;@include honest

@@ -1,0 +1,5 @@
+;; Answers from an address behind its memory.
+(module
+  ;;@include standard
+  (func $clear (result i32)
+    (i32.const 0x20000)))

@@ -1,0 +1,7 @@
+;; Calls through a table where nothing is.
+(module
+  ;;@include standard
+
+  (table $table 4 funcref)
+  (func $clear (result i32)
+    (call_indirect $table (result i32) (i32.const 3))))

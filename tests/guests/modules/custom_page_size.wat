@@ -1,0 +1,6 @@
+;; Has a memory of single bytes.
+(module
+  ;;@include standard
+  (memory $bytes 1 (pagesize 1))
+  (func $clear (result i32)
+    (call $honest)))

@@ -1,0 +1,6 @@
+;; Has data that lie outside its memory.
+(module
+  ;;@include standard
+  (data (i32.const 0x1fffff) "ab")
+  (func $clear (result i32)
+    (call $honest)))

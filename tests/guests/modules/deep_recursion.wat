@@ -1,0 +1,6 @@
+;; Calls itself for ever: the stack ends, and it is not the host's.
+(module
+  ;;@include standard
+
+  (func $clear (result i32)
+    (i32.add (call $clear) (i32.const 1))))

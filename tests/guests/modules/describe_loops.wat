@@ -1,0 +1,13 @@
+;; Never says what it is.
+(module
+  ;;@include memory
+  ;;@include realloc
+  ;;@include clear
+  ;;@include answer
+  ;;@include trades
+  ;;@include honest
+  (func (export "describe") (result i32)
+    (loop $again (br $again))
+    unreachable)
+  (func $clear (result i32)
+    (call $honest)))

@@ -1,0 +1,12 @@
+;; Traps when asked what it is.
+(module
+  ;;@include memory
+  ;;@include realloc
+  ;;@include clear
+  ;;@include answer
+  ;;@include trades
+  ;;@include honest
+  (func (export "describe") (result i32)
+    unreachable)
+  (func $clear (result i32)
+    (call $honest)))

@@ -1,0 +1,12 @@
+;; Asks over and over for more than the maximum that its memory declares: refused with -1, and paid for.
+(module
+  (memory (export "memory") 2 2)
+  (global $answer-area i32 (i32.const 1024))
+  ;;@include realloc
+  ;;@include describe
+  ;;@include clear
+  (func $clear (result i32)
+    (loop $again
+      (drop (memory.grow (i32.const 1)))
+      (br $again))
+    unreachable))

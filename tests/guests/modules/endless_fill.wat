@@ -1,0 +1,9 @@
+;; Fills memory over and over: one instruction that writes a MiB must not cost as little as an addition.
+(module
+  ;;@include standard
+  (func $clear (result i32)
+    (drop (memory.grow (i32.const 16)))
+    (loop $again
+      (memory.fill (i32.const 65536) (i32.const 7) (i32.const 0x100000))
+      (br $again))
+    unreachable))

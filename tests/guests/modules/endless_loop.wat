@@ -1,0 +1,6 @@
+;; Never comes back.
+(module
+  ;;@include standard
+  (func $clear (result i32)
+    (loop $again (br $again))
+    unreachable))

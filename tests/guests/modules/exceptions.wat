@@ -1,0 +1,6 @@
+;; Throws an exception out of its only function.
+(module
+  ;;@include standard
+  (tag $tag)
+  (func $clear (result i32)
+    (throw $tag)))

@@ -1,0 +1,7 @@
+;; Asks for files.
+(module
+  (import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $wish (param i32)))
+  ;;@include standard
+  (func $clear (result i32)
+    (call $wish (i32.const 1080))
+    (call $honest)))

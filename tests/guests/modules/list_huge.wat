@@ -1,0 +1,6 @@
+;; Answers with more trades than fit the output limit, all of them in its memory.
+(module
+  ;;@include standard
+  (func $clear (result i32)
+    (drop (memory.grow (i32.const 200)))
+    (call $answer-list (i32.const 131072) (i32.const 100000))))

@@ -1,0 +1,8 @@
+;; Grows its memory for ever.
+(module
+  ;;@include standard
+  (func $clear (result i32)
+    (loop $again
+      (drop (memory.grow (i32.const 16)))
+      (br $again))
+    unreachable))

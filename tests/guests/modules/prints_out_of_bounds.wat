@@ -1,0 +1,8 @@
+;; Writes to stdout what lies behind its memory.
+(module
+  ;;@include output
+  ;;@include standard
+
+  (func $clear (result i32)
+    (call $write (call $get-stdout) (i32.const 131071) (i32.const 2) (i32.const 1080))
+    (call $honest)))

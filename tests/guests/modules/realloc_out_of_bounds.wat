@@ -1,0 +1,12 @@
+;; Gives the host room behind its memory.
+(module
+  ;;@include memory
+  ;;@include describe
+  ;;@include clear
+  ;;@include answer
+  ;;@include trades
+  ;;@include honest
+  (func $realloc (export "cabi_realloc") (param $old i32) (param $old-size i32) (param $align i32) (param $size i32) (result i32)
+    (i32.const 0x7fffff00))
+  (func $clear (result i32)
+    (call $honest)))

@@ -1,0 +1,12 @@
+;; Asks itself for room, for ever.
+(module
+  ;;@include memory
+  ;;@include describe
+  ;;@include clear
+  ;;@include answer
+  ;;@include trades
+  ;;@include honest
+  (func $realloc (export "cabi_realloc") (param $old i32) (param $old-size i32) (param $align i32) (param $size i32) (result i32)
+    (call $realloc (local.get 0) (local.get 1) (local.get 2) (local.get 3)))
+  (func $clear (result i32)
+    (call $honest)))

@@ -1,0 +1,8 @@
+;; Loops before anybody called it.
+(module
+  ;;@include standard
+  (start $start)
+  (func $start
+    (loop $again (br $again)))
+  (func $clear (result i32)
+    (call $honest)))

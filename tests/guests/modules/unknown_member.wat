@@ -1,0 +1,8 @@
+;; Trades with a member that is not there.
+(module
+  ;;@include standard
+  (func $clear (result i32)
+    (call $trade (i32.const 0) (i32.const 1) (i64.const 900) (i64.const 100000))
+    (call $trade (i32.const 0) (i32.const 3) (i64.const 300) (i64.const 100000))
+    (call $trade (global.get $grid) (i32.const 2) (i64.const 500) (i64.const 162400))
+    (call $answer)))

@@ -1,0 +1,5 @@
+;; Traps.
+(module
+  ;;@include standard
+  (func $clear (result i32)
+    unreachable))

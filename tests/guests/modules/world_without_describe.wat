@@ -1,0 +1,11 @@
+;; Clears and does not say what it is.
+;;@world no-describe
+(module
+  ;;@include memory
+  ;;@include realloc
+  ;;@include clear
+  ;;@include answer
+  ;;@include trades
+  ;;@include honest
+  (func $clear (result i32)
+    (call $honest)))

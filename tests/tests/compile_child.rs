@@ -1,0 +1,127 @@
+//! Components that exhaust the compiler end with the child process that compiles them.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "all of this file is a test, and its names are sentences"
+)]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rec_market_tests::{corpus, for_each_bomb, guests};
+use sandbox::{CompileLimits, Compiler, LoadError, Options, Sandbox, SandboxError};
+
+/// Memory for an honest algorithm many times over; no time for a bomb on any machine.
+const LIMITS: CompileLimits = CompileLimits { time: Duration::from_millis(100), memory_bytes: 128 << 20 };
+
+fn sandbox_with(program: &str, arguments: Vec<String>, limits: CompileLimits) -> Sandbox {
+    let compiler = Compiler::Child { program: PathBuf::from(program), arguments, limits };
+    Sandbox::new(Options { runs_max: 2, compiler, ..Options::default() }).unwrap()
+}
+
+fn sandbox(limits: CompileLimits) -> Sandbox {
+    let arguments = vec![limits.memory_bytes.to_string(), limits.time.as_secs().to_string()];
+    sandbox_with(env!("CARGO_BIN_EXE_compile-child"), arguments, limits)
+}
+
+/// A child with all the time that a busy machine needs.
+fn patient_sandbox() -> Sandbox {
+    sandbox(CompileLimits { time: Duration::from_secs(600), ..LIMITS })
+}
+
+macro_rules! each_bomb {
+    ($($name:ident $bytes:ident)*) => { $(
+        #[test]
+        fn $name() {
+            runs_out_of_time(guests::$bytes);
+            runs_out_of_memory(guests::$bytes);
+        }
+    )* };
+}
+for_each_bomb!(each_bomb);
+
+fn runs_out_of_time(bomb: &[u8]) {
+    let error = sandbox(LIMITS).load(bomb).unwrap_err();
+    assert!(matches!(&error, LoadError::CompileLimit { reason, .. } if reason == "out of time"), "{error:?}");
+}
+
+fn runs_out_of_memory(bomb: &[u8]) {
+    let error = patient_sandbox().load(bomb).unwrap_err();
+    assert!(matches!(&error, LoadError::CompileLimit { reason, .. } if reason != "out of time"), "{error:?}");
+    assert!(error.to_string().len() < 2000, "{error}");
+}
+
+#[test]
+fn components_in_components() {
+    runs_out_of_time(&guests::components_in_components(10_000));
+}
+
+#[test]
+fn the_child_compiles_what_this_engine_runs() {
+    let sandbox = patient_sandbox();
+    for name in ["honest", "endless_loop", "memory_bomb", "panics", "energy_made"] {
+        corpus::guest(name).check(&sandbox);
+    }
+}
+
+#[test]
+fn the_child_refuses_what_this_process_refuses() {
+    let sandbox = patient_sandbox();
+    for name in ["memory64", "types_deep", "imports_random", "world_without_clear", "async_lift"] {
+        corpus::guest(name).check(&sandbox);
+    }
+}
+
+#[test]
+fn a_component_too_large_for_the_slots_is_no_fault_of_the_compiler() {
+    let sandbox = patient_sandbox();
+    for name in ["instances_too_many", "instances_too_large", "table_declared", "memories_too_many"] {
+        corpus::guest(name).check(&sandbox);
+    }
+}
+
+#[test]
+fn a_child_without_memory_is_a_limit_and_not_a_crash() {
+    let error = sandbox(CompileLimits { memory_bytes: 16 << 20, ..LIMITS }).load(guests::HONEST).unwrap_err();
+    assert!(matches!(error, LoadError::CompileLimit { .. }), "{error:?}");
+}
+
+#[test]
+fn a_child_that_cannot_start_is_our_fault() {
+    let error = sandbox_with("/nowhere/compiler", Vec::new(), LIMITS).load(guests::HONEST).unwrap_err();
+    let LoadError::Sandbox(SandboxError::Compiler { .. }) = error else { panic!("{error:?}") };
+    assert!(error.to_string().contains("/nowhere/compiler does not work: No such file"), "{error}");
+}
+
+#[test]
+fn a_child_that_answers_rubbish_is_our_fault() {
+    // The last is the component itself, sent back.
+    for (program, arguments) in [("/bin/true", vec![]), ("/bin/echo", vec!["rubbish".to_owned()]), ("/bin/cat", vec![])]
+    {
+        let error = sandbox_with(program, arguments, LIMITS).load(guests::HONEST).unwrap_err();
+        assert!(matches!(error, LoadError::Sandbox(SandboxError::Compiler { .. })), "{program}: {error:?}");
+    }
+}
+
+#[test]
+fn a_child_that_hangs_ends_with_its_time() {
+    let limits = CompileLimits { time: Duration::from_millis(50), ..LIMITS };
+    let error = sandbox_with("/bin/sleep", vec!["3600".to_owned()], limits).load(guests::HONEST).unwrap_err();
+    assert!(matches!(&error, LoadError::CompileLimit { reason, .. } if reason == "out of time"), "{error:?}");
+}
+
+#[test]
+fn a_child_with_wrong_arguments_is_our_fault() {
+    let error = sandbox_with(env!("CARGO_BIN_EXE_compile-child"), vec!["nonsense".to_owned()], LIMITS)
+        .load(guests::HONEST)
+        .unwrap_err();
+    assert!(matches!(error, LoadError::Sandbox(SandboxError::Compiler { .. })), "{error:?}");
+}
+
+#[test]
+fn a_child_that_fails_without_a_reason_is_our_fault() {
+    let error = sandbox_with("/bin/false", Vec::new(), LIMITS).load(guests::HONEST).unwrap_err();
+    assert!(matches!(error, LoadError::Sandbox(SandboxError::Compiler { .. })), "{error:?}");
+}
