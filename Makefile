@@ -1,0 +1,73 @@
+# Everything that people and CI do with this project. `make help` lists it.
+#
+# One cargo profile (release) for tests, demo, benchmarks and deployment, so that wasmtime is compiled once.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+WASM_TARGET := wasm32-wasip2
+WASMTIME_VERSION := 48.0.8
+TOOLS := target/tools
+WASMTIME := $(TOOLS)/bin/wasmtime
+CARGO_DENY := $(TOOLS)/bin/cargo-deny
+
+.PHONY: help
+help: ## Lists these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: build ## Shows everything at work: meters, market, a week of trading, what everybody paid
+	target/release/rec-market demo
+
+.PHONY: build
+build: wasm-target ## Builds target/release/rec-market and target/algorithms/NAME.wasm
+	cargo build --release --locked --package rec-market
+	target/release/rec-market algorithm export --all --directory target/algorithms
+
+.PHONY: algorithms
+algorithms: build ## Builds the nine base algorithms as components into target/algorithms
+
+.PHONY: test
+test: lint tools build ## Everything CI runs: lints, unit, property, hostile, gRPC, wasmtime CLI and README tests
+	cargo test --release --locked --workspace
+
+.PHONY: lint
+lint: wasm-target ## Formatting, clippy and documentation, all without warnings
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --release --locked --workspace --no-deps --quiet
+
+.PHONY: check
+check: test deny ## test, and the licences and sources of dependencies
+
+.PHONY: deny
+deny: $(CARGO_DENY) ## Licences, bans and sources of dependencies, by deny.toml
+	$(CARGO_DENY) --all-features check licenses bans sources
+
+.PHONY: bench
+bench: wasm-target ## Benchmarks, as figures and ratios in one run (some minutes)
+	cargo bench --locked --package rec-market-tests
+
+.PHONY: tools
+tools: wasm-target $(WASMTIME) ## Installs what tests need into target/tools: the wasmtime CLI
+
+.PHONY: wasm-target
+wasm-target:
+	@if ! test -d "$$(rustc --print target-libdir --target $(WASM_TARGET))"; then \
+		rustup target add $(WASM_TARGET); \
+	fi
+
+# Unoptimised: it compiles in half the time, and runs small components only.
+$(WASMTIME):
+	CARGO_TARGET_DIR=$(TOOLS)/build cargo install wasmtime-cli --version $(WASMTIME_VERSION) --locked --debug \
+		--no-default-features --features run,component-model,cranelift --root $(TOOLS)
+	rm -rf $(TOOLS)/build
+
+$(CARGO_DENY):
+	CARGO_TARGET_DIR=$(TOOLS)/build cargo install cargo-deny --locked --root $(TOOLS)
+	rm -rf $(TOOLS)/build
+
+.PHONY: clean
+clean: ## Removes everything that was built, tools included
+	cargo clean

@@ -1,0 +1,182 @@
+//! Which algorithms there are: the nine that are built into this program, and files.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use domain::Digest;
+use sandbox::{Algorithm, COMPONENT_BYTES_MAX, LoadError, Sandbox};
+
+include!(concat!(env!("OUT_DIR"), "/base_algorithms.rs"));
+
+/// A base algorithm, as a component in this program.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Base {
+    /// Its name.
+    pub name: &'static str,
+    /// The component file.
+    pub bytes: &'static [u8],
+}
+
+/// The algorithm of a community that names none: fair to both sides and easy to explain.
+pub fn default_base() -> &'static Base {
+    base("mid-market-rate").unwrap_or(&BASE[0])
+}
+
+/// The algorithm that settles everything with the grid: what is used where another one fails and the community's policy
+/// says `fallback`.
+pub fn public_grid() -> &'static Base {
+    base("public-grid").unwrap_or(&BASE[0])
+}
+
+/// The base algorithm of that name.
+pub fn base(name: &str) -> Option<&'static Base> {
+    BASE.iter().find(|base| base.name == name)
+}
+
+/// How a configuration or a command names an algorithm.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reference {
+    /// One of the nine.
+    Base(&'static Base),
+    /// A component file.
+    File(PathBuf),
+    /// One of the nine or one that a stored interval was settled with, by its digest.
+    Digest(Digest),
+}
+
+/// A reference to no algorithm.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidReference {
+    /// Neither a name nor a file.
+    #[error("{name:?} is no algorithm (name a .wasm file, or one of {})", names())]
+    Unknown {
+        /// The text.
+        name: String,
+    },
+    /// No digest.
+    #[error(transparent)]
+    Digest(#[from] domain::digest::InvalidDigest),
+}
+
+fn names() -> String {
+    BASE.each_ref().map(|base| base.name).join(", ")
+}
+
+impl Reference {
+    /// Reads a reference: a base algorithm's name, `sha256:…`, or a path relative to `directory`.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn parse(text: &str, directory: &Path) -> Result<Reference, InvalidReference> {
+        if let Some(base) = base(text) {
+            return Ok(Reference::Base(base));
+        }
+        if let Some(digest) = text.strip_prefix("sha256:") {
+            return Ok(Reference::Digest(digest.parse::<Digest>()?));
+        }
+        let path = directory.join(text);
+        if Path::new(text).extension().is_some() || text.contains('/') || path.is_file() {
+            Ok(Reference::File(path))
+        } else {
+            Err(InvalidReference::Unknown { name: text.to_owned() })
+        }
+    }
+}
+
+/// As a person would name it.
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reference::Base(base) => f.write_str(base.name),
+            Reference::File(path) => write!(f, "{}", path.display()),
+            Reference::Digest(digest) => write!(f, "sha256:{digest}"),
+        }
+    }
+}
+
+/// An algorithm that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum UnusableAlgorithm {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// No component has this digest.
+    #[error("no algorithm with digest {0} is known here (give its file)")]
+    UnknownDigest(Digest),
+    /// It is there, but it is no algorithm.
+    #[error("{reference}: {source}")]
+    Load {
+        /// Which one.
+        reference: String,
+        /// Why not.
+        source: LoadError,
+    },
+}
+
+/// The bytes of a component.
+///
+/// # Errors
+/// If the file cannot be read, or `stored` does not know the digest.
+pub fn read(
+    reference: &Reference,
+    stored: impl FnOnce(&Digest) -> Option<Vec<u8>>,
+) -> Result<Cow<'static, [u8]>, UnusableAlgorithm> {
+    match reference {
+        Reference::Base(base) => Ok(Cow::Borrowed(base.bytes)),
+        Reference::File(path) => {
+            let unreadable = |source| UnusableAlgorithm::File { path: path.clone(), source };
+            let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
+            if bytes > COMPONENT_BYTES_MAX {
+                let source = LoadError::TooLarge { bytes, bytes_max: COMPONENT_BYTES_MAX };
+                return Err(UnusableAlgorithm::Load { reference: reference.to_string(), source });
+            }
+            std::fs::read(path).map(Cow::Owned).map_err(unreadable)
+        }
+        Reference::Digest(digest) => match BASE.iter().find(|base| Digest::of(base.bytes) == *digest) {
+            Some(base) => Ok(Cow::Borrowed(base.bytes)),
+            None => stored(digest).map(Cow::Owned).ok_or(UnusableAlgorithm::UnknownDigest(*digest)),
+        },
+    }
+}
+
+/// Makes a component ready to run. What was built with this program is compiled in this process.
+///
+/// # Errors
+/// If it is no algorithm.
+pub fn load(sandbox: &Sandbox, reference: &Reference, bytes: &[u8]) -> Result<Algorithm, UnusableAlgorithm> {
+    let loaded = match reference {
+        Reference::Base(_) => sandbox.load_own(bytes),
+        Reference::File(_) | Reference::Digest(_) => sandbox.load(bytes),
+    };
+    loaded.map_err(|source| UnusableAlgorithm::Load { reference: reference.to_string(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_a_name_a_digest_or_a_file() {
+        let here = Path::new("here");
+        assert_eq!(Reference::parse("uniform", here).unwrap().to_string(), "uniform");
+        assert_eq!(Reference::parse("uniform.wasm", here).unwrap(), Reference::File("here/uniform.wasm".into()));
+        let digest = Digest::of(b"x");
+        assert_eq!(Reference::parse(&format!("sha256:{digest}"), here).unwrap(), Reference::Digest(digest));
+        assert!(Reference::parse("sha256:12", here).is_err());
+        let error = Reference::parse("unifrom", here).unwrap_err().to_string();
+        assert!(error.contains("\"unifrom\"") && error.contains("uniform"), "{error}");
+    }
+
+    #[test]
+    fn a_base_algorithm_is_found_by_its_digest() {
+        let digest = Digest::of(default_base().bytes);
+        let bytes = read(&Reference::Digest(digest), |_| None).unwrap();
+        assert_eq!(bytes, default_base().bytes);
+    }
+}

@@ -1,0 +1,234 @@
+//! Clears one boundary: readings become positions, positions a round, the round a checked settlement.
+//!
+//! Everything here is computed; nothing is fetched, stored or timed. What comes out is one [`Commit`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::netting::{self, Balance, Gap, LastReads, Netting, Ownership};
+use domain::reading::BoundaryReadings;
+use domain::round::{InvalidRound, Terms, seed};
+use domain::settlement::{Violation, trades_max_default};
+use domain::{Interval, MemberId, Position, Round, Settlement, Tariff};
+use sandbox::{Algorithm, Description, Failure, Limits, Sandbox, SandboxError};
+
+use crate::config::{CommunityConfig, MemberConfig};
+use crate::store::{Cleared, Commit, GapTrade, MeterReading, Provenance, StoredEvent};
+
+/// An algorithm that is ready to run, with its bytes and what it says of itself.
+#[derive(Clone, Debug)]
+pub struct ReadyAlgorithm {
+    /// The component.
+    pub algorithm: Algorithm,
+    /// The component file, for the books.
+    pub component: Arc<[u8]>,
+    /// What it says of itself.
+    pub description: Description,
+}
+
+/// Clears the intervals of one community.
+#[derive(Clone, Debug)]
+pub struct Clearing {
+    community: CommunityConfig,
+    ownership: Ownership,
+    algorithm: ReadyAlgorithm,
+    /// What to settle with where the algorithm fails, if the community wants that.
+    fallback: Option<ReadyAlgorithm>,
+}
+
+/// Why an algorithm's answer is not used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadResult {
+    /// It brought no answer.
+    #[error("{0}")]
+    Failed(Failure),
+    /// Its answer breaks rules.
+    #[error("{}", shown(.0))]
+    Rejected(Vec<Violation>),
+}
+
+/// The first violation, and how many more there are.
+fn shown(violations: &[Violation]) -> String {
+    match violations {
+        [] => "rejected".to_owned(),
+        [only] => only.to_string(),
+        [first, others @ ..] => format!("{first} (and {} more violations)", others.len()),
+    }
+}
+
+/// An interval that cannot be settled now.
+#[derive(Debug, thiserror::Error)]
+pub enum ClearingError {
+    /// The algorithm is to blame, and the community's policy is to wait.
+    #[error(
+        "interval {interval} is on hold: {algorithm}: {reason} (mend the algorithm, name another, or set on_failure = \"fallback\")"
+    )]
+    Held {
+        /// The interval.
+        interval: Interval,
+        /// The algorithm's name.
+        algorithm: String,
+        /// What was wrong.
+        reason: BadResult,
+    },
+    /// The machine failed.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The positions make no round.
+    #[error("interval {interval}: {reason}")]
+    Round {
+        /// The interval.
+        interval: Interval,
+        /// What was wrong.
+        reason: InvalidRound,
+    },
+}
+
+impl Clearing {
+    /// Clears for this community with this algorithm.
+    pub fn new(community: CommunityConfig, algorithm: ReadyAlgorithm, fallback: Option<ReadyAlgorithm>) -> Clearing {
+        let owners = community
+            .members
+            .iter()
+            .flat_map(|(member, config)| config.meters.iter().map(move |meter| (meter.clone(), member.clone())));
+        Clearing { ownership: Ownership::new(owners), community, algorithm, fallback }
+    }
+
+    /// The community.
+    pub fn community(&self) -> &CommunityConfig {
+        &self.community
+    }
+
+    /// Clears the interval that ends at a boundary, from the registers read there and before.
+    ///
+    /// # Errors
+    /// If the algorithm fails and the community's policy is to hold, or the machine fails.
+    pub fn clear(
+        &self,
+        interval: Interval,
+        last: &LastReads,
+        readings: &BoundaryReadings,
+        mut events: Vec<StoredEvent>,
+    ) -> Result<(Commit, LastReads), ClearingError> {
+        let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings);
+        events.extend(netting.events.iter().map(|event| StoredEvent {
+            code: event.kind.code().to_owned(),
+            subject: event.meter.to_string(),
+            message: event.kind.to_string(),
+        }));
+        let cleared = if netting.balances.is_empty() { None } else { Some(self.round(interval, &netting.balances)?) };
+        let cleared = cleared.map(|round| self.settle(Arc::new(round), &mut events)).transpose()?;
+        let commit = Commit {
+            community: self.community.name.clone(),
+            interval,
+            basis: self.community.basis,
+            readings: self.readings(&netting),
+            cleared,
+            gaps: netting.gaps.iter().map(|gap| self.gap(gap)).collect(),
+            events,
+        };
+        Ok((commit, netting.read))
+    }
+
+    fn readings(&self, netting: &Netting) -> Vec<MeterReading> {
+        let reading = |(meter, read): (&domain::MeterId, &netting::LastRead)| {
+            let member = self.ownership.member(meter)?;
+            Some(MeterReading { meter: meter.clone(), member, registers: read.registers })
+        };
+        netting.read.iter().filter_map(reading).collect()
+    }
+
+    fn gap(&self, gap: &Gap) -> GapTrade {
+        GapTrade {
+            member: gap.member.clone(),
+            since: gap.since,
+            surplus: gap.balance.surplus,
+            deficit: gap.balance.deficit,
+            tariff: self.tariff(&gap.member),
+        }
+    }
+
+    fn tariff(&self, member: &MemberId) -> Tariff {
+        let own = self.community.members.get(member).and_then(|config| config.tariff);
+        own.unwrap_or(self.community.tariff)
+    }
+
+    fn round(&self, interval: Interval, balances: &BTreeMap<MemberId, Balance>) -> Result<Round, ClearingError> {
+        let terms = Terms {
+            community: self.community.name.clone(),
+            interval,
+            tariff: self.community.tariff,
+            limits: self.community.price_limits,
+            seed: seed(&self.community.name, interval),
+            settings: self.community.settings.clone(),
+        };
+        let position = |(member, balance): (&MemberId, &Balance)| self.position(member, *balance);
+        let positions = balances.iter().map(position).collect();
+        Round::new(terms, positions).map_err(|reason| ClearingError::Round { interval, reason })
+    }
+
+    fn position(&self, member: &MemberId, balance: Balance) -> Position {
+        let config: Option<&MemberConfig> = self.community.members.get(member);
+        let tariff = self.tariff(member);
+        Position {
+            member: member.clone(),
+            surplus: balance.surplus,
+            deficit: balance.deficit,
+            offer: config.and_then(|config| config.offer).unwrap_or(tariff.feed_in),
+            bid: config.and_then(|config| config.bid).unwrap_or(tariff.retail),
+            tariff,
+            share: config.map_or(0, |config| config.share),
+            rank: config.map_or(0, |config| config.rank),
+        }
+    }
+
+    /// Settles by the community's algorithm, or by the fallback if it has one and the algorithm's result is bad.
+    fn settle(&self, round: Arc<Round>, events: &mut Vec<StoredEvent>) -> Result<Cleared, ClearingError> {
+        let interval = round.terms().interval;
+        let limits = &self.community.limits;
+        let reason = match settle(&self.algorithm, limits, &round)? {
+            Ok(cleared) => return Ok(cleared),
+            Err(reason) => reason,
+        };
+        let algorithm = self.algorithm.description.name.clone();
+        let Some(fallback) = &self.fallback else {
+            return Err(ClearingError::Held { interval, algorithm, reason });
+        };
+        events.push(StoredEvent {
+            code: "fallback".to_owned(),
+            subject: algorithm.clone(),
+            message: format!("settled with {} instead: {reason}", fallback.description.name),
+        });
+        let cleared = settle(fallback, &Limits::default(), &round)?;
+        let mut cleared = cleared.map_err(|reason| ClearingError::Held { interval, algorithm, reason })?;
+        cleared.provenance.fallback_reason = Some(reason.to_string());
+        Ok(cleared)
+    }
+}
+
+/// One run and its check.
+fn settle(
+    ready: &ReadyAlgorithm,
+    limits: &Limits,
+    round: &Arc<Round>,
+) -> Result<Result<Cleared, BadResult>, SandboxError> {
+    let positions = round.positions().len();
+    let run = ready.algorithm.clear(round, limits.budget(positions))?;
+    let trades = match run.result {
+        Ok(trades) => trades,
+        Err(failure) => return Ok(Err(BadResult::Failed(failure))),
+    };
+    let checked = Settlement::check(Arc::clone(round), trades, trades_max_default(positions));
+    Ok(checked.map_err(BadResult::Rejected).map(|settlement| Cleared {
+        settlement,
+        provenance: Provenance {
+            algorithm: ready.algorithm.digest(),
+            name: ready.description.name.clone(),
+            version: ready.description.version.clone(),
+            engine: Sandbox::engine_version().to_owned(),
+            fuel: run.usage.fuel,
+            fallback_reason: None,
+        },
+        component: Arc::clone(&ready.component),
+    }))
+}

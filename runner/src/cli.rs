@@ -1,0 +1,316 @@
+//! The command line: what clap needs to know, and the help that teaches.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+/// Settles the energy trades of renewable energy communities.
+///
+/// Every quarter-hour a community's meters report; a matching algorithm, a WebAssembly component run in a sandbox, decides
+/// who sold to whom at what price; its result is checked to the watt-hour and stored.
+///
+/// Start with `rec-market demo`. Output goes to stdout, logs to stderr (REC_MARKET_LOG=debug shows more).
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the thing checked is bad: a rejected result, a failed audit
+  2  usage or configuration
+  3  a service it needs is away";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Shows everything at work on loopback: meters, a market, some days of trading, what everybody paid.
+    ///
+    /// Needs no configuration and no network. A Meters service of our own serves believable households (or your
+    /// readings), the market settles them over real gRPC, and the result is printed per member.
+    Demo(DemoArgs),
+    /// Settles every due interval of every community, then exits.
+    ///
+    /// Continues where the last run stopped. Running it twice, or two at once, changes nothing: trades have ids derived
+    /// from their place.
+    Settle(SettleArgs),
+    /// Lists stored trades, oldest first.
+    Trades(TradesArgs),
+    /// What every member sold, bought, paid and saved.
+    Statement(StatementArgs),
+    /// Proves the stored books.
+    ///
+    /// Recomputes every interval from its stored meter readings: the positions, the balance check, the ids, and that for
+    /// each member the trades add up to the change of its registers.
+    Audit(AuditArgs),
+    /// Tries, checks and inspects matching algorithms.
+    #[command(subcommand)]
+    Algorithm(AlgorithmCommand),
+    /// Prints a completion script for a shell.
+    ///
+    /// For bash: `rec-market completions bash > ~/.local/share/bash-completion/completions/rec-market`
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Compiles a component from stdin to stdout, within limits; the sandbox starts this itself.
+    #[command(hide = true)]
+    CompileComponent,
+}
+
+/// `--config`, the same everywhere.
+#[derive(Debug, Args)]
+pub struct ConfigArg {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = "market.toml")]
+    pub config: PathBuf,
+}
+
+/// `--from` and `--to`, the same everywhere.
+#[derive(Debug, Args)]
+pub struct SpanArgs {
+    /// Only intervals that start at or after this time (2023-09-01T00:00:00Z, or a date in UTC).
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub from: Option<Timestamp>,
+    /// Only intervals that start before this time.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub to: Option<Timestamp>,
+}
+
+/// Reads a time in RFC 3339, or a date in UTC.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let midnight = || format!("{text}T00:00:00Z").parse().ok();
+    let parsed: Option<Timestamp> = text.parse().ok().or_else(midnight);
+    parsed.ok_or_else(|| "expected RFC 3339, such as 2023-09-01T12:15:00Z, or a date, such as 2023-09-01".to_owned())
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Days to settle: 7 of a made-up community, all of recorded readings.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub days: Option<u16>,
+    /// Members of the made-up community.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    pub members: u16,
+    /// Makes another community, but the same one every time.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Uses recorded readings instead: CSV with the columns meter,timestamp,import_wh,export_wh.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["members", "seed"])]
+    pub readings: Option<PathBuf>,
+    /// The matching algorithm: a base algorithm's name or a .wasm file.
+    #[arg(long, default_value = "mid-market-rate")]
+    pub algorithm: String,
+    /// Keeps configuration and books in this directory, to look at them with the other commands.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Prints one JSON object instead of tables.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `settle`.
+#[derive(Debug, Args)]
+pub struct SettleArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at the type")]
+    pub config: ConfigArg,
+    /// Settles only intervals that end at or before this time.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub until: Option<Timestamp>,
+    /// Prints one JSON object a community.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `trades`.
+#[derive(Debug, Args)]
+pub struct TradesArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at the type")]
+    pub config: ConfigArg,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at the type")]
+    pub span: SpanArgs,
+    /// Only trades in which this member sells or buys.
+    #[arg(long, value_name = "ID")]
+    pub member: Option<String>,
+    /// Only this community.
+    #[arg(long, value_name = "NAME")]
+    pub community: Option<String>,
+    /// Prints one JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+    /// Prints comma-separated values.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+/// Into which periods a statement is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PeriodArg {
+    /// The whole span at once.
+    Total,
+    /// Calendar months (UTC).
+    Month,
+    /// Days (UTC).
+    Day,
+}
+
+/// Arguments of `statement`.
+#[derive(Debug, Args)]
+pub struct StatementArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at the type")]
+    pub config: ConfigArg,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at the type")]
+    pub span: SpanArgs,
+    /// One row for each member and period.
+    #[arg(long, value_enum, default_value_t = PeriodArg::Total)]
+    pub period: PeriodArg,
+    /// Prints one JSON object a line; amounts in nano-euro.
+    #[arg(long)]
+    pub json: bool,
+    /// Prints comma-separated values; amounts in nano-euro.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+/// Arguments of `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at the type")]
+    pub config: ConfigArg,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The commands about algorithms.
+#[derive(Debug, Subcommand)]
+pub enum AlgorithmCommand {
+    /// Runs an algorithm on a round, in the service's own sandbox with its limits and its balance check.
+    ///
+    /// A round file is JSON: {"community": "aveiro", "start": "2023-09-01T12:00:00Z", "positions": [{"member": "m01",
+    /// "surplus": 1500, "deficit": 0}, …]}. Energy is in Wh, prices in µEUR/kWh. What may be left out, and its default:
+    /// duration 900, retail 162400, feed_in 30000, seed 0, settings {}, price_floor and price_ceiling null; in a position
+    /// retail and feed_in (the round's), offer (its feed_in), bid (its retail), share 0, rank 0.
+    Run(RunArgs),
+    /// Puts an algorithm through the same gate as an upload: size, world, imports, description, probe rounds.
+    Check(CheckArgs),
+    /// Writes base algorithms, which are part of this program, to NAME.wasm files.
+    Export(ExportArgs),
+}
+
+/// Arguments of `algorithm export`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true))]
+pub struct ExportArgs {
+    /// A base algorithm's name.
+    #[arg(group = "which")]
+    pub name: Option<String>,
+    /// All nine of them.
+    #[arg(long, group = "which")]
+    pub all: bool,
+    /// Where to write.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+}
+
+/// Arguments of `algorithm run`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("input").required(true))]
+pub struct RunArgs {
+    /// A component file, or a base algorithm's name.
+    #[arg(value_name = "FILE.wasm")]
+    pub algorithm: String,
+    /// A file with one round (- for stdin).
+    #[arg(long, value_name = "R.json", group = "input")]
+    pub round: Option<PathBuf>,
+    /// A file with one round a line (- for stdin).
+    #[arg(long, value_name = "R.jsonl", group = "input")]
+    pub rounds: Option<PathBuf>,
+    /// Prints one JSON object for each round, in order.
+    #[arg(long)]
+    pub json: bool,
+    /// Prints the equivalent command for the plain wasmtime CLI instead of running anything.
+    #[arg(long)]
+    pub print_wasmtime: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at the type")]
+    pub limits: LimitArgs,
+}
+
+/// Limits on runs; without them, those of the service for a round of that size.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// Fuel: about one unit an instruction.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub fuel: Option<u64>,
+    /// Memory and tables together, such as 64MiB.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<u64>,
+    /// Wall-clock time, such as 2s.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub time: Option<std::time::Duration>,
+    /// Size of the result, such as 1MiB.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub output: Option<u64>,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    crate::config::parse_bytes(text).ok_or_else(|| "expected a size above 0, such as 64MiB".to_owned())
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    crate::config::parse_duration(text).ok_or_else(|| "expected a length of time above 0, such as 2s".to_owned())
+}
+
+impl LimitArgs {
+    /// The limits they mean.
+    pub fn limits(&self) -> sandbox::Limits {
+        let LimitArgs { fuel, memory, time, output } = *self;
+        sandbox::Limits { fuel, memory_bytes: memory, time, output_bytes: output }
+    }
+}
+
+/// Arguments of `algorithm check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// A component file, or a base algorithm's name.
+    #[arg(value_name = "FILE.wasm")]
+    pub algorithm: String,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at the type")]
+    pub limits: LimitArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_rfc_3339_or_dates() {
+        assert_eq!(time("2023-09-01"), time("2023-09-01T00:00:00Z"));
+        assert_eq!(time("2023-09-01T02:00:00+02:00"), time("2023-09-01"));
+        assert!(time("soon").is_err());
+    }
+}

@@ -1,0 +1,198 @@
+//! The commands: each calls the library, prints for people or programs, and ends with an exit code.
+
+mod algorithm;
+mod audit;
+mod books;
+mod demo;
+mod export;
+mod output;
+mod settle;
+mod statement;
+mod trades;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::CommandFactory;
+use domain::Digest;
+use sandbox::{CompileLimits, Compiler, Limits, Options, Sandbox, SandboxError};
+
+use crate::algorithms::{self, Reference, UnusableAlgorithm};
+use crate::clearing::{ClearingError, ReadyAlgorithm};
+use crate::cli::{AlgorithmCommand, Cli, Command};
+use crate::config::InvalidConfig;
+use crate::meters::client::MetersError;
+use crate::settle::PassError;
+use crate::store::StoreError;
+
+/// How a command ends; the contract's exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// The thing checked is bad.
+    Bad = 1,
+    /// Usage or configuration.
+    Usage = 2,
+    /// A service it needs is away.
+    Away = 3,
+}
+
+/// A command that could not do what it should.
+#[derive(Debug)]
+pub struct Failed {
+    /// Whose fault it is.
+    pub exit: Exit,
+    /// What a person should know.
+    pub message: String,
+}
+
+impl Failed {
+    fn usage(message: impl Into<String>) -> Failed {
+        Failed { exit: Exit::Usage, message: message.into() }
+    }
+
+    fn new(exit: Exit, error: impl std::fmt::Display) -> Failed {
+        Failed { exit, message: error.to_string() }
+    }
+
+    /// As [`Failed::new`], with the reasons behind the error.
+    fn because(exit: Exit, error: &dyn std::error::Error) -> Failed {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            message.push_str(&format!(": {error}"));
+            source = error.source();
+        }
+        Failed { exit, message }
+    }
+}
+
+impl From<InvalidConfig> for Failed {
+    fn from(error: InvalidConfig) -> Failed {
+        Failed::new(Exit::Usage, error)
+    }
+}
+
+impl From<UnusableAlgorithm> for Failed {
+    fn from(error: UnusableAlgorithm) -> Failed {
+        Failed::new(Exit::Usage, error)
+    }
+}
+
+impl From<SandboxError> for Failed {
+    fn from(error: SandboxError) -> Failed {
+        Failed::new(Exit::Away, error)
+    }
+}
+
+impl From<MetersError> for Failed {
+    fn from(error: MetersError) -> Failed {
+        let exit = match error {
+            MetersError::Address { .. } => Exit::Usage,
+            _ => Exit::Away,
+        };
+        Failed::new(exit, error)
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Failed {
+        let exit = match error {
+            StoreError::Open { .. } | StoreError::ReadOnly { .. } | StoreError::Corrupt { .. } => Exit::Usage,
+            StoreError::Failed { .. } => Exit::Away,
+        };
+        Failed::new(exit, error)
+    }
+}
+
+impl From<PassError> for Failed {
+    fn from(error: PassError) -> Failed {
+        match error {
+            PassError::Meters(error) => error.into(),
+            PassError::Store(error) => error.into(),
+            PassError::Clearing(error) => match *error {
+                ClearingError::Sandbox(error) => error.into(),
+                error @ (ClearingError::Held { .. } | ClearingError::Round { .. }) => Failed::new(Exit::Bad, error),
+            },
+        }
+    }
+}
+
+/// Nobody reads any more: not a failure of ours.
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Failed {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failed { exit: Exit::Done, message: String::new() },
+            _ => Failed::new(Exit::Away, format!("cannot write the output: {error}")),
+        }
+    }
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// If it cannot do what it should; the message is for people.
+pub async fn run(command: Command) -> Result<Exit, Failed> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let exit = match command {
+        Command::Demo(args) => demo::run(&args, &mut out).await?,
+        Command::Settle(args) => settle::run(&args, &mut out).await?,
+        Command::Trades(args) => trades::run(&args, &mut out).await?,
+        Command::Statement(args) => statement::run(&args, &mut out).await?,
+        Command::Audit(args) => audit::run(&args, &mut out).await?,
+        Command::Algorithm(AlgorithmCommand::Run(args)) => algorithm::run(&args, &mut out)?,
+        Command::Algorithm(AlgorithmCommand::Check(args)) => algorithm::check(&args, &mut out)?,
+        Command::Algorithm(AlgorithmCommand::Export(args)) => export::run(&args, &mut out)?,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "rec-market", &mut out);
+            Exit::Done
+        }
+        Command::CompileComponent => {
+            let limits = CompileLimits::default();
+            let code = sandbox::compile_as_child(limits, &mut io::stdin().lock(), &mut out, &mut io::stderr().lock());
+            if code == 0 { Exit::Done } else { Exit::Bad }
+        }
+    };
+    out.flush()?;
+    Ok(exit)
+}
+
+/// A sandbox whose compiler is this program in a child process.
+fn open_sandbox(cache: Option<PathBuf>) -> Result<Sandbox, Failed> {
+    let program = std::env::current_exe().map_err(|error| Failed::usage(format!("where is this program? {error}")))?;
+    let arguments = vec!["compile-component".to_owned()];
+    let compiler = Compiler::Child { program, arguments, limits: CompileLimits::default() };
+    Sandbox::new(Options { cache, compiler, ..Options::default() }).map_err(|error| match error {
+        // What a user can mend.
+        SandboxError::Engine(_) => Failed::new(Exit::Usage, error),
+        other => other.into(),
+    })
+}
+
+/// Makes an algorithm ready, and refuses settings that it does not know: a misspelt one would settle at a default.
+fn ready<'s>(
+    sandbox: &Sandbox,
+    reference: &Reference,
+    stored: impl FnOnce(&Digest) -> Option<Vec<u8>>,
+    settings: impl IntoIterator<Item = &'s str>,
+) -> Result<ReadyAlgorithm, Failed> {
+    let component = algorithms::read(reference, stored)?;
+    let algorithm = algorithms::load(sandbox, reference, &component)?;
+    let described = algorithm.describe(Limits::default().budget(0))?;
+    let description = described.map_err(|failure| {
+        Failed::new(
+            Exit::Bad,
+            format!("{reference}: describe failed: {failure} (rec-market algorithm check shows more)"),
+        )
+    })?;
+    let known: Vec<&str> = description.settings.iter().map(|setting| setting.key.as_str()).collect();
+    for key in settings {
+        if !known.contains(&key) {
+            let known =
+                if known.is_empty() { "it has none".to_owned() } else { format!("it has: {}", known.join(", ")) };
+            return Err(Failed::usage(format!("setting {key:?} is not known to {reference} ({known})")));
+        }
+    }
+    Ok(ReadyAlgorithm { algorithm, component: component.as_ref().into(), description })
+}

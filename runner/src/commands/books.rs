@@ -1,0 +1,79 @@
+//! What the commands that read the books have in common.
+
+use domain::Boundary;
+use jiff::Timestamp;
+
+use super::Failed;
+use crate::cli::{ConfigArg, SpanArgs};
+use crate::config::{Config, StoreConfig};
+use crate::store::{Span, SqliteStore, Store, StoreError, StoredInterval};
+
+/// Intervals that are held at a time.
+const PAGE: usize = 100;
+
+/// Opens the store of a configuration to read.
+pub fn open(args: &ConfigArg) -> Result<(Config, SqliteStore), Failed> {
+    let config = Config::load(&args.config)?;
+    let StoreConfig::Sqlite(path) = &config.store;
+    let store = SqliteStore::open_to_read(path)?;
+    Ok((config, store))
+}
+
+/// A span in the store's terms: intervals start on whole seconds.
+pub fn span(args: &SpanArgs) -> Result<Span, Failed> {
+    let second = |at: Timestamp| {
+        let whole = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
+        u64::try_from(whole).unwrap_or(0)
+    };
+    let span = Span { from: args.from.map(second), to: args.to.map(second) };
+    match (args.from, args.to) {
+        (Some(from), Some(to)) if from > to => {
+            Err(Failed::usage(format!("--from {from} is after --to {to} (nothing could be between them)")))
+        }
+        _ => Ok(span),
+    }
+}
+
+/// Reads intervals page by page, in order of time.
+pub async fn each_interval(
+    store: &impl Store,
+    community: &str,
+    span: Span,
+    mut seen: impl FnMut(&StoredInterval) -> Result<(), Failed>,
+) -> Result<(), Failed> {
+    let mut span = span;
+    loop {
+        let page = store.intervals(community, span, PAGE).await?;
+        for interval in &page {
+            seen(interval)?;
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => span.from = Some(after(last.interval.start())),
+            _ => return Ok(()),
+        }
+    }
+}
+
+fn after(start: Boundary) -> u64 {
+    start.seconds().saturating_add(1)
+}
+
+/// The communities to show: those of the configuration that have books, or the one that was asked for.
+pub async fn communities(config: &Config, store: &impl Store, only: Option<&str>) -> Result<Vec<String>, Failed> {
+    let mut names: Vec<String> = config.communities.iter().map(|community| community.name.clone()).collect();
+    for name in store.communities().await? {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    match only {
+        None => Ok(names),
+        Some(only) if names.iter().any(|name| name == only) => Ok(vec![only.to_owned()]),
+        Some(only) => Err(Failed::usage(format!("there is no community {only:?} (there are: {})", names.join(", ")))),
+    }
+}
+
+/// Tells an error of the store from books that are damaged.
+pub fn is_damage(error: &StoreError) -> bool {
+    matches!(error, StoreError::Corrupt { .. })
+}

@@ -1,0 +1,86 @@
+//! How numbers and tables are shown to people, and progress to those who wait.
+
+use std::io::{self, IsTerminal};
+
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use domain::Amount;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A table with these headings; the first `text_columns` hold text, the rest numbers.
+pub fn table(headings: &[&str], text_columns: usize) -> Table {
+    let mut table = Table::new();
+    let line = LineStyle::new('─', '─', '─', '─');
+    table.load_style(TableStyle::new().top_border(line).header_separator(line).bottom_border(line));
+    table.set_header(headings);
+    for column in table.column_iter_mut().skip(text_columns) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// Energy in kWh with all three decimals: nothing is hidden.
+pub fn kwh(wh: impl Into<i128>) -> String {
+    let wh: i128 = wh.into();
+    let sign = if wh < 0 { "-" } else { "" };
+    let size = wh.unsigned_abs();
+    format!("{sign}{}.{:03}", grouped(size / 1000), size % 1000)
+}
+
+/// Money in euro and cents, rounded once, here.
+pub fn eur(amount: Amount) -> String {
+    let cents = amount.to_cents();
+    let sign = if cents < 0 { "-" } else { "" };
+    let size = cents.unsigned_abs();
+    format!("{sign}{}.{:02}", grouped(size / 100), size % 100)
+}
+
+/// A whole number with thin gaps between thousands.
+pub fn grouped(number: impl Into<u128>) -> String {
+    let digits = number.into().to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share in percent with one decimal, or a dash of nothing.
+pub fn percent(part: u128, whole: u128) -> String {
+    match part.saturating_mul(1000).checked_div(whole) {
+        Some(tenths) => format!("{}.{} %", tenths / 10, tenths % 10),
+        None => "–".to_owned(),
+    }
+}
+
+/// A progress bar on stderr of so many steps; shows nothing where nobody looks.
+pub fn progress(steps: u64, what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.set_message(what);
+    if !io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_exact_and_readable() {
+        assert_eq!(kwh(1_234_567_i64), "1 234.567");
+        assert_eq!(kwh(-5_i64), "-0.005");
+        assert_eq!(eur(Amount::from_nano_eur(-1_234_005_000_000)), "-1 234.00");
+        assert_eq!(eur(Amount::from_nano_eur(15_000_000)), "0.02");
+        assert_eq!(percent(1, 3), "33.3 %");
+        assert_eq!(percent(0, 0), "–");
+        assert_eq!(grouped(1_000_000_u64), "1 000 000");
+    }
+}

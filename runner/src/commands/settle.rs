@@ -1,0 +1,153 @@
+//! `rec-market settle`: every due interval of every community.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use domain::Digest;
+use jiff::Timestamp;
+use sandbox::Sandbox;
+use serde::Serialize;
+
+use super::{Exit, Failed, open_sandbox, output, ready};
+use crate::algorithms::{Reference, public_grid};
+use crate::clearing::Clearing;
+use crate::cli::SettleArgs;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{CommunityConfig, Config, StoreConfig};
+use crate::meters::client::{MetersClient, Patience};
+use crate::settle::{Settler, Summary};
+use crate::store::{SqliteStore, Store};
+
+/// One line of `--json`.
+#[derive(Serialize)]
+struct SummaryJson<'a> {
+    community: &'a str,
+    intervals: u64,
+    from: Option<String>,
+    until: Option<String>,
+    trades: u64,
+    local_wh: u64,
+    from_grid_wh: u64,
+    to_grid_wh: u64,
+    events: &'a BTreeMap<String, u64>,
+    error: Option<&'a str>,
+}
+
+/// Runs the command.
+pub async fn run(args: &SettleArgs, out: &mut impl Write) -> Result<Exit, Failed> {
+    let config = Config::load(&args.config.config)?;
+    let StoreConfig::Sqlite(path) = &config.store;
+    let store = SqliteStore::open(path)?;
+    let sandbox = open_sandbox(Some(config.cache.clone()))?;
+    let mut settlers = Vec::new();
+    for community in &config.communities {
+        settlers.push(settler(community, &sandbox, &store).await?);
+    }
+    let now = SystemClock.now();
+    let mut exit = Exit::Done;
+    for settler in settlers {
+        let name = settler.community().name.clone();
+        // One community's trouble is not another's.
+        let (summary, error) = match pass(&settler, now, args.until).await {
+            Ok(summary) => (summary, None),
+            Err((summary, failed)) => {
+                tracing::error!(community = name, "{}", failed.message);
+                exit = exit.max(failed.exit);
+                (summary, Some(failed.message))
+            }
+        };
+        if args.json {
+            print_json(&name, &summary, error.as_deref(), out)?;
+        } else {
+            print(&name, &summary, out)?;
+        }
+    }
+    Ok(exit)
+}
+
+/// Everything that is needed to settle a community, checked before the first interval.
+pub async fn settler(
+    community: &CommunityConfig,
+    sandbox: &Sandbox,
+    store: &SqliteStore,
+) -> Result<Settler<SqliteStore>, Failed> {
+    let stored = match &community.algorithm {
+        Reference::Digest(digest) => store.component(digest).await?,
+        Reference::Base(_) | Reference::File(_) => None,
+    };
+    let stored = |_: &Digest| stored;
+    let keys = community.settings.iter().map(|(key, _)| key.as_str());
+    let named =
+        |failed: Failed| Failed { message: format!("community {}: {}", community.name, failed.message), ..failed };
+    let algorithm = ready(sandbox, &community.algorithm, stored, keys).map_err(named)?;
+    let fallback = match community.fallback {
+        true => Some(ready(sandbox, &Reference::Base(public_grid()), |_| None, [])?),
+        false => None,
+    };
+    let meters = MetersClient::new(&community.meters, Patience::default())?;
+    Ok(Settler::new(Clearing::new(community.clone(), algorithm, fallback), meters, store.clone()))
+}
+
+/// One pass with a progress bar; what was settled before a failure is told as well.
+pub async fn pass<S: Store>(
+    settler: &Settler<S>,
+    now: Timestamp,
+    until: Option<Timestamp>,
+) -> Result<Summary, (Summary, Failed)> {
+    let bar = output::progress(0, "settling");
+    let length = u64::from(settler.community().interval.seconds());
+    let last = until.map_or(now, |until| until.min(now)).as_second();
+    let mut summary = Summary::default();
+    let result = settler
+        .pass(now, until, &mut summary, |commit| {
+            if bar.length() == Some(0) {
+                let end = u64::try_from(last).unwrap_or(0);
+                bar.set_length(end.saturating_sub(commit.interval.start().seconds()) / length);
+            }
+            bar.inc(1);
+        })
+        .await;
+    bar.finish_and_clear();
+    match result {
+        Ok(()) => Ok(summary),
+        Err(error) => Err((summary, error.into())),
+    }
+}
+
+fn print_json(name: &str, summary: &Summary, error: Option<&str>, out: &mut impl Write) -> Result<(), Failed> {
+    let json = SummaryJson {
+        community: name,
+        intervals: summary.intervals,
+        from: summary.first.map(|boundary| boundary.to_string()),
+        until: summary.last.map(|boundary| boundary.to_string()),
+        trades: summary.trades,
+        local_wh: summary.local.wh(),
+        from_grid_wh: summary.from_grid.wh(),
+        to_grid_wh: summary.to_grid.wh(),
+        events: &summary.events,
+        error,
+    };
+    serde_json::to_writer(&mut *out, &json).map_err(std::io::Error::from)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+fn print(name: &str, summary: &Summary, out: &mut impl Write) -> Result<(), Failed> {
+    let (Some(first), Some(last)) = (summary.first, summary.last) else {
+        writeln!(out, "{name}: nothing is due")?;
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "{name}: {} intervals from {first} to {last}, {} trades, {} kWh traded here, {} kWh from the grid, {} kWh to it",
+        output::grouped(summary.intervals),
+        output::grouped(summary.trades),
+        output::kwh(summary.local.wh()),
+        output::kwh(summary.from_grid.wh()),
+        output::kwh(summary.to_grid.wh()),
+    )?;
+    for (code, count) in &summary.events {
+        writeln!(out, "  {code}: {}", output::grouped(*count))?;
+    }
+    Ok(())
+}

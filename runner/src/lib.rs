@@ -1,0 +1,21 @@
+//! Settles the energy trades of renewable energy communities through sandboxed matching algorithms.
+//!
+//! Here is everything that touches the world: readings over gRPC, the store, configuration, commands. The rules are in
+//! the crate `domain`, and whatever names wasmtime in the crate `sandbox`. Start reading at [`settle`], one pass over a
+//! community, and [`clearing`], one interval of it.
+
+pub mod algorithms;
+pub mod audit;
+pub mod clearing;
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod demo;
+pub mod gate;
+pub mod meters;
+pub mod proto;
+pub mod round_file;
+pub mod settle;
+pub mod statement;
+pub mod store;

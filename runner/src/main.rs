@@ -1,0 +1,32 @@
+//! The program: arguments, log, command, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use rec_market::cli::Cli;
+use rec_market::commands::{self, Exit, Failed};
+use rec_market::config;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    // Clap ends with 2 for usage and 0 for help and version, as the contract has it.
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_new(config::log_filter()).unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("cannot start: {error}");
+            return ExitCode::from(Exit::Away as u8);
+        }
+    };
+    match runtime.block_on(commands::run(cli.command)) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(Failed { exit, message }) => {
+            if !message.is_empty() {
+                tracing::error!("{message}");
+            }
+            ExitCode::from(exit as u8)
+        }
+    }
+}

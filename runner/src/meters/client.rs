@@ -1,0 +1,216 @@
+//! Fetches readings from a Meters service: one page at a time, with deadlines, retries and the fallback package.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Request, Status};
+
+use crate::proto::{MeasurementResponse, QueryMeters, QueryResponse};
+
+/// The platform's package, and the one that the Meters repository itself serves, with the same messages.
+const PATHS: [&str; 2] =
+    ["/proto.MetersService/RetrieveMeasurement", "/meters_microservice.MetersService/RetrieveMeasurement"];
+/// Largest answer, in bytes. 10,000 meters × 2 readings are 5 MB, above gRPC's usual 4 MiB.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// When a request is given up, and how often it is tried again.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long one request may take.
+    pub deadline: Duration,
+    /// How often it is tried in all.
+    pub attempts: u32,
+    /// Pause before the second attempt; it doubles from then on, and up to half of it is drawn by lot.
+    pub pause: Duration,
+}
+
+impl Default for Patience {
+    /// Gives up after some ten seconds of a service that is away: the next run continues where this one stopped.
+    fn default() -> Patience {
+        Patience { deadline: Duration::from_secs(30), attempts: 5, pause: Duration::from_millis(500) }
+    }
+}
+
+/// A Meters service that does not answer, or not as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum MetersError {
+    /// The address is none.
+    #[error("{address:?} is no address of a Meters service: {reason}")]
+    Address {
+        /// The text.
+        address: String,
+        /// Why not.
+        reason: String,
+    },
+    /// It is away or keeps failing.
+    #[error(
+        "the Meters service at {address} does not answer: {reason} (tried {attempts} times; is it running, and is the address right?)"
+    )]
+    Away {
+        /// Its address.
+        address: String,
+        /// What it said last.
+        reason: String,
+        /// How often it was asked.
+        attempts: u32,
+    },
+    /// It refuses the request.
+    #[error("the Meters service at {address} refuses the request for readings from {from}: {reason}")]
+    Refused {
+        /// Its address.
+        address: String,
+        /// What was asked.
+        from: String,
+        /// What it said.
+        reason: String,
+    },
+    /// Its answer is larger than any page should be.
+    #[error("the Meters service at {address} answers with more than {ANSWER_BYTES_MAX} bytes")]
+    TooLarge {
+        /// Its address.
+        address: String,
+    },
+    /// It gives the same rows again and again.
+    #[error("the Meters service at {address} gives no new readings after {from} although it says there are more")]
+    NoProgress {
+        /// Its address.
+        address: String,
+        /// Where it stopped.
+        from: String,
+    },
+}
+
+/// A client of one Meters service. Connects when first used.
+#[derive(Debug)]
+pub struct MetersClient {
+    address: String,
+    channel: Channel,
+    patience: Patience,
+    /// Whether the service was found to speak only the second package.
+    fallback: AtomicBool,
+}
+
+impl MetersClient {
+    /// A client of the service at that `http://` or `https://` address.
+    ///
+    /// # Errors
+    /// If it is no address.
+    pub fn new(address: &str, patience: Patience) -> Result<MetersClient, MetersError> {
+        let invalid = |error: tonic::transport::Error| MetersError::Address {
+            address: address.to_owned(),
+            reason: error.to_string(),
+        };
+        let mut endpoint = Endpoint::from_shared(address.to_owned())
+            .map_err(invalid)?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(patience.deadline);
+        if address.starts_with("https:") {
+            endpoint = endpoint.tls_config(ClientTlsConfig::new().with_enabled_roots()).map_err(invalid)?;
+        }
+        let channel = endpoint.connect_lazy();
+        Ok(MetersClient { address: address.to_owned(), channel, patience, fallback: AtomicBool::new(false) })
+    }
+
+    /// Its address.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The `limit` oldest rows of every series at or after an instant.
+    ///
+    /// # Errors
+    /// After the last attempt, or at once where another attempt cannot help.
+    pub async fn page(&self, from: Timestamp, limit: u32) -> Result<Vec<MeasurementResponse>, MetersError> {
+        // The wire's form has whole seconds; rounding down only fetches a row again.
+        let from = from.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let request = QueryMeters {
+            start_interval: Some(from.clone()),
+            limit: i32::try_from(limit).ok(),
+            ..QueryMeters::default()
+        };
+        let mut attempt = 1;
+        loop {
+            let status = match self.ask(request.clone()).await {
+                Ok(answer) => match answer.error.filter(|error| !error.is_empty()) {
+                    None => return Ok(answer.entries),
+                    Some(error) => Status::aborted(error),
+                },
+                Err(status) => status,
+            };
+            match status.code() {
+                Code::OutOfRange | Code::ResourceExhausted if status.message().contains("too large") => {
+                    return Err(MetersError::TooLarge { address: self.address.clone() });
+                }
+                Code::InvalidArgument | Code::Unimplemented | Code::PermissionDenied | Code::Unauthenticated => {
+                    let (address, reason) = (self.address.clone(), told(&status));
+                    return Err(MetersError::Refused { address, from, reason });
+                }
+                _ if attempt >= self.patience.attempts => {
+                    let (address, reason) = (self.address.clone(), told(&status));
+                    return Err(MetersError::Away { address, reason, attempts: attempt });
+                }
+                _ => {}
+            }
+            let pause = pause(self.patience.pause, attempt);
+            tracing::warn!(meters = self.address, attempt, error = told(&status), ?pause, "asking again");
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    /// Asks under the package that is known to work, and under the other one if it does not.
+    async fn ask(&self, request: QueryMeters) -> Result<QueryResponse, Status> {
+        let fallback = self.fallback.load(Ordering::Relaxed);
+        let answer = self.call(PATHS[usize::from(fallback)], request.clone()).await;
+        if answer.as_ref().is_err_and(|status| status.code() == Code::Unimplemented) {
+            let other = self.call(PATHS[usize::from(!fallback)], request).await;
+            if other.as_ref().err().is_none_or(|status| status.code() != Code::Unimplemented) {
+                self.fallback.store(!fallback, Ordering::Relaxed);
+                return other;
+            }
+        }
+        answer
+    }
+
+    async fn call(&self, path: &'static str, request: QueryMeters) -> Result<QueryResponse, Status> {
+        let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
+        grpc.ready().await.map_err(|error| Status::unavailable(sources(&error)))?;
+        let mut request = Request::new(request);
+        request.set_timeout(self.patience.deadline);
+        let path = PathAndQuery::from_static(path);
+        let answer = grpc.unary(request, path, tonic_prost::ProstCodec::<QueryMeters, QueryResponse>::default());
+        Ok(answer.await?.into_inner())
+    }
+}
+
+/// Doubles with each attempt; the upper half is drawn by lot, so that many clients do not come back at once.
+fn pause(first: Duration, attempt: u32) -> Duration {
+    let full = first.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)));
+    let half = full / 2;
+    half + half.mul_f64(fastrand::f64())
+}
+
+/// A status as a person would tell it.
+fn told(status: &Status) -> String {
+    let cause = std::error::Error::source(status).map(sources);
+    let message = status.message();
+    match cause {
+        Some(cause) if !message.contains(&cause) => format!("{:?}: {message}: {cause}", status.code()),
+        _ => format!("{:?}: {message}", status.code()),
+    }
+}
+
+/// The innermost reason of an error, which says what really happened.
+fn sources(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

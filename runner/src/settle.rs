@@ -1,0 +1,336 @@
+//! One pass over a community: every due interval, from its readings to its books.
+//!
+//! Pages of readings come one after the other, the next being fetched while one is settled, so that a backfill of a year
+//! holds two pages and no more. Which intervals are due is decided here and nowhere else.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use domain::netting::LastReads;
+use domain::{Boundary, Energy};
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+
+use crate::clearing::{Clearing, ClearingError};
+use crate::config::CommunityConfig;
+use crate::meters::client::{MetersClient, MetersError};
+use crate::meters::page::{self, Page};
+use crate::proto::MeasurementResponse;
+use crate::store::{Commit, Committed, Progress, Store, StoreError, StoredEvent, StoredParty};
+
+/// Rows that a page should have in all, over all series: some 10 MB of memory.
+const PAGE_ROWS: usize = 40_000;
+/// Series that one meter has on the wire: two active and two reactive registers.
+const SERIES_PER_METER: usize = 4;
+/// Rows a series in the first page, while nothing is known of how many meters there are.
+const FIRST_LIMIT: u32 = 4;
+/// Rows a series at least (with one row no boundary is ever complete), and at most (the platform's own limit).
+const LIMIT_MIN: u32 = 2;
+const LIMIT_MAX: u32 = 10_000;
+/// Invalid rows that are kept as events of one boundary; more are only counted.
+const INVALID_EVENTS_MAX: usize = 1000;
+
+/// A pass that could not go on. What was committed before stays.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The readings are to blame.
+    #[error(transparent)]
+    Meters(#[from] MetersError),
+    /// The store is to blame.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The algorithm is to blame.
+    #[error(transparent)]
+    Clearing(#[from] Box<ClearingError>),
+}
+
+/// What a pass did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Intervals with a round that were settled.
+    pub intervals: u64,
+    /// End of the first one.
+    pub first: Option<Boundary>,
+    /// End of the last one.
+    pub last: Option<Boundary>,
+    /// Trades made.
+    pub trades: u64,
+    /// Energy traded within the community.
+    pub local: Energy,
+    /// Energy bought from the grid.
+    pub from_grid: Energy,
+    /// Energy sold to the grid.
+    pub to_grid: Energy,
+    /// Events by code.
+    pub events: BTreeMap<String, u64>,
+}
+
+/// Settles one community.
+pub struct Settler<S> {
+    clearing: Clearing,
+    meters: Arc<MetersClient>,
+    store: S,
+}
+
+/// Where a pass stands.
+struct Position {
+    mark: Option<Boundary>,
+    last_reads: LastReads,
+    /// Invalid rows without a time that were told before.
+    told: HashSet<String>,
+}
+
+impl<S: Store> Settler<S> {
+    /// Settles with this algorithm, from these meters, into this store.
+    pub fn new(clearing: Clearing, meters: MetersClient, store: S) -> Settler<S> {
+        Settler { clearing, meters: Arc::new(meters), store }
+    }
+
+    /// The community.
+    pub fn community(&self) -> &CommunityConfig {
+        self.clearing.community()
+    }
+
+    /// Settles every interval that is due at `now` and ends at or before `until`.
+    ///
+    /// Adds what it commits to `summary`, and tells `seen` of each interval.
+    ///
+    /// # Errors
+    /// At the first thing that stops it; intervals before that are committed.
+    pub async fn pass(
+        &self,
+        now: Timestamp,
+        until: Option<Timestamp>,
+        summary: &mut Summary,
+        mut seen: impl FnMut(&Commit),
+    ) -> Result<(), PassError> {
+        // Starts anew when another process turns out to settle the same community.
+        while !self.pass_once(now, until, summary, &mut seen).await? {}
+        Ok(())
+    }
+
+    /// Answers whether it came to the end.
+    async fn pass_once(
+        &self,
+        now: Timestamp,
+        until: Option<Timestamp>,
+        summary: &mut Summary,
+        seen: &mut impl FnMut(&Commit),
+    ) -> Result<bool, PassError> {
+        let Progress { mark, last_reads } = self.store.progress(&self.community().name).await?;
+        let latest = latest(self.community(), now, until);
+        let start = start(self.community(), mark);
+        if start > latest {
+            return Ok(true);
+        }
+        let limit = limit_for(last_reads.len());
+        let mut position = Position { mark, last_reads, told: HashSet::new() };
+        let mut fetch = Fetch::start(&self.meters, start, limit);
+        loop {
+            let Fetched { rows, from, limit } = fetch.finish().await?;
+            let page = Page::read(&rows, limit, self.community().interval, self.community().tolerance);
+            drop(rows);
+            let next = self.next_fetch(&page, from, limit, latest)?;
+            if !self.settle_page(page, latest, &mut position, summary, seen).await? {
+                return Ok(false);
+            }
+            match next {
+                Some(next) => fetch = next,
+                None => return Ok(true),
+            }
+        }
+    }
+
+    /// Starts to fetch the page after this one, if there is one that matters.
+    fn next_fetch(
+        &self,
+        page: &Page,
+        from: Timestamp,
+        limit: u32,
+        latest: Timestamp,
+    ) -> Result<Option<Fetch>, PassError> {
+        let Some(next) = page.next().filter(|next| *next <= latest) else {
+            return Ok(None);
+        };
+        if next > from {
+            return Ok(Some(Fetch::start(&self.meters, next, limit_for(page.meters))));
+        }
+        // So many readings around one boundary that the page has nothing else: ask for more at once.
+        if limit >= LIMIT_MAX {
+            let address = self.meters.address().to_owned();
+            return Err(MetersError::NoProgress { address, from: from.to_string() }.into());
+        }
+        Ok(Some(Fetch::start(&self.meters, from, limit.saturating_mul(2).min(LIMIT_MAX))))
+    }
+
+    /// Settles the boundaries of a page that are complete and due; answers false if another process was there first.
+    async fn settle_page(
+        &self,
+        page: Page,
+        latest: Timestamp,
+        position: &mut Position,
+        summary: &mut Summary,
+        seen: &mut impl FnMut(&Commit),
+    ) -> Result<bool, PassError> {
+        let mut invalid = invalid_events(&page, &mut position.told);
+        let complete: Vec<_> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
+        for ((boundary, readings), complete) in page.boundaries.into_iter().zip(complete) {
+            if !complete || boundary.timestamp() > latest {
+                break;
+            }
+            let Some(interval) = boundary.interval(self.community().interval) else { continue };
+            let before_start = self.community().from.is_some_and(|from| boundary.timestamp() < from);
+            if before_start || position.mark.is_some_and(|mark| boundary <= mark) {
+                continue;
+            }
+            let events = take_events(&mut invalid, boundary);
+            let clear = || self.clearing.clear(interval, &position.last_reads, &readings, events);
+            let (commit, read) = tokio::task::block_in_place(clear).map_err(Box::new)?;
+            if self.store.commit(commit.clone()).await? == Committed::Already {
+                return Ok(false);
+            }
+            position.last_reads.extend(read);
+            position.mark = Some(boundary);
+            summary.add(&commit);
+            log_events(&commit);
+            seen(&commit);
+        }
+        Ok(true)
+    }
+}
+
+/// A page on its way. Dropping it gives it up.
+struct Fetch(JoinHandle<Result<Fetched, MetersError>>);
+
+/// A page that has arrived, and what was asked for.
+struct Fetched {
+    rows: Vec<MeasurementResponse>,
+    from: Timestamp,
+    limit: u32,
+}
+
+impl Fetch {
+    fn start(meters: &Arc<MetersClient>, from: Timestamp, limit: u32) -> Fetch {
+        let meters = Arc::clone(meters);
+        Fetch(tokio::spawn(async move {
+            let mut limit = limit;
+            loop {
+                match meters.page(from, limit).await {
+                    Ok(rows) => return Ok(Fetched { rows, from, limit }),
+                    Err(MetersError::TooLarge { .. }) if limit > LIMIT_MIN => limit = (limit / 4).max(LIMIT_MIN),
+                    Err(error) => return Err(error),
+                }
+            }
+        }))
+    }
+
+    async fn finish(mut self) -> Result<Fetched, MetersError> {
+        match (&mut self.0).await {
+            Ok(fetched) => fetched,
+            // The task is only ever given up by dropping it, and then nobody waits for it; what is left is a panic.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+impl Drop for Fetch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The latest boundary that is due: `grace` after it has passed, and not after `until`.
+fn latest(community: &CommunityConfig, now: Timestamp, until: Option<Timestamp>) -> Timestamp {
+    let due = now.checked_sub(community.grace).unwrap_or(Timestamp::MIN);
+    until.map_or(due, |until| until.min(due))
+}
+
+/// Where to ask from: the earliest reading of the boundary after the mark, or the first of all.
+fn start(community: &CommunityConfig, mark: Option<Boundary>) -> Timestamp {
+    let first = match mark {
+        Some(mark) => mark.next(community.interval).map_or(Timestamp::MAX, Boundary::timestamp),
+        None => community.from.unwrap_or(Timestamp::UNIX_EPOCH),
+    };
+    first.checked_sub(community.tolerance).unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH)
+}
+
+/// Rows a series to ask for, with that many meters.
+fn limit_for(meters: usize) -> u32 {
+    match meters {
+        0 => FIRST_LIMIT,
+        meters => {
+            let rows = PAGE_ROWS / meters.saturating_mul(SERIES_PER_METER);
+            u32::try_from(rows).unwrap_or(LIMIT_MAX).clamp(LIMIT_MIN, LIMIT_MAX)
+        }
+    }
+}
+
+/// The events of a page's invalid rows, each with its boundary. One without a time is told once a pass.
+fn invalid_events(page: &Page, told: &mut HashSet<String>) -> Vec<(Option<Boundary>, StoredEvent)> {
+    let mut events = Vec::new();
+    for (boundary, error) in &page.invalid {
+        let message = error.to_string();
+        if boundary.is_none() && (told.len() >= INVALID_EVENTS_MAX || !told.insert(message.clone())) {
+            continue;
+        }
+        events.push((*boundary, StoredEvent { code: "unreadable".to_owned(), subject: page::subject(error), message }));
+    }
+    events
+}
+
+/// Takes the events that belong to a boundary, or to none: those go with whatever is committed first.
+fn take_events(events: &mut Vec<(Option<Boundary>, StoredEvent)>, boundary: Boundary) -> Vec<StoredEvent> {
+    let taken = events.extract_if(.., |(of, _)| of.is_none_or(|of| of == boundary));
+    let mut taken: Vec<StoredEvent> = taken.map(|(_, event)| event).collect();
+    taken.dedup();
+    let more = taken.len().saturating_sub(INVALID_EVENTS_MAX);
+    if more > 0 {
+        taken.truncate(INVALID_EVENTS_MAX);
+        let message = format!("{more} more rows are no readings");
+        taken.push(StoredEvent { code: "unreadable".to_owned(), subject: "many".to_owned(), message });
+    }
+    taken
+}
+
+fn log_events(commit: &Commit) {
+    for event in &commit.events {
+        let StoredEvent { code, subject, message } = event;
+        tracing::warn!(community = commit.community, interval = %commit.interval, code, subject, "{message}");
+    }
+}
+
+impl Summary {
+    fn add(&mut self, commit: &Commit) {
+        let end = commit.interval.end();
+        self.first.get_or_insert(end);
+        self.last = Some(end);
+        self.intervals += u64::from(commit.cleared.is_some());
+        let plus = |sum: Energy, energy: Energy| Energy::from_wh(sum.wh().saturating_add(energy.wh()));
+        for trade in commit.trades() {
+            self.trades += 1;
+            if trade.seller == StoredParty::Grid {
+                self.from_grid = plus(self.from_grid, trade.energy);
+            } else if trade.buyer == StoredParty::Grid {
+                self.to_grid = plus(self.to_grid, trade.energy);
+            } else if trade.buyer != StoredParty::Operator {
+                self.local = plus(self.local, trade.energy);
+            }
+        }
+        for event in &commit.events {
+            *self.events.entry(event.code.clone()).or_default() += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_of_bounded_size() {
+        assert_eq!(limit_for(0), FIRST_LIMIT);
+        assert_eq!(limit_for(1), LIMIT_MAX);
+        assert_eq!(limit_for(1000), 10);
+        assert_eq!(limit_for(1_000_000), LIMIT_MIN);
+    }
+}
