@@ -1,6 +1,7 @@
 # Everything that people and CI do with this project. `make help` lists it.
 #
-# One cargo profile (release) for tests, demo, benchmarks and deployment, so that wasmtime is compiled once.
+# One cargo profile (release) for tests, demo, benchmarks and deployment, and always the whole workspace: with another
+# selection of packages cargo gives some dependencies other features, and compiles wasmtime again.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -22,14 +23,14 @@ demo: build ## Shows everything at work: meters, market, a week of trading, what
 
 .PHONY: build
 build: wasm-target ## Builds target/release/rec-market and target/algorithms/NAME.wasm
-	cargo build --release --locked --package rec-market
+	cargo build --release --locked --workspace
 	target/release/rec-market algorithm export --all --directory target/algorithms
 
 .PHONY: algorithms
 algorithms: build ## Builds the nine base algorithms as components into target/algorithms
 
 .PHONY: test
-test: lint tools build ## Everything CI runs: lints, unit, property, hostile, gRPC, wasmtime CLI and README tests
+test: lint tools ## Everything CI runs: lints, unit, property, hostile, gRPC, wasmtime CLI and README tests
 	cargo test --release --locked --workspace
 
 .PHONY: lint
@@ -47,7 +48,7 @@ deny: $(CARGO_DENY) ## Licences, bans and sources of dependencies, by deny.toml
 
 .PHONY: bench
 bench: wasm-target ## Benchmarks, as figures and ratios in one run (some minutes)
-	cargo bench --locked --package rec-market-tests
+	cargo bench --locked --workspace --bench clear --bench settle
 
 .PHONY: tools
 tools: wasm-target $(WASMTIME) ## Installs what tests need into target/tools: the wasmtime CLI

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 use domain::Digest;
-use sandbox::{CompileLimits, Compiler, Limits, Options, Sandbox, SandboxError};
+use sandbox::{CompileLimits, Compiler, Description, Limits, Options, Sandbox, SandboxError};
 
 use crate::algorithms::{self, Reference, UnusableAlgorithm};
 use crate::clearing::{ClearingError, ReadyAlgorithm};
@@ -148,14 +148,18 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
             clap_complete::generate(shell, &mut Cli::command(), "rec-market", &mut out);
             Exit::Done
         }
-        Command::CompileComponent => {
-            let limits = CompileLimits::default();
-            let code = sandbox::compile_as_child(limits, &mut io::stdin().lock(), &mut out, &mut io::stderr().lock());
-            if code == 0 { Exit::Done } else { Exit::Bad }
-        }
+        // Main runs it before anything else is set up.
+        Command::CompileComponent => Exit::Done,
     };
     out.flush()?;
     Ok(exit)
+}
+
+/// The compiler child: from stdin to stdout, within limits that it sets for itself. Answers the process's exit code, which
+/// is between it and the sandbox that started it.
+pub fn compile_component() -> u8 {
+    let limits = CompileLimits::default();
+    sandbox::compile_as_child(limits, &mut io::stdin().lock(), &mut io::stdout().lock(), &mut io::stderr().lock())
 }
 
 /// A sandbox whose compiler is this program in a child process.
@@ -186,13 +190,23 @@ fn ready<'s>(
             format!("{reference}: describe failed: {failure} (rec-market algorithm check shows more)"),
         )
     })?;
+    refuse_unknown(settings, &description, reference)?;
+    Ok(ReadyAlgorithm { algorithm, component: component.as_ref().into(), description })
+}
+
+/// Refuses settings that an algorithm does not know.
+fn refuse_unknown<'s>(
+    settings: impl IntoIterator<Item = &'s str>,
+    description: &Description,
+    reference: &Reference,
+) -> Result<(), Failed> {
     let known: Vec<&str> = description.settings.iter().map(|setting| setting.key.as_str()).collect();
-    for key in settings {
-        if !known.contains(&key) {
+    match settings.into_iter().find(|key| !known.contains(key)) {
+        None => Ok(()),
+        Some(key) => {
             let known =
                 if known.is_empty() { "it has none".to_owned() } else { format!("it has: {}", known.join(", ")) };
-            return Err(Failed::usage(format!("setting {key:?} is not known to {reference} ({known})")));
+            Err(Failed::usage(format!("setting {key:?} is not known to {reference} ({known})")))
         }
     }
-    Ok(ReadyAlgorithm { algorithm, component: component.as_ref().into(), description })
 }

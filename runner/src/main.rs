@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use rec_market::cli::Cli;
+use rec_market::cli::{Cli, Command};
 use rec_market::commands::{self, Exit, Failed};
 use rec_market::config;
 use tracing_subscriber::EnvFilter;
@@ -11,6 +11,10 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     // Clap ends with 2 for usage and 0 for help and version, as the contract has it.
     let cli = Cli::parse();
+    if matches!(cli.command, Command::CompileComponent) {
+        // Before a runtime and a log take memory that the limits are to leave to the compiler.
+        return ExitCode::from(commands::compile_component());
+    }
     let filter = EnvFilter::try_new(config::log_filter()).unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
