@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use domain::Digest;
@@ -99,7 +101,7 @@ impl fmt::Display for Reference {
 #[derive(Debug, thiserror::Error)]
 pub enum UnusableAlgorithm {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source} (name a component file, or one of {})", path.display(), names())]
     File {
         /// The file.
         path: PathBuf,
@@ -131,12 +133,17 @@ pub fn read(
         Reference::Base(base) => Ok(Cow::Borrowed(base.bytes)),
         Reference::File(path) => {
             let unreadable = |source| UnusableAlgorithm::File { path: path.clone(), source };
-            let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
-            if bytes > COMPONENT_BYTES_MAX {
+            let mut file = File::open(path).map_err(unreadable)?;
+            let mut component = Vec::new();
+            // A device has no size, and no end.
+            file.by_ref().take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut component).map_err(unreadable)?;
+            let read = component.len() as u64;
+            if read > COMPONENT_BYTES_MAX {
+                let bytes = file.metadata().map_or(read, |metadata| metadata.len().max(read));
                 let source = LoadError::TooLarge { bytes, bytes_max: COMPONENT_BYTES_MAX };
                 return Err(UnusableAlgorithm::Load { reference: reference.to_string(), source });
             }
-            std::fs::read(path).map(Cow::Owned).map_err(unreadable)
+            Ok(Cow::Owned(component))
         }
         Reference::Digest(digest) => match BASE.iter().find(|base| Digest::of(base.bytes) == *digest) {
             Some(base) => Ok(Cow::Borrowed(base.bytes)),

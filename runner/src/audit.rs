@@ -4,12 +4,13 @@
 //! checked anew against them, digests and ids derived anew; and for each member the energy of all its trades must be the
 //! change of its registers. Holds one interval and one line for each meter and member, whatever the length of the books.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use domain::netting::{self, Basis, LastRead, LastReads, Ownership};
-use domain::reading::{BoundaryReadings, Registers};
+use domain::reading::{BoundaryReadings, REGISTER_WH_MAX, Registers};
+use domain::round::{self, Terms};
 use domain::settlement::{digest_of_trades, trades_max_default};
 use domain::{Boundary, Digest, MemberId, MeterId, Party, Round, Settlement, Trade, TradeId};
 
@@ -90,16 +91,22 @@ impl Audit {
 
     fn prove(&mut self, stored: &StoredInterval) -> Vec<String> {
         let mut findings = self.prove_inputs(stored);
-        findings.extend(prove_ids(&self.community, stored));
         let gap_trades: usize = stored.gaps.iter().map(gap_trades).sum();
         let settled = stored.trades.len().saturating_sub(gap_trades);
+        findings.extend(prove_ids(&self.community, stored, settled as u64..u64::MAX));
         let (settled, gaps) = stored.trades.split_at(settled);
         match &stored.round {
-            Some(round) => findings.extend(prove_settlement(round, settled, stored.trades_digest)),
+            Some(round) => {
+                findings.extend(self.prove_terms(stored, round));
+                findings.extend(prove_settlement(round, settled, stored.trades_digest));
+            }
             None if !settled.is_empty() => findings.push(format!("it has {} trades but no round", settled.len())),
             None => {}
         }
         findings.extend(prove_gap_trades(&stored.gaps, gaps));
+        if stored.provenance.is_some() != stored.round.is_some() {
+            findings.push("it has a round but not how it was cleared, or how but no round".to_owned());
+        }
         if let Some(provenance) = &stored.provenance {
             *self.algorithms.entry(provenance.algorithm).or_default() += 1;
         }
@@ -111,6 +118,22 @@ impl Audit {
             if let StoredParty::Member(buyer) = &trade.buyer {
                 self.members.entry(buyer.clone()).or_default().bought_wh += wh;
             }
+        }
+        findings
+    }
+
+    /// A round names its place itself, and draws its lots from it.
+    fn prove_terms(&self, stored: &StoredInterval, round: &Round) -> Vec<String> {
+        let Terms { community, interval, seed, .. } = round.terms();
+        let mut findings = Vec::new();
+        if (community, *interval) != (&self.community, stored.interval) {
+            findings.push(format!("its round is of {community} at {interval}"));
+        }
+        if *seed != round::seed(&self.community, stored.interval) {
+            findings.push(format!("its round has the seed {seed}, which is not that of its place"));
+        }
+        if stored.round_digest != Some(round.digest()) {
+            findings.push("its round is not the one that was cleared (its digest differs)".to_owned());
         }
         findings
     }
@@ -154,29 +177,37 @@ impl Audit {
 
     /// Adds up the change of the registers, apart from the netting that it is to prove.
     fn add_registers(&mut self, stored: &StoredInterval) {
-        let mut within: HashMap<(&MemberId, Boundary), (i128, i128)> = HashMap::new();
+        let mut within: HashMap<&MemberId, (i128, i128)> = HashMap::new();
         for reading in &stored.readings {
-            let proof = self.members.entry(reading.member.clone()).or_default();
+            self.members.entry(reading.member.clone()).or_default();
             let Some(LastRead { boundary, registers }) = self.last.get(&reading.meter) else { continue };
             let Some((import, export)) = change(*registers, reading.registers) else { continue };
-            proof.import_wh += import;
-            proof.export_wh += export;
-            if stored.basis == Basis::Net {
+            if *boundary == stored.interval.start() {
+                let sum = within.entry(&reading.member).or_default();
+                *sum = (sum.0 + import, sum.1 + export);
+            } else {
                 // Meters that come back from a gap are netted each on its own.
-                let gap = *boundary != stored.interval.start();
-                if gap {
-                    proof.netted_wh += import.min(export);
-                } else {
-                    let sum = within.entry((&reading.member, *boundary)).or_default();
-                    *sum = (sum.0 + import, sum.1 + export);
-                }
+                self.add_change(&reading.member, stored.basis, import, export);
             }
         }
-        for ((member, _), (import, export)) in within {
-            if let Some(proof) = self.members.get_mut(member) {
-                proof.netted_wh += import.min(export);
-            }
+        for (member, (import, export)) in within {
+            self.add_change(member, stored.basis, import, export);
         }
+    }
+
+    fn add_change(&mut self, member: &MemberId, basis: Basis, import: i128, export: i128) {
+        let cancelled = match basis {
+            Basis::Net => import.min(export),
+            Basis::Gross => 0,
+        };
+        // What no store can keep is not settled: the meters start anew, as after a fall.
+        if (import - cancelled).max(export - cancelled) > i128::from(REGISTER_WH_MAX) {
+            return;
+        }
+        let proof = self.members.entry(member.clone()).or_default();
+        proof.import_wh += import;
+        proof.export_wh += export;
+        proof.netted_wh += cancelled;
     }
 
     /// Ends the audit: compares with where the store says the community stands.
@@ -190,8 +221,9 @@ impl Audit {
             ));
         }
         if progress.last_reads != self.last {
-            let differing = differing(&progress.last_reads, &self.last);
-            self.find(format!("the last registers of {differing} meters are not those of the books"));
+            for meter in differing(&progress.last_reads, &self.last) {
+                self.find(format!("the last registers of meter {meter} are not those of the books"));
+            }
         }
         let broken: Vec<String> = self
             .members
@@ -215,18 +247,13 @@ fn change(from: Registers, to: Registers) -> Option<(i128, i128)> {
     (import >= 0 && export >= 0).then_some((import, export))
 }
 
-fn differing(a: &LastReads, b: &LastReads) -> usize {
-    let missing = |from: &LastReads, to: &LastReads| -> Vec<MeterId> {
-        from.iter().filter(|(meter, read)| to.get(*meter) != Some(*read)).map(|(meter, _)| meter.clone()).collect()
-    };
-    let mut meters = missing(a, b);
-    meters.extend(missing(b, a));
-    meters.sort();
-    meters.dedup();
-    meters.len()
+fn differing(a: &LastReads, b: &LastReads) -> BTreeSet<MeterId> {
+    let meters = a.keys().chain(b.keys());
+    meters.filter(|meter| a.get(*meter) != b.get(*meter)).cloned().collect()
 }
 
-fn prove_ids(community: &str, stored: &StoredInterval) -> Vec<String> {
+/// Numbers, ids, states and messages; `gaps` are the numbers of trades of gaps.
+fn prove_ids(community: &str, stored: &StoredInterval, gaps: Range<u64>) -> Vec<String> {
     let mut findings = Vec::new();
     for (trade, number) in stored.trades.iter().zip(0_u64..) {
         if trade.number != number {
@@ -238,6 +265,10 @@ fn prove_ids(community: &str, stored: &StoredInterval) -> Vec<String> {
             findings.push(format!("trade {number} has the id {}, but its place gives {id}", trade.id));
         }
         let with_grid = [&trade.seller, &trade.buyer].contains(&&StoredParty::Grid);
+        // Who pays may remark on a trade between members; of the others only gaps have a message.
+        if let Some(message) = trade.message.as_ref().filter(|_| with_grid && !gaps.contains(&number)) {
+            findings.push(format!("trade {number} has the message {message:?} although it is with the grid"));
+        }
         if trade.state.is_none() != with_grid {
             findings
                 .push(format!("trade {number} has a state although it is with the grid, or none although it is not"));
@@ -282,13 +313,13 @@ fn gap_trades(gap: &GapTrade) -> usize {
 }
 
 fn prove_gap_trades(gaps: &[GapTrade], stored: &[StoredTrade]) -> Vec<String> {
-    let expected = gaps.iter().flat_map(GapTrade::priced);
-    let stored = stored.iter().map(|trade| (&trade.seller, &trade.buyer, trade.energy, trade.price));
-    let expected: Vec<_> = expected.collect();
-    let same = expected.len() == stored.len()
-        && expected
-            .iter()
-            .zip(stored)
-            .all(|((seller, buyer, energy, price), found)| (seller, buyer, *energy, *price) == found);
-    if same { Vec::new() } else { vec!["trades of gaps are not those that were settled".to_owned()] }
+    let expected = gaps.iter().flat_map(|gap| {
+        let message = gap.message();
+        gap.priced().into_iter().map(move |trade| (trade, Some(message.clone())))
+    });
+    let stored = stored.iter().map(|trade| {
+        let parties = (trade.seller.clone(), trade.buyer.clone(), trade.energy, trade.price);
+        (parties, trade.message.clone())
+    });
+    if expected.eq(stored) { Vec::new() } else { vec!["trades of gaps are not those that were settled".to_owned()] }
 }

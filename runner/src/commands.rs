@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 use domain::Digest;
-use sandbox::{CompileLimits, Compiler, Description, Limits, Options, Sandbox, SandboxError};
+use sandbox::{CompileLimits, Compiler, Description, Limits, LoadError, Options, Sandbox, SandboxError};
 
 use crate::algorithms::{self, Reference, UnusableAlgorithm};
 use crate::clearing::{ClearingError, ReadyAlgorithm};
@@ -76,7 +76,11 @@ impl From<InvalidConfig> for Failed {
 
 impl From<UnusableAlgorithm> for Failed {
     fn from(error: UnusableAlgorithm) -> Failed {
-        Failed::new(Exit::Usage, error)
+        let exit = match error {
+            UnusableAlgorithm::Load { source: LoadError::Sandbox(_), .. } => Exit::Away,
+            _ => Exit::Usage,
+        };
+        Failed::new(exit, error)
     }
 }
 

@@ -4,8 +4,11 @@
 
 mod community;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -18,6 +21,9 @@ use reader::{Problems, Table};
 const STORE: &str = "sqlite:market.db";
 /// Where compiled components are kept when nothing is named.
 const CACHE: &str = "cache";
+/// Where the platform's stack mounts certificate and key. Only the service needs them: elsewhere they may be missing.
+const TLS_CERTIFICATE: &str = "/run/secrets/market_crt.pem";
+const TLS_KEY: &str = "/run/secrets/market_key.pem";
 /// Variables that override keys: `REC_MARKET_STORE` stands above `store`.
 const PREFIX: &str = "REC_MARKET_";
 /// Variables with our prefix that are for others to read.
@@ -92,8 +98,8 @@ pub fn user_cache() -> Option<PathBuf> {
     let directory = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = directory("XDG_CACHE_HOME").or_else(|| directory("HOME").map(|home| home.join(".cache")))?;
     let path = base.join("rec-market");
-    std::fs::create_dir_all(&path).ok()?;
-    // A read-only home is no reason not to run.
+    // Private whatever the user's umask says, or the sandbox would not trust it. A read-only home is no reason not to run.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).ok()?;
     let writable = !std::fs::metadata(&path).ok()?.permissions().readonly();
     writable.then_some(path)
 }
@@ -117,11 +123,12 @@ impl<'v> Overrides<'v> {
         variable.map(|(_, value)| value.as_str())
     }
 
-    fn finish(self, problems: &mut Problems<'_>) {
+    /// Warns of variables that override nothing. They are no mistake of the file: others may use our prefix.
+    fn finish(self) {
         for (name, _) in self.variables {
             let used = name.strip_prefix(PREFIX).is_some_and(|key| self.used.contains(&key));
             if !used && !NOT_OURS.iter().any(|prefix| name.starts_with(prefix)) {
-                problems.add(format!("{name} overrides no key ({PREFIX}{})", self.used.join(&format!(", {PREFIX}"))));
+                tracing::warn!("{name} overrides no key ({PREFIX}{})", self.used.join(&format!(", {PREFIX}")));
             }
         }
     }
@@ -162,7 +169,7 @@ fn parse(text: &str, directory: &Path, variables: &[(String, String)]) -> Result
         communities.push(community);
     }
     root.finish(&mut problems);
-    overrides.finish(&mut problems);
+    overrides.finish();
     match store {
         Some(store) if problems.found.is_empty() => Ok(Config { store, cache, communities }),
         _ => Err(problems.found),
@@ -197,25 +204,38 @@ fn service(root: &mut Table<'_, '_>, overrides: &mut Overrides<'_>, directory: &
         }
     }
     let mut tls = root.table("tls", problems);
-    for (key, variable) in [("certificate", "TLS_CERTIFICATE"), ("key", "TLS_KEY"), ("client_ca", "TLS_CLIENT_CA")] {
-        let file = tls.string(key, problems);
-        overrides.get(variable);
-        if let Some(found) = file
-            && !directory.join(found.value).is_file()
-        {
-            problems.at(
-                found.at,
-                format!("tls.{key}: there is no file {:?} (`make certs` makes development certificates)", found.value),
-            );
+    for (key, variable, usual) in [
+        ("certificate", "TLS_CERTIFICATE", Some(TLS_CERTIFICATE)),
+        ("key", "TLS_KEY", Some(TLS_KEY)),
+        ("client_ca", "TLS_CLIENT_CA", None),
+    ] {
+        let given = tls.string(key, problems).map(|found| (found.value, Some(found.at)));
+        let given = overrides.get(variable).map(|path| (path, None)).or(given);
+        if let Some((path, at)) = given.filter(|(path, _)| Some(*path) != usual) {
+            missing_file(&format!("tls.{key}"), path, at, directory, problems);
         }
     }
     tls.finish(problems);
     let mut forward = root.table("forward", problems);
-    forward.parsed("mode", "\"pull\" (\"push\" is not part of this version)", problems, |text| {
-        (text == "pull").then_some(())
-    });
+    let mode = forward
+        .value("mode", "\"pull\"", problems, |value| value.as_str().filter(|mode| matches!(*mode, "pull" | "push")));
+    if let Some(found) = mode.filter(|found| found.value == "push") {
+        problems.at(found.at, "forward.mode: \"push\" is not part of this version (use \"pull\")".to_owned());
+    }
     forward.string("to", problems);
-    forward.string("ca", problems);
+    if let Some(found) = forward.string("ca", problems) {
+        missing_file("forward.ca", found.value, Some(found.at), directory, problems);
+    }
     forward.duration("lease", problems);
     forward.finish(problems);
+}
+
+fn missing_file(key: &str, path: &str, at: Option<usize>, directory: &Path, problems: &mut Problems<'_>) {
+    if !directory.join(path).is_file() {
+        let message = format!("{key}: there is no file {path:?} (`make certs` makes development certificates)");
+        match at {
+            Some(at) => problems.at(at, message),
+            None => problems.add(message),
+        }
+    }
 }

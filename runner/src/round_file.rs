@@ -1,11 +1,13 @@
 //! The round file: one round as JSON, for authors who try an algorithm in isolation.
 
-use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 use domain::round::{InvalidRound, PriceLimits, Terms};
 use domain::{Boundary, Energy, Interval, IntervalLength, MemberId, Position, Price, Round, Tariff};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserializer, Error as _, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, de};
 
 /// The platform's default tariff, in µEUR/kWh.
 const RETAIL: i64 = 162_400;
@@ -15,9 +17,23 @@ const DURATION: u32 = 900;
 /// A text that is no round.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidRoundFile {
+    /// Nothing but white space.
+    #[error("there is nothing in it (a round is expected; `rec-market algorithm run --help` shows one)")]
+    Empty,
+    /// Bytes that some editors write and JSON does not allow.
+    #[error("it begins with a byte order mark (save it as UTF-8 without one)")]
+    ByteOrderMark,
+    /// Something that does not begin like a round.
+    #[error("it begins with {0:?}, but a round is a JSON object {{…}} (`rec-market algorithm run --help` shows one)")]
+    NoObject(String),
     /// It is no JSON of this form.
-    #[error("{0}")]
-    Json(#[from] serde_json::Error),
+    #[error("{error}, after `{before}`")]
+    Json {
+        /// What is wrong, and where.
+        error: serde_json::Error,
+        /// The text up to there: its end.
+        before: String,
+    },
     /// A time that names no interval.
     #[error(
         "start {0:?} is no start of an interval (RFC 3339 with whole seconds, from 1970 to 9999, such as 2023-09-01T12:00:00Z)"
@@ -34,54 +50,117 @@ pub enum InvalidRoundFile {
     Round(#[from] InvalidRound),
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a round, an object {…}")]
 struct RoundJson {
     community: String,
     start: String,
-    #[serde(default = "duration")]
-    duration: u32,
-    #[serde(default = "retail")]
-    retail: i64,
-    #[serde(default = "feed_in")]
-    feed_in: i64,
+    duration: Option<Whole<u32>>,
+    retail: Option<Whole<i64>>,
+    feed_in: Option<Whole<i64>>,
+    seed: Option<Whole<u64>>,
     #[serde(default)]
-    seed: u64,
-    #[serde(default)]
-    settings: BTreeMap<String, String>,
-    #[serde(default)]
-    price_floor: Option<i64>,
-    #[serde(default)]
-    price_ceiling: Option<i64>,
+    settings: Settings,
+    price_floor: Option<Whole<i64>>,
+    price_ceiling: Option<Whole<i64>>,
     positions: Vec<PositionJson>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a position, an object {…}")]
 struct PositionJson {
     member: String,
-    surplus: u64,
-    deficit: u64,
-    offer: Option<i64>,
-    bid: Option<i64>,
-    retail: Option<i64>,
-    feed_in: Option<i64>,
-    #[serde(default)]
-    share: u32,
-    #[serde(default)]
-    rank: u32,
+    surplus: Whole<u64>,
+    deficit: Whole<u64>,
+    offer: Option<Whole<i64>>,
+    bid: Option<Whole<i64>>,
+    retail: Option<Whole<i64>>,
+    feed_in: Option<Whole<i64>>,
+    share: Option<Whole<u32>>,
+    rank: Option<Whole<u32>>,
 }
 
-fn duration() -> u32 {
-    DURATION
+/// A number whose mistakes are told in words.
+struct Whole<T>(T);
+
+/// The integers that a round has.
+trait Integer: TryFrom<i128> + fmt::Display {
+    const LEAST: Self;
+    const MOST: Self;
 }
 
-fn retail() -> i64 {
-    RETAIL
+macro_rules! integers {
+    ($($integer:ty)*) => { $(impl Integer for $integer {
+        const LEAST: Self = Self::MIN;
+        const MOST: Self = Self::MAX;
+    })* };
+}
+integers!(u32 u64 i64);
+
+impl<'de, T: Integer> Deserialize<'de> for Whole<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Whole<T>, D::Error> {
+        struct Integers<T>(PhantomData<T>);
+        impl<T: Integer> Visitor<'_> for Integers<T> {
+            type Value = Whole<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a whole number from {} to {}", T::LEAST, T::MOST)
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Whole<T>, E> {
+                let whole = T::try_from(i128::from(number)).map(Whole);
+                whole.map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Whole<T>, E> {
+                let whole = T::try_from(i128::from(number)).map(Whole);
+                whole.map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+            }
+        }
+        deserializer.deserialize_i64(Integers(PhantomData))
+    }
 }
 
-fn feed_in() -> i64 {
-    FEED_IN
+/// Settings as they stand there: one that is given twice is a mistake, which a map would hide.
+#[derive(Default)]
+struct Settings(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Settings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Settings, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Settings;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("settings, an object {\"key\": \"text\"}")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Settings, M::Error> {
+                let mut pairs: Vec<(String, String)> = Vec::new();
+                while let Some((key, value)) = map.next_entry()? {
+                    if pairs.iter().any(|(other, _)| *other == key) {
+                        return Err(M::Error::custom(format!("setting {key:?} is given twice")));
+                    }
+                    pairs.push((key, value));
+                }
+                Ok(Settings(pairs))
+            }
+        }
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+/// The number, or the default where there is none.
+fn or<T>(number: Option<Whole<T>>, default: T) -> T {
+    number.map_or(default, |Whole(number)| number)
+}
+
+fn price(number: Whole<i64>) -> Price {
+    Price::from_micro_eur(number.0)
+}
+
+fn price_or(number: Option<Whole<i64>>, default: Price) -> Price {
+    number.map_or(default, price)
 }
 
 /// Reads one round.
@@ -89,20 +168,51 @@ fn feed_in() -> i64 {
 /// # Errors
 /// If it is no JSON of this form, or its values make no round; the message names the field or the member.
 pub fn parse(text: &str) -> Result<Round, InvalidRoundFile> {
-    let json: RoundJson = serde_json::from_str(text)?;
-    let price = Price::from_micro_eur;
-    let tariff = Tariff { retail: price(json.retail), feed_in: price(json.feed_in) };
+    let json = read(text)?;
+    let micro_eur = Price::from_micro_eur;
+    let tariff = Tariff {
+        retail: price_or(json.retail, micro_eur(RETAIL)),
+        feed_in: price_or(json.feed_in, micro_eur(FEED_IN)),
+    };
     let terms = Terms {
-        interval: interval(&json.start, json.duration)?,
+        interval: interval(&json.start, or(json.duration, DURATION))?,
         community: json.community,
         tariff,
         limits: PriceLimits::new(json.price_floor.map(price), json.price_ceiling.map(price))?,
-        seed: json.seed,
-        settings: json.settings.into_iter().collect(),
+        seed: or(json.seed, 0),
+        settings: json.settings.0,
     };
     let positions = json.positions.into_iter().enumerate().map(|(number, json)| position(number, json, tariff));
     let positions: Result<Vec<Position>, InvalidRoundFile> = positions.collect();
     Ok(Round::new(terms, positions?)?)
+}
+
+fn read(text: &str) -> Result<RoundJson, InvalidRoundFile> {
+    /// How much of a text that is no round is shown, in characters.
+    const SHOWN: usize = 20;
+    match text.trim_start().chars().next() {
+        None => return Err(InvalidRoundFile::Empty),
+        Some('\u{feff}') => return Err(InvalidRoundFile::ByteOrderMark),
+        Some('{') => {}
+        Some(_) => return Err(InvalidRoundFile::NoObject(text.trim_start().chars().take(SHOWN).collect())),
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let before = before(text, error.line(), error.column());
+        InvalidRoundFile::Json { error, before }
+    })
+}
+
+/// The end of a text up to a place, which is counted in lines from 1 and bytes: it names the field, which a column does
+/// not.
+fn before(text: &str, line: usize, column: usize) -> String {
+    /// Enough for a member's name and the field.
+    const SHOWN: usize = 60;
+    let line = text.split('\n').nth(line.saturating_sub(1)).unwrap_or_default();
+    // The place may be in the middle of a character.
+    let until = (0..=column.min(line.len())).rev().find(|&until| line.is_char_boundary(until)).unwrap_or_default();
+    let start = line[..until].char_indices().rev().nth(SHOWN).map_or(0, |(start, c)| start + c.len_utf8());
+    // One line of foreign text for a terminal.
+    line[start..until].replace(char::is_control, " ")
 }
 
 fn interval(start: &str, duration: u32) -> Result<Interval, InvalidRoundFile> {
@@ -119,17 +229,17 @@ fn interval(start: &str, duration: u32) -> Result<Interval, InvalidRoundFile> {
 
 fn position(number: usize, json: PositionJson, tariff: Tariff) -> Result<Position, InvalidRoundFile> {
     let member: MemberId = json.member.parse().map_err(|error| InvalidRoundFile::Member(number, error))?;
-    let retail = json.retail.map_or(tariff.retail, Price::from_micro_eur);
-    let feed_in = json.feed_in.map_or(tariff.feed_in, Price::from_micro_eur);
+    let retail = price_or(json.retail, tariff.retail);
+    let feed_in = price_or(json.feed_in, tariff.feed_in);
     Ok(Position {
         member,
-        surplus: Energy::from_wh(json.surplus),
-        deficit: Energy::from_wh(json.deficit),
-        offer: json.offer.map_or(feed_in, Price::from_micro_eur),
-        bid: json.bid.map_or(retail, Price::from_micro_eur),
+        surplus: Energy::from_wh(json.surplus.0),
+        deficit: Energy::from_wh(json.deficit.0),
+        offer: price_or(json.offer, feed_in),
+        bid: price_or(json.bid, retail),
         tariff: Tariff { retail, feed_in },
-        share: json.share,
-        rank: json.rank,
+        share: or(json.share, 0),
+        rank: or(json.rank, 0),
     })
 }
 
@@ -206,11 +316,25 @@ mod tests {
     #[test]
     fn every_mistake_names_what_is_wrong() {
         let cases = [
-            ("", r#"{"member": "a", "surplus": -1, "deficit": 0}"#, "-1"),
-            ("", r#"{"member": "a", "surplus": 18446744073709551616, "deficit": 0}"#, "u64"),
-            ("", r#"{"member": "a", "surplus": 1.5, "deficit": 0}"#, "1.5"),
+            (
+                "",
+                r#"{"member": "a", "surplus": -1, "deficit": 0}"#,
+                r#"`-1`, expected a whole number from 0 to 18446744073709551615"#,
+            ),
+            ("", r#"{"member": "a", "surplus": -1, "deficit": 0}"#, r#"[{"member": "a", "surplus": -1`"#),
+            ("", r#"{"member": "a", "surplus": 18446744073709551616, "deficit": 0}"#, "to 18446744073709551615"),
+            ("", r#"{"member": "a", "surplus": 1.5, "deficit": 0}"#, "`1.5`, expected a whole number"),
+            ("", r#"{"member": "a", "surplus": 1e3, "deficit": 0}"#, "expected a whole number"),
+            ("", r#"{"member": "a", "surplus": 1, "deficit": "0"}"#, "expected a whole number"),
+            ("", r#"{"member": "a", "surplus": 1, "deficit": 0, "share": -1}"#, "from 0 to 4294967295"),
+            (
+                "",
+                r#"{"member": "a", "surplus": 1, "deficit": 0, "bid": 9223372036854775808}"#,
+                "to 9223372036854775807",
+            ),
             ("", r#"{"member": "a", "surplus": 1, "deficit": 0, "colour": 1}"#, "colour"),
             ("", r#"{"member": "a", "surplus": 1}"#, "deficit"),
+            ("", "null", "expected a position"),
             ("", r#"{"member": "grid", "surplus": 1, "deficit": 0}"#, "grid"),
             (
                 "",
@@ -220,6 +344,9 @@ mod tests {
             (r#""duration": 5,"#, "", "5s"),
             (r#""price_floor": 2, "price_ceiling": 1,"#, "", "above price ceiling"),
             (r#""settings": {"price": 1},"#, "", "expected a string"),
+            (r#""settings": {"price": "1", "price": "2"},"#, "", "setting \"price\" is given twice"),
+            (r#""settings": ["price"],"#, "", "expected settings"),
+            (r#""seed": 1, "seed": 1,"#, "", "duplicate field"),
         ];
         for (fields, positions, expected) in cases {
             let error = with(fields, positions).unwrap_err();
@@ -229,6 +356,33 @@ mod tests {
             let text = format!(r#"{{"community": "c", "start": "{start}", "positions": []}}"#);
             assert!(matches!(parse(&text), Err(InvalidRoundFile::Start(_))), "{start}");
         }
+    }
+
+    #[test]
+    fn what_does_not_begin_like_a_round_is_told_so() {
+        for (text, expected) in [
+            ("", "nothing in it"),
+            (" \n", "nothing in it"),
+            ("\u{feff}{}", "byte order mark"),
+            ("[]", "begins with \"[]\""),
+            ("community: aveiro and so on", "begins with \"community: aveiro an\""),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_shown_with_the_text_before_it() {
+        let name = "é".repeat(60);
+        let error = with("", &format!(r#"{{"member": "{name}", "surplus": -1, "deficit": 0}}"#)).unwrap_err();
+        // 60 characters, whatever their size.
+        let shown = format!(r#"after `{}", "surplus": -1`"#, "é".repeat(60 - r#"", "surplus": -1"#.len()));
+        assert!(error.ends_with(&shown), "{error}");
+        assert_eq!(before("é", 1, 1), "");
+        assert_eq!(before("one\ntwo", 2, 2), "tw");
+        assert_eq!(before("one", 7, 7), "");
+        assert_eq!(before("o\u{1b}e", 1, 3), "o e");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use domain::netting::LastReads;
-use domain::{Boundary, Energy};
+use domain::{Boundary, Energy, Interval};
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
@@ -29,6 +29,9 @@ const LIMIT_MIN: u32 = 2;
 const LIMIT_MAX: u32 = 10_000;
 /// Invalid rows that are kept as events of one boundary; more are only counted.
 const INVALID_EVENTS_MAX: usize = 1000;
+
+/// Invalid rows that are held until a boundary is committed that keeps them; more are only counted.
+const INVALID_HELD_MAX: usize = 10_000;
 
 /// A pass that could not go on. What was committed before stays.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +81,10 @@ struct Position {
     last_reads: LastReads,
     /// Invalid rows without a time that were told before.
     told: HashSet<String>,
+    /// Invalid rows that no commit has taken yet, by their boundary and message.
+    invalid: BTreeMap<(Option<Boundary>, String), StoredEvent>,
+    /// How many more there were than can be held.
+    invalid_more: usize,
 }
 
 impl<S: Store> Settler<S> {
@@ -124,29 +131,40 @@ impl<S: Store> Settler<S> {
             return Ok(true);
         }
         let limit = limit_for(last_reads.len());
-        let mut position = Position { mark, last_reads, told: HashSet::new() };
+        let (told, invalid) = (HashSet::new(), BTreeMap::new());
+        let mut position = Position { mark, last_reads, told, invalid, invalid_more: 0 };
         let mut fetch = Fetch::start(&self.meters, start, limit);
         loop {
-            let Fetched { rows, from, limit } = fetch.finish().await?;
-            let page = Page::read(&rows, limit, self.community().interval, self.community().tolerance);
-            drop(rows);
-            let next = self.next_fetch(&page, from, limit, latest)?;
+            let fetched = fetch.finish().await?;
+            let page = Page::read(&fetched.rows, fetched.limit, self.community().interval, self.community().tolerance);
+            let (before, meters) = (position.mark, page.meters);
+            let next = self.next_fetch(&page, fetched, latest)?;
             if !self.settle_page(page, latest, &mut position, summary, seen).await? {
                 return Ok(false);
             }
-            match next {
-                Some(next) => fetch = next,
-                None => return Ok(true),
-            }
+            fetch = match next {
+                Some(next) => next,
+                // As it says, there is no more. If this page brought anything, ask once more behind it: the service may
+                // have given fewer rows than it was asked for, or new ones may have come meanwhile.
+                None if position.mark > before => match self::start(self.community(), position.mark) {
+                    start if start > latest => break,
+                    start => Fetch::start(&self.meters, start, limit_for(meters)),
+                },
+                None => break,
+            };
         }
+        // They are not lost: the next pass sees them again, until a boundary is settled that keeps them.
+        for event in position.invalid.values() {
+            log_event(&self.community().name, None, event);
+        }
+        Ok(true)
     }
 
     /// Starts to fetch the page after this one, if there is one that matters.
     fn next_fetch(
         &self,
         page: &Page,
-        from: Timestamp,
-        limit: u32,
+        Fetched { from, limit, reduced, .. }: Fetched,
         latest: Timestamp,
     ) -> Result<Option<Fetch>, PassError> {
         let Some(next) = page.next().filter(|next| *next <= latest) else {
@@ -155,8 +173,8 @@ impl<S: Store> Settler<S> {
         if next > from {
             return Ok(Some(Fetch::start(&self.meters, next, limit_for(page.meters))));
         }
-        // So many readings around one boundary that the page has nothing else: ask for more at once.
-        if limit >= LIMIT_MAX {
+        // So many readings around one boundary that the page has nothing else: ask for more at once, if there can be.
+        if limit >= LIMIT_MAX || reduced {
             let address = self.meters.address().to_owned();
             return Err(MetersError::NoProgress { address, from: from.to_string() }.into());
         }
@@ -172,7 +190,7 @@ impl<S: Store> Settler<S> {
         summary: &mut Summary,
         seen: &mut impl FnMut(&Commit),
     ) -> Result<bool, PassError> {
-        let mut invalid = invalid_events(&page, &mut position.told);
+        position.add_invalid(&page, latest);
         let complete: Vec<_> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
         for ((boundary, readings), complete) in page.boundaries.into_iter().zip(complete) {
             if !complete || boundary.timestamp() > latest {
@@ -180,10 +198,12 @@ impl<S: Store> Settler<S> {
             }
             let Some(interval) = boundary.interval(self.community().interval) else { continue };
             let before_start = self.community().from.is_some_and(|from| boundary.timestamp() < from);
-            if before_start || position.mark.is_some_and(|mark| boundary <= mark) {
+            // An interval may start before the mark after its length was changed: a part of it is settled already.
+            let settled = position.mark.is_some_and(|mark| boundary <= mark || interval.start() < mark);
+            if before_start || settled {
                 continue;
             }
-            let events = take_events(&mut invalid, boundary);
+            let events = position.take_events(boundary);
             let clear = || self.clearing.clear(interval, &position.last_reads, &readings, events);
             let (commit, read) = tokio::task::block_in_place(clear).map_err(Box::new)?;
             if self.store.commit(commit.clone()).await? == Committed::Already {
@@ -207,17 +227,21 @@ struct Fetched {
     rows: Vec<MeasurementResponse>,
     from: Timestamp,
     limit: u32,
+    /// Whether a larger page was too large.
+    reduced: bool,
 }
 
 impl Fetch {
     fn start(meters: &Arc<MetersClient>, from: Timestamp, limit: u32) -> Fetch {
         let meters = Arc::clone(meters);
         Fetch(tokio::spawn(async move {
-            let mut limit = limit;
+            let (mut limit, mut reduced) = (limit, false);
             loop {
                 match meters.page(from, limit).await {
-                    Ok(rows) => return Ok(Fetched { rows, from, limit }),
-                    Err(MetersError::TooLarge { .. }) if limit > LIMIT_MIN => limit = (limit / 4).max(LIMIT_MIN),
+                    Ok(rows) => return Ok(Fetched { rows, from, limit, reduced }),
+                    Err(MetersError::TooLarge { .. }) if limit > LIMIT_MIN => {
+                        (limit, reduced) = ((limit / 4).max(LIMIT_MIN), true);
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -265,38 +289,53 @@ fn limit_for(meters: usize) -> u32 {
     }
 }
 
-/// The events of a page's invalid rows, each with its boundary. One without a time is told once a pass.
-fn invalid_events(page: &Page, told: &mut HashSet<String>) -> Vec<(Option<Boundary>, StoredEvent)> {
-    let mut events = Vec::new();
-    for (boundary, error) in &page.invalid {
-        let message = error.to_string();
-        if boundary.is_none() && (told.len() >= INVALID_EVENTS_MAX || !told.insert(message.clone())) {
-            continue;
+impl Position {
+    /// Takes note of a page's invalid rows. One of a boundary that is not complete or not due comes again; one without a
+    /// time is told once a pass.
+    fn add_invalid(&mut self, page: &Page, latest: Timestamp) {
+        for (boundary, error) in &page.invalid {
+            let message = error.to_string();
+            let wanted = match *boundary {
+                Some(boundary) => {
+                    let due = page.is_complete(boundary) && boundary.timestamp() <= latest;
+                    due && self.mark.is_none_or(|mark| boundary > mark)
+                }
+                None => self.told.len() < INVALID_EVENTS_MAX && self.told.insert(message.clone()),
+            };
+            if wanted && self.invalid.len() < INVALID_HELD_MAX {
+                let (code, subject) = ("unreadable".to_owned(), page::subject(error));
+                let event = StoredEvent { code, subject, message: message.clone() };
+                self.invalid.insert((*boundary, message), event);
+            } else if wanted {
+                self.invalid_more += 1;
+            }
         }
-        events.push((*boundary, StoredEvent { code: "unreadable".to_owned(), subject: page::subject(error), message }));
     }
-    events
-}
 
-/// Takes the events that belong to a boundary, or to none: those go with whatever is committed first.
-fn take_events(events: &mut Vec<(Option<Boundary>, StoredEvent)>, boundary: Boundary) -> Vec<StoredEvent> {
-    let taken = events.extract_if(.., |(of, _)| of.is_none_or(|of| of == boundary));
-    let mut taken: Vec<StoredEvent> = taken.map(|(_, event)| event).collect();
-    taken.dedup();
-    let more = taken.len().saturating_sub(INVALID_EVENTS_MAX);
-    if more > 0 {
-        taken.truncate(INVALID_EVENTS_MAX);
-        let message = format!("{more} more rows are no readings");
-        taken.push(StoredEvent { code: "unreadable".to_owned(), subject: "many".to_owned(), message });
+    /// Takes the events up to a boundary, and those of none: they go with whatever is committed first.
+    fn take_events(&mut self, boundary: Boundary) -> Vec<StoredEvent> {
+        let taken = self.invalid.extract_if(.., |(of, _), _| of.is_none_or(|of| of <= boundary));
+        let mut taken: Vec<StoredEvent> = taken.map(|(_, event)| event).collect();
+        let more = taken.len().saturating_sub(INVALID_EVENTS_MAX) + std::mem::take(&mut self.invalid_more);
+        if more > 0 {
+            taken.truncate(INVALID_EVENTS_MAX);
+            let message = format!("{more} more rows are no readings");
+            taken.push(StoredEvent { code: "unreadable".to_owned(), subject: "many".to_owned(), message });
+        }
+        taken
     }
-    taken
 }
 
 fn log_events(commit: &Commit) {
     for event in &commit.events {
-        let StoredEvent { code, subject, message } = event;
-        tracing::warn!(community = commit.community, interval = %commit.interval, code, subject, "{message}");
+        log_event(&commit.community, Some(commit.interval), event);
     }
+}
+
+fn log_event(community: &str, interval: Option<Interval>, event: &StoredEvent) {
+    let interval = interval.map(tracing::field::display);
+    let StoredEvent { code, subject, message } = event;
+    tracing::warn!(community, interval, code, subject, "{message}");
 }
 
 impl Summary {

@@ -4,6 +4,8 @@
 //! from, the round, the algorithm's digest and bytes, and the trades with ids derived from their place. Committing the
 //! same interval again changes nothing. Readers page through intervals, so that no year has to fit in memory.
 
+#[cfg(test)]
+mod contract;
 mod record;
 mod sqlite;
 
@@ -176,6 +178,8 @@ pub struct StoredInterval {
     pub round: Option<Round>,
     /// How it was cleared; there if and only if a round is.
     pub provenance: Option<Provenance>,
+    /// Digest of everything the algorithm could see.
+    pub round_digest: Option<Digest>,
     /// Digest of the round's trades in order.
     pub trades_digest: Option<Digest>,
     /// Trades of meters that came back.
@@ -279,7 +283,7 @@ impl Commit {
             cleared.settlement.trades().iter().map(|trade| (named(round, trade), None))
         });
         let gaps = self.gaps.iter().flat_map(|gap| {
-            let message = format!("Start timestamp: {}", gap.since);
+            let message = gap.message();
             gap.priced().into_iter().map(move |trade| (trade, Some(message.clone())))
         });
         let numbered = settled.chain(gaps).zip(0_u64..);
@@ -321,6 +325,11 @@ fn named(round: &Round, trade: &Trade) -> (StoredParty, StoredParty, Energy, Pri
 }
 
 impl GapTrade {
+    /// What its trades say, in the platform's words.
+    pub fn message(&self) -> String {
+        format!("Start timestamp: {}", self.since)
+    }
+
     /// One trade with the grid for each direction in which energy moved: (seller, buyer, energy, price).
     pub fn priced(&self) -> Vec<(StoredParty, StoredParty, Energy, Price)> {
         let member = || StoredParty::Member(self.member.clone());

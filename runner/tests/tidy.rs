@@ -54,8 +54,22 @@ fn lines_with(files: &[(String, String)], words: &[&str], allowed: &[&str]) -> V
 #[test]
 fn the_domain_knows_no_async_clock_serde_proto_wit_or_database() {
     let forbidden = [
-        "tokio", "async ", "serde", "prost", "tonic", "wasmtime", "bindgen", "rusqlite", "mongodb", "std::fs", "std::net",
-        "SystemTime", "Instant", "std::env", "f32", "f64",
+        "tokio",
+        "async ",
+        "serde",
+        "prost",
+        "tonic",
+        "wasmtime",
+        "bindgen",
+        "rusqlite",
+        "mongodb",
+        "std::fs",
+        "std::net",
+        "SystemTime",
+        "Instant",
+        "std::env",
+        "f32",
+        "f64",
     ];
     assert_eq!(lines_with(&files("runner/domain", &[".rs", "Cargo.toml"]), &forbidden, &[]), [""; 0]);
 }

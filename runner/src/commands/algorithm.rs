@@ -1,17 +1,18 @@
 //! `rec-market algorithm run` and `check`: an author's bench.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::settlement::trades_max_default;
 use domain::{Party, Round, Settlement, Trade, Violation};
-use sandbox::{Budget, Failure, Limits, Run};
+use sandbox::{Algorithm, Budget, Described, Failure, Limits, Run, Sandbox};
 use serde::Serialize;
 
-use super::{Exit, Failed, open_sandbox, output, ready};
+use super::{Exit, Failed, open_sandbox, output, refuse_unknown};
 use crate::algorithms::{self, Reference, UnusableAlgorithm};
-use crate::clearing::ReadyAlgorithm;
 use crate::cli::{CheckArgs, RunArgs};
 use crate::config;
 use crate::gate::{self, Verdict};
@@ -68,18 +69,37 @@ enum Outcome {
     Failed(Failure),
 }
 
+/// An algorithm on the bench.
+struct Tried {
+    reference: Reference,
+    component: Cow<'static, [u8]>,
+    algorithm: Algorithm,
+    /// One that cannot say what it is may still clear, and its author wants to see how.
+    described: Described,
+}
+
 /// Runs `algorithm run`.
 pub fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failed> {
     let reference = parse(&args.algorithm)?;
     let rounds = read_rounds(args)?;
-    let sandbox = open_sandbox(config::user_cache())?;
-    let keys = rounds.iter().flat_map(|round| round.terms().settings.iter().map(|(key, _)| key.as_str()));
-    let algorithm = ready(&sandbox, &reference, |_| None, keys)?;
     let limits = args.limits.limits();
-    if args.print_wasmtime {
-        return print_wasmtime(&reference, &algorithm, &rounds, &limits, out);
-    }
+    let algorithm = load(reference)?;
     let mut exit = Exit::Done;
+    match &algorithm.described {
+        Ok(description) => {
+            let keys = rounds.iter().flat_map(|round| round.terms().settings.iter().map(|(key, _)| key.as_str()));
+            refuse_unknown(keys, description, &algorithm.reference)?;
+        }
+        Err(failure) => {
+            tracing::error!("{}: describe failed ({}): {failure}", algorithm.reference, failure.kind);
+            // Nobody can settle with it, whatever it answers below.
+            exit = Exit::Bad;
+        }
+    }
+    if args.print_wasmtime {
+        print_wasmtime(&algorithm, &rounds, &limits, out)?;
+        return Ok(exit);
+    }
     for round in rounds {
         let positions = round.positions().len();
         let run = algorithm.algorithm.clear(&round, limits.budget(positions))?;
@@ -99,6 +119,29 @@ pub fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failed> {
 
 fn parse(text: &str) -> Result<Reference, Failed> {
     Reference::parse(text, Path::new("")).map_err(|error| Failed::new(Exit::Usage, error))
+}
+
+fn load(reference: Reference) -> Result<Tried, Failed> {
+    let sandbox = user_sandbox()?;
+    let component = algorithms::read(&reference, |_| None)?;
+    let algorithm = algorithms::load(&sandbox, &reference, &component)?;
+    // As when it settles: the limits that an author tries are for clearing.
+    let described = algorithm.describe(Limits::default().budget(0))?;
+    Ok(Tried { reference, component, algorithm, described })
+}
+
+/// A sandbox with the user's own cache of compiled components. Nobody asked for that cache, so without it things only
+/// take longer.
+fn user_sandbox() -> Result<Sandbox, Failed> {
+    let cache = config::user_cache();
+    let cached = cache.is_some();
+    open_sandbox(cache).or_else(|failed| {
+        if !cached {
+            return Err(failed);
+        }
+        tracing::warn!("{} (going on without a cache)", failed.message);
+        open_sandbox(None)
+    })
 }
 
 fn judge(round: &Arc<Round>, run: &Run) -> Outcome {
@@ -123,25 +166,38 @@ fn read_rounds(args: &RunArgs) -> Result<Vec<Arc<Round>>, Failed> {
     match (&args.round, &args.rounds) {
         (Some(path), _) => {
             let text = read_text(path)?;
-            Ok(vec![round(&text, &|| path.display().to_string())?])
+            Ok(vec![round(&text, &|| named(path))?])
         }
         (None, Some(path)) => {
             let text = read_text(path)?;
             let lines = text.lines().zip(1_u64..).filter(|(line, _)| !line.trim().is_empty());
-            lines.map(|(line, number)| round(line, &|| format!("{}, round in line {number}", path.display()))).collect()
+            let rounds: Result<Vec<_>, Failed> = lines
+                .map(|(line, number)| round(line, &|| format!("{}, round in line {number}", named(path))))
+                .collect();
+            match rounds?.as_slice() {
+                [] => Err(Failed::usage(format!("{}: there is no round in it (one a line is expected)", named(path)))),
+                rounds => Ok(rounds.to_vec()),
+            }
         }
         (None, None) => Err(Failed::usage("name a file with --round or --rounds")),
     }
 }
 
-fn read_text(path: &PathBuf) -> Result<String, Failed> {
+fn read_text(path: &Path) -> Result<String, Failed> {
     let read = if path.as_os_str() == "-" {
         let mut text = String::new();
         io::stdin().lock().read_to_string(&mut text).map(|_| text)
     } else {
         std::fs::read_to_string(path)
     };
-    read.map_err(|error| Failed::usage(format!("cannot read {}: {error}", path.display())))
+    read.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => Failed::usage(format!("{}: it is not UTF-8 (save it as that)", named(path))),
+        _ => Failed::usage(format!("cannot read {}: {error} (name a file with rounds, or - for stdin)", named(path))),
+    })
+}
+
+fn named(path: &Path) -> String {
+    if path.as_os_str() == "-" { "stdin".to_owned() } else { path.display().to_string() }
 }
 
 fn party(round: &Round, party: Party) -> String {
@@ -155,7 +211,7 @@ fn party(round: &Round, party: Party) -> String {
     }
 }
 
-fn json<'a>(algorithm: &ReadyAlgorithm, round: &Round, run: &'a Run, outcome: &'a Outcome) -> RunJson<'a> {
+fn json<'a>(algorithm: &Tried, round: &Round, run: &'a Run, outcome: &'a Outcome) -> RunJson<'a> {
     let trade = |trade: &Trade| TradeJson {
         seller: party(round, trade.seller),
         buyer: party(round, trade.buyer),
@@ -187,32 +243,22 @@ fn json<'a>(algorithm: &ReadyAlgorithm, round: &Round, run: &'a Run, outcome: &'
     }
 }
 
-fn print(
-    algorithm: &ReadyAlgorithm,
-    round: &Round,
-    run: &Run,
-    outcome: &Outcome,
-    out: &mut impl Write,
-) -> Result<(), Failed> {
-    let description = &algorithm.description;
+fn print(algorithm: &Tried, round: &Round, run: &Run, outcome: &Outcome, out: &mut impl Write) -> Result<(), Failed> {
     let terms = round.terms();
-    writeln!(
-        out,
-        "{} {} on {} at {}, {} positions",
-        description.name,
-        description.version,
-        terms.community,
-        terms.interval.start(),
-        output::grouped(round.positions().len() as u64),
-    )?;
+    match &algorithm.described {
+        Ok(description) => write!(out, "{} {}", description.name, description.version)?,
+        Err(_) => write!(out, "{}", algorithm.reference)?,
+    }
+    let (start, positions) = (terms.interval.start(), counted(round.positions().len(), "position"));
+    writeln!(out, " on {} at {start}, {positions}", terms.community)?;
     match outcome {
         Outcome::Balanced(trades) => {
             print_trades(round, trades, out)?;
-            writeln!(out, "balanced: {} trades, every watt-hour accounted for", output::grouped(trades.len() as u64))?;
+            writeln!(out, "balanced: {}, every watt-hour accounted for", counted(trades.len(), "trade"))?;
         }
         Outcome::Rejected(trades, violations) => {
             print_trades(round, trades, out)?;
-            writeln!(out, "rejected: {} violations", output::grouped(violations.len() as u64))?;
+            writeln!(out, "rejected: {}", counted(violations.len(), "violation"))?;
             for violation in violations.iter().take(SHOWN) {
                 writeln!(out, "  {}: {violation}", violation.code())?;
             }
@@ -223,7 +269,16 @@ fn print(
     print_usage(algorithm, run, out)
 }
 
+/// So many of something.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", output::grouped(count as u64))
+}
+
 fn print_trades(round: &Round, trades: &[Trade], out: &mut impl Write) -> Result<(), Failed> {
+    if trades.is_empty() {
+        return Ok(());
+    }
     let mut table = output::table(&["seller", "buyer", "Wh", "µEUR/kWh", "nEUR"], 2);
     for trade in trades.iter().take(SHOWN) {
         table.add_row([
@@ -245,7 +300,7 @@ fn print_more(all: usize, out: &mut impl Write) -> Result<(), Failed> {
     Ok(())
 }
 
-fn print_usage(algorithm: &ReadyAlgorithm, run: &Run, out: &mut impl Write) -> Result<(), Failed> {
+fn print_usage(algorithm: &Tried, run: &Run, out: &mut impl Write) -> Result<(), Failed> {
     let usage = &run.usage;
     let Budget { fuel, memory_bytes, .. } = usage.budget;
     let of = |used: u64, most: u64| format!("{} of {}", output::grouped(used), output::grouped(most));
@@ -268,13 +323,12 @@ fn print_usage(algorithm: &ReadyAlgorithm, run: &Run, out: &mut impl Write) -> R
 
 /// Prints, for each round, what an outsider types to run it with nothing but the wasmtime CLI.
 fn print_wasmtime(
-    reference: &Reference,
-    algorithm: &ReadyAlgorithm,
+    algorithm: &Tried,
     rounds: &[Arc<Round>],
     limits: &Limits,
     out: &mut impl Write,
-) -> Result<Exit, Failed> {
-    let file = match reference {
+) -> Result<(), Failed> {
+    let file = match &algorithm.reference {
         Reference::File(path) => path.clone(),
         Reference::Base(_) | Reference::Digest(_) => export(algorithm)?,
     };
@@ -285,26 +339,44 @@ fn print_wasmtime(
         if call.len() >= WORD_BYTES_MAX {
             tracing::warn!(
                 bytes = call.len(),
-                "one shell word is limited to 128 KiB: this command is too long for a shell"
+                "one shell word is limited to 128 KiB: this command is too long for a shell (try a smaller round)"
             );
         }
         writeln!(
             out,
             "wasmtime run -W fuel={fuel},max-memory-size={memory_bytes},timeout={}ms,nan-canonicalization=y,relaxed-simd=n{wasi} --invoke {} {}",
-            time.as_millis(),
+            time.as_millis().max(1),
             shell_word(&call),
             shell_word(&file.display().to_string()),
         )?;
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// Writes a component that is part of this program to a file, so that another program can run it.
-fn export(algorithm: &ReadyAlgorithm) -> Result<PathBuf, Failed> {
-    let directory = config::user_cache().unwrap_or_else(std::env::temp_dir);
-    let path = directory.join(format!("{}-{}.wasm", algorithm.description.name, algorithm.description.version));
-    std::fs::write(&path, &algorithm.component)
-        .map_err(|error| Failed::usage(format!("cannot write {}: {error}", path.display())))?;
+fn export(algorithm: &Tried) -> Result<PathBuf, Failed> {
+    let name = algorithm.described.as_ref().map_or("algorithm", |description| &description.name);
+    let digest = algorithm.algorithm.digest().to_string();
+    // Another build's component of that name is another file.
+    let name = format!("{name}-{}.wasm", digest.get(..12).unwrap_or_default());
+    let failed = |error: &dyn std::fmt::Display| Failed::usage(format!("cannot write {name}: {error}"));
+    let directory = match config::user_cache() {
+        Some(directory) => directory,
+        // Under a name of its own: what lies at a known place in a shared directory may be somebody else's.
+        None => {
+            let private = std::fs::Permissions::from_mode(0o700);
+            let directory = tempfile::Builder::new().prefix("rec-market-").permissions(private).tempdir();
+            directory.map_err(|error| failed(&error))?.keep()
+        }
+    };
+    let path = directory.join(&name);
+    if std::fs::read(&path).is_ok_and(|bytes| bytes == *algorithm.component) {
+        return Ok(path);
+    }
+    // Written aside and renamed, so that no command reads half a file.
+    let mut file = tempfile::NamedTempFile::new_in(&directory).map_err(|error| failed(&error))?;
+    file.write_all(&algorithm.component).map_err(|error| failed(&error))?;
+    file.persist(&path).map_err(|error| failed(&error))?;
     Ok(path)
 }
 
@@ -335,7 +407,7 @@ struct CheckJson {
 /// Runs `algorithm check`.
 pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, Failed> {
     let reference = parse(&args.algorithm)?;
-    let sandbox = open_sandbox(config::user_cache())?;
+    let sandbox = user_sandbox()?;
     let loaded = match algorithms::read(&reference, |_| None) {
         Ok(bytes) => algorithms::load(&sandbox, &reference, &bytes),
         Err(error) => Err(error),

@@ -29,6 +29,24 @@ struct Row<'a> {
     saved_neur: i128,
 }
 
+/// The heading of `--csv`: the names of the row's fields, also where there is no row.
+const COLUMNS: [&str; 14] = [
+    "community",
+    "period",
+    "member",
+    "sold_local_wh",
+    "sold_local_neur",
+    "bought_local_wh",
+    "bought_local_neur",
+    "sold_grid_wh",
+    "sold_grid_neur",
+    "bought_grid_wh",
+    "bought_grid_neur",
+    "paid_neur",
+    "grid_alone_neur",
+    "saved_neur",
+];
+
 impl<'a> Row<'a> {
     fn new(community: &'a str, period: &'a str, member: &'a str, account: &Account) -> Row<'a> {
         Row {
@@ -55,7 +73,10 @@ pub async fn run(args: &StatementArgs, out: &mut impl Write) -> Result<Exit, Fai
     let span = books::span(&args.span)?;
     let (config, store) = books::open(&args.config)?;
     let names = books::communities(&config, &store, None).await?;
-    let mut csv = args.csv.then(|| csv::Writer::from_writer(Vec::new()));
+    let mut csv = args.csv.then(|| csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new()));
+    if let Some(csv) = &mut csv {
+        csv.write_record(COLUMNS).map_err(trades::csv_failed)?;
+    }
     for name in &names {
         let mut periods: BTreeMap<String, Statement> = BTreeMap::new();
         books::each_interval(&store, name, span, |interval| {

@@ -13,12 +13,14 @@ use toml::de::DeValue;
 
 use super::reader::{Found, Problems, Table, parse_bytes, setting};
 use crate::algorithms::{self, Reference};
+use crate::meters::client::MetersClient;
 
 /// The platform's Meters service in the stack.
 const METERS: &str = "http://meters:5049";
 /// How long after an interval's end it is settled: meters report within minutes.
 const GRACE: Duration = Duration::from_secs(5 * 60);
-/// How far from a boundary a reading may be: meters' clocks and collectors drift by seconds.
+/// How far from a boundary a reading may be: meters' clocks and collectors drift by seconds. Of intervals below eight
+/// minutes it is a quarter.
 const TOLERANCE: Duration = Duration::from_secs(2 * 60);
 /// The platform's default tariff, in µEUR/kWh: 0.1624 and 0.03 EUR/kWh.
 const RETAIL: i64 = 162_400;
@@ -87,8 +89,7 @@ pub(super) fn read(mut table: Table<'_, '_>, directory: &Path, problems: &mut Pr
         problems.at(at, "a community has no name (add name = \"…\")".to_owned());
     }
     let meters = table.parsed("meters", "an http:// or https:// address", problems, |text| {
-        let uri: tonic::transport::Uri = text.parse().ok()?;
-        (matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()).then(|| text.to_owned())
+        MetersClient::is_address(text).then(|| text.to_owned())
     });
     let from = table.value("from", "a time (RFC 3339, such as 2023-09-01T00:00:00Z)", problems, |value| match value {
         DeValue::String(text) => text.parse().ok(),
@@ -107,10 +108,11 @@ pub(super) fn read(mut table: Table<'_, '_>, directory: &Path, problems: &mut Pr
         _ => None,
     });
     let algorithm = algorithm(&mut table, directory, problems);
-    let tariff = tariff(&mut table, problems);
+    let usual = Tariff { retail: Price::from_micro_eur(RETAIL), feed_in: Price::from_micro_eur(FEED_IN) };
+    let tariff = tariff(&mut table, usual, problems).unwrap_or(usual);
     let settings = settings(&mut table, problems);
     let (price_limits, limits) = limits(&mut table, problems);
-    let members = members(&mut table, problems);
+    let members = members(&mut table, tariff, problems);
     table.finish(problems);
     Some(CommunityConfig {
         name: name?.value,
@@ -122,8 +124,7 @@ pub(super) fn read(mut table: Table<'_, '_>, directory: &Path, problems: &mut Pr
         basis: basis.map_or_else(Basis::default, |found| found.value),
         algorithm: algorithm?,
         fallback: fallback.is_some_and(|found| found.value),
-        tariff: tariff
-            .unwrap_or(Tariff { retail: Price::from_micro_eur(RETAIL), feed_in: Price::from_micro_eur(FEED_IN) }),
+        tariff,
         settings,
         price_limits: price_limits?,
         limits,
@@ -140,8 +141,8 @@ fn timing(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> (Option<Int
     });
     let given = table.entries().any(|(key, ..)| key == "interval");
     let interval = interval.map(|found| found.value).or((!given).then_some(IntervalLength::QUARTER_HOUR));
-    let grace = table.duration("grace", problems).map_or(GRACE, |found| found.value);
-    let tolerance = table.duration("tolerance", problems);
+    let grace = table.delay("grace", problems).map_or(GRACE, |found| found.value);
+    let tolerance = table.delay("tolerance", problems);
     if let (Some(length), Some(Found { value, at })) = (interval, &tolerance)
         && *value * 2 >= Duration::from_secs(u64::from(length.seconds()))
     {
@@ -153,7 +154,9 @@ fn timing(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> (Option<Int
             ),
         );
     }
-    (interval, grace, tolerance.map_or(TOLERANCE, |found| found.value))
+    // As far as intervals are long enough for it.
+    let usual = interval.map_or(TOLERANCE, |length| TOLERANCE.min(Duration::from_secs(length.seconds().into()) / 4));
+    (interval, grace, tolerance.map_or(usual, |found| found.value))
 }
 
 fn algorithm(table: &mut Table<'_, '_>, directory: &Path, problems: &mut Problems<'_>) -> Option<Reference> {
@@ -177,16 +180,18 @@ fn algorithm(table: &mut Table<'_, '_>, directory: &Path, problems: &mut Problem
     }
 }
 
-fn tariff(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Option<Tariff> {
+/// Reads a tariff; what it leaves out is as usual.
+fn tariff(table: &mut Table<'_, '_>, usual: Tariff, problems: &mut Problems<'_>) -> Option<Tariff> {
+    const CONSTANT: &str = "a constant tariff such as { retail = 162400, feed_in = 30000 } (time-of-use periods and series are not part of this version)";
+    let found = table.value("tariff", CONSTANT, problems, |value| value.as_table().map(|_| ()))?;
     let mut table = table.table("tariff", problems);
-    if !table.is_given() {
-        return None;
-    }
     let tariff = Tariff {
-        retail: price(&mut table, "retail", problems).unwrap_or(Price::from_micro_eur(RETAIL)),
-        feed_in: price(&mut table, "feed_in", problems).unwrap_or(Price::from_micro_eur(FEED_IN)),
+        retail: price(&mut table, "retail", problems).unwrap_or(usual.retail),
+        feed_in: price(&mut table, "feed_in", problems).unwrap_or(usual.feed_in),
     };
-    table.finish(problems);
+    if let Some(key) = table.unknown() {
+        problems.at(found.at, format!("{} is no part of {CONSTANT}", table.path(key)));
+    }
     Some(tariff)
 }
 
@@ -234,7 +239,7 @@ fn limits(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> (Option<Pri
     (price_limits.ok(), limits)
 }
 
-fn members(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> BTreeMap<MemberId, MemberConfig> {
+fn members(table: &mut Table<'_, '_>, usual: Tariff, problems: &mut Problems<'_>) -> BTreeMap<MemberId, MemberConfig> {
     let mut members = BTreeMap::new();
     let mut owners: HashMap<MeterId, String> = HashMap::new();
     for (name, at, value) in table.table("members", problems).entries() {
@@ -244,7 +249,7 @@ fn members(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> BTreeMap<M
             problems.at(at, format!("{path} must be a table"));
         }
         let mut table = Table::new(&path, entries, at);
-        let member = member(&mut table, &path, problems);
+        let member = member(&mut table, &path, usual, problems);
         table.finish(problems);
         for meter in &member.meters {
             if let Some(other) = owners.insert(meter.clone(), name.to_owned()) {
@@ -261,7 +266,7 @@ fn members(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> BTreeMap<M
     members
 }
 
-fn member(table: &mut Table<'_, '_>, path: &str, problems: &mut Problems<'_>) -> MemberConfig {
+fn member(table: &mut Table<'_, '_>, path: &str, usual: Tariff, problems: &mut Problems<'_>) -> MemberConfig {
     let mut meters = Vec::new();
     for found in table.strings("meters", problems) {
         match found.value.parse() {
@@ -278,6 +283,6 @@ fn member(table: &mut Table<'_, '_>, path: &str, problems: &mut Problems<'_>) ->
         rank: table.integer("rank", "a whole number, 0 first", problems).map_or(0, |found| found.value),
         offer: price(table, "offer", problems),
         bid: price(table, "bid", problems),
-        tariff: tariff(table, problems),
+        tariff: tariff(table, usual, problems),
     }
 }

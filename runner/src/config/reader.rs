@@ -71,13 +71,8 @@ impl<'a, 't> Table<'a, 't> {
         self.at
     }
 
-    /// Whether the file has it.
-    pub(super) fn is_given(&self) -> bool {
-        self.entries.is_some()
-    }
-
     /// A key's name in messages.
-    fn path(&self, key: &str) -> String {
+    pub(super) fn path(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
@@ -132,6 +127,11 @@ impl<'a, 't> Table<'a, 't> {
         self.parsed(key, "a length of time (such as \"15m\" or \"2s\")", problems, parse_duration)
     }
 
+    /// A length of time that may be zero.
+    pub(super) fn delay(&mut self, key: &'static str, problems: &mut Problems<'_>) -> Option<Found<Duration>> {
+        self.parsed(key, "a length of time (such as \"2m\" or \"0s\")", problems, parse_delay)
+    }
+
     /// A list of texts.
     pub(super) fn strings(&mut self, key: &'static str, problems: &mut Problems<'_>) -> Vec<Found<&'a str>> {
         let list = self.value(key, "a list of texts", problems, |value| {
@@ -164,6 +164,11 @@ impl<'a, 't> Table<'a, 't> {
     pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, usize, &'a DeValue<'t>)> + use<'a, 't> {
         let entries = self.entries.into_iter().flat_map(|table| table.iter());
         entries.map(|(key, value)| (key.get_ref().as_ref(), key.span().start, value.get_ref()))
+    }
+
+    /// The first key that nothing has asked for.
+    pub(super) fn unknown(&self) -> Option<&'a str> {
+        self.entries().map(|(key, ..)| key).find(|key| !self.known.contains(key))
     }
 
     /// Tells every key that nothing has asked for.
@@ -215,8 +220,12 @@ pub(super) fn setting(value: &DeValue<'_>) -> Option<String> {
 
 /// Reads a length of time above zero, such as `15m`, `2s` or `500ms`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
-    let duration = text.parse::<jiff::SignedDuration>().ok()?;
-    duration.try_into().ok().filter(|duration: &Duration| !duration.is_zero())
+    parse_delay(text).filter(|duration| !duration.is_zero())
+}
+
+/// Reads a length of time that may be zero.
+fn parse_delay(text: &str) -> Option<Duration> {
+    text.parse::<jiff::SignedDuration>().ok()?.try_into().ok()
 }
 
 /// Reads a size above zero, such as `64MiB` or a plain number of bytes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Uri};
 use tonic::{Code, Request, Status};
 
 use crate::proto::{MeasurementResponse, QueryMeters, QueryResponse};
@@ -115,6 +115,12 @@ impl MetersClient {
         }
         let channel = endpoint.connect_lazy();
         Ok(MetersClient { address: address.to_owned(), channel, patience, fallback: AtomicBool::new(false) })
+    }
+
+    /// Whether a text can be the address of a Meters service.
+    pub fn is_address(text: &str) -> bool {
+        let uri = text.parse::<Uri>();
+        uri.is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
     }
 
     /// Its address.

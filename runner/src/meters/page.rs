@@ -59,7 +59,9 @@ impl Page {
     /// there is no more.
     pub fn next(&self) -> Option<Timestamp> {
         let end = self.complete_before?;
-        let first = Boundary::at_or_after(end.checked_sub(self.tolerance).ok()?, self.length)?;
+        // A full page of rows before 1970 is a page as well: the caller sees that it brings nothing.
+        let end = end.checked_sub(self.tolerance).unwrap_or(Timestamp::MIN).max(Timestamp::UNIX_EPOCH);
+        let first = Boundary::at_or_after(end, self.length)?;
         first.timestamp().checked_sub(self.tolerance).ok()
     }
 }

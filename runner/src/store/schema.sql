@@ -32,6 +32,7 @@ CREATE TABLE interval (
     inputs          BLOB NOT NULL,
     -- The round and how it was cleared; null if nobody was read at both ends.
     round           BLOB,
+    round_digest    BLOB,
     trades_digest   BLOB,
     algorithm       BLOB REFERENCES component (digest),
     name            TEXT,

@@ -1,5 +1,7 @@
 //! The embedded store: one SQLite file, one transaction for each interval.
 
+mod fault;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,9 +11,11 @@ use domain::reading::Registers;
 use domain::settlement::digest_of_trades;
 use domain::trade::State;
 use domain::{Boundary, Digest, Energy, MemberId, Price, TradeId};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use super::record::{self, InvalidRecord};
+use fault::{Fault, is_locked_out, open_error, refused, store_error};
+
+use super::record;
 use super::{
     Cleared, Commit, Committed, Progress, Provenance, Span, Store, StoreError, StoredEvent, StoredInterval,
     StoredParty, StoredTrade,
@@ -25,29 +29,13 @@ const APPLICATION_ID: i64 = 0x7263_6d6b;
 /// How long to wait while another process commits.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+const IS_DIRECTORY: &str = "it is a directory (name a file in it)";
+
 /// The embedded store.
 #[derive(Clone)]
 pub struct SqliteStore {
     path: Arc<PathBuf>,
     connection: Arc<Mutex<Connection>>,
-}
-
-/// What can go wrong between here and the file.
-enum Fault {
-    Sqlite(rusqlite::Error),
-    Record(String),
-}
-
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Fault {
-        Fault::Sqlite(error)
-    }
-}
-
-impl From<InvalidRecord> for Fault {
-    fn from(error: InvalidRecord) -> Fault {
-        Fault::Record(error.0)
-    }
 }
 
 impl SqliteStore {
@@ -56,6 +44,13 @@ impl SqliteStore {
     /// # Errors
     /// If it cannot be opened or written, or is not one of ours.
     pub fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| matches!(parent.try_exists(), Ok(false))) {
+            return Err(refused(path, format!("there is no directory {} (make it first)", parent.display())));
+        }
+        if path.is_dir() {
+            return Err(refused(path, IS_DIRECTORY));
+        }
         let opened = Connection::open(path).map_err(Fault::from).and_then(|mut connection| {
             prepare(&mut connection)?;
             Ok(connection)
@@ -68,24 +63,33 @@ impl SqliteStore {
     /// # Errors
     /// If it is not there or is not one of ours.
     pub fn open_to_read(path: &Path) -> Result<SqliteStore, StoreError> {
-        if !path.is_file() {
-            let reason = "there is no such file (settle first)".to_owned();
-            return Err(StoreError::Open { path: path.to_owned(), reason });
+        if path.is_dir() {
+            return Err(refused(path, IS_DIRECTORY));
         }
-        let opened = Connection::open(path).map_err(Fault::from).and_then(|connection| {
+        if !path.is_file() {
+            return Err(refused(path, "there is no such file (settle first)"));
+        }
+        let prepare = |connection: Connection| {
             connection.busy_timeout(BUSY_TIMEOUT)?;
             connection.pragma_update(None, "query_only", true)?;
             check_ours(&connection)?;
             Ok(connection)
+        };
+        let opened = Connection::open(path).map_err(Fault::from).and_then(prepare).or_else(|fault| {
+            // In a directory that may not be written there can be no lock, and nobody who writes either.
+            match unchanging(path) {
+                Some(uri) if is_locked_out(&fault) => {
+                    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+                    Connection::open_with_flags(uri, flags).map_err(Fault::from).and_then(prepare)
+                }
+                _ => Err(fault),
+            }
         });
         SqliteStore::new(path, opened)
     }
 
     fn new(path: &Path, opened: Result<Connection, Fault>) -> Result<SqliteStore, StoreError> {
-        let connection = opened.map_err(|fault| match store_error(path, fault) {
-            StoreError::Failed { path, reason } => StoreError::Open { path, reason },
-            other => other,
-        })?;
+        let connection = opened.map_err(|fault| open_error(path, fault))?;
         Ok(SqliteStore { path: Arc::new(path.to_owned()), connection: Arc::new(Mutex::new(connection)) })
     }
 
@@ -107,43 +111,34 @@ impl SqliteStore {
     }
 }
 
-/// Which of our errors a fault is.
-fn store_error(path: &Path, fault: Fault) -> StoreError {
-    let path = path.to_owned();
-    match fault {
-        Fault::Record(reason) => StoreError::Corrupt { path, reason },
-        Fault::Sqlite(error) => {
-            let reason = error.to_string();
-            match error.sqlite_error_code() {
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt { path, reason },
-                Some(ErrorCode::ReadOnly | ErrorCode::DiskFull) => StoreError::ReadOnly { path, reason },
-                _ if matches!(
-                    error,
-                    rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..)
-                ) =>
-                {
-                    StoreError::Corrupt { path, reason }
-                }
-                _ => StoreError::Failed { path, reason },
-            }
-        }
+/// The address of a file that nobody changes; none if a writer has left something beside it.
+fn unchanging(path: &Path) -> Option<String> {
+    let text = path.to_str()?;
+    if matches!(Path::new(&format!("{text}-wal")).metadata(), Ok(file) if file.len() > 0) {
+        return None;
     }
+    Some(format!("file:{}?immutable=1", text.replace('%', "%25").replace('?', "%3f").replace('#', "%23")))
 }
 
 fn prepare(connection: &mut Connection) -> Result<(), Fault> {
+    // SQLite opens what may only be read, and would say so at the first commit.
+    if connection.is_readonly("main")? {
+        return Err(Fault::ReadOnly);
+    }
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // Every commit reaches the disk before the next interval starts: a crash at any instant loses nothing.
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "full")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if is_empty(&transaction)? {
         transaction.execute_batch(SCHEMA)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
+    // Before anything is changed: it may be a file of another program.
     check_ours(&transaction)?;
     transaction.commit()?;
+    // Every commit reaches the disk before the next interval starts: a crash at any instant loses nothing.
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
     Ok(())
 }
 
@@ -153,12 +148,17 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
 
 fn check_ours(connection: &Connection) -> Result<(), Fault> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    if is_empty(connection)? {
+        return Err(Fault::NotOurs("it is empty (settle first)".to_owned()));
+    }
     if pragma("application_id")? != APPLICATION_ID {
-        return Err(Fault::Record("it is a database of another program".to_owned()));
+        return Err(Fault::NotOurs("it is a database of another program (name another file)".to_owned()));
     }
     let version = pragma("user_version")?;
     if version != VERSION {
-        return Err(Fault::Record(format!("it has schema version {version}, but this program knows only {VERSION}")));
+        return Err(Fault::NotOurs(format!(
+            "it has schema version {version}, but this program knows only {VERSION} (use a newer rec-market, or name another file)"
+        )));
     }
     Ok(())
 }
@@ -234,13 +234,33 @@ impl Store for SqliteStore {
 
     async fn examine(&self) -> Result<Vec<String>, StoreError> {
         self.run(|connection| {
-            let mut found = connection.prepare("PRAGMA integrity_check(20)")?;
-            let found = found.query_map((), |row| row.get::<_, String>(0))?;
-            let found: Vec<String> = found.collect::<rusqlite::Result<_>>()?;
-            Ok(found.into_iter().filter(|finding| finding != "ok").collect())
+            let mut found = texts(connection, "PRAGMA integrity_check(20)")?;
+            found.retain(|finding| finding != "ok");
+            // Rows that no query for an interval would show.
+            found.extend(texts(connection, STRAYS)?);
+            Ok(found)
         })
         .await
     }
+}
+
+/// Rows that refer to something that is not there, in words.
+const STRAYS: &str = "
+    SELECT * FROM (SELECT 'a row of ' || \"table\" || ' refers to no row of ' || parent
+                   FROM pragma_foreign_key_check() GROUP BY \"table\", parent)
+    UNION ALL
+    SELECT * FROM (SELECT 'trade ' || number || ' at ' || strftime('%Y-%m-%dT%H:%M:%SZ', trade.start, 'unixepoch')
+                       || ' belongs to no interval'
+                   FROM trade LEFT JOIN interval USING (community, start) WHERE interval.community IS NULL LIMIT 20)
+    UNION ALL
+    SELECT * FROM (SELECT 'event ' || number || ' at ' || strftime('%Y-%m-%dT%H:%M:%SZ', event.start, 'unixepoch')
+                       || ' belongs to no interval'
+                   FROM event LEFT JOIN interval USING (community, start) WHERE interval.community IS NULL LIMIT 20)";
+
+fn texts(connection: &Connection, query: &str) -> rusqlite::Result<Vec<String>> {
+    let mut select = connection.prepare(query)?;
+    let texts = select.query_map((), |row| row.get(0))?;
+    texts.collect()
 }
 
 /// Reads a number that was written from an unsigned one.
@@ -306,8 +326,8 @@ fn write_interval(transaction: &Transaction<'_>, community: i64, commit: &Commit
     transaction
         .prepare_cached(
             "INSERT INTO interval (community, start, length, basis, inputs, round, trades_digest, algorithm, name,
-                 version, engine, fuel, fallback_reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                 version, engine, fuel, fallback_reason, round_digest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             community,
@@ -323,6 +343,7 @@ fn write_interval(transaction: &Transaction<'_>, community: i64, commit: &Commit
             provenance.map(|provenance| &provenance.engine),
             provenance.map(|provenance| provenance.fuel),
             provenance.and_then(|provenance| provenance.fallback_reason.as_ref()),
+            cleared.map(|cleared| *cleared.settlement.round().digest().as_bytes()),
         ])?;
     Ok(())
 }
@@ -389,7 +410,15 @@ fn bounds(span: Span) -> (i64, i64) {
     (span.from.map_or(0, signed), span.to.map_or(i64::MAX, signed))
 }
 
-const TRADE_COLUMNS: &str = "trade.start, interval.length, number, id, seller, buyer, energy, price, state, message";
+const TRADE_COLUMNS: &str =
+    "trade.start, interval.length, trade.number, trade.id, seller, buyer, energy, price, state, message";
+
+/// The interval of a row that starts with its start and length, as far as it can be told.
+fn interval_of(row: &Row<'_>, start: usize) -> String {
+    let (second, length) = (row.get::<_, i64>(start).unwrap_or(-1), row.get::<_, u32>(start + 1).unwrap_or(0));
+    let interval = u64::try_from(second).ok().and_then(|second| record::decode_interval(second, length).ok());
+    interval.map_or_else(|| format!("at Unix second {second}"), |interval| interval.to_string())
+}
 
 fn trades(
     connection: &Connection,
@@ -425,8 +454,15 @@ fn trades(
 }
 
 fn read_trade(row: &Row<'_>) -> Result<StoredTrade, Fault> {
+    read_trade_row(row).map_err(|fault| {
+        let number = row.get::<_, i64>(2).unwrap_or(-1);
+        fault.of(|| format!("trade {number} of interval {}", interval_of(row, 0)))
+    })
+}
+
+fn read_trade_row(row: &Row<'_>) -> Result<StoredTrade, Fault> {
     let state: Option<i64> = row.get(8)?;
-    let unknown = |number: i64| Fault::Record(format!("a trade has the unknown state {number}"));
+    let unknown = |number: i64| Fault::Record(format!("it has the unknown state {number}"));
     Ok(StoredTrade {
         interval: record::decode_interval(unsigned(row, 0)?, row.get(1)?)?,
         number: unsigned(row, 2)?,
@@ -443,7 +479,7 @@ fn read_trade(row: &Row<'_>) -> Result<StoredTrade, Fault> {
 fn intervals(connection: &Connection, community: &str, span: Span, limit: usize) -> Result<Vec<StoredInterval>, Fault> {
     let mut select = connection.prepare_cached(
         "SELECT community.id, start, length, basis, inputs, round, trades_digest, algorithm, interval.name, version,
-             engine, fuel, fallback_reason
+             engine, fuel, fallback_reason, round_digest
          FROM interval JOIN community ON community.id = interval.community
          WHERE community.name = ?1 AND start >= ?2 AND start < ?3 ORDER BY start LIMIT ?4",
     )?;
@@ -455,7 +491,7 @@ fn intervals(connection: &Connection, community: &str, span: Span, limit: usize)
         let interval = StoredInterval {
             trades: interval_trades(connection, id, start)?,
             events: interval_events(connection, id, start)?,
-            ..read_interval(row)?
+            ..read_interval(row).map_err(|fault| fault.of(|| format!("interval {}", interval_of(row, 1))))?
         };
         intervals.push(interval);
     }
@@ -466,18 +502,21 @@ fn read_interval(row: &Row<'_>) -> Result<StoredInterval, Fault> {
     let basis: String = row.get(3)?;
     let inputs = record::decode_inputs(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?)?;
     let round: Option<Vec<u8>> = row.get(5)?;
-    let digest: Option<[u8; 32]> = row.get(6)?;
+    let digest = |column| -> rusqlite::Result<Option<Digest>> {
+        Ok(row.get::<_, Option<[u8; 32]>>(column)?.map(Digest::from_bytes))
+    };
     Ok(StoredInterval {
         interval: record::decode_interval(unsigned(row, 1)?, row.get(2)?)?,
         basis: match basis.as_str() {
             "net" => Basis::Net,
             "gross" => Basis::Gross,
-            other => return Err(Fault::Record(format!("an interval has the unknown basis {other:?}"))),
+            other => return Err(Fault::Record(format!("it has the unknown basis {other:?}"))),
         },
         readings: inputs.readings,
         round: round.as_deref().map(record::decode_round).transpose()?,
         provenance: read_provenance(row)?,
-        trades_digest: digest.map(Digest::from_bytes),
+        round_digest: digest(13)?,
+        trades_digest: digest(6)?,
         gaps: inputs.gaps,
         trades: Vec::new(),
         events: Vec::new(),

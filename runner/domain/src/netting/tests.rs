@@ -16,8 +16,11 @@ fn readings(rows: &[(&str, u64, u64)]) -> BoundaryReadings {
     rows.iter().map(|(meter, import, export)| (meter.parse().unwrap(), registers(*import, *export))).collect()
 }
 
+/// A boundary's number, and what meters show there: import and export in Wh.
+type Row<'a> = (u64, &'a [(&'a str, u64, u64)]);
+
 /// Runs boundaries one after the other; answers what each brings, in words.
-fn run(basis: Basis, ownership: &Ownership, boundaries: &[(u64, &[(&str, u64, u64)])]) -> Vec<String> {
+fn run(basis: Basis, ownership: &Ownership, boundaries: &[Row<'_>]) -> Vec<String> {
     let mut last = LastReads::new();
     let mut lines = Vec::new();
     for (number, rows) in boundaries {
@@ -133,8 +136,7 @@ fn a_register_that_falls_settles_nothing_and_counts_from_there() {
 
 #[test]
 fn a_meter_with_a_reserved_name_needs_an_owner() {
-    let rows: [(u64, &[(&str, u64, u64)]); 2] =
-        [(1, &[("100", 0, 0), ("a", 0, 0)]), (2, &[("100", 9, 0), ("a", 1, 0)])];
+    let rows: [Row<'_>; 2] = [(1, &[("100", 0, 0), ("a", 0, 0)]), (2, &[("100", 9, 0), ("a", 1, 0)])];
     assert_eq!(run(Basis::Net, &Ownership::default(), &rows), ["1 100 no-member", "2 a +0 -1", "2 100 no-member"]);
     let owned = Ownership::new([("100".parse().unwrap(), "flat-100".parse().unwrap())]);
     assert_eq!(run(Basis::Net, &owned, &rows), ["2 a +0 -1", "2 flat-100 +0 -9"]);

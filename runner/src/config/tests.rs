@@ -1,0 +1,394 @@
+//! What a configuration may say, what it means where it says nothing, and every mistake with its line.
+
+use std::path::PathBuf;
+
+use domain::netting::Basis;
+use domain::round::PriceLimits;
+use domain::{IntervalLength, Price, Tariff};
+use sandbox::Limits;
+
+use super::*;
+use crate::algorithms::{self, Reference};
+
+/// The example of the contract's section 7, to the letter.
+const CONTRACT: &str = r#"
+store = "sqlite:market.db"            # embedded; or mongodb://host:27017/market
+cache = "cache"                       # compiled components, private to the service
+listen = "0.0.0.0:50050"
+listen_tls = "0.0.0.0:50051"
+listen_metrics = "127.0.0.1:9464"
+
+[tls]
+certificate = "/run/secrets/market_crt.pem"   # where the platform's Swarm stack mounts them;
+key = "/run/secrets/market_key.pem"           # for development `make certs` writes them under secrets/
+# client_ca = "…"                             # when set, client certificates are required
+
+[forward]
+mode = "pull"                         # or "push", with `to = "https://transactions:5055"` and `ca`
+lease = "15m"                         # a claim not followed by UpdateMatch returns after this
+
+[[community]]                         # several may run side by side
+name = "aveiro"
+meters = "http://meters:5049"
+# from = "2023-09-01T00:00:00Z"       # default: the oldest reading
+interval = "15m"
+grace = "5m"                          # settle this long after the interval's end
+tolerance = "2m"                      # reading to boundary
+basis = "net"
+algorithm = "mid-market-rate"         # a base algorithm, an uploaded NAME or NAME@VERSION, sha256:…, or a file
+on_failure = "hold"                   # or "fallback": settle with public-grid
+tariff = { retail = 162400, feed_in = 30000 }
+settings = { }
+limits = { }                          # price_floor, price_ceiling; and the sandbox's fuel, memory, time, output
+
+[community.members.school]            # optional: by default every meter is its own member
+meters = ["es-sms-01", "es-sms-02"]   # a member may have several
+share = 250000
+rank = 1
+offer = 50000
+bid = 120000
+tariff = { retail = 171000, feed_in = 42000 }  # its own supplier's; by default the community's
+"#;
+
+fn read(text: &str) -> Result<Config, Vec<Problem>> {
+    parse(text, Path::new("here"), &[])
+}
+
+fn read_with(text: &str, variables: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
+    let variables: Vec<(String, String)> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    parse(text, Path::new("here"), &variables)
+}
+
+/// The problems as they are shown.
+#[track_caller]
+fn problems(text: &str) -> Vec<String> {
+    read(text).unwrap_err().iter().map(Problem::to_string).collect()
+}
+
+/// The keys of one community, after its name.
+fn community(keys: &str) -> CommunityConfig {
+    read(&format!("[[community]]\nname = \"aveiro\"\n{keys}")).unwrap().communities.remove(0)
+}
+
+/// The problems of one community whose keys start at line 3.
+#[track_caller]
+fn community_problems(keys: &str) -> Vec<String> {
+    problems(&format!("[[community]]\nname = \"aveiro\"\n{keys}"))
+}
+
+/// Exactly one problem, with these texts.
+#[track_caller]
+fn one_problem(keys: &str, says: &[&str]) {
+    let found = community_problems(keys);
+    assert_eq!(found.len(), 1, "{keys}: {found:#?}");
+    for text in says {
+        assert!(found[0].contains(text), "no {text:?} in {:?}", found[0]);
+    }
+}
+
+fn price(micro_eur: i64) -> Price {
+    Price::from_micro_eur(micro_eur)
+}
+
+#[test]
+fn the_contracts_example_means_what_it_says() {
+    let config = read(CONTRACT).unwrap();
+    let school = MemberConfig {
+        meters: vec!["es-sms-01".parse().unwrap(), "es-sms-02".parse().unwrap()],
+        share: 250_000,
+        rank: 1,
+        offer: Some(price(50_000)),
+        bid: Some(price(120_000)),
+        tariff: Some(Tariff { retail: price(171_000), feed_in: price(42_000) }),
+    };
+    let aveiro = CommunityConfig {
+        name: "aveiro".to_owned(),
+        meters: "http://meters:5049".to_owned(),
+        from: None,
+        interval: IntervalLength::QUARTER_HOUR,
+        grace: std::time::Duration::from_secs(300),
+        tolerance: std::time::Duration::from_secs(120),
+        basis: Basis::Net,
+        algorithm: Reference::Base(algorithms::base("mid-market-rate").unwrap()),
+        fallback: false,
+        tariff: Tariff { retail: price(162_400), feed_in: price(30_000) },
+        settings: Vec::new(),
+        price_limits: PriceLimits::default(),
+        limits: Limits::default(),
+        members: [("school".parse().unwrap(), school)].into(),
+    };
+    let expected = Config {
+        store: StoreConfig::Sqlite(PathBuf::from("here/market.db")),
+        cache: PathBuf::from("here/cache"),
+        communities: vec![aveiro],
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn a_name_is_enough_and_the_rest_is_as_documented() {
+    let mut documented = read(CONTRACT).unwrap();
+    documented.communities[0].members.clear();
+    assert_eq!(read("[[community]]\nname = \"aveiro\"\n").unwrap(), documented);
+    assert_eq!(read("[tls]\n[forward]\n[[community]]\nname = \"aveiro\"\n").unwrap(), documented);
+}
+
+#[test]
+fn every_key_left_out_of_the_example_has_the_examples_value() {
+    let whole = read(CONTRACT).unwrap();
+    let lines: Vec<&str> = CONTRACT.lines().collect();
+    let end = lines.iter().position(|line| line.starts_with("[community.members")).unwrap();
+    let mut left_out = 0;
+    for (number, line) in lines.iter().enumerate().take(end) {
+        if line.contains(" = ") && !line.starts_with('#') && !line.starts_with("name") {
+            let mut without = lines.clone();
+            without.remove(number);
+            assert_eq!(read(&without.join("\n")).as_ref(), Ok(&whole), "{line}");
+            left_out += 1;
+        }
+    }
+    assert_eq!(left_out, 19);
+}
+
+#[test]
+fn windows_line_ends_are_line_ends() {
+    assert_eq!(read(&CONTRACT.replace('\n', "\r\n")), read(CONTRACT));
+    assert_eq!(problems("[[community]]\r\nname = \"a\"\r\nx = 1\r\n").len(), 1);
+    assert!(problems("[[community]]\r\nname = \"a\"\r\nx = 1\r\n")[0].starts_with("line 3: "));
+}
+
+#[test]
+fn unknown_keys_are_told_at_every_level_with_their_lines() {
+    let text = r#"
+stor = "sqlite:x.db"
+[tls]
+certficate = "x"
+[forward]
+moode = "pull"
+[[community]]
+name = "aveiro"
+algorithmus = "x"
+limits = { fule = 5 }
+tariff = { retial = 5 }
+[community.members.school]
+metres = ["a"]
+tariff = { retail = 1, feedin = 2 }
+[[communities]]
+name = "b"
+"#;
+    let found = problems(text);
+    let expected = [
+        "line 4: tls.certficate is no key of the configuration (known here: certificate, client_ca, key)",
+        "line 6: forward.moode is no key of the configuration (known here: ca, lease, mode, to)",
+        "line 9: community.algorithmus is no key",
+        "line 10: community.limits.fule is no key of the configuration (known here: fuel, memory, output, price_ceiling, price_floor, time)",
+        "line 11: community.tariff.retial is no part of a constant tariff",
+        "line 13: community.members.school.metres is no key of the configuration (known here: bid, meters, offer, rank, share, tariff)",
+        "line 14: community.members.school.tariff.feedin is no part of a constant tariff",
+        "line 2: stor is no key of the configuration (known here: cache, community, forward, listen, listen_metrics, listen_tls, store, tls)",
+        "line 15: communities is no key",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for start in expected {
+        assert!(found.iter().any(|problem| problem.starts_with(start)), "nothing is {start:?}: {found:#?}");
+    }
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_line() {
+    let text = r#"store = 5
+listen = "here"
+[[community]]
+name = ""
+meters = "meters:5049"
+from = "soon"
+interval = "10s"
+grace = "5"
+tolerance = -2
+basis = "brutto"
+algorithm = "unifrom"
+on_failure = "panic"
+tariff = { retail = 0.1624, feed_in = "x" }
+settings = { a = [1] }
+limits = { memory = "64MB", fuel = 0, price_floor = 5, price_ceiling = 4 }
+[community.members.school]
+meters = "es-sms-01"
+share = 1000001
+rank = -1
+offer = 1.5
+[community.members.grid]
+"#;
+    let found = read(text).unwrap_err();
+    let mut lines: Vec<usize> = found.iter().map(|problem| problem.line.unwrap()).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 13, 14, 15, 15, 15, 17, 18, 19, 20, 21], "{found:#?}");
+    let shown = InvalidConfig { path: "market.toml".into(), problems: found }.to_string();
+    assert!(
+        shown.starts_with("market.toml has 22 mistakes:\n  line 1: store is 5, but a text is expected\n"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn contradictions_are_mistakes() {
+    one_problem("tolerance = \"7m30s\"", &["line 3", "tolerance", "less than half the interval of 900 s"]);
+    one_problem("interval = \"1m\"\ntolerance = \"30s\"", &["line 4", "less than half the interval of 60 s"]);
+    // The usual tolerance is never too long.
+    assert_eq!(community("interval = \"1m\"").tolerance.as_secs(), 15);
+    assert_eq!(community("interval = \"8m\"").tolerance.as_secs(), 120);
+    one_problem(
+        "limits = { price_floor = 5, price_ceiling = 4 }",
+        &["line 3", "limits", "no price could satisfy both"],
+    );
+    assert_eq!(community("limits = { price_floor = 5, price_ceiling = 5 }").price_limits.floor(), Some(price(5)));
+    one_problem(
+        "[community.members.a]\nmeters = [\"m1\", \"m2\"]\n[community.members.b]\nmeters = [\"m2\"]",
+        &["line 5", "meter m2 belongs to both a and b"],
+    );
+    one_problem("[community.members.a]\nmeters = [\"m1\", \"m1\"]", &["meter m1"]);
+    for name in ["grid", "operator", "\"100\"", "\"\""] {
+        let found = community_problems(&format!("[community.members.{name}]\nrank = 1"));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].starts_with("line 3: community.members."), "{found:#?}");
+    }
+    let two = "[[community]]\nname = \"a\"\n[[community]]\nname = \"b\"\n[[community]]\nname = \"a\"\n";
+    assert_eq!(problems(two), ["line 5: two communities are called \"a\" (each needs a name of its own)"]);
+}
+
+#[test]
+fn a_community_needs_a_usable_name() {
+    assert_eq!(problems("[[community]]\n"), ["line 1: a community has no name (add name = \"…\")"]);
+    for name in ["\"\"".to_owned(), "5".to_owned(), format!("{:?}", "x".repeat(65)), "\"a\\nb\"".to_owned()] {
+        let found = problems(&format!("[[community]]\nname = {name}\n"));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("line 2: community.name is "), "{found:#?}");
+    }
+    assert_eq!(problems(""), ["no community is configured (add [[community]] with a name)"]);
+    assert_eq!(problems("# nothing\n"), ["no community is configured (add [[community]] with a name)"]);
+    assert!(problems("community = 5")[0].starts_with("line 1: community is 5, but a list of tables"));
+    assert!(problems("[community]\nname = \"a\"")[0].contains("[[…]]"));
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_line() {
+    let found = problems("[[community]]\nname = \"aveiro\"\ninterval = \n");
+    assert!(found[0].starts_with("line 3: "), "{found:#?}");
+    let found = problems("[[community]]\nname = \"aveiro\"\nname = \"porto\"\n");
+    assert!(found[0].starts_with("line 3: "), "{found:#?}");
+}
+
+#[test]
+fn values_at_their_limits_are_taken() {
+    let keys = "interval = \"1d\"\ntolerance = \"11h\"\ngrace = \"0s\"\nmeters = \"https://[::1]:5049\"
+from = 2023-09-01T02:00:00+02:00
+settings = { a = 5, b = 0.5, c = true, d = \"x\" }
+tariff = { retail = 9223372036854775807, feed_in = -9_223_372_036_854_775_808 }
+limits = { fuel = 18446744073709551615, memory = 65536, time = \"1ms\", output = \"1GiB\" }
+[community.members.\"Café Σ\"]
+share = 1000000
+rank = 4294967295";
+    let community = community(keys);
+    assert_eq!(community.interval.seconds(), 86_400);
+    assert_eq!(community.from, Some("2023-09-01T00:00:00Z".parse().unwrap()));
+    assert_eq!(community.tariff, Tariff { retail: price(i64::MAX), feed_in: price(i64::MIN) });
+    assert_eq!(community.limits.fuel, Some(u64::MAX));
+    let settings: Vec<String> = community.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(settings, ["a=5", "b=0.5", "c=true", "d=x"]);
+    let member = &community.members[&"Café Σ".parse().unwrap()];
+    assert_eq!((member.share, member.rank, member.meters.len()), (1_000_000, u32::MAX, 0));
+}
+
+#[test]
+fn a_members_tariff_is_the_communitys_where_it_says_nothing() {
+    let keys = "tariff = { retail = 9 }\n[community.members.a]\ntariff = { feed_in = 7 }\n[community.members.b]";
+    let community = community(keys);
+    assert_eq!(community.tariff, Tariff { retail: price(9), feed_in: price(30_000) });
+    let tariff = |name: &str| community.members[&name.parse().unwrap()].tariff;
+    assert_eq!(tariff("a"), Some(Tariff { retail: price(9), feed_in: price(7) }));
+    assert_eq!(tariff("b"), None);
+}
+
+#[test]
+fn what_is_for_a_later_version_says_so() {
+    let found = problems("store = \"mongodb://host:27017/market\"\n[[community]]\nname = \"a\"\n");
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("line 1: ") && found[0].contains("MongoDB is not part of this version"), "{found:#?}");
+    let push = "[forward]\nmode = \"push\"\nto = \"https://transactions:5055\"\n[[community]]\nname = \"a\"\n";
+    assert_eq!(problems(push), ["line 2: forward.mode: \"push\" is not part of this version (use \"pull\")"]);
+    for tariff in [
+        "\"prices.csv\"",
+        "[{ from = \"00:00\", retail = 1, feed_in = 2 }]",
+        "{ series = \"prices.csv\" }",
+        "{ zone = \"Europe/Lisbon\", periods = [{ from = \"00:00\", retail = 1, feed_in = 2 }] }",
+    ] {
+        let says = &["line 3", "tariff", "time-of-use periods and series are not part of this version"];
+        one_problem(&format!("tariff = {tariff}"), says);
+    }
+}
+
+#[test]
+fn files_that_are_missing_are_told_unless_they_are_where_the_stack_mounts_them() {
+    let text = "[tls]\ncertificate = \"crt.pem\"\nkey = \"key.pem\"\nclient_ca = \"ca.pem\"\n[forward]\nca = \"x.pem\"
+[[community]]\nname = \"a\"\nalgorithm = \"own.wasm\"\n";
+    let found = problems(text);
+    assert_eq!(found.len(), 5, "{found:#?}");
+    for (line, key) in
+        [(2, "tls.certificate"), (3, "tls.key"), (4, "tls.client_ca"), (6, "forward.ca"), (9, "community.algorithm")]
+    {
+        assert!(found.iter().any(|it| it.starts_with(&format!("line {line}: {key}: there is no file"))), "{found:#?}");
+    }
+    // An empty path would be the directory itself.
+    assert_eq!(problems("[tls]\nclient_ca = \"\"\n[[community]]\nname = \"a\"\n").len(), 1);
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["crt.pem", "key.pem", "ca.pem", "x.pem", "own.wasm"] {
+        std::fs::write(directory.path().join(name), "").unwrap();
+    }
+    let config = parse(text, directory.path(), &[]).unwrap();
+    assert_eq!(config.communities[0].algorithm, Reference::File(directory.path().join("own.wasm")));
+}
+
+#[test]
+fn variables_of_the_environment_stand_above_the_file() {
+    let text = "store = \"sqlite:file.db\"\ncache = \"file\"\nlisten = \"127.0.0.1:1\"\n[[community]]\nname = \"a\"\n";
+    let config =
+        read_with(text, &[("REC_MARKET_STORE", "sqlite:/var/lib/x.db"), ("REC_MARKET_CACHE", "/tmp/c")]).unwrap();
+    assert_eq!(config.store, StoreConfig::Sqlite(PathBuf::from("/var/lib/x.db")));
+    assert_eq!(config.cache, PathBuf::from("/tmp/c"));
+    let harmless = [("REC_MARKET_LOG", "debug"), ("REC_MARKET_TEST_X", "1"), ("REC_MARKET_LISTEN", "[::]:50050")];
+    assert!(read_with(text, &harmless).is_ok());
+    // Above a wrong value as well: what counts is right.
+    let wrong = text.replace("sqlite:file.db", "mongodb://x");
+    assert!(read_with(&wrong, &[("REC_MARKET_STORE", "sqlite:x.db")]).is_ok());
+}
+
+#[test]
+fn bad_values_in_the_environment_are_told_by_their_names() {
+    let text = "[[community]]\nname = \"a\"\n";
+    for (variable, value, says) in [
+        ("REC_MARKET_STORE", "postgres:x", "store is \"postgres:x\""),
+        ("REC_MARKET_STORE", "mongodb://host/market", "MongoDB is not part of this version"),
+        ("REC_MARKET_STORE", "", "store is \"\""),
+        ("REC_MARKET_LISTEN", "50050", "REC_MARKET_LISTEN is \"50050\""),
+        ("REC_MARKET_LISTEN_TLS", "x:y", "REC_MARKET_LISTEN_TLS is \"x:y\""),
+        ("REC_MARKET_TLS_KEY", "/no/such/key.pem", "there is no file \"/no/such/key.pem\""),
+    ] {
+        let found = read_with(text, &[(variable, value)]).unwrap_err();
+        assert_eq!((found.len(), found[0].line), (1, None), "{found:#?}");
+        assert!(found[0].message.contains(says), "{found:#?}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let load = |name: &str| Config::load(&directory.path().join(name)).unwrap_err().to_string();
+    assert!(load("no.toml").contains("no.toml has 1 mistake:\n  cannot be read: No such file"), "{}", load("no.toml"));
+    assert!(load("").contains("cannot be read"));
+    std::fs::write(directory.path().join("latin1.toml"), b"# caf\xe9\n").unwrap();
+    assert!(load("latin1.toml").contains("latin1.toml has 1 mistake:\n  cannot be read: "), "{}", load("latin1.toml"));
+    std::fs::write(directory.path().join("empty.toml"), "").unwrap();
+    assert!(load("empty.toml").contains("no community is configured"));
+    std::fs::write(directory.path().join("marked.toml"), "\u{feff}[[community]]\nname = \"a\"\n").unwrap();
+    assert_eq!(Config::load(&directory.path().join("marked.toml")).unwrap().communities[0].name, "a");
+}

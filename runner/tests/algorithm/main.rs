@@ -1,0 +1,16 @@
+//! An author's bench, as stories: `rec-market algorithm run` and `check` as a person or a script calls them, in an empty
+//! folder, with the built program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod bench;
+#[path = "../common/wasmtime_cli.rs"]
+mod wasmtime_cli;
+
+mod cache;
+mod check;
+mod files;
+mod limits;
+mod round_files;
+mod runs;
+mod wasmtime;

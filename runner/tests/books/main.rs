@@ -1,0 +1,21 @@
+//! From readings to books, as stories: the real program, a real Meters service, an empty directory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod audit;
+mod damage;
+mod failures;
+mod gaps;
+mod pages;
+mod recorded;
+mod registers;
+mod rows;
+mod runs;
+mod service;
+mod statement;
+mod terms;
+mod together;

@@ -1,0 +1,122 @@
+//! Several processes at one database, and processes that are killed at any instant.
+
+use std::process::Child;
+
+use rec_market::meters::service::Package;
+use rec_market::proto::QueryMeters;
+use rusqlite::{Connection, OpenFlags};
+use tonic::Status;
+
+use crate::common::*;
+
+/// Intervals of the history, the first of which only opens the accounts.
+const ROWS: i64 = 300;
+
+fn undisturbed() -> String {
+    let meters = Meters::recorded(recorded(5, ROWS), Package::Platform);
+    let market = Market::of(&meters);
+    market.settle().ends_with(0);
+    market.trades_json()
+}
+
+fn finish(child: Child) -> Ran {
+    ran(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn two_at_once_make_the_books_of_one() {
+    let expected = undisturbed();
+    for _ in 0..3 {
+        let meters = Meters::recorded(recorded(5, ROWS), Package::Platform);
+        let market = Market::of(&meters);
+        // Both find no database at all.
+        let both = [0, 1].map(|_| market.command(&["settle", "--json"]).spawn().unwrap());
+        let settled: u64 = both
+            .map(|child| {
+                let summary = finish(child).ends_with(0).out;
+                serde_json::from_str::<serde_json::Value>(&summary).unwrap()["intervals"].as_u64().unwrap()
+            })
+            .iter()
+            .sum();
+        // Each interval by exactly one of them.
+        assert_eq!(settled, u64::try_from(ROWS - 1).unwrap());
+        assert_eq!(market.trades_json(), expected);
+        market.run(&["audit"]).ends_with(0);
+    }
+}
+
+#[test]
+fn the_books_can_be_read_while_they_are_written() {
+    let meters = Meters::recorded(recorded(5, ROWS), Package::Platform);
+    let market = Market::of(&meters);
+    market.run(&["settle", "--until", "2023-09-01T13:00:00Z"]).ends_with(0);
+    let mut settling = market.command(&["settle"]).spawn().unwrap();
+    let mut seen = Vec::new();
+    while settling.try_wait().unwrap().is_none() {
+        seen.push(market.trades_json().lines().count());
+    }
+    finish(settling).ends_with(0);
+    seen.push(market.trades_json().lines().count());
+    assert!(seen.is_sorted(), "{seen:?}");
+    market.run(&["audit"]).ends_with(0);
+}
+
+#[test]
+fn killed_at_any_instant_it_goes_on_to_the_same_books() {
+    let expected = undisturbed();
+    // Withholds the last rows while it is to be killed, so that every kill finds it alive.
+    let (first, rows) = (1_693_569_600_i64, recorded_rows());
+    let last = jiff::Timestamp::from_second(first + 900 * (ROWS - 3)).unwrap().to_string();
+    let withholding = Meters::answering({
+        let rows = rows.clone();
+        move |query, _| {
+            let page = honest(&rows, &QueryMeters { limit: Some(20), ..query.clone() });
+            let end = page.iter().any(|row| row.date >= last);
+            if end { Err(Status::unavailable("not yet")) } else { answer(page) }
+        }
+    });
+    let market = Market::of(&withholding);
+    let mut killed_after = Vec::new();
+    for target in [1, 2, 23, 60, 61, 110, 170, 220] {
+        let mut settling = market.command(&["settle"]).spawn().unwrap();
+        while committed(&market) < target {
+            assert!(settling.try_wait().unwrap().is_none(), "ended before {target}: {:?}", finish(settling));
+            std::thread::yield_now();
+        }
+        settling.kill().unwrap();
+        let ran = finish(settling);
+        assert_eq!(ran.code, None, "{ran:?}");
+        killed_after.push(committed(&market));
+        market.run(&["audit"]).ends_with(0);
+    }
+    assert!(killed_after.is_sorted() && killed_after[0] < 220, "{killed_after:?}");
+    let meters = Meters::telling_rows(rows);
+    market.configure(&community("aveiro", meters.address(), ""));
+    market.settle().ends_with(0);
+    assert_eq!(market.trades_json(), expected);
+    market.run(&["audit"]).ends_with(0);
+}
+
+/// How many intervals are committed; none while there is no table yet.
+fn committed(market: &Market) -> u64 {
+    let count = || {
+        let database = Connection::open_with_flags(market.path("market.db"), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        database.query_row("SELECT count(*) FROM interval", (), |row| row.get(0))
+    };
+    count().unwrap_or(0)
+}
+
+/// The same history as rows.
+fn recorded_rows() -> Vec<Row> {
+    use domain::reading::Register;
+    let mut rows = Vec::new();
+    for meter in recorded(5, ROWS).meters() {
+        for (number, time) in meter.times().iter().enumerate() {
+            for register in [Register::Import, Register::Export] {
+                let wh = meter.wh(register, number).unwrap().to_string();
+                rows.push(row(meter.id().as_str(), register.field(), &wh, &time.to_string()));
+            }
+        }
+    }
+    rows
+}

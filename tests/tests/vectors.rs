@@ -1,0 +1,289 @@
+//! The nine base algorithms, natively and as the components that are shipped: both give the known answers, and the same
+//! trades in the same order on any round.
+
+#![allow(missing_docs, reason = "the names of these tests are sentences")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use domain::round::{PriceLimits, Terms};
+use domain::settlement::trades_max_default;
+use domain::{Boundary, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement, Tariff, Trade};
+use market_kit::Algorithm as _;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use rec_market::algorithms::BASE;
+use rec_market::round_file;
+use sandbox::{Algorithm, Limits, Options, Sandbox};
+use serde_json::Value;
+
+/// An algorithm's rule as a function of this process.
+type Native = fn(&market_kit::Round) -> market_kit::Outcome;
+
+fn native(name: &str) -> Native {
+    match name {
+        "average-market" => average_market::AverageMarket::clear,
+        "bill-sharing" => bill_sharing::BillSharing::clear,
+        "buyers-price" => buyers_price::BuyersPrice::clear,
+        "mid-market-rate" => mid_market_rate::MidMarketRate::clear,
+        "public-grid" => public_grid::PublicGrid::clear,
+        "sellers-price" => sellers_price::SellersPrice::clear,
+        "single-sided" => single_sided::SingleSided::clear,
+        "static" => r#static::Static::clear,
+        "uniform" => uniform::Uniform::clear,
+        other => panic!("no algorithm is called {other}"),
+    }
+}
+
+/// A base algorithm in both of its forms.
+struct Both {
+    name: &'static str,
+    native: Native,
+    component: Algorithm,
+}
+
+/// All nine, compiled once for all tests.
+fn all() -> &'static [Both] {
+    static ALL: OnceLock<Vec<Both>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let sandbox = Sandbox::new(Options::default()).unwrap();
+        let both = |base: &rec_market::algorithms::Base| Both {
+            name: base.name,
+            native: native(base.name),
+            component: sandbox.load_own(base.bytes).unwrap(),
+        };
+        BASE.iter().map(both).collect()
+    })
+}
+
+impl Both {
+    /// The trades that both forms agree on, or the reason that both give, after the balance check.
+    fn clear(&self, round: &Round) -> Result<Vec<Trade>, String> {
+        let Both { name, native, component } = self;
+        let positions = round.positions().len();
+        let run = component.clear(round, Limits::default().budget(positions)).unwrap();
+        let sandboxed = run.result.map_err(|failure| {
+            assert_eq!(failure.kind.code(), "algorithm", "{name} failed: {failure}");
+            failure.message
+        });
+        let own: Result<Vec<Trade>, String> =
+            native(&kit_round(round)).map(|trades| trades.iter().map(domain_trade).collect());
+        assert_eq!(sandboxed, own, "{name}: the component and the native code differ on {round:#?}");
+        let trades = own?;
+        let checked = Settlement::check(Arc::new(round.clone()), trades.clone(), trades_max_default(positions));
+        if let Err(violations) = checked {
+            panic!("{name} does not balance: {violations:#?} on {round:#?}");
+        }
+        Ok(trades)
+    }
+}
+
+/// The round as the kit has it.
+fn kit_round(round: &Round) -> market_kit::Round {
+    let terms = round.terms();
+    let position = |position: &Position| market_kit::Position {
+        member: position.member.to_string(),
+        surplus: position.surplus.wh(),
+        deficit: position.deficit.wh(),
+        offer: position.offer.micro_eur(),
+        bid: position.bid.micro_eur(),
+        retail: position.tariff.retail.micro_eur(),
+        feed_in: position.tariff.feed_in.micro_eur(),
+        share: position.share,
+        rank: position.rank,
+    };
+    market_kit::Round {
+        community: terms.community.clone(),
+        start: terms.interval.start().seconds(),
+        duration: terms.interval.length().seconds(),
+        retail: terms.tariff.retail.micro_eur(),
+        feed_in: terms.tariff.feed_in.micro_eur(),
+        price_floor: terms.limits.floor().map(Price::micro_eur),
+        price_ceiling: terms.limits.ceiling().map(Price::micro_eur),
+        seed: terms.seed,
+        settings: terms.settings.clone(),
+        positions: round.positions().iter().map(position).collect(),
+    }
+}
+
+fn domain_trade(trade: &market_kit::Trade) -> Trade {
+    let party = |party| match party {
+        market_kit::Party::Grid => Party::Grid,
+        market_kit::Party::Operator => Party::Operator,
+        market_kit::Party::Member(index) => Party::Member(index),
+    };
+    Trade {
+        seller: party(trade.seller),
+        buyer: party(trade.buyer),
+        energy: Energy::from_wh(trade.energy),
+        price: Price::from_micro_eur(trade.price),
+    }
+}
+
+/// One line of a file of known answers.
+struct Known {
+    algorithm: String,
+    name: String,
+    round: Round,
+    trades: Vec<Line>,
+}
+
+/// A trade as the known answers write it: seller, buyer, Wh, µEUR/kWh.
+type Line = (String, String, u64, i64);
+
+fn known(line: &str) -> Known {
+    let json: Value = serde_json::from_str(line).unwrap();
+    let text = |name: &str| json[name].as_str().unwrap().to_owned();
+    let trade = |trade: &Value| {
+        let party = |side: &str| trade[side].as_str().unwrap().to_owned();
+        (party("seller"), party("buyer"), trade["energy"].as_u64().unwrap(), trade["price"].as_i64().unwrap())
+    };
+    Known {
+        algorithm: text("algorithm"),
+        name: text("name"),
+        round: round_file::parse(&json["round"].to_string()).unwrap(),
+        trades: sorted(json["trades"].as_array().unwrap().iter().map(trade).collect()),
+    }
+}
+
+fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
+    lines.sort();
+    lines
+}
+
+fn lines(round: &Round, trades: &[Trade]) -> Vec<Line> {
+    let party = |party| match party {
+        Party::Grid => "grid".to_owned(),
+        Party::Operator => "operator".to_owned(),
+        Party::Member(index) => round.position(index).unwrap().member.to_string(),
+    };
+    let line = |trade: &Trade| (party(trade.seller), party(trade.buyer), trade.energy.wh(), trade.price.micro_eur());
+    sorted(trades.iter().map(line).collect())
+}
+
+/// The known answers are published beside this repository, not in it.
+fn known_answers(file: &str) -> Option<Vec<Known>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors").join(file);
+    if let Ok(text) = std::fs::read_to_string(&path) {
+        return Some(text.lines().map(known).collect());
+    }
+    #[allow(clippy::disallowed_methods, reason = "a test may not skip where nobody reads its note")]
+    let ci = std::env::var_os("CI").is_some();
+    assert!(!ci, "{} is missing, and CI may not go without the known answers", path.display());
+    // Past the harness, which keeps the output of tests that pass to itself.
+    std::io::stderr().write_all(format!("skipped: {} is missing\n", path.display()).as_bytes()).unwrap();
+    None
+}
+
+/// Every algorithm gives the known answers of a file; the file has so many of them.
+fn gives_the_known_answers(file: &str, count: usize) {
+    let Some(known) = known_answers(file) else { return };
+    assert_eq!(known.len(), count, "{file}");
+    for both in all() {
+        let mut of_this = known.iter().filter(|known| known.algorithm == both.name).peekable();
+        assert!(of_this.peek().is_some(), "{file} knows nothing about {}", both.name);
+        for Known { name, round, trades, .. } in of_this {
+            let answer = both.clear(round).unwrap();
+            assert_eq!(lines(round, &answer), *trades, "{} on {name}", both.name);
+        }
+    }
+}
+
+#[test]
+fn all_give_the_known_answers() {
+    gives_the_known_answers("base.jsonl", 711);
+}
+
+#[test]
+fn all_give_the_known_answers_where_members_have_tariffs_of_their_own() {
+    gives_the_known_answers("tariffs.jsonl", 45);
+}
+
+/// Energies of every size, with 0, ties and the largest there is.
+fn energy() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), 0..4_u64, 0..5_000_u64, any::<u64>(), Just(u64::MAX)]
+}
+
+/// Prices of every size and sign, with ties and the ends of the range.
+fn price() -> impl Strategy<Value = i64> {
+    prop_oneof![0..4_i64, -50_000..250_000_i64, any::<i64>(), Just(i64::MIN), Just(i64::MAX)]
+}
+
+fn tariff() -> impl Strategy<Value = Tariff> {
+    (price(), price()).prop_map(|(retail, feed_in)| Tariff {
+        retail: Price::from_micro_eur(retail),
+        feed_in: Price::from_micro_eur(feed_in),
+    })
+}
+
+fn limits() -> impl Strategy<Value = PriceLimits> {
+    (option::of(price()), option::of(price())).prop_map(|limits| {
+        let (floor, ceiling) = match limits {
+            (Some(a), Some(b)) => (Some(a.min(b)), Some(a.max(b))),
+            other => other,
+        };
+        PriceLimits::new(floor.map(Price::from_micro_eur), ceiling.map(Price::from_micro_eur)).unwrap()
+    })
+}
+
+prop_compose! {
+    /// A member that may sell and buy at once, as on a gross basis; its name comes with its place.
+    fn position()(
+        (surplus, deficit) in (energy(), energy()),
+        (offer, bid) in (price(), price()),
+        tariff in tariff(),
+        (share, rank) in (any::<u32>(), any::<u32>()),
+    ) -> Position {
+        Position {
+            member: "m".parse().unwrap(),
+            surplus: Energy::from_wh(surplus),
+            deficit: Energy::from_wh(deficit),
+            offer: Price::from_micro_eur(offer),
+            bid: Price::from_micro_eur(bid),
+            tariff,
+            share,
+            rank,
+        }
+    }
+}
+
+prop_compose! {
+    fn round()(
+        mut positions in vec(position(), 0..40),
+        tariff in tariff(),
+        limits in limits(),
+        seed in any::<u64>(),
+        setting in option::of("-?[0-9]{1,20}"),
+    ) -> Round {
+        for (number, position) in positions.iter_mut().enumerate() {
+            position.member = format!("m{number:02}").parse().unwrap();
+        }
+        let start = Boundary::from_seconds(1_693_569_600).unwrap();
+        let terms = Terms {
+            community: "random".to_owned(),
+            interval: Interval::starting(start, IntervalLength::QUARTER_HOUR).unwrap(),
+            tariff,
+            limits,
+            seed,
+            settings: setting.into_iter().map(|price| ("price".to_owned(), price)).collect(),
+        };
+        Round::new(terms, positions).unwrap()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn prop_components_trade_as_the_native_code_does(round in round()) {
+        for both in all() {
+            // Only a price that is no number of 64 bits may be refused, and only by the algorithm that reads it.
+            if let Err(reason) = both.clear(&round) {
+                prop_assert!(both.name == "static" && reason.starts_with("setting price"), "{}: {reason}", both.name);
+            }
+        }
+    }
+}
