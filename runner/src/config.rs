@@ -170,6 +170,7 @@ fn parse(text: &str, directory: &Path, variables: &[(String, String)]) -> Result
     }
     root.finish(&mut problems);
     overrides.finish();
+    problems.found.sort_by_key(|problem| problem.line);
     match store {
         Some(store) if problems.found.is_empty() => Ok(Config { store, cache, communities }),
         _ => Err(problems.found),

@@ -9,6 +9,7 @@ use rec_market::commands::{self, Exit, Failed};
 use rec_market::config;
 use tracing_subscriber::EnvFilter;
 
+#[allow(clippy::print_stderr, reason = "the last word of a command is for whoever typed it")]
 fn main() -> ExitCode {
     // Clap ends with 2 for usage and 0 for help and version, as the contract has it.
     let cli = Cli::parse();
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(Failed { exit, message }) => {
             if !message.is_empty() {
-                tracing::error!("{message}");
+                eprintln!("error: {message}");
             }
             ExitCode::from(exit as u8)
         }

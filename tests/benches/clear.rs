@@ -13,6 +13,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group};
 use domain::settlement::trades_max_default;
 use domain::{Round, Settlement};
 use market_kit::Algorithm as _;
+use rec_market_tests::native;
 use sandbox::{Algorithm, Limits, Options, Sandbox};
 
 const SIZES: [u32; 4] = [10, 1_000, 100_000, 1_000_000];
@@ -35,37 +36,6 @@ fn sandboxed(algorithm: &Algorithm, round: &Arc<Round>) -> Settlement {
     Settlement::check(Arc::clone(round), trades, trades_max_default(positions)).expect("a balance")
 }
 
-/// The round as the kit has it.
-fn native_round(round: &Round) -> market_kit::Round {
-    let terms = round.terms();
-    market_kit::Round {
-        community: terms.community.clone(),
-        start: terms.interval.start().seconds(),
-        duration: terms.interval.length().seconds(),
-        retail: terms.tariff.retail.micro_eur(),
-        feed_in: terms.tariff.feed_in.micro_eur(),
-        price_floor: None,
-        price_ceiling: None,
-        seed: terms.seed,
-        settings: Vec::new(),
-        positions: round
-            .positions()
-            .iter()
-            .map(|position| market_kit::Position {
-                member: position.member.as_str().to_owned(),
-                surplus: position.surplus.wh(),
-                deficit: position.deficit.wh(),
-                offer: position.offer.micro_eur(),
-                bid: position.bid.micro_eur(),
-                retail: position.tariff.retail.micro_eur(),
-                feed_in: position.tariff.feed_in.micro_eur(),
-                share: position.share,
-                rank: position.rank,
-            })
-            .collect(),
-    }
-}
-
 fn clear(criterion: &mut Criterion) {
     let sandbox = Sandbox::new(Options::default()).expect("a sandbox");
     for (name, native) in ALGORITHMS {
@@ -74,7 +44,7 @@ fn clear(criterion: &mut Criterion) {
         group.sample_size(10).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));
         for size in SIZES {
             let round = rounds::round(size);
-            let kit_round = native_round(&round);
+            let kit_round = native::round(&round);
             group.bench_with_input(BenchmarkId::new("sandboxed", size), &round, |bencher, round| {
                 bencher.iter(|| sandboxed(&algorithm, round));
             });
@@ -132,7 +102,7 @@ fn ratios() {
         let algorithm = load(&sandbox, name);
         for size in SIZES {
             let round = rounds::round(size);
-            let kit_round = native_round(&round);
+            let kit_round = native::round(&round);
             let trades = sandboxed(&algorithm, &round).trades().to_vec();
             let whole = median(|| drop(black_box(sandboxed(&algorithm, &round))));
             let native = median(|| drop(black_box(native(black_box(&kit_round)))));

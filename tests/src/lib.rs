@@ -1,5 +1,6 @@
-//! The test language: hostile guests and what each of them must come to.
+//! The test language: hostile guests and what each of them must come to, and rounds for native code.
 
 #[macro_use]
 pub mod guests;
 pub mod corpus;
+pub mod native;

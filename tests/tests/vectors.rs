@@ -17,6 +17,7 @@ use proptest::option;
 use proptest::prelude::*;
 use rec_market::algorithms::BASE;
 use rec_market::round_file;
+use rec_market_tests::native;
 use sandbox::{Algorithm, Limits, Options, Sandbox};
 use serde_json::Value;
 
@@ -70,7 +71,7 @@ impl Both {
             failure.message
         });
         let own: Result<Vec<Trade>, String> =
-            native(&kit_round(round)).map(|trades| trades.iter().map(domain_trade).collect());
+            native(&native::round(round)).map(|trades| trades.iter().map(domain_trade).collect());
         assert_eq!(sandboxed, own, "{name}: the component and the native code differ on {round:#?}");
         let trades = own?;
         let checked = Settlement::check(Arc::new(round.clone()), trades.clone(), trades_max_default(positions));
@@ -78,34 +79,6 @@ impl Both {
             panic!("{name} does not balance: {violations:#?} on {round:#?}");
         }
         Ok(trades)
-    }
-}
-
-/// The round as the kit has it.
-fn kit_round(round: &Round) -> market_kit::Round {
-    let terms = round.terms();
-    let position = |position: &Position| market_kit::Position {
-        member: position.member.to_string(),
-        surplus: position.surplus.wh(),
-        deficit: position.deficit.wh(),
-        offer: position.offer.micro_eur(),
-        bid: position.bid.micro_eur(),
-        retail: position.tariff.retail.micro_eur(),
-        feed_in: position.tariff.feed_in.micro_eur(),
-        share: position.share,
-        rank: position.rank,
-    };
-    market_kit::Round {
-        community: terms.community.clone(),
-        start: terms.interval.start().seconds(),
-        duration: terms.interval.length().seconds(),
-        retail: terms.tariff.retail.micro_eur(),
-        feed_in: terms.tariff.feed_in.micro_eur(),
-        price_floor: terms.limits.floor().map(Price::micro_eur),
-        price_ceiling: terms.limits.ceiling().map(Price::micro_eur),
-        seed: terms.seed,
-        settings: terms.settings.clone(),
-        positions: round.positions().iter().map(position).collect(),
     }
 }
 

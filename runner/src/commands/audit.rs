@@ -160,7 +160,9 @@ fn print_community(community: &CommunityJson, out: &mut impl Write) -> Result<()
         row.push(if member.ok { "yes" } else { "NO" }.to_owned());
         table.add_row(row);
     }
-    writeln!(out, "{table}")?;
+    if !members.is_empty() {
+        writeln!(out, "{table}")?;
+    }
     for finding in findings.iter().take(SHOWN) {
         writeln!(out, "  {finding}")?;
     }

@@ -59,7 +59,7 @@ pub async fn run(args: &SettleArgs, out: &mut impl Write) -> Result<Exit, Failed
         if args.json {
             print_json(&name, &summary, error.as_deref(), out)?;
         } else {
-            print(&name, &summary, out)?;
+            print(&name, &summary, error.is_some(), out)?;
         }
     }
     Ok(exit)
@@ -132,9 +132,9 @@ fn print_json(name: &str, summary: &Summary, error: Option<&str>, out: &mut impl
     Ok(())
 }
 
-fn print(name: &str, summary: &Summary, out: &mut impl Write) -> Result<(), Failed> {
+fn print(name: &str, summary: &Summary, failed: bool, out: &mut impl Write) -> Result<(), Failed> {
     let (Some(first), Some(last)) = (summary.first, summary.last) else {
-        writeln!(out, "{name}: nothing is due")?;
+        writeln!(out, "{name}: {}", if failed { "nothing was settled" } else { "nothing is due" })?;
         return Ok(());
     };
     writeln!(

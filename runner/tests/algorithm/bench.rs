@@ -133,7 +133,7 @@ impl Answer {
     pub fn refused(&self, code: i32, says: &[&str]) {
         assert_eq!((self.code, self.out.as_str()), (code, ""), "{}", self.err);
         assert_eq!(self.err.lines().count(), 1, "one line tells why: {}", self.err);
-        assert!(self.err.contains(" ERROR ") && self.err.len() < 2000, "{}", self.err);
+        assert!(self.err.contains("error: ") && self.err.len() < 2000, "{}", self.err);
         self.says(says);
     }
 
