@@ -11,7 +11,7 @@ use domain::reading::Registers;
 use domain::settlement::digest_of_trades;
 use domain::trade::State;
 use domain::{Boundary, Digest, Energy, MemberId, Price, TradeId};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use fault::{Fault, is_locked_out, open_error, refused, store_error};
 
@@ -28,6 +28,8 @@ const VERSION: i64 = 1;
 const APPLICATION_ID: i64 = 0x7263_6d6b;
 /// How long to wait while another process commits.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait before trying again what SQLite does not wait for itself.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 const IS_DIRECTORY: &str = "it is a directory (name a file in it)";
 
@@ -137,9 +139,24 @@ fn prepare(connection: &mut Connection) -> Result<(), Fault> {
     check_ours(&transaction)?;
     transaction.commit()?;
     // Every commit reaches the disk before the next interval starts: a crash at any instant loses nothing.
-    connection.pragma_update(None, "journal_mode", "wal")?;
+    use_log(connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
     Ok(())
+}
+
+/// Switches to the write-ahead log. Two that switch a new file at once would block each other, so SQLite refuses one of
+/// them at once, whatever its timeout: that one waits here until the other is done.
+fn use_log(connection: &Connection) -> Result<(), Fault> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && waited < BUSY_TIMEOUT => {
+                std::thread::sleep(BUSY_PAUSE);
+                waited += BUSY_PAUSE;
+            }
+            switched => return Ok(switched?),
+        }
+    }
 }
 
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
@@ -559,4 +576,28 @@ fn interval_events(connection: &Connection, community: i64, start: i64) -> Resul
         Ok(StoredEvent { code: row.get(0)?, subject: row.get(1)?, message: row.get(2)? })
     })?;
     Ok(events.collect::<rusqlite::Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_may_open_a_new_file_at_once() {
+        for _ in 0..100 {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("market.db");
+            let together = std::sync::Barrier::new(4);
+            let open = || {
+                together.wait();
+                SqliteStore::open(&path)
+            };
+            std::thread::scope(|scope| {
+                let opening: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+                for thread in opening {
+                    thread.join().unwrap().unwrap();
+                }
+            });
+        }
+    }
 }
