@@ -14,7 +14,7 @@ use domain::round::{self, Terms};
 use domain::settlement::{digest_of_trades, trades_max_default};
 use domain::{Boundary, Digest, MemberId, MeterId, Party, Round, Settlement, Trade, TradeId};
 
-use crate::store::{GapTrade, Progress, StoredInterval, StoredParty, StoredTrade};
+use crate::store::{GapTrade, Progress, Provenance, StoredInterval, StoredParty, StoredTrade};
 
 /// Findings that are kept for each community; more are only counted.
 const FINDINGS_MAX: usize = 1000;
@@ -255,6 +255,7 @@ fn differing(a: &LastReads, b: &LastReads) -> BTreeSet<MeterId> {
 /// Numbers, ids, states and messages; `gaps` are the numbers of trades of gaps.
 fn prove_ids(community: &str, stored: &StoredInterval, gaps: Range<u64>) -> Vec<String> {
     let mut findings = Vec::new();
+    let remark = stored.provenance.as_ref().and_then(Provenance::remark);
     for (trade, number) in stored.trades.iter().zip(0_u64..) {
         if trade.number != number {
             findings.push(format!("trade {number} is missing"));
@@ -265,8 +266,9 @@ fn prove_ids(community: &str, stored: &StoredInterval, gaps: Range<u64>) -> Vec<
             findings.push(format!("trade {number} has the id {}, but its place gives {id}", trade.id));
         }
         let with_grid = [&trade.seller, &trade.buyer].contains(&&StoredParty::Grid);
-        // Who pays may remark on a trade between members; of the others only gaps have a message.
-        if let Some(message) = trade.message.as_ref().filter(|_| with_grid && !gaps.contains(&number)) {
+        // Who pays may remark on a trade between members; of the others only gaps and fallbacks have a message.
+        let unexpected = with_grid && !gaps.contains(&number) && trade.message != remark;
+        if let Some(message) = trade.message.as_ref().filter(|_| unexpected) {
             findings.push(format!("trade {number} has the message {message:?} although it is with the grid"));
         }
         if trade.state.is_none() != with_grid {

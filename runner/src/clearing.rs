@@ -9,7 +9,8 @@ use domain::netting::{self, Balance, Gap, LastReads, Netting, Ownership};
 use domain::reading::BoundaryReadings;
 use domain::round::{InvalidRound, Terms, seed};
 use domain::settlement::{Violation, trades_max_default};
-use domain::{Interval, MemberId, Position, Round, Settlement, Tariff};
+use domain::{Boundary, Interval, MemberId, MeterId, Position, Price, PriceBook, Round, Settlement, Tariff};
+use jiff::Timestamp;
 use sandbox::{Algorithm, Description, Failure, Limits, Sandbox, SandboxError};
 
 use crate::config::{CommunityConfig, MemberConfig};
@@ -34,6 +35,20 @@ pub struct Clearing {
     algorithm: ReadyAlgorithm,
     /// What to settle with where the algorithm fails, if the community wants that.
     fallback: Option<ReadyAlgorithm>,
+}
+
+/// Under what an interval is cleared, besides its readings.
+pub struct Circumstances<'p> {
+    /// The resume mark.
+    pub after: Option<Boundary>,
+    /// The token of the lease.
+    pub fence: Option<u64>,
+    /// When.
+    pub settled_at: Timestamp,
+    /// The prices that members set.
+    pub prices: &'p PriceBook,
+    /// What was noticed on the way here.
+    pub events: Vec<StoredEvent>,
 }
 
 /// Why an algorithm's answer is not used.
@@ -108,7 +123,7 @@ impl Clearing {
         interval: Interval,
         last: &LastReads,
         readings: &BoundaryReadings,
-        mut events: Vec<StoredEvent>,
+        Circumstances { after, fence, settled_at, prices, mut events }: Circumstances<'_>,
     ) -> Result<(Commit, LastReads), ClearingError> {
         let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings);
         events.extend(netting.events.iter().map(|event| StoredEvent {
@@ -116,13 +131,18 @@ impl Clearing {
             subject: event.meter.to_string(),
             message: event.kind.to_string(),
         }));
-        let cleared = if netting.balances.is_empty() { None } else { Some(self.round(interval, &netting.balances)?) };
+        let round = |balances| self.round(interval, balances, prices);
+        let cleared = if netting.balances.is_empty() { None } else { Some(round(&netting.balances)?) };
         let cleared = cleared.map(|round| self.settle(Arc::new(round), &mut events)).transpose()?;
         let commit = Commit {
             community: self.community.name.clone(),
+            after,
+            fence,
+            settled_at,
             interval,
             basis: self.community.basis,
             readings: self.readings(&netting),
+            absent: last.iter().filter(|(meter, _)| !netting.read.contains_key(*meter)).map(cloned).collect(),
             cleared,
             gaps: netting.gaps.iter().map(|gap| self.gap(gap)).collect(),
             events,
@@ -130,8 +150,13 @@ impl Clearing {
         Ok((commit, netting.read))
     }
 
+    /// The registers read at a boundary that others have settled.
+    pub fn reads(&self, interval: Interval, last: &LastReads, readings: &BoundaryReadings) -> LastReads {
+        netting::net(interval, self.community.basis, &self.ownership, last, readings).read
+    }
+
     fn readings(&self, netting: &Netting) -> Vec<MeterReading> {
-        let reading = |(meter, read): (&domain::MeterId, &netting::LastRead)| {
+        let reading = |(meter, read): (&MeterId, &netting::LastRead)| {
             let member = self.ownership.member(meter)?;
             Some(MeterReading { meter: meter.clone(), member, registers: read.registers })
         };
@@ -153,7 +178,12 @@ impl Clearing {
         own.unwrap_or(self.community.tariff)
     }
 
-    fn round(&self, interval: Interval, balances: &BTreeMap<MemberId, Balance>) -> Result<Round, ClearingError> {
+    fn round(
+        &self,
+        interval: Interval,
+        balances: &BTreeMap<MemberId, Balance>,
+        prices: &PriceBook,
+    ) -> Result<Round, ClearingError> {
         let terms = Terms {
             community: self.community.name.clone(),
             interval,
@@ -162,24 +192,43 @@ impl Clearing {
             seed: seed(&self.community.name, interval),
             settings: self.community.settings.clone(),
         };
-        let position = |(member, balance): (&MemberId, &Balance)| self.position(member, *balance);
+        let position = |(member, balance): (&MemberId, &Balance)| self.position(member, *balance, interval, prices);
         let positions = balances.iter().map(position).collect();
         Round::new(terms, positions).map_err(|reason| ClearingError::Round { interval, reason })
     }
 
-    fn position(&self, member: &MemberId, balance: Balance) -> Position {
+    fn position(&self, member: &MemberId, balance: Balance, interval: Interval, prices: &PriceBook) -> Position {
         let config: Option<&MemberConfig> = self.community.members.get(member);
         let tariff = self.tariff(member);
+        let set = self.price_set(member, config, interval, prices);
         Position {
             member: member.clone(),
             surplus: balance.surplus,
             deficit: balance.deficit,
-            offer: config.and_then(|config| config.offer).unwrap_or(tariff.feed_in),
-            bid: config.and_then(|config| config.bid).unwrap_or(tariff.retail),
+            offer: set.0.or(config.and_then(|config| config.offer)).unwrap_or(tariff.feed_in),
+            bid: set.1.or(config.and_then(|config| config.bid)).unwrap_or(tariff.retail),
             tariff,
             share: config.map_or(0, |config| config.share),
             rank: config.map_or(0, |config| config.rank),
         }
+    }
+
+    /// The offer and bid that a member set itself, for any of its meters, as they hold at the interval's start.
+    fn price_set(
+        &self,
+        member: &MemberId,
+        config: Option<&MemberConfig>,
+        interval: Interval,
+        prices: &PriceBook,
+    ) -> (Option<Price>, Option<Price>) {
+        if prices.is_empty() {
+            return (None, None);
+        }
+        let own = member.as_str().parse::<MeterId>().ok();
+        let own = own.filter(|meter| self.ownership.member(meter).as_ref() == Some(member));
+        let meters = config.into_iter().flat_map(|config| &config.meters).chain(&own);
+        let set = prices.at(meters, interval.start().timestamp());
+        set.map_or((None, None), |set| (Some(set.offer), Some(set.bid)))
     }
 
     /// Settles by the community's algorithm, or by the fallback if it has one and the algorithm's result is bad.
@@ -204,6 +253,10 @@ impl Clearing {
         cleared.provenance.fallback_reason = Some(reason.to_string());
         Ok(cleared)
     }
+}
+
+fn cloned((meter, read): (&MeterId, &netting::LastRead)) -> (MeterId, netting::LastRead) {
+    (meter.clone(), *read)
 }
 
 /// One run and its check.

@@ -104,7 +104,7 @@ impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Failed {
         let exit = match error {
             StoreError::Open { .. } | StoreError::ReadOnly { .. } | StoreError::Corrupt { .. } => Exit::Usage,
-            StoreError::Failed { .. } => Exit::Away,
+            StoreError::Away { .. } | StoreError::Failed { .. } => Exit::Away,
         };
         Failed::new(exit, error)
     }
@@ -119,6 +119,7 @@ impl From<PassError> for Failed {
                 ClearingError::Sandbox(error) => error.into(),
                 error @ (ClearingError::Held { .. } | ClearingError::Round { .. }) => Failed::new(Exit::Bad, error),
             },
+            error @ PassError::Fenced(_) => Failed::new(Exit::Away, error),
         }
     }
 }

@@ -8,10 +8,14 @@ mod reader;
 mod tests;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::de::DeTable;
+
+use crate::meters::client::MetersClient;
 
 pub use community::{CommunityConfig, MemberConfig};
 pub use reader::{Problem, parse_bytes, parse_duration};
@@ -24,6 +28,12 @@ const CACHE: &str = "cache";
 /// Where the platform's stack mounts certificate and key. Only the service needs them: elsewhere they may be missing.
 const TLS_CERTIFICATE: &str = "/run/secrets/market_crt.pem";
 const TLS_KEY: &str = "/run/secrets/market_key.pem";
+/// The platform's ports, and one for metrics that only this machine reaches.
+const LISTEN: &str = "0.0.0.0:50050";
+const LISTEN_TLS: &str = "0.0.0.0:50051";
+const LISTEN_METRICS: &str = "127.0.0.1:9464";
+/// When a claim returns that nobody reports of: a ledger confirms within minutes.
+const CLAIM_LEASE: Duration = Duration::from_secs(15 * 60);
 /// Variables that override keys: `REC_MARKET_STORE` stands above `store`.
 const PREFIX: &str = "REC_MARKET_";
 /// Variables with our prefix that are for others to read.
@@ -36,6 +46,12 @@ pub struct Config {
     pub store: StoreConfig,
     /// Directory of compiled components.
     pub cache: PathBuf,
+    /// Where the service's servers listen.
+    pub listen: Listen,
+    /// The service's certificate.
+    pub tls: TlsConfig,
+    /// How trades are forwarded.
+    pub forward: ForwardConfig,
     /// The communities, in the order of the file; at least one, each with a name of its own.
     pub communities: Vec<CommunityConfig>,
 }
@@ -45,6 +61,86 @@ pub struct Config {
 pub enum StoreConfig {
     /// A file of the embedded store.
     Sqlite(PathBuf),
+    /// A MongoDB database.
+    Mongo(MongoConfig),
+}
+
+/// A MongoDB database, and who we are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MongoConfig {
+    /// A `mongodb://` or `mongodb+srv://` address without credentials, with the database's name as its path.
+    pub address: String,
+    /// Who we are.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<Secret>,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a text from being shown.
+    pub fn new(text: String) -> Secret {
+        Secret(text)
+    }
+
+    /// The text, for the one who needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Where the service's servers listen; port 0 lets the system choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The plaintext port, inside the stack's network.
+    pub plain: SocketAddr,
+    /// The TLS port.
+    pub tls: SocketAddr,
+    /// The port of metrics and health.
+    pub metrics: SocketAddr,
+}
+
+/// The certificate and key that the service shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// A PEM file with the certificate and those above it.
+    pub certificate: PathBuf,
+    /// A PEM file with its key.
+    pub key: PathBuf,
+    /// A PEM file with the authorities of clients; where it is set, clients must show a certificate of theirs.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// How trades reach Transactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardConfig {
+    /// Who calls whom.
+    pub mode: ForwardMode,
+    /// When a claim returns that nobody reports of; and when a trade that was not paid is pushed again.
+    pub lease: Duration,
+}
+
+/// Who calls whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ForwardMode {
+    /// Transactions fetches and reports, as the original's does.
+    Pull,
+    /// We send trades as they are settled.
+    Push {
+        /// The `https://` address of Transactions.
+        to: String,
+        /// A PEM file with the authorities of its certificate; none for the machine's own.
+        ca: Option<PathBuf>,
+    },
 }
 
 /// A configuration with mistakes: all of them.
@@ -153,7 +249,7 @@ fn parse(text: &str, directory: &Path, variables: &[(String, String)]) -> Result
     let store = parse_store(store, store_at, directory, &mut problems);
     let cache = root.string("cache", &mut problems).map(|found| found.value);
     let cache = directory.join(overrides.get("CACHE").or(cache).unwrap_or(CACHE));
-    service(&mut root, &mut overrides, directory, &mut problems);
+    let (listen, tls, forward) = service(&mut root, &mut overrides, directory, &mut problems);
 
     let mut communities: Vec<CommunityConfig> = Vec::new();
     let tables = root.tables("community", &mut problems);
@@ -172,7 +268,7 @@ fn parse(text: &str, directory: &Path, variables: &[(String, String)]) -> Result
     overrides.finish();
     problems.found.sort_by_key(|problem| problem.line);
     match store {
-        Some(store) if problems.found.is_empty() => Ok(Config { store, cache, communities }),
+        Some(store) if problems.found.is_empty() => Ok(Config { store, cache, listen, tls, forward, communities }),
         _ => Err(problems.found),
     }
 }
@@ -196,39 +292,77 @@ fn parse_store(text: &str, at: Option<usize>, directory: &Path, problems: &mut P
 }
 
 /// The keys of the long-running service. They are checked here, so that a file is right or wrong for every command.
-fn service(root: &mut Table<'_, '_>, overrides: &mut Overrides<'_>, directory: &Path, problems: &mut Problems<'_>) {
-    let address = |text: &str| text.parse::<std::net::SocketAddr>().ok();
-    for (key, variable) in [("listen", "LISTEN"), ("listen_tls", "LISTEN_TLS"), ("listen_metrics", "LISTEN_METRICS")] {
-        root.parsed(key, "an address (such as \"0.0.0.0:50050\")", problems, address);
-        if let Some(text) = overrides.get(variable).filter(|text| address(text).is_none()) {
-            problems.add(format!("{PREFIX}{variable} is {text:?}, but an address is expected (such as 0.0.0.0:50050)"));
-        }
-    }
+fn service(
+    root: &mut Table<'_, '_>,
+    overrides: &mut Overrides<'_>,
+    directory: &Path,
+    problems: &mut Problems<'_>,
+) -> (Listen, TlsConfig, ForwardConfig) {
+    let mut address = |key, variable, usual: &str| {
+        let parse = |text: &str| text.parse::<SocketAddr>().ok();
+        let found = root.parsed(key, "an address (such as \"0.0.0.0:50050\")", problems, parse);
+        let overriding = overrides.get(variable).and_then(|text| {
+            let parsed = parse(text);
+            if parsed.is_none() {
+                let expected = "an address is expected (such as 0.0.0.0:50050)";
+                problems.add(format!("{PREFIX}{variable} is {text:?}, but {expected}"));
+            }
+            parsed
+        });
+        let usual = || parse(usual).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+        overriding.or(found.map(|found| found.value)).unwrap_or_else(usual)
+    };
+    let listen = Listen {
+        plain: address("listen", "LISTEN", LISTEN),
+        tls: address("listen_tls", "LISTEN_TLS", LISTEN_TLS),
+        metrics: address("listen_metrics", "LISTEN_METRICS", LISTEN_METRICS),
+    };
     let mut tls = root.table("tls", problems);
-    for (key, variable, usual) in [
-        ("certificate", "TLS_CERTIFICATE", Some(TLS_CERTIFICATE)),
-        ("key", "TLS_KEY", Some(TLS_KEY)),
-        ("client_ca", "TLS_CLIENT_CA", None),
-    ] {
+    let mut file = |key, variable, usual: Option<&str>| {
         let given = tls.string(key, problems).map(|found| (found.value, Some(found.at)));
         let given = overrides.get(variable).map(|path| (path, None)).or(given);
         if let Some((path, at)) = given.filter(|(path, _)| Some(*path) != usual) {
             missing_file(&format!("tls.{key}"), path, at, directory, problems);
         }
-    }
+        given.map(|(path, _)| path).or(usual).map(|path| directory.join(path))
+    };
+    let tls_config = TlsConfig {
+        certificate: file("certificate", "TLS_CERTIFICATE", Some(TLS_CERTIFICATE)).unwrap_or_default(),
+        key: file("key", "TLS_KEY", Some(TLS_KEY)).unwrap_or_default(),
+        client_ca: file("client_ca", "TLS_CLIENT_CA", None),
+    };
     tls.finish(problems);
+    (listen, tls_config, forward(root, directory, problems))
+}
+
+fn forward(root: &mut Table<'_, '_>, directory: &Path, problems: &mut Problems<'_>) -> ForwardConfig {
     let mut forward = root.table("forward", problems);
-    let mode = forward
-        .value("mode", "\"pull\"", problems, |value| value.as_str().filter(|mode| matches!(*mode, "pull" | "push")));
-    if let Some(found) = mode.filter(|found| found.value == "push") {
-        problems.at(found.at, "forward.mode: \"push\" is not part of this version (use \"pull\")".to_owned());
-    }
-    forward.string("to", problems);
-    if let Some(found) = forward.string("ca", problems) {
+    let mode = forward.value("mode", "\"pull\" or \"push\"", problems, |value| {
+        value.as_str().filter(|mode| matches!(*mode, "pull" | "push"))
+    });
+    let to = forward.parsed("to", "an https:// address (such as \"https://transactions:5055\")", problems, |text| {
+        (MetersClient::is_address(text) && text.starts_with("https:")).then(|| text.to_owned())
+    });
+    let ca = forward.string("ca", problems);
+    if let Some(found) = &ca {
         missing_file("forward.ca", found.value, Some(found.at), directory, problems);
     }
-    forward.duration("lease", problems);
+    let lease = forward.duration("lease", problems).map_or(CLAIM_LEASE, |found| found.value);
+    let mode = match (mode, to) {
+        (Some(mode), None) if mode.value == "push" => {
+            problems.at(
+                mode.at,
+                "forward.mode is \"push\", but forward.to is missing (name Transactions' https:// address)".to_owned(),
+            );
+            ForwardMode::Pull
+        }
+        (Some(mode), Some(to)) if mode.value == "push" => {
+            ForwardMode::Push { to: to.value, ca: ca.map(|found| directory.join(found.value)) }
+        }
+        _ => ForwardMode::Pull,
+    };
     forward.finish(problems);
+    ForwardConfig { mode, lease }
 }
 
 fn missing_file(key: &str, path: &str, at: Option<usize>, directory: &Path, problems: &mut Problems<'_>) {

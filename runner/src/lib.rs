@@ -5,6 +5,7 @@
 //! community, and [`clearing`], one interval of it.
 
 pub mod algorithms;
+pub mod api;
 pub mod audit;
 pub mod clearing;
 pub mod cli;
@@ -12,10 +13,16 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod demo;
+pub mod forward;
 pub mod gate;
 pub mod meters;
+pub mod metrics;
 pub mod proto;
 pub mod round_file;
+pub mod schedule;
+pub mod service;
 pub mod settle;
 pub mod statement;
 pub mod store;
+pub mod telemetry;
+pub mod transactions;

@@ -7,16 +7,21 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use domain::netting::LastReads;
-use domain::{Boundary, Energy, Interval};
+use domain::{Boundary, Energy, Interval, Party, PriceBook};
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
-use crate::clearing::{Clearing, ClearingError};
+use crate::clearing::{Circumstances, Clearing, ClearingError};
+use crate::clock::Clock;
 use crate::config::CommunityConfig;
 use crate::meters::client::{MetersClient, MetersError};
 use crate::meters::page::{self, Page};
 use crate::proto::MeasurementResponse;
-use crate::store::{Commit, Committed, Progress, Store, StoreError, StoredEvent, StoredParty};
+use crate::store::{Commit, Committed, GapTrade, Progress, Store, StoreError, StoredEvent, StoredParty};
+
+/// How far back readings are looked for that the Python original settled: a meter that was away when it ended continues
+/// from its last reading before.
+const LOOK_BACK: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
 /// Rows that a page should have in all, over all series: some 10 MB of memory.
 const PAGE_ROWS: usize = 40_000;
@@ -45,6 +50,20 @@ pub enum PassError {
     /// The algorithm is to blame.
     #[error(transparent)]
     Clearing(#[from] Box<ClearingError>),
+    /// Another process has taken the lease under which this one settled.
+    #[error("another process has taken over the settlement of community {0}")]
+    Fenced(String),
+}
+
+/// What a pass is to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Now, which decides what is due.
+    pub now: Timestamp,
+    /// Only intervals that end at or before this.
+    pub until: Option<Timestamp>,
+    /// The token of the lease under which it runs, if any.
+    pub fence: Option<u64>,
 }
 
 /// What a pass did.
@@ -69,16 +88,19 @@ pub struct Summary {
 }
 
 /// Settles one community.
-pub struct Settler<S> {
+pub struct Settler {
     clearing: Clearing,
     meters: Arc<MetersClient>,
-    store: S,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Where a pass stands.
 struct Position {
     mark: Option<Boundary>,
     last_reads: LastReads,
+    /// Up to here others have settled: readings only tell where each meter stands.
+    settled_by_others: Option<Boundary>,
     /// Invalid rows without a time that were told before.
     told: HashSet<String>,
     /// Invalid rows that no commit has taken yet, by their boundary and message.
@@ -87,10 +109,10 @@ struct Position {
     invalid_more: usize,
 }
 
-impl<S: Store> Settler<S> {
+impl Settler {
     /// Settles with this algorithm, from these meters, into this store.
-    pub fn new(clearing: Clearing, meters: MetersClient, store: S) -> Settler<S> {
-        Settler { clearing, meters: Arc::new(meters), store }
+    pub fn new(clearing: Clearing, meters: MetersClient, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Settler {
+        Settler { clearing, meters: Arc::new(meters), store, clock }
     }
 
     /// The community.
@@ -98,7 +120,7 @@ impl<S: Store> Settler<S> {
         self.clearing.community()
     }
 
-    /// Settles every interval that is due at `now` and ends at or before `until`.
+    /// Settles every interval that is due and wanted.
     ///
     /// Adds what it commits to `summary`, and tells `seen` of each interval.
     ///
@@ -106,47 +128,46 @@ impl<S: Store> Settler<S> {
     /// At the first thing that stops it; intervals before that are committed.
     pub async fn pass(
         &self,
-        now: Timestamp,
-        until: Option<Timestamp>,
+        pass: Pass,
         summary: &mut Summary,
-        mut seen: impl FnMut(&Commit),
+        mut seen: impl FnMut(&Commit) + Send,
     ) -> Result<(), PassError> {
         // Starts anew when another process turns out to settle the same community.
-        while !self.pass_once(now, until, summary, &mut seen).await? {}
+        while !self.pass_once(pass, summary, &mut seen).await? {}
         Ok(())
     }
 
     /// Answers whether it came to the end.
     async fn pass_once(
         &self,
-        now: Timestamp,
-        until: Option<Timestamp>,
+        pass: Pass,
         summary: &mut Summary,
-        seen: &mut impl FnMut(&Commit),
+        seen: &mut (impl FnMut(&Commit) + Send),
     ) -> Result<bool, PassError> {
-        let Progress { mark, last_reads } = self.store.progress(&self.community().name).await?;
-        let latest = latest(self.community(), now, until);
-        let start = start(self.community(), mark);
+        let Progress { mark, last_reads, original } = self.store.progress(&self.community().name).await?;
+        let latest = latest(self.community(), pass.now, pass.until);
+        let start = start(self.community(), mark, original);
         if start > latest {
             return Ok(true);
         }
         let limit = limit_for(last_reads.len());
         let (told, invalid) = (HashSet::new(), BTreeMap::new());
-        let mut position = Position { mark, last_reads, told, invalid, invalid_more: 0 };
+        let settled_by_others = original.filter(|_| mark.is_none());
+        let mut position = Position { mark, last_reads, settled_by_others, told, invalid, invalid_more: 0 };
         let mut fetch = Fetch::start(&self.meters, start, limit);
         loop {
             let fetched = fetch.finish().await?;
             let page = Page::read(&fetched.rows, fetched.limit, self.community().interval, self.community().tolerance);
             let (before, meters) = (position.mark, page.meters);
             let next = self.next_fetch(&page, fetched, latest)?;
-            if !self.settle_page(page, latest, &mut position, summary, seen).await? {
+            if !self.settle_page(page, latest, pass.fence, &mut position, summary, seen).await? {
                 return Ok(false);
             }
             fetch = match next {
                 Some(next) => next,
                 // As it says, there is no more. If this page brought anything, ask once more behind it: the service may
                 // have given fewer rows than it was asked for, or new ones may have come meanwhile.
-                None if position.mark > before => match self::start(self.community(), position.mark) {
+                None if position.mark > before => match self::start(self.community(), position.mark, None) {
                     start if start > latest => break,
                     start => Fetch::start(&self.meters, start, limit_for(meters)),
                 },
@@ -186,11 +207,13 @@ impl<S: Store> Settler<S> {
         &self,
         page: Page,
         latest: Timestamp,
+        fence: Option<u64>,
         position: &mut Position,
         summary: &mut Summary,
-        seen: &mut impl FnMut(&Commit),
+        seen: &mut (impl FnMut(&Commit) + Send),
     ) -> Result<bool, PassError> {
         position.add_invalid(&page, latest);
+        let prices = self.prices(&page).await?;
         let complete: Vec<_> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
         for ((boundary, readings), complete) in page.boundaries.into_iter().zip(complete) {
             if !complete || boundary.timestamp() > latest {
@@ -203,11 +226,20 @@ impl<S: Store> Settler<S> {
             if before_start || settled {
                 continue;
             }
+            if position.settled_by_others.is_some_and(|settled| boundary <= settled) {
+                position.last_reads.extend(self.clearing.reads(interval, &position.last_reads, &readings));
+                continue;
+            }
             let events = position.take_events(boundary);
-            let clear = || self.clearing.clear(interval, &position.last_reads, &readings, events);
+            let circumstances =
+                Circumstances { after: position.mark, fence, settled_at: self.clock.now(), prices: &prices, events };
+            let clear = || self.clearing.clear(interval, &position.last_reads, &readings, circumstances);
             let (commit, read) = tokio::task::block_in_place(clear).map_err(Box::new)?;
-            if self.store.commit(commit.clone()).await? == Committed::Already {
-                return Ok(false);
+            let commit = Arc::new(commit);
+            match self.store.commit(Arc::clone(&commit)).await? {
+                Committed::Now => {}
+                Committed::Overtaken => return Ok(false),
+                Committed::Fenced => return Err(PassError::Fenced(self.community().name.clone())),
             }
             position.last_reads.extend(read);
             position.mark = Some(boundary);
@@ -216,6 +248,18 @@ impl<S: Store> Settler<S> {
             seen(&commit);
         }
         Ok(true)
+    }
+}
+
+impl Settler {
+    /// The prices that hold in a page's intervals.
+    async fn prices(&self, page: &Page) -> Result<PriceBook, StoreError> {
+        let starts = || page.boundaries.iter().filter_map(|(end, _)| end.interval(self.community().interval));
+        let (first, last) = (starts().map(Interval::start).min(), starts().map(Interval::start).max());
+        match first.zip(last) {
+            Some((first, last)) => self.store.price_book(first.timestamp(), last.timestamp()).await,
+            None => Ok(PriceBook::default()),
+        }
     }
 }
 
@@ -270,10 +314,11 @@ fn latest(community: &CommunityConfig, now: Timestamp, until: Option<Timestamp>)
 }
 
 /// Where to ask from: the earliest reading of the boundary after the mark, or the first of all.
-fn start(community: &CommunityConfig, mark: Option<Boundary>) -> Timestamp {
-    let first = match mark {
-        Some(mark) => mark.next(community.interval).map_or(Timestamp::MAX, Boundary::timestamp),
-        None => community.from.unwrap_or(Timestamp::UNIX_EPOCH),
+fn start(community: &CommunityConfig, mark: Option<Boundary>, original: Option<Boundary>) -> Timestamp {
+    let first = match (mark, original) {
+        (Some(mark), _) => mark.next(community.interval).map_or(Timestamp::MAX, Boundary::timestamp),
+        (None, Some(original)) => original.timestamp().checked_sub(LOOK_BACK).unwrap_or(Timestamp::UNIX_EPOCH),
+        (None, None) => community.from.unwrap_or(Timestamp::UNIX_EPOCH),
     };
     first.checked_sub(community.tolerance).unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH)
 }
@@ -344,20 +389,32 @@ impl Summary {
         self.first.get_or_insert(end);
         self.last = Some(end);
         self.intervals += u64::from(commit.cleared.is_some());
-        let plus = |sum: Energy, energy: Energy| Energy::from_wh(sum.wh().saturating_add(energy.wh()));
-        for trade in commit.trades() {
-            self.trades += 1;
-            if trade.seller == StoredParty::Grid {
-                self.from_grid = plus(self.from_grid, trade.energy);
-            } else if trade.buyer == StoredParty::Grid {
-                self.to_grid = plus(self.to_grid, trade.energy);
-            } else if trade.buyer != StoredParty::Operator {
-                self.local = plus(self.local, trade.energy);
-            }
+        for trade in commit.cleared.iter().flat_map(|cleared| cleared.settlement.trades()) {
+            self.count(
+                trade.seller == Party::Grid,
+                trade.buyer == Party::Grid,
+                trade.buyer == Party::Operator,
+                trade.energy,
+            );
+        }
+        for (seller, buyer, energy, _) in commit.gaps.iter().flat_map(GapTrade::priced) {
+            self.count(seller == StoredParty::Grid, buyer == StoredParty::Grid, false, energy);
         }
         for event in &commit.events {
             *self.events.entry(event.code.clone()).or_default() += 1;
         }
+    }
+
+    fn count(&mut self, from_grid: bool, to_grid: bool, to_operator: bool, energy: Energy) {
+        self.trades += 1;
+        let sum = match (from_grid, to_grid, to_operator) {
+            (true, ..) => &mut self.from_grid,
+            (_, true, _) => &mut self.to_grid,
+            // What the operator buys it sells again.
+            (.., true) => return,
+            _ => &mut self.local,
+        };
+        *sum = Energy::from_wh(sum.wh().saturating_add(energy.wh()));
     }
 }
 

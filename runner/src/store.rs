@@ -6,17 +6,26 @@
 
 #[cfg(test)]
 mod contract;
+mod payment;
 mod record;
 mod sqlite;
 
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use domain::netting::{Basis, LastReads};
 use domain::reading::Registers;
 use domain::trade::State;
-use domain::{Boundary, Digest, Energy, Interval, MemberId, MeterId, Price, Round, Settlement, Tariff, Trade, TradeId};
+use domain::{
+    Boundary, Digest, Energy, Interval, MemberId, MeterId, MeterPrice, Price, PriceBook, Round, Settlement, Tariff,
+    Trade, TradeId,
+};
+use jiff::Timestamp;
 
+use crate::config::{MongoConfig, StoreConfig};
+
+pub use payment::{Claim, Match, MatchFilter, MatchUpdate, Outbox, PLATFORM_GRID, Quantity, UpdateError, Window};
 pub use sqlite::SqliteStore;
 
 /// A party of a stored trade, by name.
@@ -133,12 +142,21 @@ pub struct Provenance {
 pub struct Commit {
     /// The community.
     pub community: String,
+    /// The resume mark that it was netted after. It is refused if the community stands elsewhere by now: its registers
+    /// would be settled twice, or not at all.
+    pub after: Option<Boundary>,
+    /// The token of the lease under which it was made, if it was: a later holder's commit makes it void.
+    pub fence: Option<u64>,
+    /// When it was settled.
+    pub settled_at: Timestamp,
     /// The interval that ends at the boundary.
     pub interval: Interval,
     /// How it was netted.
     pub basis: Basis,
     /// Every meter that was read there.
     pub readings: Vec<MeterReading>,
+    /// The last registers of every meter that was not read there.
+    pub absent: LastReads,
     /// The round and its result; none if no member was read at both ends.
     pub cleared: Option<Cleared>,
     /// Trades of meters that came back.
@@ -152,8 +170,10 @@ pub struct Commit {
 pub enum Committed {
     /// It is kept now.
     Now,
-    /// This interval or a later one was committed before; nothing was changed.
-    Already,
+    /// The community's mark is not the one it was netted after, because somebody else committed; nothing was changed.
+    Overtaken,
+    /// Somebody else holds the community's lease by now; nothing was changed.
+    Fenced,
 }
 
 /// Where a community stands.
@@ -163,6 +183,32 @@ pub struct Progress {
     pub mark: Option<Boundary>,
     /// The last registers of every meter.
     pub last_reads: LastReads,
+    /// Without a mark: the newest interval's end in the books that the Python original kept here. What it settled is not
+    /// settled again.
+    pub original: Option<Boundary>,
+}
+
+/// A right to do something that only one process should do at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Rises with every new holder.
+    pub token: u64,
+    /// It is lost then, unless it is taken again before.
+    pub until: Timestamp,
+}
+
+/// What came of asking for a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acquired {
+    /// It is held now.
+    Held(Lease),
+    /// Somebody else holds it.
+    ByOther {
+        /// Who, as it named itself.
+        holder: String,
+        /// Until when at least.
+        until: Timestamp,
+    },
 }
 
 /// An interval as it is kept.
@@ -203,76 +249,171 @@ pub struct Span {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be opened.
-    #[error("cannot open the store {}: {reason}", path.display())]
+    #[error("cannot open the store {store}: {reason}")]
     Open {
-        /// The file.
-        path: PathBuf,
+        /// The file or address.
+        store: String,
         /// Why not.
         reason: String,
     },
     /// It cannot be written.
-    #[error("the store {} cannot be written: {reason}", path.display())]
+    #[error("the store {store} cannot be written: {reason}")]
     ReadOnly {
-        /// The file.
-        path: PathBuf,
+        /// The file or address.
+        store: String,
         /// Why not.
         reason: String,
     },
     /// Its contents are damaged.
-    #[error("the store {} is damaged: {reason} (restore a backup, or settle again into a new file)", path.display())]
+    #[error("the store {store} is damaged: {reason} (restore a backup, or settle again into a new store)")]
     Corrupt {
-        /// The file.
-        path: PathBuf,
+        /// The file or address.
+        store: String,
         /// What was found.
         reason: String,
     },
+    /// It does not answer, after trying again for a while.
+    #[error("the store {store} does not answer: {reason} (is it running, and is the address right?)")]
+    Away {
+        /// The address.
+        store: String,
+        /// What happened last.
+        reason: String,
+    },
     /// Anything else that the database says.
-    #[error("the store {} fails: {reason}", path.display())]
+    #[error("the store {store} fails: {reason}")]
     Failed {
-        /// The file.
-        path: PathBuf,
+        /// The file or address.
+        store: String,
         /// What it says.
         reason: String,
     },
 }
 
-/// Keeps settled intervals. All methods may be called from several tasks and processes at once.
+/// Keeps settled intervals, what becomes of their trades, and what members and processes say. All methods may be called
+/// from several tasks and processes at once.
+#[async_trait]
 pub trait Store: Send + Sync {
     /// Where a community stands; a community that was never heard of stands at the beginning.
-    fn progress(&self, community: &str) -> impl Future<Output = Result<Progress, StoreError>> + Send;
+    async fn progress(&self, community: &str) -> Result<Progress, StoreError>;
 
-    /// Commits one interval whole, or nothing of it. The same interval again changes nothing.
-    fn commit(&self, commit: Commit) -> impl Future<Output = Result<Committed, StoreError>> + Send;
+    /// Commits one interval whole, or nothing of it, if the community still stands where the commit says.
+    async fn commit(&self, commit: Arc<Commit>) -> Result<Committed, StoreError>;
 
     /// Every community that has anything, in order of names.
-    fn communities(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+    async fn communities(&self) -> Result<Vec<String>, StoreError>;
 
     /// Up to `limit` intervals of a community in order of time, the first at or after the span's start.
-    fn intervals(
-        &self,
-        community: &str,
-        span: Span,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<StoredInterval>, StoreError>> + Send;
+    async fn intervals(&self, community: &str, span: Span, limit: usize) -> Result<Vec<StoredInterval>, StoreError>;
 
     /// Up to `limit` trades of a community in order of time and number, after `after` if given.
-    fn trades(
+    async fn trades(
         &self,
         community: &str,
         span: Span,
         member: Option<&MemberId>,
         after: Option<(Boundary, u64)>,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<StoredTrade>, StoreError>> + Send;
+    ) -> Result<Vec<StoredTrade>, StoreError>;
 
     /// The bytes of a component that an interval was cleared with.
-    fn component(&self, digest: &Digest) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
+    async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// How many events of each code a community has.
-    fn event_counts(&self, community: &str) -> impl Future<Output = Result<Vec<(String, u64)>, StoreError>> + Send;
+    async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError>;
 
-    /// Checks the file itself: damaged pages, broken indexes, ids that occur twice. Answers what is wrong.
-    fn examine(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+    /// Checks the store itself: damaged pages, broken indexes, ids that occur twice. Answers what is wrong.
+    async fn examine(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Takes a lease for `term` from `now` on, or takes it again, if nobody else holds it then.
+    async fn acquire(&self, lease: &str, holder: &str, now: Timestamp, term: Duration) -> Result<Acquired, StoreError>;
+
+    /// Gives a lease back, if that holder has it.
+    async fn release(&self, lease: &str, holder: &str) -> Result<(), StoreError>;
+
+    /// Sets prices, all or none. For the same meter and instant the later call wins, and within a call the later entry.
+    async fn set_prices(&self, prices: &[MeterPrice], now: Timestamp) -> Result<(), StoreError>;
+
+    /// The prices of a meter, newest first, that hold from `from` (inclusive) until `to` (exclusive) on.
+    async fn prices(
+        &self,
+        meter: &str,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        window: Window,
+    ) -> Result<Vec<MeterPrice>, StoreError>;
+
+    /// Every price that holds at some instant from `from` to `to`, both inclusive.
+    async fn price_book(&self, from: Timestamp, to: Timestamp) -> Result<PriceBook, StoreError>;
+
+    /// Trades of committed intervals in order of their interval's end, then of their id. Claims that ran out before `now`
+    /// show the state before.
+    async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError>;
+
+    /// Hands a buyer's waiting trades over for payment: they become `Sent`, until `claim.until` if nobody reports of them
+    /// meanwhile. Answers them with the states before. No two calls get the same trade.
+    async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError>;
+
+    /// Applies what Transactions reports, all or nothing.
+    ///
+    /// # Errors
+    /// If a trade is unknown, or cannot come into the state that is reported; then nothing is changed.
+    async fn update(&self, updates: &[MatchUpdate], now: Timestamp) -> Result<(), UpdateError>;
+
+    /// Up to `limit` trades to push, in order of their interval's end, then of their id: those that are `Created`, and
+    /// those `NotPaid` that changed last at or before `again`.
+    async fn outbox(&self, again: Timestamp, limit: usize, now: Timestamp) -> Result<Vec<Match>, StoreError>;
+
+    /// How much waits to be forwarded.
+    async fn outbox_depth(&self, now: Timestamp) -> Result<Outbox, StoreError>;
+
+    /// Records what came of a push: trades that still wait become `Sent`, or `Error` with the receiver's reason. The same
+    /// again changes nothing.
+    async fn delivered(
+        &self,
+        sent: &[TradeId],
+        refused: &[(TradeId, String)],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+}
+
+fn not_yet(mongo: &MongoConfig) -> StoreError {
+    StoreError::Open { store: mongo.address.clone(), reason: "MongoDB is not part of this version".to_owned() }
+}
+
+/// The lease under which a community is settled.
+pub fn community_lease(community: &str) -> String {
+    format!("community {community}")
+}
+
+/// Opens the configured store, making what is missing.
+///
+/// # Errors
+/// If it cannot be opened or written.
+pub async fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
+    match config {
+        StoreConfig::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
+        StoreConfig::Mongo(mongo) => Err(not_yet(mongo)),
+    }
+}
+
+/// Opens the configured store to read only.
+///
+/// # Errors
+/// If it is not there.
+pub async fn open_to_read(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
+    match config {
+        StoreConfig::Sqlite(path) => Ok(Arc::new(SqliteStore::open_to_read(path)?)),
+        StoreConfig::Mongo(mongo) => Err(not_yet(mongo)),
+    }
+}
+
+impl Provenance {
+    /// What trades say that were not made by the community's own algorithm.
+    pub fn remark(&self) -> Option<String> {
+        let reason = self.fallback_reason.as_ref()?;
+        Some(format!("settled with {} instead: {reason}", self.name))
+    }
 }
 
 impl Commit {
@@ -280,7 +421,8 @@ impl Commit {
     pub fn trades(&self) -> Vec<StoredTrade> {
         let settled = self.cleared.iter().flat_map(|cleared| {
             let round = cleared.settlement.round();
-            cleared.settlement.trades().iter().map(|trade| (named(round, trade), None))
+            let remark = cleared.provenance.remark();
+            cleared.settlement.trades().iter().map(move |trade| (named(round, trade), remark.clone()))
         });
         let gaps = self.gaps.iter().flat_map(|gap| {
             let message = gap.message();

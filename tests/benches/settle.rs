@@ -3,17 +3,19 @@
 
 #![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has nothing to say")]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use domain::Boundary;
 use rec_market::algorithms::{Reference, base};
 use rec_market::clearing::{Clearing, ReadyAlgorithm};
+use rec_market::clock::FixedClock;
 use rec_market::config::Config;
 use rec_market::demo::household::{Plan, generate};
 use rec_market::meters::client::{MetersClient, Patience};
 use rec_market::meters::service::{MetersService, Package, serve};
-use rec_market::settle::{Settler, Summary};
+use rec_market::settle::{Pass, Settler, Summary};
 use rec_market::store::SqliteStore;
 use sandbox::{Limits, Options, Sandbox};
 
@@ -45,11 +47,11 @@ fn settle(runtime: &tokio::runtime::Runtime, members: usize, intervals: u32) -> 
         let clearing = Clearing::new(config.communities[0].clone(), ready, None);
         let client = MetersClient::new(&format!("http://{}", meters.address()), Patience::default()).expect("a client");
         let store = SqliteStore::open(&directory.path().join("market.db")).expect("a store");
-        let settler = Settler::new(clearing, client, store);
+        let settler = Settler::new(clearing, client, Arc::new(store), Arc::new(FixedClock(now)));
 
         let mut summary = Summary::default();
         let started = Instant::now();
-        settler.pass(now, Some(until), &mut summary, |_| {}).await.expect("it settles");
+        settler.pass(Pass { now, until: Some(until), fence: None }, &mut summary, |_| {}).await.expect("it settles");
         let elapsed = started.elapsed();
         assert_eq!(summary.intervals, u64::from(intervals));
         meters.stop().await.expect("it stops");

@@ -123,6 +123,19 @@ impl State {
     pub fn from_number(number: i64) -> Option<State> {
         State::ALL.into_iter().find(|state| *state as i64 == number)
     }
+
+    /// Whether a trade in this state may come into that one: Created → Sent → Paid, NotPaid or Error, and NotPaid → Sent.
+    pub fn may_become(self, next: State) -> bool {
+        matches!(
+            (self, next),
+            (State::Created | State::NotPaid, State::Sent) | (State::Sent, State::Paid | State::NotPaid | State::Error)
+        )
+    }
+
+    /// Whether a trade in this state waits to be handed to Transactions.
+    pub fn is_waiting(self) -> bool {
+        matches!(self, State::Created | State::NotPaid)
+    }
 }
 
 impl fmt::Display for State {
@@ -153,5 +166,13 @@ mod tests {
         assert_eq!(State::ALL.map(|state| state as i64), [0, 1, 2, 3, 4]);
         assert_eq!(State::from_number(5), None);
         assert_eq!(State::from_number(3), Some(State::NotPaid));
+    }
+
+    #[test]
+    fn only_real_transitions_are_possible() {
+        let pairs = State::ALL.into_iter().flat_map(|from| State::ALL.map(|to| (from, to)));
+        let possible: Vec<_> =
+            pairs.filter(|(from, to)| from.may_become(*to)).map(|(a, b)| format!("{a}→{b}")).collect();
+        assert_eq!(possible, ["Created→Sent", "Sent→Paid", "Sent→NotPaid", "Sent→Error", "NotPaid→Sent"]);
     }
 }

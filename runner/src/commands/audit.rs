@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::{Exit, Failed, books, output};
 use crate::audit::Audit;
 use crate::cli::AuditArgs;
-use crate::config::{Config, StoreConfig};
-use crate::store::{Span, SqliteStore, Store, StoreError};
+use crate::config::Config;
+use crate::store::{self, Span, Store, StoreError};
 
 /// Findings that are printed; all are in `--json`.
 const SHOWN: usize = 20;
@@ -80,12 +80,11 @@ impl From<StoreError> for Refused {
 }
 
 async fn examine(config: &Config) -> Result<AuditJson, Refused> {
-    let StoreConfig::Sqlite(path) = &config.store;
-    let store = SqliteStore::open_to_read(path)?;
+    let store = store::open_to_read(&config.store).await?;
     let found = store.examine().await?;
     let mut communities = Vec::new();
-    for name in books::communities(config, &store, None).await.map_err(Refused::Other)? {
-        communities.push(audit(&store, name).await?);
+    for name in books::communities(config, &*store, None).await.map_err(Refused::Other)? {
+        communities.push(audit(&*store, name).await?);
     }
     let ok = found.is_empty() && communities.iter().all(|community| community.findings_total == 0);
     Ok(AuditJson { ok, store: found, communities })
@@ -95,18 +94,16 @@ async fn examine(config: &Config) -> Result<AuditJson, Refused> {
 ///
 /// # Errors
 /// If the store cannot be read.
-pub async fn audit(store: &SqliteStore, name: String) -> Result<CommunityJson, StoreError> {
+pub async fn audit(store: &dyn Store, name: String) -> Result<CommunityJson, StoreError> {
     let mut audit = Audit::new(&name);
     let bar = output::progress(0, "auditing");
-    let mut span = Span::default();
-    loop {
-        let page = store.intervals(&name, span, 100).await?;
-        let Some(last) = page.last() else { break };
-        span.from = Some(last.interval.start().seconds().saturating_add(1));
-        page.iter().for_each(|interval| audit.add(interval));
-        bar.inc_length(page.len() as u64);
-        bar.inc(page.len() as u64);
-    }
+    books::each_interval(store, &name, Span::default(), |interval| {
+        audit.add(interval);
+        bar.inc_length(1);
+        bar.inc(1);
+        Ok::<(), StoreError>(())
+    })
+    .await?;
     bar.finish_and_clear();
     audit.finish(&store.progress(&name).await?);
     for digest in audit.algorithms.keys().copied().collect::<Vec<_>>() {

@@ -1,21 +1,22 @@
 //! What the commands that read the books have in common.
 
+use std::sync::Arc;
+
 use domain::Boundary;
 use jiff::Timestamp;
 
 use super::Failed;
 use crate::cli::{ConfigArg, SpanArgs};
-use crate::config::{Config, StoreConfig};
-use crate::store::{Span, SqliteStore, Store, StoreError, StoredInterval};
+use crate::config::Config;
+use crate::store::{self, Span, Store, StoreError, StoredInterval};
 
 /// Intervals that are held at a time.
 const PAGE: usize = 100;
 
 /// Opens the store of a configuration to read.
-pub fn open(args: &ConfigArg) -> Result<(Config, SqliteStore), Failed> {
+pub async fn open(args: &ConfigArg) -> Result<(Config, Arc<dyn Store>), Failed> {
     let config = Config::load(&args.config)?;
-    let StoreConfig::Sqlite(path) = &config.store;
-    let store = SqliteStore::open_to_read(path)?;
+    let store = store::open_to_read(&config.store).await?;
     Ok((config, store))
 }
 
@@ -35,12 +36,12 @@ pub fn span(args: &SpanArgs) -> Result<Span, Failed> {
 }
 
 /// Reads intervals page by page, in order of time.
-pub async fn each_interval(
-    store: &impl Store,
+pub async fn each_interval<E: From<StoreError>>(
+    store: &dyn Store,
     community: &str,
     span: Span,
-    mut seen: impl FnMut(&StoredInterval) -> Result<(), Failed>,
-) -> Result<(), Failed> {
+    mut seen: impl FnMut(&StoredInterval) -> Result<(), E>,
+) -> Result<(), E> {
     let mut span = span;
     loop {
         let page = store.intervals(community, span, PAGE).await?;
@@ -59,7 +60,7 @@ fn after(start: Boundary) -> u64 {
 }
 
 /// The communities to show: those of the configuration that have books, or the one that was asked for.
-pub async fn communities(config: &Config, store: &impl Store, only: Option<&str>) -> Result<Vec<String>, Failed> {
+pub async fn communities(config: &Config, store: &dyn Store, only: Option<&str>) -> Result<Vec<String>, Failed> {
     let mut names: Vec<String> = config.communities.iter().map(|community| community.name.clone()).collect();
     for name in store.communities().await? {
         if !names.contains(&name) {

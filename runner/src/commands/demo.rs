@@ -13,13 +13,13 @@ use tokio::net::TcpListener;
 
 use super::{Exit, Failed, audit, books, open_sandbox, output, settle};
 use crate::cli::DemoArgs;
-use crate::config::{Config, StoreConfig};
+use crate::config::Config;
 use crate::demo::household::{self, Plan};
 use crate::demo::recorded;
 use crate::meters::service::{MetersService, Package, Recorded, serve};
 use crate::settle::Summary;
 use crate::statement::Statement;
-use crate::store::{Span, SqliteStore, StoredInterval, StoredParty};
+use crate::store::{self, Span, Store, StoredInterval, StoredParty};
 
 /// The made-up community's first reading: 2024-05-06T00:00:00Z, a Monday in spring.
 const START: u64 = 1_714_953_600;
@@ -54,8 +54,7 @@ pub async fn run(args: &DemoArgs, out: &mut impl Write) -> Result<Exit, Failed> 
     let config = write_config(args, &format!("http://{}", meters.address()), directory.path())?;
 
     let started = Instant::now();
-    let StoreConfig::Sqlite(path) = &config.store;
-    let store = SqliteStore::open(path)?;
+    let store = store::open(&config.store).await?;
     let sandbox = open_sandbox(Some(config.cache.clone()))?;
     let community = &config.communities[0];
     let settler = settle::settler(community, &sandbox, &store).await?;
@@ -63,8 +62,8 @@ pub async fn run(args: &DemoArgs, out: &mut impl Write) -> Result<Exit, Failed> 
     let seconds = started.elapsed().as_secs_f64();
     meters.stop().await.map_err(|error| Failed::because(Exit::Away, &error))?;
 
-    let books = Books::read(&store).await?;
-    let audit = audit::audit(&store, NAME.to_owned()).await?;
+    let books = Books::read(&*store).await?;
+    let audit = audit::audit(&*store, NAME.to_owned()).await?;
     let result = Shown { scene: &scene, summary: &summary, books: &books, audit: &audit, seconds };
     if args.json {
         serde_json::to_writer(&mut *out, &result.json()).map_err(std::io::Error::from)?;
@@ -180,7 +179,7 @@ struct Books {
 }
 
 impl Books {
-    async fn read(store: &SqliteStore) -> Result<Books, Failed> {
+    async fn read(store: &dyn Store) -> Result<Books, Failed> {
         let mut books = Books { statement: Statement::default(), local_by_hour: [0; 24], metered: BTreeMap::new() };
         let mut first = BTreeMap::new();
         books::each_interval(store, NAME, Span::default(), |interval| {
@@ -192,7 +191,7 @@ impl Books {
                 let import = reading.registers.import_wh.saturating_sub(first.import_wh);
                 books.metered.insert(reading.meter.clone(), (export, import));
             }
-            Ok(())
+            Ok::<(), Failed>(())
         })
         .await?;
         Ok(books)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use domain::Digest;
 use jiff::Timestamp;
@@ -13,10 +14,10 @@ use crate::algorithms::{Reference, public_grid};
 use crate::clearing::Clearing;
 use crate::cli::SettleArgs;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{CommunityConfig, Config, StoreConfig};
+use crate::config::{CommunityConfig, Config};
 use crate::meters::client::{MetersClient, Patience};
-use crate::settle::{Settler, Summary};
-use crate::store::{SqliteStore, Store};
+use crate::settle::{Pass, Settler, Summary};
+use crate::store::{self, Store};
 
 /// One line of `--json`.
 #[derive(Serialize)]
@@ -36,8 +37,7 @@ struct SummaryJson<'a> {
 /// Runs the command.
 pub async fn run(args: &SettleArgs, out: &mut impl Write) -> Result<Exit, Failed> {
     let config = Config::load(&args.config.config)?;
-    let StoreConfig::Sqlite(path) = &config.store;
-    let store = SqliteStore::open(path)?;
+    let store = store::open(&config.store).await?;
     let sandbox = open_sandbox(Some(config.cache.clone()))?;
     let mut settlers = Vec::new();
     for community in &config.communities {
@@ -69,8 +69,8 @@ pub async fn run(args: &SettleArgs, out: &mut impl Write) -> Result<Exit, Failed
 pub async fn settler(
     community: &CommunityConfig,
     sandbox: &Sandbox,
-    store: &SqliteStore,
-) -> Result<Settler<SqliteStore>, Failed> {
+    store: &Arc<dyn Store>,
+) -> Result<Settler, Failed> {
     let stored = match &community.algorithm {
         Reference::Digest(digest) => store.component(digest).await?,
         Reference::Base(_) | Reference::File(_) => None,
@@ -85,21 +85,18 @@ pub async fn settler(
         false => None,
     };
     let meters = MetersClient::new(&community.meters, Patience::default())?;
-    Ok(Settler::new(Clearing::new(community.clone(), algorithm, fallback), meters, store.clone()))
+    let clearing = Clearing::new(community.clone(), algorithm, fallback);
+    Ok(Settler::new(clearing, meters, Arc::clone(store), Arc::new(SystemClock)))
 }
 
 /// One pass with a progress bar; what was settled before a failure is told as well.
-pub async fn pass<S: Store>(
-    settler: &Settler<S>,
-    now: Timestamp,
-    until: Option<Timestamp>,
-) -> Result<Summary, (Summary, Failed)> {
+pub async fn pass(settler: &Settler, now: Timestamp, until: Option<Timestamp>) -> Result<Summary, (Summary, Failed)> {
     let bar = output::progress(0, "settling");
     let length = u64::from(settler.community().interval.seconds());
     let last = until.map_or(now, |until| until.min(now)).as_second();
     let mut summary = Summary::default();
     let result = settler
-        .pass(now, until, &mut summary, |commit| {
+        .pass(Pass { now, until, fence: None }, &mut summary, |commit| {
             if bar.length() == Some(0) {
                 let end = u64::try_from(last).unwrap_or(0);
                 bar.set_length(end.saturating_sub(commit.interval.start().seconds()) / length);

@@ -71,17 +71,17 @@ impl<'a> Row<'a> {
 /// Runs the command.
 pub async fn run(args: &StatementArgs, out: &mut impl Write) -> Result<Exit, Failed> {
     let span = books::span(&args.span)?;
-    let (config, store) = books::open(&args.config)?;
-    let names = books::communities(&config, &store, None).await?;
+    let (config, store) = books::open(&args.config).await?;
+    let names = books::communities(&config, &*store, None).await?;
     let mut csv = args.csv.then(|| csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new()));
     if let Some(csv) = &mut csv {
         csv.write_record(COLUMNS).map_err(trades::csv_failed)?;
     }
     for name in &names {
         let mut periods: BTreeMap<String, Statement> = BTreeMap::new();
-        books::each_interval(&store, name, span, |interval| {
+        books::each_interval(&*store, name, span, |interval| {
             periods.entry(period(args.period, interval)).or_default().add(interval);
-            Ok(())
+            Ok::<(), Failed>(())
         })
         .await?;
         for (period, statement) in &periods {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Exit, Failed, books, output};
 use crate::cli::TradesArgs;
-use crate::store::{Span, SqliteStore, Store, StoredTrade};
+use crate::store::{Span, Store, StoredTrade};
 
 /// Trades that are held at a time.
 const PAGE: usize = 5000;
@@ -51,11 +51,11 @@ pub async fn run(args: &TradesArgs, out: &mut impl Write) -> Result<Exit, Failed
         Some(name) => Some(name.parse().map_err(|error| Failed::usage(format!("--member: {error}")))?),
         None => None,
     };
-    let (config, store) = books::open(&args.config)?;
-    let names = books::communities(&config, &store, args.community.as_deref()).await?;
+    let (config, store) = books::open(&args.config).await?;
+    let names = books::communities(&config, &*store, args.community.as_deref()).await?;
     if args.json {
         for name in &names {
-            each_trade(&store, name, span, member.as_ref(), |trade| {
+            each_trade(&*store, name, span, member.as_ref(), |trade| {
                 serde_json::to_writer(&mut *out, &TradeJson::new(name, trade)).map_err(std::io::Error::from)?;
                 Ok(out.write_all(b"\n")?)
             })
@@ -77,7 +77,7 @@ pub async fn run(args: &TradesArgs, out: &mut impl Write) -> Result<Exit, Failed
         ])
         .map_err(csv_failed)?;
         for name in &names {
-            each_trade(&store, name, span, member.as_ref(), |trade| {
+            each_trade(&*store, name, span, member.as_ref(), |trade| {
                 csv.serialize(TradeJson::new(name, trade)).map_err(csv_failed)
             })
             .await?;
@@ -85,7 +85,7 @@ pub async fn run(args: &TradesArgs, out: &mut impl Write) -> Result<Exit, Failed
         csv.flush()?;
     } else {
         for name in &names {
-            print_table(&store, name, span, member.as_ref(), out).await?;
+            print_table(&*store, name, span, member.as_ref(), out).await?;
         }
     }
     Ok(Exit::Done)
@@ -100,7 +100,7 @@ pub fn csv_failed(error: csv::Error) -> Failed {
 }
 
 async fn each_trade(
-    store: &SqliteStore,
+    store: &dyn Store,
     community: &str,
     span: Span,
     member: Option<&MemberId>,
@@ -121,7 +121,7 @@ async fn each_trade(
 
 /// Prints page by page: a table of a year would not fit in memory or on a screen, but its columns can be fixed.
 async fn print_table(
-    store: &SqliteStore,
+    store: &dyn Store,
     community: &str,
     span: Span,
     member: Option<&MemberId>,

@@ -107,8 +107,8 @@ fn the_contracts_example_means_what_it_says() {
         meters: "http://meters:5049".to_owned(),
         from: None,
         interval: IntervalLength::QUARTER_HOUR,
-        grace: std::time::Duration::from_secs(300),
-        tolerance: std::time::Duration::from_secs(120),
+        grace: Duration::from_secs(300),
+        tolerance: Duration::from_secs(120),
         basis: Basis::Net,
         algorithm: Reference::Base(algorithms::base("mid-market-rate").unwrap()),
         fallback: false,
@@ -121,6 +121,13 @@ fn the_contracts_example_means_what_it_says() {
     let expected = Config {
         store: StoreConfig::Sqlite(PathBuf::from("here/market.db")),
         cache: PathBuf::from("here/cache"),
+        listen: Listen {
+            plain: "0.0.0.0:50050".parse().unwrap(),
+            tls: "0.0.0.0:50051".parse().unwrap(),
+            metrics: "127.0.0.1:9464".parse().unwrap(),
+        },
+        tls: TlsConfig { certificate: TLS_CERTIFICATE.into(), key: TLS_KEY.into(), client_ca: None },
+        forward: ForwardConfig { mode: ForwardMode::Pull, lease: Duration::from_secs(900) },
         communities: vec![aveiro],
     };
     assert_eq!(config, expected);
@@ -315,7 +322,8 @@ fn what_is_for_a_later_version_says_so() {
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("line 1: ") && found[0].contains("MongoDB is not part of this version"), "{found:#?}");
     let push = "[forward]\nmode = \"push\"\nto = \"https://transactions:5055\"\n[[community]]\nname = \"a\"\n";
-    assert_eq!(problems(push), ["line 2: forward.mode: \"push\" is not part of this version (use \"pull\")"]);
+    let to = "https://transactions:5055".to_owned();
+    assert_eq!(read(push).unwrap().forward.mode, ForwardMode::Push { to, ca: None });
     for tariff in [
         "\"prices.csv\"",
         "[{ from = \"00:00\", retail = 1, feed_in = 2 }]",

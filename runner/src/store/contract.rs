@@ -98,9 +98,13 @@ fn reading(meter: &str, member: &str, import_wh: u64, export_wh: u64) -> MeterRe
 fn opening(community: &str, number: u64) -> Commit {
     Commit {
         community: community.to_owned(),
+        after: None,
+        fence: None,
+        settled_at: Timestamp::from_second(1_700_000_000).unwrap(),
         interval: interval(number),
         basis: Basis::Net,
         readings: vec![reading("a", "a", 5, 7)],
+        absent: LastReads::new(),
         cleared: None,
         gaps: Vec::new(),
         events: Vec::new(),
@@ -199,6 +203,12 @@ fn kept(commit: &Commit) -> StoredInterval {
     }
 }
 
+/// Commits after whatever is there.
+async fn put(store: &impl Store, commit: Commit) -> Result<Committed, StoreError> {
+    let after = store.progress(&commit.community).await?.mark;
+    store.commit(Arc::new(Commit { after, ..commit })).await
+}
+
 async fn all_intervals(store: &impl Store, community: &str) -> Vec<StoredInterval> {
     store.intervals(community, Span::default(), usize::MAX).await.unwrap()
 }
@@ -225,7 +235,7 @@ async fn what_is_committed_comes_back<S: Shelf>() {
     let shelf = S::new();
     let commits = [opening("aveiro", 0), full("aveiro", 1), full("aveiro", 7)];
     for commit in &commits {
-        assert_eq!(shelf.open().commit(commit.clone()).await.unwrap(), Committed::Now);
+        assert_eq!(put(&shelf.open(), commit.clone()).await.unwrap(), Committed::Now);
     }
     let store = shelf.open();
     assert_eq!(all_intervals(&store, "aveiro").await, commits.each_ref().map(kept));
@@ -237,6 +247,7 @@ async fn what_is_committed_comes_back<S: Shelf>() {
         last_reads: [("a", read(5, 14)), ("b1", read(1, 2)), ("b2", read(3, 4))]
             .map(|(meter, read)| (meter.parse().unwrap(), read))
             .into(),
+        original: None,
     };
     assert_eq!(store.progress("aveiro").await.unwrap(), progress);
     let counts = [("gap".to_owned(), 2), ("unreadable".to_owned(), 2)];
@@ -253,8 +264,8 @@ async fn what_is_committed_comes_back<S: Shelf>() {
     assert_eq!(
         shown,
         [
-            "0 a > bob 101 Wh at 96200 µEUR/kWh Some(Created) None",
-            "1 a > grid 1 Wh at 30000 µEUR/kWh None None",
+            "0 a > bob 101 Wh at 96200 µEUR/kWh Some(Created) Some(\"settled with own instead: the other one failed\")",
+            "1 a > grid 1 Wh at 30000 µEUR/kWh None Some(\"settled with own instead: the other one failed\")",
             "2 carla > grid 8 Wh at -42000 µEUR/kWh None Some(\"Start timestamp: 2023-09-01T12:00:00Z\")",
             "3 grid > carla 9 Wh at 171000 µEUR/kWh None Some(\"Start timestamp: 2023-09-01T12:00:00Z\")",
         ]
@@ -276,7 +287,7 @@ async fn the_largest_numbers_come_back<S: Shelf>() {
             ..commit.gaps[0].clone()
         });
     }
-    assert_eq!(shelf.open().commit(commit.clone()).await.unwrap(), Committed::Now);
+    assert_eq!(put(&shelf.open(), commit.clone()).await.unwrap(), Committed::Now);
     let store = shelf.open();
     assert_eq!(all_intervals(&store, "aveiro").await, [kept(&commit)]);
     assert_eq!(store.progress("aveiro").await.unwrap().last_reads[&"a".parse().unwrap()].registers.import_wh, most);
@@ -284,14 +295,14 @@ async fn the_largest_numbers_come_back<S: Shelf>() {
 
 async fn the_same_interval_again_changes_nothing<S: Shelf>() {
     let shelf = S::new();
-    shelf.open().commit(full("aveiro", 1)).await.unwrap();
+    put(&shelf.open(), full("aveiro", 1)).await.unwrap();
     let before = (all_intervals(&shelf.open(), "aveiro").await, shelf.open().progress("aveiro").await.unwrap());
     // Also if it says something else this time.
     let mut other = full("aveiro", 1);
     other.readings[0].registers.import_wh += 1;
     other.events.push(event("more"));
     for commit in [full("aveiro", 1), other, opening("aveiro", 1)] {
-        assert_eq!(shelf.open().commit(commit).await.unwrap(), Committed::Already);
+        assert_eq!(put(&shelf.open(), commit).await.unwrap(), Committed::Overtaken);
         let store = shelf.open();
         assert_eq!((all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap()), before);
     }
@@ -300,9 +311,9 @@ async fn the_same_interval_again_changes_nothing<S: Shelf>() {
 async fn an_earlier_interval_is_there_already<S: Shelf>() {
     let shelf = S::new();
     let store = shelf.open();
-    store.commit(opening("aveiro", 5)).await.unwrap();
+    put(&store, opening("aveiro", 5)).await.unwrap();
     for number in [4, 0] {
-        assert_eq!(store.commit(full("aveiro", number)).await.unwrap(), Committed::Already);
+        assert_eq!(put(&store, full("aveiro", number)).await.unwrap(), Committed::Overtaken);
     }
     assert_eq!(all_intervals(&store, "aveiro").await, [kept(&opening("aveiro", 5))]);
     assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(6)));
@@ -313,13 +324,13 @@ async fn of_two_at_once_one_commits<S: Shelf>() {
     let stores = [shelf.open(), shelf.open()];
     for number in 0..50 {
         let committing =
-            stores.clone().map(|store| tokio::spawn(async move { store.commit(full("aveiro", number)).await }));
+            stores.clone().map(|store| tokio::spawn(async move { put(&store, full("aveiro", number)).await }));
         let mut outcomes = Vec::new();
         for task in committing {
             outcomes.push(task.await.unwrap().unwrap());
         }
-        outcomes.sort_by_key(|outcome| *outcome == Committed::Already);
-        assert_eq!(outcomes, [Committed::Now, Committed::Already]);
+        outcomes.sort_by_key(|outcome| *outcome == Committed::Overtaken);
+        assert_eq!(outcomes, [Committed::Now, Committed::Overtaken]);
     }
     let kept: Vec<StoredInterval> = (0..50).map(|number| kept(&full("aveiro", number))).collect();
     assert_eq!(all_intervals(&stores[0], "aveiro").await, kept);
@@ -329,25 +340,25 @@ async fn of_two_at_once_one_commits<S: Shelf>() {
 async fn half_a_commit_is_none<S: Shelf>() {
     let shelf = S::new();
     let store = shelf.open();
-    store.commit(full("aveiro", 1)).await.unwrap();
+    put(&store, full("aveiro", 1)).await.unwrap();
     let before = (all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap());
     // A sum that no store can keep comes last, after everything else of the interval has been written.
     let mut commit = full("aveiro", 2);
     commit.readings.push(reading("z", "z", u64::MAX, 0));
-    assert!(matches!(store.commit(commit).await, Err(StoreError::Failed { .. })));
+    assert!(matches!(put(&store, commit).await, Err(StoreError::Failed { .. })));
     for store in [store, shelf.open()] {
         assert_eq!((all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap()), before);
         assert_eq!(all_trades(&store, "aveiro").await, before.0[0].trades);
         assert_eq!(store.examine().await.unwrap(), [""; 0]);
     }
-    assert_eq!(shelf.open().commit(full("aveiro", 2)).await.unwrap(), Committed::Now);
+    assert_eq!(put(&shelf.open(), full("aveiro", 2)).await.unwrap(), Committed::Now);
 }
 
 async fn trades_are_paged<S: Shelf>() {
     let shelf = S::new();
     let store = shelf.open();
     for number in 0..5 {
-        store.commit(full("aveiro", number)).await.unwrap();
+        put(&store, full("aveiro", number)).await.unwrap();
     }
     let all = all_trades(&store, "aveiro").await;
     assert_eq!(all.len(), 20);
@@ -374,7 +385,7 @@ async fn intervals_are_paged<S: Shelf>() {
     let shelf = S::new();
     let store = shelf.open();
     for number in 0..5 {
-        store.commit(full("aveiro", number)).await.unwrap();
+        put(&store, full("aveiro", number)).await.unwrap();
     }
     let all = all_intervals(&store, "aveiro").await;
     let mut pages = Vec::new();
@@ -393,7 +404,7 @@ async fn spans_are_half_open<S: Shelf>() {
     let shelf = S::new();
     let store = shelf.open();
     for number in 0..4 {
-        store.commit(full("aveiro", number)).await.unwrap();
+        put(&store, full("aveiro", number)).await.unwrap();
     }
     for (from, to, first, end) in [
         (None, None, 0, 4),
@@ -420,8 +431,8 @@ async fn spans_are_half_open<S: Shelf>() {
 async fn trades_are_found_by_member<S: Shelf>() {
     let shelf = S::new();
     let store = shelf.open();
-    store.commit(full("aveiro", 0)).await.unwrap();
-    store.commit(full("aveiro", 1)).await.unwrap();
+    put(&store, full("aveiro", 0)).await.unwrap();
+    put(&store, full("aveiro", 1)).await.unwrap();
     for (name, numbers) in
         [("a", &[0, 1, 0, 1][..]), ("bob", &[0, 0]), ("carla", &[2, 3, 2, 3]), ("nobody", &[]), ("A", &[]), ("%", &[])]
     {
@@ -439,7 +450,7 @@ async fn communities_are_apart<S: Shelf>() {
     let store = shelf.open();
     let names = ["beta", "Alpha", "alpha", "Ωmega", "a'; DROP TABLE trade; --"];
     for (number, name) in (0..).zip(names) {
-        store.commit(full(name, number)).await.unwrap();
+        put(&store, full(name, number)).await.unwrap();
     }
     let mut sorted = names.map(str::to_owned);
     sorted.sort();
@@ -455,12 +466,12 @@ async fn communities_are_apart<S: Shelf>() {
 async fn a_component_is_kept_once<S: Shelf>() {
     let shelf = S::new();
     let store = shelf.open();
-    store.commit(full("one", 0)).await.unwrap();
-    store.commit(full("other", 0)).await.unwrap();
+    put(&store, full("one", 0)).await.unwrap();
+    put(&store, full("other", 0)).await.unwrap();
     let mut next = full("one", 1);
     let cleared = next.cleared.as_mut().unwrap();
     (cleared.component, cleared.provenance.algorithm) = (b"next".as_slice().into(), Digest::of(b"next"));
-    store.commit(next).await.unwrap();
+    put(&store, next).await.unwrap();
     for bytes in [b"component".as_slice(), b"next"] {
         assert_eq!(shelf.open().component(&Digest::of(bytes)).await.unwrap().as_deref(), Some(bytes));
     }
@@ -492,7 +503,7 @@ mod file {
     async fn settled() -> File {
         let shelf = File::new();
         for number in 0..40 {
-            shelf.open().commit(full("aveiro", number)).await.unwrap();
+            put(&shelf.open(), full("aveiro", number)).await.unwrap();
         }
         shelf
     }
@@ -501,7 +512,7 @@ mod file {
     async fn an_id_that_is_there_twice_leaves_nothing_of_its_interval() {
         let shelf = File::new();
         let store = shelf.open();
-        store.commit(full("aveiro", 0)).await.unwrap();
+        put(&store, full("aveiro", 0)).await.unwrap();
         let before = all_intervals(&store, "aveiro").await;
         // Somebody has taken the id of the third trade to come.
         let stolen = TradeId::derive("aveiro", interval(1), 2);
@@ -509,7 +520,7 @@ mod file {
             .unwrap()
             .execute("UPDATE trade SET id = ?1 WHERE number = 3", [stolen.as_bytes()])
             .unwrap();
-        let error = store.commit(full("aveiro", 1)).await.unwrap_err();
+        let error = put(&store, full("aveiro", 1)).await.unwrap_err();
         assert!(matches!(&error, StoreError::Failed { .. }) && error.to_string().contains("trade.id"), "{error}");
         let after = all_intervals(&store, "aveiro").await;
         assert_eq!((after.len(), after[0].trades.len()), (1, 4));
@@ -539,7 +550,7 @@ mod file {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file.db");
         std::fs::write(&path, "Dear diary, ".repeat(1000)).unwrap();
-        refused(&path, &["is damaged: file is not a database", "restore a backup, or settle again into a new file"]);
+        refused(&path, &["is damaged: file is not a database", "restore a backup, or settle again into a new store"]);
         assert_eq!(std::fs::read(&path).unwrap().len(), 12_000);
 
         std::fs::remove_file(&path).unwrap();
@@ -562,9 +573,9 @@ mod file {
     #[tokio::test(flavor = "multi_thread")]
     async fn another_version_is_refused_by_its_number() {
         let shelf = settled().await;
-        for version in [0, 2, i32::MAX] {
+        for version in [0, 3, i32::MAX] {
             Connection::open(shelf.path()).unwrap().pragma_update(None, "user_version", version).unwrap();
-            let says = format!("it has schema version {version}, but this program knows only 1");
+            let says = format!("it has schema version {version}, but this program knows only 2");
             refused(&shelf.path(), &[&says, "use a newer rec-market"]);
         }
     }
@@ -597,7 +608,7 @@ mod file {
     async fn who_reads_cannot_write() {
         let shelf = settled().await;
         let store = SqliteStore::open_to_read(&shelf.path()).unwrap();
-        let error = store.commit(full("aveiro", 40)).await.unwrap_err();
+        let error = put(&store, full("aveiro", 40)).await.unwrap_err();
         assert!(matches!(&error, StoreError::ReadOnly { .. }), "{error:?}");
         assert!(error.to_string().contains("cannot be written"), "{error}");
         assert_eq!(all_intervals(&store, "aveiro").await.len(), 40);
@@ -608,7 +619,7 @@ mod file {
         let directory = tempfile::tempdir().unwrap();
         for name in ["a b.db", "100%.db", "what?.db", "no#1.db", "Zähler.db"] {
             let path = directory.path().join(name);
-            SqliteStore::open(&path).unwrap().commit(full("aveiro", 0)).await.unwrap();
+            put(&SqliteStore::open(&path).unwrap(), full("aveiro", 0)).await.unwrap();
             let store = SqliteStore::open_to_read(&path).unwrap();
             assert_eq!(all_intervals(&store, "aveiro").await.len(), 1, "{name}");
         }

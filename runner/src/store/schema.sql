@@ -1,4 +1,4 @@
--- The embedded store, version 1. Times are Unix seconds, energy is Wh, prices are µEUR/kWh.
+-- The embedded store, version 2. Times are Unix seconds, energy is Wh, prices are µEUR/kWh.
 
 CREATE TABLE community (
     id   INTEGER PRIMARY KEY,
@@ -40,20 +40,30 @@ CREATE TABLE interval (
     engine          TEXT,
     fuel            INTEGER,
     fallback_reason TEXT,
+    settled_at      INTEGER NOT NULL DEFAULT 0,
+    -- Token of the lease it was settled under.
+    fence           INTEGER,
     UNIQUE (community, start)
 ) STRICT;
 
 CREATE TABLE trade (
-    community INTEGER NOT NULL REFERENCES community (id),
-    start     INTEGER NOT NULL,
-    number    INTEGER NOT NULL,
-    id        BLOB NOT NULL UNIQUE,
-    seller    TEXT NOT NULL,
-    buyer     TEXT NOT NULL,
-    energy    INTEGER NOT NULL,
-    price     INTEGER NOT NULL,
-    state     INTEGER,
-    message   TEXT,
+    community      INTEGER NOT NULL REFERENCES community (id),
+    start          INTEGER NOT NULL,
+    number         INTEGER NOT NULL,
+    id             BLOB NOT NULL UNIQUE,
+    seller         TEXT NOT NULL,
+    buyer          TEXT NOT NULL,
+    energy         INTEGER NOT NULL,
+    price          INTEGER NOT NULL,
+    state          INTEGER,
+    message        TEXT,
+    -- End of the interval: the order of the platform's answers.
+    "end"          INTEGER NOT NULL DEFAULT 0,
+    transaction_id TEXT,
+    updated_at     INTEGER,
+    -- A claim that nobody reports of returns then, to that state.
+    claimed_until  INTEGER,
+    claimed_from   INTEGER,
     PRIMARY KEY (community, start, number)
 ) STRICT, WITHOUT ROWID;
 
@@ -65,4 +75,26 @@ CREATE TABLE event (
     subject   TEXT NOT NULL,
     message   TEXT NOT NULL,
     PRIMARY KEY (community, start, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX trade_by_end ON trade ("end", id);
+CREATE INDEX trade_by_state ON trade (state, "end", id) WHERE state IS NOT NULL;
+CREATE INDEX trade_claimed ON trade (claimed_until) WHERE claimed_until IS NOT NULL;
+
+-- Prices that members set, in µEUR/kWh.
+CREATE TABLE price (
+    meter  TEXT NOT NULL,
+    start  INTEGER NOT NULL,
+    bid    INTEGER NOT NULL,
+    offer  INTEGER NOT NULL,
+    set_at INTEGER NOT NULL,
+    PRIMARY KEY (meter, start)
+) STRICT, WITHOUT ROWID;
+
+-- Rights that one process has at a time.
+CREATE TABLE lease (
+    name   TEXT PRIMARY KEY,
+    holder TEXT,
+    token  INTEGER NOT NULL,
+    until  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

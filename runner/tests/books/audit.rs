@@ -170,7 +170,8 @@ fn a_trade_that_is_gone_or_there_twice() {
     sql("DELETE FROM trade WHERE message IS NOT NULL", &["2023-09-01T12:30:00Z/900s", "gaps"]);
     let again = |start: &str, number: u32| {
         format!(
-            "INSERT INTO trade SELECT community, {start}, {number}, randomblob(12), seller, buyer, energy, price, state, message
+            "INSERT INTO trade SELECT community, {start}, {number}, randomblob(12), seller, buyer, energy, price, state, message,
+                 \"end\", null, null, null, null
              FROM trade WHERE start = 1693569600 AND number = 0"
         )
     };

@@ -52,7 +52,7 @@ impl From<InvalidRecord> for Fault {
 
 /// A store that is not opened.
 pub(super) fn refused(path: &Path, reason: impl Into<String>) -> StoreError {
-    StoreError::Open { path: path.to_owned(), reason: reason.into() }
+    StoreError::Open { store: path.display().to_string(), reason: reason.into() }
 }
 
 /// Whether SQLite may not make its files beside the database.
@@ -76,29 +76,32 @@ fn why_not(path: &Path) -> String {
 /// Which of our errors a fault is.
 pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
     let error = match fault {
-        Fault::Record(reason) => return StoreError::Corrupt { path: path.to_owned(), reason },
+        Fault::Record(reason) => return StoreError::Corrupt { store: path.display().to_string(), reason },
         Fault::NotOurs(reason) => return refused(path, reason),
         Fault::ReadOnly => {
-            return StoreError::ReadOnly { path: path.to_owned(), reason: format!("it may only be read ({RIGHTS})") };
+            return StoreError::ReadOnly {
+                store: path.display().to_string(),
+                reason: format!("it may only be read ({RIGHTS})"),
+            };
         }
         Fault::Sqlite(error) => error,
     };
-    let (code, reason, path) = (error.sqlite_error_code(), error.to_string(), path.to_owned());
+    let (code, reason, store) = (error.sqlite_error_code(), error.to_string(), path.display().to_string());
     match code {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt { path, reason },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt { store, reason },
         // Our own tables: if one is not there, somebody took it.
-        Some(ErrorCode::Unknown) if reason.starts_with("no such ") => StoreError::Corrupt { path, reason },
+        Some(ErrorCode::Unknown) if reason.starts_with("no such ") => StoreError::Corrupt { store, reason },
         Some(ErrorCode::ReadOnly) => {
             let reason = format!("{reason} ({RIGHTS})");
-            StoreError::ReadOnly { path, reason }
+            StoreError::ReadOnly { store, reason }
         }
-        Some(ErrorCode::DiskFull) => StoreError::ReadOnly { path, reason },
+        Some(ErrorCode::DiskFull) => StoreError::ReadOnly { store, reason },
         Some(ErrorCode::CannotOpen) => {
-            let reason = why_not(&path);
-            StoreError::Open { path, reason }
+            let reason = why_not(path);
+            StoreError::Open { store, reason }
         }
-        _ if is_unreadable(&error) => StoreError::Corrupt { path, reason },
-        _ => StoreError::Failed { path, reason },
+        _ if is_unreadable(&error) => StoreError::Corrupt { store, reason },
+        _ => StoreError::Failed { store, reason },
     }
 }
 
@@ -106,7 +109,7 @@ pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
 pub(super) fn open_error(path: &Path, fault: Fault) -> StoreError {
     let busy = matches!(&fault, Fault::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
     match store_error(path, fault) {
-        StoreError::Failed { path, reason } if !busy => StoreError::Open { path, reason },
+        StoreError::Failed { store, reason } if !busy => StoreError::Open { store, reason },
         other => other,
     }
 }

@@ -1,0 +1,1 @@
+//! The gRPC servers that the platform calls.

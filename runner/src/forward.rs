@@ -1,0 +1,1 @@
+//! Brings settled trades to Transactions: the outbox, read in order.

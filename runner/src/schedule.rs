@@ -1,0 +1,1 @@
+//! When an interval is due, and when to look again.

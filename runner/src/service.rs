@@ -1,0 +1,1 @@
+//! `serve`: everything that runs for years, put together.

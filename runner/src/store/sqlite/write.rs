@@ -1,0 +1,126 @@
+//! Writes an interval, in one transaction.
+
+use domain::Boundary;
+use domain::netting::Basis;
+use domain::reading::Registers;
+use domain::settlement::digest_of_trades;
+use rusqlite::{Transaction, params};
+
+use super::fault::Fault;
+use super::leases;
+use crate::store::{Cleared, Commit, Committed, StoredParty, record};
+
+/// Commits an interval, if its community still stands where the commit says.
+pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Result<Committed, Fault> {
+    transaction
+        .prepare_cached("INSERT INTO community (name) VALUES (?1) ON CONFLICT (name) DO NOTHING")?
+        .execute([&commit.community])?;
+    let (community, mark): (i64, Option<u64>) = transaction
+        .prepare_cached("SELECT id, mark FROM community WHERE name = ?1")?
+        .query_row([&commit.community], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let end = commit.interval.end().seconds();
+    if mark != commit.after.map(Boundary::seconds) || mark.is_some_and(|mark| mark >= end) {
+        return Ok(Committed::Overtaken);
+    }
+    if leases::is_fenced(transaction, &commit.community, commit.fence)? {
+        return Ok(Committed::Fenced);
+    }
+    write_interval(transaction, community, commit)?;
+    write_trades(transaction, community, commit)?;
+    write_events(transaction, community, commit)?;
+    let mut meter = transaction.prepare_cached(
+        "INSERT INTO meter (community, meter, boundary, import_wh, export_wh) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (community, meter) DO UPDATE
+         SET boundary = excluded.boundary, import_wh = excluded.import_wh, export_wh = excluded.export_wh",
+    )?;
+    for reading in &commit.readings {
+        let Registers { import_wh, export_wh } = reading.registers;
+        meter.execute(params![community, reading.meter.as_str(), end, import_wh, export_wh])?;
+    }
+    transaction.prepare_cached("UPDATE community SET mark = ?2 WHERE id = ?1")?.execute(params![community, end])?;
+    Ok(Committed::Now)
+}
+
+fn write_interval(transaction: &Transaction<'_>, community: i64, commit: &Commit) -> Result<(), Fault> {
+    let cleared = commit.cleared.as_ref();
+    if let Some(Cleared { provenance, component, .. }) = cleared {
+        transaction
+            .prepare_cached("INSERT INTO component (digest, bytes) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING")?
+            .execute(params![provenance.algorithm.as_bytes(), &component[..]])?;
+    }
+    let provenance = cleared.map(|cleared| &cleared.provenance);
+    transaction
+        .prepare_cached(
+            "INSERT INTO interval (community, start, length, basis, inputs, round, trades_digest, algorithm, name,
+                 version, engine, fuel, fallback_reason, round_digest, settled_at, fence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        )?
+        .execute(params![
+            community,
+            commit.interval.start().seconds(),
+            commit.interval.length().seconds(),
+            basis_name(commit.basis),
+            record::encode_inputs(&commit.readings, &commit.gaps),
+            cleared.map(|cleared| record::encode_round(cleared.settlement.round())),
+            cleared.map(|cleared| *digest_of_trades(cleared.settlement.trades()).as_bytes()),
+            provenance.map(|provenance| *provenance.algorithm.as_bytes()),
+            provenance.map(|provenance| &provenance.name),
+            provenance.map(|provenance| &provenance.version),
+            provenance.map(|provenance| &provenance.engine),
+            provenance.map(|provenance| provenance.fuel),
+            provenance.and_then(|provenance| provenance.fallback_reason.as_ref()),
+            cleared.map(|cleared| *cleared.settlement.round().digest().as_bytes()),
+            commit.settled_at.as_second(),
+            commit.fence,
+        ])?;
+    Ok(())
+}
+
+fn write_trades(transaction: &Transaction<'_>, community: i64, commit: &Commit) -> Result<(), Fault> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO trade (community, start, number, id, seller, buyer, energy, price, state, message, \"end\")
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    for trade in commit.trades() {
+        insert.execute(params![
+            community,
+            trade.interval.start().seconds(),
+            trade.number,
+            trade.id.as_bytes(),
+            party_name(&trade.seller),
+            party_name(&trade.buyer),
+            trade.energy.wh(),
+            trade.price.micro_eur(),
+            trade.state.map(|state| state as i64),
+            trade.message,
+            trade.interval.end().seconds(),
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_events(transaction: &Transaction<'_>, community: i64, commit: &Commit) -> Result<(), Fault> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO event (community, start, number, code, subject, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let start = commit.interval.start().seconds();
+    for (event, number) in commit.events.iter().zip(0_i64..) {
+        insert.execute(params![community, start, number, event.code, event.subject, event.message])?;
+    }
+    Ok(())
+}
+
+fn basis_name(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Net => "net",
+        Basis::Gross => "gross",
+    }
+}
+
+fn party_name(party: &StoredParty) -> &str {
+    match party {
+        StoredParty::Grid => "grid",
+        StoredParty::Operator => "operator",
+        StoredParty::Member(member) => member.as_str(),
+    }
+}
