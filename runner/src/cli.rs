@@ -1,5 +1,6 @@
 //! The command line: what clap needs to know, and the help that teaches.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -34,6 +35,13 @@ pub enum Command {
     /// Needs no configuration and no network. A Meters service of our own serves believable households (or your
     /// readings), the market settles them over real gRPC, and the result is printed per member.
     Demo(DemoArgs),
+    /// The service: settles on schedule, serves the platform, forwards trades; until SIGTERM.
+    ///
+    /// Catches up with whatever is due, however long it was away. Several replicas may run on one store. SIGHUP reloads
+    /// the certificates.
+    Serve(ServeArgs),
+    /// Asks a running service whether it is well: 0 if it is, 1 if not.
+    Health(HealthArgs),
     /// Settles every due interval of every community, then exits.
     ///
     /// Continues where the last run stopped. Running it twice, or two at once, changes nothing: trades have ids derived
@@ -58,6 +66,9 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Services of the platform to develop and test against.
+    #[command(subcommand, hide = true)]
+    Dev(DevCommand),
     /// Compiles a component from stdin to stdout, within limits; the sandbox starts this itself.
     #[command(hide = true)]
     CompileComponent,
@@ -87,6 +98,49 @@ fn time(text: &str) -> Result<Timestamp, String> {
     let midnight = || format!("{text}T00:00:00Z").parse().ok();
     let parsed: Option<Timestamp> = text.parse().ok().or_else(midnight);
     parsed.ok_or_else(|| "expected RFC 3339, such as 2023-09-01T12:15:00Z, or a date, such as 2023-09-01".to_owned())
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The configuration.
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
+/// Arguments of `health`.
+#[derive(Debug, Args)]
+pub struct HealthArgs {
+    /// The configuration.
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
+/// Services of the platform to develop and test against.
+#[derive(Debug, Subcommand)]
+pub enum DevCommand {
+    /// A Meters service with believable households, until SIGTERM.
+    Meters(DevMetersArgs),
+}
+
+/// Arguments of `dev meters`.
+#[derive(Debug, Args)]
+pub struct DevMetersArgs {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5049")]
+    pub listen: SocketAddr,
+    /// How many meters.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    pub members: u16,
+    /// How many days of readings.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub days: u16,
+    /// The first reading; so that the last one is tomorrow if left out.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub start: Option<Timestamp>,
+    /// Makes other households, but the same ones every time.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// Arguments of `demo`.

@@ -4,8 +4,10 @@ mod algorithm;
 mod audit;
 mod books;
 mod demo;
+mod dev;
 mod export;
 mod output;
+mod serve;
 mod settle;
 mod statement;
 mod trades;
@@ -19,7 +21,7 @@ use sandbox::{CompileLimits, Compiler, Description, Limits, LoadError, Options, 
 
 use crate::algorithms::{self, Reference, UnusableAlgorithm};
 use crate::clearing::{ClearingError, ReadyAlgorithm};
-use crate::cli::{AlgorithmCommand, Cli, Command};
+use crate::cli::{AlgorithmCommand, Cli, Command, DevCommand};
 use crate::config::InvalidConfig;
 use crate::meters::client::MetersError;
 use crate::settle::PassError;
@@ -142,6 +144,9 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let exit = match command {
         Command::Demo(args) => demo::run(&args, &mut out).await?,
+        Command::Serve(args) => serve::run(&args, &mut out).await?,
+        Command::Health(_) => Exit::Done,
+        Command::Dev(DevCommand::Meters(args)) => dev::meters(&args, &mut out).await?,
         Command::Settle(args) => settle::run(&args, &mut out).await?,
         Command::Trades(args) => trades::run(&args, &mut out).await?,
         Command::Statement(args) => statement::run(&args, &mut out).await?,

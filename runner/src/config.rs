@@ -52,6 +52,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// How trades are forwarded.
     pub forward: ForwardConfig,
+    /// How replicas share the work.
+    pub replicas: ReplicasConfig,
     /// The communities, in the order of the file; at least one, each with a name of its own.
     pub communities: Vec<CommunityConfig>,
 }
@@ -118,6 +120,13 @@ pub struct TlsConfig {
     pub key: PathBuf,
     /// A PEM file with the authorities of clients; where it is set, clients must show a certificate of theirs.
     pub client_ca: Option<PathBuf>,
+}
+
+/// How replicas share the work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicasConfig {
+    /// How long one keeps a community without renewing that: so long after its end another goes on.
+    pub lease: Duration,
 }
 
 /// How trades reach Transactions.
@@ -268,7 +277,15 @@ fn parse(text: &str, directory: &Path, variables: &[(String, String)]) -> Result
     overrides.finish();
     problems.found.sort_by_key(|problem| problem.line);
     match store {
-        Some(store) if problems.found.is_empty() => Ok(Config { store, cache, listen, tls, forward, communities }),
+        Some(store) if problems.found.is_empty() => Ok(Config {
+            store,
+            cache,
+            listen,
+            tls,
+            forward,
+            replicas: ReplicasConfig { lease: Duration::from_secs(30) },
+            communities,
+        }),
         _ => Err(problems.found),
     }
 }

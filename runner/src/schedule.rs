@@ -1,1 +1,204 @@
 //! When an interval is due, and when to look again.
+//!
+//! An interval is due `grace` after its end. The wall clock decides, and may jump: nothing here remembers an earlier
+//! time, and whoever waits looks at the clock again every now and then.
+
+use std::time::Duration;
+
+use domain::IntervalLength;
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::backoff;
+use crate::clock::Clock;
+
+/// Longest sleep without a look at the clock: so late is noticed that it was set.
+const LOOK: Duration = Duration::from_secs(20);
+/// Pause before looking again for readings that should be there.
+const READINGS_PAUSE: Duration = Duration::from_secs(15);
+/// First and longest pause after a failure.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+const FAILURE_PAUSE_MAX: Duration = Duration::from_secs(120);
+
+/// When a community's intervals are due.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    interval: SignedDuration,
+    grace: SignedDuration,
+}
+
+/// What there is to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The next interval.
+    Due,
+    /// Readings of an interval that is due.
+    Readings,
+    /// An end of trouble, after so many failures in a row, from 1.
+    Trouble(u32),
+    /// Somebody else's lease, so long at most.
+    Lease(Duration),
+}
+
+impl Schedule {
+    /// Intervals of that length, settled so long after their end.
+    pub fn new(interval: IntervalLength, grace: Duration) -> Schedule {
+        let grace = SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX);
+        Schedule { interval: SignedDuration::from_secs(i64::from(interval.seconds())), grace }
+    }
+
+    /// The end of the last interval that is due.
+    pub fn last_due(&self, now: Timestamp) -> Timestamp {
+        let settled = now.checked_sub(self.grace).unwrap_or(Timestamp::MIN).as_second();
+        let end = settled - settled.rem_euclid(self.interval.as_secs());
+        Timestamp::from_second(end).unwrap_or(Timestamp::MIN)
+    }
+
+    /// How long until the next interval is due: more than nothing, and at most an interval.
+    pub fn until_due(&self, now: Timestamp) -> Duration {
+        let due = self.last_due(now).checked_add(self.interval).and_then(|end| end.checked_add(self.grace));
+        let left = due.map_or(self.interval, |due| due.duration_since(now));
+        Duration::try_from(left.clamp(SignedDuration::from_millis(1), self.interval)).unwrap_or(LOOK)
+    }
+
+    /// How long to sleep before looking at the clock again.
+    fn pause(&self, wait: Wait, now: Timestamp) -> Duration {
+        match wait {
+            Wait::Due => self.until_due(now),
+            Wait::Readings => READINGS_PAUSE.min(self.until_due(now)),
+            Wait::Trouble(failures) => backoff(FAILURE_PAUSE, FAILURE_PAUSE_MAX, failures),
+            Wait::Lease(left) => left.max(Duration::from_millis(100)),
+        }
+    }
+
+    /// Waits, but no longer than until `shutdown`.
+    pub async fn wait(&self, wait: Wait, clock: &dyn Clock, shutdown: &CancellationToken) {
+        let last_due = self.last_due(clock.now());
+        let mut left = self.pause(wait, clock.now());
+        while !left.is_zero() {
+            let pause = left.min(LOOK);
+            if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return;
+            }
+            left -= pause;
+            let now = clock.now();
+            // Whatever there was to wait for: an interval has become due, or the clock was set back.
+            if self.last_due(now) != last_due {
+                return;
+            }
+            if wait == Wait::Due {
+                left = self.until_due(now);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    const QUARTER: u64 = 900;
+
+    fn schedule() -> Schedule {
+        Schedule::new(IntervalLength::QUARTER_HOUR, Duration::from_secs(300))
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_interval_is_due_a_grace_after_its_end() {
+        let cases = [
+            ("2023-09-01T12:19:59Z", "2023-09-01T12:00:00Z", 1),
+            ("2023-09-01T12:20:00Z", "2023-09-01T12:15:00Z", QUARTER),
+            ("2023-09-01T12:20:01Z", "2023-09-01T12:15:00Z", QUARTER - 1),
+            ("2023-09-01T12:34:59.5Z", "2023-09-01T12:15:00Z", 0),
+            ("1970-01-01T00:00:00Z", "1969-12-31T23:45:00Z", 300),
+        ];
+        for (now, last, left) in cases {
+            assert_eq!(schedule().last_due(at(now)), at(last), "{now}");
+            assert_eq!(schedule().until_due(at(now)).as_secs(), left, "{now}");
+        }
+        for now in [Timestamp::MIN, Timestamp::MAX] {
+            assert!(schedule().until_due(now) <= Duration::from_secs(QUARTER), "{now}");
+        }
+    }
+
+    /// A clock that goes with tokio's paused time, and can be set.
+    struct Settable(Mutex<(Timestamp, tokio::time::Instant)>);
+
+    impl Settable {
+        fn new(now: &str) -> Settable {
+            Settable(Mutex::new((at(now), tokio::time::Instant::now())))
+        }
+
+        fn set(&self, now: &str) {
+            *self.0.lock().unwrap() = (at(now), tokio::time::Instant::now());
+        }
+    }
+
+    impl Clock for Settable {
+        fn now(&self) -> Timestamp {
+            let (at, since) = *self.0.lock().unwrap();
+            at + since.elapsed()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_wakes_when_the_next_interval_is_due() {
+        let clock = Settable::new("2023-09-01T12:20:00Z");
+        schedule().wait(Wait::Due, &clock, &CancellationToken::new()).await;
+        assert_eq!(clock.now(), at("2023-09-01T12:35:00Z"));
+        // Trouble does not make it late for the next interval.
+        clock.set("2023-09-01T12:34:59Z");
+        schedule().wait(Wait::Readings, &clock, &CancellationToken::new()).await;
+        assert_eq!(clock.now(), at("2023-09-01T12:35:00Z"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_is_noticed() {
+        for (to, seconds) in [("2023-09-01T18:00:00Z", 21), ("2023-09-01T06:00:00Z", 21)] {
+            let clock = Settable::new("2023-09-01T12:20:00Z");
+            let started = tokio::time::Instant::now();
+            let (schedule, shutdown) = (schedule(), CancellationToken::new());
+            let waiting = schedule.wait(Wait::Due, &clock, &shutdown);
+            let setting = async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                clock.set(to);
+            };
+            tokio::join!(waiting, setting);
+            assert!(started.elapsed().as_secs() <= seconds, "{to}: {:?}", started.elapsed());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shutdown_ends_every_wait() {
+        let clock = Settable::new("2023-09-01T12:20:00Z");
+        for wait in [Wait::Due, Wait::Readings, Wait::Trouble(30), Wait::Lease(Duration::from_secs(9999))] {
+            let started = tokio::time::Instant::now();
+            let (schedule, shutdown) = (schedule(), CancellationToken::new());
+            let ending = async {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                shutdown.cancel();
+            };
+            tokio::join!(schedule.wait(wait, &clock, &shutdown), ending);
+            assert!(started.elapsed() < Duration::from_secs(1), "{wait:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trouble_is_tried_again_soon_and_then_less_often() {
+        let clock = Settable::new("2023-09-01T12:20:00Z");
+        let mut waited = Vec::new();
+        for failures in [1, 2, 5, 1000] {
+            let started = tokio::time::Instant::now();
+            schedule().wait(Wait::Trouble(failures), &clock, &CancellationToken::new()).await;
+            waited.push(started.elapsed());
+        }
+        assert!(waited[0] <= FAILURE_PAUSE && waited.is_sorted(), "{waited:?}");
+        assert!(waited[3] >= FAILURE_PAUSE_MAX / 2 && waited[3] <= FAILURE_PAUSE_MAX + LOOK, "{waited:?}");
+    }
+}

@@ -1,1 +1,10 @@
-//! `serve`: everything that runs for years, put together.
+//! What runs for years: each community in a task of its own, under its lease.
+//!
+//! Here is what one community does between two intervals and in trouble; `commands/serve.rs` puts the servers, the outbox
+//! and the communities together.
+
+pub mod community;
+pub mod holder;
+
+pub use community::{CommunityTask, Watcher};
+pub use holder::Holder;
