@@ -1,0 +1,10 @@
+//! The service as its operator sees it: started, watched, killed, ended; alone and in two replicas; with everything around
+//! it going away and coming back.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests say what must hold")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod replicas;
+mod running;
+mod start_and_end;

@@ -1,0 +1,67 @@
+//! How the service starts, ends, and says how it is.
+
+use rec_market::meters::service::Package;
+
+use crate::common::*;
+use crate::running::*;
+
+const ROWS: i64 = 200;
+
+#[test]
+fn it_catches_up_and_ends_at_sigterm() {
+    let meters = Meters::recorded(recorded(5, ROWS), Package::Platform);
+    let market = market(&meters, "", "");
+    let service = Running::start(&market);
+    eventually("everything is settled", || intervals(&market) == u64::try_from(ROWS).unwrap());
+    assert_eq!(service.get("/live").0, 200);
+    eventually("it is ready", || service.get("/ready").0 == 200);
+    market.run(&["health"]).ends_with(2);
+    service.terminate().ends_with(0);
+    market.run(&["audit"]).ends_with(0);
+    // The books are those of `settle`.
+    let settled = Market::of(&meters);
+    settled.settle().ends_with(0);
+    assert_eq!(market.trades_json(), settled.trades_json());
+}
+
+#[test]
+fn what_cannot_start_says_why_and_starts_nothing() {
+    let meters = Meters::telling(&[]);
+    let missing = market(&meters, "", "");
+    std::fs::remove_file(missing.path("market_key.pem")).unwrap();
+    missing.run(&["serve"]).ends_with(2).says("market_key.pem").says("make certs");
+    let other = market(&meters, "", "");
+    std::fs::copy(other.path("client_key.pem"), other.path("market_key.pem")).unwrap();
+    other.run(&["serve"]).ends_with(2).says("market_key.pem");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let busy = market(&meters, "", "");
+    let mut command = busy.command(&["serve"]);
+    let ended = ran(command.env("REC_MARKET_LISTEN", &address).output().unwrap());
+    ended.ends_with(2).says(&address);
+    assert!(!busy.path("market.db").exists());
+}
+
+#[test]
+fn a_slow_or_broken_community_delays_no_other() {
+    let good = Meters::recorded(recorded(5, ROWS), Package::Platform);
+    // Accepts, and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let communities = [
+        community("silent", &format!("http://{}", silent.local_addr().unwrap()), ""),
+        community("away", "http://127.0.0.1:1", ""),
+        community("loops", good.address(), "limits = { fuel = 1 }"),
+        community("aveiro", good.address(), ""),
+    ];
+    let market = market_of(&communities.concat(), "");
+    let service = Running::start(&market);
+    let settled = |name: &str| {
+        let query = "SELECT count(*) FROM interval JOIN community ON id = community WHERE community.name = ?1";
+        market.path("market.db").exists()
+            && market.database().query_row(query, [name], |row| row.get(0)).unwrap_or(0) == u64::try_from(ROWS).unwrap()
+    };
+    eventually("the good one is settled", || settled("aveiro"));
+    assert!(!settled("silent") && !settled("away") && !settled("loops"));
+    eventually("the log tells of the held one", || read_log(&market).contains("on hold"));
+    service.terminate().ends_with(0);
+}
