@@ -7,6 +7,7 @@
 pub mod algorithms;
 pub mod api;
 pub mod audit;
+pub mod backoff;
 pub mod clearing;
 pub mod cli;
 pub mod clock;
