@@ -26,6 +26,10 @@ build: wasm-target ## Builds target/release/rec-market and target/algorithms/NAM
 	cargo build --release --locked --workspace
 	target/release/rec-market algorithm export --all --directory target/algorithms
 
+.PHONY: certs
+certs: build ## Makes development certificates in secrets/ (CERTS=--force replaces them)
+	target/release/rec-market certs --directory secrets $(CERTS)
+
 .PHONY: algorithms
 algorithms: build ## Builds the nine base algorithms as components into target/algorithms
 

@@ -51,6 +51,10 @@ pub enum Command {
     /// Tries, checks and inspects matching algorithms.
     #[command(subcommand)]
     Algorithm(AlgorithmCommand),
+    /// Makes certificates for development: an authority, one for the market, one for Transactions.
+    ///
+    /// Never for production: there the platform's stack mounts real ones (secrets/README.md).
+    Certs(CertsArgs),
     /// Prints a completion script for a shell.
     ///
     /// For bash: `rec-market completions bash > ~/.local/share/bash-completion/completions/rec-market`
@@ -192,6 +196,23 @@ pub struct AuditArgs {
     /// Prints one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `certs`.
+#[derive(Debug, Args)]
+pub struct CertsArgs {
+    /// Where to write; made if it is not there.
+    #[arg(long, value_name = "DIR", default_value = "secrets")]
+    pub directory: PathBuf,
+    /// A further name or address of the market, besides market, localhost, 127.0.0.1 and ::1; may be repeated.
+    #[arg(long = "name", value_name = "NAME")]
+    pub names: Vec<String>,
+    /// For how many days they hold.
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub days: u16,
+    /// Replaces the files that are there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// The commands about algorithms.

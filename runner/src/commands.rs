@@ -3,6 +3,7 @@
 mod algorithm;
 mod audit;
 mod books;
+mod certs;
 mod demo;
 mod export;
 mod output;
@@ -149,6 +150,7 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
         Command::Algorithm(AlgorithmCommand::Run(args)) => algorithm::run(&args, &mut out)?,
         Command::Algorithm(AlgorithmCommand::Check(args)) => algorithm::check(&args, &mut out)?,
         Command::Algorithm(AlgorithmCommand::Export(args)) => export::run(&args, &mut out)?,
+        Command::Certs(args) => certs::run(&args, &mut out)?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rec-market", &mut out);
             Exit::Done

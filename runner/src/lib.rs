@@ -8,6 +8,7 @@ pub mod algorithms;
 pub mod api;
 pub mod audit;
 pub mod backoff;
+pub mod certs;
 pub mod clearing;
 pub mod cli;
 pub mod clock;

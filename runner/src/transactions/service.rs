@@ -39,6 +39,8 @@ pub struct TransactionsService {
 /// What goes wrong; nothing, unless somebody says so.
 #[derive(Default)]
 pub struct Script {
+    /// How many trades each request so far had.
+    pub requests: Vec<usize>,
     /// What the next requests meet, one after the other.
     pub faults: VecDeque<Fault>,
     /// What is to be said of single trades.
@@ -165,7 +167,11 @@ impl TradeService for TransactionsService {
         request: Request<DeliverTradesRequest>,
     ) -> Result<Response<DeliverTradesResponse>, Status> {
         let trades = &request.get_ref().trades;
-        let fault = self.script().faults.pop_front();
+        let fault = {
+            let mut script = self.script();
+            script.requests.push(trades.len());
+            script.faults.pop_front()
+        };
         match &fault {
             Some(Fault::Fail(code)) => return Err(Status::new(*code, "this is a test")),
             Some(Fault::Wait(time)) => tokio::time::sleep(*time).await,
