@@ -13,6 +13,13 @@ pub mod meters_microservice {
     tonic::include_proto!("meters_microservice");
 }
 
+/// The market's own package: what it sends to Transactions in push mode.
+pub mod rec_market_v1 {
+    tonic::include_proto!("rec.market.v1");
+}
+
+pub mod status;
+
 /// Every file of `proto/` with its imports, as an encoded `google.protobuf.FileDescriptorSet`: what reflection shows.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
@@ -40,7 +47,7 @@ mod tests {
     #[test]
     fn reflection_knows_every_service() {
         let names = ["MarketService", "AuthenticatedMarketService", "TransactionsService", "MetersService"];
-        for name in names.into_iter().chain(["meters_microservice"]) {
+        for name in names.into_iter().chain(["meters_microservice", "rec.market.v1", "TradeService"]) {
             assert!(DESCRIPTORS.windows(name.len()).any(|window| window == name.as_bytes()), "{name}");
         }
     }

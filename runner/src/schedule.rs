@@ -9,16 +9,15 @@ use domain::IntervalLength;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::backoff;
+use crate::backoff::Backoff;
 use crate::clock::Clock;
 
 /// Longest sleep without a look at the clock: so late is noticed that it was set.
 const LOOK: Duration = Duration::from_secs(20);
 /// Pause before looking again for readings that should be there.
 const READINGS_PAUSE: Duration = Duration::from_secs(15);
-/// First and longest pause after a failure.
-const FAILURE_PAUSE: Duration = Duration::from_secs(1);
-const FAILURE_PAUSE_MAX: Duration = Duration::from_secs(120);
+/// Pauses after failures.
+const FAILURE: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(120) };
 
 /// When a community's intervals are due.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +65,7 @@ impl Schedule {
         match wait {
             Wait::Due => self.until_due(now),
             Wait::Readings => READINGS_PAUSE.min(self.until_due(now)),
-            Wait::Trouble(failures) => backoff(FAILURE_PAUSE, FAILURE_PAUSE_MAX, failures),
+            Wait::Trouble(failures) => FAILURE.pause(failures),
             Wait::Lease(left) => left.max(Duration::from_millis(100)),
         }
     }
@@ -198,7 +197,7 @@ mod tests {
             schedule().wait(Wait::Trouble(failures), &clock, &CancellationToken::new()).await;
             waited.push(started.elapsed());
         }
-        assert!(waited[0] <= FAILURE_PAUSE && waited.is_sorted(), "{waited:?}");
-        assert!(waited[3] >= FAILURE_PAUSE_MAX / 2 && waited[3] <= FAILURE_PAUSE_MAX + LOOK, "{waited:?}");
+        assert!(waited[0] <= FAILURE.first && waited.is_sorted(), "{waited:?}");
+        assert!(waited[3] >= FAILURE.longest / 2 && waited[3] <= FAILURE.longest + LOOK, "{waited:?}");
     }
 }

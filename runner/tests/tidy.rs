@@ -89,7 +89,7 @@ fn only_stores_speak_to_databases_and_only_edges_speak_grpc() {
         [""; 0]
     );
     assert_eq!(lines_with(&files, &["mongodb::", "bson::"], &["runner/src/store/mongo"]), [""; 0]);
-    let grpc = ["runner/src/meters/", "runner/src/api", "runner/src/transactions", "runner/src/proto.rs"];
+    let grpc = ["runner/src/meters/", "runner/src/api", "runner/src/transactions", "runner/src/proto"];
     assert_eq!(lines_with(&files, &["tonic::"], &grpc), [""; 0]);
 }
 

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Failed, open_sandbox, settle};
-use crate::backoff::backoff;
+use crate::backoff::Backoff;
 use crate::cli::ServeArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreConfig};
@@ -16,9 +16,6 @@ use crate::service::{CommunityTask, Holder, Watcher};
 use crate::settle::{PassError, Summary};
 use crate::store::{self, Store, StoreError};
 
-/// First and longest pause before the store is tried again.
-const STORE_PAUSE: Duration = Duration::from_millis(500);
-const STORE_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// How long what is under way may take to end.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(20);
 
@@ -65,7 +62,7 @@ async fn open_store(config: &StoreConfig, shutdown: &CancellationToken) -> Resul
         match store::open(config).await {
             Ok(store) => return Ok(Some(store)),
             Err(error @ (StoreError::Away { .. } | StoreError::Failed { .. })) => {
-                let pause = backoff(STORE_PAUSE, STORE_PAUSE_MAX, attempt);
+                let pause = Backoff::USUAL.pause(attempt);
                 tracing::warn!(attempt, ?pause, "{error}; trying again");
                 if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                     return Ok(None);

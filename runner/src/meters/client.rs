@@ -9,6 +9,8 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Uri};
 use tonic::{Code, Request, Status};
 
+use crate::backoff::Backoff;
+use crate::proto::status::{innermost, told};
 use crate::proto::{MeasurementResponse, QueryMeters, QueryResponse};
 
 /// The platform's package, and the one that the Meters repository itself serves, with the same messages.
@@ -26,14 +28,14 @@ pub struct Patience {
     pub deadline: Duration,
     /// How often it is tried in all.
     pub attempts: u32,
-    /// Pause before the second attempt; it doubles from then on, and up to half of it is drawn by lot.
-    pub pause: Duration,
+    /// The pauses between them.
+    pub backoff: Backoff,
 }
 
 impl Default for Patience {
     /// Gives up after some ten seconds of a service that is away: the next run continues where this one stopped.
     fn default() -> Patience {
-        Patience { deadline: Duration::from_secs(30), attempts: 5, pause: Duration::from_millis(500) }
+        Patience { deadline: Duration::from_secs(30), attempts: 5, backoff: Backoff::USUAL }
     }
 }
 
@@ -163,7 +165,7 @@ impl MetersClient {
                 }
                 _ => {}
             }
-            let pause = pause(self.patience.pause, attempt);
+            let pause = self.patience.backoff.pause(attempt);
             tracing::warn!(meters = self.address, attempt, error = told(&status), ?pause, "asking again");
             tokio::time::sleep(pause).await;
             attempt += 1;
@@ -186,37 +188,11 @@ impl MetersClient {
 
     async fn call(&self, path: &'static str, request: QueryMeters) -> Result<QueryResponse, Status> {
         let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
-        grpc.ready().await.map_err(|error| Status::unavailable(sources(&error)))?;
+        grpc.ready().await.map_err(|error| Status::unavailable(innermost(&error)))?;
         let mut request = Request::new(request);
         request.set_timeout(self.patience.deadline);
         let path = PathAndQuery::from_static(path);
         let answer = grpc.unary(request, path, tonic_prost::ProstCodec::<QueryMeters, QueryResponse>::default());
         Ok(answer.await?.into_inner())
     }
-}
-
-/// Doubles with each attempt; the upper half is drawn by lot, so that many clients do not come back at once.
-fn pause(first: Duration, attempt: u32) -> Duration {
-    let full = first.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)));
-    let half = full / 2;
-    half + half.mul_f64(fastrand::f64())
-}
-
-/// A status as a person would tell it.
-fn told(status: &Status) -> String {
-    let cause = std::error::Error::source(status).map(sources);
-    let message = status.message();
-    match cause {
-        Some(cause) if !message.contains(&cause) => format!("{:?}: {message}: {cause}", status.code()),
-        _ => format!("{:?}: {message}", status.code()),
-    }
-}
-
-/// The innermost reason of an error, which says what really happened.
-fn sources(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }

@@ -1,0 +1,281 @@
+//! What the stories are made of: books with trades in them, a Transactions service that can die, a clock set by hand.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use domain::netting::{Basis, LastReads};
+use domain::round::{PriceLimits, Terms};
+use domain::trade::State;
+use domain::{
+    Boundary, Digest, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement, Tariff, Trade,
+};
+use jiff::Timestamp;
+use rec_market::backoff::Backoff;
+use rec_market::certs::{self, Certificates};
+use rec_market::clock::{Clock, SystemClock};
+use rec_market::forward::{Batch, Forwarder};
+use rec_market::store::{
+    Cleared, Commit, Committed, Match, MatchFilter, Provenance, SqliteStore, Store, Window,
+};
+use rec_market::transactions::push::PushClient;
+use rec_market::transactions::service::{ServerPem, TransactionsService};
+use rec_market::transactions::tls::ClientTls;
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+/// A year after which nobody waits any more.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Pairs of members that trade in each interval.
+pub const PAIRS: usize = 4;
+const START: u64 = 1_693_569_600;
+
+/// Ends when something is true.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !condition().await {
+        assert!(started.elapsed() < PATIENCE, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A clock set by hand.
+#[derive(Clone)]
+pub struct Hand(Arc<Mutex<Timestamp>>);
+
+impl Hand {
+    pub fn new() -> Hand {
+        Hand(Arc::new(Mutex::new(Timestamp::from_second(1_700_000_000).unwrap())))
+    }
+
+    pub fn advance(&self, by: Duration) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// A directory with books, and certificates for everybody.
+pub struct World {
+    directory: TempDir,
+    pub store: Arc<dyn Store>,
+    certificates: Certificates,
+}
+
+impl World {
+    /// Books with so many intervals, of [`PAIRS`] trades between members and as many with the grid each.
+    pub async fn with_intervals(count: u64) -> World {
+        let directory = tempfile::tempdir().unwrap();
+        let certificates = certs::development(&[""; 0], 1).unwrap();
+        std::fs::write(directory.path().join("ca.pem"), &certificates.authority.certificate).unwrap();
+        let store = Arc::new(SqliteStore::open(&directory.path().join("market.db")).unwrap());
+        let world = World { directory, store, certificates };
+        for number in 0..count {
+            world.settle(number, None).await;
+        }
+        world
+    }
+
+    /// Commits one more interval; its trades say why another algorithm made them, if there is a reason.
+    pub async fn settle(&self, number: u64, remark: Option<String>) {
+        let after = self.store.progress("aveiro").await.unwrap().mark;
+        let committed = self.store.commit(Arc::new(Commit { after, ..commit(number, remark) })).await;
+        assert_eq!(committed.unwrap(), Committed::Now);
+    }
+
+    /// The same books, opened by another process.
+    pub fn open_again(&self) -> Arc<dyn Store> {
+        Arc::new(SqliteStore::open(&self.directory.path().join("market.db")).unwrap())
+    }
+
+    pub fn ca(&self) -> PathBuf {
+        self.directory.path().join("ca.pem")
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Transactions' certificate.
+    pub fn pem(&self) -> ServerPem {
+        let issued = &self.certificates.client;
+        ServerPem { certificate: issued.certificate.clone(), key: issued.key.reveal().to_owned() }
+    }
+
+    /// A client that gives a request up after so long.
+    pub fn client(&self, port: &Port, deadline: Duration) -> PushClient {
+        let tls = ClientTls { ca: Some(self.ca()), identity: None };
+        PushClient::new(&port.address(), tls, deadline).unwrap()
+    }
+
+    /// A forwarder in a hurry, in requests of five trades.
+    pub fn forwarder(&self, port: &Port) -> Forwarder {
+        self.forwarder_called("us", port, Arc::new(SystemClock))
+    }
+
+    pub fn forwarder_called(&self, name: &str, port: &Port, clock: Arc<dyn Clock>) -> Forwarder {
+        let client = self.client(port, Duration::from_secs(10));
+        let mut forwarder =
+            Forwarder::new(Arc::clone(&self.store), clock, client, name.to_owned(), Duration::from_secs(900));
+        forwarder.batch = Batch { trades: 5, ..Batch::default() };
+        forwarder.backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_millis(50) };
+        forwarder.poll = Duration::from_millis(50);
+        forwarder
+    }
+
+    /// Every trade between members, in the order in which they are to be sent.
+    pub async fn trades(&self) -> Vec<Match> {
+        let filter = MatchFilter { states: State::ALL.into(), ..MatchFilter::default() };
+        self.store.matches(&filter, Window::first(10_000), SystemClock.now()).await.unwrap()
+    }
+
+    /// How many trades are in this state.
+    pub async fn count(&self, state: State) -> usize {
+        self.trades().await.iter().filter(|trade| trade.state == Some(state)).count()
+    }
+
+    pub async fn until_sent(&self, count: usize) {
+        until("trades are sent", async || self.count(State::Sent).await == count).await;
+    }
+}
+
+/// The ids in a ledger, in the order in which they came.
+pub fn ids_in(service: &TransactionsService) -> Vec<String> {
+    service.ledger().entries().map(|entry| entry.trade.id.to_string()).collect()
+}
+
+/// The ids of trades.
+pub fn ids(trades: &[Match]) -> Vec<String> {
+    trades.iter().map(|trade| trade.id.to_string()).collect()
+}
+
+/// A port that stays ours while nobody listens there.
+pub struct Port {
+    _held: TcpSocket,
+    address: SocketAddr,
+}
+
+impl Port {
+    pub fn new() -> Port {
+        let held = socket(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let address = held.local_addr().unwrap();
+        Port { _held: held, address }
+    }
+
+    pub fn address(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    pub fn listen(&self) -> TcpListener {
+        socket(self.address).listen(64).unwrap()
+    }
+}
+
+fn socket(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseport(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
+}
+
+/// A Transactions service at work, as a process of its own would be: when it dies, so do its connections.
+pub struct Transactions {
+    runtime: Option<Runtime>,
+}
+
+impl Transactions {
+    pub fn start(service: &TransactionsService, world: &World, port: &Port) -> Transactions {
+        let runtime = Runtime::new().unwrap();
+        let (service, pem) = (service.clone(), world.pem());
+        // In its runtime, because that is where its sockets live.
+        let listener = {
+            let _inside = runtime.enter();
+            port.listen()
+        };
+        runtime.spawn(async move { service.serve(listener, pem, CancellationToken::new()).await.unwrap() });
+        Transactions { runtime: Some(runtime) }
+    }
+
+    pub async fn kill(mut self) {
+        let runtime = self.runtime.take().unwrap();
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE)).await.unwrap();
+    }
+}
+
+impl Drop for Transactions {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn position(member: &str, surplus: u64, deficit: u64, tariff: Tariff) -> Position {
+    Position {
+        member: member.parse().unwrap(),
+        surplus: Energy::from_wh(surplus),
+        deficit: Energy::from_wh(deficit),
+        offer: tariff.feed_in,
+        bid: tariff.retail,
+        tariff,
+        share: 0,
+        rank: 0,
+    }
+}
+
+/// An interval in which every seller sells to a buyer of its own, and one Wh to the grid.
+fn commit(number: u64, remark: Option<String>) -> Commit {
+    let start = Boundary::from_seconds(START + 900 * number).unwrap();
+    let interval = Interval::starting(start, IntervalLength::QUARTER_HOUR).unwrap();
+    let tariff = Tariff { retail: Price::from_micro_eur(162_400), feed_in: Price::from_micro_eur(30_000) };
+    let terms = Terms {
+        community: "aveiro".to_owned(),
+        interval,
+        tariff,
+        limits: PriceLimits::new(None, None).unwrap(),
+        seed: 0,
+        settings: Vec::new(),
+    };
+    // Buyers first, because positions are in order of names.
+    let buyers = (0..PAIRS).zip(100..).map(|(pair, wh)| position(&format!("b{pair}"), 0, wh, tariff));
+    let sellers = (0..PAIRS).zip(101..).map(|(pair, wh)| position(&format!("s{pair}"), wh, 0, tariff));
+    let round = Round::new(terms, buyers.chain(sellers).collect()).unwrap();
+    let member = |index: usize| Party::Member(u32::try_from(index).unwrap());
+    let trades = (0..PAIRS).zip(100..).flat_map(|(pair, wh)| {
+        let seller = member(PAIRS + pair);
+        let price = Price::from_micro_eur(96_200);
+        [
+            Trade { seller, buyer: member(pair), energy: Energy::from_wh(wh), price },
+            Trade { seller, buyer: Party::Grid, energy: Energy::from_wh(1), price: tariff.feed_in },
+        ]
+    });
+    let settlement = Settlement::check(Arc::new(round), trades.collect(), 100).unwrap();
+    let provenance = Provenance {
+        algorithm: Digest::of(b"component"),
+        name: "own".to_owned(),
+        version: "1.0.0".to_owned(),
+        engine: "none".to_owned(),
+        fuel: 0,
+        fallback_reason: remark,
+    };
+    Commit {
+        community: "aveiro".to_owned(),
+        after: None,
+        fence: None,
+        settled_at: Timestamp::from_second(1_700_000_000).unwrap(),
+        interval,
+        basis: Basis::Net,
+        readings: Vec::new(),
+        absent: LastReads::new(),
+        cleared: Some(Cleared { settlement, provenance, component: b"component".as_slice().into() }),
+        gaps: Vec::new(),
+        events: Vec::new(),
+    }
+}
