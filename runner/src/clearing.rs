@@ -11,7 +11,7 @@ use domain::round::{InvalidRound, Terms, seed};
 use domain::settlement::{Violation, trades_max_default};
 use domain::{Boundary, Interval, MemberId, MeterId, Position, Price, PriceBook, Round, Settlement, Tariff};
 use jiff::Timestamp;
-use sandbox::{Algorithm, Description, Failure, Limits, Sandbox, SandboxError};
+use sandbox::{Algorithm, Description, Failure, Limits, Sandbox, SandboxError, Usage};
 
 use crate::config::{CommunityConfig, MemberConfig};
 use crate::store::{Cleared, Commit, GapTrade, MeterReading, Provenance, StoredEvent};
@@ -49,6 +49,18 @@ pub struct Circumstances<'p> {
     pub prices: &'p PriceBook,
     /// What was noticed on the way here.
     pub events: Vec<StoredEvent>,
+    /// Is told of every run of an algorithm, whatever comes of the interval.
+    pub ran: &'p dyn Fn(&Ran<'_>),
+}
+
+/// One run of an algorithm and the verdict on it.
+pub struct Ran<'r> {
+    /// The algorithm's name, as it says itself.
+    pub algorithm: &'r str,
+    /// What it used.
+    pub usage: &'r Usage,
+    /// Whether its result can be used, and if not, why.
+    pub verdict: Result<(), &'r BadResult>,
 }
 
 /// Why an algorithm's answer is not used.
@@ -123,7 +135,7 @@ impl Clearing {
         interval: Interval,
         last: &LastReads,
         readings: &BoundaryReadings,
-        Circumstances { after, fence, settled_at, prices, mut events }: Circumstances<'_>,
+        Circumstances { after, fence, settled_at, prices, mut events, ran }: Circumstances<'_>,
     ) -> Result<(Commit, LastReads), ClearingError> {
         let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings);
         events.extend(netting.events.iter().map(|event| StoredEvent {
@@ -133,7 +145,7 @@ impl Clearing {
         }));
         let round = |balances| self.round(interval, balances, prices);
         let cleared = if netting.balances.is_empty() { None } else { Some(round(&netting.balances)?) };
-        let cleared = cleared.map(|round| self.settle(Arc::new(round), &mut events)).transpose()?;
+        let cleared = cleared.map(|round| self.settle(Arc::new(round), &mut events, ran)).transpose()?;
         let commit = Commit {
             community: self.community.name.clone(),
             after,
@@ -232,10 +244,15 @@ impl Clearing {
     }
 
     /// Settles by the community's algorithm, or by the fallback if it has one and the algorithm's result is bad.
-    fn settle(&self, round: Arc<Round>, events: &mut Vec<StoredEvent>) -> Result<Cleared, ClearingError> {
+    fn settle(
+        &self,
+        round: Arc<Round>,
+        events: &mut Vec<StoredEvent>,
+        ran: &dyn Fn(&Ran<'_>),
+    ) -> Result<Cleared, ClearingError> {
         let interval = round.terms().interval;
         let limits = &self.community.limits;
-        let reason = match settle(&self.algorithm, limits, &round)? {
+        let reason = match settle(&self.algorithm, limits, &round, ran)? {
             Ok(cleared) => return Ok(cleared),
             Err(reason) => reason,
         };
@@ -248,7 +265,7 @@ impl Clearing {
             subject: algorithm.clone(),
             message: format!("settled with {} instead: {reason}", fallback.description.name),
         });
-        let cleared = settle(fallback, &Limits::default(), &round)?;
+        let cleared = settle(fallback, &Limits::default(), &round, ran)?;
         let mut cleared = cleared.map_err(|reason| ClearingError::Held { interval, algorithm, reason })?;
         cleared.provenance.fallback_reason = Some(reason.to_string());
         Ok(cleared)
@@ -264,15 +281,18 @@ fn settle(
     ready: &ReadyAlgorithm,
     limits: &Limits,
     round: &Arc<Round>,
+    ran: &dyn Fn(&Ran<'_>),
 ) -> Result<Result<Cleared, BadResult>, SandboxError> {
     let positions = round.positions().len();
-    let run = ready.algorithm.clear(round, limits.budget(positions))?;
-    let trades = match run.result {
-        Ok(trades) => trades,
-        Err(failure) => return Ok(Err(BadResult::Failed(failure))),
+    let algorithm = ready.description.name.as_str();
+    let span = tracing::info_span!("run algorithm", algorithm, positions);
+    let run = span.in_scope(|| ready.algorithm.clear(round, limits.budget(positions)))?;
+    let checked = match run.result {
+        Ok(trades) => Settlement::check(Arc::clone(round), trades, trades_max_default(positions)).map_err(BadResult::Rejected),
+        Err(failure) => Err(BadResult::Failed(failure)),
     };
-    let checked = Settlement::check(Arc::clone(round), trades, trades_max_default(positions));
-    Ok(checked.map_err(BadResult::Rejected).map(|settlement| Cleared {
+    ran(&Ran { algorithm, usage: &run.usage, verdict: checked.as_ref().map(drop) });
+    Ok(checked.map(|settlement| Cleared {
         settlement,
         provenance: Provenance {
             algorithm: ready.algorithm.digest(),

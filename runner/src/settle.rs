@@ -3,19 +3,24 @@
 //! Pages of readings come one after the other, the next being fetched while one is settled, so that a backfill of a year
 //! holds two pages and no more. Which intervals are due is decided here and nowhere else.
 
+mod told;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use domain::netting::LastReads;
-use domain::{Boundary, Energy, Interval, Party, PriceBook};
+use domain::reading::BoundaryReadings;
+use domain::{Boundary, Energy, Interval, Party, PriceBook, Trade};
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
+use tracing::{Instrument, info_span};
 
-use crate::clearing::{Circumstances, Clearing, ClearingError};
+use crate::clearing::{Circumstances, Clearing, ClearingError, Ran};
 use crate::clock::Clock;
 use crate::config::CommunityConfig;
 use crate::meters::client::{MetersClient, MetersError};
 use crate::meters::page::{self, Page};
+use crate::metrics::{By, CommunityMetrics, Metrics, PassOutcome, TradeKind};
 use crate::proto::MeasurementResponse;
 use crate::store::{Commit, Committed, GapTrade, Progress, Store, StoreError, StoredEvent, StoredParty};
 
@@ -93,6 +98,7 @@ pub struct Settler {
     meters: Arc<MetersClient>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    metrics: Arc<CommunityMetrics>,
 }
 
 /// Where a pass stands.
@@ -112,7 +118,14 @@ struct Position {
 impl Settler {
     /// Settles with this algorithm, from these meters, into this store.
     pub fn new(clearing: Clearing, meters: MetersClient, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Settler {
-        Settler { clearing, meters: Arc::new(meters), store, clock }
+        // Nobody looks at these.
+        let metrics = Metrics::new(Arc::clone(&clock)).community(clearing.community());
+        Settler { clearing, meters: Arc::new(meters), store, clock, metrics }
+    }
+
+    /// Counts here what it does.
+    pub fn with_metrics(self, metrics: &Metrics) -> Settler {
+        Settler { metrics: metrics.community(self.community()), ..self }
     }
 
     /// The community.
@@ -125,16 +138,27 @@ impl Settler {
     /// Adds what it commits to `summary`, and tells `seen` of each interval.
     ///
     /// # Errors
-    /// At the first thing that stops it; intervals before that are committed.
+    /// At the first thing that stops it; intervals before that are committed. It is in the log then.
     pub async fn pass(
         &self,
         pass: Pass,
         summary: &mut Summary,
         mut seen: impl FnMut(&Commit) + Send,
     ) -> Result<(), PassError> {
-        // Starts anew when another process turns out to settle the same community.
-        while !self.pass_once(pass, summary, &mut seen).await? {}
-        Ok(())
+        let community = &self.community().name;
+        let whole = async {
+            // Starts anew when another process turns out to settle the same community.
+            while !self.pass_once(pass, summary, &mut seen).await? {
+                tracing::info!(community, "another process settles the same community: looking again where it stands");
+            }
+            Ok(())
+        };
+        let passed = whole.instrument(info_span!("pass", community)).await;
+        self.metrics.passed(PassOutcome::of(&passed));
+        if let Err(error) = &passed {
+            told::stopped(community, error);
+        }
+        passed
     }
 
     /// Answers whether it came to the end.
@@ -145,6 +169,9 @@ impl Settler {
         seen: &mut (impl FnMut(&Commit) + Send),
     ) -> Result<bool, PassError> {
         let Progress { mark, last_reads, original } = self.store.progress(&self.community().name).await?;
+        if let Some(mark) = mark {
+            self.metrics.stands(mark);
+        }
         let latest = latest(self.community(), pass.now, pass.until);
         let start = start(self.community(), mark, original);
         if start > latest {
@@ -154,7 +181,7 @@ impl Settler {
         let (told, invalid) = (HashSet::new(), BTreeMap::new());
         let settled_by_others = original.filter(|_| mark.is_none());
         let mut position = Position { mark, last_reads, settled_by_others, told, invalid, invalid_more: 0 };
-        let mut fetch = Fetch::start(&self.meters, start, limit);
+        let mut fetch = self.fetch(start, limit);
         loop {
             let fetched = fetch.finish().await?;
             let page = Page::read(&fetched.rows, fetched.limit, self.community().interval, self.community().tolerance);
@@ -169,16 +196,21 @@ impl Settler {
                 // have given fewer rows than it was asked for, or new ones may have come meanwhile.
                 None if position.mark > before => match self::start(self.community(), position.mark, None) {
                     start if start > latest => break,
-                    start => Fetch::start(&self.meters, start, limit_for(meters)),
+                    start => self.fetch(start, limit_for(meters)),
                 },
                 None => break,
             };
         }
         // They are not lost: the next pass sees them again, until a boundary is settled that keeps them.
         for event in position.invalid.values() {
-            log_event(&self.community().name, None, event);
+            told::event(&self.community().name, None, event);
         }
         Ok(true)
+    }
+
+    /// Starts to fetch a page.
+    fn fetch(&self, from: Timestamp, limit: u32) -> Fetch {
+        Fetch::start(Arc::clone(&self.meters), Arc::clone(&self.metrics), from, limit)
     }
 
     /// Starts to fetch the page after this one, if there is one that matters.
@@ -192,14 +224,14 @@ impl Settler {
             return Ok(None);
         };
         if next > from {
-            return Ok(Some(Fetch::start(&self.meters, next, limit_for(page.meters))));
+            return Ok(Some(self.fetch(next, limit_for(page.meters))));
         }
         // So many readings around one boundary that the page has nothing else: ask for more at once, if there can be.
         if limit >= LIMIT_MAX || reduced {
             let address = self.meters.address().to_owned();
             return Err(MetersError::NoProgress { address, from: from.to_string() }.into());
         }
-        Ok(Some(Fetch::start(&self.meters, from, limit.saturating_mul(2).min(LIMIT_MAX))))
+        Ok(Some(self.fetch(from, limit.saturating_mul(2).min(LIMIT_MAX))))
     }
 
     /// Settles the boundaries of a page that are complete and due; answers false if another process was there first.
@@ -214,6 +246,7 @@ impl Settler {
     ) -> Result<bool, PassError> {
         position.add_invalid(&page, latest);
         let prices = self.prices(&page).await?;
+        let mut backlog = Vec::new();
         let complete: Vec<_> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
         for ((boundary, readings), complete) in page.boundaries.into_iter().zip(complete) {
             if !complete || boundary.timestamp() > latest {
@@ -230,13 +263,10 @@ impl Settler {
                 position.last_reads.extend(self.clearing.reads(interval, &position.last_reads, &readings));
                 continue;
             }
-            let events = position.take_events(boundary);
-            let circumstances =
-                Circumstances { after: position.mark, fence, settled_at: self.clock.now(), prices: &prices, events };
-            let clear = || self.clearing.clear(interval, &position.last_reads, &readings, circumstances);
-            let (commit, read) = tokio::task::block_in_place(clear).map_err(Box::new)?;
+            let (commit, read) = self.clear(interval, &readings, fence, &prices, position)?;
             let commit = Arc::new(commit);
-            match self.store.commit(Arc::clone(&commit)).await? {
+            let committing = self.store.commit(Arc::clone(&commit));
+            match committing.instrument(info_span!("commit interval", %interval)).await? {
                 Committed::Now => {}
                 Committed::Overtaken => return Ok(false),
                 Committed::Fenced => return Err(PassError::Fenced(self.community().name.clone())),
@@ -244,14 +274,38 @@ impl Settler {
             position.last_reads.extend(read);
             position.mark = Some(boundary);
             summary.add(&commit);
-            log_events(&commit);
+            self.metrics.committed(boundary, By::of(&commit), flows(&commit), &commit.events);
+            let live = boundary.next(self.community().interval).is_none_or(|next| next.timestamp() > latest);
+            backlog.extend(told::settled(&commit, live));
             seen(&commit);
         }
+        told::backlog(&self.community().name, &backlog);
         Ok(true)
     }
 }
 
 impl Settler {
+    /// Clears one interval, and tells of every run of an algorithm.
+    fn clear(
+        &self,
+        interval: Interval,
+        readings: &BoundaryReadings,
+        fence: Option<u64>,
+        prices: &PriceBook,
+        position: &mut Position,
+    ) -> Result<(Commit, LastReads), Box<ClearingError>> {
+        let ran = |ran: &Ran<'_>| {
+            self.metrics.ran(ran.usage, ran.verdict);
+            told::ran(&self.community().name, interval, ran);
+        };
+        let events = position.take_events(interval.end());
+        let circumstances =
+            Circumstances { after: position.mark, fence, settled_at: self.clock.now(), prices, events, ran: &ran };
+        let clear = || self.clearing.clear(interval, &position.last_reads, readings, circumstances);
+        let span = info_span!("clear interval", %interval);
+        tokio::task::block_in_place(|| span.in_scope(clear)).map_err(Box::new)
+    }
+
     /// The prices that hold in a page's intervals.
     async fn prices(&self, page: &Page) -> Result<PriceBook, StoreError> {
         let starts = || page.boundaries.iter().filter_map(|(end, _)| end.interval(self.community().interval));
@@ -276,20 +330,22 @@ struct Fetched {
 }
 
 impl Fetch {
-    fn start(meters: &Arc<MetersClient>, from: Timestamp, limit: u32) -> Fetch {
-        let meters = Arc::clone(meters);
-        Fetch(tokio::spawn(async move {
+    fn start(meters: Arc<MetersClient>, metrics: Arc<CommunityMetrics>, from: Timestamp, limit: u32) -> Fetch {
+        let span = info_span!("fetch page", %from, limit);
+        let fetch = async move {
             let (mut limit, mut reduced) = (limit, false);
             loop {
-                match meters.page(from, limit).await {
+                match meters.page(from, limit, &metrics).await {
                     Ok(rows) => return Ok(Fetched { rows, from, limit, reduced }),
                     Err(MetersError::TooLarge { .. }) if limit > LIMIT_MIN => {
                         (limit, reduced) = ((limit / 4).max(LIMIT_MIN), true);
+                        tracing::warn!(community = metrics.name(), limit, "too large a page: asking for fewer rows");
                     }
                     Err(error) => return Err(error),
                 }
             }
-        }))
+        };
+        Fetch(tokio::spawn(fetch.instrument(span)))
     }
 
     async fn finish(mut self) -> Result<Fetched, MetersError> {
@@ -371,16 +427,45 @@ impl Position {
     }
 }
 
-fn log_events(commit: &Commit) {
-    for event in &commit.events {
-        log_event(&commit.community, Some(commit.interval), event);
+impl PassOutcome {
+    fn of(passed: &Result<(), PassError>) -> PassOutcome {
+        match passed {
+            Ok(()) => PassOutcome::Done,
+            Err(PassError::Meters(_)) => PassOutcome::Meters,
+            Err(PassError::Store(_)) => PassOutcome::Store,
+            Err(PassError::Fenced(_)) => PassOutcome::Fenced,
+            Err(PassError::Clearing(error)) => match **error {
+                ClearingError::Held { .. } => PassOutcome::Held,
+                ClearingError::Sandbox(_) | ClearingError::Round { .. } => PassOutcome::Failed,
+            },
+        }
     }
 }
 
-fn log_event(community: &str, interval: Option<Interval>, event: &StoredEvent) {
-    let interval = interval.map(tracing::field::display);
-    let StoredEvent { code, subject, message } = event;
-    tracing::warn!(community, interval, code, subject, "{message}");
+impl By {
+    /// What settled an interval; none if it had no round.
+    fn of(commit: &Commit) -> Option<By> {
+        let provenance = &commit.cleared.as_ref()?.provenance;
+        Some(if provenance.fallback_reason.is_some() { By::Fallback } else { By::Algorithm })
+    }
+}
+
+/// Which way the energy of each trade went.
+fn flows(commit: &Commit) -> impl Iterator<Item = (TradeKind, Energy)> {
+    let kind = |from_grid, to_grid, to_operator| match (from_grid, to_grid, to_operator) {
+        (true, ..) => TradeKind::FromGrid,
+        (_, true, _) => TradeKind::ToGrid,
+        (.., true) => TradeKind::Operator,
+        _ => TradeKind::Local,
+    };
+    let settled = commit.cleared.iter().flat_map(|cleared| cleared.settlement.trades()).map(move |trade| {
+        let Trade { seller, buyer, energy, .. } = *trade;
+        (kind(seller == Party::Grid, buyer == Party::Grid, buyer == Party::Operator), energy)
+    });
+    let gaps = commit.gaps.iter().flat_map(GapTrade::priced).map(move |(seller, buyer, energy, _)| {
+        (kind(seller == StoredParty::Grid, buyer == StoredParty::Grid, false), energy)
+    });
+    settled.chain(gaps)
 }
 
 impl Summary {
@@ -389,32 +474,20 @@ impl Summary {
         self.first.get_or_insert(end);
         self.last = Some(end);
         self.intervals += u64::from(commit.cleared.is_some());
-        for trade in commit.cleared.iter().flat_map(|cleared| cleared.settlement.trades()) {
-            self.count(
-                trade.seller == Party::Grid,
-                trade.buyer == Party::Grid,
-                trade.buyer == Party::Operator,
-                trade.energy,
-            );
-        }
-        for (seller, buyer, energy, _) in commit.gaps.iter().flat_map(GapTrade::priced) {
-            self.count(seller == StoredParty::Grid, buyer == StoredParty::Grid, false, energy);
+        for (kind, energy) in flows(commit) {
+            self.trades += 1;
+            let sum = match kind {
+                TradeKind::FromGrid => &mut self.from_grid,
+                TradeKind::ToGrid => &mut self.to_grid,
+                TradeKind::Local => &mut self.local,
+                // What the operator buys it sells again.
+                TradeKind::Operator => continue,
+            };
+            *sum = Energy::from_wh(sum.wh().saturating_add(energy.wh()));
         }
         for event in &commit.events {
             *self.events.entry(event.code.clone()).or_default() += 1;
         }
-    }
-
-    fn count(&mut self, from_grid: bool, to_grid: bool, to_operator: bool, energy: Energy) {
-        self.trades += 1;
-        let sum = match (from_grid, to_grid, to_operator) {
-            (true, ..) => &mut self.from_grid,
-            (_, true, _) => &mut self.to_grid,
-            // What the operator buys it sells again.
-            (.., true) => return,
-            _ => &mut self.local,
-        };
-        *sum = Energy::from_wh(sum.wh().saturating_add(energy.wh()));
     }
 }
 

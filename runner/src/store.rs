@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod contract;
+mod measured;
 mod payment;
 mod record;
 mod sqlite;
@@ -25,6 +26,7 @@ use jiff::Timestamp;
 
 use crate::config::{MongoConfig, StoreConfig};
 
+pub use measured::Measured;
 pub use payment::{Claim, Match, MatchFilter, MatchUpdate, Outbox, PLATFORM_GRID, Quantity, UpdateError, Window};
 pub use sqlite::SqliteStore;
 

@@ -106,6 +106,17 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Every kind, so that none is missing where they are counted.
+    pub const ALL: [FailureKind; 7] = [
+        FailureKind::Algorithm,
+        FailureKind::Trap,
+        FailureKind::Fuel,
+        FailureKind::Deadline,
+        FailureKind::Memory,
+        FailureKind::Output,
+        FailureKind::Invalid,
+    ];
+
     /// The kind's name in the contract.
     pub fn code(self) -> &'static str {
         match self {

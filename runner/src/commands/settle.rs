@@ -51,7 +51,6 @@ pub async fn run(args: &SettleArgs, out: &mut impl Write) -> Result<Exit, Failed
         let (summary, error) = match pass(&settler, now, args.until).await {
             Ok(summary) => (summary, None),
             Err((summary, failed)) => {
-                tracing::error!(community = name, "{}", failed.message);
                 exit = exit.max(failed.exit);
                 (summary, Some(failed.message))
             }

@@ -1,7 +1,7 @@
 //! Fetches readings from a Meters service: one page at a time, with deadlines, retries and the fallback package.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tonic::client::Grpc;
@@ -11,6 +11,7 @@ use tonic::{Code, Request, Status};
 
 use crate::backoff::Backoff;
 use crate::proto::status::{innermost, told};
+use crate::metrics::{CommunityMetrics, MetersOutcome};
 use crate::proto::{MeasurementResponse, QueryMeters, QueryResponse};
 
 /// The platform's package, and the one that the Meters repository itself serves, with the same messages.
@@ -130,11 +131,16 @@ impl MetersClient {
         &self.address
     }
 
-    /// The `limit` oldest rows of every series at or after an instant.
+    /// The `limit` oldest rows of every series at or after an instant, for the community that is counted there.
     ///
     /// # Errors
     /// After the last attempt, or at once where another attempt cannot help.
-    pub async fn page(&self, from: Timestamp, limit: u32) -> Result<Vec<MeasurementResponse>, MetersError> {
+    pub async fn page(
+        &self,
+        from: Timestamp,
+        limit: u32,
+        metrics: &CommunityMetrics,
+    ) -> Result<Vec<MeasurementResponse>, MetersError> {
         // The wire's form has whole seconds; rounding down only fetches a row again.
         let from = from.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let request = QueryMeters {
@@ -144,29 +150,32 @@ impl MetersClient {
         };
         let mut attempt = 1;
         loop {
-            let status = match self.ask(request.clone()).await {
-                Ok(answer) => match answer.error.filter(|error| !error.is_empty()) {
-                    None => return Ok(answer.entries),
-                    Some(error) => Status::aborted(error),
-                },
+            let asked = Instant::now();
+            let answer = self.ask(request.clone()).await.and_then(|answer| match answer.error {
+                Some(error) if !error.is_empty() => Err(Status::aborted(error)),
+                _ => Ok(answer.entries),
+            });
+            metrics.meters_request(answer.as_ref().err().map_or(MetersOutcome::Ok, outcome), asked.elapsed());
+            let status = match answer {
+                Ok(rows) => return Ok(rows),
                 Err(status) => status,
             };
-            match status.code() {
-                Code::OutOfRange | Code::ResourceExhausted if status.message().contains("too large") => {
-                    return Err(MetersError::TooLarge { address: self.address.clone() });
-                }
-                Code::InvalidArgument | Code::Unimplemented | Code::PermissionDenied | Code::Unauthenticated => {
-                    let (address, reason) = (self.address.clone(), told(&status));
-                    return Err(MetersError::Refused { address, from, reason });
+            let address = || self.address.clone();
+            match outcome(&status) {
+                MetersOutcome::TooLarge => return Err(MetersError::TooLarge { address: address() }),
+                MetersOutcome::Refused => {
+                    return Err(MetersError::Refused { address: address(), from, reason: told(&status) });
                 }
                 _ if attempt >= self.patience.attempts => {
-                    let (address, reason) = (self.address.clone(), told(&status));
+                    let (address, reason) = (address(), told(&status));
                     return Err(MetersError::Away { address, reason, attempts: attempt });
                 }
                 _ => {}
             }
             let pause = self.patience.backoff.pause(attempt);
-            tracing::warn!(meters = self.address, attempt, error = told(&status), ?pause, "asking again");
+            let (community, meters, error) = (metrics.name(), &self.address, told(&status));
+            tracing::warn!(community, meters, attempt, error, ?pause, "asking again");
+            metrics.meters_retry();
             tokio::time::sleep(pause).await;
             attempt += 1;
         }
@@ -194,5 +203,16 @@ impl MetersClient {
         let path = PathAndQuery::from_static(path);
         let answer = grpc.unary(request, path, tonic_prost::ProstCodec::<QueryMeters, QueryResponse>::default());
         Ok(answer.await?.into_inner())
+    }
+}
+
+/// What an error means for the next attempt.
+fn outcome(status: &Status) -> MetersOutcome {
+    match status.code() {
+        Code::OutOfRange | Code::ResourceExhausted if status.message().contains("too large") => MetersOutcome::TooLarge,
+        Code::InvalidArgument | Code::Unimplemented | Code::PermissionDenied | Code::Unauthenticated => {
+            MetersOutcome::Refused
+        }
+        _ => MetersOutcome::Failed,
     }
 }

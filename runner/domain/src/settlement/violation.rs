@@ -146,6 +146,24 @@ pub enum Violation {
 }
 
 impl Violation {
+    /// Every code, so that none is missing where they are counted.
+    pub const CODES: [&str; 14] = [
+        "unknown-member",
+        "self-trade",
+        "zero-energy",
+        "oversold",
+        "undersold",
+        "overbought",
+        "underbought",
+        "grid-price",
+        "price-floor",
+        "price-ceiling",
+        "operator-energy",
+        "operator-loss",
+        "grid-operator",
+        "too-many-trades",
+    ];
+
     /// The rule's code in the contract's closed list.
     pub fn code(&self) -> &'static str {
         match self {

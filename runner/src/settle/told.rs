@@ -1,0 +1,89 @@
+//! What a pass tells the log: everything a person should see, each with its community and interval, and no more lines for
+//! a year of backlog than a person reads.
+
+use domain::Interval;
+
+use super::{PassError, flows};
+use crate::clearing::{BadResult, ClearingError, Ran};
+use crate::metrics::TradeKind;
+use crate::store::{Commit, StoredEvent};
+
+/// Violations of one result that get a line each; a bad algorithm can break a rule with every trade.
+const VIOLATIONS_MAX: usize = 20;
+
+/// Something that people should see; `interval` is none for what no commit has taken yet.
+pub(super) fn event(community: &str, interval: Option<Interval>, event: &StoredEvent) {
+    let interval = interval.map(tracing::field::display);
+    let StoredEvent { code, subject, message } = event;
+    tracing::warn!(community, interval, code, subject, "{message}");
+}
+
+/// An interval is in the books. While one after the other is, most of them only show with more detail: those are answered,
+/// for [`backlog`] to sum up.
+pub(super) fn settled(commit: &Commit, live: bool) -> Option<Interval> {
+    let Commit { community, interval, events, .. } = commit;
+    for one in events {
+        event(community, Some(*interval), one);
+    }
+    let mut wh = [0_u64; TradeKind::ALL.len()];
+    let mut trades = 0_u64;
+    for (kind, energy) in flows(commit) {
+        let sum = &mut wh[kind as usize];
+        (*sum, trades) = (sum.saturating_add(energy.wh()), trades + 1);
+    }
+    let of = |kind: TradeKind| wh[kind as usize];
+    let (local_wh, from_grid_wh, to_grid_wh) = (of(TradeKind::Local), of(TradeKind::FromGrid), of(TradeKind::ToGrid));
+    if live {
+        tracing::info!(community, %interval, trades, local_wh, from_grid_wh, to_grid_wh, "settled");
+        return None;
+    }
+    tracing::debug!(community, %interval, trades, local_wh, from_grid_wh, to_grid_wh, "settled");
+    Some(*interval)
+}
+
+/// Sums up the intervals of a page that were due for longer.
+pub(super) fn backlog(community: &str, settled: &[Interval]) {
+    if let [first, .., last] | [first @ last] = settled {
+        let (intervals, from, until) = (settled.len(), first.start(), last.end());
+        tracing::info!(community, intervals, %from, %until, "settled a part of the backlog");
+    }
+}
+
+/// A run of an algorithm whose result cannot be used: one line for each reason.
+pub(super) fn ran(community: &str, interval: Interval, ran: &Ran<'_>) {
+    let Ran { algorithm: subject, usage, verdict } = ran;
+    tracing::debug!(community, %interval, subject, "an algorithm ran: {usage}");
+    match verdict {
+        Ok(()) => {}
+        Err(BadResult::Failed(failure)) => {
+            let code = failure.kind.code();
+            tracing::warn!(community, %interval, code, subject, "the algorithm failed: {failure}");
+        }
+        Err(BadResult::Rejected(violations)) => {
+            for violation in violations.iter().take(VIOLATIONS_MAX) {
+                let code = violation.code();
+                tracing::warn!(community, %interval, code, subject, "the result is rejected: {violation}");
+            }
+            let more = violations.len().saturating_sub(VIOLATIONS_MAX);
+            if more > 0 {
+                tracing::warn!(community, %interval, code = "rejected", subject, "{more} more violations");
+            }
+        }
+    }
+}
+
+/// A pass could not go on.
+pub(super) fn stopped(community: &str, error: &PassError) {
+    match error {
+        PassError::Meters(_) => tracing::error!(community, code = "meters", "{error}"),
+        PassError::Store(_) => tracing::error!(community, code = "store", "{error}"),
+        PassError::Clearing(of) => match &**of {
+            ClearingError::Held { interval, algorithm, .. } => {
+                tracing::error!(community, %interval, code = "held", subject = algorithm, "{error}");
+            }
+            ClearingError::Round { interval, .. } => tracing::error!(community, %interval, code = "round", "{error}"),
+            ClearingError::Sandbox(_) => tracing::error!(community, code = "machine", "{error}"),
+        },
+        PassError::Fenced(_) => tracing::warn!(community, code = "fenced", "{error}"),
+    }
+}

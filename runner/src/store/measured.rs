@@ -1,0 +1,186 @@
+//! A store that is measured: how long each operation took, how it ended, and what becomes of trades on their way to
+//! payment. It decides nothing and changes nothing.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use domain::trade::State;
+use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
+use jiff::Timestamp;
+
+use super::{
+    Acquired, Claim, Commit, Committed, Match, MatchFilter, MatchUpdate, Outbox, Progress, Span, Store, StoreError,
+    StoredInterval, StoredTrade, UpdateError, Window,
+};
+use crate::metrics::{Forwarded, Metrics, StoreOutcome};
+
+/// A store behind a stopwatch.
+pub struct Measured {
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+}
+
+impl Measured {
+    /// Measures a store.
+    pub fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>) -> Measured {
+        Measured { store, metrics }
+    }
+
+    /// Takes the time of an operation.
+    async fn timed<T, E: Outcome>(
+        &self,
+        operation: &'static str,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let started = Instant::now();
+        let answer = answer.await;
+        let outcome = answer.as_ref().err().map_or(StoreOutcome::Ok, Outcome::outcome);
+        self.metrics.store_operation(operation, outcome, started.elapsed());
+        answer
+    }
+}
+
+/// An error as a label.
+trait Outcome {
+    fn outcome(&self) -> StoreOutcome;
+}
+
+impl Outcome for StoreError {
+    fn outcome(&self) -> StoreOutcome {
+        match self {
+            StoreError::Open { .. } => StoreOutcome::Open,
+            StoreError::ReadOnly { .. } => StoreOutcome::ReadOnly,
+            StoreError::Corrupt { .. } => StoreOutcome::Corrupt,
+            StoreError::Away { .. } => StoreOutcome::Away,
+            StoreError::Failed { .. } => StoreOutcome::Failed,
+        }
+    }
+}
+
+impl Outcome for UpdateError {
+    fn outcome(&self) -> StoreOutcome {
+        match self {
+            UpdateError::Unknown(_) | UpdateError::Stateless(_) | UpdateError::Transition { .. } => StoreOutcome::Refused,
+            UpdateError::Store(error) => error.outcome(),
+        }
+    }
+}
+
+/// What a report means for a trade; none for one that says it was never sent.
+fn reported(state: State) -> Option<Forwarded> {
+    match state {
+        State::Created => None,
+        State::Sent => Some(Forwarded::Sent),
+        State::Paid => Some(Forwarded::Paid),
+        State::NotPaid => Some(Forwarded::NotPaid),
+        State::Error => Some(Forwarded::Failed),
+    }
+}
+
+#[async_trait]
+impl Store for Measured {
+    async fn progress(&self, community: &str) -> Result<Progress, StoreError> {
+        self.timed("progress", self.store.progress(community)).await
+    }
+
+    async fn commit(&self, commit: Arc<Commit>) -> Result<Committed, StoreError> {
+        self.timed("commit", self.store.commit(commit)).await
+    }
+
+    async fn communities(&self) -> Result<Vec<String>, StoreError> {
+        self.timed("communities", self.store.communities()).await
+    }
+
+    async fn intervals(&self, community: &str, span: Span, limit: usize) -> Result<Vec<StoredInterval>, StoreError> {
+        self.timed("intervals", self.store.intervals(community, span, limit)).await
+    }
+
+    async fn trades(
+        &self,
+        community: &str,
+        span: Span,
+        member: Option<&MemberId>,
+        after: Option<(Boundary, u64)>,
+        limit: usize,
+    ) -> Result<Vec<StoredTrade>, StoreError> {
+        self.timed("trades", self.store.trades(community, span, member, after, limit)).await
+    }
+
+    async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.timed("component", self.store.component(digest)).await
+    }
+
+    async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        self.timed("event_counts", self.store.event_counts(community)).await
+    }
+
+    async fn examine(&self) -> Result<Vec<String>, StoreError> {
+        self.timed("examine", self.store.examine()).await
+    }
+
+    async fn acquire(&self, lease: &str, holder: &str, now: Timestamp, term: Duration) -> Result<Acquired, StoreError> {
+        self.timed("acquire", self.store.acquire(lease, holder, now, term)).await
+    }
+
+    async fn release(&self, lease: &str, holder: &str) -> Result<(), StoreError> {
+        self.timed("release", self.store.release(lease, holder)).await
+    }
+
+    async fn set_prices(&self, prices: &[MeterPrice], now: Timestamp) -> Result<(), StoreError> {
+        self.timed("set_prices", self.store.set_prices(prices, now)).await
+    }
+
+    async fn prices(
+        &self,
+        meter: &str,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        window: Window,
+    ) -> Result<Vec<MeterPrice>, StoreError> {
+        self.timed("prices", self.store.prices(meter, from, to, window)).await
+    }
+
+    async fn price_book(&self, from: Timestamp, to: Timestamp) -> Result<PriceBook, StoreError> {
+        self.timed("price_book", self.store.price_book(from, to)).await
+    }
+
+    async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError> {
+        self.timed("matches", self.store.matches(filter, window, now)).await
+    }
+
+    async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError> {
+        let claimed = self.timed("claim", self.store.claim(claim, window)).await?;
+        self.metrics.forwarded(Forwarded::Claimed, claimed.len());
+        Ok(claimed)
+    }
+
+    async fn update(&self, updates: &[MatchUpdate], now: Timestamp) -> Result<(), UpdateError> {
+        self.timed("update", self.store.update(updates, now)).await?;
+        updates.iter().filter_map(|update| reported(update.state)).for_each(|outcome| self.metrics.forwarded(outcome, 1));
+        Ok(())
+    }
+
+    async fn outbox(&self, again: Timestamp, limit: usize, now: Timestamp) -> Result<Vec<Match>, StoreError> {
+        self.timed("outbox", self.store.outbox(again, limit, now)).await
+    }
+
+    async fn outbox_depth(&self, now: Timestamp) -> Result<Outbox, StoreError> {
+        let outbox = self.timed("outbox_depth", self.store.outbox_depth(now)).await?;
+        self.metrics.outbox(outbox);
+        Ok(outbox)
+    }
+
+    async fn delivered(
+        &self,
+        sent: &[TradeId],
+        refused: &[(TradeId, String)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.timed("delivered", self.store.delivered(sent, refused, now)).await?;
+        self.metrics.forwarded(Forwarded::Sent, sent.len());
+        self.metrics.forwarded(Forwarded::Refused, refused.len());
+        Ok(())
+    }
+}
