@@ -37,7 +37,7 @@ use connections::Bounds;
 use market::Market;
 
 pub use certificates::UnusableCertificate;
-pub use health::Health;
+pub use health::{Health, ask};
 pub use market::MORE;
 pub use observe::{Observer, UNKNOWN_METHOD};
 pub use tonic::Code;
@@ -192,6 +192,15 @@ pub async fn start_observed(
         stop: stop.drop_guard(),
         end: end.drop_guard(),
     })
+}
+
+/// Whether servers would start with this certificate.
+///
+/// # Errors
+/// If it cannot be used: missing, damaged, not of this key, not valid now.
+pub async fn usable(certificates: TlsConfig, clock: Arc<dyn Clock>) -> Result<(), ApiError> {
+    tokio::task::spawn_blocking(move || Certificates::load(certificates, clock)).await??;
+    Ok(())
 }
 
 const PLAIN_SERVICE: &str = <MarketServiceServer<Market> as NamedService>::NAME;

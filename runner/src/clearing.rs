@@ -126,6 +126,11 @@ impl Clearing {
         &self.community
     }
 
+    /// Its algorithm.
+    pub fn algorithm(&self) -> &ReadyAlgorithm {
+        &self.algorithm
+    }
+
     /// Clears the interval that ends at a boundary, from the registers read there and before.
     ///
     /// # Errors
@@ -288,7 +293,9 @@ fn settle(
     let span = tracing::info_span!("run algorithm", algorithm, positions);
     let run = span.in_scope(|| ready.algorithm.clear(round, limits.budget(positions)))?;
     let checked = match run.result {
-        Ok(trades) => Settlement::check(Arc::clone(round), trades, trades_max_default(positions)).map_err(BadResult::Rejected),
+        Ok(trades) => {
+            Settlement::check(Arc::clone(round), trades, trades_max_default(positions)).map_err(BadResult::Rejected)
+        }
         Err(failure) => Err(BadResult::Failed(failure)),
     };
     ran(&Ran { algorithm, usage: &run.usage, verdict: checked.as_ref().map(drop) });

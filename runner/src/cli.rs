@@ -115,6 +115,9 @@ pub struct ServeArgs {
 /// Arguments of `health`.
 #[derive(Debug, Args)]
 pub struct HealthArgs {
+    /// Where the service listens in plaintext, if not where the configuration says.
+    #[arg(long, value_name = "ADDRESS")]
+    pub address: Option<SocketAddr>,
     /// The configuration.
     #[command(flatten)]
     pub config: ConfigArg,

@@ -7,6 +7,8 @@ mod certs;
 mod demo;
 mod dev;
 mod export;
+mod forward;
+mod health;
 mod output;
 mod serve;
 mod settle;
@@ -21,6 +23,7 @@ use domain::Digest;
 use sandbox::{CompileLimits, Compiler, Description, Limits, LoadError, Options, Sandbox, SandboxError};
 
 use crate::algorithms::{self, Reference, UnusableAlgorithm};
+use crate::api::ApiError;
 use crate::clearing::{ClearingError, ReadyAlgorithm};
 use crate::cli::{AlgorithmCommand, Cli, Command, DevCommand};
 use crate::config::InvalidConfig;
@@ -127,6 +130,16 @@ impl From<PassError> for Failed {
     }
 }
 
+impl From<ApiError> for Failed {
+    fn from(error: ApiError) -> Failed {
+        let exit = match error {
+            ApiError::Certificate(_) => Exit::Usage,
+            _ => Exit::Away,
+        };
+        Failed::because(exit, &error)
+    }
+}
+
 /// Nobody reads any more: not a failure of ours.
 impl From<io::Error> for Failed {
     fn from(error: io::Error) -> Failed {
@@ -146,7 +159,7 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
     let exit = match command {
         Command::Demo(args) => demo::run(&args, &mut out).await?,
         Command::Serve(args) => serve::run(&args, &mut out).await?,
-        Command::Health(_) => Exit::Done,
+        Command::Health(args) => health::run(&args, &mut out).await?,
         Command::Dev(DevCommand::Meters(args)) => dev::meters(&args, &mut out).await?,
         Command::Settle(args) => settle::run(&args, &mut out).await?,
         Command::Trades(args) => trades::run(&args, &mut out).await?,

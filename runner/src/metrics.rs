@@ -35,11 +35,13 @@ pub use status::Status;
 const ALGORITHM_SECONDS: &[f64] =
     &[0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
 /// From one page of linear memory to the usual limit and above.
-const MEMORY_BYTES: &[f64] = &[65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0, 268_435_456.0];
+const MEMORY_BYTES: &[f64] =
+    &[65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0, 268_435_456.0];
 /// A page of readings takes from a millisecond to the deadline of 30 s.
 const METERS_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// The store and our own requests: a read takes microseconds, a synced commit milliseconds.
-const STORE_SECONDS: &[f64] = &[0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+const STORE_SECONDS: &[f64] =
+    &[0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
 /// The names of gRPC's codes, by number.
 const GRPC_CODES: [&str; 17] = [
@@ -185,11 +187,21 @@ impl Families {
         let community = &["community"];
         Families {
             intervals: counters("intervals_settled", "Intervals settled, by what", &["community", "by"]),
-            settled_until: gauges("settled_until_timestamp_seconds", "End of the last interval in the books, Unix time"),
-            lag: gauges("lag_seconds", "How far the books are behind now less the grace period; up to an interval is usual"),
+            settled_until: gauges(
+                "settled_until_timestamp_seconds",
+                "End of the last interval in the books, Unix time",
+            ),
+            lag: gauges(
+                "lag_seconds",
+                "How far the books are behind now less the grace period; up to an interval is usual",
+            ),
             trades: counters("trades", "Trades made; the operator's sales are local, its purchases not", by_kind),
             energy: counters("energy_watt_hours", "Energy traded, in Wh, by kind of trade", by_kind),
-            events: counters("events", "What people should see: gaps, falls of registers, rows that are no readings", by_code),
+            events: counters(
+                "events",
+                "What people should see: gaps, falls of registers, rows that are no readings",
+                by_code,
+            ),
             violations: counters("violations", "Rules that results of algorithms broke", by_code),
             failures: counters("algorithm_failures", "Runs of algorithms whose result is not used", by_kind),
             held: gauges("community_held", "1 while an interval is on hold because of the algorithm"),
@@ -197,14 +209,23 @@ impl Families {
             passes: counters("passes", "Passes over a community, by how they ended", &["community", "outcome"]),
             fuel: counters("algorithm_fuel", "Fuel that algorithms used, about one unit an instruction", community),
             algorithm_seconds: histograms("algorithm_seconds", "Time of a run", community, ALGORITHM_SECONDS),
-            algorithm_memory: histograms("algorithm_peak_memory_bytes", "Most memory of a run", community, MEMORY_BYTES),
+            algorithm_memory: histograms(
+                "algorithm_peak_memory_bytes",
+                "Most memory of a run",
+                community,
+                MEMORY_BYTES,
+            ),
             meters_seconds: histograms(
                 "meters_request_seconds",
                 "Time of a request to the Meters service",
                 &["community", "outcome"],
                 METERS_SECONDS,
             ),
-            meters_retries: counters("meters_retries", "Requests to the Meters service that were tried again", community),
+            meters_retries: counters(
+                "meters_retries",
+                "Requests to the Meters service that were tried again",
+                community,
+            ),
             store_seconds: histograms(
                 "store_operation_seconds",
                 "Time of an operation of the store",
@@ -217,7 +238,11 @@ impl Families {
                 "rec_market_outbox_oldest_age_seconds",
                 "Since when the oldest trade waits: from its interval's end to now",
             ),
-            forwarded: counters("forwarded_trades", "Trades on their way to payment, by what became of them", &["outcome"]),
+            forwarded: counters(
+                "forwarded_trades",
+                "Trades on their way to payment, by what became of them",
+                &["outcome"],
+            ),
             grpc: counters("grpc_requests", "gRPC requests answered", &["method", "code"]),
             grpc_seconds: histograms("grpc_request_seconds", "Time of a gRPC request", &["method"], STORE_SECONDS),
         }

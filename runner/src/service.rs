@@ -6,5 +6,5 @@
 pub mod community;
 pub mod holder;
 
-pub use community::{CommunityTask, Watcher};
+pub use community::CommunityTask;
 pub use holder::Holder;

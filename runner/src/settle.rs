@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use domain::netting::LastReads;
 use domain::reading::BoundaryReadings;
-use domain::{Boundary, Energy, Interval, Party, PriceBook, Trade};
+use domain::{Boundary, Digest, Energy, Interval, Party, PriceBook, Trade};
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tracing::{Instrument, info_span};
@@ -131,6 +131,12 @@ impl Settler {
     /// The community.
     pub fn community(&self) -> &CommunityConfig {
         self.clearing.community()
+    }
+
+    /// The name and digest of the community's algorithm.
+    pub fn algorithm(&self) -> (&str, Digest) {
+        let ready = self.clearing.algorithm();
+        (&ready.description.name, ready.algorithm.digest())
     }
 
     /// Settles every interval that is due and wanted.

@@ -1,12 +1,20 @@
 //! Health and reflection: what other programs may ask of the servers themselves.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use tonic::server::NamedService;
+use tonic::transport::Endpoint;
 use tonic_health::ServingStatus;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus as Answer;
+use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use tonic_reflection::server::{v1, v1alpha};
 
 use crate::proto;
+use crate::proto::status::{innermost, told};
 
 /// Says to whoever asks `grpc.health.v1.Health`, on both ports, whether the service does its work.
 #[derive(Clone, Debug)]
@@ -43,6 +51,25 @@ impl Health {
 
     pub(super) fn server(&self) -> HealthServer<HealthService> {
         HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
+    }
+}
+
+/// Asks the service at a plaintext address whether it does its work.
+///
+/// # Errors
+/// If it does not, or does not answer within the deadline.
+pub async fn ask(address: SocketAddr, deadline: Duration) -> Result<(), String> {
+    let asked = async {
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
+        let channel = endpoint.connect().await.map_err(|error| innermost(&error))?;
+        let request = HealthCheckRequest { service: String::new() };
+        HealthClient::new(channel).check(request).await.map_err(|status| told(&status))
+    };
+    let answer =
+        tokio::time::timeout(deadline, asked).await.map_err(|_| format!("no answer within {deadline:?}"))??;
+    match answer.into_inner().status() {
+        Answer::Serving => Ok(()),
+        other => Err(format!("it says {}", other.as_str_name())),
     }
 }
 

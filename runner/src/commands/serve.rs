@@ -1,69 +1,108 @@
 //! `rec-market serve`: communities, servers and the outbox together, until a signal ends them.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, Failed, open_sandbox, settle};
+use super::{Exit, Failed, forward, open_sandbox, settle};
+use crate::api::{self, Api, ApiError, ApiLimits, ServingApi};
 use crate::backoff::Backoff;
 use crate::cli::ServeArgs;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, StoreConfig};
-use crate::service::{CommunityTask, Holder, Watcher};
-use crate::settle::{PassError, Summary};
-use crate::store::{self, Store, StoreError};
+use crate::config::{Config, Listen, StoreConfig};
+use crate::forward::Forwarder;
+use crate::metrics::{self, Metrics, Status};
+use crate::service::{CommunityTask, Holder};
+use crate::store::{self, Measured, Store, StoreError};
 
 /// How long what is under way may take to end.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(20);
+/// How often the store is asked how much waits, which also tells whether it answers.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 pub async fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Exit, Failed> {
     let config = Config::load(&args.config.config)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let shutdown = CancellationToken::new();
     let (signalled, token) = (signalled()?, shutdown.clone());
     tokio::spawn(async move {
         signalled.await;
         token.cancel();
     });
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let Some(store) = open_store(&config.store, &shutdown).await? else { return Ok(Exit::Done) };
-    let sandbox = open_sandbox(Some(config.cache.clone()))?;
-    let holder = Holder::this(&*clock);
-    let mut tasks = JoinSet::new();
-    for community in &config.communities {
-        let task = CommunityTask {
-            settler: settle::settler(community, &sandbox, &store).await?,
-            store: Arc::clone(&store),
-            clock: Arc::clone(&clock),
-            holder: holder.clone(),
-            term: config.replicas.lease,
-            watcher: Arc::new(Log),
-            shutdown: shutdown.clone(),
-        };
-        tasks.spawn(task.run());
-    }
-    writeln!(out, "rec-market serves {} communities", config.communities.len())?;
+    let listeners = Listeners::bind(&config.listen).await?;
+    api::usable(config.tls.clone(), Arc::clone(&clock)).await?;
+    let metrics = Arc::new(Metrics::new(Arc::clone(&clock)));
+    let parts = config.communities.iter().map(|community| metrics.community(community));
+    let status = Arc::new(Status::new(Arc::clone(&clock), parts));
+    writeln!(out, "{}", listeners.line(config.communities.len())?)?;
     out.flush()?;
-    shutdown.cancelled().await;
-    tracing::info!("ending");
-    if tokio::time::timeout(SHUTDOWN_MAX, async { while tasks.join_next().await.is_some() {} }).await.is_err() {
-        tracing::warn!("not everything ended within {SHUTDOWN_MAX:?}; what is not committed is settled again");
+    let watched = metrics::http::serve(
+        listeners.metrics,
+        Arc::clone(&metrics),
+        Arc::clone(&status),
+        // Until the very end: who watches wants to see it.
+        CancellationToken::new(),
+    );
+    let watched = tokio::spawn(watched);
+    let Some(store) = open_store(&config.store, &status, &shutdown).await? else { return Ok(Exit::Done) };
+    let service = Service { config, clock, metrics, status, store, shutdown };
+    let ended = service.run(listeners.plain, listeners.tls).await;
+    watched.abort();
+    ended
+}
+
+/// Every port, taken before anything else: one that is not free starts nothing.
+struct Listeners {
+    plain: TcpListener,
+    tls: TcpListener,
+    metrics: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(listen: &Listen) -> Result<Listeners, Failed> {
+        Ok(Listeners {
+            plain: bind("listen", listen.plain).await?,
+            tls: bind("listen_tls", listen.tls).await?,
+            metrics: bind("listen_metrics", listen.metrics).await?,
+        })
     }
-    Ok(Exit::Done)
+
+    /// Where everything is, for people and for programs that let the system choose ports.
+    fn line(&self, communities: usize) -> std::io::Result<String> {
+        let (plain, tls, metrics) = (self.plain.local_addr()?, self.tls.local_addr()?, self.metrics.local_addr()?);
+        let noun = if communities == 1 { "community" } else { "communities" };
+        Ok(format!("rec-market serves {communities} {noun}: grpc={plain} tls={tls} metrics={metrics}"))
+    }
+}
+
+async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failed> {
+    let told = |error| Failed::usage(format!("{key}: cannot listen on {address}: {error} (is another copy running?)"));
+    TcpListener::bind(address).await.map_err(told)
 }
 
 /// Opens the store, however long it is away.
-async fn open_store(config: &StoreConfig, shutdown: &CancellationToken) -> Result<Option<Arc<dyn Store>>, Failed> {
+async fn open_store(
+    config: &StoreConfig,
+    status: &Status,
+    shutdown: &CancellationToken,
+) -> Result<Option<Arc<dyn Store>>, Failed> {
     let mut attempt = 1;
     loop {
-        match store::open(config).await {
+        let Some(opened) = shutdown.run_until_cancelled(store::open(config)).await else { return Ok(None) };
+        match opened {
             Ok(store) => return Ok(Some(store)),
             Err(error @ (StoreError::Away { .. } | StoreError::Failed { .. })) => {
                 let pause = Backoff::USUAL.pause(attempt);
                 tracing::warn!(attempt, ?pause, "{error}; trying again");
+                status.store(Err(&error));
                 if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                     return Ok(None);
                 }
@@ -76,7 +115,6 @@ async fn open_store(config: &StoreConfig, shutdown: &CancellationToken) -> Resul
 
 /// Waits for SIGTERM or SIGINT, from now on.
 pub fn signalled() -> Result<impl Future<Output = ()> + Send, Failed> {
-    use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -87,13 +125,112 @@ pub fn signalled() -> Result<impl Future<Output = ()> + Send, Failed> {
     })
 }
 
-/// Tells the log alone.
-struct Log;
+/// What all parts share.
+struct Service {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    status: Arc<Status>,
+    store: Arc<dyn Store>,
+    shutdown: CancellationToken,
+}
 
-impl Watcher for Log {
-    fn passed(&self, community: &str, summary: &Summary, _: Result<(), &PassError>) {
-        tracing::info!(community, intervals = summary.intervals, trades = summary.trades, "passed");
+impl Service {
+    async fn run(mut self, plain: TcpListener, tls: TcpListener) -> Result<Exit, Failed> {
+        self.store = Arc::new(Measured::new(Arc::clone(&self.store), Arc::clone(&self.metrics)));
+        let holder = Holder::this(&*self.clock);
+        let wake = Arc::new(Notify::new());
+        let mut tasks = JoinSet::new();
+        for community in self.communities(&holder, &wake).await? {
+            tasks.spawn(community.run());
+        }
+        if let Some(forwarder) = forward::forwarder(&self.config, &self.store, &self.clock, holder.name())? {
+            let (forwarder, stop) = (Forwarder { wake, ..forwarder }, self.shutdown.clone());
+            tasks.spawn(async move { forwarder.run(stop).await });
+        }
+        let api = self.start_api(plain, tls).await?;
+        self.status.serving(true);
+        let watching = self.watch(&api);
+        let failed = tokio::select! {
+            () = self.shutdown.cancelled() => None,
+            error = watching => Some(error),
+        };
+        self.status.stopping();
+        api.health().set(false).await;
+        // Whatever ended it: nothing is left half done.
+        self.shutdown.cancel();
+        let ending = async {
+            let stopped = api.stop().await;
+            while tasks.join_next().await.is_some() {}
+            stopped
+        };
+        match tokio::time::timeout(SHUTDOWN_MAX, ending).await {
+            Ok(stopped) => stopped?,
+            Err(_) => {
+                tracing::warn!("not everything ended within {SHUTDOWN_MAX:?}; what is not committed is settled again")
+            }
+        }
+        failed.map_or(Ok(Exit::Done), Err)
     }
 
-    fn leased(&self, _: &str, _: bool) {}
+    async fn communities(&self, holder: &Holder, wake: &Arc<Notify>) -> Result<Vec<CommunityTask>, Failed> {
+        let sandbox = open_sandbox(Some(self.config.cache.clone()))?;
+        let mut tasks = Vec::new();
+        for community in &self.config.communities {
+            let settler = settle::settler(community, &sandbox, &self.store).await?.with_metrics(&self.metrics);
+            let (name, digest) = settler.algorithm();
+            self.status.algorithm(&community.name, name, digest);
+            tasks.push(CommunityTask {
+                settler,
+                store: Arc::clone(&self.store),
+                clock: Arc::clone(&self.clock),
+                holder: holder.clone(),
+                term: self.config.replicas.lease,
+                metrics: self.metrics.community(community),
+                status: Arc::clone(&self.status),
+                wake: Arc::clone(wake),
+                shutdown: self.shutdown.clone(),
+            });
+        }
+        Ok(tasks)
+    }
+
+    async fn start_api(&self, plain: TcpListener, tls: TcpListener) -> Result<ServingApi, ApiError> {
+        let api = Api {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            claim_lease: self.config.forward.lease,
+            limits: ApiLimits::default(),
+        };
+        let metrics = Arc::clone(&self.metrics);
+        let observer: api::Observer =
+            Arc::new(move |method, code, took| metrics.grpc_request(method, code as i32, took));
+        api::start_observed(api, Some(observer), plain, tls, self.config.tls.clone()).await
+    }
+
+    /// Looks after what nobody asks for: how much waits, whether the store answers, a SIGHUP for new certificates. Ends
+    /// only if it cannot go on.
+    async fn watch(&self, api: &ServingApi) -> Failed {
+        let mut hangup = match signal(SignalKind::hangup()) {
+            Ok(hangup) => hangup,
+            Err(error) => return error.into(),
+        };
+        let mut ticks = tokio::time::interval(LOOK);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {
+                    let depth = self.store.outbox_depth(self.clock.now()).await;
+                    self.status.store(depth.as_ref().map(|_| ()));
+                    if let Ok(depth) = depth {
+                        self.metrics.outbox(depth);
+                    }
+                    api.health().set(self.status.unready().is_empty()).await;
+                }
+                _ = hangup.recv() => match api.reload().await {
+                    Ok(changed) => tracing::info!(changed, "SIGHUP: read the certificate again"),
+                    Err(error) => tracing::error!("SIGHUP: {error}; the certificate before is used on"),
+                },
+            }
+        }
+    }
 }

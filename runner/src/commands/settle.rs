@@ -9,13 +9,14 @@ use jiff::Timestamp;
 use sandbox::Sandbox;
 use serde::Serialize;
 
-use super::{Exit, Failed, open_sandbox, output, ready};
+use super::{Exit, Failed, forward, open_sandbox, output, ready};
 use crate::algorithms::{Reference, public_grid};
 use crate::clearing::Clearing;
 use crate::cli::SettleArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{CommunityConfig, Config};
 use crate::meters::client::{MetersClient, Patience};
+use crate::service::Holder;
 use crate::settle::{Pass, Settler, Summary};
 use crate::store::{self, Store};
 
@@ -61,7 +62,24 @@ pub async fn run(args: &SettleArgs, out: &mut impl Write) -> Result<Exit, Failed
             print(&name, &summary, error.is_some(), out)?;
         }
     }
-    Ok(exit)
+    Ok(exit.max(forwarded(&config, &store).await?))
+}
+
+/// Brings away what waits, if the configuration wants that.
+async fn forwarded(config: &Config, store: &Arc<dyn Store>) -> Result<Exit, Failed> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let holder = Holder::this(&*clock);
+    let Some(forwarder) = forward::forwarder(config, store, &clock, holder.name())? else { return Ok(Exit::Done) };
+    match forwarder.drain_once().await {
+        Ok(drained) => {
+            tracing::info!(sent = drained.sent, refused = drained.refused, left_to = drained.left_to, "forwarded");
+            Ok(Exit::Done)
+        }
+        Err(error) => {
+            tracing::error!("{error}");
+            Ok(Exit::Away)
+        }
+    }
 }
 
 /// Everything that is needed to settle a community, checked before the first interval.

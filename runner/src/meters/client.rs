@@ -10,8 +10,8 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Uri};
 use tonic::{Code, Request, Status};
 
 use crate::backoff::Backoff;
-use crate::proto::status::{innermost, told};
 use crate::metrics::{CommunityMetrics, MetersOutcome};
+use crate::proto::status::{innermost, told};
 use crate::proto::{MeasurementResponse, QueryMeters, QueryResponse};
 
 /// The platform's package, and the one that the Meters repository itself serves, with the same messages.

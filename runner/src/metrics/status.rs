@@ -140,7 +140,11 @@ impl Status {
             version: env!("CARGO_PKG_VERSION"),
             ready: reasons.is_empty(),
             reasons,
-            communities: self.communities.iter().map(|(community, of)| of_community(community, &lock(of), now)).collect(),
+            communities: self
+                .communities
+                .iter()
+                .map(|(community, of)| of_community(community, &lock(of), now))
+                .collect(),
         })
     }
 
@@ -162,9 +166,8 @@ fn of_community<'a>(metrics: &'a CommunityMetrics, standing: &Standing, now: Tim
         last_error: error.as_ref().map(|(_, message)| message.clone()),
         last_error_at: error.as_ref().map(|(at, _)| at.to_string()),
         lease_held: metrics.has_lease(),
-        algorithm: algorithm.as_ref().map(|(name, digest)| AlgorithmJson {
-            name: name.clone(),
-            sha256: digest.to_string(),
-        }),
+        algorithm: algorithm
+            .as_ref()
+            .map(|(name, digest)| AlgorithmJson { name: name.clone(), sha256: digest.to_string() }),
     }
 }

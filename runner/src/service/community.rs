@@ -4,22 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::holder::Holder;
 use crate::clock::Clock;
+use crate::metrics::{CommunityMetrics, Status};
 use crate::schedule::{Schedule, Wait};
 use crate::settle::{Pass, PassError, Settler, Summary};
 use crate::store::{Acquired, Lease, Store, StoreError, community_lease};
-
-/// What is told of a community as it goes on.
-pub trait Watcher: Send + Sync {
-    /// A pass has ended; what it settled is in the summary, also before a failure.
-    fn passed(&self, community: &str, summary: &Summary, result: Result<(), &PassError>);
-
-    /// The community's lease was taken, or given back.
-    fn leased(&self, community: &str, held: bool);
-}
 
 /// Settles one community as its intervals become due.
 pub struct CommunityTask {
@@ -33,8 +26,12 @@ pub struct CommunityTask {
     pub holder: Holder,
     /// How long a lease lasts without being renewed.
     pub term: Duration,
-    /// Who wants to know.
-    pub watcher: Arc<dyn Watcher>,
+    /// Told of its lease.
+    pub metrics: Arc<CommunityMetrics>,
+    /// Told how it goes.
+    pub status: Arc<Status>,
+    /// Told when there may be trades to forward.
+    pub wake: Arc<Notify>,
     /// Ends it.
     pub shutdown: CancellationToken,
 }
@@ -53,9 +50,12 @@ impl CommunityTask {
                     failures = 0;
                     wait
                 }
+                // Whoever took over goes on.
+                Some(Err(PassError::Fenced(_))) => Wait::Lease(self.term),
                 Some(Err(error)) => {
                     failures = failures.saturating_add(1);
                     tracing::error!(community = self.name(), failures, "{error}");
+                    self.status.failed(self.name(), &error);
                     Wait::Trouble(failures)
                 }
             };
@@ -81,16 +81,19 @@ impl CommunityTask {
                 return Ok(Wait::Lease(self.left(until)));
             }
         };
-        self.watcher.leased(self.name(), true);
+        self.metrics.lease(true);
         let mut summary = Summary::default();
         let pass = Pass { now: self.clock.now(), until: None, fence: Some(lease.token) };
         let result = tokio::select! {
             result = self.settler.pass(pass, &mut summary, |_| {}) => result,
             lost = self.keep(lease) => Err(lost),
         };
-        self.watcher.passed(self.name(), &summary, result.as_ref().copied());
         self.give_back().await;
+        if summary.trades > 0 {
+            self.wake.notify_one();
+        }
         result?;
+        self.status.passed(self.name());
         // Where readings are missing they may come any time.
         Ok(if self.settled_until(due).await? { Wait::Due } else { Wait::Readings })
     }
@@ -131,7 +134,7 @@ impl CommunityTask {
     }
 
     async fn give_back(&self) {
-        self.watcher.leased(self.name(), false);
+        self.metrics.lease(false);
         if let Err(error) = self.store.release(&community_lease(self.name()), self.holder.name()).await {
             // It runs out by itself.
             tracing::warn!(community = self.name(), "the lease is not given back: {error}");

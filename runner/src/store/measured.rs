@@ -62,7 +62,9 @@ impl Outcome for StoreError {
 impl Outcome for UpdateError {
     fn outcome(&self) -> StoreOutcome {
         match self {
-            UpdateError::Unknown(_) | UpdateError::Stateless(_) | UpdateError::Transition { .. } => StoreOutcome::Refused,
+            UpdateError::Unknown(_) | UpdateError::Stateless(_) | UpdateError::Transition { .. } => {
+                StoreOutcome::Refused
+            }
             UpdateError::Store(error) => error.outcome(),
         }
     }
@@ -158,7 +160,10 @@ impl Store for Measured {
 
     async fn update(&self, updates: &[MatchUpdate], now: Timestamp) -> Result<(), UpdateError> {
         self.timed("update", self.store.update(updates, now)).await?;
-        updates.iter().filter_map(|update| reported(update.state)).for_each(|outcome| self.metrics.forwarded(outcome, 1));
+        updates
+            .iter()
+            .filter_map(|update| reported(update.state))
+            .for_each(|outcome| self.metrics.forwarded(outcome, 1));
         Ok(())
     }
 

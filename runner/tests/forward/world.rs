@@ -16,9 +16,7 @@ use rec_market::backoff::Backoff;
 use rec_market::certs::{self, Certificates};
 use rec_market::clock::{Clock, SystemClock};
 use rec_market::forward::{Batch, Forwarder};
-use rec_market::store::{
-    Cleared, Commit, Committed, Match, MatchFilter, Provenance, SqliteStore, Store, Window,
-};
+use rec_market::store::{Cleared, Commit, Committed, Match, MatchFilter, Provenance, SqliteStore, Store, Window};
 use rec_market::transactions::push::PushClient;
 use rec_market::transactions::service::{ServerPem, TransactionsService};
 use rec_market::transactions::tls::ClientTls;
