@@ -57,9 +57,9 @@ pub fn pack(trades: impl IntoIterator<Item = Trade>, batch: Batch) -> Vec<Parcel
     let mut parcels: Vec<Parcel> = Vec::new();
     for trade in trades {
         let bytes = bytes(&trade);
-        let open = parcels.last_mut().filter(|parcel| {
-            parcel.trades.len() < batch.trades && parcel.bytes.saturating_add(bytes) <= batch.bytes
-        });
+        let open = parcels
+            .last_mut()
+            .filter(|parcel| parcel.trades.len() < batch.trades && parcel.bytes.saturating_add(bytes) <= batch.bytes);
         match open {
             Some(parcel) => {
                 parcel.bytes += bytes;

@@ -55,7 +55,9 @@ pub enum PushError {
         hint: &'static str,
     },
     /// The answer makes no sense.
-    #[error("Transactions at {address} refuses {id:?}, which was not in the request (nothing of the answer is believed)")]
+    #[error(
+        "Transactions at {address} refuses {id:?}, which was not in the request (nothing of the answer is believed)"
+    )]
     Garbage {
         /// Who.
         address: String,

@@ -121,10 +121,7 @@ impl TransactionsService {
             .tls_config(tls)?
             .add_service(TradeServiceServer::new(self.clone()))
             .add_service(platform::TransactionsServiceServer::new(self.clone()))
-            .serve_with_incoming_shutdown(
-                TcpIncoming::from(listener).with_nodelay(Some(true)),
-                stop.cancelled_owned(),
-            )
+            .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stop.cancelled_owned())
             .await
     }
 
@@ -192,10 +189,7 @@ impl TradeService for TransactionsService {
 
 #[tonic::async_trait]
 impl platform::TransactionsService for TransactionsService {
-    async fn add_tx_receipt(
-        &self,
-        request: Request<proto::ListReceipts>,
-    ) -> Result<Response<proto::Empty>, Status> {
+    async fn add_tx_receipt(&self, request: Request<proto::ListReceipts>) -> Result<Response<proto::Empty>, Status> {
         let read = |receipt: proto::JsonReceipt| {
             let id: TradeId = receipt.payment_id.parse().map_err(|error| invalid("paymentID", error))?;
             if receipt.tx_id.is_empty() {

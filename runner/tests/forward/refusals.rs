@@ -14,8 +14,7 @@ use crate::world::{Port, Transactions, World, ids_in, until};
 /// The trade of that number is treated in that way.
 async fn judge(world: &World, service: &TransactionsService, number: usize, verdict: Verdict) -> String {
     let bad = world.trades().await[number].id;
-    service.script().judge =
-        Some(Box::new(move |trade| if trade.id == bad { verdict.clone() } else { Verdict::Take }));
+    service.script().judge = Some(Box::new(move |trade| if trade.id == bad { verdict.clone() } else { Verdict::Take }));
     bad.to_string()
 }
 
