@@ -1,0 +1,258 @@
+//! Connections: accepted, opened off the accept loop, and given up if they do not speak in time.
+//!
+//! A caller costs others nothing: every handshake is a task with a deadline, of too many the oldest is given up, and a
+//! connection that never begins to speak HTTP/2 is closed. Start reading at [`accept`].
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Sleep;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::transport::server::Connected;
+
+use super::certificates::Certificates;
+
+/// The first bytes of every HTTP/2 connection (RFC 9113, 3.4).
+const PREFACE_BYTES: usize = 24;
+/// How long to wait when the system has no more sockets to give.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a port bears.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Connections at once.
+    pub(super) connections: usize,
+    /// Of those, handshakes under way.
+    pub(super) handshakes: usize,
+    /// How long a handshake may take, and then the first words of HTTP/2.
+    pub(super) opening: Duration,
+}
+
+/// The plaintext connections of a listener. They all end when `ended` is cancelled.
+pub(super) fn plain(
+    listener: TcpListener,
+    bounds: Bounds,
+    ended: CancellationToken,
+) -> ReceiverStream<io::Result<Connection<TcpStream>>> {
+    opened(listener, bounds, ended, |tcp| std::future::ready(Ok(tcp)))
+}
+
+/// The TLS connections of a listener, each with the certificate of its moment.
+pub(super) fn tls(
+    listener: TcpListener,
+    bounds: Bounds,
+    ended: CancellationToken,
+    certificates: Arc<Certificates>,
+) -> ReceiverStream<io::Result<Connection<TlsStream<TcpStream>>>> {
+    opened(listener, bounds, ended, move |tcp| TlsAcceptor::from(certificates.current()).accept(tcp))
+}
+
+fn opened<IO, Opening>(
+    listener: TcpListener,
+    bounds: Bounds,
+    ended: CancellationToken,
+    open: impl Fn(TcpStream) -> Opening + Send + 'static,
+) -> ReceiverStream<io::Result<Connection<IO>>>
+where
+    IO: Send + 'static,
+    Opening: Future<Output = io::Result<IO>> + Send + 'static,
+{
+    let (sender, receiver) = channel(1);
+    tokio::spawn(accept(listener, bounds, ended, open, sender));
+    ReceiverStream::new(receiver)
+}
+
+/// Accepts until nobody wants connections any more.
+async fn accept<IO, Opening>(
+    listener: TcpListener,
+    bounds: Bounds,
+    ended: CancellationToken,
+    open: impl Fn(TcpStream) -> Opening,
+    sender: Sender<io::Result<Connection<IO>>>,
+) where
+    IO: Send + 'static,
+    Opening: Future<Output = io::Result<IO>> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(bounds.connections));
+    let mut handshakes = Handshakes { tasks: JoinSet::new(), oldest_first: VecDeque::new(), most: bounds.handshakes };
+    let mut full = false;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = sender.closed() => return,
+        };
+        let (tcp, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            // Said once until there is room again: somebody who floods us should not flood the log.
+            if !full {
+                tracing::warn!(%peer, connections = bounds.connections, "refused a connection: there are too many");
+            }
+            full = true;
+            continue;
+        };
+        full = false;
+        if let Err(error) = tcp.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "a connection may be slower than it should");
+        }
+        let opening = open(tcp);
+        let (sender, ended) = (sender.clone(), ended.clone());
+        handshakes.begin(async move {
+            match tokio::time::timeout(bounds.opening, opening).await {
+                Ok(Ok(io)) => {
+                    // If nobody wants it any more, it is closed.
+                    let _ = sender.send(Ok(Connection::new(io, bounds.opening, ended, place))).await;
+                }
+                Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    tracing::debug!(%peer, "a caller went away within the TLS handshake");
+                }
+                Ok(Err(error)) => tracing::info!(%peer, "refused a caller: {}", refusal(&error)),
+                Err(_) => tracing::info!(%peer, "gave a caller up: no TLS handshake within {:?}", bounds.opening),
+            }
+        });
+    }
+}
+
+/// Why a handshake failed, in words for who set up the caller.
+fn refusal(error: &io::Error) -> String {
+    use tokio_rustls::rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
+    let hint = match error.get_ref().and_then(|error| error.downcast_ref::<Error>()) {
+        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            "it does not speak TLS; plaintext has its own port"
+        }
+        Some(Error::NoCertificatesPresented) => "it shows no certificate, but tls.client_ca asks for one",
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            "its certificate is not signed by an authority in tls.client_ca"
+        }
+        Some(Error::AlertReceived(AlertDescription::UnknownCA)) => "it does not trust the authority of our certificate",
+        Some(Error::AlertReceived(AlertDescription::BadCertificate | AlertDescription::CertificateUnknown)) => {
+            "it does not accept our certificate: does that have the name it calls us by?"
+        }
+        _ => return error.to_string(),
+    };
+    format!("{error} ({hint})")
+}
+
+/// Handshakes under way. They end with this.
+struct Handshakes {
+    tasks: JoinSet<()>,
+    oldest_first: VecDeque<AbortHandle>,
+    most: usize,
+}
+
+impl Handshakes {
+    /// Begins one. If there are too many, the oldest has had the most time, and is given up.
+    fn begin(&mut self, handshake: impl Future<Output = ()> + Send + 'static) {
+        while self.tasks.try_join_next().is_some() {}
+        self.oldest_first.retain(|task| !task.is_finished());
+        if self.oldest_first.len() >= self.most
+            && let Some(oldest) = self.oldest_first.pop_front()
+        {
+            oldest.abort();
+        }
+        self.oldest_first.push_back(self.tasks.spawn(handshake));
+    }
+}
+
+/// An open connection.
+pub(super) struct Connection<IO> {
+    io: IO,
+    /// The deadline of its first words, until they came.
+    opening: Option<Pin<Box<Sleep>>>,
+    heard: usize,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<IO> Connection<IO> {
+    fn new(io: IO, opening: Duration, ended: CancellationToken, place: OwnedSemaphorePermit) -> Connection<IO> {
+        Connection {
+            io,
+            opening: Some(Box::pin(tokio::time::sleep(opening))),
+            heard: 0,
+            ended: Box::pin(ended.cancelled_owned()),
+            _place: place,
+        }
+    }
+
+    /// Fails once the service has ended, or if the first words are late.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.ended.as_mut().poll(cx).is_ready() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the market has stopped"));
+        }
+        match self.opening.as_mut().map(|opening| opening.as_mut().poll(cx)) {
+            Some(Poll::Ready(())) => Err(io::Error::new(io::ErrorKind::TimedOut, "the caller does not speak")),
+            Some(Poll::Pending) | None => Ok(()),
+        }
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Connection<IO> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.poll_end(cx)?;
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
+        if self.opening.is_some() {
+            self.heard += buffer.filled().len() - before;
+            if self.heard >= PREFACE_BYTES {
+                self.opening = None;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Connection<IO> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_end(cx)?;
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_end(cx)?;
+        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_end(cx)?;
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl<IO: Connected> Connected for Connection<IO> {
+    type ConnectInfo = IO::ConnectInfo;
+
+    fn connect_info(&self) -> IO::ConnectInfo {
+        self.io.connect_info()
+    }
+}
