@@ -1,7 +1,7 @@
 //! What the stories are made of: books with trades in them, a Transactions service that can die, a clock set by hand.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-/// A year after which nobody waits any more.
+/// After which nobody waits any more.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Pairs of members that trade in each interval.
 pub const PAIRS: usize = 4;
@@ -95,10 +95,6 @@ impl World {
 
     pub fn ca(&self) -> PathBuf {
         self.directory.path().join("ca.pem")
-    }
-
-    pub fn path(&self) -> &Path {
-        self.directory.path()
     }
 
     /// Transactions' certificate.
