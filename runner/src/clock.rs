@@ -1,11 +1,20 @@
 //! What time it is: a seam, so that a test can hold the time still.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use jiff::Timestamp;
 
-/// Tells the time.
+/// Tells the time, and lets it pass.
+#[async_trait]
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// Lets some time pass.
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
 }
 
 /// The machine's clock.

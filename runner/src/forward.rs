@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::clock::Clock;
+use crate::service::Holder;
 use crate::store::{Acquired, Lease, Store, StoreError};
 use crate::transactions::push::{PushClient, PushError};
 use crate::transactions::trade;
@@ -44,7 +45,7 @@ pub struct Forwarder {
     /// Who takes them.
     pub client: PushClient,
     /// Who we are, unlike any other process on the store.
-    pub holder: String,
+    pub holder: Holder,
     /// When a trade that was not paid is pushed again.
     pub resend: Duration,
     /// How large a request may be.
@@ -95,7 +96,7 @@ impl Forwarder {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         client: PushClient,
-        holder: String,
+        holder: Holder,
         resend: Duration,
     ) -> Forwarder {
         Forwarder {
@@ -182,7 +183,7 @@ impl Forwarder {
         }
         let outcome = self.empty(again, stop, drained).await;
         // At once, so that whoever settles next need not wait for the lease to run out. If that fails, it runs out.
-        if let Err(error) = self.store.release(LEASE, &self.holder).await {
+        if let Err(error) = self.store.release(LEASE, self.holder.name()).await {
             tracing::warn!(%error, "the lease to forward is not given back");
         }
         outcome
@@ -292,7 +293,7 @@ impl Held<'_> {
         if self.lease.is_some_and(|lease| lease.until >= lasting) {
             return Ok(true);
         }
-        match store.acquire(LEASE, holder, now, client.deadline() + LEASE_MARGIN).await? {
+        match holder.take(&**store, LEASE, now, client.deadline() + LEASE_MARGIN).await? {
             Acquired::Held(lease) => {
                 self.lease = Some(lease);
                 Ok(true)

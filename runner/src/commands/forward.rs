@@ -6,6 +6,7 @@ use super::{Exit, Failed};
 use crate::clock::Clock;
 use crate::config::{Config, ForwardMode};
 use crate::forward::Forwarder;
+use crate::service::Holder;
 use crate::store::Store;
 use crate::transactions::push::PushClient;
 use crate::transactions::tls::ClientTls;
@@ -15,12 +16,12 @@ pub fn forwarder(
     config: &Config,
     store: &Arc<dyn Store>,
     clock: &Arc<dyn Clock>,
-    holder: &str,
+    holder: &Holder,
 ) -> Result<Option<Forwarder>, Failed> {
     let ForwardMode::Push { to, ca } = &config.forward.mode else { return Ok(None) };
     let tls = ClientTls { ca: ca.clone(), identity: None };
     let client =
         PushClient::new(to, tls, PushClient::DEADLINE).map_err(|error| Failed::because(Exit::Usage, &error))?;
     let (store, clock) = (Arc::clone(store), Arc::clone(clock));
-    Ok(Some(Forwarder::new(store, clock, client, holder.to_owned(), config.forward.lease)))
+    Ok(Some(Forwarder::new(store, clock, client, holder.clone(), config.forward.lease)))
 }

@@ -144,7 +144,7 @@ impl Service {
         for community in self.communities(&holder, &wake).await? {
             tasks.spawn(community.run());
         }
-        if let Some(forwarder) = forward::forwarder(&self.config, &self.store, &self.clock, holder.name())? {
+        if let Some(forwarder) = forward::forwarder(&self.config, &self.store, &self.clock, &holder)? {
             let (forwarder, stop) = (Forwarder { wake, ..forwarder }, self.shutdown.clone());
             tasks.spawn(async move { forwarder.run(stop).await });
         }

@@ -69,7 +69,7 @@ pub async fn run(args: &SettleArgs, out: &mut impl Write) -> Result<Exit, Failed
 async fn forwarded(config: &Config, store: &Arc<dyn Store>) -> Result<Exit, Failed> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let holder = Holder::this(&*clock);
-    let Some(forwarder) = forward::forwarder(config, store, &clock, holder.name())? else { return Ok(Exit::Done) };
+    let Some(forwarder) = forward::forwarder(config, store, &clock, &holder)? else { return Ok(Exit::Done) };
     match forwarder.drain_once().await {
         Ok(drained) => {
             tracing::info!(sent = drained.sent, refused = drained.refused, left_to = drained.left_to, "forwarded");

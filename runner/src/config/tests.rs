@@ -128,6 +128,7 @@ fn the_contracts_example_means_what_it_says() {
         },
         tls: TlsConfig { certificate: TLS_CERTIFICATE.into(), key: TLS_KEY.into(), client_ca: None },
         forward: ForwardConfig { mode: ForwardMode::Pull, lease: Duration::from_secs(900) },
+        replicas: ReplicasConfig { lease: Duration::from_secs(30) },
         communities: vec![aveiro],
     };
     assert_eq!(config, expected);

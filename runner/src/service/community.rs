@@ -105,16 +105,7 @@ impl CommunityTask {
     }
 
     async fn take_lease(&self) -> Result<Acquired, StoreError> {
-        let (lease, own) = (community_lease(self.name()), self.holder.name());
-        let acquired = self.store.acquire(&lease, own, self.clock.now(), self.term).await?;
-        match &acquired {
-            Acquired::ByOther { holder, .. } if self.holder.knows_gone(holder) => {
-                tracing::info!(community = self.name(), holder, "the holder of the lease is gone");
-                self.store.release(&lease, holder).await?;
-                self.store.acquire(&lease, own, self.clock.now(), self.term).await
-            }
-            _ => Ok(acquired),
-        }
+        self.holder.take(&*self.store, &community_lease(self.name()), self.clock.now(), self.term).await
     }
 
     /// Renews the lease for as long as it can; ends only when it is lost.

@@ -1,8 +1,12 @@
 //! Who holds a lease: a process that can be told from every other, and whose end can be seen on the same machine.
 
 use std::fs;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::clock::Clock;
+use crate::store::{Acquired, Store, StoreError};
 
 /// This process, as it names itself in leases: `NAME/PID@PLACE-START`.
 ///
@@ -34,6 +38,33 @@ impl Holder {
             None => format!("{host}/{id}@{}", clock.now().as_nanosecond()),
         };
         Holder { name, process }
+    }
+
+    /// A holder of that name, of which nothing else is known.
+    pub fn named(name: &str) -> Holder {
+        Holder { name: name.to_owned(), process: None }
+    }
+
+    /// Takes a lease, or takes it again; from a holder that is gone at once.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn take(
+        &self,
+        store: &dyn Store,
+        lease: &str,
+        now: Timestamp,
+        term: Duration,
+    ) -> Result<Acquired, StoreError> {
+        let acquired = store.acquire(lease, &self.name, now, term).await?;
+        match &acquired {
+            Acquired::ByOther { holder, .. } if self.knows_gone(holder) => {
+                tracing::info!(lease, holder, "the holder of a lease is gone");
+                store.release(lease, holder).await?;
+                store.acquire(lease, &self.name, now, term).await
+            }
+            _ => Ok(acquired),
+        }
     }
 
     /// The name.

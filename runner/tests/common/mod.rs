@@ -168,7 +168,8 @@ impl Meters {
     }
 }
 
-fn runtime() -> Runtime {
+/// A runtime for what serves in this process.
+pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 

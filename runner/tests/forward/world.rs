@@ -16,6 +16,7 @@ use rec_market::backoff::Backoff;
 use rec_market::certs::{self, Certificates};
 use rec_market::clock::{Clock, SystemClock};
 use rec_market::forward::{Batch, Forwarder};
+use rec_market::service::Holder;
 use rec_market::store::{Cleared, Commit, Committed, Match, MatchFilter, Provenance, SqliteStore, Store, Window};
 use rec_market::transactions::push::PushClient;
 use rec_market::transactions::service::{ServerPem, TransactionsService};
@@ -117,7 +118,7 @@ impl World {
     pub fn forwarder_called(&self, name: &str, port: &Port, clock: Arc<dyn Clock>) -> Forwarder {
         let client = self.client(port, Duration::from_secs(10));
         let mut forwarder =
-            Forwarder::new(Arc::clone(&self.store), clock, client, name.to_owned(), Duration::from_secs(900));
+            Forwarder::new(Arc::clone(&self.store), clock, client, Holder::named(name), Duration::from_secs(900));
         forwarder.batch = Batch { trades: 5, ..Batch::default() };
         forwarder.backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_millis(50) };
         forwarder.poll = Duration::from_millis(50);

@@ -5,6 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod crash;
+mod payments;
 mod replicas;
 mod running;
 mod start_and_end;

@@ -1,0 +1,120 @@
+//! The service is killed at random instants, during backfill and forwarding, again and again; in the end nothing is lost,
+//! nothing is doubled, and every interval balances.
+//!
+//! `make crash-test` runs the long form: `REC_MARKET_TEST_KILLS` kills in all.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rec_market::meters::service::Package;
+use rec_market::transactions::worker::Source;
+use serde_json::Value;
+
+use crate::common::*;
+use crate::payments::Payments;
+use crate::running::*;
+
+/// Kills of each story in the short form.
+const KILLS: u32 = 8;
+/// Stories among which the kills of the long form are shared out.
+const STORIES: u32 = 4;
+
+fn kills() -> u32 {
+    let asked = std::env::var("REC_MARKET_TEST_KILLS").ok().map(|text| text.parse::<u32>().unwrap());
+    asked.map_or(KILLS, |kills| kills.div_ceil(STORIES))
+}
+
+/// How a story goes on between kills, and where trades come from.
+struct Story {
+    /// The store's line of a configuration.
+    store: String,
+    /// Whether trades are pushed.
+    push: bool,
+    /// Quarter-hours that are settled between two kills at most, as things go here.
+    rows_per_kill: i64,
+}
+
+/// A trade as it must be whatever happened: without what became of it.
+fn lasting(line: &str) -> (String, String) {
+    let mut trade: BTreeMap<String, Value> = serde_json::from_str(line).unwrap();
+    trade.remove("state");
+    trade.remove("message");
+    (trade["id"].as_str().unwrap().to_owned(), serde_json::to_string(&trade).unwrap())
+}
+
+fn survive(story: Story) {
+    let kills = kills();
+    let rows = 50 + i64::from(kills) * story.rows_per_kill;
+    let meters = Meters::recorded(recorded(4, rows), Package::Platform);
+    let undisturbed = Market::of(&meters);
+    undisturbed.settle().ends_with(0);
+    let expected: Vec<_> = undisturbed.trades_json().lines().map(lasting).collect();
+
+    let market = market(&meters, "", "");
+    let mut payments = Payments::new(&market);
+    let forward =
+        if story.push { payments.pushed() } else { "[forward]\nmode = \"pull\"\nlease = \"1s\"\n".to_owned() };
+    let keys = format!("{}\n{SERVICE}{forward}", story.store);
+    market.configure(&format!("{keys}{}", community("aveiro", meters.address(), "")));
+    let source = || if story.push { Source::Pushed } else { Source::PulledForAll };
+
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    println!("in {}", market.path("").display());
+    println!("seed {seed}: {kills} kills over {rows} quarter-hours");
+    for number in 0..kills {
+        let after = Duration::from_millis(random.u64(0..300));
+        if number % 4 == 3 {
+            // While it starts: nobody waits for its ports.
+            let mut child = market.command(&["serve"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+            std::thread::park_timeout(after / 3);
+            child.kill().unwrap();
+            child.wait().unwrap();
+        } else {
+            let running = Running::start(&market);
+            payments.work_with(&running, source());
+            std::thread::park_timeout(after);
+            running.kill();
+        }
+    }
+    let running = Running::start(&market);
+    payments.work_with(&running, source());
+    let traded = expected.iter().filter(|(_, trade)| between_members(trade)).count();
+    let all_paid = || {
+        let ledger = payments.service.ledger();
+        ledger.totals().paid == traded as u64 && ledger.unreported(None, 1).is_empty()
+    };
+    let settled = |market: &Market| market.trades_json().lines().count();
+    eventually("everything is settled", || settled(&market) == expected.len());
+    eventually(&format!("everything is paid (seed {seed})"), all_paid);
+    payments.rest();
+    running.terminate().ends_with(0);
+
+    let found = market.trades_json();
+    let kept: Vec<_> = found.lines().map(lasting).collect();
+    assert!(kept == expected, "seed {seed}: {} trades, {} expected", kept.len(), expected.len());
+    market.run(&["audit"]).ends_with(0);
+    for line in found.lines() {
+        let trade: Value = serde_json::from_str(line).unwrap();
+        let state = if between_members(line) { Value::from("Paid") } else { Value::Null };
+        assert_eq!(trade["state"], state, "seed {seed}: {line}");
+    }
+    // Each trade between members is in the ledger, and nothing else is.
+    let ids: std::collections::BTreeSet<String> =
+        expected.iter().filter(|(_, trade)| between_members(trade)).map(|(id, _)| id.clone()).collect();
+    assert_eq!(payments.ids(), ids, "seed {seed}");
+}
+
+fn between_members(trade: &str) -> bool {
+    !trade.contains("\"grid\"")
+}
+
+#[test]
+fn killed_while_it_pushes_it_loses_and_doubles_nothing() {
+    survive(Story { store: "store = \"sqlite:market.db\"".to_owned(), push: true, rows_per_kill: 150 });
+}
+
+#[test]
+fn killed_while_trades_are_pulled_it_loses_and_doubles_nothing() {
+    survive(Story { store: "store = \"sqlite:market.db\"".to_owned(), push: false, rows_per_kill: 150 });
+}
