@@ -226,7 +226,11 @@ fn authorities(bytes: &[u8]) -> Result<RootCertStore, String> {
 }
 
 /// Whether a certificate is valid at an instant: rustls checks that before it asks who signed it.
-fn check_time(certificate: &CertificateDer<'static>, at: Timestamp, provider: &Arc<CryptoProvider>) -> Result<(), String> {
+fn check_time(
+    certificate: &CertificateDer<'static>,
+    at: Timestamp,
+    provider: &Arc<CryptoProvider>,
+) -> Result<(), String> {
     let mut roots = RootCertStore::empty();
     let damaged = |error: &dyn std::fmt::Display| format!("has a certificate that cannot be read: {error}");
     roots.add(certificate.clone()).map_err(|error| damaged(&error))?;
@@ -255,7 +259,9 @@ fn not_a_pair(error: &Error, files: &TlsConfig) -> String {
             let certificate = files.certificate.display();
             format!("is not the key of the certificate {certificate} (use the key it was issued for)")
         }
-        error => format!("cannot be used with the certificate: {error} (use RSA, or ECDSA on P-256 or P-384, or Ed25519)"),
+        error => {
+            format!("cannot be used with the certificate: {error} (use RSA, or ECDSA on P-256 or P-384, or Ed25519)")
+        }
     }
 }
 

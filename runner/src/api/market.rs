@@ -75,12 +75,7 @@ impl Market {
     }
 
     /// As much of an answer as fits one message. Made where blocking is allowed: it may be tens of thousands of trades.
-    async fn page(
-        &self,
-        filter: &MatchFilter,
-        window: Window,
-        now: Timestamp,
-    ) -> Result<Page<MatchResponse>, Status> {
+    async fn page(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Page<MatchResponse>, Status> {
         let found: Vec<Match> = self.api.store.matches(filter, window, now).await.map_err(store_failed)?;
         let bytes_max = self.api.limits.answer_bytes;
         let cut = move || Page::cut(found.into_iter().map(wire::match_response), bytes_max);

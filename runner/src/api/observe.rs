@@ -58,7 +58,8 @@ async fn pass(State(watch): State<Watch>, request: Request, next: Next) -> Respo
         Ok(response) => response,
         Err(_) => {
             tracing::warn!(method = under_way.path, after = ?watch.request_max, "gave a request up");
-            let message = format!("the market gave this request up after {:?} (ask for less, or later)", watch.request_max);
+            let message =
+                format!("the market gave this request up after {:?} (ask for less, or later)", watch.request_max);
             Status::deadline_exceeded(message).into_http()
         }
     };

@@ -8,8 +8,8 @@ use std::fmt;
 
 use domain::trade::State;
 use domain::{MeterId, MeterPrice, Price, TradeId};
-use jiff::fmt::temporal::DateTimePrinter;
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 use tonic::Status;
 
 use super::instant::Instant;
@@ -230,7 +230,10 @@ fn eur(price: Price) -> f32 {
     to_wire(price.micro_eur() as f64 / 1e6)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the platform's wire has floats of 32 bit; nothing is computed from them")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the platform's wire has floats of 32 bit; nothing is computed from them"
+)]
 fn to_wire(value: f64) -> f32 {
     value as f32
 }

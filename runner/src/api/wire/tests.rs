@@ -56,11 +56,8 @@ fn every_micro_euro_up_to_a_euro_comes_back_as_it_went() {
 #[test]
 fn a_time_of_a_price_is_a_whole_second_that_can_be_kept() {
     let set = |timestamp: &str| {
-        let entry = proto::PriceUpdate {
-            timestamp: timestamp.to_owned(),
-            meter_id: "m".to_owned(),
-            ..Default::default()
-        };
+        let entry =
+            proto::PriceUpdate { timestamp: timestamp.to_owned(), meter_id: "m".to_owned(), ..Default::default() };
         meter_prices(&proto::ListPricesUpdate { prices: vec![entry] }).map(|prices| time(prices[0].from))
     };
     assert_eq!(set("2023-09-01T14:00:00.000+02:00").as_deref(), Ok("2023-09-01T12:00:00Z"));
@@ -146,10 +143,7 @@ fn texts_of_a_report_are_as_long_as_a_page_can_show() {
         updates(&proto::ListUpdateMatch { matches: vec![update] })
     };
     assert_eq!(update(256, 4096).unwrap().len(), 1);
-    assert_eq!(
-        refused(update(257, 0)),
-        "matches[0].transactionID is 257 bytes long, but 256 are allowed (shorten it)"
-    );
+    assert_eq!(refused(update(257, 0)), "matches[0].transactionID is 257 bytes long, but 256 are allowed (shorten it)");
     assert_eq!(refused(update(0, 4097)), "matches[0].message is 4097 bytes long, but 4096 are allowed (shorten it)");
 }
 
