@@ -26,7 +26,8 @@ async fn what_is_pulled_is_paid_once_and_reported() {
     let worker = world.worker(&service, &market, Source::PulledForAll);
     worker.round().await.unwrap();
     worker.round().await.unwrap();
-    assert_eq!(service.ledger().totals(), world.all_paid(0).await);
+    let expected = world.all_paid(0).await;
+    assert_eq!(service.ledger().totals(), expected);
     for trade in world.trades().await {
         assert_eq!(trade.state, Some(State::Paid));
         assert_eq!(trade.transaction_id, Some(format!("tx-{}", trade.id)));
@@ -60,7 +61,8 @@ async fn what_was_not_paid_is_claimed_and_paid_next_time() {
     assert_eq!(trades[0].message.as_deref(), Some("attempt 1 to pay failed"));
     worker.round().await.unwrap();
     assert_eq!(world.count(State::Paid).await, 12);
-    assert_eq!(service.ledger().totals(), world.all_paid(12).await);
+    let expected = world.all_paid(12).await;
+    assert_eq!(service.ledger().totals(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,7 +179,8 @@ async fn a_report_that_comes_before_its_acknowledgement_comes_again() {
     assert_eq!(forwarder.drain_once().await.unwrap().sent, 4);
     worker.round().await.unwrap();
     assert_eq!(world.count(State::Paid).await, 4);
-    assert_eq!(service.ledger().totals(), world.all_paid(4).await);
+    let expected = world.all_paid(4).await;
+    assert_eq!(service.ledger().totals(), expected);
     assert_eq!(service.ledger().unreported(None, 10), []);
 }
 
@@ -203,6 +206,7 @@ async fn what_is_pushed_is_paid_at_the_second_attempt_too() {
     for each in running {
         each.await.unwrap();
     }
-    assert_eq!(service.ledger().totals(), world.all_paid(12).await);
+    let expected = world.all_paid(12).await;
+    assert_eq!(service.ledger().totals(), expected);
     assert_eq!(ids_in(&service).len(), 12);
 }
