@@ -168,12 +168,24 @@ pub struct DemoArgs {
     /// The matching algorithm: a base algorithm's name or a .wasm file.
     #[arg(long, default_value = "mid-market-rate")]
     pub algorithm: String,
+    /// How trades come to Transactions: it fetches them, or the market sends them.
+    #[arg(long, value_enum, default_value_t = ForwardArg::Pull)]
+    pub forward: ForwardArg,
     /// Keeps configuration and books in this directory, to look at them with the other commands.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// Prints one JSON object instead of tables.
     #[arg(long)]
     pub json: bool,
+}
+
+/// How trades come to the demo's Transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ForwardArg {
+    /// Transactions claims them, as the platform's does.
+    Pull,
+    /// The market sends them.
+    Push,
 }
 
 /// Arguments of `settle`.

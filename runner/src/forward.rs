@@ -82,10 +82,12 @@ pub enum ForwardError {
 
 /// An outbox that could not be emptied.
 #[derive(Debug, thiserror::Error)]
-#[error("{error} (tried {DRAIN_ATTEMPTS} times, {} trades were brought away; the rest waits and is not lost)", drained.sent)]
+#[error("{error} (attempt {attempts} of {DRAIN_ATTEMPTS}, {} trades were brought away; the rest waits and is not lost)", drained.sent)]
 pub struct DrainError {
     /// What was brought away before.
     pub drained: Drained,
+    /// How often it was tried: fewer times than usual if another attempt cannot help.
+    pub attempts: u32,
     /// What happened last.
     pub error: ForwardError,
 }
@@ -149,7 +151,7 @@ impl Forwarder {
             match self.pass(&CancellationToken::new(), &mut drained).await {
                 Ok(()) => return Ok(drained),
                 Err(error) if attempt >= DRAIN_ATTEMPTS || error.is_lasting() => {
-                    return Err(DrainError { drained, error });
+                    return Err(DrainError { drained, attempts: attempt, error });
                 }
                 Err(error) => {
                     let pause = self.tell(&error, attempt);

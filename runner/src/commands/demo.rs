@@ -6,20 +6,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use domain::trade::State;
 use domain::{Boundary, MeterId};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
 use super::{Exit, Failed, audit, books, open_sandbox, output, settle};
-use crate::cli::DemoArgs;
+use crate::cli::{DemoArgs, ForwardArg};
 use crate::config::Config;
 use crate::demo::household::{self, Plan};
+use crate::demo::payments::{self, Forwarding};
 use crate::demo::recorded;
 use crate::meters::service::{MetersService, Package, Recorded, serve};
 use crate::settle::Summary;
 use crate::statement::Statement;
 use crate::store::{self, Span, Store, StoredInterval, StoredParty};
+use crate::transactions::ledger::Totals;
 
 /// The made-up community's first reading: 2024-05-06T00:00:00Z, a Monday in spring.
 const START: u64 = 1_714_953_600;
@@ -62,9 +65,17 @@ pub async fn run(args: &DemoArgs, out: &mut impl Write) -> Result<Exit, Failed> 
     let seconds = started.elapsed().as_secs_f64();
     meters.stop().await.map_err(|error| Failed::because(Exit::Away, &error))?;
 
+    let paying = Instant::now();
+    let (forwarding, mode) = match args.forward {
+        ForwardArg::Pull => (Forwarding::Pull, "pull"),
+        ForwardArg::Push => (Forwarding::Push, "push"),
+    };
+    let ledger = payments::pay(&store, forwarding).await.map_err(|error| Failed::because(Exit::Away, &error))?;
+    let payments = Payments { mode, ledger, seconds: paying.elapsed().as_secs_f64() };
+
     let books = Books::read(&*store).await?;
     let audit = audit::audit(&*store, NAME.to_owned()).await?;
-    let result = Shown { scene: &scene, summary: &summary, books: &books, audit: &audit, seconds };
+    let result = Shown { scene: &scene, summary: &summary, payments: &payments, books: &books, audit: &audit, seconds };
     if args.json {
         serde_json::to_writer(&mut *out, &result.json()).map_err(std::io::Error::from)?;
         writeln!(out)?;
@@ -72,7 +83,7 @@ pub async fn run(args: &DemoArgs, out: &mut impl Write) -> Result<Exit, Failed> 
         result.print(out)?;
         directory.tell(args.keep.is_some(), out)?;
     }
-    Ok(if audit.findings_total == 0 { Exit::Done } else { Exit::Bad })
+    Ok(if audit.findings_total == 0 && result.is_all_paid() { Exit::Done } else { Exit::Bad })
 }
 
 fn scene(args: &DemoArgs) -> Result<Scene, Failed> {
@@ -176,15 +187,34 @@ struct Books {
     local_by_hour: [u64; 24],
     /// By meter: what its registers moved by, export and import.
     metered: BTreeMap<MeterId, (u64, u64)>,
+    /// How many trades between members are in each state.
+    states: BTreeMap<String, u64>,
+}
+
+/// What became of trades between members.
+struct Payments {
+    /// How they came to Transactions.
+    mode: &'static str,
+    /// What Transactions' ledger says.
+    ledger: Totals,
+    seconds: f64,
 }
 
 impl Books {
     async fn read(store: &dyn Store) -> Result<Books, Failed> {
-        let mut books = Books { statement: Statement::default(), local_by_hour: [0; 24], metered: BTreeMap::new() };
+        let mut books = Books {
+            statement: Statement::default(),
+            local_by_hour: [0; 24],
+            metered: BTreeMap::new(),
+            states: BTreeMap::new(),
+        };
         let mut first = BTreeMap::new();
         books::each_interval(store, NAME, Span::default(), |interval| {
             books.statement.add(interval);
             books.add_hour(interval);
+            for state in interval.trades.iter().filter_map(|trade| trade.state) {
+                *books.states.entry(state.to_string()).or_default() += 1;
+            }
             for reading in &interval.readings {
                 let first = *first.entry(reading.meter.clone()).or_insert(reading.registers);
                 let export = reading.registers.export_wh.saturating_sub(first.export_wh);
@@ -210,6 +240,7 @@ impl Books {
 struct Shown<'a> {
     scene: &'a Scene,
     summary: &'a Summary,
+    payments: &'a Payments,
     books: &'a Books,
     audit: &'a audit::CommunityJson,
     seconds: f64,
@@ -228,6 +259,17 @@ struct DemoJson<'a> {
     saved_neur: i128,
     balanced: bool,
     findings: &'a [String],
+    seconds: f64,
+    payments: PaymentsJson<'a>,
+}
+
+#[derive(Serialize)]
+struct PaymentsJson<'a> {
+    mode: &'a str,
+    forwarded: u64,
+    paid: u64,
+    amount_neur: i128,
+    states: &'a BTreeMap<String, u64>,
     seconds: f64,
 }
 
@@ -276,7 +318,22 @@ impl Shown<'_> {
             balanced: self.audit.findings_total == 0,
             findings: &self.audit.findings,
             seconds: self.seconds,
+            payments: PaymentsJson {
+                mode: self.payments.mode,
+                forwarded: self.payments.ledger.trades,
+                paid: self.payments.ledger.paid,
+                amount_neur: self.payments.ledger.amount.nano_eur(),
+                states: &self.books.states,
+                seconds: self.payments.seconds,
+            },
         }
+    }
+
+    /// Whether every trade between members is paid, in Transactions' ledger and in the market's books.
+    fn is_all_paid(&self) -> bool {
+        let paid = self.books.states.get(&State::Paid.to_string()).copied().unwrap_or(0);
+        let ledger = self.payments.ledger;
+        paid == self.books.states.values().sum::<u64>() && ledger.paid == paid && ledger.trades == paid
     }
 
     /// A member's kind if it is known, and what it produced and used: behind its meter if that is known, else by its meter.
@@ -375,6 +432,26 @@ impl Shown<'_> {
             "Settled over gRPC, each in a fresh sandbox, in {:.1} s ({each:.2} ms an interval).",
             self.seconds
         )?;
+        self.print_payments(out)
+    }
+
+    fn print_payments(&self, out: &mut impl Write) -> Result<(), Failed> {
+        let Payments { mode, ledger, seconds } = self.payments;
+        let how = if *mode == "push" { "were pushed to" } else { "were fetched by" };
+        writeln!(
+            out,
+            "{} trades between members {how} Transactions over TLS in {seconds:.1} s: {} paid, {} EUR in all.",
+            output::grouped(ledger.trades),
+            output::grouped(ledger.paid),
+            output::eur(ledger.amount),
+        )?;
+        let states = self.books.states.iter().map(|(state, count)| format!("{} {state}", output::grouped(*count)));
+        let states = states.collect::<Vec<_>>().join(", ");
+        if self.is_all_paid() {
+            writeln!(out, "In the market's books they are: {}.", if states.is_empty() { "none" } else { &states })?;
+        } else {
+            writeln!(out, "The market's books do NOT agree: {states}.")?;
+        }
         Ok(())
     }
 

@@ -42,7 +42,10 @@ impl Parcel {
         Parcel { trades, bytes }
     }
 
-    /// The first half and the second; `None` for a single trade.
+    /// The first half and the second.
+    ///
+    /// # Errors
+    /// If there is only one trade in it: the parcel itself.
     pub fn halves(mut self) -> Result<[Parcel; 2], Parcel> {
         if self.trades.len() < 2 {
             return Err(self);

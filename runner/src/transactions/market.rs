@@ -17,7 +17,7 @@ use crate::store::PLATFORM_GRID;
 
 /// How long a request may take.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Trades in one request for them.
+/// Trades from which buyers are learned at once.
 const PAGE: i32 = 1000;
 
 /// A client of one market.
@@ -76,25 +76,15 @@ impl MarketClient {
         Ok(MarketClient { tls, plain: plain.map(connect).transpose()? })
     }
 
-    /// Everybody who has to pay something.
+    /// Buyers of the oldest trades that wait to be paid; none if none wait.
     ///
     /// # Errors
     /// If the market is away, or only its TLS port is known.
     pub async fn buyers(&self) -> Result<BTreeSet<String>, MarketError> {
         let mut client = MarketServiceClient::new(self.plain.clone().ok_or(MarketError::NoBuyers)?);
-        let mut buyers = BTreeSet::new();
-        let mut skip = 0;
-        loop {
-            let filter = MatchesFilter { skip: Some(skip), limit: Some(PAGE), ..waiting(None) };
-            let matches = client.get_matches(Request::new(filter)).await?.into_inner().matches;
-            if matches.is_empty() {
-                break;
-            }
-            // A market may give fewer than were asked for.
-            skip = i32::try_from(matches.len()).map_or(i32::MAX, |count| skip.saturating_add(count));
-            buyers.extend(matches.into_iter().map(|each| each.buyer_id).filter(|buyer| buyer != PLATFORM_GRID));
-        }
-        Ok(buyers)
+        let filter = MatchesFilter { limit: Some(PAGE), ..waiting(None) };
+        let matches = client.get_matches(Request::new(filter)).await?.into_inner().matches;
+        Ok(matches.into_iter().map(|each| each.buyer_id).filter(|buyer| buyer != PLATFORM_GRID).collect())
     }
 
     /// Claims waiting trades of a buyer, to pay them: as many as the market gives at once.

@@ -85,6 +85,11 @@ pub struct ServerPem {
     pub key: String,
 }
 
+/// A service that did not start, or did not end as it should.
+#[derive(Debug, thiserror::Error)]
+#[error("the Transactions service failed")]
+pub struct ServingError(#[from] tonic::transport::Error);
+
 impl TransactionsService {
     /// A service with an empty ledger that pays in this way.
     pub fn new(paying: Paying) -> TransactionsService {
@@ -115,14 +120,15 @@ impl TransactionsService {
         listener: TcpListener,
         pem: ServerPem,
         stop: CancellationToken,
-    ) -> Result<(), tonic::transport::Error> {
+    ) -> Result<(), ServingError> {
         let tls = ServerTlsConfig::new().identity(Identity::from_pem(pem.certificate, pem.key));
         Server::builder()
             .tls_config(tls)?
             .add_service(TradeServiceServer::new(self.clone()))
             .add_service(platform::TransactionsServiceServer::new(self.clone()))
             .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stop.cancelled_owned())
-            .await
+            .await?;
+        Ok(())
     }
 
     /// Takes trades in; answers those that it refuses.

@@ -69,12 +69,31 @@ impl Worker {
     /// # Errors
     /// If the market is away; what was done until then is kept.
     pub async fn round(&self) -> Result<(), MarketError> {
-        let buyers = match &self.source {
-            Source::Pushed => BTreeSet::new(),
-            Source::Pulled(buyers) => buyers.clone(),
-            Source::PulledForAll => self.market.buyers().await?,
-        };
-        for buyer in &buyers {
+        match &self.source {
+            Source::Pushed => {}
+            Source::Pulled(buyers) => self.claim_all(buyers).await?,
+            Source::PulledForAll => self.claim_for_all().await?,
+        }
+        self.report().await
+    }
+
+    /// Claims whatever waits. What is claimed waits no more, so that the next buyers come to the front.
+    async fn claim_for_all(&self) -> Result<(), MarketError> {
+        let mut done = BTreeSet::new();
+        loop {
+            let mut buyers = self.market.buyers().await?;
+            buyers.retain(|buyer| !done.contains(buyer));
+            if buyers.is_empty() {
+                // What waits now came meanwhile, or belongs to somebody else: another round's.
+                return Ok(());
+            }
+            self.claim_all(&buyers).await?;
+            done.append(&mut buyers);
+        }
+    }
+
+    async fn claim_all(&self, buyers: &BTreeSet<String>) -> Result<(), MarketError> {
+        for buyer in buyers {
             loop {
                 let claimed = self.market.claim(buyer).await?;
                 if claimed.is_empty() {
@@ -85,7 +104,7 @@ impl Worker {
                 }
             }
         }
-        self.report().await
+        Ok(())
     }
 
     async fn take(&self, wire: &MatchResponse) -> Result<(), MarketError> {

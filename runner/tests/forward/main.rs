@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod demo;
+mod pull;
 mod push;
 mod refusals;
 mod replicas;

@@ -47,7 +47,7 @@ async fn a_service_that_is_away_is_told_of_and_waited_for() {
     let forwarder = Arc::new(world.forwarder(&port));
     let error = forwarder.drain_once().await.unwrap_err().to_string();
     assert!(error.starts_with(&format!("Transactions at {} does not answer: ", port.address())), "{error}");
-    assert!(error.contains("refused") && error.contains("tried 5 times"), "{error}");
+    assert!(error.contains("refused") && error.contains("attempt 5 of 5"), "{error}");
     assert_eq!(world.count(State::Created).await, 12);
 
     let stop = CancellationToken::new();

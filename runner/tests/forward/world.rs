@@ -9,18 +9,26 @@ use domain::netting::{Basis, LastReads};
 use domain::round::{PriceLimits, Terms};
 use domain::trade::State;
 use domain::{
-    Boundary, Digest, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement, Tariff, Trade,
+    Amount, Boundary, Digest, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement, Tariff,
+    Trade,
 };
 use jiff::Timestamp;
+use rec_market::api::{self, Api, ApiLimits, ServingApi};
 use rec_market::backoff::Backoff;
 use rec_market::certs::{self, Certificates};
 use rec_market::clock::{Clock, SystemClock};
+use rec_market::config::TlsConfig;
 use rec_market::forward::{Batch, Forwarder};
 use rec_market::service::Holder;
-use rec_market::store::{Cleared, Commit, Committed, Match, MatchFilter, Provenance, SqliteStore, Store, Window};
+use rec_market::store::{
+    Cleared, Commit, Committed, Match, MatchFilter, Provenance, Quantity, SqliteStore, Store, Window,
+};
+use rec_market::transactions::ledger::Totals;
+use rec_market::transactions::market::MarketClient;
 use rec_market::transactions::push::PushClient;
 use rec_market::transactions::service::{ServerPem, TransactionsService};
 use rec_market::transactions::tls::ClientTls;
+use rec_market::transactions::worker::{Source, Worker};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
@@ -41,13 +49,13 @@ pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// A clock set by hand.
+/// A clock set by hand; at first it is right, because certificates hold today.
 #[derive(Clone)]
 pub struct Hand(Arc<Mutex<Timestamp>>);
 
 impl Hand {
     pub fn new() -> Hand {
-        Hand(Arc::new(Mutex::new(Timestamp::from_second(1_700_000_000).unwrap())))
+        Hand(Arc::new(Mutex::new(SystemClock.now())))
     }
 
     pub fn advance(&self, by: Duration) {
@@ -73,7 +81,16 @@ impl World {
     pub async fn with_intervals(count: u64) -> World {
         let directory = tempfile::tempdir().unwrap();
         let certificates = certs::development(&[""; 0], 1).unwrap();
-        std::fs::write(directory.path().join("ca.pem"), &certificates.authority.certificate).unwrap();
+        let files = [
+            ("ca.pem", certificates.authority.certificate.as_str()),
+            ("market.pem", &certificates.market.certificate),
+            ("market_key.pem", certificates.market.key.reveal()),
+            ("client.pem", &certificates.client.certificate),
+            ("client_key.pem", certificates.client.key.reveal()),
+        ];
+        for (name, text) in files {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
         let store = Arc::new(SqliteStore::open(&directory.path().join("market.db")).unwrap());
         let world = World { directory, store, certificates };
         for number in 0..count {
@@ -94,8 +111,38 @@ impl World {
         Arc::new(SqliteStore::open(&self.directory.path().join("market.db")).unwrap())
     }
 
-    pub fn ca(&self) -> PathBuf {
-        self.directory.path().join("ca.pem")
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// How a client of anybody here connects, with a certificate of its own or without.
+    pub fn tls(&self, with_identity: bool) -> ClientTls {
+        let identity = with_identity.then(|| (self.file("client.pem"), self.file("client_key.pem")));
+        ClientTls { ca: Some(self.file("ca.pem")), identity }
+    }
+
+    /// The market's servers over these books; claims last a quarter of an hour.
+    pub async fn market(&self, clock: Arc<dyn Clock>, client_ca: bool) -> ServingApi {
+        let api = Api {
+            store: Arc::clone(&self.store),
+            clock,
+            claim_lease: Duration::from_secs(900),
+            limits: ApiLimits::default(),
+        };
+        let listen = async || TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let tls = TlsConfig {
+            certificate: self.file("market.pem"),
+            key: self.file("market_key.pem"),
+            client_ca: client_ca.then(|| self.file("ca.pem")),
+        };
+        api::start(api, listen().await, listen().await, tls).await.unwrap()
+    }
+
+    /// Keeps a Transactions service at work with a market.
+    pub fn worker(&self, service: &TransactionsService, market: &ServingApi, source: Source) -> Worker {
+        let (tls, plain) = (format!("https://{}", market.tls_address()), format!("http://{}", market.plain_address()));
+        let market = Arc::new(MarketClient::new(&tls, &self.tls(false), Some(&plain)).unwrap());
+        Worker { service: service.clone(), market, source, poll: Duration::from_millis(20) }
     }
 
     /// Transactions' certificate.
@@ -106,8 +153,7 @@ impl World {
 
     /// A client that gives a request up after so long.
     pub fn client(&self, port: &Port, deadline: Duration) -> PushClient {
-        let tls = ClientTls { ca: Some(self.ca()), identity: None };
-        PushClient::new(&port.address(), tls, deadline).unwrap()
+        PushClient::new(&port.address(), self.tls(false), deadline).unwrap()
     }
 
     /// A forwarder in a hurry, in requests of five trades.
@@ -134,6 +180,17 @@ impl World {
     /// How many trades are in this state.
     pub async fn count(&self, state: State) -> usize {
         self.trades().await.iter().filter(|trade| trade.state == Some(state)).count()
+    }
+
+    /// What a ledger comes to that has every trade, paid, once.
+    pub async fn all_paid(&self, duplicates: u64) -> Totals {
+        let trades = self.trades().await;
+        let amounts = trades.iter().map(|trade| match trade.quantity {
+            Quantity::Exact { energy, price } => Amount::of(energy, price),
+            Quantity::Original { .. } => panic!("nobody settled these"),
+        });
+        let count = u64::try_from(trades.len()).unwrap();
+        Totals { trades: count, paid: count, amount: amounts.fold(Amount::ZERO, |sum, each| sum + each), duplicates }
     }
 
     pub async fn until_sent(&self, count: usize) {
