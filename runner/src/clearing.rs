@@ -161,7 +161,7 @@ impl Clearing {
             readings: self.readings(&netting),
             absent: last.iter().filter(|(meter, _)| !netting.read.contains_key(*meter)).map(cloned).collect(),
             cleared,
-            gaps: netting.gaps.iter().map(|gap| self.gap(gap)).collect(),
+            gaps: netting.gaps.iter().map(|gap| self.gap(gap, interval)).collect(),
             events,
         };
         Ok((commit, netting.read))
@@ -180,19 +180,21 @@ impl Clearing {
         netting.read.iter().filter_map(reading).collect()
     }
 
-    fn gap(&self, gap: &Gap) -> GapTrade {
+    /// A gap is traded in the interval in which its meter came back, at that interval's tariff.
+    fn gap(&self, gap: &Gap, interval: Interval) -> GapTrade {
         GapTrade {
             member: gap.member.clone(),
             since: gap.since,
             surplus: gap.balance.surplus,
             deficit: gap.balance.deficit,
-            tariff: self.tariff(&gap.member),
+            tariff: self.tariff(&gap.member, interval, self.community.tariff.at(interval.start())),
         }
     }
 
-    fn tariff(&self, member: &MemberId) -> Tariff {
-        let own = self.community.members.get(member).and_then(|config| config.tariff);
-        own.unwrap_or(self.community.tariff)
+    /// A member's own tariff at the interval's start; what that leaves open is the community's of that time.
+    fn tariff(&self, member: &MemberId, interval: Interval, communitys: Tariff) -> Tariff {
+        let own = self.community.members.get(member).and_then(|config| config.tariff.as_ref());
+        own.map_or(communitys, |own| own.at(interval.start()).complete(communitys))
     }
 
     fn round(
@@ -201,23 +203,24 @@ impl Clearing {
         balances: &BTreeMap<MemberId, Balance>,
         prices: &PriceBook,
     ) -> Result<Round, ClearingError> {
+        let tariff = self.community.tariff.at(interval.start());
         let terms = Terms {
             community: self.community.name.clone(),
             interval,
-            tariff: self.community.tariff,
+            tariff,
             limits: self.community.price_limits,
             seed: seed(&self.community.name, interval),
             settings: self.community.settings.clone(),
         };
-        let position = |(member, balance): (&MemberId, &Balance)| self.position(member, *balance, interval, prices);
+        let position = |(member, balance): (&MemberId, &Balance)| self.position(member, *balance, &terms, prices);
         let positions = balances.iter().map(position).collect();
         Round::new(terms, positions).map_err(|reason| ClearingError::Round { interval, reason })
     }
 
-    fn position(&self, member: &MemberId, balance: Balance, interval: Interval, prices: &PriceBook) -> Position {
+    fn position(&self, member: &MemberId, balance: Balance, terms: &Terms, prices: &PriceBook) -> Position {
         let config: Option<&MemberConfig> = self.community.members.get(member);
-        let tariff = self.tariff(member);
-        let set = self.price_set(member, config, interval, prices);
+        let tariff = self.tariff(member, terms.interval, terms.tariff);
+        let set = self.price_set(member, config, terms.interval, prices);
         Position {
             member: member.clone(),
             surplus: balance.surplus,

@@ -59,6 +59,9 @@ pub enum Command {
     /// Tries, checks and inspects matching algorithms.
     #[command(subcommand)]
     Algorithm(AlgorithmCommand),
+    /// Checks a configuration, or shows what it comes to.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Makes certificates for development: an authority, one for the market, one for Transactions.
     ///
     /// Never for production: there the platform's stack mounts real ones (secrets/README.md).
@@ -263,6 +266,31 @@ pub struct AuditArgs {
     #[allow(missing_docs, reason = "documented at the type")]
     pub config: ConfigArg,
     /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The commands about the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Tells every mistake in a configuration, with its line; starts nothing.
+    ///
+    /// Looks at the variables REC_MARKET_… that override keys, at the files it names, and at the settings of its
+    /// algorithms. Exit code 2 if anything is wrong.
+    Check(ConfigArg),
+    /// Prints the configuration as it holds, with defaults and the environment, as a configuration file.
+    ///
+    /// Passwords are masked.
+    Show(ShowArgs),
+}
+
+/// Arguments of `config show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at the type")]
+    pub config: ConfigArg,
+    /// Prints one JSON object of the same form.
     #[arg(long)]
     pub json: bool,
 }

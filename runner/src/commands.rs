@@ -4,6 +4,7 @@ mod algorithm;
 mod audit;
 mod books;
 mod certs;
+mod config;
 mod demo;
 mod dev;
 mod export;
@@ -25,7 +26,7 @@ use sandbox::{CompileLimits, Compiler, Description, Limits, LoadError, Options, 
 use crate::algorithms::{self, Reference, UnusableAlgorithm};
 use crate::api::ApiError;
 use crate::clearing::{ClearingError, ReadyAlgorithm};
-use crate::cli::{AlgorithmCommand, Cli, Command, DevCommand};
+use crate::cli::{AlgorithmCommand, Cli, Command, ConfigCommand, DevCommand};
 use crate::config::InvalidConfig;
 use crate::meters::client::MetersError;
 use crate::settle::PassError;
@@ -99,7 +100,7 @@ impl From<SandboxError> for Failed {
 impl From<MetersError> for Failed {
     fn from(error: MetersError) -> Failed {
         let exit = match error {
-            MetersError::Address { .. } => Exit::Usage,
+            MetersError::Address { .. } | MetersError::Authorities { .. } => Exit::Usage,
             _ => Exit::Away,
         };
         Failed::new(exit, error)
@@ -168,6 +169,8 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
         Command::Algorithm(AlgorithmCommand::Run(args)) => algorithm::run(&args, &mut out)?,
         Command::Algorithm(AlgorithmCommand::Check(args)) => algorithm::check(&args, &mut out)?,
         Command::Algorithm(AlgorithmCommand::Export(args)) => export::run(&args, &mut out)?,
+        Command::Config(ConfigCommand::Check(args)) => config::check(&args, &mut out)?,
+        Command::Config(ConfigCommand::Show(args)) => config::show(&args, &mut out)?,
         Command::Certs(args) => certs::run(&args, &mut out)?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rec-market", &mut out);

@@ -1,9 +1,16 @@
 //! The configuration: one file, defaults with their reasons, and every mistake told at once before anything starts.
 //!
-//! A pure parser over the file's text and the environment; looks at the disk only to tell files that are missing.
+//! A pure parser over the file's text, the environment, and the files it names: whether they are there, a series of
+//! tariffs, the password of a database.
 
 mod community;
+mod overrides;
 mod reader;
+mod series;
+mod service;
+mod show;
+mod store;
+mod tariff;
 #[cfg(test)]
 mod tests;
 
@@ -15,29 +22,13 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
-use crate::meters::client::MetersClient;
-
 pub use community::{CommunityConfig, MemberConfig};
+use overrides::{Overrides, PREFIX};
 pub use reader::{Problem, parse_bytes, parse_duration};
 use reader::{Problems, Table};
 
-/// The store used when none is named: a file beside the configuration.
-const STORE: &str = "sqlite:market.db";
 /// Where compiled components are kept when nothing is named.
 const CACHE: &str = "cache";
-/// Where the platform's stack mounts certificate and key. Only the service needs them: elsewhere they may be missing.
-const TLS_CERTIFICATE: &str = "/run/secrets/market_crt.pem";
-const TLS_KEY: &str = "/run/secrets/market_key.pem";
-/// The platform's ports, and one for metrics that only this machine reaches.
-const LISTEN: &str = "0.0.0.0:50050";
-const LISTEN_TLS: &str = "0.0.0.0:50051";
-const LISTEN_METRICS: &str = "127.0.0.1:9464";
-/// When a claim returns that nobody reports of: a ledger confirms within minutes.
-const CLAIM_LEASE: Duration = Duration::from_secs(15 * 60);
-/// Variables that override keys: `REC_MARKET_STORE` stands above `store`.
-const PREFIX: &str = "REC_MARKET_";
-/// Variables with our prefix that are for others to read.
-const NOT_OURS: [&str; 2] = ["REC_MARKET_LOG", "REC_MARKET_TEST_"];
 
 /// Everything a command needs to know.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +43,7 @@ pub struct Config {
     pub tls: TlsConfig,
     /// How trades are forwarded.
     pub forward: ForwardConfig,
-    /// How replicas share the work.
+    /// How several processes share the communities.
     pub replicas: ReplicasConfig,
     /// The communities, in the order of the file; at least one, each with a name of its own.
     pub communities: Vec<CommunityConfig>,
@@ -70,7 +61,8 @@ pub enum StoreConfig {
 /// A MongoDB database, and who we are there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MongoConfig {
-    /// A `mongodb://` or `mongodb+srv://` address without credentials, with the database's name as its path.
+    /// A `mongodb://` or `mongodb+srv://` address without credentials or other secrets; its path, if it has one, is the
+    /// database's name.
     pub address: String,
     /// Who we are.
     pub username: Option<String>,
@@ -122,13 +114,6 @@ pub struct TlsConfig {
     pub client_ca: Option<PathBuf>,
 }
 
-/// How replicas share the work.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReplicasConfig {
-    /// How long one keeps a community without renewing that: so long after its end another goes on.
-    pub lease: Duration,
-}
-
 /// How trades reach Transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardConfig {
@@ -150,6 +135,13 @@ pub enum ForwardMode {
         /// A PEM file with the authorities of its certificate; none for the machine's own.
         ca: Option<PathBuf>,
     },
+}
+
+/// How several processes share the communities.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicasConfig {
+    /// How long one keeps a community that it does not renew: after that another one may take it.
+    pub lease: Duration,
 }
 
 /// A configuration with mistakes: all of them.
@@ -215,30 +207,6 @@ pub fn log_filter() -> String {
     std::env::var("REC_MARKET_LOG").unwrap_or_else(|_| "warn".to_owned())
 }
 
-/// The keys that a variable of the environment may override.
-struct Overrides<'v> {
-    variables: &'v [(String, String)],
-    used: Vec<&'static str>,
-}
-
-impl<'v> Overrides<'v> {
-    fn get(&mut self, name: &'static str) -> Option<&'v str> {
-        self.used.push(name);
-        let variable = self.variables.iter().find(|(variable, _)| variable.strip_prefix(PREFIX) == Some(name));
-        variable.map(|(_, value)| value.as_str())
-    }
-
-    /// Warns of variables that override nothing. They are no mistake of the file: others may use our prefix.
-    fn finish(self) {
-        for (name, _) in self.variables {
-            let used = name.strip_prefix(PREFIX).is_some_and(|key| self.used.contains(&key));
-            if !used && !NOT_OURS.iter().any(|prefix| name.starts_with(prefix)) {
-                tracing::warn!("{name} overrides no key ({PREFIX}{})", self.used.join(&format!(", {PREFIX}")));
-            }
-        }
-    }
-}
-
 /// Checks a configuration's text; paths in it are relative to `directory`.
 fn parse(text: &str, directory: &Path, variables: &[(String, String)]) -> Result<Config, Vec<Problem>> {
     let mut problems = Problems::new(text);
@@ -250,144 +218,41 @@ fn parse(text: &str, directory: &Path, variables: &[(String, String)]) -> Result
         return Err(problems.found);
     }
     let mut root = Table::new("", Some(document.get_ref()), 0);
-    let mut overrides = Overrides { variables, used: Vec::new() };
+    let mut overrides = Overrides::new(variables);
 
-    let store = root.string("store", &mut problems);
-    let store_at = store.as_ref().map(|found| found.at);
-    let store = overrides.get("STORE").or(store.map(|found| found.value)).unwrap_or(STORE);
-    let store = parse_store(store, store_at, directory, &mut problems);
-    let cache = root.string("cache", &mut problems).map(|found| found.value);
-    let cache = directory.join(overrides.get("CACHE").or(cache).unwrap_or(CACHE));
-    let (listen, tls, forward) = service(&mut root, &mut overrides, directory, &mut problems);
+    let store = store::read(&mut root, &mut overrides, directory, &mut problems);
+    let cache = overrides.text(&mut root, ("cache", "CACHE"), &mut problems);
+    let cache = directory.join(cache.map_or(CACHE, |set| set.value));
+    let listen = service::listen(&mut root, &mut overrides, &mut problems);
+    let tls = service::tls(&mut root, &mut overrides, directory, &mut problems);
+    let forward = service::forward(&mut root, &mut overrides, directory, &mut problems);
+    let replicas = service::replicas(&mut root, &mut overrides, &mut problems);
+    let communities = communities(&mut root, directory, &mut problems);
+    root.finish(&mut problems);
+    overrides.finish();
+    problems.found.sort_by_key(|problem| problem.line);
+    match store {
+        Some(store) if problems.found.is_empty() => {
+            Ok(Config { store, cache, listen, tls, forward, replicas, communities })
+        }
+        _ => Err(problems.found),
+    }
+}
 
+fn communities(root: &mut Table<'_, '_>, directory: &Path, problems: &mut Problems<'_>) -> Vec<CommunityConfig> {
     let mut communities: Vec<CommunityConfig> = Vec::new();
-    let tables = root.tables("community", &mut problems);
-    if tables.is_empty() && problems.found.is_empty() {
+    let told = problems.found.len();
+    let tables = root.tables("community", problems);
+    if tables.is_empty() && problems.found.len() == told {
         problems.add("no community is configured (add [[community]] with a name)".to_owned());
     }
     for table in tables {
         let at = table.at();
-        let Some(community) = community::read(table, directory, &mut problems) else { continue };
+        let Some(community) = community::read(table, directory, problems) else { continue };
         if communities.iter().any(|other| other.name == community.name) {
             problems.at(at, format!("two communities are called {:?} (each needs a name of its own)", community.name));
         }
         communities.push(community);
     }
-    root.finish(&mut problems);
-    overrides.finish();
-    problems.found.sort_by_key(|problem| problem.line);
-    match store {
-        Some(store) if problems.found.is_empty() => Ok(Config {
-            store,
-            cache,
-            listen,
-            tls,
-            forward,
-            replicas: ReplicasConfig { lease: Duration::from_secs(30) },
-            communities,
-        }),
-        _ => Err(problems.found),
-    }
-}
-
-fn parse_store(text: &str, at: Option<usize>, directory: &Path, problems: &mut Problems<'_>) -> Option<StoreConfig> {
-    match text.split_once(':') {
-        Some(("sqlite", file)) if !file.is_empty() => Some(StoreConfig::Sqlite(directory.join(file))),
-        _ => {
-            let message = if text.starts_with("mongodb") {
-                format!("store {text:?}: MongoDB is not part of this version (use \"sqlite:FILE\")")
-            } else {
-                format!("store is {text:?}, but \"sqlite:FILE\" is expected")
-            };
-            match at {
-                Some(at) => problems.at(at, message),
-                None => problems.add(message),
-            }
-            None
-        }
-    }
-}
-
-/// The keys of the long-running service. They are checked here, so that a file is right or wrong for every command.
-fn service(
-    root: &mut Table<'_, '_>,
-    overrides: &mut Overrides<'_>,
-    directory: &Path,
-    problems: &mut Problems<'_>,
-) -> (Listen, TlsConfig, ForwardConfig) {
-    let mut address = |key, variable, usual: &str| {
-        let parse = |text: &str| text.parse::<SocketAddr>().ok();
-        let found = root.parsed(key, "an address (such as \"0.0.0.0:50050\")", problems, parse);
-        let overriding = overrides.get(variable).and_then(|text| {
-            let parsed = parse(text);
-            if parsed.is_none() {
-                let expected = "an address is expected (such as 0.0.0.0:50050)";
-                problems.add(format!("{PREFIX}{variable} is {text:?}, but {expected}"));
-            }
-            parsed
-        });
-        let usual = || parse(usual).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
-        overriding.or(found.map(|found| found.value)).unwrap_or_else(usual)
-    };
-    let listen = Listen {
-        plain: address("listen", "LISTEN", LISTEN),
-        tls: address("listen_tls", "LISTEN_TLS", LISTEN_TLS),
-        metrics: address("listen_metrics", "LISTEN_METRICS", LISTEN_METRICS),
-    };
-    let mut tls = root.table("tls", problems);
-    let mut file = |key, variable, usual: Option<&str>| {
-        let given = tls.string(key, problems).map(|found| (found.value, Some(found.at)));
-        let given = overrides.get(variable).map(|path| (path, None)).or(given);
-        if let Some((path, at)) = given.filter(|(path, _)| Some(*path) != usual) {
-            missing_file(&format!("tls.{key}"), path, at, directory, problems);
-        }
-        given.map(|(path, _)| path).or(usual).map(|path| directory.join(path))
-    };
-    let tls_config = TlsConfig {
-        certificate: file("certificate", "TLS_CERTIFICATE", Some(TLS_CERTIFICATE)).unwrap_or_default(),
-        key: file("key", "TLS_KEY", Some(TLS_KEY)).unwrap_or_default(),
-        client_ca: file("client_ca", "TLS_CLIENT_CA", None),
-    };
-    tls.finish(problems);
-    (listen, tls_config, forward(root, directory, problems))
-}
-
-fn forward(root: &mut Table<'_, '_>, directory: &Path, problems: &mut Problems<'_>) -> ForwardConfig {
-    let mut forward = root.table("forward", problems);
-    let mode = forward.value("mode", "\"pull\" or \"push\"", problems, |value| {
-        value.as_str().filter(|mode| matches!(*mode, "pull" | "push"))
-    });
-    let to = forward.parsed("to", "an https:// address (such as \"https://transactions:5055\")", problems, |text| {
-        (MetersClient::is_address(text) && text.starts_with("https:")).then(|| text.to_owned())
-    });
-    let ca = forward.string("ca", problems);
-    if let Some(found) = &ca {
-        missing_file("forward.ca", found.value, Some(found.at), directory, problems);
-    }
-    let lease = forward.duration("lease", problems).map_or(CLAIM_LEASE, |found| found.value);
-    let mode = match (mode, to) {
-        (Some(mode), None) if mode.value == "push" => {
-            problems.at(
-                mode.at,
-                "forward.mode is \"push\", but forward.to is missing (name Transactions' https:// address)".to_owned(),
-            );
-            ForwardMode::Pull
-        }
-        (Some(mode), Some(to)) if mode.value == "push" => {
-            ForwardMode::Push { to: to.value, ca: ca.map(|found| directory.join(found.value)) }
-        }
-        _ => ForwardMode::Pull,
-    };
-    forward.finish(problems);
-    ForwardConfig { mode, lease }
-}
-
-fn missing_file(key: &str, path: &str, at: Option<usize>, directory: &Path, problems: &mut Problems<'_>) {
-    if !directory.join(path).is_file() {
-        let message = format!("{key}: there is no file {path:?} (`make certs` makes development certificates)");
-        match at {
-            Some(at) => problems.at(at, message),
-            None => problems.add(message),
-        }
-    }
+    communities
 }

@@ -9,9 +9,6 @@ use jiff::Timestamp;
 use serde::de::{Deserializer, Error as _, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, de};
 
-/// The platform's default tariff, in µEUR/kWh.
-const RETAIL: i64 = 162_400;
-const FEED_IN: i64 = 30_000;
 const DURATION: u32 = 900;
 
 /// A text that is no round.
@@ -169,11 +166,8 @@ fn price_or(number: Option<Whole<i64>>, default: Price) -> Price {
 /// If it is no JSON of this form, or its values make no round; the message names the field or the member.
 pub fn parse(text: &str) -> Result<Round, InvalidRoundFile> {
     let json = read(text)?;
-    let micro_eur = Price::from_micro_eur;
-    let tariff = Tariff {
-        retail: price_or(json.retail, micro_eur(RETAIL)),
-        feed_in: price_or(json.feed_in, micro_eur(FEED_IN)),
-    };
+    let usual = Tariff::PLATFORM;
+    let tariff = Tariff { retail: price_or(json.retail, usual.retail), feed_in: price_or(json.feed_in, usual.feed_in) };
     let terms = Terms {
         interval: interval(&json.start, or(json.duration, DURATION))?,
         community: json.community,

@@ -17,6 +17,7 @@ pub mod prices;
 pub mod reading;
 pub mod round;
 pub mod settlement;
+pub mod tariff;
 pub mod trade;
 
 pub use digest::Digest;
@@ -27,4 +28,5 @@ pub use money::{Amount, Price, Tariff};
 pub use prices::{MeterPrice, PriceBook};
 pub use round::{Position, Round};
 pub use settlement::{Settlement, Violation};
+pub use tariff::{PartialTariff, TariffSchedule};
 pub use trade::{Party, Trade, TradeId};

@@ -101,7 +101,8 @@ pub async fn settler(
         true => Some(ready(sandbox, &Reference::Base(public_grid()), |_| None, [])?),
         false => None,
     };
-    let meters = MetersClient::new(&community.meters, Patience::default())?;
+    let patience = Patience { deadline: community.meters_timeout, ..Patience::default() };
+    let meters = MetersClient::trusting(&community.meters, patience, community.meters_ca.as_deref())?;
     let clearing = Clearing::new(community.clone(), algorithm, fallback);
     Ok(Settler::new(clearing, meters, Arc::clone(store), Arc::new(SystemClock)))
 }

@@ -1,30 +1,31 @@
 //! One community's part of the configuration.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::netting::Basis;
 use domain::round::PriceLimits;
-use domain::{IntervalLength, MemberId, MeterId, Price, Tariff};
+use domain::{IntervalLength, MemberId, MeterId, PartialTariff, Price, Tariff, TariffSchedule};
 use jiff::Timestamp;
 use sandbox::Limits;
 use toml::de::DeValue;
 
+use super::overrides::Set;
 use super::reader::{Found, Problems, Table, parse_bytes, setting};
+use super::tariff::{self, price};
 use crate::algorithms::{self, Reference};
 use crate::meters::client::MetersClient;
 
 /// The platform's Meters service in the stack.
 const METERS: &str = "http://meters:5049";
+/// How long one request for readings may take: a page of a large community is megabytes.
+const METERS_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long after an interval's end it is settled: meters report within minutes.
 const GRACE: Duration = Duration::from_secs(5 * 60);
 /// How far from a boundary a reading may be: meters' clocks and collectors drift by seconds. Of intervals below eight
 /// minutes it is a quarter.
 const TOLERANCE: Duration = Duration::from_secs(2 * 60);
-/// The platform's default tariff, in µEUR/kWh: 0.1624 and 0.03 EUR/kWh.
-const RETAIL: i64 = 162_400;
-const FEED_IN: i64 = 30_000;
 /// The whole of a community, in parts per million.
 const SHARE_MAX: u32 = 1_000_000;
 
@@ -35,6 +36,10 @@ pub struct CommunityConfig {
     pub name: String,
     /// Address of its Meters service.
     pub meters: String,
+    /// A PEM file with the authorities of its certificate; none for the machine's own.
+    pub meters_ca: Option<PathBuf>,
+    /// How long one request to it may take.
+    pub meters_timeout: Duration,
     /// Settle nothing that starts before; none for the oldest reading.
     pub from: Option<Timestamp>,
     /// Length of its intervals.
@@ -50,7 +55,9 @@ pub struct CommunityConfig {
     /// Whether a failure settles with public-grid instead of holding the community up.
     pub fallback: bool,
     /// Its reference tariff.
-    pub tariff: Tariff,
+    pub tariff: TariffSchedule,
+    /// The file that is its series, if it is one.
+    pub tariff_file: Option<PathBuf>,
     /// Settings for the algorithm.
     pub settings: Vec<(String, String)>,
     /// Limits on prices between members.
@@ -74,8 +81,10 @@ pub struct MemberConfig {
     pub offer: Option<Price>,
     /// The highest price it buys at; none for its retail tariff.
     pub bid: Option<Price>,
-    /// Its own supplier's tariff; none for the community's.
-    pub tariff: Option<Tariff>,
+    /// Its own supplier's tariff; none, or where it leaves a half open, for the community's.
+    pub tariff: Option<TariffSchedule<PartialTariff>>,
+    /// The file that is its series, if it is one.
+    pub tariff_file: Option<PathBuf>,
 }
 
 /// Reads a `[[community]]`; `None` if it has no usable name, length, limits or algorithm, which is then told.
@@ -85,12 +94,11 @@ pub(super) fn read(mut table: Table<'_, '_>, directory: &Path, problems: &mut Pr
         let usable = !text.is_empty() && text.chars().count() <= 64 && !text.chars().any(char::is_control);
         usable.then(|| text.to_owned())
     });
-    if name.is_none() && !table.entries().any(|(key, ..)| key == "name") {
+    if name.is_none() && table.place("name").is_none() {
         problems.at(at, "a community has no name (add name = \"…\")".to_owned());
     }
-    let meters = table.parsed("meters", "an http:// or https:// address", problems, |text| {
-        MetersClient::is_address(text).then(|| text.to_owned())
-    });
+    let (meters, meters_ca) = meters(&mut table, directory, problems);
+    let meters_timeout = table.duration("meters_timeout", problems).map_or(METERS_TIMEOUT, |found| found.value);
     let from = table.value("from", "a time (RFC 3339, such as 2023-09-01T00:00:00Z)", problems, |value| match value {
         DeValue::String(text) => text.parse().ok(),
         DeValue::Datetime(time) => time.to_string().parse().ok(),
@@ -108,15 +116,17 @@ pub(super) fn read(mut table: Table<'_, '_>, directory: &Path, problems: &mut Pr
         _ => None,
     });
     let algorithm = algorithm(&mut table, directory, problems);
-    let usual = Tariff { retail: Price::from_micro_eur(RETAIL), feed_in: Price::from_micro_eur(FEED_IN) };
-    let tariff = tariff(&mut table, usual, problems).unwrap_or(usual);
+    let tariff = tariff::read(&mut table, directory, problems);
+    let (tariff, tariff_file) = tariff.unwrap_or((TariffSchedule::Constant(PartialTariff::default()), None));
     let settings = settings(&mut table, problems);
     let (price_limits, limits) = limits(&mut table, problems);
-    let members = members(&mut table, tariff, problems);
+    let members = members(&mut table, directory, problems);
     table.finish(problems);
     Some(CommunityConfig {
         name: name?.value,
-        meters: meters.map_or_else(|| METERS.to_owned(), |found| found.value),
+        meters,
+        meters_ca,
+        meters_timeout,
         from: from.map(|found| found.value),
         interval: interval?,
         grace,
@@ -124,12 +134,32 @@ pub(super) fn read(mut table: Table<'_, '_>, directory: &Path, problems: &mut Pr
         basis: basis.map_or_else(Basis::default, |found| found.value),
         algorithm: algorithm?,
         fallback: fallback.is_some_and(|found| found.value),
-        tariff,
+        tariff: tariff.map(|given| given.complete(Tariff::PLATFORM)),
+        tariff_file,
         settings,
         price_limits: price_limits?,
         limits,
         members,
     })
+}
+
+/// The Meters service, and whom to believe that it is it.
+fn meters(table: &mut Table<'_, '_>, directory: &Path, problems: &mut Problems<'_>) -> (String, Option<PathBuf>) {
+    let told = problems.found.len();
+    let address = table.parsed("meters", "an http:// or https:// address", problems, |text| {
+        MetersClient::is_address(text).then(|| text.to_owned())
+    });
+    let right = problems.found.len() == told;
+    let address = address.map_or_else(|| METERS.to_owned(), |found| found.value);
+    let name = table.path("meters_ca");
+    let ca = table.string("meters_ca", problems).map(|Found { value, at }| Set { value, name, at: Some(at) });
+    if let Some(ca) = ca.as_ref().filter(|_| right && !address.starts_with("https:")) {
+        let message =
+            format!("{} is set, but meters is {address:?}, which shows no certificate (use https://)", ca.name);
+        problems.somewhere(ca.at, message);
+    }
+    let way_out = "a PEM file with the authorities of the Meters service's certificate";
+    (address, ca.map(|ca| ca.file(way_out, directory, problems)))
 }
 
 fn timing(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> (Option<IntervalLength>, Duration, Duration) {
@@ -139,7 +169,7 @@ fn timing(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> (Option<Int
         let seconds = u32::try_from(length.as_secs()).ok().filter(|_| length.subsec_nanos() == 0)?;
         IntervalLength::from_seconds(seconds).ok()
     });
-    let given = table.entries().any(|(key, ..)| key == "interval");
+    let given = table.place("interval").is_some();
     let interval = interval.map(|found| found.value).or((!given).then_some(IntervalLength::QUARTER_HOUR));
     let grace = table.delay("grace", problems).map_or(GRACE, |found| found.value);
     let tolerance = table.delay("tolerance", problems);
@@ -161,7 +191,7 @@ fn timing(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> (Option<Int
 
 fn algorithm(table: &mut Table<'_, '_>, directory: &Path, problems: &mut Problems<'_>) -> Option<Reference> {
     let Some(found) = table.string("algorithm", problems) else {
-        let given = table.entries().any(|(key, ..)| key == "algorithm");
+        let given = table.place("algorithm").is_some();
         return (!given).then_some(Reference::Base(algorithms::default_base()));
     };
     match Reference::parse(found.value, directory) {
@@ -178,26 +208,6 @@ fn algorithm(table: &mut Table<'_, '_>, directory: &Path, problems: &mut Problem
             None
         }
     }
-}
-
-/// Reads a tariff; what it leaves out is as usual.
-fn tariff(table: &mut Table<'_, '_>, usual: Tariff, problems: &mut Problems<'_>) -> Option<Tariff> {
-    const CONSTANT: &str = "a constant tariff such as { retail = 162400, feed_in = 30000 } (time-of-use periods and series are not part of this version)";
-    let found = table.value("tariff", CONSTANT, problems, |value| value.as_table().map(|_| ()))?;
-    let mut table = table.table("tariff", problems);
-    let tariff = Tariff {
-        retail: price(&mut table, "retail", problems).unwrap_or(usual.retail),
-        feed_in: price(&mut table, "feed_in", problems).unwrap_or(usual.feed_in),
-    };
-    if let Some(key) = table.unknown() {
-        problems.at(found.at, format!("{} is no part of {CONSTANT}", table.path(key)));
-    }
-    Some(tariff)
-}
-
-fn price(table: &mut Table<'_, '_>, key: &'static str, problems: &mut Problems<'_>) -> Option<Price> {
-    let expected = "a whole number of µEUR/kWh (0.1624 EUR/kWh is 162400)";
-    table.integer::<i64>(key, expected, problems).map(|found| Price::from_micro_eur(found.value))
 }
 
 fn settings(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> Vec<(String, String)> {
@@ -239,21 +249,33 @@ fn limits(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> (Option<Pri
     (price_limits.ok(), limits)
 }
 
-fn members(table: &mut Table<'_, '_>, usual: Tariff, problems: &mut Problems<'_>) -> BTreeMap<MemberId, MemberConfig> {
+fn members(
+    table: &mut Table<'_, '_>,
+    directory: &Path,
+    problems: &mut Problems<'_>,
+) -> BTreeMap<MemberId, MemberConfig> {
     let mut members = BTreeMap::new();
     let mut owners: HashMap<MeterId, String> = HashMap::new();
-    for (name, at, value) in table.table("members", problems).entries() {
-        let path = format!("community.members.{name}");
+    let tables = table.table("members", problems);
+    for (name, at, value) in tables.entries() {
+        let path = tables.path(name);
         let entries = value.as_table();
         if entries.is_none() {
             problems.at(at, format!("{path} must be a table"));
         }
         let mut table = Table::new(&path, entries, at);
-        let member = member(&mut table, &path, usual, problems);
+        let member = member(&mut table, directory, problems);
         table.finish(problems);
         for meter in &member.meters {
-            if let Some(other) = owners.insert(meter.clone(), name.to_owned()) {
-                problems.at(at, format!("meter {meter} belongs to both {other} and {name} (a meter has one member)"));
+            match owners.insert(meter.clone(), name.to_owned()) {
+                Some(other) if other == name => {
+                    problems.at(at, format!("meter {meter} is listed twice in {path}.meters (once is enough)"));
+                }
+                Some(other) => {
+                    problems
+                        .at(at, format!("meter {meter} belongs to both {other} and {name} (a meter has one member)"));
+                }
+                None => {}
             }
         }
         match name.parse::<MemberId>() {
@@ -263,26 +285,44 @@ fn members(table: &mut Table<'_, '_>, usual: Tariff, problems: &mut Problems<'_>
             Err(error) => problems.at(at, format!("{path}: {error}")),
         }
     }
+    for (name, at, value) in tables.entries() {
+        let lists = value.as_table().is_some_and(|table| table.contains_key("meters"));
+        let owner = name.parse::<MeterId>().ok().and_then(|meter| owners.get(&meter));
+        // Without a list its meter is the one of its own name.
+        if let Some(owner) = owner.filter(|owner| *owner != name && !lists) {
+            problems.at(
+                at,
+                format!("{} has no meter: meter {name} belongs to {owner} (add meters = [\"…\"])", tables.path(name)),
+            );
+        }
+    }
     members
 }
 
-fn member(table: &mut Table<'_, '_>, path: &str, usual: Tariff, problems: &mut Problems<'_>) -> MemberConfig {
+fn member(table: &mut Table<'_, '_>, directory: &Path, problems: &mut Problems<'_>) -> MemberConfig {
+    let told = problems.found.len();
     let mut meters = Vec::new();
     for found in table.strings("meters", problems) {
         match found.value.parse() {
             Ok(meter) => meters.push(meter),
-            Err(error) => problems.at(found.at, format!("{path}.meters: {error}")),
+            Err(error) => problems.at(found.at, format!("{}: {error}", table.path("meters"))),
         }
+    }
+    if let Some(at) = table.place("meters").filter(|_| meters.is_empty() && problems.found.len() == told) {
+        let way_out = "name one, or leave meters out for the meter of the member's own name";
+        problems.at(at, format!("{} has no meter ({way_out})", table.path("meters")));
     }
     let share = table.value("share", "parts per million, from 0 to 1000000", problems, |value| {
         value.as_integer()?.as_str().parse().ok().filter(|share| *share <= SHARE_MAX)
     });
+    let (tariff, tariff_file) = tariff::read(table, directory, problems).unzip();
     MemberConfig {
         meters,
         share: share.map_or(0, |found| found.value),
         rank: table.integer("rank", "a whole number, 0 first", problems).map_or(0, |found| found.value),
         offer: price(table, "offer", problems),
         bid: price(table, "bid", problems),
-        tariff: tariff(table, usual, problems),
+        tariff,
+        tariff_file: tariff_file.flatten(),
     }
 }

@@ -44,6 +44,14 @@ impl<'t> Problems<'t> {
     pub(super) fn add(&mut self, message: String) {
         self.found.push(Problem { line: None, message });
     }
+
+    /// With its line, if it has one.
+    pub(super) fn somewhere(&mut self, byte: Option<usize>, message: String) {
+        match byte {
+            Some(byte) => self.at(byte, message),
+            None => self.add(message),
+        }
+    }
 }
 
 /// One table of the file, or an empty one in place of a missing or broken one.
@@ -71,9 +79,24 @@ impl<'a, 't> Table<'a, 't> {
         self.at
     }
 
+    /// Its name in messages.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A key's name in messages.
     pub(super) fn path(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+
+    /// Counts a key as known without reading it.
+    pub(super) fn know(&mut self, key: &'static str) {
+        self.known.insert(key);
+    }
+
+    /// Where a key's value stands, if it is given, right or wrong.
+    pub(super) fn place(&self, key: &str) -> Option<usize> {
+        self.entries?.get(key).map(|value| value.span().start)
     }
 
     fn get(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'t>>> {
@@ -164,11 +187,6 @@ impl<'a, 't> Table<'a, 't> {
     pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, usize, &'a DeValue<'t>)> + use<'a, 't> {
         let entries = self.entries.into_iter().flat_map(|table| table.iter());
         entries.map(|(key, value)| (key.get_ref().as_ref(), key.span().start, value.get_ref()))
-    }
-
-    /// The first key that nothing has asked for.
-    pub(super) fn unknown(&self) -> Option<&'a str> {
-        self.entries().map(|(key, ..)| key).find(|key| !self.known.contains(key))
     }
 
     /// Tells every key that nothing has asked for.

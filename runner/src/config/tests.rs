@@ -1,12 +1,19 @@
 //! What a configuration may say, what it means where it says nothing, and every mistake with its line.
 
+mod example;
+mod service;
+mod show;
+mod store;
+mod tariff;
+
 use std::path::PathBuf;
 
 use domain::netting::Basis;
 use domain::round::PriceLimits;
-use domain::{IntervalLength, Price, Tariff};
+use domain::{IntervalLength, Price, Tariff, TariffSchedule};
 use sandbox::Limits;
 
+use super::service::{TLS_CERTIFICATE, TLS_KEY};
 use super::*;
 use crate::algorithms::{self, Reference};
 
@@ -100,11 +107,14 @@ fn the_contracts_example_means_what_it_says() {
         rank: 1,
         offer: Some(price(50_000)),
         bid: Some(price(120_000)),
-        tariff: Some(Tariff { retail: price(171_000), feed_in: price(42_000) }),
+        tariff: Some(TariffSchedule::Constant(Tariff { retail: price(171_000), feed_in: price(42_000) }.into())),
+        tariff_file: None,
     };
     let aveiro = CommunityConfig {
         name: "aveiro".to_owned(),
         meters: "http://meters:5049".to_owned(),
+        meters_ca: None,
+        meters_timeout: Duration::from_secs(30),
         from: None,
         interval: IntervalLength::QUARTER_HOUR,
         grace: Duration::from_secs(300),
@@ -112,7 +122,8 @@ fn the_contracts_example_means_what_it_says() {
         basis: Basis::Net,
         algorithm: Reference::Base(algorithms::base("mid-market-rate").unwrap()),
         fallback: false,
-        tariff: Tariff { retail: price(162_400), feed_in: price(30_000) },
+        tariff: TariffSchedule::Constant(Tariff { retail: price(162_400), feed_in: price(30_000) }),
+        tariff_file: None,
         settings: Vec::new(),
         price_limits: PriceLimits::default(),
         limits: Limits::default(),
@@ -191,10 +202,10 @@ name = "b"
         "line 6: forward.moode is no key of the configuration (known here: ca, lease, mode, to)",
         "line 9: community.algorithmus is no key",
         "line 10: community.limits.fule is no key of the configuration (known here: fuel, memory, output, price_ceiling, price_floor, time)",
-        "line 11: community.tariff.retial is no part of a constant tariff",
+        "line 11: community.tariff.retial is no key of the configuration (known here: feed_in, periods, retail, series, zone)",
         "line 13: community.members.school.metres is no key of the configuration (known here: bid, meters, offer, rank, share, tariff)",
-        "line 14: community.members.school.tariff.feedin is no part of a constant tariff",
-        "line 2: stor is no key of the configuration (known here: cache, community, forward, listen, listen_metrics, listen_tls, store, tls)",
+        "line 14: community.members.school.tariff.feedin is no key",
+        "line 2: stor is no key of the configuration (known here: cache, community, forward, listen, listen_metrics, listen_tls, mongodb, replicas, store, tls)",
         "line 15: communities is no key",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
@@ -254,7 +265,16 @@ fn contradictions_are_mistakes() {
         "[community.members.a]\nmeters = [\"m1\", \"m2\"]\n[community.members.b]\nmeters = [\"m2\"]",
         &["line 5", "meter m2 belongs to both a and b"],
     );
-    one_problem("[community.members.a]\nmeters = [\"m1\", \"m1\"]", &["meter m1"]);
+    let twice = "meter m1 is listed twice in community.members.a.meters";
+    one_problem("[community.members.a]\nmeters = [\"m1\", \"m1\"]", &["line 3", twice]);
+    one_problem("[community.members.a]\nmeters = []", &["line 4", "community.members.a.meters has no meter"]);
+    // Without a list its meter is the one of its own name, which somebody else has.
+    one_problem(
+        "[community.members.a]\nmeters = [\"b\"]\n[community.members.b]\nrank = 1",
+        &["line 5", "community.members.b has no meter: meter b belongs to a"],
+    );
+    let swapped = "[community.members.a]\nmeters = [\"b\"]\n[community.members.b]\nmeters = [\"a\"]";
+    assert_eq!(community(swapped).members.len(), 2);
     for name in ["grid", "operator", "\"100\"", "\"\""] {
         let found = community_problems(&format!("[community.members.{name}]\nrank = 1"));
         assert_eq!(found.len(), 1, "{found:#?}");
@@ -299,7 +319,8 @@ rank = 4294967295";
     let community = community(keys);
     assert_eq!(community.interval.seconds(), 86_400);
     assert_eq!(community.from, Some("2023-09-01T00:00:00Z".parse().unwrap()));
-    assert_eq!(community.tariff, Tariff { retail: price(i64::MAX), feed_in: price(i64::MIN) });
+    let extreme = Tariff { retail: price(i64::MAX), feed_in: price(i64::MIN) };
+    assert_eq!(community.tariff, TariffSchedule::Constant(extreme));
     assert_eq!(community.limits.fuel, Some(u64::MAX));
     let settings: Vec<String> = community.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(settings, ["a=5", "b=0.5", "c=true", "d=x"]);
@@ -308,51 +329,31 @@ rank = 4294967295";
 }
 
 #[test]
-fn a_members_tariff_is_the_communitys_where_it_says_nothing() {
-    let keys = "tariff = { retail = 9 }\n[community.members.a]\ntariff = { feed_in = 7 }\n[community.members.b]";
-    let community = community(keys);
-    assert_eq!(community.tariff, Tariff { retail: price(9), feed_in: price(30_000) });
-    let tariff = |name: &str| community.members[&name.parse().unwrap()].tariff;
-    assert_eq!(tariff("a"), Some(Tariff { retail: price(9), feed_in: price(7) }));
-    assert_eq!(tariff("b"), None);
-}
-
-#[test]
-fn what_is_for_a_later_version_says_so() {
-    let found = problems("store = \"mongodb://host:27017/market\"\n[[community]]\nname = \"a\"\n");
-    assert_eq!(found.len(), 1);
-    assert!(found[0].starts_with("line 1: ") && found[0].contains("MongoDB is not part of this version"), "{found:#?}");
-    let push = "[forward]\nmode = \"push\"\nto = \"https://transactions:5055\"\n[[community]]\nname = \"a\"\n";
-    let to = "https://transactions:5055".to_owned();
-    assert_eq!(read(push).unwrap().forward.mode, ForwardMode::Push { to, ca: None });
-    for tariff in [
-        "\"prices.csv\"",
-        "[{ from = \"00:00\", retail = 1, feed_in = 2 }]",
-        "{ series = \"prices.csv\" }",
-        "{ zone = \"Europe/Lisbon\", periods = [{ from = \"00:00\", retail = 1, feed_in = 2 }] }",
-    ] {
-        let says = &["line 3", "tariff", "time-of-use periods and series are not part of this version"];
-        one_problem(&format!("tariff = {tariff}"), says);
-    }
-}
-
-#[test]
 fn files_that_are_missing_are_told_unless_they_are_where_the_stack_mounts_them() {
-    let text = "[tls]\ncertificate = \"crt.pem\"\nkey = \"key.pem\"\nclient_ca = \"ca.pem\"\n[forward]\nca = \"x.pem\"
-[[community]]\nname = \"a\"\nalgorithm = \"own.wasm\"\n";
+    let text = "[tls]\ncertificate = \"crt.pem\"\nkey = \"key.pem\"\nclient_ca = \"ca.pem\"
+[forward]\nmode = \"push\"\nto = \"https://transactions:5055\"\nca = \"x.pem\"
+[[community]]\nname = \"a\"\nalgorithm = \"own.wasm\"\nmeters = \"https://meters\"\nmeters_ca = \"m.pem\"
+tariff = { series = \"t.csv\" }\n";
     let found = problems(text);
-    assert_eq!(found.len(), 5, "{found:#?}");
-    for (line, key) in
-        [(2, "tls.certificate"), (3, "tls.key"), (4, "tls.client_ca"), (6, "forward.ca"), (9, "community.algorithm")]
-    {
-        assert!(found.iter().any(|it| it.starts_with(&format!("line {line}: {key}: there is no file"))), "{found:#?}");
+    assert_eq!(found.len(), 7, "{found:#?}");
+    for (line, key) in [
+        (2, "tls.certificate: there is no file"),
+        (3, "tls.key: there is no file"),
+        (4, "tls.client_ca: there is no file"),
+        (8, "forward.ca: there is no file"),
+        (11, "community.algorithm: there is no file"),
+        (13, "community.meters_ca: there is no file"),
+        (14, "community.tariff.series: here/t.csv cannot be read: No such file"),
+    ] {
+        assert!(found.iter().any(|it| it.starts_with(&format!("line {line}: {key}"))), "{found:#?}");
     }
     // An empty path would be the directory itself.
     assert_eq!(problems("[tls]\nclient_ca = \"\"\n[[community]]\nname = \"a\"\n").len(), 1);
     let directory = tempfile::tempdir().unwrap();
-    for name in ["crt.pem", "key.pem", "ca.pem", "x.pem", "own.wasm"] {
+    for name in ["crt.pem", "key.pem", "ca.pem", "x.pem", "own.wasm", "m.pem"] {
         std::fs::write(directory.path().join(name), "").unwrap();
     }
+    std::fs::write(directory.path().join("t.csv"), "start,retail,feed_in\n2024-01-01T00:00:00Z,1,2\n").unwrap();
     let config = parse(text, directory.path(), &[]).unwrap();
     assert_eq!(config.communities[0].algorithm, Reference::File(directory.path().join("own.wasm")));
 }
@@ -367,20 +368,25 @@ fn variables_of_the_environment_stand_above_the_file() {
     let harmless = [("REC_MARKET_LOG", "debug"), ("REC_MARKET_TEST_X", "1"), ("REC_MARKET_LISTEN", "[::]:50050")];
     assert!(read_with(text, &harmless).is_ok());
     // Above a wrong value as well: what counts is right.
-    let wrong = text.replace("sqlite:file.db", "mongodb://x");
-    assert!(read_with(&wrong, &[("REC_MARKET_STORE", "sqlite:x.db")]).is_ok());
+    let wrong = text.replace("sqlite:file.db", "postgres:x").replace("127.0.0.1:1", "here");
+    let listen = ("REC_MARKET_LISTEN", "[::]:50050");
+    assert!(read_with(&wrong, &[("REC_MARKET_STORE", "sqlite:x.db"), listen]).is_ok());
+    assert!(read_with(&wrong, &[listen]).is_err());
 }
 
 #[test]
 fn bad_values_in_the_environment_are_told_by_their_names() {
     let text = "[[community]]\nname = \"a\"\n";
     for (variable, value, says) in [
-        ("REC_MARKET_STORE", "postgres:x", "store is \"postgres:x\""),
-        ("REC_MARKET_STORE", "mongodb://host/market", "MongoDB is not part of this version"),
-        ("REC_MARKET_STORE", "", "store is \"\""),
+        ("REC_MARKET_STORE", "postgres:x", "REC_MARKET_STORE is \"postgres:x\", but \"sqlite:FILE\" or"),
+        ("REC_MARKET_STORE", "", "REC_MARKET_STORE is \"\""),
+        ("REC_MARKET_STORE", "mongodb://", "REC_MARKET_STORE is \"mongodb://…\", but its hosts"),
+        ("REC_MARKET_FORWARD_MODE", "both", "REC_MARKET_FORWARD_MODE is \"both\", but \"pull\" or \"push\""),
+        ("REC_MARKET_FORWARD_LEASE", "5", "REC_MARKET_FORWARD_LEASE is \"5\", but a length of time"),
+        ("REC_MARKET_REPLICAS_LEASE", "2h", "REC_MARKET_REPLICAS_LEASE is \"2h\", but a length of time from"),
         ("REC_MARKET_LISTEN", "50050", "REC_MARKET_LISTEN is \"50050\""),
         ("REC_MARKET_LISTEN_TLS", "x:y", "REC_MARKET_LISTEN_TLS is \"x:y\""),
-        ("REC_MARKET_TLS_KEY", "/no/such/key.pem", "there is no file \"/no/such/key.pem\""),
+        ("REC_MARKET_TLS_KEY", "/no/such/key.pem", "REC_MARKET_TLS_KEY: there is no file \"/no/such/key.pem\""),
     ] {
         let found = read_with(text, &[(variable, value)]).unwrap_err();
         assert_eq!((found.len(), found[0].line), (1, None), "{found:#?}");

@@ -15,6 +15,7 @@ use crate::certs::{self, CertificateError, Certificates};
 use crate::clock::{Clock, SystemClock};
 use crate::config::TlsConfig;
 use crate::forward::{DrainError, Forwarder};
+use crate::service::Holder;
 use crate::store::Store;
 use crate::transactions::ledger::Totals;
 use crate::transactions::market::{MarketClient, MarketError};
@@ -93,7 +94,7 @@ pub async fn pay(store: &Arc<dyn Store>, forwarding: Forwarding) -> Result<Total
                 let (pem, stop) = (pem(&certificates), stop.clone());
                 async move { server.serve(listener, pem, stop).await }
             });
-            let forwarder = Forwarder::new(Arc::clone(store), clock, push, "demo".to_owned(), LEASE);
+            let forwarder = Forwarder::new(Arc::clone(store), clock, push, Holder::named("demo"), LEASE);
             forwarder.drain_once().await?;
             worker(Source::Pushed).round().await?;
             drop(forwarder);

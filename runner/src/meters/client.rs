@@ -1,12 +1,15 @@
 //! Fetches readings from a Meters service: one page at a time, with deadlines, retries and the fallback package.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Uri};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri};
 use tonic::{Code, Request, Status};
 
 use crate::backoff::Backoff;
@@ -48,6 +51,14 @@ pub enum MetersError {
     Address {
         /// The text.
         address: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The file with those whom to believe is none.
+    #[error("cannot trust the authorities in {}: {reason}", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
         /// Why not.
         reason: String,
     },
@@ -105,6 +116,15 @@ impl MetersClient {
     /// # Errors
     /// If it is no address.
     pub fn new(address: &str, patience: Patience) -> Result<MetersClient, MetersError> {
+        MetersClient::trusting(address, patience, None)
+    }
+
+    /// As [`MetersClient::new`]; over TLS it believes only the authorities in a PEM file, if there is one, instead of
+    /// those of the machine.
+    ///
+    /// # Errors
+    /// If it is no address, or the file has no certificate.
+    pub fn trusting(address: &str, patience: Patience, ca: Option<&Path>) -> Result<MetersClient, MetersError> {
         let invalid = |error: tonic::transport::Error| MetersError::Address {
             address: address.to_owned(),
             reason: error.to_string(),
@@ -114,7 +134,11 @@ impl MetersClient {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(patience.deadline);
         if address.starts_with("https:") {
-            endpoint = endpoint.tls_config(ClientTlsConfig::new().with_enabled_roots()).map_err(invalid)?;
+            let tls = match ca {
+                None => ClientTlsConfig::new().with_enabled_roots(),
+                Some(path) => ClientTlsConfig::new().ca_certificate(authorities(path)?),
+            };
+            endpoint = endpoint.tls_config(tls).map_err(invalid)?;
         }
         let channel = endpoint.connect_lazy();
         Ok(MetersClient { address: address.to_owned(), channel, patience, fallback: AtomicBool::new(false) })
@@ -215,4 +239,15 @@ fn outcome(status: &Status) -> MetersOutcome {
         }
         _ => MetersOutcome::Failed,
     }
+}
+
+/// A PEM file with certificates: at least one, or nobody would be believed.
+fn authorities(path: &Path) -> Result<Certificate, MetersError> {
+    let refused = |reason: String| MetersError::Authorities { path: path.to_owned(), reason };
+    let pem = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    if certificates.map_err(|error| refused(error.to_string()))?.is_empty() {
+        return Err(refused("there is no certificate in it (PEM is expected)".to_owned()));
+    }
+    Ok(Certificate::from_pem(pem))
 }

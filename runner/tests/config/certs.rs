@@ -92,7 +92,7 @@ fn what_it_prints_is_a_configuration_that_is_right() {
         tls.replace("# client", "client")
     );
     market.configure(&configuration);
-    market.run(&["trades"]).ends_with(0);
+    market.run(&["config", "check"]).ends_with(0);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What an operator does before anything runs: certificates, and a configuration that is looked at; with the built
-//! program, in an empty directory.
+//! What an operator writes before anything runs, and what it comes to: certificates, configuration, tariffs; with the
+//! built program, in an empty directory.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -7,3 +7,7 @@
 mod common;
 
 mod certs;
+mod check;
+mod meters;
+mod show;
+mod tariffs;

@@ -1,0 +1,250 @@
+//! Every quarter-hour of the days on which clocks change, against offsets that the law gives and not the time zone
+//! database; midnight; days; series.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Tariffs are told apart by their retail price.
+fn tariff(retail: i64) -> Tariff {
+    Tariff { retail: Price::from_micro_eur(retail), feed_in: Price::from_micro_eur(-retail) }
+}
+
+fn boundary(text: &str) -> Boundary {
+    let at: Timestamp = text.parse().unwrap();
+    Boundary::from_seconds(at.as_second().try_into().unwrap()).unwrap()
+}
+
+/// Periods as (days, from, to); the tariff of each is its place, counted from 1, and 0 where none holds.
+fn schedule(zone: &str, periods: &[(&str, &str, &str)]) -> TariffSchedule {
+    let period = |(tariff_of, (days, from, to)): (i64, &(&str, &str, &str))| Period {
+        days: days.parse().unwrap(),
+        hours: Hours::new(from.parse().unwrap(), to.parse().unwrap()).unwrap(),
+        tariff: tariff(tariff_of),
+    };
+    let zone = TimeZone::get(zone).unwrap();
+    TariffSchedule::TimeOfUse(TimeOfUse {
+        zone,
+        periods: (1..).zip(periods).map(period).collect(),
+        otherwise: tariff(0),
+    })
+}
+
+fn at(schedule: &TariffSchedule, start: Boundary) -> i64 {
+    schedule.at(start).retail.micro_eur()
+}
+
+/// The quarter-hours that start from one instant up to another.
+fn quarters(from: &str, to: &str) -> impl Iterator<Item = Boundary> {
+    (boundary(from).seconds()..boundary(to).seconds()).step_by(900).map(|at| Boundary::from_seconds(at).unwrap())
+}
+
+/// Minute of the day on a wall that is so many minutes ahead of UTC.
+fn wall_minute(start: Boundary, ahead: i64) -> i64 {
+    (i64::try_from(start.seconds()).unwrap() / 60 + ahead).rem_euclid(1440)
+}
+
+/// How many quarter-hours of a stretch each tariff has; asserts each against the offset (in minutes) that holds then.
+#[track_caller]
+fn compare(
+    schedule: &TariffSchedule,
+    (from, to): (&str, &str),
+    ahead: impl Fn(Boundary) -> i64,
+    expected: impl Fn(i64) -> i64,
+) -> [usize; 3] {
+    let mut counts = [0; 3];
+    for start in quarters(from, to) {
+        let minute = wall_minute(start, ahead(start));
+        let found = at(schedule, start);
+        assert_eq!(found, expected(minute), "{start}, {:02}:{:02} on the wall", minute / 60, minute % 60);
+        counts[usize::try_from(found).unwrap()] += 1;
+    }
+    counts
+}
+
+/// Night (1) from 00:30 to 02:30, day (2) from 08:00 to 22:00, else 0.
+const PERIODS: [(&str, &str, &str); 2] = [("mon-sun", "00:30", "02:30"), ("mon-sun", "08:00", "22:00")];
+
+fn by_rule(minute: i64) -> i64 {
+    match minute {
+        30..150 => 1,
+        480..1320 => 2,
+        _ => 0,
+    }
+}
+
+#[test]
+fn in_lisbon_the_hour_that_spring_leaves_out_is_nobodys() {
+    // 2024-03-31T01:00Z: from 01:00 at once to 02:00 (Directive 2000/84/EC). The local day is 00:00Z to 23:00Z.
+    let change = boundary("2024-03-31T01:00:00Z");
+    let ahead = |start: Boundary| if start < change { 0 } else { 60 };
+    let schedule = schedule("Europe/Lisbon", &PERIODS);
+    let day = ("2024-03-31T00:00:00Z", "2024-03-31T23:00:00Z");
+    let counts = compare(&schedule, day, ahead, by_rule);
+    assert_eq!(quarters(day.0, day.1).count(), 92);
+    // 00:30–01:00 and 02:00–02:30 are left of the night's two hours.
+    assert_eq!(counts, [92 - 4 - 56, 4, 56]);
+}
+
+#[test]
+fn in_lisbon_the_hour_that_autumn_repeats_is_there_twice() {
+    // 2024-10-27T01:00Z: from 02:00 back to 01:00. The local day is 23:00Z the day before to 24:00Z.
+    let change = boundary("2024-10-27T01:00:00Z");
+    let ahead = |start: Boundary| if start < change { 60 } else { 0 };
+    let schedule = schedule("Europe/Lisbon", &PERIODS);
+    let day = ("2024-10-26T23:00:00Z", "2024-10-28T00:00:00Z");
+    let counts = compare(&schedule, day, ahead, by_rule);
+    assert_eq!(quarters(day.0, day.1).count(), 100);
+    assert_eq!(counts, [100 - 12 - 56, 12, 56]);
+}
+
+#[test]
+fn zones_whose_hours_are_not_those_of_utc() {
+    let kolkata = schedule("Asia/Kolkata", &PERIODS);
+    let counts = compare(&kolkata, ("2024-03-30T18:30:00Z", "2024-03-31T18:30:00Z"), |_| 330, by_rule);
+    assert_eq!(counts, [96 - 8 - 56, 8, 56]);
+    // Lord Howe goes forward by half an hour: 2024-10-05T15:30Z, from +10:30 to +11; 02:00 becomes 02:30.
+    let change = boundary("2024-10-05T15:30:00Z");
+    let ahead = |start: Boundary| if start < change { 630 } else { 660 };
+    let lord_howe = schedule("Australia/Lord_Howe", &PERIODS);
+    let day = ("2024-10-05T13:30:00Z", "2024-10-06T13:00:00Z");
+    assert_eq!(quarters(day.0, day.1).count(), 94);
+    assert_eq!(compare(&lord_howe, day, ahead, by_rule), [94 - 6 - 56, 6, 56]);
+}
+
+#[test]
+fn what_passes_midnight_belongs_to_the_day_on_which_it_begins() {
+    // 2024-01-05 is a Friday; UTC is the wall's time.
+    let night = schedule("UTC", &[("fri", "22:00", "06:00")]);
+    let holds = |text: &str| at(&night, boundary(text)) == 1;
+    assert!(!holds("2024-01-05T05:45:00Z"), "the morning of Friday is Thursday's night");
+    assert!(!holds("2024-01-05T21:45:00Z"));
+    assert!(holds("2024-01-05T22:00:00Z"));
+    assert!(holds("2024-01-06T00:00:00Z"));
+    assert!(holds("2024-01-06T05:45:00Z"));
+    assert!(!holds("2024-01-06T06:00:00Z"));
+    assert!(!holds("2024-01-06T22:00:00Z"));
+    // Until midnight, written either way.
+    for to in ["00:00", "24:00"] {
+        let evening = schedule("UTC", &[("sun", "22:00", to)]);
+        assert_eq!(at(&evening, boundary("2024-01-07T23:45:00Z")), 1, "{to}");
+        assert_eq!(at(&evening, boundary("2024-01-08T00:00:00Z")), 0, "{to}");
+    }
+}
+
+#[test]
+fn the_first_period_that_matches_holds() {
+    let both = schedule("UTC", &[("sat", "10:00", "12:00"), ("sat-sun", "00:00", "24:00")]);
+    let found = ["2024-01-06T11:00:00Z", "2024-01-06T12:00:00Z", "2024-01-07T11:00:00Z", "2024-01-08T11:00:00Z"];
+    assert_eq!(found.map(|text| at(&both, boundary(text))), [1, 2, 2, 0]);
+}
+
+#[test]
+fn the_start_of_an_interval_counts_to_the_second() {
+    let evening = schedule("UTC", &[("mon-sun", "22:00", "22:01")]);
+    let second = |text: &str| at(&evening, boundary(text));
+    assert_eq!(
+        ["2024-01-06T21:59:59Z", "2024-01-06T22:00:00Z", "2024-01-06T22:00:59Z", "2024-01-06T22:01:00Z"].map(second),
+        [0, 1, 1, 0]
+    );
+}
+
+#[test]
+fn days_are_names_ranges_and_lists() {
+    let shown = |text: &str| text.parse::<Days>().map(|days| days.to_string());
+    for (text, days) in [
+        ("mon", "mon"),
+        ("mon-fri", "mon,tue,wed,thu,fri"),
+        ("sat,sun", "sat,sun"),
+        ("sat , mon - tue", "mon,tue,sat"),
+        ("fri-mon", "mon,fri,sat,sun"),
+        ("sun-sat", "mon,tue,wed,thu,fri,sat,sun"),
+        ("wed-wed", "wed"),
+    ] {
+        assert_eq!(shown(text).as_deref(), Ok(days), "{text}");
+        assert_eq!(shown(days).as_deref(), Ok(days));
+    }
+    for text in ["", ",", "mon-", "monday", "Mon", "mon-tue-wed", "mon;tue", "mon,"] {
+        assert_eq!(shown(text), Err(InvalidDays(text.to_owned())));
+    }
+    assert_eq!("mon-sun".parse(), Ok(Days::ALL));
+}
+
+#[test]
+fn times_of_the_day_have_two_digits_and_end_at_24() {
+    for text in ["00:00", "09:05", "23:59", "24:00"] {
+        assert_eq!(text.parse::<WallTime>().unwrap().to_string(), text);
+    }
+    for text in ["", "8:00", "08:0", "24:01", "25:00", "12:60", "-1:00", "+1:00", "12.30", "12:30:00", "１2:00"] {
+        assert_eq!(text.parse::<WallTime>(), Err(InvalidWallTime(text.to_owned())));
+    }
+    let hours = |from: &str, to: &str| Hours::new(from.parse().unwrap(), to.parse().unwrap());
+    assert_eq!(hours("00:00", "24:00"), Ok(Hours::ALL));
+    assert!(hours("22:00", "00:00").is_ok());
+    assert!(hours("08:00", "08:00").unwrap_err().to_string().contains("both 08:00"));
+    assert_eq!(hours("24:00", "06:00"), Err(InvalidHours::AfterDay));
+}
+
+#[test]
+fn a_series_holds_from_each_start_until_the_next() {
+    let row = |text: &str, retail| (text.parse().unwrap(), tariff(retail));
+    let series = Series::new(tariff(0), vec![row("2024-01-01T00:00:00Z", 1), row("2024-01-01T01:00:00+01:00", 2)]);
+    assert_eq!(
+        series.unwrap_err().to_string().split(" (").next(),
+        Some("2024-01-01T00:00:00Z is not after 2024-01-01T00:00:00Z")
+    );
+    let rows = vec![row("2024-01-01T00:00:00Z", 1), row("2024-01-01T02:07:00+01:00", 2)];
+    let series = TariffSchedule::Series(Series::new(tariff(0), rows).unwrap());
+    let found = [
+        "2023-12-31T23:45:00Z",
+        "2024-01-01T00:00:00Z",
+        "2024-01-01T01:00:00Z",
+        "2024-01-01T01:15:00Z",
+        "9999-12-30T00:00:00Z",
+    ];
+    assert_eq!(found.map(|text| at(&series, boundary(text))), [0, 1, 1, 2, 2]);
+    let empty = TariffSchedule::Series(Series::new(tariff(7), vec![]).unwrap());
+    assert_eq!(at(&empty, boundary("2024-01-01T00:00:00Z")), 7);
+}
+
+#[test]
+fn a_partial_tariff_is_completed_half_by_half() {
+    let half = PartialTariff { retail: Some(Price::from_micro_eur(5)), feed_in: None };
+    assert_eq!(half.complete(tariff(7)), Tariff { retail: Price::from_micro_eur(5), ..tariff(7) });
+    assert_eq!(PartialTariff::default().complete(tariff(7)), tariff(7));
+    assert_eq!(PartialTariff::from(tariff(3)).complete(tariff(7)), tariff(3));
+    assert_eq!(PartialTariff::default().or(half).or(tariff(9).into()).retail, half.retail);
+}
+
+#[test]
+fn every_tariff_of_a_schedule_is_mapped() {
+    let night = schedule("UTC", &[("mon-sun", "22:00", "06:00")]);
+    let doubled = night.map(|found| tariff(found.retail.micro_eur() + 10));
+    let found = ["2024-01-06T23:00:00Z", "2024-01-06T12:00:00Z"].map(|text| at(&doubled, boundary(text)));
+    assert_eq!(found, [11, 10]);
+    let series = Series::new(tariff(0), vec![("2024-01-01T00:00:00Z".parse().unwrap(), tariff(1))]).unwrap();
+    let series = TariffSchedule::Series(series).map(|found| tariff(found.retail.micro_eur() + 10));
+    let found = ["2023-12-31T23:00:00Z", "2024-01-01T00:00:00Z"].map(|text| at(&series, boundary(text)));
+    assert_eq!(found, [10, 11]);
+}
+
+proptest! {
+    /// In a zone without changes a period is what plain arithmetic on minutes of a week says.
+    #[test]
+    fn periods_are_stretches_of_the_week(minute in 0_u64..10_000_000, days in 1_u8..128, from in 0_i16..1440, to in 0_i16..=1440) {
+        prop_assume!(from != to);
+        let hours = Hours::new(WallTime(from), WallTime(to)).unwrap();
+        let period = Period { days: Days(days), hours, tariff: tariff(1) };
+        let zone = TimeZone::UTC;
+        let schedule = TariffSchedule::TimeOfUse(TimeOfUse { zone, periods: vec![period], otherwise: tariff(0) });
+        // The epoch was a Thursday. A stretch starts on a chosen day and is from..to long, over midnight if need be.
+        let in_week = (minute + 3 * 1440) % (7 * 1440);
+        let (from, to) = (u64::try_from(from).unwrap(), u64::try_from(to).unwrap());
+        let length = if from < to { to - from } else { to + 1440 - from };
+        let expected = (0..7).filter(|day| days & (1 << day) != 0).any(|day| {
+            (in_week + 7 * 1440 - (day * 1440 + from)) % (7 * 1440) < length
+        });
+        let found = at(&schedule, Boundary::from_seconds(minute * 60).unwrap()) == 1;
+        prop_assert_eq!(found, expected);
+    }
+}

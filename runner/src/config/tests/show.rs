@@ -1,0 +1,119 @@
+//! What is shown is the same configuration again.
+
+use std::fs::write;
+
+use super::*;
+
+/// A configuration with every key, in a directory with the files that it names.
+fn everything(directory: &Path) -> String {
+    for name in ["crt.pem", "key.pem", "ca.pem", "own.wasm"] {
+        write(directory.join(name), "").unwrap();
+    }
+    write(directory.join("t.csv"), "start,retail,feed_in\n2024-01-01T00:00:00Z,5,6\n").unwrap();
+    write(directory.join("password"), "hidden\n").unwrap();
+    r#"
+store = "mongodb://host:27017/market?replicaSet=rs0"
+cache = "cache"
+listen = "[::]:1"
+listen_tls = "127.0.0.1:0"
+listen_metrics = "127.0.0.1:0"
+[mongodb]
+username = "us/er"
+password_file = "password"
+[tls]
+certificate = "crt.pem"
+key = "key.pem"
+client_ca = "ca.pem"
+[forward]
+mode = "push"
+to = "https://transactions:5055"
+ca = "ca.pem"
+lease = "1h 30m"
+[replicas]
+lease = "1500ms"
+[[community]]
+name = "Café \"Σ\" # 1"
+meters = "https://meters:5049"
+meters_ca = "ca.pem"
+meters_timeout = "1500ms"
+from = 2023-09-01T02:00:00+02:00
+interval = "1d"
+grace = "0s"
+tolerance = "11h"
+basis = "gross"
+algorithm = "own.wasm"
+on_failure = "fallback"
+settings = { a = 5, "b c" = 0.5, d = true }
+limits = { price_floor = -5, price_ceiling = 7, fuel = 18446744073709551615, memory = "1GiB", time = "2s", output = 9 }
+[community.tariff]
+zone = "Europe/Lisbon"
+retail = -1
+periods = [{ days = "fri-mon", from = "22:00", to = "06:00", retail = 3 }, { to = "24:00", feed_in = 9223372036854775807 }]
+[community.members.school]
+meters = ["es-sms-01", "100"]
+share = 250000
+rank = 4294967295
+offer = -50000
+bid = 120000
+tariff = { retail = 171000 }
+[community.members."Café Σ"]
+tariff = { series = "t.csv", feed_in = 4 }
+[community.members.c.tariff]
+zone = "UTC"
+periods = [{ retail = 1 }]
+[community.members.d]
+tariff = {}
+[[community]]
+name = "b"
+algorithm = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+tariff = { series = "t.csv" }
+"#
+    .to_owned()
+}
+
+/// Reads the text that is shown of a configuration.
+#[track_caller]
+fn again(config: &Config) -> Config {
+    let text = toml::to_string(&config.shown()).unwrap();
+    // Paths are absolute: where it is read does not matter.
+    parse(&text, Path::new("/elsewhere"), &[]).unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"))
+}
+
+#[test]
+fn what_is_shown_is_the_same_configuration_but_for_the_mask() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = parse(&everything(directory.path()), directory.path(), &[]).unwrap();
+    let text = toml::to_string(&config.shown()).unwrap();
+    assert!(!text.contains("hidden") && text.contains("mongodb://us%2Fer:…@host:27017/market"), "{text}");
+    let StoreConfig::Mongo(mongo) = &mut config.store else { panic!("{text}") };
+    assert_eq!(mongo.password, Some(Secret::new("hidden".to_owned())));
+    mongo.password = Some(Secret::new("…".to_owned()));
+    assert_eq!(again(&config), config);
+}
+
+#[test]
+fn what_is_shown_of_little_is_everything_that_holds() {
+    let text = "[[community]]\nname = \"a\"\n";
+    let variables = [("REC_MARKET_STORE".to_owned(), "sqlite:/x.db".to_owned())];
+    let config = parse(text, Path::new("/here"), &variables).unwrap();
+    assert_eq!(again(&config), config);
+    let shown = toml::to_string(&config.shown()).unwrap();
+    for line in
+        ["store = \"sqlite:/x.db\"", "lease = \"15m\"", "grace = \"5m\"", "retail = 162400", "cache = \"/here/cache\""]
+    {
+        assert!(shown.contains(line), "no {line} in {shown}");
+    }
+    let contract = parse(CONTRACT, Path::new("/here"), &[]).unwrap();
+    assert_eq!(again(&contract), contract);
+}
+
+#[test]
+fn json_has_the_same_form() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = parse(&everything(directory.path()), directory.path(), &[]).unwrap();
+    let json = serde_json::to_value(config.shown()).unwrap();
+    assert_eq!(json["community"][0]["tariff"]["periods"][0]["days"], "mon,fri,sat,sun");
+    assert_eq!(json["community"][0]["limits"]["fuel"], u64::MAX);
+    assert_eq!(json["forward"]["to"], "https://transactions:5055");
+    assert!(!json.to_string().contains("hidden"));
+}
