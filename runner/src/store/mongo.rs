@@ -18,6 +18,8 @@ mod prices;
 mod read;
 mod server;
 mod states;
+#[cfg(test)]
+mod tests;
 mod trades;
 
 use std::future::Future;

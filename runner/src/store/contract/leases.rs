@@ -42,7 +42,9 @@ pub(super) async fn of_many_at_once_one_gets_the_lease<S: Shelf>(shelf: S) {
     for round in 0..3_i64 {
         let asking = (0..6).map(|number: usize| {
             let store = stores[number % 2].clone();
-            tokio::spawn(async move { store.acquire("a", &format!("process {number}"), at(round * 60), TERM).await })
+            tokio::spawn(
+                async move { store.acquire("a", &format!("process {round}.{number}"), at(round * 60), TERM).await },
+            )
         });
         let mut tokens = Vec::new();
         for task in asking.collect::<Vec<_>>() {

@@ -14,6 +14,8 @@ use crate::store::{Match, MatchFilter, Outbox, PLATFORM_GRID, Quantity, Window};
 
 /// Documents fetched at once where some may have to be left out.
 const PAGE: usize = 10_000;
+/// No database has more documents.
+const SKIP_MAX: u64 = 1 << 62;
 
 /// A trade with what a change of its state has to know.
 #[derive(Clone, Debug)]
@@ -81,6 +83,10 @@ pub(super) async fn find(server: &Server, mut conditions: Vec<Document>, window:
     let filter = doc! { "$and": conditions };
     let mut found = Vec::new();
     let mut skip = window.skip;
+    // The server adds skip and limit as signed numbers.
+    if skip > SKIP_MAX {
+        return Ok(found);
+    }
     while found.len() < window.limit {
         let limit = PAGE.min(window.limit - found.len());
         let query = server.matches.find(filter.clone()).sort(doc! { "timestamp": 1, "_id": 1 });

@@ -259,3 +259,51 @@ pub(super) async fn delivered(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::contract::{Database, Shelf, full, interval, put};
+    use crate::store::mongo::MongoStore;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    async fn states(store: &MongoStore, ids: &[TradeId]) -> Vec<State> {
+        let found = standing(&store.server, ids.iter().copied(), at(0)).await.unwrap();
+        found.values().map(|found| found.shown.state.unwrap()).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_published_is_made_by_whoever_comes_next_and_only_once() {
+        let Some(shelf) = Database::new().await else { return };
+        let store = shelf.open().await;
+        for number in 0..2 {
+            put(&store, full("aveiro", number)).await.unwrap();
+        }
+        let ids = [0, 1].map(|number| TradeId::derive("aveiro", interval(number), 0));
+        // A process decided on a list, published it, and died before it made any of it, or after half of it.
+        for (made, from, to) in [(0, State::Created, State::Sent), (1, State::Sent, State::NotPaid)] {
+            let after = settle(&store.server).await.unwrap();
+            let found = standing(&store.server, ids.iter().copied(), at(0)).await.unwrap();
+            let changes: Vec<Change> = found.values().map(|found| Change::new(found, to, at(1))).collect();
+            let bytes = Changes { changes: changes.clone() }.encode_to_vec();
+            assert!(Journal::Trades.publish(&store.server, after, &bytes).await.unwrap());
+            assert!(!Journal::Trades.publish(&store.server, after, &bytes).await.unwrap());
+            let half = statements(changes[..made].to_vec(), after + 1);
+            store.server.update(&store.server.matches, &half).await.unwrap();
+            assert_eq!(states(&store, &ids).await.iter().filter(|state| **state == from).count(), 2 - made);
+            refresh(&shelf.open().await.server, at(2)).await.unwrap();
+            assert_eq!(states(&store, &ids).await, [to, to]);
+            // It was not dead but slow: by now a trade has gone on, and its changes come to nothing.
+            let next = if to == State::Sent { State::NotPaid } else { State::Sent };
+            let report = |state| [MatchUpdate { id: ids[0], state, transaction_id: None, message: None }];
+            update_all(&store.server, &report(next), at(3)).await.unwrap().unwrap();
+            make(&store.server, after + 1, changes).await.unwrap();
+            assert_eq!(states(&store, &ids).await, [next, to]);
+            update_all(&store.server, &report(State::Sent), at(4)).await.unwrap().unwrap();
+        }
+    }
+}
