@@ -12,6 +12,7 @@ WASMTIME_VERSION := 48.0.8
 TOOLS := target/tools
 WASMTIME := $(TOOLS)/bin/wasmtime
 CARGO_DENY := $(TOOLS)/bin/cargo-deny
+FERRETDB := $(TOOLS)/bin/ferretdb
 
 .PHONY: help
 help: ## Lists these targets
@@ -55,7 +56,7 @@ bench: wasm-target ## Benchmarks, as figures and ratios in one run (some minutes
 	cargo bench --locked --workspace --bench clear --bench settle
 
 .PHONY: tools
-tools: wasm-target $(WASMTIME) ## Installs what tests need into target/tools: the wasmtime CLI
+tools: wasm-target $(WASMTIME) $(FERRETDB) ## Installs what tests need into target/tools: the wasmtime CLI, a MongoDB-protocol server
 
 .PHONY: wasm-target
 wasm-target:
@@ -68,6 +69,15 @@ $(WASMTIME):
 	CARGO_TARGET_DIR=$(TOOLS)/build cargo install wasmtime-cli --version $(WASMTIME_VERSION) --locked --debug \
 		--no-default-features --features run,component-model,cranelift --root $(TOOLS)
 	rm -rf $(TOOLS)/build
+
+# Without Go the tests of the MongoDB store are skipped, and say so; in CI they fail.
+$(FERRETDB): $(wildcard tests/ferretdb/*)
+	@if command -v go > /dev/null; then \
+		mkdir -p $(@D) && cd tests/ferretdb && go build -trimpath -o $(abspath $@) .; \
+	else \
+		echo "No go command: the MongoDB-protocol server is not built, and the tests of the MongoDB store are skipped." \
+			"(Install Go 1.24 or later, or name a server in REC_MARKET_TEST_MONGODB.)"; \
+	fi
 
 $(CARGO_DENY):
 	CARGO_TARGET_DIR=$(TOOLS)/build cargo install cargo-deny --locked --root $(TOOLS)

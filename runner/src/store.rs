@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod contract;
 mod measured;
+mod mongo;
 mod payment;
 mod record;
 mod sqlite;
@@ -24,9 +25,10 @@ use domain::{
 };
 use jiff::Timestamp;
 
-use crate::config::{MongoConfig, StoreConfig};
+use crate::config::StoreConfig;
 
 pub use measured::Measured;
+pub use mongo::MongoStore;
 pub use payment::{Claim, Match, MatchFilter, MatchUpdate, Outbox, PLATFORM_GRID, Quantity, UpdateError, Window};
 pub use sqlite::SqliteStore;
 
@@ -379,10 +381,6 @@ pub trait Store: Send + Sync {
     ) -> Result<(), StoreError>;
 }
 
-fn not_yet(mongo: &MongoConfig) -> StoreError {
-    StoreError::Open { store: mongo.address.clone(), reason: "MongoDB is not part of this version".to_owned() }
-}
-
 /// The lease under which a community is settled.
 pub fn community_lease(community: &str) -> String {
     format!("community {community}")
@@ -395,7 +393,7 @@ pub fn community_lease(community: &str) -> String {
 pub async fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     match config {
         StoreConfig::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path)?)),
-        StoreConfig::Mongo(mongo) => Err(not_yet(mongo)),
+        StoreConfig::Mongo(mongo) => Ok(Arc::new(MongoStore::open(mongo).await?)),
     }
 }
 
@@ -406,7 +404,7 @@ pub async fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
 pub async fn open_to_read(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     match config {
         StoreConfig::Sqlite(path) => Ok(Arc::new(SqliteStore::open_to_read(path)?)),
-        StoreConfig::Mongo(mongo) => Err(not_yet(mongo)),
+        StoreConfig::Mongo(mongo) => Ok(Arc::new(MongoStore::open_to_read(mongo).await?)),
     }
 }
 

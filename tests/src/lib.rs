@@ -3,4 +3,5 @@
 #[macro_use]
 pub mod guests;
 pub mod corpus;
+pub mod mongo_server;
 pub mod native;

@@ -3,12 +3,16 @@
 //! Only fields that differ from what follows from others are written: a member's prices are usually its tariff, and its
 //! tariff the community's.
 
+mod whole;
+
 use domain::reading::Registers;
 use domain::round::{PriceLimits, Terms};
 use domain::{Boundary, Energy, Interval, IntervalLength, Position, Price, Round, Tariff};
 use prost::Message;
 
-use super::{GapTrade, MeterReading};
+use super::{GapTrade, MeterReading, StoredParty};
+
+pub use whole::{Whole, decode_whole, encode_whole};
 
 /// A record that says something impossible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -153,6 +157,18 @@ pub fn decode_interval(start: u64, length: u32) -> Result<Interval, InvalidRecor
     let length = IntervalLength::from_seconds(length).map_err(InvalidRecord::new)?;
     let interval = decode_boundary(start).ok().and_then(|start| Interval::starting(start, length));
     interval.ok_or_else(|| InvalidRecord(format!("no interval starts at Unix second {start}")))
+}
+
+/// Makes a party of its stored name.
+///
+/// # Errors
+/// If nobody can be called that.
+pub fn decode_party(name: &str) -> Result<StoredParty, InvalidRecord> {
+    match name {
+        "grid" => Ok(StoredParty::Grid),
+        "operator" => Ok(StoredParty::Operator),
+        member => member.parse().map(StoredParty::Member).map_err(InvalidRecord::new),
+    }
 }
 
 /// Makes a boundary of a stored number.

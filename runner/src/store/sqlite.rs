@@ -5,6 +5,8 @@ mod leases;
 mod payments;
 mod prices;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -407,28 +409,4 @@ fn texts(connection: &Connection, query: &str) -> rusqlite::Result<Vec<String>> 
     let mut select = connection.prepare(query)?;
     let texts = select.query_map((), |row| row.get(0))?;
     texts.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn several_may_open_a_new_file_at_once() {
-        for _ in 0..100 {
-            let directory = tempfile::tempdir().unwrap();
-            let path = directory.path().join("market.db");
-            let together = std::sync::Barrier::new(4);
-            let open = || {
-                together.wait();
-                SqliteStore::open(&path)
-            };
-            std::thread::scope(|scope| {
-                let opening: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
-                for thread in opening {
-                    thread.join().unwrap().unwrap();
-                }
-            });
-        }
-    }
 }

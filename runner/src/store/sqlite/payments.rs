@@ -1,5 +1,8 @@
 //! Trades on their way to payment.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use domain::trade::State;
 use domain::{Energy, Price, TradeId};
 use jiff::Timestamp;
@@ -142,24 +145,41 @@ pub(super) fn claim(transaction: &Transaction<'_>, claim: &Claim, window: Window
     Ok(found)
 }
 
+/// What a report may change.
+struct Standing {
+    state: Option<State>,
+    transaction_id: Option<String>,
+    message: Option<String>,
+}
+
 pub(super) fn update(
     transaction: &Transaction<'_>,
     updates: &[MatchUpdate],
     now: Timestamp,
 ) -> Result<Result<(), UpdateError>, Fault> {
     let mut find = transaction.prepare_cached("SELECT state, transaction_id, message FROM trade WHERE id = ?1")?;
+    // Where each trade stands after the reports so far: a list may have several of one.
+    let mut standing: BTreeMap<TradeId, Standing> = BTreeMap::new();
     for update in updates {
-        let found = find.query_row([update.id.as_bytes()], |row| {
-            Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<String>>(2)?))
-        });
-        let Some((number, transaction_id, message)) = found.optional()? else {
-            return Ok(Err(UpdateError::Unknown(update.id)));
+        let stands = match standing.entry(update.id) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let found = find.query_row([update.id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+                let Some((number, transaction_id, message)) = found.optional()? else {
+                    return Ok(Err(UpdateError::Unknown(update.id)));
+                };
+                entry.insert(Standing { state: Option::map(number, state).transpose()?, transaction_id, message })
+            }
         };
-        let state = number.map(state).transpose()?;
-        let standing = Reported { state, transaction_id: transaction_id.as_deref(), message: message.as_deref() };
-        if let Err(error) = update.check(standing) {
+        let Standing { state, transaction_id, message } = stands;
+        let reported =
+            Reported { state: *state, transaction_id: transaction_id.as_deref(), message: message.as_deref() };
+        if let Err(error) = update.check(reported) {
             return Ok(Err(error));
         }
+        *state = Some(update.state);
+        *transaction_id = update.transaction_id.clone().or(transaction_id.take());
+        *message = update.message.clone().or(message.take());
     }
     let mut apply = transaction.prepare_cached(
         "UPDATE trade SET state = ?2, transaction_id = coalesce(?3, transaction_id), message = coalesce(?4, message),
@@ -195,6 +215,8 @@ pub(super) fn delivered(
     refused: &[(TradeId, String)],
     now: Timestamp,
 ) -> Result<(), Fault> {
+    // A claim that ran out waits again.
+    release_claims(transaction, now)?;
     let mut update = transaction.prepare_cached(
         "UPDATE trade SET state = ?2, message = coalesce(?3, message), updated_at = ?4 WHERE id = ?1 AND state IN (0, 3)",
     )?;

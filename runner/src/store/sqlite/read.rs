@@ -35,11 +35,7 @@ pub(super) fn progress(connection: &Connection, community: &str) -> Result<Progr
 }
 
 pub(super) fn read_party(name: String) -> Result<StoredParty, Fault> {
-    match name.as_str() {
-        "grid" => Ok(StoredParty::Grid),
-        "operator" => Ok(StoredParty::Operator),
-        member => member.parse().map(StoredParty::Member).map_err(|error| Fault::Record(format!("{error}"))),
-    }
+    Ok(record::decode_party(&name)?)
 }
 
 /// A span as the bounds of a query: SQLite's integers are signed.
