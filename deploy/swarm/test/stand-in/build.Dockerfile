@@ -1,0 +1,6 @@
+# Stands in for the Rust image where no image can be pulled: a shell, and a cargo that has the program ready.
+FROM scratch
+COPY shell /
+COPY program /prebuilt/rec-market
+COPY build.cargo /bin/cargo
+COPY build.rustup /bin/rustup
