@@ -8,8 +8,8 @@ ARG RUN_IMAGE=gcr.io/distroless/cc-debian12
 FROM ${BUILD_IMAGE} AS outline
 COPY . /outline
 RUN cd /outline \
-    && find . -type f ! -name '*.rs' ! -name Cargo.toml ! -name Cargo.lock -delete \
-    && find . -type f -name '*.rs' -exec sh -c 'for file; do echo "fn main() {}" > "$file"; done' sh {} +
+    && find . -type f ! -name '*.rs' ! -name Cargo.toml ! -name Cargo.lock -exec rm {} + \
+    && find . -type f -name '*.rs' -exec sh -c 'for file; do printf "fn main() {\n}\n" > "$file"; done' sh {} +
 
 FROM ${BUILD_IMAGE} AS build
 ENV CARGO_TARGET_DIR=/target

@@ -39,6 +39,7 @@ PASSED=
 
 main() {
     trap clean_up EXIT
+    trap 'printf "\nFAILED at line %d: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
     trap 'exit 130' INT TERM
     check_machine
     start_engine
@@ -85,7 +86,7 @@ check_machine() {
     for tool in docker busybox ldd; do
         command -v "$tool" >/dev/null || fail "$tool is missing (Debian: apt-get install docker.io busybox-static)"
     done
-    ldd "$(command -v busybox)" >/dev/null 2>&1 && fail "busybox needs libraries (Debian: apt-get install busybox-static)"
+    ldd "$(command -v busybox)" 2>/dev/null | grep -q '=>' && fail "busybox needs libraries (Debian: apt-get install busybox-static)"
     [ -x "$PROGRAM" ] || fail "there is no program $PROGRAM (make build)"
     [ -x "$FERRETDB" ] || fail "there is no MongoDB-protocol server $FERRETDB (make tools)"
     tell "$("$PROGRAM" --version), $FERRETDB, $DAYS days of readings"
@@ -119,22 +120,30 @@ engine_answers() {
 
 build_stand_ins() {
     say "builds stand-ins for the base images and MongoDB"
-    local context=$WORK/stand-in applet library
+    local context=$WORK/stand-in applet
     cp -r "$TEST/stand-in" "$context"
-    mkdir -p "$context/shell/bin" "$context/shell/tmp" "$context/libraries"
+    mkdir -p "$context/shell/bin" "$context/shell/tmp"
     cp "$(command -v busybox)" "$context/shell/bin/busybox"
     for applet in $(busybox --list); do
         [ "$applet" = busybox ] || ln -s busybox "$context/shell/bin/$applet"
     done
-    # `name => /path (address)`, and the loader alone as `/path (address)`.
-    for library in $(ldd "$PROGRAM" | grep -o '/[^ ]*'); do
-        cp -L --parents "$library" "$context/libraries"
-    done
+    copy_libraries "$PROGRAM" "$context/program.libraries"
+    copy_libraries "$FERRETDB" "$context/ferretdb.libraries"
     cp "$PROGRAM" "$context/program"
     cp "$FERRETDB" "$context/ferretdb"
     build "$BUILD_IMAGE" --file "$context/build.Dockerfile" "$context"
     build "$RUN_IMAGE" --file "$context/run.Dockerfile" "$context"
     build "$MONGO_IMAGE" --file "$context/mongo.Dockerfile" "$context"
+}
+
+# copy_libraries PROGRAM DIRECTORY: what a dynamically linked program needs, at the same paths below the directory.
+copy_libraries() {
+    mkdir -p "$2"
+    local library
+    # `name => /path (address)`, and the loader alone as `/path (address)`.
+    for library in $(ldd "$1" 2>/dev/null | grep -o '/[^ ]*'); do
+        cp -L --parents "$library" "$2"
+    done
 }
 
 build_image() {
@@ -220,15 +229,15 @@ healthy() {
 
 # One of two replicas holds the lease and works. Both are killed, one after the other, so the one at work is among them.
 kill_replicas() {
-    local first second
-    read -r first second < <(containers "${STACK}_market" | tr '\n' ' ')
+    local replicas
+    mapfile -t replicas < <(containers "${STACK}_market")
     say "waits until a tenth is settled, then kills a replica"
     await 180 "a tenth of the trades is settled" settled $((EXPECTED / 10))
-    kill_during_backfill "$first"
+    kill_during_backfill "${replicas[0]}"
     say "waits until work goes on with two replicas, then kills the other of the first two"
     await 120 "work goes on after a replica was killed" settled $((SETTLED + 1))
     await 60 "two replicas run again" running "${STACK}_market" 2
-    kill_during_backfill "$second"
+    kill_during_backfill "${replicas[1]}"
     await 120 "work goes on after the other replica was killed" settled $((SETTLED + 1))
     await 120 "two replicas are healthy" healthy "${STACK}_market" 2
 }
