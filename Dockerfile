@@ -1,16 +1,53 @@
 # The image of rec-market: one binary and nothing else. Base images are arguments, so that a mirror or a
-# test can replace them.
+# test can replace them. It builds with BuildKit and with the builder before it.
 ARG BUILD_IMAGE=rust:1.95-bookworm
 ARG RUN_IMAGE=gcr.io/distroless/cc-debian12
 
+# The workspace without its code: manifests, and an empty program in place of every source file. What follows from it is
+# built again only when a manifest changes, or which files there are.
+FROM ${BUILD_IMAGE} AS outline
+COPY . /outline
+RUN cd /outline \
+    && find . -type f ! -name '*.rs' ! -name Cargo.toml ! -name Cargo.lock -exec rm {} + \
+    && find . -type f -name '*.rs' -exec sh -c 'for file; do printf "fn main() {\n}\n" > "$file"; done' sh {} +
+
 FROM ${BUILD_IMAGE} AS build
+ENV CARGO_TARGET_DIR=/target
+RUN rustup target add wasm32-wasip2
+# Dependencies first: wasmtime alone takes minutes.
+WORKDIR /outline
+COPY --from=outline /outline .
+RUN cargo build --release --locked --workspace
+# Then our own code. Its files are as old as the checkout, which may be older than the outline's empty programs: touched,
+# so that cargo takes none of those for up to date. The empty program prints no version.
 WORKDIR /src
 COPY . .
-RUN rustup target add wasm32-wasip2 && cargo build --release --locked --package rec-market
+RUN find . -type f -exec touch {} + \
+    && cargo build --release --locked --workspace \
+    && /target/release/rec-market --version | grep -q '^rec-market ' \
+    && mkdir -p /root-of-image/data /root-of-image/usr/local/bin \
+    && cp /target/release/rec-market /root-of-image/usr/local/bin/ \
+    && chmod 0755 /root-of-image/usr/local/bin/rec-market \
+    && chown 10001:10001 /root-of-image/data && chmod 0700 /root-of-image/data
 
 FROM ${RUN_IMAGE}
-COPY --from=build /src/target/release/rec-market /usr/local/bin/rec-market
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="rec-market" \
+      org.opencontainers.image.description="The Market service of a platform for renewable energy communities" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /root-of-image/usr/local/bin/rec-market /usr/local/bin/rec-market
+# State and compiled components go below /data; everything else may be read-only. A new volume mounted there takes over
+# its owner. (--chown, because the builders differ in whether a copied directory keeps its own.)
+COPY --from=build --chown=10001:10001 /root-of-image/data /data
 USER 10001:10001
 WORKDIR /data
+# Plaintext inside the stack, TLS, metrics and health.
+EXPOSE 50050 50051 9464
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["/usr/local/bin/rec-market", "health", "--config", "/etc/rec-market/market.toml"]
 ENTRYPOINT ["/usr/local/bin/rec-market"]
-CMD ["--help"]
+CMD ["serve", "--config", "/etc/rec-market/market.toml"]

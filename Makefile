@@ -55,6 +55,10 @@ deny: $(CARGO_DENY) ## Licences, bans and sources of dependencies, by deny.toml
 bench: wasm-target ## Benchmarks, as figures and ratios in one run (some minutes)
 	cargo bench --locked --workspace --bench clear --bench settle
 
+.PHONY: swarm-test
+swarm-test: build tools ## Builds the image, deploys the stack on a Swarm of one node, kills replicas (as root, with docker.io)
+	deploy/swarm/test.sh
+
 .PHONY: tools
 tools: wasm-target $(WASMTIME) $(FERRETDB) ## Installs what tests need into target/tools: the wasmtime CLI, a MongoDB-protocol server
 

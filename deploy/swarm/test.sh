@@ -1,0 +1,395 @@
+#!/usr/bin/env bash
+# Tests the image and the stack on a one-node Swarm: builds the Dockerfile, deploys docker-compose.yml with two replicas beside
+# a Meters service and a Transactions service, kills both first replicas while they work through weeks of readings, updates
+# the rest while it runs, and compares the books with those of an undisturbed run.
+#
+#   deploy/swarm/test.sh        after `make build tools`; as root if no Docker engine answers
+#
+# It pulls nothing: stand-ins made from this machine replace the base images and MongoDB (deploy/swarm/test/stand-in). It needs
+# docker, busybox-static, and for an engine of its own dockerd (Debian: docker.io). Everything it makes is gone afterwards.
+#
+# PROGRAM   the program to put into the image      [target/release/rec-market]
+# FERRETDB  the MongoDB-protocol server            [target/tools/bin/ferretdb]
+# DAYS      days of readings                       [14]
+# KEEP=1    leaves the stack, and the engine, as they are at the end
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+TEST=$ROOT/deploy/swarm/test
+PROGRAM=$(realpath "${PROGRAM:-$ROOT/target/release/rec-market}")
+FERRETDB=$(realpath "${FERRETDB:-$ROOT/target/tools/bin/ferretdb}")
+export DAYS=${DAYS:-14}
+# The builder that is there without a plug-in; the Dockerfile must build with it.
+export DOCKER_BUILDKIT=0
+export MARKET_IMAGE=rec-market-test/market:latest
+export MONGO_IMAGE=rec-market-test/mongo:latest
+BUILD_IMAGE=rec-market-test/build:latest
+RUN_IMAGE=rec-market-test/run:latest
+STACK=market
+PLATFORM=platform
+UNDISTURBED=rec-market-test-undisturbed
+CONFIG=/etc/rec-market/market.toml
+# All of it, in seconds.
+TIME_MAX=900
+
+WORK=$(mktemp -d /tmp/rec-market-swarm.XXXXXX)
+ENGINE_PID=
+SWARM=
+PASSED=
+
+main() {
+    trap clean_up EXIT
+    trap 'printf "\nFAILED at line %d: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
+    trap 'exit 130' INT TERM
+    check_machine
+    start_engine
+    build_stand_ins
+    build_image
+    make_swarm
+    start_platform
+    settle_undisturbed
+    deploy_stack
+    kill_replicas
+    await_books
+    compare_books
+    update_stack
+    check_ports
+    PASSED=1
+    say "passed in $SECONDS s"
+}
+
+# ── telling and waiting ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+say() { printf '\n[%3d s] %s\n' "$SECONDS" "$*"; }
+tell() { printf '        %s\n' "$*"; }
+fail() {
+    printf '\nFAILED after %d s: %s\n' "$SECONDS" "$*" >&2
+    exit 1
+}
+
+# await SECONDS WHAT COMMAND…: runs the command every second until it succeeds.
+await() {
+    local end=$((SECONDS + $1)) what=$2
+    shift 2
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || fail "waited in vain until $what"
+        [ "$SECONDS" -lt "$TIME_MAX" ] || fail "the whole test took longer than $TIME_MAX s (while waiting until $what)"
+        sleep 1
+    done
+}
+
+# ── the machine ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+check_machine() {
+    say "looks at the machine"
+    local tool
+    for tool in docker busybox ldd; do
+        command -v "$tool" >/dev/null || fail "$tool is missing (Debian: apt-get install docker.io busybox-static)"
+    done
+    ldd "$(command -v busybox)" 2>/dev/null | grep -q '=>' && fail "busybox needs libraries (Debian: apt-get install busybox-static)"
+    [ -x "$PROGRAM" ] || fail "there is no program $PROGRAM (make build)"
+    [ -x "$FERRETDB" ] || fail "there is no MongoDB-protocol server $FERRETDB (make tools)"
+    tell "$("$PROGRAM" --version), $FERRETDB, $DAYS days of readings"
+}
+
+start_engine() {
+    if docker info >/dev/null 2>&1; then
+        say "uses the Docker engine that answers"
+    else
+        say "starts a Docker engine of its own in $WORK"
+        [ "$(id -u)" = 0 ] || fail "no Docker engine answers, and only root can start one"
+        command -v dockerd >/dev/null || fail "no Docker engine answers, and dockerd is missing (apt-get install docker.io)"
+        export DOCKER_HOST=unix://$WORK/docker.sock
+        dockerd --host "$DOCKER_HOST" --data-root "$WORK/data" --exec-root "$WORK/exec" --pidfile "$WORK/dockerd.pid" \
+            >"$WORK/dockerd.log" 2>&1 &
+        ENGINE_PID=$!
+        await 60 "the engine answers (log: $WORK/dockerd.log)" engine_answers
+    fi
+    tell "$(docker version --format 'Docker {{.Server.Version}}'), $(docker info --format '{{.Driver}}, cgroup v{{.CgroupVersion}}')"
+    local state
+    state=$(docker info --format '{{.Swarm.LocalNodeState}}')
+    [ "$state" = inactive ] || fail "this engine is part of a Swarm that is not the test's own (state: $state)"
+}
+
+engine_answers() {
+    kill -0 "$ENGINE_PID" 2>/dev/null || fail "dockerd ended: $(tail -n 5 "$WORK/dockerd.log")"
+    docker info >/dev/null 2>&1
+}
+
+# ── images ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+build_stand_ins() {
+    say "builds stand-ins for the base images and MongoDB"
+    local context=$WORK/stand-in applet
+    cp -r "$TEST/stand-in" "$context"
+    mkdir -p "$context/shell/bin" "$context/shell/tmp"
+    cp "$(command -v busybox)" "$context/shell/bin/busybox"
+    for applet in $(busybox --list); do
+        [ "$applet" = busybox ] || ln -s busybox "$context/shell/bin/$applet"
+    done
+    copy_libraries "$PROGRAM" "$context/program.libraries"
+    copy_libraries "$FERRETDB" "$context/ferretdb.libraries"
+    cp "$PROGRAM" "$context/program"
+    cp "$FERRETDB" "$context/ferretdb"
+    build "$BUILD_IMAGE" --file "$context/build.Dockerfile" "$context"
+    build "$RUN_IMAGE" --file "$context/run.Dockerfile" "$context"
+    build "$MONGO_IMAGE" --file "$context/mongo.Dockerfile" "$context"
+}
+
+# copy_libraries PROGRAM DIRECTORY: what a dynamically linked program needs, at the same paths below the directory.
+copy_libraries() {
+    mkdir -p "$2"
+    local library
+    # `name => /path (address)`, and the loader alone as `/path (address)`.
+    for library in $(ldd "$1" 2>/dev/null | grep -o '/[^ ]*'); do
+        cp -L --parents "$library" "$2"
+    done
+}
+
+build_image() {
+    say "builds the image with the project's Dockerfile"
+    build "$MARKET_IMAGE" --build-arg "BUILD_IMAGE=$BUILD_IMAGE" --build-arg "RUN_IMAGE=$RUN_IMAGE" \
+        --build-arg REVISION=test "$ROOT"
+    grep -E 'cargo: built' "$WORK/build.log" | sed 's/^/        /'
+    tell "$(docker run --rm --read-only --cap-drop ALL --network none "$MARKET_IMAGE" --version), \
+$(docker image inspect --format 'user {{.Config.User}}, {{.Size}} bytes' "$MARKET_IMAGE")"
+    [ "$(docker image inspect --format '{{.Config.User}}' "$MARKET_IMAGE")" = 10001:10001 ] || fail "the image's user is wrong"
+}
+
+# build TAG ARGUMENT…: shows what the builder says only if it fails.
+build() {
+    local tag=$1
+    shift
+    docker build --tag "$tag" "$@" >"$WORK/build.log" 2>&1 || { cat "$WORK/build.log" >&2; fail "$tag cannot be built"; }
+    tell "$tag"
+}
+
+# ── the Swarm and what is in it ──────────────────────────────────────────────────────────────────────────────────────────
+
+make_swarm() {
+    say "makes a Swarm of one node, the network and the secrets"
+    docker swarm init --advertise-addr 127.0.0.1 >/dev/null
+    SWARM=1
+    # Attachable, so that a container of its own can settle undisturbed.
+    docker network create --driver overlay --attachable RECNetwork >/dev/null
+    "$PROGRAM" certs --directory "$WORK/secrets" --name tasks.market >/dev/null
+    docker secret create MarketCrt "$WORK/secrets/market_crt.pem" >/dev/null
+    docker secret create MarketKey "$WORK/secrets/market_key.pem" >/dev/null
+    docker secret create MarketCa "$WORK/secrets/ca_crt.pem" >/dev/null
+    head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' | docker secret create MarketMongoPassword - >/dev/null
+    # Without IPVS in the kernel Swarm's virtual addresses and published ports lead nowhere; those of tasks do.
+    if [ -e /proc/net/ip_vs ]; then export MARKET_HOST=market; else export MARKET_HOST=tasks.market; fi
+    tell "the other services reach the market as $MARKET_HOST"
+}
+
+start_platform() {
+    say "starts a Meters service and a Transactions service"
+    docker stack deploy --compose-file "$TEST/platform.yml" "$PLATFORM" >/dev/null 2>"$WORK/deploy.log" ||
+        fail "$(cat "$WORK/deploy.log")"
+    await 60 "the Meters service runs" running "${PLATFORM}_meters" 1
+}
+
+settle_undisturbed() {
+    say "settles everything undisturbed, for comparison"
+    docker volume create "$UNDISTURBED" >/dev/null
+    alone settle || fail "the undisturbed run ended with $?"
+    alone audit >/dev/null || fail "the undisturbed books are wrong"
+    alone trades --json >"$WORK/undisturbed.jsonl"
+    EXPECTED=$(wc -l <"$WORK/undisturbed.jsonl")
+    [ "$EXPECTED" -gt 0 ] || fail "the undisturbed run made no trades"
+    tell "$EXPECTED trades in $(intervals "$WORK/undisturbed.jsonl") intervals"
+}
+
+# alone COMMAND…: runs a command of the program in a container of its own, with a volume for its books.
+alone() {
+    local command=$1
+    shift
+    docker run --rm --read-only --cap-drop ALL --network RECNetwork --volume "$UNDISTURBED:/data" \
+        --volume "$TEST/undisturbed.toml:$CONFIG:ro" "$MARKET_IMAGE" "$command" --config "$CONFIG" "$@"
+}
+
+deploy_stack() {
+    say "deploys docker-compose.yml with two replicas"
+    MARKET_REPLICAS=2 docker stack deploy --compose-file "$ROOT/docker-compose.yml" --compose-file "$TEST/market.yml" \
+        --resolve-image never "$STACK" >/dev/null 2>"$WORK/deploy.log" || fail "$(cat "$WORK/deploy.log")"
+    await 60 "the database runs" running "${STACK}_mongo" 1
+    await 60 "two replicas run" running "${STACK}_market" 2
+}
+
+# containers SERVICE: those that run, the youngest first.
+containers() { docker ps --quiet --no-trunc --filter "label=com.docker.swarm.service.name=$1"; }
+running() { [ "$(containers "$1" | wc -l)" -eq "$2" ]; }
+
+healthy() {
+    local filter=(--filter "label=com.docker.swarm.service.name=$1" --filter health=healthy)
+    [ "$(docker ps --quiet "${filter[@]}" | wc -l)" -eq "$2" ]
+}
+
+# ── disturbing it ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# One of two replicas holds the lease and works. Both are killed, one after the other, so the one at work is among them.
+kill_replicas() {
+    local replicas
+    mapfile -t replicas < <(containers "${STACK}_market")
+    say "waits until a tenth is settled, then kills a replica"
+    await 180 "a tenth of the trades is settled" settled $((EXPECTED / 10))
+    kill_during_backfill "${replicas[0]}"
+    say "waits until work goes on with two replicas, then kills the other of the first two"
+    await 120 "work goes on after a replica was killed" settled $((SETTLED + 1))
+    await 60 "two replicas run again" running "${STACK}_market" 2
+    kill_during_backfill "${replicas[1]}"
+    await 120 "work goes on after the other replica was killed" settled $((SETTLED + 1))
+    await 120 "two replicas are healthy" healthy "${STACK}_market" 2
+}
+
+kill_during_backfill() {
+    docker kill --signal KILL "$1" >/dev/null
+    # Counted afterwards: what was not settled by now was not settled when it was killed.
+    await 30 "a replica tells the trades" settled 0
+    [ "$SETTLED" -lt "$EXPECTED" ] || fail "everything was settled before a replica was killed (more DAYS than $DAYS)"
+    tell "killed ${1:0:12} at $SETTLED of $EXPECTED trades"
+}
+
+# settled COUNT: whether so many trades are in the books; SETTLED is how many there are.
+settled() {
+    stack_trades || return 1
+    SETTLED=$(wc -l <"$WORK/stack.jsonl")
+    [ "$SETTLED" -ge "$1" ]
+}
+
+# Asks any replica for all trades; one that was just killed or just started may not answer.
+stack_trades() {
+    local container
+    for container in $(containers "${STACK}_market"); do
+        inside "$container" trades --json >"$WORK/stack.jsonl" 2>"$WORK/trades.log" && return 0
+    done
+    return 1
+}
+
+# inside CONTAINER COMMAND…: runs a command of the program beside a replica.
+inside() {
+    local container=$1 command=$2
+    shift 2
+    docker exec "$container" /usr/local/bin/rec-market "$command" --config "$CONFIG" "$@"
+}
+
+# ── what must have come of it ────────────────────────────────────────────────────────────────────────────────────────────
+
+await_books() {
+    say "waits until everything is settled and paid"
+    await 300 "everything is settled" settled "$EXPECTED"
+    tell "$SETTLED trades are settled"
+    await 300 "everything is paid" paid
+    tell "$(of_members "$WORK/stack.jsonl" | wc -l) trades between members are paid"
+}
+
+paid() {
+    stack_trades && [ "$(of_members "$WORK/stack.jsonl" | grep -cv '"state":"Paid"')" -eq 0 ]
+}
+
+compare_books() {
+    say "compares the books with the undisturbed ones, and with the ledger"
+    inside "$(containers "${STACK}_market" | head -n 1)" audit | tail -n 3 | sed 's/^/        /' || fail "the audit failed"
+    diff <(without_state "$WORK/undisturbed.jsonl") <(without_state "$WORK/stack.jsonl") >"$WORK/difference" ||
+        fail "the trades differ from the undisturbed ones: $(head -n 5 "$WORK/difference")"
+    tell "the same $EXPECTED trades in $(intervals "$WORK/stack.jsonl") intervals"
+    local ledger twice
+    ledger=$(docker volume inspect --format '{{.Mountpoint}}' "${PLATFORM}_ledger")/ledger.jsonl
+    [ -s "$ledger" ] || fail "the ledger $ledger is empty"
+    ids "$ledger" >"$WORK/ledger.ids"
+    twice=$(uniq -d "$WORK/ledger.ids" | wc -l)
+    [ "$twice" -eq 0 ] || fail "$twice trades are in the ledger more than once: $(uniq -d "$WORK/ledger.ids" | head -n 5)"
+    diff <(of_members "$WORK/stack.jsonl" | ids) "$WORK/ledger.ids" >"$WORK/difference" ||
+        fail "the ledger has other trades than the books: $(head -n 5 "$WORK/difference")"
+    tell "$(wc -l <"$WORK/ledger.ids") payments in the ledger, each trade between members once"
+}
+
+# Trades with the grid have no state and are not paid.
+of_members() { grep -v '"state":null' "$1"; }
+ids() { grep -o '"id":"[0-9a-f]*"' "$@" | LC_ALL=C sort; }
+without_state() { sed 's/,"state":.*$//' "$1" | LC_ALL=C sort; }
+intervals() { grep -o '"start":"[^"]*"' "$1" | LC_ALL=C sort -u | wc -l; }
+
+update_stack() {
+    say "updates the service while it runs: a new replica is healthy before an old one ends"
+    local before
+    before=$(containers "${STACK}_market")
+    docker service update --force --detach=true "${STACK}_market" >/dev/null 2>&1
+    await 240 "the update is complete" updated
+    local old
+    for old in $before; do
+        [ -z "$(docker ps --quiet --no-trunc --filter "id=$old")" ] || fail "replica ${old:0:12} was not replaced"
+    done
+    await 60 "two replicas are healthy" healthy "${STACK}_market" 2
+    await 30 "the new replicas tell the trades" settled "$EXPECTED"
+    diff <(without_state "$WORK/undisturbed.jsonl") <(without_state "$WORK/stack.jsonl") >/dev/null || fail "the update changed the books"
+    tell "both replicas were replaced, the books are the same"
+}
+
+updated() {
+    local state
+    state=$(docker service inspect --format '{{.UpdateStatus.State}}' "${STACK}_market")
+    case $state in
+        completed) return 0 ;;
+        rollback* | paused) fail "the update ended as $state" ;;
+        *) return 1 ;;
+    esac
+}
+
+check_ports() {
+    say "knocks at the published ports"
+    if [ ! -e /proc/net/ip_vs ]; then
+        tell "not here: this kernel has no IPVS, which Swarm's published ports need"
+        return
+    fi
+    local port
+    for port in 50050 50051; do
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || fail "nobody answers at port $port"
+        tell "port $port answers"
+    done
+}
+
+# ── leaving nothing behind ───────────────────────────────────────────────────────────────────────────────────────────────
+
+clean_up() {
+    local status=$?
+    trap - EXIT
+    set +e
+    [ -n "$PASSED" ] || [ -z "$SWARM" ] || show_state >&2
+    if [ "${KEEP:-}" = 1 ]; then
+        say "leaves everything as it is: ${DOCKER_HOST:+DOCKER_HOST=$DOCKER_HOST, }$WORK"
+        exit "$status"
+    fi
+    say "cleans up"
+    if [ -n "$SWARM" ]; then
+        docker stack rm "$STACK" "$PLATFORM" >/dev/null 2>&1
+        docker swarm leave --force >/dev/null 2>&1
+        local left=60
+        while [ -n "$(docker ps --all --quiet --filter label=com.docker.stack.namespace)" ] && [ $((left -= 1)) -gt 0 ]; do
+            sleep 1
+        done
+        docker volume rm --force "$UNDISTURBED" "${STACK}_mongo-data" "${STACK}_mongo-config" "${PLATFORM}_ledger" >/dev/null 2>&1
+    fi
+    docker image rm --force "$MARKET_IMAGE" "$MONGO_IMAGE" "$BUILD_IMAGE" "$RUN_IMAGE" >/dev/null 2>&1
+    if [ -n "$ENGINE_PID" ]; then
+        kill "$ENGINE_PID"
+        wait "$ENGINE_PID"
+    fi
+    rm -rf "$WORK"
+    exit "$status"
+}
+
+# What a person needs to see why it failed.
+show_state() {
+    printf '\nThe services:\n'
+    docker service ls
+    local service
+    for service in "${PLATFORM}_meters" "${PLATFORM}_transactions" "${STACK}_mongo" "${STACK}_market"; do
+        printf '\n%s:\n' "$service"
+        docker service ps --no-trunc --format '{{.Name}} {{.CurrentState}} {{.Error}}' "$service"
+        timeout 10 docker service logs --tail 20 "$service" 2>&1
+    done
+    [ ! -s "$WORK/trades.log" ] || { printf '\nThe last answer for trades:\n'; tail -n 5 "$WORK/trades.log"; }
+}
+
+main "$@"
