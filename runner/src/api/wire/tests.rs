@@ -30,7 +30,7 @@ fn a_price_is_converted_once_to_the_nearest_micro_euro() {
         (16.777_216, 16_777_216),
         (f32::MIN_POSITIVE, 0),
         // The last of 32 bit below 2⁶³ µEUR.
-        (9_223_371.0e6, 9_223_370_702_848_000_000),
+        (9_223_371.0e6, 9_223_370_964_992_000_000),
     ];
     for (eur, micro) in cases {
         assert_eq!(price(eur), Ok(micro), "{eur}");

@@ -1,0 +1,12 @@
+//! The gRPC servers, asked as the platform's services ask them: real clients, real TLS, a real store with settled trades.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod authority;
+mod certificates;
+mod fixed;
+mod hostile;
+mod pages;
+mod refusals;
+mod servers;
+mod setting;
