@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use crate::telemetry::LogFormat;
+
 /// Settles the energy trades of renewable energy communities.
 ///
 /// Every quarter-hour a community's meters report; a matching algorithm, a WebAssembly component run in a sandbox, decides
@@ -18,6 +20,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// How lines of the log look on stderr.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t, env = "REC_MARKET_LOG_FORMAT")]
+    pub log_format: LogFormat,
 }
 
 const EXIT_CODES: &str = "\

@@ -201,10 +201,22 @@ pub fn user_cache() -> Option<PathBuf> {
     writable.then_some(path)
 }
 
-/// The level of the log, from the environment.
-pub fn log_filter() -> String {
+/// What to log, from the environment.
+pub fn log_filter() -> Option<String> {
+    variable("REC_MARKET_LOG")
+}
+
+/// Whether the environment names a collector for traces, in OpenTelemetry's own variables.
+pub fn wants_traces() -> bool {
+    let disabled = variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let endpoints = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+    !disabled && endpoints.into_iter().any(|name| variable(name).is_some())
+}
+
+/// A variable that is set, and to something.
+fn variable(name: &str) -> Option<String> {
     #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-    std::env::var("REC_MARKET_LOG").unwrap_or_else(|_| "warn".to_owned())
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Checks a configuration's text; paths in it are relative to `directory`.

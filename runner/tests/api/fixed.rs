@@ -44,10 +44,7 @@ async fn grid_party_shows_as_100_without_a_state_and_filters_find_it() {
     assert_eq!(open.matches(party(Some("100"), None)).await, [sold]);
     assert_eq!(open.matches(party(None, Some("100"))).await, [bought]);
     assert_eq!(open.matches(party(Some("grid"), None)).await, [""; 0]);
-    assert_eq!(
-        open.matches(party(None, None)).await,
-        ["12:15 a > b 0.5 kWh at 0.0962 Created", sold, bought]
-    );
+    assert_eq!(open.matches(party(None, None)).await, ["12:15 a > b 0.5 kWh at 0.0962 Created", sold, bought]);
     // Never forwarded: nobody can claim it or report of it.
     let mut tls = open.tls().await;
     assert_eq!(tls.retrieve_matches(waiting("100")).await.unwrap().into_inner().matches, []);

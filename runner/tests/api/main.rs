@@ -3,10 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod authority;
-mod certificates;
 mod fixed;
-mod hostile;
 mod pages;
 mod refusals;
-mod servers;
 mod setting;

@@ -26,8 +26,7 @@ use crate::authority::{self, Authority};
 /// 2023-09-01T12:00:00Z.
 pub const NOON: u64 = 1_693_569_600;
 /// The grid's tariff in every round.
-pub const TARIFF: Tariff =
-    Tariff { retail: Price::from_micro_eur(162_400), feed_in: Price::from_micro_eur(30_000) };
+pub const TARIFF: Tariff = Tariff { retail: Price::from_micro_eur(162_400), feed_in: Price::from_micro_eur(30_000) };
 /// How long anything may take that should happen at once.
 pub const SOON: Duration = Duration::from_secs(20);
 /// Lease of a claim.
@@ -232,9 +231,9 @@ impl Open {
 pub fn shown(trade: &MatchResponse) -> String {
     let MatchResponse { timestamp, seller_id, buyer_id, energy, price, .. } = trade;
     let time = timestamp.strip_prefix("2023-09-01T").and_then(|time| time.strip_suffix(":00Z")).unwrap_or(timestamp);
-    let state = trade.transaction_state.map(|state| {
-        format!(" {}", rec_market::proto::State::try_from(state).unwrap().as_str_name())
-    });
+    let state = trade
+        .transaction_state
+        .map(|state| format!(" {}", rec_market::proto::State::try_from(state).unwrap().as_str_name()));
     format!("{time} {seller_id} > {buyer_id} {energy} kWh at {price}{}", state.unwrap_or_default())
 }
 

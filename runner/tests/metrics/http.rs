@@ -1,0 +1,143 @@
+//! The watching port over real HTTP.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use rec_market::metrics::http::serve;
+use rec_market::store::StoreError;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::common::*;
+use crate::scene::Scene;
+
+const ROWS: [&str; 4] = ["a 12:00 0 0", "b 12:00 0 0", "a 12:15 0 100", "b 12:15 60 0"];
+
+/// The port of a scene.
+struct Port {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Port {
+    fn of(scene: &Scene) -> Port {
+        let listener = scene.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let serving = serve(listener, Arc::clone(&scene.metrics), Arc::clone(&scene.status), shutdown.clone());
+        Port { address, shutdown, server: scene.runtime.spawn(serving) }
+    }
+
+    /// Status line, head and body of an answer.
+    fn get(&self, path: &str) -> (String, String, String) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: market\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let (status, head) = head.split_once("\r\n").unwrap();
+        (status.to_owned(), head.to_lowercase(), body.to_owned())
+    }
+
+    fn status(&self) -> Value {
+        let (status, head, body) = self.get("/status");
+        assert!(status.ends_with("200 OK") && head.contains("content-type: application/json"), "{status}\n{head}");
+        serde_json::from_str(&body).unwrap()
+    }
+}
+
+#[test]
+fn metrics_are_told_in_the_format_of_prometheus() {
+    let meters = Meters::telling(&ROWS);
+    let scene = Scene::new(&meters, "12:25", "");
+    scene.pass(scene.base("mid-market-rate"), None).unwrap();
+    let (status, head, body) = Port::of(&scene).get("/metrics");
+    assert!(status.ends_with("200 OK"), "{status}");
+    assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+    for line in [
+        "# TYPE rec_market_trades_total counter",
+        "rec_market_energy_watt_hours_total{community=\"aveiro\",kind=\"local\"} 60",
+        "rec_market_energy_watt_hours_total{community=\"aveiro\",kind=\"to_grid\"} 40",
+        "rec_market_lag_seconds{community=\"aveiro\"} 300",
+    ] {
+        assert!(body.lines().any(|found| found == line), "no {line} in:\n{body}");
+    }
+    // Whatever else is in it, every line is a comment or a series with a number.
+    for line in body.lines().filter(|line| !line.starts_with('#')) {
+        assert!(line.rsplit_once(' ').unwrap().1.parse::<f64>().is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn readiness_says_what_is_missing() {
+    let meters = Meters::telling(&ROWS);
+    let scene = Scene::new(&meters, "12:25", "");
+    let port = Port::of(&scene);
+    let unready = |expected: &str| {
+        let (status, _, body) = port.get("/ready");
+        assert!(status.ends_with("503 Service Unavailable"), "{status}");
+        assert_eq!(body, expected);
+    };
+    unready("the store was not asked yet\nthe gRPC servers are not up\n");
+    scene.status.store(Ok(()));
+    unready("the gRPC servers are not up\n");
+    scene.status.serving(true);
+    let (status, _, body) = port.get("/ready");
+    assert!(status.ends_with("200 OK") && body == "ready\n", "{status}: {body}");
+    let away = StoreError::Away { store: "mongodb://db".to_owned(), reason: "refused".to_owned() };
+    scene.status.store(Err(&away));
+    unready("the store mongodb://db does not answer: refused (is it running, and is the address right?)\n");
+    scene.status.store(Ok(()));
+    scene.status.stopping();
+    unready("the service is stopping\n");
+    // Alive all the while.
+    let (status, _, body) = port.get("/live");
+    assert!(status.ends_with("200 OK") && body == "live\n", "{status}: {body}");
+    assert!(port.get("/").0.ends_with("404 Not Found"));
+}
+
+#[test]
+fn the_status_tells_how_each_community_stands() {
+    let meters = Meters::telling(&ROWS);
+    let scene = Scene::new(&meters, "12:25", "");
+    let port = Port::of(&scene);
+    let before = &port.status()["communities"][0];
+    assert_eq!((&before["mark"], &before["lag_seconds"]), (&Value::Null, &Value::Null));
+
+    scene.pass(scene.guest("unreachable"), None).unwrap_err();
+    let held = &port.status()["communities"][0];
+    assert_eq!((&held["name"], &held["mark"]), (&json!("aveiro"), &json!("2023-09-01T12:00:00Z")));
+    assert!(held["held"].as_str().unwrap().contains("is on hold: unreachable: "), "{held}");
+    assert_eq!(held["last_error"], held["held"]);
+    assert_eq!(held["algorithm"]["name"], "unreachable");
+
+    let good = scene.base("mid-market-rate");
+    let digest = good.algorithm.digest().to_string();
+    scene.pass(good, None).unwrap();
+    let status = port.status();
+    let community = &status["communities"][0];
+    assert_eq!((&community["mark"], &community["lag_seconds"]), (&json!("2023-09-01T12:15:00Z"), &json!(300)));
+    assert_eq!((&community["held"], &community["lease_held"]), (&Value::Null, &json!(false)));
+    assert_eq!(community["algorithm"], json!({"name": "mid-market-rate", "sha256": digest}));
+    assert_eq!(community["last_error_at"], "2023-09-01T12:25:00Z");
+    assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn a_client_that_never_finishes_does_not_hold_up_the_end() {
+    let meters = Meters::telling(&ROWS);
+    let scene = Scene::new(&meters, "12:25", "");
+    let port = Port::of(&scene);
+    let mut slow = TcpStream::connect(port.address).unwrap();
+    slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: mar").unwrap();
+    assert!(port.get("/live").0.ends_with("200 OK"));
+    port.shutdown.cancel();
+    let ended =
+        scene.runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(30), port.server).await });
+    ended.expect("it ends").unwrap().unwrap();
+    assert!(TcpStream::connect(port.address).is_err());
+}

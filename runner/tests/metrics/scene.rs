@@ -1,0 +1,108 @@
+//! A community that is settled through the library, with its counters.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rec_market::algorithms::base;
+use rec_market::clearing::{Clearing, ReadyAlgorithm};
+use rec_market::clock::{Clock, FixedClock};
+use rec_market::config::{CommunityConfig, Config};
+use rec_market::meters::client::{MetersClient, Patience};
+use rec_market::metrics::{Metrics, Status};
+use rec_market::settle::{Pass, PassError, Settler, Summary};
+use rec_market::store::{Measured, SqliteStore, Store};
+use rec_market_tests::corpus;
+use sandbox::{Description, Limits, Options, Sandbox};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::common::{Meters, community, date};
+
+/// Everything that a service would have around one community.
+pub struct Scene {
+    pub metrics: Arc<Metrics>,
+    pub status: Arc<Status>,
+    pub now: Timestamp,
+    pub runtime: Runtime,
+    community: CommunityConfig,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    sandbox: Sandbox,
+    _directory: TempDir,
+}
+
+impl Scene {
+    /// The community `aveiro` of these meters at a short time, with further keys of its configuration.
+    pub fn new(meters: &Meters, now: &str, keys: &str) -> Scene {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("market.toml");
+        std::fs::write(&file, community("aveiro", meters.address(), keys)).unwrap();
+        let community = Config::load(&file).unwrap().communities.remove(0);
+        let now: Timestamp = date(now).parse().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(FixedClock(now));
+        let metrics = Arc::new(Metrics::new(Arc::clone(&clock)));
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("market.db")).unwrap());
+        let store: Arc<dyn Store> = Arc::new(Measured::new(store, Arc::clone(&metrics)));
+        let status = Arc::new(Status::new(Arc::clone(&clock), [metrics.community(&community)]));
+        let sandbox = Sandbox::new(Options { runs_max: 1, ..Options::default() }).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        Scene { metrics, status, now, runtime, community, store, clock, sandbox, _directory: directory }
+    }
+
+    /// A hostile guest, which says of itself what it likes.
+    pub fn guest(&self, name: &str) -> ReadyAlgorithm {
+        let bytes = corpus::guest(name).bytes;
+        let algorithm = self.sandbox.load(bytes).unwrap();
+        let description = Description { name: name.to_owned(), ..Description::default() };
+        ReadyAlgorithm { algorithm, component: bytes.into(), description }
+    }
+
+    /// A base algorithm.
+    pub fn base(&self, name: &str) -> ReadyAlgorithm {
+        let base = base(name).unwrap();
+        let algorithm = self.sandbox.load_own(base.bytes).unwrap();
+        let description = algorithm.describe(Limits::default().budget(0)).unwrap().unwrap();
+        ReadyAlgorithm { algorithm, component: base.bytes.into(), description }
+    }
+
+    /// One pass with this algorithm, as the service makes it: with one attempt more than fails at once.
+    pub fn pass(&self, algorithm: ReadyAlgorithm, fallback: Option<ReadyAlgorithm>) -> Result<Summary, PassError> {
+        let name = &self.community.name;
+        self.status.algorithm(name, &algorithm.description.name, algorithm.algorithm.digest());
+        let clearing = Clearing::new(self.community.clone(), algorithm, fallback);
+        let patience = Patience { pause: std::time::Duration::from_millis(1), attempts: 2, ..Patience::default() };
+        let mut summary = Summary::default();
+        let result = self.runtime.block_on(async {
+            let meters = MetersClient::new(&self.community.meters, patience).unwrap();
+            let settler = Settler::new(clearing, meters, Arc::clone(&self.store), Arc::clone(&self.clock));
+            let pass = Pass { now: self.now, until: None, fence: None };
+            settler.with_metrics(&self.metrics).pass(pass, &mut summary, |_| {}).await
+        });
+        match &result {
+            Ok(()) => self.status.passed(name),
+            Err(error) => self.status.failed(name, error),
+        }
+        result.map(|()| summary)
+    }
+
+    /// The store that is measured.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Asserts the values of `rec_market_` series of the community: `name{label="value"}`, without the community's label,
+    /// which comes first or second in the alphabet.
+    #[track_caller]
+    pub fn counts(&self, expected: &[(&str, u64)]) {
+        let text = self.metrics.render();
+        for (series, expected) in expected {
+            let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+            let mut labels: Vec<&str> =
+                labels.trim_end_matches('}').split(',').filter(|label| !label.is_empty()).collect();
+            labels.push("community=\"aveiro\"");
+            labels.sort_unstable();
+            let line = format!("rec_market_{name}{{{}}} {expected}", labels.join(","));
+            assert!(text.lines().any(|found| found == line), "no {line} in:\n{text}");
+        }
+    }
+}
