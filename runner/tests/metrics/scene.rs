@@ -1,9 +1,11 @@
 //! A community that is settled through the library, with its counters.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rec_market::algorithms::base;
+use rec_market::backoff::Backoff;
 use rec_market::clearing::{Clearing, ReadyAlgorithm};
 use rec_market::clock::{Clock, FixedClock};
 use rec_market::config::{CommunityConfig, Config};
@@ -70,7 +72,11 @@ impl Scene {
         let name = &self.community.name;
         self.status.algorithm(name, &algorithm.description.name, algorithm.algorithm.digest());
         let clearing = Clearing::new(self.community.clone(), algorithm, fallback);
-        let patience = Patience { pause: std::time::Duration::from_millis(1), attempts: 2, ..Patience::default() };
+        let patience = Patience {
+            backoff: Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(1) },
+            attempts: 2,
+            ..Patience::default()
+        };
         let mut summary = Summary::default();
         let result = self.runtime.block_on(async {
             let meters = MetersClient::new(&self.community.meters, patience).unwrap();
