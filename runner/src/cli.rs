@@ -136,6 +136,31 @@ pub struct HealthArgs {
 pub enum DevCommand {
     /// A Meters service with believable households, until SIGTERM.
     Meters(DevMetersArgs),
+    /// A Transactions service that pulls every buyer's trades, pays at once and reports that, until SIGTERM.
+    Transactions(DevTransactionsArgs),
+}
+
+/// Arguments of `dev transactions`.
+#[derive(Debug, Args)]
+pub struct DevTransactionsArgs {
+    /// The market's plaintext port, which tells who buys.
+    #[arg(long, value_name = "URL", default_value = "http://localhost:50050")]
+    pub matches: String,
+    /// The market's TLS port.
+    #[arg(long, value_name = "URL", default_value = "https://localhost:50051")]
+    pub market: String,
+    /// The authority of the market's certificate.
+    #[arg(long, value_name = "FILE", default_value = "secrets/ca_crt.pem")]
+    pub ca: PathBuf,
+    /// Our own certificate, if the market wants one.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub certificate: Option<PathBuf>,
+    /// Its key.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub key: Option<PathBuf>,
+    /// Where to write payments down, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
 }
 
 /// Arguments of `dev meters`.

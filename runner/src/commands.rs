@@ -162,6 +162,7 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
         Command::Serve(args) => serve::run(&args, &mut out).await?,
         Command::Health(args) => health::run(&args, &mut out).await?,
         Command::Dev(DevCommand::Meters(args)) => dev::meters(&args, &mut out).await?,
+        Command::Dev(DevCommand::Transactions(args)) => dev::transactions(&args, &mut out).await?,
         Command::Settle(args) => settle::run(&args, &mut out).await?,
         Command::Trades(args) => trades::run(&args, &mut out).await?,
         Command::Statement(args) => statement::run(&args, &mut out).await?,

@@ -46,7 +46,7 @@ pub(super) struct Server {
     /// Whether it was opened to write.
     writable: bool,
     /// Digests of blobs that are known to be there. Nothing is ever deleted.
-    pub(super) known: Mutex<HashSet<Digest>>,
+    known: Mutex<HashSet<Digest>>,
 }
 
 /// Which collections a database must have for those who only read.
