@@ -48,6 +48,6 @@ WORKDIR /data
 EXPOSE 50050 50051 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["/usr/local/bin/rec-market", "health", "--config", "/etc/rec-market/market.toml"]
+    CMD ["/usr/local/bin/rec-market", "health", "--live", "--config", "/etc/rec-market/market.toml"]
 ENTRYPOINT ["/usr/local/bin/rec-market"]
 CMD ["serve", "--config", "/etc/rec-market/market.toml"]

@@ -123,7 +123,11 @@ pub struct ServeArgs {
 /// Arguments of `health`.
 #[derive(Debug, Args)]
 pub struct HealthArgs {
-    /// Where the service listens in plaintext, if not where the configuration says.
+    /// Asks only whether the process serves, on its port of metrics: what restarts a container, since a new one would wait
+    /// for the same store.
+    #[arg(long)]
+    pub live: bool,
+    /// Where the service listens (in plaintext, or for metrics), if not where the configuration says.
     #[arg(long, value_name = "ADDRESS")]
     pub address: Option<SocketAddr>,
     /// The configuration.

@@ -4,6 +4,9 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use super::{Exit, Failed};
 use crate::api;
 use crate::cli::HealthArgs;
@@ -16,21 +19,35 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub async fn run(args: &HealthArgs, out: &mut impl Write) -> Result<Exit, Failed> {
     let address = match args.address {
         Some(address) => address,
-        None => reachable(Config::load(&args.config.config)?.listen.plain),
+        None => {
+            let listen = Config::load(&args.config.config)?.listen;
+            reachable(if args.live { listen.metrics } else { listen.plain })
+        }
     };
     if address.port() == 0 {
         return Err(Failed::usage("the configuration leaves the port to the system (name it with --address)"));
     }
-    match api::ask(address, DEADLINE).await {
-        Ok(()) => {
-            writeln!(out, "the service at {address} is well")?;
-            Ok(Exit::Done)
-        }
-        Err(reason) => {
-            writeln!(out, "the service at {address} is not well: {reason}")?;
-            Ok(Exit::Bad)
-        }
-    }
+    let asked = if args.live { lives(address).await } else { api::ask(address, DEADLINE).await };
+    let (exit, verdict) = match asked {
+        Ok(()) => (Exit::Done, "is well".to_owned()),
+        Err(reason) => (Exit::Bad, format!("is not well: {reason}")),
+    };
+    writeln!(out, "the service at {address} {verdict}")?;
+    Ok(exit)
+}
+
+/// Asks the port of metrics whether the process serves.
+async fn lives(address: SocketAddr) -> Result<(), String> {
+    let asked = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(b"GET /live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        let mut answer = Vec::new();
+        stream.take(1024).read_to_end(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    let answer = tokio::time::timeout(DEADLINE, asked).await.map_err(|_| format!("no answer within {DEADLINE:?}"))?;
+    let answer = answer.map_err(|error| error.to_string())?;
+    if answer.starts_with(b"HTTP/1.1 200 ") { Ok(()) } else { Err("it is no rec-market".to_owned()) }
 }
 
 /// Where a service that listens everywhere can be reached from the same machine.

@@ -10,3 +10,4 @@ mod payments;
 mod replicas;
 mod running;
 mod start_and_end;
+mod terms;

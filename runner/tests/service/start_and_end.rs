@@ -15,7 +15,11 @@ fn it_catches_up_and_ends_at_sigterm() {
     eventually("everything is settled", || intervals(&market) == u64::try_from(ROWS).unwrap());
     assert_eq!(service.get("/live").0, 200);
     eventually("it is ready", || service.get("/ready").0 == 200);
-    market.run(&["health"]).ends_with(2);
+    market.run(&["health"]).ends_with(2).says("--address");
+    for (asked, address) in [(&["health"][..], service.plain), (&["health", "--live"], service.metrics)] {
+        let address = address.to_string();
+        market.run(&[asked, &["--address", &address]].concat()).ends_with(0);
+    }
     service.terminate().ends_with(0);
     market.run(&["audit"]).ends_with(0);
     // The books are those of `settle`.
