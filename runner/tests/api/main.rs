@@ -5,7 +5,9 @@
 mod authority;
 mod certificates;
 mod fixed;
+mod hostile;
 mod log;
 mod pages;
 mod refusals;
+mod servers;
 mod setting;

@@ -195,7 +195,7 @@ pub async fn listener() -> TcpListener {
 impl Open {
     /// A client of the plaintext port.
     pub async fn plain(&self) -> MarketServiceClient<Channel> {
-        MarketServiceClient::new(self.plain_channel().await)
+        pulling(self.plain_channel().await)
     }
 
     /// A connection to the plaintext port.
@@ -225,6 +225,11 @@ impl Open {
         let answer = self.plain().await.get_matches(filter).await.unwrap();
         answer.get_ref().matches.iter().map(shown).collect()
     }
+}
+
+/// A client of the plaintext port's service on any connection.
+pub fn pulling(channel: Channel) -> MarketServiceClient<Channel> {
+    MarketServiceClient::new(channel)
 }
 
 /// A client of the TLS port's service on any connection.
