@@ -47,8 +47,8 @@ pub(super) struct Certificates {
 struct Used {
     config: Arc<ServerConfig>,
     chain: Arc<[CertificateDer<'static>]>,
-    /// Of the files as they were read last, whether they could be used or not.
-    seen: Digest,
+    /// Of the files that they came from.
+    from: Digest,
 }
 
 /// The files' bytes.
@@ -68,7 +68,7 @@ impl Certificates {
         let provider = Arc::new(ring::default_provider());
         let read = Files::read(&files)?;
         let (config, chain) = read.check(&files, &clock, &provider)?;
-        let used = RwLock::new(Used { config, chain, seen: read.digest() });
+        let used = RwLock::new(Used { config, chain, from: read.digest() });
         Ok(Certificates { files, clock, provider, used })
     }
 
@@ -84,13 +84,12 @@ impl Certificates {
     pub(super) fn reload(&self) -> Result<bool, UnusableCertificate> {
         let read = Files::read(&self.files)?;
         let digest = read.digest();
-        if self.used.read().unwrap_or_else(PoisonError::into_inner).seen == digest {
+        if self.used.read().unwrap_or_else(PoisonError::into_inner).from == digest {
             return Ok(false);
         }
-        let checked = read.check(&self.files, &self.clock, &self.provider);
-        let mut used = self.used.write().unwrap_or_else(PoisonError::into_inner);
-        used.seen = digest;
-        (used.config, used.chain) = checked?;
+        // Files that could not be used are tried again: a certificate may have come before its time.
+        let (config, chain) = read.check(&self.files, &self.clock, &self.provider)?;
+        *self.used.write().unwrap_or_else(PoisonError::into_inner) = Used { config, chain, from: digest };
         Ok(true)
     }
 

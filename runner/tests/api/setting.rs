@@ -195,7 +195,7 @@ pub async fn listener() -> TcpListener {
 impl Open {
     /// A client of the plaintext port.
     pub async fn plain(&self) -> MarketServiceClient<Channel> {
-        MarketServiceClient::new(self.plain_channel().await)
+        pulling(self.plain_channel().await)
     }
 
     /// A connection to the plaintext port.
@@ -206,7 +206,7 @@ impl Open {
 
     /// A client of the TLS port that trusts the setting's authority.
     pub async fn tls(&self) -> AuthenticatedMarketServiceClient<Channel> {
-        AuthenticatedMarketServiceClient::new(self.tls_channel(self.trusting()).await.unwrap())
+        claiming(self.tls_channel(self.trusting()).await.unwrap())
     }
 
     /// What the setting's authority is trusted with.
@@ -225,6 +225,16 @@ impl Open {
         let answer = self.plain().await.get_matches(filter).await.unwrap();
         answer.get_ref().matches.iter().map(shown).collect()
     }
+}
+
+/// A client of the plaintext port's service on any connection.
+pub fn pulling(channel: Channel) -> MarketServiceClient<Channel> {
+    MarketServiceClient::new(channel)
+}
+
+/// A client of the TLS port's service on any connection.
+pub fn claiming(channel: Channel) -> AuthenticatedMarketServiceClient<Channel> {
+    AuthenticatedMarketServiceClient::new(channel)
 }
 
 /// A trade as `12:15 a > b 0.5 kWh at 0.0962 Created`.
