@@ -6,9 +6,9 @@
 
 mod parcel;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::TradeId;
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::clock::Clock;
+use crate::metrics::{Metrics, PushOutcome};
 use crate::service::Holder;
 use crate::store::{Acquired, Lease, Store, StoreError};
 use crate::transactions::push::{PushClient, PushError};
@@ -56,6 +57,9 @@ pub struct Forwarder {
     pub poll: Duration,
     /// Told when trades were settled; the forwarder then looks at once.
     pub wake: Arc<Notify>,
+    /// Told of every request, if anybody looks. What becomes of the trades the store counts
+    /// ([`Measured`](crate::store::Measured)).
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 /// What was brought away.
@@ -111,6 +115,7 @@ impl Forwarder {
             backoff: Backoff::USUAL,
             poll: Duration::from_secs(30),
             wake: Arc::new(Notify::new()),
+            metrics: None,
         }
     }
 
@@ -226,10 +231,7 @@ impl Forwarder {
         stop: &CancellationToken,
         drained: &mut Drained,
     ) -> Result<Option<Vec<Parcel>>, ForwardError> {
-        let answer = tokio::select! {
-            answer = self.client.deliver(&parcel.trades) => answer,
-            () = stopped(stop) => return Ok(None),
-        };
+        let Some(answer) = self.deliver(&parcel, stop).await else { return Ok(None) };
         let (parcel, reason) = match answer {
             Ok(refused) => {
                 let taken = parcel.trades.iter().filter_map(|trade| trade.id.parse().ok());
@@ -256,6 +258,23 @@ impl Forwarder {
         }
     }
 
+    /// One request, with its time taken. `None` if it was given up to stop.
+    async fn deliver(
+        &self,
+        parcel: &Parcel,
+        stop: &CancellationToken,
+    ) -> Option<Result<BTreeMap<TradeId, String>, PushError>> {
+        let started = Instant::now();
+        let answer = tokio::select! {
+            answer = self.client.deliver(&parcel.trades) => Some(answer),
+            () = stopped(stop) => None,
+        };
+        if let Some(metrics) = &self.metrics {
+            metrics.push_request(PushOutcome::of(answer.as_ref()), started.elapsed());
+        }
+        answer
+    }
+
     async fn record(
         &self,
         sent: &[TradeId],
@@ -271,6 +290,22 @@ impl Forwarder {
             tracing::error!(%trade, reason, "Transactions refuses a trade: it will not be paid");
         }
         Ok(())
+    }
+}
+
+impl PushOutcome {
+    fn of<T>(answer: Option<&Result<T, PushError>>) -> PushOutcome {
+        match answer {
+            None => PushOutcome::Stopped,
+            Some(Ok(_)) => PushOutcome::Ok,
+            Some(Err(error)) => match error {
+                PushError::Invalid { .. } => PushOutcome::Invalid,
+                PushError::Exhausted { .. } => PushOutcome::Exhausted,
+                PushError::Unsuited { .. } => PushOutcome::Unsuited,
+                PushError::Garbage { .. } => PushOutcome::Garbage,
+                PushError::Away { .. } => PushOutcome::Away,
+            },
+        }
     }
 }
 

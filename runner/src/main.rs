@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         // Before a runtime and a log take memory that the limits are to leave to the compiler.
         return ExitCode::from(commands::compile_component());
     }
+    give_memory_back();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -25,7 +26,9 @@ fn main() -> ExitCode {
         }
     };
     let filter = config::log_filter();
-    let log = LogOptions { filter: filter.as_deref(), usual: LevelFilter::WARN, format: cli.log_format };
+    // A command says on stdout what it does; the service has only its log.
+    let usual = if matches!(cli.command, Command::Serve(_)) { LevelFilter::INFO } else { LevelFilter::WARN };
+    let log = LogOptions { filter: filter.as_deref(), usual, format: cli.log_format };
     let telemetry = {
         let _inside = runtime.enter();
         Telemetry::start(&log, config::wants_traces())
@@ -42,3 +45,30 @@ fn main() -> ExitCode {
         }
     }
 }
+
+/// Makes the allocator give memory back that a backfill needed, rather than keep it for years.
+///
+/// Usually glibc gives every thread an arena of its own, each as large as the most that was ever in it, and keeps for good
+/// what it once served from large blocks. With that, the service held 150 MB after a year's backfill of 16 meters instead
+/// of 40 MB, and was no faster.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code, reason = "there is no other way to tell glibc; see SAFETY")]
+fn give_memory_back() {
+    use std::ffi::c_int;
+    unsafe extern "C" {
+        fn mallopt(parameter: c_int, value: c_int) -> c_int;
+    }
+    /// From malloc.h.
+    const M_TRIM_THRESHOLD: c_int = -1;
+    const M_MMAP_THRESHOLD: c_int = -3;
+    const M_ARENA_MAX: c_int = -8;
+    for (parameter, value) in [(M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, 128 << 10), (M_TRIM_THRESHOLD, 128 << 10)] {
+        // SAFETY: it takes two integers and keeps no pointer, it has this signature in every glibc, and there is no other
+        // thread yet. A parameter that is unknown changes nothing.
+        unsafe { mallopt(parameter, value) };
+    }
+}
+
+/// Other allocators do as they see fit.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn give_memory_back() {}

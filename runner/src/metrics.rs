@@ -27,7 +27,7 @@ use crate::config::CommunityConfig;
 use crate::store::Outbox;
 
 pub use community::CommunityMetrics;
-pub use labels::{By, Forwarded, MetersOutcome, PassOutcome, StoreOutcome, TradeKind};
+pub use labels::{By, Forwarded, MetersOutcome, PassOutcome, PushOutcome, StoreOutcome, TradeKind};
 use process::Process;
 pub use status::Status;
 
@@ -37,8 +37,8 @@ const ALGORITHM_SECONDS: &[f64] =
 /// From one page of linear memory to the usual limit and above.
 const MEMORY_BYTES: &[f64] =
     &[65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0, 268_435_456.0];
-/// A page of readings takes from a millisecond to the deadline of 30 s.
-const METERS_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// A page of readings, or a batch of trades, takes from a millisecond to the deadline of 30 s.
+const PEER_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// The store and our own requests: a read takes microseconds, a synced commit milliseconds.
 const STORE_SECONDS: &[f64] =
     &[0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -96,6 +96,7 @@ struct Families {
     outbox_trades: IntGauge,
     outbox_age: IntGauge,
     forwarded: IntCounterVec,
+    push_seconds: HistogramVec,
     grpc: IntCounterVec,
     grpc_seconds: HistogramVec,
 }
@@ -138,6 +139,11 @@ impl Metrics {
     pub fn forwarded(&self, outcome: Forwarded, trades: usize) {
         let trades = u64::try_from(trades).unwrap_or(u64::MAX);
         self.families.forwarded.with_label_values(&[outcome.as_str()]).inc_by(trades);
+    }
+
+    /// A request that pushes trades to Transactions has ended.
+    pub fn push_request(&self, outcome: PushOutcome, took: Duration) {
+        self.families.push_seconds.with_label_values(&[outcome.as_str()]).observe(took.as_secs_f64());
     }
 
     /// A gRPC request (`/package.Service/Method`) was answered with that code.
@@ -219,7 +225,7 @@ impl Families {
                 "meters_request_seconds",
                 "Time of a request to the Meters service",
                 &["community", "outcome"],
-                METERS_SECONDS,
+                PEER_SECONDS,
             ),
             meters_retries: counters(
                 "meters_retries",
@@ -242,6 +248,12 @@ impl Families {
                 "forwarded_trades",
                 "Trades on their way to payment, by what became of them",
                 &["outcome"],
+            ),
+            push_seconds: histograms(
+                "push_request_seconds",
+                "Time of a request that pushes trades to Transactions",
+                &["outcome"],
+                PEER_SECONDS,
             ),
             grpc: counters("grpc_requests", "gRPC requests answered", &["method", "code"]),
             grpc_seconds: histograms("grpc_request_seconds", "Time of a gRPC request", &["method"], STORE_SECONDS),

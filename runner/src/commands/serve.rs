@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sandbox::Sandbox;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -44,6 +45,7 @@ pub async fn run(args: &ServeArgs, out: &mut impl Write) -> Result<Exit, Failed>
     let status = Arc::new(Status::new(Arc::clone(&clock), parts));
     writeln!(out, "{}", listeners.line(config.communities.len())?)?;
     out.flush()?;
+    listeners.tell(config.communities.len())?;
     let watched = metrics::http::serve(
         listeners.metrics,
         Arc::clone(&metrics),
@@ -80,6 +82,14 @@ impl Listeners {
         let (plain, tls, metrics) = (self.plain.local_addr()?, self.tls.local_addr()?, self.metrics.local_addr()?);
         let noun = if communities == 1 { "community" } else { "communities" };
         Ok(format!("rec-market serves {communities} {noun}: grpc={plain} tls={tls} metrics={metrics}"))
+    }
+
+    /// The same for the log, which often outlives stdout and is read apart from it.
+    fn tell(&self, communities: usize) -> std::io::Result<()> {
+        let (plain, tls, metrics) = (self.plain.local_addr()?, self.tls.local_addr()?, self.metrics.local_addr()?);
+        let (version, engine) = (env!("CARGO_PKG_VERSION"), Sandbox::engine_version());
+        tracing::info!(version, engine, communities, grpc = %plain, %tls, %metrics, "the service starts");
+        Ok(())
     }
 }
 
@@ -145,7 +155,8 @@ impl Service {
             tasks.spawn(community.run());
         }
         if let Some(forwarder) = forward::forwarder(&self.config, &self.store, &self.clock, &holder)? {
-            let (forwarder, stop) = (Forwarder { wake, ..forwarder }, self.shutdown.clone());
+            let metrics = Some(Arc::clone(&self.metrics));
+            let (forwarder, stop) = (Forwarder { wake, metrics, ..forwarder }, self.shutdown.clone());
             tasks.spawn(async move { forwarder.run(stop).await });
         }
         let api = self.start_api(plain, tls).await?;
@@ -165,7 +176,10 @@ impl Service {
             stopped
         };
         match tokio::time::timeout(SHUTDOWN_MAX, ending).await {
-            Ok(stopped) => stopped?,
+            Ok(stopped) => {
+                stopped?;
+                tracing::info!("the service has ended");
+            }
             Err(_) => {
                 tracing::warn!("not everything ended within {SHUTDOWN_MAX:?}; what is not committed is settled again")
             }

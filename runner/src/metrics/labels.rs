@@ -100,6 +100,26 @@ label! {
 }
 
 label! {
+    /// How one request that pushes trades to Transactions ended.
+    PushOutcome {
+        /// Acknowledged, though single trades may be refused.
+        Ok = "ok",
+        /// Refused as a whole, because of a trade in it.
+        Invalid = "invalid",
+        /// Too large, or too much at the moment.
+        Exhausted = "exhausted",
+        /// The two services are not set up for each other.
+        Unsuited = "unsuited",
+        /// The answer makes no sense.
+        Garbage = "garbage",
+        /// Not answered.
+        Away = "away",
+        /// Given up, because it was time to stop.
+        Stopped = "stopped",
+    }
+}
+
+label! {
     /// What became of a trade on its way to payment.
     Forwarded {
         /// Transactions fetched it.

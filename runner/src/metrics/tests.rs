@@ -224,7 +224,7 @@ fn strangers_make_no_series() {
 #[test]
 fn names_and_labels_are_as_prometheus_wants_them() {
     let metrics = metrics();
-    let of = metrics.community(&community("a \"b\"\\\n"));
+    let of = metrics.community(&community("a \"b\"\\"));
     of.stands(Boundary::from_seconds(NOON).unwrap());
     let text = metrics.render();
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
@@ -233,7 +233,7 @@ fn names_and_labels_are_as_prometheus_wants_them() {
         assert_eq!(name.ends_with("_total"), kind == "counter", "{name} is a {kind}");
         assert!(text.contains(&format!("# HELP {name} ")), "{name}");
     }
-    assert!(text.contains("lag_seconds{community=\"a \\\"b\\\"\\\\\\n\"} "), "{text}");
+    assert!(text.contains("lag_seconds{community=\"a \\\"b\\\"\\\\\"} "), "{text}");
     let build = text.lines().find(|line| line.starts_with("rec_market_build_info{")).unwrap();
     for part in
         [format!("version=\"{}\"", env!("CARGO_PKG_VERSION")), format!("engine=\"{}\"", Sandbox::engine_version())]

@@ -47,6 +47,9 @@ impl CommunityTask {
             let wait = match turn {
                 None => break,
                 Some(Ok(wait)) => {
+                    if failures > 0 {
+                        tracing::info!(community = self.name(), failures, "the trouble is over");
+                    }
                     failures = 0;
                     wait
                 }
@@ -54,7 +57,8 @@ impl CommunityTask {
                 Some(Err(PassError::Fenced(_))) => Wait::Lease(self.term),
                 Some(Err(error)) => {
                     failures = failures.saturating_add(1);
-                    tracing::error!(community = self.name(), failures, "{error}");
+                    // It is in the log; this is for those who wonder whether it is still tried.
+                    tracing::debug!(community = self.name(), failures, "trying again soon");
                     self.status.failed(self.name(), &error);
                     Wait::Trouble(failures)
                 }
@@ -100,12 +104,23 @@ impl CommunityTask {
 
     /// Whether the community is settled up to there.
     async fn settled_until(&self, due: Timestamp) -> Result<bool, StoreError> {
-        let progress = self.store.progress(self.name()).await?;
+        let progress = self.store.progress(self.name()).await.inspect_err(|error| self.tell(error))?;
+        // Also when another replica settles: its lag is ours, or the one that waits would raise an alarm.
+        if let Some(mark) = progress.mark {
+            self.metrics.stands(mark);
+        }
         Ok(progress.mark.is_some_and(|mark| mark.timestamp() >= due))
     }
 
     async fn take_lease(&self) -> Result<Acquired, StoreError> {
-        self.holder.take(&*self.store, &community_lease(self.name()), self.clock.now(), self.term).await
+        let lease = community_lease(self.name());
+        let taken = self.holder.take(&*self.store, &lease, self.clock.now(), self.term).await;
+        taken.inspect_err(|error| self.tell(error))
+    }
+
+    /// The store fails outside of a pass, which tells of its own failures.
+    fn tell(&self, error: &StoreError) {
+        tracing::error!(community = self.name(), code = "store", "{error}");
     }
 
     /// Renews the lease for as long as it can; ends only when it is lost.
@@ -118,7 +133,10 @@ impl CommunityTask {
                 Ok(Acquired::Held(renewed)) if renewed.token == lease.token => until = renewed.until,
                 Ok(_) => return PassError::Fenced(self.name().to_owned()),
                 // Until it runs out nobody else can have it.
-                Err(error) if self.clock.now() >= until => return error.into(),
+                Err(error) if self.clock.now() >= until => {
+                    self.tell(&error);
+                    return error.into();
+                }
                 Err(error) => tracing::warn!(community = self.name(), "the lease is not renewed: {error}"),
             }
         }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use domain::Amount;
 use domain::trade::State;
-use rec_market::clock::Clock;
+use rec_market::clock::{Clock, SystemClock};
+use rec_market::forward::Forwarder;
+use rec_market::metrics::Metrics;
 use rec_market::store::MatchUpdate;
 use rec_market::transactions::ledger::{Paying, Totals};
 use rec_market::transactions::service::{Fault, TransactionsService};
@@ -44,11 +46,18 @@ async fn every_trade_between_members_arrives_once_and_in_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_away_is_told_of_and_waited_for() {
     let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
-    let forwarder = Arc::new(world.forwarder(&port));
+    let metrics = Arc::new(Metrics::new(Arc::new(SystemClock)));
+    let forwarder = Arc::new(Forwarder { metrics: Some(Arc::clone(&metrics)), ..world.forwarder(&port) });
+    let requests = |outcome: &str, count: usize| {
+        let line = format!("rec_market_push_request_seconds_count{{outcome=\"{outcome}\"}} {count}");
+        let text = metrics.render();
+        assert!(text.lines().any(|found| found == line), "no {line} in:\n{text}");
+    };
     let error = forwarder.drain_once().await.unwrap_err().to_string();
     assert!(error.starts_with(&format!("Transactions at {} does not answer: ", port.address())), "{error}");
     assert!(error.contains("refused") && error.contains("attempt 5 of 5"), "{error}");
     assert_eq!(world.count(State::Created).await, 12);
+    requests("away", 5);
 
     let stop = CancellationToken::new();
     let running = tokio::spawn({
@@ -60,6 +69,7 @@ async fn a_service_that_is_away_is_told_of_and_waited_for() {
     stop.cancel();
     running.await.unwrap();
     assert_eq!(service.ledger().totals(), all_of_three(0));
+    requests("ok", 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

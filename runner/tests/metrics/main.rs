@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod deploy;
 mod http;
 mod logs;
 mod passes;

@@ -43,11 +43,9 @@ fn where_a_community_stands_is_known_before_anything_is_due() {
     let meters = Meters::telling(&ANNA_BERT_CLEO);
     let scene = Scene::new(&meters, "12:25", "");
     scene.pass(scene.base("static"), None).unwrap();
-    // As after a restart: other counters, the same books.
-    let metrics = rec_market::metrics::Metrics::new(std::sync::Arc::new(rec_market::clock::FixedClock(scene.now)));
-    let again = Scene { metrics: std::sync::Arc::new(metrics), ..scene };
-    again.pass(again.base("static"), None).unwrap();
-    again.counts(&[("lag_seconds", 300), ("intervals_settled_total{by=\"algorithm\"}", 0)]);
+    let scene = scene.restarted();
+    scene.pass(scene.base("static"), None).unwrap();
+    scene.counts(&[("lag_seconds", 300), ("intervals_settled_total{by=\"algorithm\"}", 0)]);
 }
 
 #[test]

@@ -91,9 +91,9 @@ impl Scene {
         result.map(|()| summary)
     }
 
-    /// The store that is measured.
-    pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+    /// As after a restart: counters at zero, and the same books.
+    pub fn restarted(self) -> Scene {
+        Scene { metrics: Arc::new(Metrics::new(Arc::clone(&self.clock))), ..self }
     }
 
     /// Asserts the values of `rec_market_` series of the community: `name{label="value"}`, without the community's label,

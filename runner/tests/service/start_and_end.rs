@@ -21,6 +21,11 @@ fn it_catches_up_and_ends_at_sigterm() {
         market.run(&[asked, &["--address", &address]].concat()).ends_with(0);
     }
     service.terminate().ends_with(0);
+    // Without being asked to: the log is all that is left of a service.
+    let log = read_log(&market);
+    for line in ["INFO the service starts version=", "INFO SIGTERM", "INFO the service has ended"] {
+        assert!(log.contains(line), "no {line} in:\n{log}");
+    }
     market.run(&["audit"]).ends_with(0);
     // The books are those of `settle`.
     let settled = Market::of(&meters);
@@ -68,4 +73,8 @@ fn a_slow_or_broken_community_delays_no_other() {
     assert!(!settled("silent") && !settled("away") && !settled("loops"));
     eventually("the log tells of the held one", || read_log(&market).contains("on hold"));
     service.terminate().ends_with(0);
+    // Each time it is tried it is told once.
+    let log = read_log(&market);
+    let told = |what: &str| log.lines().filter(|line| line.contains("loops") && line.contains(what)).count();
+    assert!(told("is on hold") <= told("the algorithm failed"), "{log}");
 }
