@@ -208,7 +208,7 @@ async fn left_by_the_original(shelf: &Database) -> mongodb::Database {
         original_price(2, "a", 2, 0.2),
         original_price(3, "a", 2, 0.21),
         original_price(4, "b", 9, 0.3),
-        original_price(5, "a", 1, f64::NAN),
+        original_price(5, "a", 1, -0.1),
     ];
     database.collection("prices").insert_many(prices).await.unwrap();
     database
