@@ -21,18 +21,23 @@ pub struct MongoServer {
 }
 
 impl MongoServer {
-    /// Starts a server; it keeps its data in `directory`, or in one that it removes when it ends. `None` if it was not
-    /// built.
+    /// Starts a server; it keeps its data in `directory`, or in one that it removes when it ends. `None`, after saying so,
+    /// if it was not built.
     ///
     /// # Panics
-    /// If it does not start.
+    /// If it does not start; in CI, if it was not built.
     pub fn start(listen: SocketAddr, directory: Option<&Path>) -> Option<MongoServer> {
         let program = program();
         if !program.is_file() {
+            skipped();
             return None;
         }
         let mut command = Command::new(program);
         command.arg(listen.to_string()).args(directory).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if let Some(directory) = directory {
+            // What it does not remove itself, when it is killed, goes with its data.
+            command.env("TMPDIR", directory);
+        }
         let mut process = command.spawn().expect("the server can be started");
         let mut address = String::new();
         let stdout = process.stdout.take().expect("its output is a pipe");
@@ -45,6 +50,19 @@ impl MongoServer {
     /// Where it listens: `mongodb://HOST:PORT`.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends it at once, whatever it is doing.
+    ///
+    /// # Panics
+    /// If it has ended before.
+    pub fn kill(mut self) {
+        self.process.kill().expect("it still runs");
     }
 }
 
@@ -73,6 +91,19 @@ impl TestDatabase {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "tests are told by the environment where they run")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Says that a test is skipped; in CI it fails.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn skipped() {
+    let way_out = "`make tools` builds one where Go is there, or name one in REC_MARKET_TEST_MONGODB";
+    assert!(variable("CI").is_none(), "there is no MongoDB server ({way_out})");
+    eprintln!("skipped: there is no MongoDB server ({way_out})");
+}
+
 /// A database of its own on the one server of this process; `None`, after saying so, if there is no server.
 ///
 /// # Panics
@@ -80,19 +111,12 @@ impl TestDatabase {
 pub fn database() -> Option<TestDatabase> {
     static STARTED: OnceLock<Option<MongoServer>> = OnceLock::new();
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    #[allow(clippy::disallowed_methods, reason = "tests are told by the environment where they run")]
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let server = variable("REC_MARKET_TEST_MONGODB").or_else(|| {
         let started = STARTED.get_or_init(|| MongoServer::start(SocketAddr::from(([127, 0, 0, 1], 0)), None));
         started.as_ref().map(|server| server.address().to_owned())
     });
     let Some(server) = server else {
-        let way_out = "`make tools` builds one where Go is there, or name one in REC_MARKET_TEST_MONGODB";
-        assert!(variable("CI").is_none(), "there is no MongoDB server ({way_out})");
-        #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-        {
-            eprintln!("skipped: there is no MongoDB server ({way_out})");
-        }
+        skipped();
         return None;
     };
     let number = COUNT.fetch_add(1, Ordering::Relaxed);

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use rec_market::meters::service::Package;
 use rec_market::transactions::worker::Source;
+use rec_market_tests::mongo_server;
 use serde_json::Value;
 
 use crate::common::*;
+use crate::mongodb;
 use crate::payments::Payments;
 use crate::running::*;
 
@@ -32,6 +34,8 @@ struct Story {
     push: bool,
     /// Quarter-hours that are settled between two kills at most, as things go here.
     rows_per_kill: i64,
+    /// Milliseconds that it lives at most.
+    lives: u64,
 }
 
 /// A trade as it must be whatever happened: without what became of it.
@@ -63,7 +67,7 @@ fn survive(story: Story) {
     println!("in {}", market.path("").display());
     println!("seed {seed}: {kills} kills over {rows} quarter-hours");
     for number in 0..kills {
-        let after = Duration::from_millis(random.u64(0..300));
+        let after = Duration::from_millis(random.u64(0..story.lives));
         if number % 4 == 3 {
             // While it starts: nobody waits for its ports.
             let mut child = market.command(&["serve"]).stdout(std::process::Stdio::null()).spawn().unwrap();
@@ -84,8 +88,7 @@ fn survive(story: Story) {
         let ledger = payments.service.ledger();
         ledger.totals().paid == traded as u64 && ledger.unreported(None, 1).is_empty()
     };
-    let settled = |market: &Market| market.trades_json().lines().count();
-    eventually("everything is settled", || settled(&market) == expected.len());
+    eventually("everything is settled", || kept(&market) == expected.len());
     eventually(&format!("everything is paid (seed {seed})"), all_paid);
     payments.rest();
     running.terminate().ends_with(0);
@@ -109,12 +112,33 @@ fn between_members(trade: &str) -> bool {
     !trade.contains("\"grid\"")
 }
 
+/// In a file, where an interval takes some milliseconds.
+fn survive_in_a_file(push: bool) {
+    survive(Story { store: "store = \"sqlite:market.db\"".to_owned(), push, rows_per_kill: 150, lives: 300 });
+}
+
+/// In MongoDB, where everything takes longer, starting too.
+fn survive_in_mongodb(push: bool) {
+    let Some(database) = mongo_server::database() else { return };
+    survive(Story { store: mongodb::store(&database), push, rows_per_kill: 12, lives: 1500 });
+}
+
 #[test]
 fn killed_while_it_pushes_it_loses_and_doubles_nothing() {
-    survive(Story { store: "store = \"sqlite:market.db\"".to_owned(), push: true, rows_per_kill: 150 });
+    survive_in_a_file(true);
 }
 
 #[test]
 fn killed_while_trades_are_pulled_it_loses_and_doubles_nothing() {
-    survive(Story { store: "store = \"sqlite:market.db\"".to_owned(), push: false, rows_per_kill: 150 });
+    survive_in_a_file(false);
+}
+
+#[test]
+fn killed_while_it_pushes_from_mongodb_it_loses_and_doubles_nothing() {
+    survive_in_mongodb(true);
+}
+
+#[test]
+fn killed_while_trades_are_pulled_from_mongodb_it_loses_and_doubles_nothing() {
+    survive_in_mongodb(false);
 }

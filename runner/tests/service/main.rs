@@ -6,6 +6,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod crash;
+mod detour;
+mod mongodb;
+mod outages;
 mod payments;
 mod replicas;
 mod running;

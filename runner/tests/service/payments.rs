@@ -42,9 +42,19 @@ impl Payments {
         Payments { runtime, service, address, ca: market.path("ca_crt.pem"), worker: None }
     }
 
+    /// Where it takes trades.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The `[forward]` of a configuration that pushes here.
     pub fn pushed(&self) -> String {
-        let to = format!("https://localhost:{}", self.address.port());
+        self.pushed_by(self.address)
+    }
+
+    /// As [`Payments::pushed`], by an address of this machine that leads here.
+    pub fn pushed_by(&self, address: SocketAddr) -> String {
+        let to = format!("https://localhost:{}", address.port());
         format!("[forward]\nmode = \"push\"\nto = {to:?}\nca = \"ca_crt.pem\"\nlease = \"1s\"\n")
     }
 

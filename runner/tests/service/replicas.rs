@@ -1,8 +1,10 @@
 //! Two replicas on one store.
 
 use rec_market::meters::service::Package;
+use rec_market_tests::mongo_server;
 
 use crate::common::*;
+use crate::mongodb;
 use crate::running::*;
 
 const ROWS: i64 = 400;
@@ -37,4 +39,27 @@ fn when_one_is_killed_the_other_goes_on() {
     eventually("the second finishes", || intervals(&market) == 3000);
     second.terminate().ends_with(0);
     market.run(&["audit"]).ends_with(0);
+}
+
+#[test]
+fn in_mongodb_too_the_other_goes_on_and_the_books_are_those_of_one() {
+    const ROWS: i64 = 300;
+    let Some(database) = mongo_server::database() else { return };
+    let meters = Meters::recorded(recorded(5, ROWS), Package::Platform);
+    let expected = Market::of(&meters);
+    expected.settle().ends_with(0);
+    let expected = expected.trades_json();
+    let market = market(&meters, &mongodb::store(&database), "");
+    let replicas = [0, 1].map(|_| Running::start(&market));
+    eventually("they have begun", || kept(&market) > 0);
+    // Whoever settles is killed; should it be the other one, nothing is to be noticed at all.
+    let [first, second] = replicas;
+    let settles = |replica: &Running| replica.get("/status").1.contains("\"lease_held\": true");
+    let (killed, left) = if settles(&second) { (second, first) } else { (first, second) };
+    killed.kill();
+    assert!(kept(&market) < expected.lines().count(), "it was too quick");
+    eventually("the other finishes", || kept(&market) == expected.lines().count());
+    left.terminate().ends_with(0);
+    market.run(&["audit"]).ends_with(0);
+    assert_eq!(market.trades_json(), expected);
 }

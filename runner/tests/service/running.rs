@@ -11,7 +11,7 @@ use rec_market::certs;
 use crate::common::{Market, Meters, Ran, community, ran};
 
 /// How long anything may take that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A service in a process of its own. Killed when dropped.
 pub struct Running {
@@ -55,13 +55,8 @@ impl Running {
     /// Asks it to end, and waits for that.
     pub fn terminate(mut self) -> Ran {
         let child = self.child.take().unwrap();
-        signal(&child, "TERM");
+        signal(child.id(), "TERM");
         ran(child.wait_with_output().unwrap())
-    }
-
-    /// Sends it a signal.
-    pub fn signal(&self, name: &str) {
-        signal(self.child.as_ref().unwrap(), name);
     }
 
     /// Whether it still runs.
@@ -84,8 +79,9 @@ impl Drop for Running {
     }
 }
 
-fn signal(child: &Child, name: &str) {
-    let sent = std::process::Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status();
+/// Sends a signal to a process of ours.
+pub fn signal(process: u32, name: &str) {
+    let sent = std::process::Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status();
     assert!(sent.unwrap().success());
 }
 
@@ -155,4 +151,10 @@ fn write_certificates(directory: &Path) {
 /// How many intervals are committed; none while there is no store yet.
 pub fn intervals(market: &Market) -> u64 {
     if market.path("market.db").exists() { market.intervals() } else { 0 }
+}
+
+/// How many trades are in the books of any store; none while they cannot be read.
+pub fn kept(market: &Market) -> usize {
+    let ran = market.run(&["trades", "--json"]);
+    if ran.code == Some(0) { ran.out.lines().count() } else { 0 }
 }

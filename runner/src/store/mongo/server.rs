@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::Digest;
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
+use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Client, Collection, Database, IndexModel};
 use tokio_stream::StreamExt;
 
@@ -61,6 +61,8 @@ impl Server {
         // What is acknowledged is on the disks of most members: a settled interval is money.
         let durable = || WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
         options.write_concern.get_or_insert_with(durable);
+        // Whatever the address says: what is decided on a secondary's old news could be paid twice.
+        options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         let client = Client::with_options(options)?;
         let database = client.default_database().unwrap_or_else(|| client.database(DATABASE));
         let names = database.list_collection_names().await?;
@@ -90,20 +92,24 @@ impl Server {
     }
 
     async fn make_indexes(&self) -> Result<(), Fault> {
+        let matches = vec![
+            doc! { "timestamp": 1, "_id": 1 },
+            doc! { "buyer_id": 1, "timestamp": 1, "_id": 1 },
+            doc! { "buyer_id": 1, "metadata.transaction_state": 1, "timestamp": 1, "_id": 1 },
+            doc! { "seller_id": 1, "timestamp": 1, "_id": 1 },
+            doc! { "metadata.transaction_state": 1, "timestamp": 1, "_id": 1 },
+            doc! { "community": 1, "start": 1, "number": 1 },
+            doc! { "metadata.claim.until": 1 },
+        ];
         let indexes = [
-            (&self.matches, doc! { "timestamp": 1, "_id": 1 }),
-            (&self.matches, doc! { "buyer_id": 1, "timestamp": 1, "_id": 1 }),
-            (&self.matches, doc! { "buyer_id": 1, "metadata.transaction_state": 1, "timestamp": 1, "_id": 1 }),
-            (&self.matches, doc! { "seller_id": 1, "timestamp": 1, "_id": 1 }),
-            (&self.matches, doc! { "metadata.transaction_state": 1, "timestamp": 1, "_id": 1 }),
-            (&self.matches, doc! { "community": 1, "start": 1, "number": 1 }),
-            (&self.matches, doc! { "metadata.claim.until": 1 }),
-            (&self.intervals, doc! { "community": 1, "start": 1 }),
-            (&self.events, doc! { "community": 1, "code": 1, "start": 1 }),
-            (&self.market_prices, doc! { "meter": 1, "start": -1 }),
+            (&self.matches, matches),
+            (&self.intervals, vec![doc! { "community": 1, "start": 1 }]),
+            (&self.events, vec![doc! { "community": 1, "code": 1, "start": 1 }]),
+            (&self.market_prices, vec![doc! { "meter": 1, "start": -1 }]),
         ];
         for (collection, keys) in indexes {
-            collection.create_index(IndexModel::builder().keys(keys).build()).await?;
+            let models = keys.into_iter().map(|keys| IndexModel::builder().keys(keys).build());
+            collection.create_indexes(models).await?;
         }
         Ok(())
     }

@@ -1,0 +1,91 @@
+//! A way to a service that can be closed, and opened onto nothing good.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::common::runtime;
+
+/// What becomes of those who take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Nobody listens.
+    Closed,
+    /// Somebody listens, and never answers.
+    Silent,
+    /// Somebody answers, but speaks another language.
+    Garbage,
+    /// It leads to the service.
+    Open,
+}
+
+/// What a server of another kind may say.
+const GARBAGE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nIt's working!";
+
+/// An address in front of a service.
+pub struct Detour {
+    /// Keeps the port ours while nobody listens there.
+    _held: TcpSocket,
+    address: SocketAddr,
+    target: SocketAddr,
+    runtime: Runtime,
+    leading: Option<JoinHandle<()>>,
+}
+
+impl Detour {
+    /// A closed way to that address.
+    pub fn to(target: SocketAddr) -> Detour {
+        let held = socket(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let address = held.local_addr().unwrap();
+        Detour { _held: held, address, target, runtime: runtime(), leading: None }
+    }
+
+    /// Where it begins.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Makes it lead elsewhere; whoever is on it is cut off.
+    pub fn turn(&mut self, way: Way) {
+        if let Some(leading) = self.leading.take() {
+            leading.abort();
+            assert!(self.runtime.block_on(leading).unwrap_err().is_cancelled());
+        }
+        if way != Way::Closed {
+            let _inside = self.runtime.enter();
+            let listener = socket(self.address).listen(64).unwrap();
+            self.leading = Some(self.runtime.spawn(lead_all(listener, way, self.target)));
+        }
+    }
+}
+
+fn socket(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseport(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
+}
+
+async fn lead_all(listener: TcpListener, way: Way, target: SocketAddr) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (client, _) = listener.accept().await.unwrap();
+        connections.spawn(lead(client, way, target));
+    }
+}
+
+async fn lead(mut client: TcpStream, way: Way, target: SocketAddr) -> io::Result<()> {
+    match way {
+        Way::Closed => Ok(()),
+        Way::Silent => std::future::pending().await,
+        Way::Garbage => client.write_all(GARBAGE).await,
+        Way::Open => {
+            let mut service = TcpStream::connect(target).await?;
+            tokio::io::copy_bidirectional(&mut client, &mut service).await.map(|_| ())
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Everything around the service goes away, talks nonsense and comes back: it waits, and then catches up alone.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use rec_market::meters::service::Package;
+use rec_market::transactions::worker::Source;
+use serde_json::Value;
+
+use crate::common::*;
+use crate::detour::{Detour, Way};
+use crate::mongodb::Mongo;
+use crate::payments::Payments;
+use crate::running::*;
+
+/// The end of the last interval in the books, as far as a service knows.
+fn mark(service: &Running) -> Option<String> {
+    let status: Value = serde_json::from_str(&service.get("/status").1).unwrap();
+    status["communities"][0]["mark"].as_str().map(str::to_owned)
+}
+
+/// The end of the last interval that meters with so many rows have.
+fn end(rows: i64) -> String {
+    (date("12:00").parse::<jiff::Timestamp>().unwrap() + jiff::SignedDuration::from_mins(15 * (rows - 1))).to_string()
+}
+
+/// Waits until all is settled; then the books must be those of a market that nothing has befallen.
+fn comes_to_the_same(service: Running, market: &Market, meters: &Meters, rows: i64) {
+    eventually("everything is settled", || mark(&service) == Some(end(rows)));
+    service.terminate().ends_with(0);
+    market.run(&["audit"]).ends_with(0);
+    let undisturbed = Market::of(meters);
+    undisturbed.settle().ends_with(0);
+    assert_eq!(market.trades_json(), undisturbed.trades_json());
+}
+
+#[test]
+fn a_store_that_dies_is_waited_for() {
+    waits_for_a_store_that(Mongo::kill, Mongo::restart);
+}
+
+#[test]
+fn a_store_that_falls_silent_is_waited_for() {
+    waits_for_a_store_that(Mongo::fall_silent, Mongo::speak);
+}
+
+fn waits_for_a_store_that(fails: fn(&mut Mongo), recovers: fn(&mut Mongo)) {
+    const ROWS: i64 = 400;
+    let Some(mut mongo) = Mongo::start() else { return };
+    let meters = Meters::recorded(recorded(4, ROWS), Package::Platform);
+    let market = market(&meters, &mongo.store(), "");
+    let mut service = Running::start(&market);
+    eventually("it has begun", || mark(&service).is_some());
+    fails(&mut mongo);
+    assert!(mark(&service) < Some(end(ROWS)), "it was too quick");
+    eventually("it is not ready", || service.get("/ready").0 == 503);
+    let (_, reasons) = service.get("/ready");
+    assert!(reasons.contains("does not answer"), "{reasons}");
+    assert!(service.runs());
+    assert_eq!(service.get("/live").0, 200);
+    recovers(&mut mongo);
+    eventually("it is ready again", || service.get("/ready").0 == 200);
+    comes_to_the_same(service, &market, &meters, ROWS);
+}
+
+#[test]
+fn a_store_that_is_away_at_first_is_waited_for() {
+    const ROWS: i64 = 40;
+    let Some(mut mongo) = Mongo::start() else { return };
+    mongo.kill();
+    let meters = Meters::recorded(recorded(4, ROWS), Package::Platform);
+    let market = market(&meters, &mongo.store(), "");
+    let service = Running::start(&market);
+    eventually("it says why it is not ready", || {
+        let (code, reasons) = service.get("/ready");
+        code == 503 && reasons.contains("does not answer")
+    });
+    mongo.restart();
+    eventually("it is ready", || service.get("/ready").0 == 200);
+    comes_to_the_same(service, &market, &meters, ROWS);
+}
+
+#[test]
+fn meters_that_are_away_or_silent_or_talk_nonsense_are_asked_until_they_answer() {
+    const ROWS: i64 = 200;
+    let meters = Meters::recorded(recorded(4, ROWS), Package::Platform);
+    let target: SocketAddr = meters.address().strip_prefix("http://").unwrap().parse().unwrap();
+    let mut way = Detour::to(target);
+    let address = format!("http://{}", way.address());
+    let market = market_of(&community("aveiro", &address, "meters_timeout = \"1s\""), "");
+    let service = Running::start(&market);
+    let asked_again = || read_log(&market).matches("asking again").count();
+    for to in [Way::Closed, Way::Silent, Way::Garbage] {
+        way.turn(to);
+        // One answer may still be from before.
+        let before = asked_again();
+        eventually(&format!("it asks again: {to:?}"), || asked_again() >= before + 2);
+        assert_eq!(mark(&service), None);
+        eventually("the platform is served meanwhile", || service.get("/ready").0 == 200);
+    }
+    way.turn(Way::Open);
+    comes_to_the_same(service, &market, &meters, ROWS);
+}
+
+#[test]
+fn trades_wait_for_transactions_and_are_paid_once() {
+    const ROWS: i64 = 200;
+    let meters = Meters::recorded(recorded(4, ROWS), Package::Platform);
+    let market = market(&meters, "", "");
+    let mut payments = Payments::new(&market);
+    let mut way = Detour::to(payments.address());
+    let keys = format!("{SERVICE}{}", payments.pushed_by(way.address()));
+    market.configure(&format!("{keys}{}", community("aveiro", meters.address(), "")));
+    let service = Running::start(&market);
+    payments.work_with(&service, Source::Pushed);
+    let failed = || read_log(&market).matches("Transactions at").count();
+    for to in [Way::Closed, Way::Garbage] {
+        way.turn(to);
+        let before = failed();
+        eventually(&format!("it tells of Transactions: {to:?}"), || failed() >= before + 2);
+    }
+    eventually("everything is settled", || mark(&service) == Some(end(ROWS)));
+    assert_eq!(payments.ids(), BTreeSet::new());
+    way.turn(Way::Open);
+    let traded: BTreeSet<String> = market
+        .json(&["trades", "--json"])
+        .iter()
+        .filter(|trade| !trade["state"].is_null())
+        .map(|trade| trade["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(traded.len() > 100, "{}", traded.len());
+    let paid = |trade: &Value| trade["state"].is_null() || trade["state"] == "Paid";
+    eventually("everything is paid", || market.json(&["trades", "--json"]).iter().all(paid));
+    assert_eq!(payments.ids(), traded);
+    let totals = payments.service.ledger().totals();
+    assert_eq!((totals.trades, totals.paid, totals.duplicates), (traded.len() as u64, traded.len() as u64, 0));
+    payments.rest();
+    service.terminate().ends_with(0);
+    market.run(&["audit"]).ends_with(0);
+}
