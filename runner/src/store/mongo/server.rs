@@ -108,8 +108,10 @@ impl Server {
             (&self.market_prices, vec![doc! { "meter": 1, "start": -1 }]),
         ];
         for (collection, keys) in indexes {
-            let models = keys.into_iter().map(|keys| IndexModel::builder().keys(keys).build());
-            collection.create_indexes(models).await?;
+            // One by one: of several in one request FerretDB drops the connection.
+            for keys in keys {
+                collection.create_index(IndexModel::builder().keys(keys).build()).await?;
+            }
         }
         Ok(())
     }

@@ -245,7 +245,8 @@ async fn trades_of_the_original_are_served_claimed_and_updated() {
     let grid = MatchFilter { buyer: Some(PLATFORM_GRID.to_owned()), ..MatchFilter::default() };
     assert_eq!(store.matches(&grid, ALL, now()).await.unwrap(), found[1..2]);
 
-    assert_eq!(store.outbox_depth(now()).await.unwrap().waiting, 3);
+    // The one that cannot be read waits too: so it is seen.
+    assert_eq!(store.outbox_depth(now()).await.unwrap().waiting, 4);
     let claim = Claim { buyer: "bob".to_owned(), now: now(), until: now() + Duration::from_secs(60) };
     assert_eq!(store.claim(&claim, ALL).await.unwrap(), [found[0].clone(), found[3].clone()]);
     let paid = MatchUpdate { id: id(1), state: State::Paid, transaction_id: Some("tx".to_owned()), message: None };
