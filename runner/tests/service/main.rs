@@ -2,6 +2,11 @@
 //! it going away and coming back.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests say what must hold")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests tell their seeds, and are told how long to take"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;
