@@ -1,7 +1,7 @@
 //! What the service counts and measures, for Prometheus.
 //!
 //! One registry for each [`Metrics`], typed methods in front of it: whoever reports names no family and no label. Labels
-//! have closed sets of values ([`labels`]) or come from the configuration, so that nobody outside can make series without
+//! have closed sets of values (`labels`) or come from the configuration, so that nobody outside can make series without
 //! end. What depends on the time, such as a lag, is computed when somebody looks.
 
 mod community;
