@@ -79,9 +79,16 @@ $(WASMTIME):
 	rm -rf $(TOOLS)/build
 
 # Without Go the tests of the MongoDB store are skipped, and say so; in CI they fail.
+#
+# FerretDB looks a document up by its `_id` only if nothing else is asked of it, and reads the whole collection otherwise. The
+# change of one line lets it do so always (it filters what it found in any case): the tests take a third of the time.
 $(FERRETDB): $(wildcard tests/ferretdb/*)
 	@if command -v go > /dev/null; then \
-		mkdir -p $(@D) && cd tests/ferretdb && go build -trimpath -o $(abspath $@) .; \
+		rm -rf $(TOOLS)/ferretdb && mkdir -p $(@D) && cp -r tests/ferretdb $(TOOLS)/ferretdb && cd $(TOOLS)/ferretdb && \
+		go mod vendor && \
+		sed -i 's/if params.Filter.Len() == 1 {/if params.Filter.Len() >= 1 {/' \
+			vendor/github.com/FerretDB/FerretDB/internal/backends/sqlite/collection.go && \
+		go build -trimpath -o $(abspath $@) . && rm -rf $(abspath $(TOOLS))/ferretdb; \
 	else \
 		echo "No go command: the MongoDB-protocol server is not built, and the tests of the MongoDB store are skipped." \
 			"(Install Go 1.24 or later, or name a server in REC_MARKET_TEST_MONGODB.)"; \

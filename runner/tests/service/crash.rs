@@ -16,14 +16,14 @@ use crate::mongodb;
 use crate::payments::Payments;
 use crate::running::*;
 
-/// Kills of each story in the short form.
+/// Kills of each run of a story. The short form is one run of each.
 const KILLS: u32 = 8;
 /// Stories among which the kills of the long form are shared out.
 const STORIES: u32 = 4;
 
-fn kills() -> u32 {
+fn runs() -> u32 {
     let asked = std::env::var("REC_MARKET_TEST_KILLS").ok().map(|text| text.parse::<u32>().unwrap());
-    asked.map_or(KILLS, |kills| kills.div_ceil(STORIES))
+    asked.map_or(1, |kills| kills.div_ceil(STORIES * KILLS))
 }
 
 /// How a story goes on between kills, and where trades come from.
@@ -32,6 +32,10 @@ struct Story {
     store: String,
     /// Whether trades are pushed.
     push: bool,
+    meters: u64,
+    /// How long a claim holds, and an unpaid trade waits: longer than it takes to report what was claimed, or it is claimed
+    /// again and again.
+    lease: &'static str,
     /// Quarter-hours that are settled between two kills at most, as things go here.
     rows_per_kill: i64,
     /// Milliseconds that it lives at most.
@@ -47,17 +51,16 @@ fn lasting(line: &str) -> (String, String) {
 }
 
 fn survive(story: Story) {
-    let kills = kills();
-    let rows = 50 + i64::from(kills) * story.rows_per_kill;
-    let meters = Meters::recorded(recorded(4, rows), Package::Platform);
+    let rows = 50 + i64::from(KILLS) * story.rows_per_kill;
+    let meters = Meters::recorded(recorded(story.meters, rows), Package::Platform);
     let undisturbed = Market::of(&meters);
     undisturbed.settle().ends_with(0);
     let expected: Vec<_> = undisturbed.trades_json().lines().map(lasting).collect();
 
     let market = market(&meters, "", "");
     let mut payments = Payments::new(&market);
-    let forward =
-        if story.push { payments.pushed() } else { "[forward]\nmode = \"pull\"\nlease = \"1s\"\n".to_owned() };
+    let forward = if story.push { payments.pushed() } else { "[forward]\nmode = \"pull\"\n".to_owned() };
+    let forward = format!("{forward}lease = {:?}\n", story.lease);
     let keys = format!("{}\n{SERVICE}{forward}", story.store);
     market.configure(&format!("{keys}{}", community("aveiro", meters.address(), "")));
     let source = || if story.push { Source::Pushed } else { Source::PulledForAll };
@@ -65,8 +68,8 @@ fn survive(story: Story) {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     println!("in {}", market.path("").display());
-    println!("seed {seed}: {kills} kills over {rows} quarter-hours");
-    for number in 0..kills {
+    println!("seed {seed}: {KILLS} kills over {rows} quarter-hours");
+    for number in 0..KILLS {
         let after = Duration::from_millis(random.u64(0..story.lives));
         if number % 4 == 3 {
             // While it starts: nobody waits for its ports.
@@ -114,13 +117,31 @@ fn between_members(trade: &str) -> bool {
 
 /// In a file, where an interval takes some milliseconds.
 fn survive_in_a_file(push: bool) {
-    survive(Story { store: "store = \"sqlite:market.db\"".to_owned(), push, rows_per_kill: 150, lives: 300 });
+    for _ in 0..runs() {
+        survive(Story {
+            store: "store = \"sqlite:market.db\"".to_owned(),
+            push,
+            meters: 4,
+            lease: "1s",
+            rows_per_kill: 150,
+            lives: 300,
+        });
+    }
 }
 
-/// In MongoDB, where everything takes longer, starting too.
+/// In MongoDB. The server for tests looks at every trade for each that is reported: few of them, in a new database each time.
 fn survive_in_mongodb(push: bool) {
-    let Some(database) = mongo_server::database() else { return };
-    survive(Story { store: mongodb::store(&database), push, rows_per_kill: 12, lives: 1500 });
+    for _ in 0..runs() {
+        let Some(database) = mongo_server::database() else { return };
+        survive(Story {
+            store: mongodb::store(&database),
+            push,
+            meters: 2,
+            lease: "5s",
+            rows_per_kill: 15,
+            lives: 300,
+        });
+    }
 }
 
 #[test]

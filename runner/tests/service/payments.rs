@@ -55,7 +55,7 @@ impl Payments {
     /// As [`Payments::pushed`], by an address of this machine that leads here.
     pub fn pushed_by(&self, address: SocketAddr) -> String {
         let to = format!("https://localhost:{}", address.port());
-        format!("[forward]\nmode = \"push\"\nto = {to:?}\nca = \"ca_crt.pem\"\nlease = \"1s\"\n")
+        format!("[forward]\nmode = \"push\"\nto = {to:?}\nca = \"ca_crt.pem\"\n")
     }
 
     /// Works with a market that has just started; with no other any more.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Boundary, TradeId};
+use domain::{Boundary, Interval, TradeId};
 use mongodb::bson::{Bson, Document, doc};
 use tokio_stream::StreamExt;
 
@@ -15,6 +15,10 @@ use super::{chain, field, trades};
 const FINDINGS_MAX: usize = 20;
 /// Documents looked at for each kind of finding.
 const FINDINGS_ASKED: i64 = 20;
+/// Links in a page at most.
+const PAGE_INTERVALS: usize = 100;
+/// Trades after which a page takes no more links.
+const PAGE_TRADES: usize = 10_000;
 
 /// As [`crate::store::Store::examine`].
 pub(super) async fn examine(server: &Server) -> Result<Vec<String>, Fault> {
@@ -38,6 +42,7 @@ pub(super) async fn examine(server: &Server) -> Result<Vec<String>, Fault> {
 async fn chain(server: &Server, community: &str, findings: &mut Vec<String>) -> Result<(), Fault> {
     let standing = chain::standing(server, community).await?;
     let mut end: Option<Boundary> = None;
+    let mut page = Page::default();
     for number in 1..=standing.number {
         if findings.len() >= FINDINGS_MAX {
             return Ok(());
@@ -60,10 +65,14 @@ async fn chain(server: &Server, community: &str, findings: &mut Vec<String>) -> 
         if !follows || link.number != number || link.community != community {
             findings.push(format!("interval {id} does not follow from the one before"));
         }
-        trades_of(server, &link, findings).await?;
-        between(server, community, end, link.interval.start(), findings).await?;
         end = Some(link.interval.end());
+        page.take(&link)?;
+        if page.is_full() {
+            page.compare(server, community, findings).await?;
+            page = Page { from: end, ..Page::default() };
+        }
     }
+    page.compare(server, community, findings).await?;
     if end != standing.mark {
         findings.push(format!("the mark of community {community} is not at the end of its last interval"));
     }
@@ -77,53 +86,76 @@ async fn chain(server: &Server, community: &str, findings: &mut Vec<String>) -> 
     Ok(())
 }
 
-/// A link's trades against the documents that should repeat them.
-async fn trades_of(server: &Server, link: &Link, findings: &mut Vec<String>) -> Result<(), Fault> {
-    let start = field::boundary_date(link.interval.start());
-    let mut found: BTreeMap<TradeId, Document> = BTreeMap::new();
-    let mut cursor = server.matches.find(doc! { "community": &link.community, "start": start }).await?;
-    while let Some(document) = cursor.next().await {
-        let document = document?;
-        match document.get("_id") {
-            Some(Bson::ObjectId(id)) => {
-                found.insert(TradeId::from_bytes(id.bytes()), document);
+/// Some links in a row, whose trades are asked for at once.
+#[derive(Default)]
+struct Page {
+    /// Where the page before ended; none for the first.
+    from: Option<Boundary>,
+    to: Option<Boundary>,
+    intervals: BTreeMap<Boundary, Interval>,
+    /// The documents that should be there, by start and id.
+    expected: BTreeMap<(Boundary, TradeId), Document>,
+}
+
+impl Page {
+    fn take(&mut self, link: &Link) -> Result<(), Fault> {
+        let start = link.interval.start();
+        for document in trades::documents(link)? {
+            let id = TradeId::from_bytes(field::object_id(&document, "_id")?.bytes());
+            self.expected.insert((start, id), document);
+        }
+        self.intervals.insert(start, link.interval);
+        self.to = Some(link.interval.end());
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.intervals.len() >= PAGE_INTERVALS || self.expected.len() >= PAGE_TRADES
+    }
+
+    /// Its links' trades against the documents that should repeat them.
+    async fn compare(mut self, server: &Server, community: &str, findings: &mut Vec<String>) -> Result<(), Fault> {
+        let Some(to) = self.to else { return Ok(()) };
+        let mut span = doc! { "$lt": field::boundary_date(to) };
+        span.extend(self.from.map(|from| ("$gte".to_owned(), Bson::from(field::boundary_date(from)))));
+        let mut cursor = server.matches.find(doc! { "community": community, "start": span }).await?;
+        while let Some(document) = cursor.next().await {
+            findings.extend(self.finding(&document?));
+            if findings.len() >= FINDINGS_MAX {
+                return Ok(());
             }
-            _ => findings.push(format!("{} has no id of ours", named(&document))),
         }
-    }
-    for expected in trades::documents(link)? {
-        let id = TradeId::from_bytes(field::object_id(&expected, "_id")?.bytes());
-        match found.remove(&id) {
-            None => findings.push(format!("trade {id} of interval {} is missing", link.interval)),
-            // Only what becomes of a trade may change.
-            Some(found) => findings.extend(changed(&expected, &found).map(|field| {
-                format!("trade {id} of interval {}: field {field} is not what was settled", link.interval)
-            })),
+        for (start, id) in self.expected.keys() {
+            if let Some(interval) = self.intervals.get(start) {
+                findings.push(format!("trade {id} of interval {interval} is missing"));
+            }
         }
+        Ok(())
     }
-    findings.extend(found.keys().map(|id| format!("trade {id} is no trade of interval {}", link.interval)));
-    Ok(())
+
+    /// What is wrong with a document that was found.
+    fn finding(&mut self, found: &Document) -> Option<String> {
+        let start = field::boundary(found, "start").ok();
+        let Some((start, interval)) = start.and_then(|start| Some((start, self.intervals.get(&start)?))) else {
+            return Some(format!("{} belongs to no interval", named(found)));
+        };
+        let Some(Bson::ObjectId(id)) = found.get("_id") else {
+            return Some(format!("{} has no id of ours", named(found)));
+        };
+        let id = TradeId::from_bytes(id.bytes());
+        let Some(expected) = self.expected.remove(&(start, id)) else {
+            return Some(format!("trade {id} is no trade of interval {interval}"));
+        };
+        // Only what becomes of a trade may change.
+        let field = changed(&expected, found)?;
+        Some(format!("trade {id} of interval {interval}: field {field} is not what was settled"))
+    }
 }
 
 fn changed(expected: &Document, found: &Document) -> Option<String> {
     let fixed = |(name, _): &(&String, &Bson)| name.as_str() != "metadata";
     let differs = |(name, value): (&String, &Bson)| (found.get(name) != Some(value)).then(|| name.clone());
     expected.iter().filter(fixed).find_map(differs)
-}
-
-/// Trades that start between two intervals belong to none.
-async fn between(
-    server: &Server,
-    community: &str,
-    end: Option<Boundary>,
-    start: Boundary,
-    findings: &mut Vec<String>,
-) -> Result<(), Fault> {
-    let mut gap = doc! { "$lt": field::boundary_date(start) };
-    gap.extend(end.map(|end| ("$gte".to_owned(), Bson::from(field::boundary_date(end)))));
-    let strays = server.matches.find(doc! { "community": community, "start": gap }).limit(FINDINGS_ASKED);
-    findings.extend(all(strays).await?.iter().map(|stray| format!("{} belongs to no interval", named(stray))));
-    Ok(())
 }
 
 /// Whether a trade beyond the mark is of a link that nobody has completed yet.

@@ -77,7 +77,9 @@ fn statements(changes: Vec<Change>, revision: i64) -> Vec<Document> {
         let before = before.map_or_else(|| Bson::Document(doc! { "$exists": false }), Bson::Int64);
         let update = update(&becomes, revision);
         for ids in ids.chunks(IDS_MAX) {
-            let trades = doc! { "_id": { "$in": ids }, "metadata.revision": before.clone() };
+            // Of one trade, as most reports are: the server finds it without making a plan.
+            let ids = if let [id] = ids { id.clone() } else { Bson::Document(doc! { "$in": ids }) };
+            let trades = doc! { "_id": ids, "metadata.revision": before.clone() };
             statements.push(doc! { "q": trades, "u": update.clone(), "multi": true });
         }
     }
