@@ -30,7 +30,7 @@ fn a_price_is_converted_once_to_the_nearest_micro_euro() {
         (16.777_216, 16_777_216),
         (f32::MIN_POSITIVE, 0),
         // The last of 32 bit below 2⁶³ µEUR.
-        (9_223_371.0e6, 9_223_370_964_992_000_000),
+        (9_223_371e6, 9_223_370_964_992_000_000),
     ];
     for (eur, micro) in cases {
         assert_eq!(price(eur), Ok(micro), "{eur}");
@@ -39,7 +39,7 @@ fn a_price_is_converted_once_to_the_nearest_micro_euro() {
 
 #[test]
 fn a_price_that_is_none_is_refused_by_entry_and_field() {
-    for eur in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, -f32::MIN_POSITIVE, 9_223_373.0e6, f32::MAX] {
+    for eur in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, -f32::MIN_POSITIVE, 9_223_373e6, f32::MAX] {
         let expected =
             format!("prices[0].buyPrice is {eur}, but a number of EUR/kWh from 0 to below 9223372036854 is expected");
         assert_eq!(price(eur), Err(expected));
