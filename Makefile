@@ -53,7 +53,7 @@ deny: $(CARGO_DENY) ## Licences, bans and sources of dependencies, by deny.toml
 
 .PHONY: bench
 bench: wasm-target ## Benchmarks, as figures and ratios in one run (some minutes)
-	cargo bench --locked --workspace --bench clear --bench settle
+	cargo bench --locked --workspace --bench clear --bench matches --bench settle
 
 .PHONY: swarm-test
 swarm-test: build tools ## Builds the image, deploys the stack on a Swarm of one node, kills replicas (as root, with docker.io)
