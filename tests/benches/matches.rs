@@ -1,8 +1,8 @@
 //! What a list of trades costs among 1,000,000 stored ones, by filter, and what a commit costs there: SQLite on disk,
 //! real gRPC on loopback.
 //!
-//! The books are built once, through the store itself: 1,000 intervals of 1,000 trades. All of one buyer's are half of
-//! them, another buys in one interval only; every hundredth trade is with the grid.
+//! The books are built once, through the store itself: 1,000 intervals of 1,000 trades. One buyer buys half of them,
+//! another buys in one interval only; every hundredth trade is with the grid.
 
 #![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has nothing to say")]
 #![allow(clippy::print_stdout, reason = "its figures are what it is for")]
