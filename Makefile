@@ -53,7 +53,7 @@ deny: $(CARGO_DENY) ## Licences, bans and sources of dependencies, by deny.toml
 
 .PHONY: bench
 bench: wasm-target ## Benchmarks, as figures and ratios in one run (some minutes)
-	cargo bench --locked --workspace --bench clear --bench settle
+	cargo bench --locked --workspace --bench clear --bench matches --bench settle
 
 .PHONY: crash-test
 crash-test: build tools ## Kills the service 300 times at random instants, over both stores, and audits the books (some minutes)

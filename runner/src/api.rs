@@ -63,7 +63,8 @@ pub struct ApiLimits {
     pub answer_bytes: usize,
     /// Longest headers of a request, in bytes.
     pub header_bytes: u32,
-    /// Requests at once on one connection.
+    /// Requests at once on one connection: not fewer than the 100 that clients assume until they hear of a limit
+    /// (RFC 9113, 6.5.2), because what they sent by then would be refused.
     pub streams: u32,
     /// Connections at once on each port.
     pub connections: usize,
@@ -89,7 +90,7 @@ impl Default for ApiLimits {
             request_bytes: 4 << 20,
             answer_bytes: 7 << 19,
             header_bytes: 16 << 10,
-            streams: 64,
+            streams: 100,
             connections: 1024,
             handshakes: 128,
             lists: 8,

@@ -239,9 +239,23 @@ async fn streams_beyond_the_limit_are_refused_and_who_keeps_to_it_waits_a_turn()
     timeout(SOON, refusals).await.expect("they are not refused");
     assert_eq!(error_codes(&said, RST_STREAM), [REFUSED_STREAM; 16]);
     let channel = open.plain_channel().await;
+    // It has heard of the limit then.
+    answered(channel.clone()).await.unwrap();
+    hundred_at_once(channel).await;
+}
+
+async fn hundred_at_once(channel: Channel) {
     let requests = (0..100).map(|_| tokio::spawn(answered(channel.clone())));
     for request in requests.collect::<Vec<_>>() {
         request.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_streams_are_allowed_as_callers_assume_before_they_hear_of_a_limit() {
+    let open = Setting::new().open().await;
+    for _ in 0..20 {
+        hundred_at_once(open.plain_channel().await).await;
     }
 }
 
