@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests the image and the stack on a one-node Swarm: builds the Dockerfile, deploys docker-compose.yml with two replicas beside
-# a Meters service and a Transactions service, kills both first replicas while they work through weeks of readings, updates
+# a Meters service and a Transactions service, kills both first replicas while they work through days of readings, updates
 # the rest while it runs, and compares the books with those of an undisturbed run.
 #
 #   deploy/swarm/test.sh        after `make build tools`; as root if no Docker engine answers
@@ -10,15 +10,17 @@
 #
 # PROGRAM   the program to put into the image      [target/release/rec-market]
 # FERRETDB  the MongoDB-protocol server            [target/tools/bin/ferretdb]
-# DAYS      days of readings                       [14]
+# DAYS      days of readings                       [4]
+# MEMBERS   members of the community               [6]
 # KEEP=1    leaves the stack, and the engine, as they are at the end
-set -euo pipefail
+set -Eeuo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 TEST=$ROOT/deploy/swarm/test
 PROGRAM=$(realpath "${PROGRAM:-$ROOT/target/release/rec-market}")
 FERRETDB=$(realpath "${FERRETDB:-$ROOT/target/tools/bin/ferretdb}")
-export DAYS=${DAYS:-14}
+# Enough for both kills to come during the backfill. Not more: FerretDB reads every trade for most requests.
+export DAYS=${DAYS:-4} MEMBERS=${MEMBERS:-6}
 # The builder that is there without a plug-in; the Dockerfile must build with it.
 export DOCKER_BUILDKIT=0
 export MARKET_IMAGE=rec-market-test/market:latest
@@ -83,13 +85,13 @@ await() {
 check_machine() {
     say "looks at the machine"
     local tool
-    for tool in docker busybox ldd; do
+    for tool in docker busybox ldd unshare nsenter; do
         command -v "$tool" >/dev/null || fail "$tool is missing (Debian: apt-get install docker.io busybox-static)"
     done
     ldd "$(command -v busybox)" 2>/dev/null | grep -q '=>' && fail "busybox needs libraries (Debian: apt-get install busybox-static)"
     [ -x "$PROGRAM" ] || fail "there is no program $PROGRAM (make build)"
     [ -x "$FERRETDB" ] || fail "there is no MongoDB-protocol server $FERRETDB (make tools)"
-    tell "$("$PROGRAM" --version), $FERRETDB, $DAYS days of readings"
+    tell "$("$PROGRAM" --version), $FERRETDB, $MEMBERS members, $DAYS days"
 }
 
 start_engine() {
@@ -100,7 +102,9 @@ start_engine() {
         [ "$(id -u)" = 0 ] || fail "no Docker engine answers, and only root can start one"
         command -v dockerd >/dev/null || fail "no Docker engine answers, and dockerd is missing (apt-get install docker.io)"
         export DOCKER_HOST=unix://$WORK/docker.sock
-        dockerd --host "$DOCKER_HOST" --data-root "$WORK/data" --exec-root "$WORK/exec" --pidfile "$WORK/dockerd.pid" \
+        # In namespaces of its own: its bridges, rules and mounts touch nobody, and end with it.
+        unshare --net --mount sh -c 'busybox ip link set lo up && exec dockerd "$@"' sh \
+            --host "$DOCKER_HOST" --data-root "$WORK/data" --exec-root "$WORK/exec" --pidfile "$WORK/dockerd.pid" \
             >"$WORK/dockerd.log" 2>&1 &
         ENGINE_PID=$!
         await 60 "the engine answers (log: $WORK/dockerd.log)" engine_answers
@@ -178,8 +182,15 @@ make_swarm() {
     docker secret create MarketCa "$WORK/secrets/ca_crt.pem" >/dev/null
     head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' | docker secret create MarketMongoPassword - >/dev/null
     # Without IPVS in the kernel Swarm's virtual addresses and published ports lead nowhere; those of tasks do.
-    if [ -e /proc/net/ip_vs ]; then export MARKET_HOST=market; else export MARKET_HOST=tasks.market; fi
+    if has_ipvs; then export MARKET_HOST=market; else export MARKET_HOST=tasks.market; fi
     tell "the other services reach the market as $MARKET_HOST"
+}
+
+has_ipvs() { where_the_engine_is test -e /proc/net/ip_vs; }
+
+# where_the_engine_is COMMAND…: runs a command in the network that published ports are in.
+where_the_engine_is() {
+    if [ -n "$ENGINE_PID" ]; then nsenter --net --target "$ENGINE_PID" -- "$@"; else "$@"; fi
 }
 
 start_platform() {
@@ -338,13 +349,13 @@ updated() {
 
 check_ports() {
     say "knocks at the published ports"
-    if [ ! -e /proc/net/ip_vs ]; then
+    if ! has_ipvs; then
         tell "not here: this kernel has no IPVS, which Swarm's published ports need"
         return
     fi
     local port
     for port in 50050 50051; do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || fail "nobody answers at port $port"
+        where_the_engine_is busybox nc -w 5 127.0.0.1 "$port" -e /bin/true || fail "nobody answers at port $port"
         tell "port $port answers"
     done
 }
