@@ -47,7 +47,7 @@ WORKDIR /data
 # Plaintext inside the stack, TLS, metrics and health.
 EXPOSE 50050 50051 9464
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=10s --start-period=30s --retries=3 \
-    CMD ["/usr/local/bin/rec-market", "health", "--config", "/etc/rec-market/market.toml"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["/usr/local/bin/rec-market", "health", "--live", "--config", "/etc/rec-market/market.toml"]
 ENTRYPOINT ["/usr/local/bin/rec-market"]
 CMD ["serve", "--config", "/etc/rec-market/market.toml"]
