@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the image and the stack on a one-node Swarm: builds the Dockerfile, deploys docker-compose.yml with two replicas beside
-# a Meters service and a Transactions service, kills both first replicas while they work through weeks of readings, updates
-# the rest while it runs, and compares the books with those of an undisturbed run.
+# a Meters service and a Transactions service, kills the replica at work, twice, compares the books with those of an
+# undisturbed run and with the ledger, and updates the service while it runs.
 #
 #   deploy/swarm/test.sh        after `make build tools`; as root if no Docker engine answers
 #
@@ -10,15 +10,18 @@
 #
 # PROGRAM   the program to put into the image      [target/release/rec-market]
 # FERRETDB  the MongoDB-protocol server            [target/tools/bin/ferretdb]
-# DAYS      days of readings                       [14]
+# DAYS      days of readings                       [3]
+# MEMBERS   members of the community               [4]
 # KEEP=1    leaves the stack, and the engine, as they are at the end
-set -euo pipefail
+set -Eeuo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 TEST=$ROOT/deploy/swarm/test
 PROGRAM=$(realpath "${PROGRAM:-$ROOT/target/release/rec-market}")
 FERRETDB=$(realpath "${FERRETDB:-$ROOT/target/tools/bin/ferretdb}")
-export DAYS=${DAYS:-14}
+# Enough for both kills to come during the backfill, which the share of a processor slows down. Not more: where MongoDB has an
+# index, FerretDB reads every trade for every change of one.
+export DAYS=${DAYS:-3} MEMBERS=${MEMBERS:-4} MARKET_CPUS=${MARKET_CPUS:-0.1}
 # The builder that is there without a plug-in; the Dockerfile must build with it.
 export DOCKER_BUILDKIT=0
 export MARKET_IMAGE=rec-market-test/market:latest
@@ -67,14 +70,14 @@ fail() {
     exit 1
 }
 
-# await SECONDS WHAT COMMAND…: runs the command every second until it succeeds.
+# await SECONDS WHAT COMMAND…: runs the command again and again until it succeeds.
 await() {
     local end=$((SECONDS + $1)) what=$2
     shift 2
     until "$@"; do
         [ "$SECONDS" -lt "$end" ] || fail "waited in vain until $what"
         [ "$SECONDS" -lt "$TIME_MAX" ] || fail "the whole test took longer than $TIME_MAX s (while waiting until $what)"
-        sleep 1
+        sleep 0.2
     done
 }
 
@@ -83,13 +86,13 @@ await() {
 check_machine() {
     say "looks at the machine"
     local tool
-    for tool in docker busybox ldd; do
+    for tool in docker busybox ldd unshare nsenter; do
         command -v "$tool" >/dev/null || fail "$tool is missing (Debian: apt-get install docker.io busybox-static)"
     done
     ldd "$(command -v busybox)" 2>/dev/null | grep -q '=>' && fail "busybox needs libraries (Debian: apt-get install busybox-static)"
     [ -x "$PROGRAM" ] || fail "there is no program $PROGRAM (make build)"
     [ -x "$FERRETDB" ] || fail "there is no MongoDB-protocol server $FERRETDB (make tools)"
-    tell "$("$PROGRAM" --version), $FERRETDB, $DAYS days of readings"
+    tell "$("$PROGRAM" --version), $FERRETDB, $MEMBERS members, $DAYS days"
 }
 
 start_engine() {
@@ -100,7 +103,9 @@ start_engine() {
         [ "$(id -u)" = 0 ] || fail "no Docker engine answers, and only root can start one"
         command -v dockerd >/dev/null || fail "no Docker engine answers, and dockerd is missing (apt-get install docker.io)"
         export DOCKER_HOST=unix://$WORK/docker.sock
-        dockerd --host "$DOCKER_HOST" --data-root "$WORK/data" --exec-root "$WORK/exec" --pidfile "$WORK/dockerd.pid" \
+        # In namespaces of its own: its bridges, rules and mounts touch nobody, and end with it.
+        unshare --net --mount sh -c 'busybox ip link set lo up && exec dockerd "$@"' sh \
+            --host "$DOCKER_HOST" --data-root "$WORK/data" --exec-root "$WORK/exec" --pidfile "$WORK/dockerd.pid" \
             >"$WORK/dockerd.log" 2>&1 &
         ENGINE_PID=$!
         await 60 "the engine answers (log: $WORK/dockerd.log)" engine_answers
@@ -178,8 +183,15 @@ make_swarm() {
     docker secret create MarketCa "$WORK/secrets/ca_crt.pem" >/dev/null
     head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' | docker secret create MarketMongoPassword - >/dev/null
     # Without IPVS in the kernel Swarm's virtual addresses and published ports lead nowhere; those of tasks do.
-    if [ -e /proc/net/ip_vs ]; then export MARKET_HOST=market; else export MARKET_HOST=tasks.market; fi
+    if has_ipvs; then export MARKET_HOST=market; else export MARKET_HOST=tasks.market; fi
     tell "the other services reach the market as $MARKET_HOST"
+}
+
+has_ipvs() { where_the_engine_is test -e /proc/net/ip_vs; }
+
+# where_the_engine_is COMMAND…: runs a command in the network that published ports are in.
+where_the_engine_is() {
+    if [ -n "$ENGINE_PID" ]; then nsenter --net --target "$ENGINE_PID" -- "$@"; else "$@"; fi
 }
 
 start_platform() {
@@ -197,7 +209,8 @@ settle_undisturbed() {
     alone trades --json >"$WORK/undisturbed.jsonl"
     EXPECTED=$(wc -l <"$WORK/undisturbed.jsonl")
     [ "$EXPECTED" -gt 0 ] || fail "the undisturbed run made no trades"
-    tell "$EXPECTED trades in $(intervals "$WORK/undisturbed.jsonl") intervals"
+    INTERVALS=$(intervals "$WORK/undisturbed.jsonl")
+    tell "$EXPECTED trades in $INTERVALS intervals"
 }
 
 # alone COMMAND…: runs a command of the program in a container of its own, with a volume for its books.
@@ -227,27 +240,39 @@ healthy() {
 
 # ── disturbing it ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-# One of two replicas holds the lease and works. Both are killed, one after the other, so the one at work is among them.
 kill_replicas() {
-    local replicas
-    mapfile -t replicas < <(containers "${STACK}_market")
-    say "waits until a tenth is settled, then kills a replica"
-    await 180 "a tenth of the trades is settled" settled $((EXPECTED / 10))
-    kill_during_backfill "${replicas[0]}"
-    say "waits until work goes on with two replicas, then kills the other of the first two"
-    await 120 "work goes on after a replica was killed" settled $((SETTLED + 1))
+    say "kills the replica at work, twice"
+    kill_worker
     await 60 "two replicas run again" running "${STACK}_market" 2
-    kill_during_backfill "${replicas[1]}"
-    await 120 "work goes on after the other replica was killed" settled $((SETTLED + 1))
+    kill_worker
     await 120 "two replicas are healthy" healthy "${STACK}_market" 2
 }
 
-kill_during_backfill() {
-    docker kill --signal KILL "$1" >/dev/null
-    # Counted afterwards: what was not settled by now was not settled when it was killed.
-    await 30 "a replica tells the trades" settled 0
+# Waits until a replica has settled a twentieth of everything, and kills it.
+kill_worker() {
+    WORKER=
+    await 180 "a replica settles a twentieth of everything" find_worker $((INTERVALS / 20))
+    docker kill --signal KILL "$WORKER" >/dev/null
+    # Counted afterwards: what is not settled by now was not settled when it was killed.
+    await 60 "a replica tells the trades" settled 0
     [ "$SETTLED" -lt "$EXPECTED" ] || fail "everything was settled before a replica was killed (more DAYS than $DAYS)"
-    tell "killed ${1:0:12} at $SETTLED of $EXPECTED trades"
+    tell "killed ${WORKER:0:12}, which had settled $WORKED of $INTERVALS intervals; $SETTLED of $EXPECTED trades are in the books"
+}
+
+# With bash alone: busybox's network commands crash outside of a container on some machines.
+ASK_METRICS='exec 3<>"/dev/tcp/$1/9464" && printf "GET /metrics HTTP/1.0\r\n\r\n" >&3 && timeout 2 cat <&3'
+
+# find_worker COUNT: whether one replica has settled so many intervals since it started, by its metrics: WORKER and WORKED.
+find_worker() {
+    local container address
+    for container in $(containers "${STACK}_market"); do
+        address=$(docker network inspect docker_gwbridge --format "{{(index .Containers \"$container\").IPv4Address}}") || continue
+        WORKED=$(where_the_engine_is bash -c "$ASK_METRICS" ask "${address%/*}" 2>/dev/null |
+            awk '/^rec_market_intervals_settled_total/ { count += $2 } END { print count + 0 }') || continue
+        WORKER=$container
+        [ "$WORKED" -lt "$1" ] || return 0
+    done
+    return 1
 }
 
 # settled COUNT: whether so many trades are in the books; SETTLED is how many there are.
@@ -257,9 +282,11 @@ settled() {
     [ "$SETTLED" -ge "$1" ]
 }
 
-# Asks any replica for all trades; one that was just killed or just started may not answer.
+# Asks any replica for all trades; one that was just killed or just started may not answer. The stand-in for MongoDB has to
+# read everything for that, so it is not asked without a pause.
 stack_trades() {
     local container
+    sleep 1
     for container in $(containers "${STACK}_market"); do
         inside "$container" trades --json >"$WORK/stack.jsonl" 2>"$WORK/trades.log" && return 0
     done
@@ -338,13 +365,13 @@ updated() {
 
 check_ports() {
     say "knocks at the published ports"
-    if [ ! -e /proc/net/ip_vs ]; then
+    if ! has_ipvs; then
         tell "not here: this kernel has no IPVS, which Swarm's published ports need"
         return
     fi
     local port
     for port in 50050 50051; do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || fail "nobody answers at port $port"
+        where_the_engine_is bash -c "exec 3<>/dev/tcp/127.0.0.1/$port" 2>/dev/null || fail "nobody answers at port $port"
         tell "port $port answers"
     done
 }
