@@ -57,7 +57,7 @@ bench: wasm-target ## Benchmarks, as figures and ratios in one run (some minutes
 
 .PHONY: crash-test
 crash-test: build tools ## Kills the service 300 times at random instants, over both stores, and audits the books (some minutes)
-	REC_MARKET_TEST_SLOW=1 REC_MARKET_TEST_KILLS=300 cargo test --release --locked --workspace --test service -- crash --nocapture
+	REC_MARKET_TEST_KILLS=300 cargo test --release --locked --workspace --test service -- crash --nocapture
 
 .PHONY: swarm-test
 swarm-test: build tools ## Builds the image, deploys the stack on a Swarm of one node, kills replicas (as root, with docker.io)

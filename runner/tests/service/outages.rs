@@ -13,17 +13,6 @@ use crate::mongodb::Mongo;
 use crate::payments::Payments;
 use crate::running::*;
 
-/// The end of the last interval in the books, as far as a service knows.
-fn mark(service: &Running) -> Option<String> {
-    let status: Value = serde_json::from_str(&service.get("/status").1).unwrap();
-    status["communities"][0]["mark"].as_str().map(str::to_owned)
-}
-
-/// The end of the last interval that meters with so many rows have.
-fn end(rows: i64) -> String {
-    (date("12:00").parse::<jiff::Timestamp>().unwrap() + jiff::SignedDuration::from_mins(15 * (rows - 1))).to_string()
-}
-
 /// Waits until all is settled; then the books must be those of a market that nothing has befallen.
 fn comes_to_the_same(service: Running, market: &Market, meters: &Meters, rows: i64) {
     eventually("everything is settled", || mark(&service) == Some(end(rows)));

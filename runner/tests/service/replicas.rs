@@ -49,16 +49,16 @@ fn in_mongodb_too_the_other_goes_on_and_the_books_are_those_of_one() {
     let expected = Market::of(&meters);
     expected.settle().ends_with(0);
     let expected = expected.trades_json();
-    let market = market(&meters, &mongodb::store(&database), "");
-    let replicas = [0, 1].map(|_| Running::start(&market));
-    eventually("they have begun", || kept(&market) > 0);
-    // Whoever settles is killed; should it be the other one, nothing is to be noticed at all.
-    let [first, second] = replicas;
+    let keys = format!("{}[replicas]\nlease = \"2s\"\n", mongodb::store(&database));
+    let market = market(&meters, &keys, "");
+    let [first, second] = [0, 1].map(|_| Running::start(&market));
+    eventually("they have begun", || mark(&first).max(mark(&second)).is_some());
+    // Whoever settles is killed.
     let settles = |replica: &Running| replica.get("/status").1.contains("\"lease_held\": true");
     let (killed, left) = if settles(&second) { (second, first) } else { (first, second) };
+    assert!(mark(&killed).max(mark(&left)) < Some(end(ROWS)), "it was too quick");
     killed.kill();
-    assert!(kept(&market) < expected.lines().count(), "it was too quick");
-    eventually("the other finishes", || kept(&market) == expected.lines().count());
+    eventually("the other finishes", || mark(&left) == Some(end(ROWS)));
     left.terminate().ends_with(0);
     market.run(&["audit"]).ends_with(0);
     assert_eq!(market.trades_json(), expected);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rec_market::certs;
 
-use crate::common::{Market, Meters, Ran, community, ran};
+use crate::common::{Market, Meters, Ran, community, date, ran};
 
 /// How long anything may take that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -156,8 +156,14 @@ pub fn intervals(market: &Market) -> u64 {
     market.database().query_row("SELECT count(*) FROM interval", (), |row| row.get(0)).unwrap_or(0)
 }
 
-/// How many trades are in the books of any store; none while they cannot be read.
-pub fn kept(market: &Market) -> usize {
-    let ran = market.run(&["trades", "--json"]);
-    if ran.code == Some(0) { ran.out.lines().count() } else { 0 }
+/// The end of the last interval in the books, as far as a service knows.
+pub fn mark(service: &Running) -> Option<String> {
+    let status: serde_json::Value = serde_json::from_str(&service.get("/status").1).unwrap();
+    status["communities"][0]["mark"].as_str().map(str::to_owned)
+}
+
+/// The end of the last interval that meters with so many rows have.
+pub fn end(rows: i64) -> String {
+    let first = date("12:00").parse::<jiff::Timestamp>().unwrap();
+    (first + jiff::SignedDuration::from_mins(15 * (rows - 1))).to_string()
 }
