@@ -171,9 +171,7 @@ pub(super) async fn outbox(server: &Server, again: Timestamp, limit: usize) -> R
 /// As [`crate::store::Store::outbox_depth`].
 pub(super) async fn depth(server: &Server) -> Result<Outbox, Fault> {
     let states = || State::ALL.into_iter().filter(|state| state.is_waiting());
-    // A trade of the original's without a date is never shown, so it does not wait either.
-    let dated = doc! { "timestamp": { "$type": "date" } };
-    let filter = doc! { "$and": [in_states(states()), dated, visible(server).await?] };
+    let filter = doc! { "$and": [in_states(states()), visible(server).await?] };
     let waiting = server.matches.count_documents(filter).await?;
     let mut oldest = None;
     for state in states() {
