@@ -3,6 +3,7 @@
 //! Pages of readings come one after the other, the next being fetched while one is settled, so that a backfill of a year
 //! holds two pages and no more. Which intervals are due is decided here and nowhere else.
 
+mod row;
 mod told;
 
 use std::collections::{BTreeMap, HashSet};
@@ -22,7 +23,9 @@ use crate::meters::client::{MetersClient, MetersError};
 use crate::meters::page::{self, Page};
 use crate::metrics::{By, CommunityMetrics, Metrics, PassOutcome, TradeKind};
 use crate::proto::MeasurementResponse;
-use crate::store::{Commit, Committed, GapTrade, Progress, Store, StoreError, StoredEvent, StoredParty};
+use crate::store::{Commit, Committed, CommittedRow, GapTrade, Progress, Store, StoreError, StoredEvent, StoredParty};
+
+use row::{Committing, Row};
 
 /// How far back readings are looked for that the Python original settled: a meter that was away when it ended continues
 /// from its last reading before.
@@ -252,7 +255,7 @@ impl Settler {
     ) -> Result<bool, PassError> {
         position.add_invalid(&page, latest);
         let prices = self.prices(&page).await?;
-        let mut backlog = Vec::new();
+        let (mut row, mut committing) = (Row::default(), None);
         let complete: Vec<_> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
         for ((boundary, readings), complete) in page.boundaries.into_iter().zip(complete) {
             if !complete || boundary.timestamp() > latest {
@@ -269,24 +272,62 @@ impl Settler {
                 position.last_reads.extend(self.clearing.reads(interval, &position.last_reads, &readings));
                 continue;
             }
-            let (commit, read) = self.clear(interval, &readings, fence, &prices, position)?;
-            let commit = Arc::new(commit);
-            let committing = self.store.commit(Arc::clone(&commit));
-            match committing.instrument(info_span!("commit interval", %interval)).await? {
-                Committed::Now => {}
-                Committed::Overtaken => return Ok(false),
-                Committed::Fenced => return Err(PassError::Fenced(self.community().name.clone())),
+            row.begin();
+            match self.clear(interval, &readings, fence, &prices, position) {
+                Ok((commit, read)) => {
+                    position.last_reads.extend(read);
+                    position.mark = Some(boundary);
+                    row.add(commit);
+                }
+                Err(error) => {
+                    // What was cleared before is not lost with it.
+                    if self.finish(committing, latest, summary, seen).await? {
+                        self.finish(self.commit(row), latest, summary, seen).await?;
+                    }
+                    return Err(error.into());
+                }
             }
-            position.last_reads.extend(read);
-            position.mark = Some(boundary);
-            summary.add(&commit);
-            self.metrics.committed(boundary, By::of(&commit), flows(&commit), &commit.events);
+            if row.is_full() {
+                if !self.finish(committing, latest, summary, seen).await? {
+                    return Ok(false);
+                }
+                committing = self.commit(std::mem::take(&mut row));
+            }
+        }
+        let finished = self.finish(committing, latest, summary, seen).await?;
+        Ok(finished && self.finish(self.commit(row), latest, summary, seen).await?)
+    }
+
+    /// Starts to commit what was cleared, if there is anything. Meanwhile the next intervals can be cleared.
+    fn commit(&self, row: Row) -> Option<Committing> {
+        Committing::start(Arc::clone(&self.store), row)
+    }
+
+    /// Waits until a row is committed, and tells of it; answers false if another process was there first.
+    async fn finish(
+        &self,
+        committing: Option<Committing>,
+        latest: Timestamp,
+        summary: &mut Summary,
+        seen: &mut (impl FnMut(&Commit) + Send),
+    ) -> Result<bool, PassError> {
+        let Some(committing) = committing else { return Ok(true) };
+        let (commits, CommittedRow { committed, ended }) = committing.finish().await;
+        let mut backlog = Vec::new();
+        for commit in commits.iter().take(committed) {
+            let boundary = commit.interval.end();
+            summary.add(commit);
+            self.metrics.committed(boundary, By::of(commit), flows(commit), &commit.events);
             let live = boundary.next(self.community().interval).is_none_or(|next| next.timestamp() > latest);
-            backlog.extend(told::settled(&commit, live));
-            seen(&commit);
+            backlog.extend(told::settled(commit, live));
+            seen(commit);
         }
         told::backlog(&self.community().name, &backlog);
-        Ok(true)
+        match ended? {
+            Committed::Now => Ok(true),
+            Committed::Overtaken => Ok(false),
+            Committed::Fenced => Err(PassError::Fenced(self.community().name.clone())),
+        }
     }
 }
 

@@ -180,6 +180,15 @@ pub enum Committed {
     Fenced,
 }
 
+/// What committing intervals in a row did.
+#[derive(Debug)]
+pub struct CommittedRow {
+    /// How many are kept now: the first ones.
+    pub committed: usize,
+    /// What came of the last one that was tried.
+    pub ended: Result<Committed, StoreError>,
+}
+
 /// Where a community stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -301,8 +310,15 @@ pub trait Store: Send + Sync {
     /// Where a community stands; a community that was never heard of stands at the beginning.
     async fn progress(&self, community: &str) -> Result<Progress, StoreError>;
 
-    /// Commits one interval whole, or nothing of it, if the community still stands where the commit says.
-    async fn commit(&self, commit: Arc<Commit>) -> Result<Committed, StoreError>;
+    /// Commits intervals in order, each whole or not at all, until one cannot be committed: if its community does not stand
+    /// where it says. Those in a row may become durable together, so a crash may lose several of those that were not
+    /// answered yet.
+    async fn commit_row(&self, row: Vec<Arc<Commit>>) -> CommittedRow;
+
+    /// Commits one interval whole, or nothing of it.
+    async fn commit(&self, commit: Arc<Commit>) -> Result<Committed, StoreError> {
+        self.commit_row(vec![commit]).await.ended
+    }
 
     /// Every community that has anything, in order of names.
     async fn communities(&self) -> Result<Vec<String>, StoreError>;

@@ -46,6 +46,7 @@ promises! {
         the_same_interval_again_changes_nothing
         an_earlier_interval_is_there_already
         of_two_at_once_one_commits
+        a_row_is_committed_up_to_what_cannot_be
         half_a_commit_is_none
         trades_are_paged
         intervals_are_paged

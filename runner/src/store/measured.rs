@@ -11,7 +11,7 @@ use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 
 use super::{
-    Acquired, Claim, Commit, Committed, Match, MatchFilter, MatchUpdate, Outbox, Progress, Span, Store, StoreError,
+    Acquired, Claim, Commit, CommittedRow, Match, MatchFilter, MatchUpdate, Outbox, Progress, Span, Store, StoreError,
     StoredInterval, StoredTrade, UpdateError, Window,
 };
 use crate::metrics::{Forwarded, Metrics, StoreOutcome};
@@ -87,8 +87,15 @@ impl Store for Measured {
         self.timed("progress", self.store.progress(community)).await
     }
 
-    async fn commit(&self, commit: Arc<Commit>) -> Result<Committed, StoreError> {
-        self.timed("commit", self.store.commit(commit)).await
+    async fn commit_row(&self, row: Vec<Arc<Commit>>) -> CommittedRow {
+        let mut committed = 0;
+        let whole = async {
+            let row = self.store.commit_row(row).await;
+            committed = row.committed;
+            row.ended
+        };
+        let ended = self.timed("commit", whole).await;
+        CommittedRow { committed, ended }
     }
 
     async fn communities(&self) -> Result<Vec<String>, StoreError> {

@@ -35,8 +35,8 @@ use fault::{Fault, persist};
 use server::Server;
 
 use super::{
-    Acquired, Claim, Commit, Committed, Match, MatchFilter, MatchUpdate, Outbox, Progress, Span, Store, StoreError,
-    StoredInterval, StoredTrade, UpdateError, Window,
+    Acquired, Claim, Commit, Committed, CommittedRow, Match, MatchFilter, MatchUpdate, Outbox, Progress, Span, Store,
+    StoreError, StoredInterval, StoredTrade, UpdateError, Window,
 };
 use crate::config::MongoConfig;
 
@@ -97,9 +97,15 @@ impl Store for MongoStore {
         self.persist(|| chain::progress(&self.server, community)).await
     }
 
-    async fn commit(&self, commit: Arc<Commit>) -> Result<Committed, StoreError> {
-        let by = ObjectId::new();
-        self.persist(|| chain::commit(&self.server, &commit, by)).await
+    async fn commit_row(&self, row: Vec<Arc<Commit>>) -> CommittedRow {
+        for (committed, commit) in row.iter().enumerate() {
+            let by = ObjectId::new();
+            match self.persist(|| chain::commit(&self.server, commit, by)).await {
+                Ok(Committed::Now) => {}
+                ended => return CommittedRow { committed, ended },
+            }
+        }
+        CommittedRow { committed: row.len(), ended: Ok(Committed::Now) }
     }
 
     async fn communities(&self) -> Result<Vec<String>, StoreError> {

@@ -21,7 +21,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction,
 use fault::{Fault, is_locked_out, open_error, refused, store_error};
 
 use super::{
-    Acquired, Claim, Commit, Committed, Match, MatchFilter, MatchUpdate, Outbox, Progress, Span, Store, StoreError,
+    Acquired, Claim, Commit, CommittedRow, Match, MatchFilter, MatchUpdate, Outbox, Progress, Span, Store, StoreError,
     StoredInterval, StoredTrade, UpdateError, Window,
 };
 
@@ -36,6 +36,12 @@ const APPLICATION_ID: i64 = 0x7263_6d6b;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait before trying again what SQLite does not wait for itself.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
+
+/// Pages that the writer keeps in memory, in KiB (negative, as SQLite wants it): every member's part of two indexes.
+const CACHE_KIB: i64 = -16 * 1024;
+/// Pages in the log after which it is brought into the file, which writes each of them once more: a backfill changes the
+/// same ones again and again.
+const CHECKPOINT_PAGES: i64 = 8 * 1024;
 
 const IS_DIRECTORY: &str = "it is a directory (name a file in it)";
 
@@ -182,6 +188,8 @@ fn prepare(connection: &mut Connection) -> Result<(), Fault> {
     // Every commit reaches the disk before the next interval starts: a crash at any instant loses nothing.
     use_log(connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     Ok(())
 }
 
@@ -238,8 +246,15 @@ impl Store for SqliteStore {
         self.read(move |connection| read::progress(connection, &name)).await
     }
 
-    async fn commit(&self, commit: Arc<Commit>) -> Result<Committed, StoreError> {
-        self.write(move |transaction| write::write(transaction, &commit)).await
+    async fn commit_row(&self, row: Vec<Arc<Commit>>) -> CommittedRow {
+        let path = Arc::clone(&self.path);
+        let written = self.run(&self.connection, move |connection| write::write_row(connection, &row)).await;
+        match written {
+            Ok((committed, ended)) => {
+                CommittedRow { committed, ended: ended.map_err(|fault| store_error(&path, fault)) }
+            }
+            Err(error) => CommittedRow { committed: 0, ended: Err(error) },
+        }
     }
 
     async fn communities(&self) -> Result<Vec<String>, StoreError> {

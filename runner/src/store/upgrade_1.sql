@@ -13,6 +13,8 @@ UPDATE trade SET "end" = start + (SELECT length FROM interval
                                   WHERE interval.community = trade.community AND interval.start = trade.start);
 
 CREATE INDEX trade_by_end ON trade ("end", id);
+CREATE INDEX trade_by_buyer ON trade (buyer, "end", id);
+CREATE INDEX trade_by_seller ON trade (seller, "end", id);
 CREATE INDEX trade_by_state ON trade (state, "end", id) WHERE state IS NOT NULL;
 CREATE INDEX trade_claimed ON trade (claimed_until) WHERE claimed_until IS NOT NULL;
 

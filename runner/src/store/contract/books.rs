@@ -119,6 +119,34 @@ pub(super) async fn of_two_at_once_one_commits<S: Shelf>(shelf: S) {
     assert_eq!(all_intervals(&stores[1], "aveiro").await, kept);
 }
 
+pub(super) async fn a_row_is_committed_up_to_what_cannot_be<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    let following = |number: u64| Commit { after: (number > 0).then(|| boundary(number)), ..full("aveiro", number) };
+    let row = |numbers: &[u64]| numbers.iter().map(|number| Arc::new(following(*number))).collect::<Vec<_>>();
+    let done = store.commit_row(row(&[0, 1, 2])).await;
+    assert_eq!((done.committed, done.ended.unwrap()), (3, Committed::Now));
+    // Somebody else was there: the whole row is of no use.
+    let done = store.commit_row(row(&[2, 3])).await;
+    assert_eq!((done.committed, done.ended.unwrap()), (0, Committed::Overtaken));
+    // One that does not follow from the one before it ends the row; so does one that no store can keep, without a trace.
+    let done = store.commit_row(row(&[3, 5])).await;
+    assert_eq!((done.committed, done.ended.unwrap()), (1, Committed::Overtaken));
+    let mut bad = following(5);
+    bad.readings.push(reading("z", "z", u64::MAX, 0));
+    let with_bad = [row(&[4]), vec![Arc::new(bad)], row(&[6])].concat();
+    let done = store.commit_row(with_bad).await;
+    assert_eq!(done.committed, 1);
+    assert!(matches!(done.ended, Err(StoreError::Failed { .. })), "{:?}", done.ended);
+    let done = store.commit_row(Vec::new()).await;
+    assert_eq!((done.committed, done.ended.unwrap()), (0, Committed::Now));
+    let kept: Vec<StoredInterval> = (0..5).map(|number| kept(&full("aveiro", number))).collect();
+    for store in [store, shelf.open().await] {
+        assert_eq!(all_intervals(&store, "aveiro").await, kept);
+        assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(5)));
+        assert_eq!(store.examine().await.unwrap(), [""; 0]);
+    }
+}
+
 pub(super) async fn half_a_commit_is_none<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     put(&store, full("aveiro", 1)).await.unwrap();

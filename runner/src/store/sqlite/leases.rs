@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::fault::Fault;
 use crate::store::{Acquired, Lease, community_lease};
@@ -46,7 +46,7 @@ pub(super) fn release(transaction: &Transaction<'_>, name: &str, holder: &str) -
 }
 
 /// Whether somebody took the community's lease after the one with this token.
-pub(super) fn is_fenced(transaction: &Transaction<'_>, community: &str, fence: Option<u64>) -> Result<bool, Fault> {
+pub(super) fn is_fenced(transaction: &Connection, community: &str, fence: Option<u64>) -> Result<bool, Fault> {
     let Some(fence) = fence else { return Ok(false) };
     let token: Option<u64> = transaction
         .prepare_cached("SELECT token FROM lease WHERE name = ?1")?

@@ -65,13 +65,15 @@ pub(super) fn find(connection: &Connection, filter: &MatchFilter, window: Window
         values.push(second_from(at).into());
     }
     if let Some(id) = filter.id {
-        conditions.push("trade.id = ?".to_owned());
+        conditions.push("id = ?".to_owned());
         values.push(id.as_bytes().to_vec().into());
     }
     let filtered = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
     let (skip, limit) = signed(window);
     values.extend([limit.into(), skip.into()]);
-    let sql = format!("{SELECT} {filtered} ORDER BY \"end\", trade.id LIMIT ? OFFSET ?");
+    // The page is found by an index alone; only its trades are read.
+    let page = format!("SELECT id AS wanted FROM trade {filtered} ORDER BY \"end\", id LIMIT ? OFFSET ?");
+    let sql = format!("{SELECT} JOIN ({page}) ON trade.id = wanted ORDER BY \"end\", trade.id");
     read(connection.prepare_cached(&sql)?.query(params_from_iter(values))?)
 }
 

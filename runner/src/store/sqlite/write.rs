@@ -1,17 +1,51 @@
-//! Writes an interval, in one transaction.
+//! Writes intervals, each whole or not at all.
+
+use std::sync::Arc;
 
 use domain::Boundary;
 use domain::netting::Basis;
 use domain::reading::Registers;
 use domain::settlement::digest_of_trades;
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::fault::Fault;
 use super::leases;
 use crate::store::{Cleared, Commit, Committed, StoredParty, record};
 
+/// Writes intervals in a row, in one transaction, until one cannot be; answers how many are kept, and what came of the last.
+pub(super) fn write_row(
+    connection: &mut Connection,
+    row: &[Arc<Commit>],
+) -> Result<(usize, Result<Committed, Fault>), Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut stopped = None;
+    for (written, commit) in row.iter().enumerate() {
+        match write(&transaction, commit) {
+            Ok(Committed::Now) => {}
+            ended => {
+                stopped = Some((written, ended));
+                break;
+            }
+        }
+    }
+    let Some((good, ended)) = stopped else {
+        transaction.commit()?;
+        return Ok((row.len(), Ok(Committed::Now)));
+    };
+    // Nothing of the one that failed may stay, so those before it are written again without it. That is rare; a savepoint
+    // before each would cost a backfill a quarter of its time.
+    transaction.rollback()?;
+    match row.get(..good) {
+        Some(before) if good > 0 => {
+            let (committed, again) = write_row(connection, before)?;
+            Ok((committed, if committed < good { again } else { ended }))
+        }
+        _ => Ok((0, ended)),
+    }
+}
+
 /// Commits an interval, if its community still stands where the commit says.
-pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Result<Committed, Fault> {
+fn write(transaction: &Connection, commit: &Commit) -> Result<Committed, Fault> {
     transaction
         .prepare_cached("INSERT INTO community (name) VALUES (?1) ON CONFLICT (name) DO NOTHING")?
         .execute([&commit.community])?;
@@ -41,7 +75,7 @@ pub(super) fn write(transaction: &Transaction<'_>, commit: &Commit) -> Result<Co
     Ok(Committed::Now)
 }
 
-fn write_interval(transaction: &Transaction<'_>, community: i64, commit: &Commit) -> Result<(), Fault> {
+fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
     let cleared = commit.cleared.as_ref();
     if let Some(Cleared { provenance, component, .. }) = cleared {
         transaction
@@ -76,7 +110,7 @@ fn write_interval(transaction: &Transaction<'_>, community: i64, commit: &Commit
     Ok(())
 }
 
-fn write_trades(transaction: &Transaction<'_>, community: i64, commit: &Commit) -> Result<(), Fault> {
+fn write_trades(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
     let mut insert = transaction.prepare_cached(
         "INSERT INTO trade (community, start, number, id, seller, buyer, energy, price, state, message, \"end\")
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -99,7 +133,7 @@ fn write_trades(transaction: &Transaction<'_>, community: i64, commit: &Commit) 
     Ok(())
 }
 
-fn write_events(transaction: &Transaction<'_>, community: i64, commit: &Commit) -> Result<(), Fault> {
+fn write_events(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
     let mut insert = transaction.prepare_cached(
         "INSERT INTO event (community, start, number, code, subject, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
