@@ -111,7 +111,7 @@ impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Failed {
         let exit = match error {
             StoreError::Open { .. } | StoreError::ReadOnly { .. } | StoreError::Corrupt { .. } => Exit::Usage,
-            StoreError::Away { .. } | StoreError::Failed { .. } => Exit::Away,
+            StoreError::Away { .. } | StoreError::Busy { .. } | StoreError::Failed { .. } => Exit::Away,
         };
         Failed::new(exit, error)
     }

@@ -293,6 +293,14 @@ pub enum StoreError {
         /// What happened last.
         reason: String,
     },
+    /// Somebody else keeps it locked, for longer than anybody waits.
+    #[error("the store {store} is busy: {reason} (end whatever keeps it locked, such as a backup or an open shell)")]
+    Busy {
+        /// The file.
+        store: String,
+        /// What it says.
+        reason: String,
+    },
     /// Anything else that the database says.
     #[error("the store {store} fails: {reason}")]
     Failed {

@@ -156,7 +156,7 @@ fn not_updated(error: UpdateError) -> Status {
 fn store_failed(error: StoreError) -> Status {
     tracing::error!(%error, "the store failed a request");
     match error {
-        StoreError::Away { .. } => {
+        StoreError::Away { .. } | StoreError::Busy { .. } => {
             Status::unavailable("the market's database does not answer (send the same again: nothing is done twice)")
         }
         StoreError::Open { .. }

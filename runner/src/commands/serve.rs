@@ -109,7 +109,7 @@ async fn open_store(
         let Some(opened) = shutdown.run_until_cancelled(store::open(config)).await else { return Ok(None) };
         match opened {
             Ok(store) => return Ok(Some(store)),
-            Err(error @ (StoreError::Away { .. } | StoreError::Failed { .. })) => {
+            Err(error @ (StoreError::Away { .. } | StoreError::Busy { .. } | StoreError::Failed { .. })) => {
                 let pause = Backoff::USUAL.pause(attempt);
                 tracing::warn!(attempt, ?pause, "{error}; trying again");
                 status.store(Err(&error));

@@ -53,7 +53,7 @@ impl Outcome for StoreError {
             StoreError::Open { .. } => StoreOutcome::Open,
             StoreError::ReadOnly { .. } => StoreOutcome::ReadOnly,
             StoreError::Corrupt { .. } => StoreOutcome::Corrupt,
-            StoreError::Away { .. } => StoreOutcome::Away,
+            StoreError::Away { .. } | StoreError::Busy { .. } => StoreOutcome::Away,
             StoreError::Failed { .. } => StoreOutcome::Failed,
         }
     }

@@ -95,6 +95,7 @@ pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
             let reason = format!("{reason} ({RIGHTS})");
             StoreError::ReadOnly { store, reason }
         }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { store, reason },
         Some(ErrorCode::DiskFull) => StoreError::ReadOnly { store, reason },
         Some(ErrorCode::CannotOpen) => {
             let reason = why_not(path);
@@ -105,11 +106,10 @@ pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
     }
 }
 
-/// As [`store_error`], of a file that is being opened. One that others keep locked is no other for that.
+/// As [`store_error`], of a file that is being opened.
 pub(super) fn open_error(path: &Path, fault: Fault) -> StoreError {
-    let busy = matches!(&fault, Fault::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
     match store_error(path, fault) {
-        StoreError::Failed { store, reason } if !busy => StoreError::Open { store, reason },
+        StoreError::Failed { store, reason } => StoreError::Open { store, reason },
         other => other,
     }
 }

@@ -1,6 +1,7 @@
 //! What only the embedded store has to promise: it is a file that anybody may have touched.
 
 use std::path::Path;
+use std::time::Duration;
 
 use domain::TradeId;
 use rusqlite::Connection;
@@ -53,6 +54,20 @@ async fn an_id_that_is_there_twice_leaves_nothing_of_its_interval() {
     assert_eq!((after.len(), after[0].trades.len()), (1, 4));
     assert_eq!((&after[0].readings, &after[0].events), (&before[0].readings, &before[0].events));
     assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_somebody_keeps_locked_is_busy_and_can_be_read() {
+    let shelf = settled().await;
+    let store = shelf.open().await;
+    store.connection.lock().unwrap().busy_timeout(Duration::from_millis(1)).unwrap();
+    let other = Connection::open(shelf.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = put(&store, full("aveiro", 40)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Busy { .. }), "{error}");
+    assert_eq!(all_intervals(&store, "aveiro").await.len(), 40);
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(put(&store, full("aveiro", 40)).await.unwrap(), Committed::Now);
 }
 
 #[test]
