@@ -38,7 +38,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// Pages that the writer keeps in memory, in KiB (negative, as SQLite wants it): every member's part of two indexes.
-const CACHE_KIB: i64 = -16 * 1024;
+const CACHE_KIB: i64 = -4 * 1024;
 /// Pages in the log after which it is brought into the file, which writes each of them once more: a backfill changes the
 /// same ones again and again.
 const CHECKPOINT_PAGES: i64 = 8 * 1024;
