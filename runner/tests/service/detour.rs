@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, JoinSet};
@@ -19,12 +20,17 @@ pub enum Way {
     Silent,
     /// Somebody answers, but speaks another language.
     Garbage,
+    /// It leads to the service, and takes its time for every piece.
+    Slow,
     /// It leads to the service.
     Open,
 }
 
 /// What a server of another kind may say.
 const GARBAGE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nIt's working!";
+
+/// How long a slow way keeps a piece.
+const SLOWNESS: Duration = Duration::from_millis(20);
 
 /// An address in front of a service.
 pub struct Detour {
@@ -83,9 +89,26 @@ async fn lead(mut client: TcpStream, way: Way, target: SocketAddr) -> io::Result
         Way::Closed => Ok(()),
         Way::Silent => std::future::pending().await,
         Way::Garbage => client.write_all(GARBAGE).await,
+        Way::Slow => {
+            let (from_service, to_service) = TcpStream::connect(target).await?.into_split();
+            let (from_client, to_client) = client.into_split();
+            tokio::try_join!(dawdle(from_client, to_service), dawdle(from_service, to_client)).map(|_| ())
+        }
         Way::Open => {
             let mut service = TcpStream::connect(target).await?;
             tokio::io::copy_bidirectional(&mut client, &mut service).await.map(|_| ())
         }
+    }
+}
+
+async fn dawdle(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
+    let mut piece = vec![0; 16 << 10];
+    loop {
+        let length = from.read(&mut piece).await?;
+        if length == 0 {
+            return to.shutdown().await;
+        }
+        tokio::time::sleep(SLOWNESS).await;
+        to.write_all(&piece[..length]).await?;
     }
 }

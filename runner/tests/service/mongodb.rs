@@ -26,11 +26,21 @@ impl Mongo {
         Some(Mongo { server: Some(server), address, data })
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The store's line of a configuration.
     pub fn store(&self) -> String {
+        self.store_by(self.address)
+    }
+
+    /// The store's line of a configuration, by an address that leads here.
+    pub fn store_by(&self, address: SocketAddr) -> String {
         // Times for a test: the driver's are meant for networks.
         let times = "serverSelectionTimeoutMS=500&connectTimeoutMS=1000&heartbeatFrequencyMS=1000";
-        format!("store = \"mongodb://{}/market?{times}\"\n", self.address)
+        format!("store = \"mongodb://{address}/market?{times}\"\n")
     }
 
     /// Ends it at once.
