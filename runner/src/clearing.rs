@@ -9,7 +9,7 @@ use domain::netting::{self, Balance, Gap, LastReads, Netting, Ownership};
 use domain::reading::BoundaryReadings;
 use domain::round::{InvalidRound, Terms, seed};
 use domain::settlement::{Violation, trades_max_default};
-use domain::{Boundary, Interval, MemberId, MeterId, Position, Price, PriceBook, Round, Settlement, Tariff};
+use domain::{Boundary, Digest, Interval, MemberId, MeterId, Position, Price, PriceBook, Round, Settlement, Tariff};
 use jiff::Timestamp;
 use sandbox::{Algorithm, Description, Failure, Limits, Sandbox, SandboxError, Usage};
 
@@ -31,6 +31,8 @@ pub struct ReadyAlgorithm {
 #[derive(Clone, Debug)]
 pub struct Clearing {
     community: CommunityConfig,
+    /// The configuration's, which every interval keeps.
+    configuration: Digest,
     ownership: Ownership,
     algorithm: ReadyAlgorithm,
     /// What to settle with where the algorithm fails, if the community wants that.
@@ -118,7 +120,8 @@ impl Clearing {
             .members
             .iter()
             .flat_map(|(member, config)| config.meters.iter().map(move |meter| (meter.clone(), member.clone())));
-        Clearing { ownership: Ownership::new(owners), community, algorithm, fallback }
+        let configuration = community.digest();
+        Clearing { ownership: Ownership::new(owners), community, configuration, algorithm, fallback }
     }
 
     /// The community.
@@ -158,6 +161,7 @@ impl Clearing {
             settled_at,
             interval,
             basis: self.community.basis,
+            configuration: Some(self.configuration),
             readings: self.readings(&netting),
             absent: last.iter().filter(|(meter, _)| !netting.read.contains_key(*meter)).map(cloned).collect(),
             cleared,

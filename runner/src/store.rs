@@ -157,6 +157,8 @@ pub struct Commit {
     pub interval: Interval,
     /// How it was netted.
     pub basis: Basis,
+    /// Digest of the community's configuration, see `CommunityConfig::digest`.
+    pub configuration: Option<Digest>,
     /// Every meter that was read there.
     pub readings: Vec<MeterReading>,
     /// The last registers of every meter that was not read there.
@@ -231,6 +233,8 @@ pub struct StoredInterval {
     pub interval: Interval,
     /// How it was netted.
     pub basis: Basis,
+    /// Digest of the community's configuration; none if it was settled by a version that did not keep it.
+    pub configuration: Option<Digest>,
     /// Every meter that was read at its end.
     pub readings: Vec<MeterReading>,
     /// The round; none if no member was read at both ends.

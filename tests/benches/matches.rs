@@ -112,6 +112,7 @@ fn settled(number: u64, trades: u64) -> Commit {
         settled_at: interval(number).end().timestamp() + Duration::from_secs(60),
         interval: interval(number),
         basis: Basis::Gross,
+        configuration: None,
         readings: Vec::new(),
         absent: LastReads::new(),
         cleared: Some(Cleared {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::netting::Basis;
 use domain::tariff::{PartialTariff, TariffSchedule};
-use domain::{Price, Tariff};
+use domain::{Digest, Price, Tariff};
 use jiff::SignedDuration;
 use serde::Serialize;
 
@@ -153,6 +153,15 @@ impl Config {
             replicas: Replicas { lease: duration(self.replicas.lease) },
             community: self.communities.iter().map(community).collect(),
         }
+    }
+}
+
+impl CommunityConfig {
+    /// Tells one configuration of a community from another: SHA-256 of what `config show --json` says of it, without white
+    /// space. A file that it names counts by its name; what it brought into an interval is kept with that.
+    pub fn digest(&self) -> Digest {
+        // OK because it has neither floating-point numbers nor keys that are no text, so it can be written.
+        Digest::of(&serde_json::to_vec(&community(self)).unwrap_or_default())
     }
 }
 

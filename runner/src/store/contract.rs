@@ -109,6 +109,7 @@ pub(super) fn opening(community: &str, number: u64) -> Commit {
         settled_at: Timestamp::from_second(1_700_000_000).unwrap(),
         interval: interval(number),
         basis: Basis::Net,
+        configuration: (number != 7).then(|| Digest::of(&number.to_le_bytes())),
         readings: vec![reading("a", "a", 5, 7)],
         absent: LastReads::new(),
         cleared: None,
@@ -198,6 +199,7 @@ pub(super) fn kept(commit: &Commit) -> StoredInterval {
     StoredInterval {
         interval: commit.interval,
         basis: commit.basis,
+        configuration: commit.configuration,
         readings: commit.readings.clone(),
         round: cleared.map(|cleared| Round::clone(cleared.settlement.round())),
         provenance: cleared.map(|cleared| cleared.provenance.clone()),

@@ -43,6 +43,8 @@ CREATE TABLE interval (
     settled_at      INTEGER NOT NULL DEFAULT 0,
     -- Token of the lease it was settled under.
     fence           INTEGER,
+    -- SHA-256 of the community's configuration.
+    configuration   BLOB,
     UNIQUE (community, start)
 ) STRICT;
 

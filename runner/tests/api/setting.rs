@@ -179,6 +179,7 @@ pub fn settled(number: u64, trades: &[&str]) -> Commit {
         settled_at: interval.end().timestamp() + Duration::from_secs(60),
         interval,
         basis: Basis::Gross,
+        configuration: None,
         readings: Vec::new(),
         absent: LastReads::new(),
         cleared: Some(Cleared { settlement, provenance, component: b"component".as_slice().into() }),

@@ -324,6 +324,7 @@ fn commit(number: u64, remark: Option<String>) -> Commit {
         settled_at: Timestamp::from_second(1_700_000_000).unwrap(),
         interval,
         basis: Basis::Net,
+        configuration: None,
         readings: Vec::new(),
         absent: LastReads::new(),
         cleared: Some(Cleared { settlement, provenance, component: b"component".as_slice().into() }),

@@ -117,3 +117,22 @@ fn json_has_the_same_form() {
     assert_eq!(json["forward"]["to"], "https://transactions:5055");
     assert!(!json.to_string().contains("hidden"));
 }
+
+#[test]
+fn a_configuration_has_a_digest_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let digest = |community: &str| {
+        write(directory.path().join("market.toml"), format!("[[community]]\n{community}")).unwrap();
+        Config::load(&directory.path().join("market.toml")).unwrap().communities[0].digest()
+    };
+    let plain = digest("name = \"a\"");
+    // What is said, and what holds without being said, is the same.
+    assert_eq!(digest("basis = \"net\"\nname = \"a\"\ninterval = \"900s\""), plain);
+    let settings = digest("name = \"a\"\nalgorithm = \"static\"\nsettings = { price = 5, x = 6 }");
+    assert_eq!(digest("name = \"a\"\nalgorithm = \"static\"\nsettings = { x = 6, price = 5 }"), settings);
+    let others = ["name = \"b\"", "name = \"a\"\nbasis = \"gross\"", "name = \"a\"\n[community.members.m]\nshare = 1"];
+    let mut all: Vec<_> = others.map(digest).into_iter().chain([plain, settings]).collect();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 5);
+}

@@ -118,7 +118,7 @@ pub(super) fn intervals(
 ) -> Result<Vec<StoredInterval>, Fault> {
     let mut select = connection.prepare_cached(
         "SELECT community.id, start, length, basis, inputs, round, trades_digest, algorithm, interval.name, version,
-             engine, fuel, fallback_reason, round_digest
+             engine, fuel, fallback_reason, round_digest, configuration
          FROM interval JOIN community ON community.id = interval.community
          WHERE community.name = ?1 AND start >= ?2 AND start < ?3 ORDER BY start LIMIT ?4",
     )?;
@@ -151,6 +151,7 @@ fn read_interval(row: &Row<'_>) -> Result<StoredInterval, Fault> {
             "gross" => Basis::Gross,
             other => return Err(Fault::Record(format!("it has the unknown basis {other:?}"))),
         },
+        configuration: digest(14)?,
         readings: inputs.readings,
         round: round.as_deref().map(record::decode_round).transpose()?,
         provenance: read_provenance(row)?,

@@ -86,8 +86,9 @@ fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> 
     transaction
         .prepare_cached(
             "INSERT INTO interval (community, start, length, basis, inputs, round, trades_digest, algorithm, name,
-                 version, engine, fuel, fallback_reason, round_digest, settled_at, fence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                 version, engine, fuel, fallback_reason, round_digest, settled_at, fence,
+                 configuration)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .execute(params![
             community,
@@ -106,6 +107,7 @@ fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> 
             cleared.map(|cleared| *cleared.settlement.round().digest().as_bytes()),
             commit.settled_at.as_second(),
             commit.fence,
+            commit.configuration.map(|configuration| *configuration.as_bytes()),
         ])?;
     Ok(())
 }
