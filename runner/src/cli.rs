@@ -83,7 +83,11 @@ pub enum Command {
     Dev(DevCommand),
     /// Compiles a component from stdin to stdout, within limits; the sandbox starts this itself.
     #[command(hide = true)]
-    CompileComponent,
+    CompileComponent {
+        /// For the engine that the gate compares with.
+        #[arg(long)]
+        checking: bool,
+    },
 }
 
 /// `--config`, the same everywhere.
@@ -441,6 +445,12 @@ pub struct CheckArgs {
     /// A component file, or a base algorithm's name.
     #[arg(value_name = "FILE.wasm")]
     pub algorithm: String,
+    /// A configuration: tries a community's settings and limits, and the rounds that it settled last, as well.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Which community of the configuration; not needed if it has one.
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub community: Option<String>,
     /// Prints one JSON object.
     #[arg(long)]
     pub json: bool,

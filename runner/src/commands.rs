@@ -4,6 +4,7 @@ mod algorithm;
 mod audit;
 mod books;
 mod certs;
+mod check;
 mod config;
 mod demo;
 mod dev;
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 use domain::Digest;
-use sandbox::{CompileLimits, Compiler, Description, Limits, LoadError, Options, Sandbox, SandboxError};
+use sandbox::{Codegen, CompileLimits, Compiler, Description, Limits, LoadError, Options, Sandbox, SandboxError};
 
 use crate::algorithms::{self, Reference, UnusableAlgorithm};
 use crate::api::ApiError;
@@ -168,7 +169,7 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
         Command::Statement(args) => statement::run(&args, &mut out).await?,
         Command::Audit(args) => audit::run(&args, &mut out).await?,
         Command::Algorithm(AlgorithmCommand::Run(args)) => algorithm::run(&args, &mut out)?,
-        Command::Algorithm(AlgorithmCommand::Check(args)) => algorithm::check(&args, &mut out)?,
+        Command::Algorithm(AlgorithmCommand::Check(args)) => check::run(&args, &mut out).await?,
         Command::Algorithm(AlgorithmCommand::Export(args)) => export::run(&args, &mut out)?,
         Command::Config(ConfigCommand::Check(args)) => config::check(&args, &mut out)?,
         Command::Config(ConfigCommand::Show(args)) => config::show(&args, &mut out)?,
@@ -178,7 +179,7 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
             Exit::Done
         }
         // Main runs it before anything else is set up.
-        Command::CompileComponent => Exit::Done,
+        Command::CompileComponent { .. } => Exit::Done,
     };
     out.flush()?;
     Ok(exit)
@@ -186,17 +187,30 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
 
 /// The compiler child: from stdin to stdout, within limits that it sets for itself. Answers the process's exit code, which
 /// is between it and the sandbox that started it.
-pub fn compile_component() -> u8 {
-    let limits = CompileLimits::default();
-    sandbox::compile_as_child(limits, &mut io::stdin().lock(), &mut io::stdout().lock(), &mut io::stderr().lock())
+pub fn compile_component(checking: bool) -> u8 {
+    let codegen = if checking { Codegen::Checking } else { Codegen::Usual };
+    let (mut input, mut output, mut errors) = (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
+    sandbox::compile_as_child(CompileLimits::default(), codegen, &mut input, &mut output, &mut errors)
 }
 
 /// A sandbox whose compiler is this program in a child process.
 fn open_sandbox(cache: Option<PathBuf>) -> Result<Sandbox, Failed> {
+    start_sandbox(Codegen::Usual, cache)
+}
+
+/// The sandbox that the gate compares with. It keeps no code: nobody settles with what it compiles.
+fn open_checking_sandbox() -> Result<Sandbox, Failed> {
+    start_sandbox(Codegen::Checking, None)
+}
+
+fn start_sandbox(codegen: Codegen, cache: Option<PathBuf>) -> Result<Sandbox, Failed> {
     let program = std::env::current_exe().map_err(|error| Failed::usage(format!("where is this program? {error}")))?;
-    let arguments = vec!["compile-component".to_owned()];
+    let mut arguments = vec!["compile-component".to_owned()];
+    if codegen == Codegen::Checking {
+        arguments.push("--checking".to_owned());
+    }
     let compiler = Compiler::Child { program, arguments, limits: CompileLimits::default() };
-    Sandbox::new(Options { cache, compiler, ..Options::default() }).map_err(|error| match error {
+    Sandbox::new(Options { cache, codegen, compiler, ..Options::default() }).map_err(|error| match error {
         // What a user can mend.
         SandboxError::Engine(_) => Failed::new(Exit::Usage, error),
         other => other.into(),

@@ -13,9 +13,9 @@ use tracing::level_filters::LevelFilter;
 fn main() -> ExitCode {
     // Clap ends with 2 for usage and 0 for help and version, as the contract has it.
     let cli = Cli::parse();
-    if matches!(cli.command, Command::CompileComponent) {
+    if let Command::CompileComponent { checking } = cli.command {
         // Before a runtime and a log take memory that the limits are to leave to the compiler.
-        return ExitCode::from(commands::compile_component());
+        return ExitCode::from(commands::compile_component(checking));
     }
     give_memory_back();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

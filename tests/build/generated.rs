@@ -8,6 +8,7 @@ use crate::Source;
 pub fn guests() -> Vec<Source> {
     vec![
         frames_large(),
+        stack_unless_optimised(),
         jump_table(),
         instances_too_many(),
         instances_too_large(),
@@ -61,6 +62,24 @@ fn frames_large() -> Source {
         " i64".repeat(VALUES)
     );
     source("frames_large", "Calls itself for ever with frames of 7 KB each, to jump over a guard page.", text)
+}
+
+fn stack_unless_optimised() -> Source {
+    // A compiler that sees that all these values are one keeps one; another keeps 900 in each of 200 frames.
+    const VALUES: usize = 900;
+    let before = repeat(VALUES, |n| format!("(local.set {} (i64.mul (local.get 1) (local.get 1)))\n", n + 2));
+    let after = repeat(VALUES, |n| format!("(local.set 1 (i64.xor (local.get 1) (local.get {})))\n", n + 2));
+    let includes = ["memory", "realloc", "named", "clear", "answer", "trades", "grid-only"];
+    let includes: String = includes.iter().map(|name| format!(";;@include {name}\n")).collect();
+    let text = format!(
+        "(module\n{includes}\
+         (func $deep (param i32 i64) (result i64) (local{})\n{before}\
+         (if (local.get 0) (then (local.set 1\
+         (call $deep (i32.sub (local.get 0) (i32.const 1)) (local.get 1)))))\n{after}(local.get 1))\n\
+         (func $clear (result i32) (drop (call $deep (i32.const 200) (i64.const 3))) (call $grid-only)))",
+        " i64".repeat(VALUES)
+    );
+    source("stack_unless_optimised", "Needs little stack where code is optimised and much where it is not.", text)
 }
 
 fn jump_table() -> Source {

@@ -105,7 +105,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::{LoadError, Options, Sandbox, SandboxError};
+    use crate::{Codegen, LoadError, Options, Sandbox, SandboxError};
 
     /// The smallest component: no algorithm, but compiled and kept before that is noticed.
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -142,7 +142,7 @@ mod tests {
         // Under the name that the sandbox gave it.
         let name = file(directory).file_stem().unwrap().to_str().unwrap().to_owned();
         cache.compatibility = u64::from_str_radix(name.rsplit('-').next().unwrap(), 16).unwrap();
-        let sandbox_engine = crate::engine::plain_engine().unwrap();
+        let sandbox_engine = crate::engine::plain_engine(Codegen::Usual).unwrap();
         cache.read(&Digest::of(COMPONENT), &sandbox_engine).is_some()
     }
 
@@ -200,11 +200,26 @@ mod tests {
     #[test]
     fn another_configuration_has_files_of_its_own() {
         let directory = tempfile::tempdir().unwrap();
-        let ours = Cache::open(directory.path(), &crate::engine::plain_engine().unwrap()).unwrap();
+        let ours = Cache::open(directory.path(), &crate::engine::plain_engine(Codegen::Usual).unwrap()).unwrap();
         let other = Engine::new(wasmtime::Config::new().consume_fuel(false)).unwrap();
         let others = Cache::open(directory.path(), &other).unwrap();
         let digest = Digest::of(COMPONENT);
         assert_ne!(ours.path(&digest), others.path(&digest));
+    }
+
+    #[test]
+    fn code_of_the_checking_engine_is_never_taken_for_the_usual() {
+        let directory = tempfile::tempdir().unwrap();
+        let [usual, checking] =
+            [Codegen::Usual, Codegen::Checking].map(|codegen| crate::engine::plain_engine(codegen).unwrap());
+        let caches = [&usual, &checking].map(|engine| Cache::open(directory.path(), engine).unwrap());
+        let digest = Digest::of(COMPONENT);
+        assert_ne!(caches[0].path(&digest), caches[1].path(&digest));
+        // Not even under the other's name.
+        let code = checking.precompile_component(COMPONENT).unwrap();
+        caches[0].write(&digest, &code);
+        assert!(caches[0].read(&digest, &usual).is_none());
+        assert!(caches[0].read(&digest, &checking).is_some());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::engine::plain_engine;
+use crate::engine::{Codegen, plain_engine};
 use crate::error::{LoadError, SandboxError, quoted};
 
 /// What compiling one component may take.
@@ -59,7 +59,12 @@ const EXIT_USELESS: u8 = 1;
 
 impl Compiler {
     /// Compiles; answers the component and its code for a cache.
-    pub(crate) fn compile(&self, engine: &Engine, bytes: &[u8]) -> Result<(Component, Vec<u8>), LoadError> {
+    pub(crate) fn compile(
+        &self,
+        engine: &Engine,
+        codegen: Codegen,
+        bytes: &[u8],
+    ) -> Result<(Component, Vec<u8>), LoadError> {
         match self {
             Compiler::InProcess => {
                 let component = Component::from_binary(engine, bytes).map_err(malformed)?;
@@ -76,7 +81,7 @@ impl Compiler {
                 match deserialize(engine, &code) {
                     Ok(component) => Ok((component, code)),
                     // Whole, but more than the slots of this engine hold, which the child does not know.
-                    Err(error) if deserialize(&plain_engine()?, &code).is_ok() => Err(malformed(error)),
+                    Err(error) if deserialize(&plain_engine(codegen)?, &code).is_ok() => Err(malformed(error)),
                     Err(error) => Err(broken(format!("{error:#}")).into()),
                 }
             }
@@ -151,11 +156,12 @@ fn ended(status: ExitStatus, reason: &str) -> String {
     quoted(format!("{status} {last}").trim())
 }
 
-/// The child's side: limits itself, reads a component from `input`, writes its code to `output`.
+/// The child's side: limits itself, reads a component from `input`, writes its code for such an engine to `output`.
 ///
 /// Answers the process's exit code; reasons go to `errors`.
 pub fn compile_as_child(
     limits: CompileLimits,
+    codegen: Codegen,
     input: &mut impl Read,
     output: &mut impl Write,
     errors: &mut impl Write,
@@ -164,7 +170,7 @@ pub fn compile_as_child(
     let result = limit_self(limits).map_err(useless).and_then(|()| {
         let mut bytes = Vec::new();
         input.read_to_end(&mut bytes).map_err(|error| useless(error.to_string()))?;
-        let engine = plain_engine().map_err(|error| useless(error.to_string()))?;
+        let engine = plain_engine(codegen).map_err(|error| useless(error.to_string()))?;
         let code = engine.precompile_component(&bytes).map_err(|error| {
             let exit = if error.is::<wasmtime::OutOfMemory>() { EXIT_MEMORY } else { EXIT_BROKEN };
             (exit, format!("{error:#}"))

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use domain::Digest;
 use wasmtime::component::Component;
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OperatorCost, OptLevel, PoolingAllocationConfig};
 
 use crate::bindings;
 use crate::cache::Cache;
 use crate::compile::Compiler;
 use crate::error::{LoadError, SandboxError, quoted};
 use crate::imports;
-use crate::limits::{COMPONENT_BYTES_MAX, INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
+use crate::limits::{COMPONENT_BYTES_MAX, INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 use crate::run::State;
 
 /// How often epochs advance: the grain of deadlines.
@@ -21,12 +21,24 @@ pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// Stack of a run, in bytes. A merge sort over a million members needs a few KiB; endless recursion ends here.
 const STACK_BYTES: usize = 512 << 10;
+/// The same where code is not optimised, whose frames are larger.
+const STACK_BYTES_CHECKING: usize = 1 << 20;
 /// Fuel for each page of `memory.grow`, which must be zeroed; the most that the engine can charge.
 const FUEL_PER_PAGE: u8 = u8::MAX;
 /// Fuel for each element that is copied into a table, which the engine looks up one by one (some 60 ns).
 const FUEL_PER_ELEMENT: u8 = 60;
 /// Bytes of each memory slot that stay mapped between runs, so that small rounds touch no fresh pages.
 const KEEP_RESIDENT_BYTES: usize = 512 << 10;
+
+/// How an engine makes machine code of a component, which must not show in any result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Codegen {
+    /// Optimised, with guard pages around memories: what settles.
+    #[default]
+    Usual,
+    /// Not optimised, every access checked by instructions, memories without pages set aside: what the gate compares with.
+    Checking,
+}
 
 /// How a sandbox is set up.
 #[derive(Clone, Debug)]
@@ -35,6 +47,8 @@ pub struct Options {
     pub runs_max: usize,
     /// A private directory for compiled code; none to compile every time.
     pub cache: Option<PathBuf>,
+    /// What code its engine runs. A compiler child must be told the same.
+    pub codegen: Codegen,
     /// Who compiles components that are not our own.
     pub compiler: Compiler,
     /// Largest component, in bytes.
@@ -45,21 +59,28 @@ impl Default for Options {
     /// As many runs as cores, no cache, compiling in this process.
     fn default() -> Options {
         let runs_max = std::thread::available_parallelism().map_or(1, usize::from);
-        Options { runs_max, cache: None, compiler: Compiler::InProcess, component_bytes_max: COMPONENT_BYTES_MAX }
+        Options {
+            runs_max,
+            cache: None,
+            codegen: Codegen::Usual,
+            compiler: Compiler::InProcess,
+            component_bytes_max: COMPONENT_BYTES_MAX,
+        }
     }
 }
 
 /// Loads algorithms and lends them room to run. Cheap to clone.
 #[derive(Clone)]
-pub struct Sandbox(Arc<Inner>);
+pub struct Sandbox(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) ticker: Ticker,
     pub(crate) slots: Slots,
     cache: Option<Cache>,
-    compiler: Compiler,
-    component_bytes_max: u64,
+    codegen: Codegen,
+    pub(crate) compiler: Compiler,
+    pub(crate) component_bytes_max: u64,
 }
 
 impl Sandbox {
@@ -68,7 +89,7 @@ impl Sandbox {
     /// # Errors
     /// If the machine has no room for it, or the cache is not private.
     pub fn new(options: Options) -> Result<Sandbox, SandboxError> {
-        let engine = engine(options.runs_max)?;
+        let engine = engine(options.codegen, options.runs_max)?;
         let cache = options.cache.map(|directory| Cache::open(&directory, &engine)).transpose();
         let cache = cache.map_err(|error| SandboxError::Engine(error.to_string()))?;
         Ok(Sandbox(Arc::new(Inner {
@@ -76,6 +97,7 @@ impl Sandbox {
             slots: Slots::new(options.runs_max.max(1)),
             engine,
             cache,
+            codegen: options.codegen,
             compiler: options.compiler,
             component_bytes_max: options.component_bytes_max,
         })))
@@ -106,24 +128,35 @@ impl Sandbox {
         examine(bytes, self.0.component_bytes_max)?;
         let digest = Digest::of(bytes);
         let component = self.component(bytes, &digest, compiler)?;
-        let linker = imports::linker(&self.0.engine, &component)?;
+        imports::check(&self.0.engine, &component)?;
+        self.algorithm(bytes, digest, &component)
+    }
+
+    /// Makes an algorithm of a component, if it is of this world. What it imports against the policy would trap.
+    pub(crate) fn algorithm(
+        &self,
+        bytes: &[u8],
+        digest: Digest,
+        component: &Component,
+    ) -> Result<Algorithm, LoadError> {
+        let linker = imports::linker(&self.0.engine, component)?;
         let wrong_world = |error: wasmtime::Error| LoadError::WrongWorld(quoted(&format!("{error:#}")));
-        let instance = linker.instantiate_pre(&component).map_err(wrong_world)?;
+        let instance = linker.instantiate_pre(component).map_err(wrong_world)?;
         Ok(Algorithm {
             digest,
             component_bytes: bytes.len() as u64,
-            imports_wasi: imports::any_wasi(&self.0.engine, &component),
+            imports_wasi: imports::any_wasi(&self.0.engine, component),
             instance: bindings::AlgorithmPre::new(instance).map_err(wrong_world)?,
             sandbox: Arc::clone(&self.0),
         })
     }
 
-    fn component(&self, bytes: &[u8], digest: &Digest, compiler: &Compiler) -> Result<Component, LoadError> {
+    pub(crate) fn component(&self, bytes: &[u8], digest: &Digest, compiler: &Compiler) -> Result<Component, LoadError> {
         let inner = &self.0;
         if let Some(component) = inner.cache.as_ref().and_then(|cache| cache.read(digest, &inner.engine)) {
             return Ok(component);
         }
-        let (component, code) = compiler.compile(&inner.engine, bytes)?;
+        let (component, code) = compiler.compile(&inner.engine, inner.codegen, bytes)?;
         if let Some(cache) = &inner.cache {
             cache.write(digest, &code);
         }
@@ -132,7 +165,7 @@ impl Sandbox {
 }
 
 /// Tells what a file is before anything parses it, so that the message names the mistake.
-fn examine(bytes: &[u8], bytes_max: u64) -> Result<(), LoadError> {
+pub(crate) fn examine(bytes: &[u8], bytes_max: u64) -> Result<(), LoadError> {
     const MAGIC: &[u8] = b"\0asm";
     let size = bytes.len() as u64;
     if bytes.is_empty() {
@@ -189,7 +222,7 @@ impl Algorithm {
 }
 
 /// The engine's configuration. Everything that changes results or fuel is pinned here.
-fn config() -> Config {
+fn config(codegen: Codegen) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
@@ -202,6 +235,19 @@ fn config() -> Config {
         .relaxed_simd_deterministic(true)
         // Nothing that the world does not need.
         .wasm_memory64(false);
+    match codegen {
+        Codegen::Usual => {}
+        // Traps stay signals where they are, since without those the engine leaves out its guards against speculation.
+        Codegen::Checking => {
+            config
+                .cranelift_opt_level(OptLevel::None)
+                .memory_reservation(0)
+                .memory_reservation_for_growth(0)
+                .memory_guard_size(0)
+                .memory_init_cow(false)
+                .max_wasm_stack(STACK_BYTES_CHECKING);
+        }
+    }
     config
 }
 
@@ -213,15 +259,20 @@ fn operator_cost() -> OperatorCost {
 }
 
 /// An engine that reserves no memory ahead: for compiling only, and for machines with a small address space.
-pub(crate) fn plain_engine() -> Result<Engine, SandboxError> {
-    Engine::new(&config()).map_err(|error| SandboxError::Engine(format!("{error:#}")))
+pub(crate) fn plain_engine(codegen: Codegen) -> Result<Engine, SandboxError> {
+    Engine::new(&config(codegen)).map_err(|error| SandboxError::Engine(format!("{error:#}")))
 }
 
 /// An engine that runs: with slots reserved ahead where the machine has the address space, or without.
-fn engine(runs_max: usize) -> Result<Engine, SandboxError> {
-    let mut pooled = config();
-    pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(runs_max)));
-    Engine::new(&pooled).or_else(|_| plain_engine())
+fn engine(codegen: Codegen, runs_max: usize) -> Result<Engine, SandboxError> {
+    match codegen {
+        Codegen::Usual => {
+            let mut pooled = config(codegen);
+            pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(runs_max)));
+            Engine::new(&pooled).or_else(|_| plain_engine(codegen))
+        }
+        Codegen::Checking => plain_engine(codegen),
+    }
 }
 
 fn pool(runs_max: usize) -> PoolingAllocationConfig {
@@ -240,7 +291,7 @@ fn pool(runs_max: usize) -> PoolingAllocationConfig {
         .max_tables_per_module(most(TABLES_MAX))
         .max_component_instance_size(16 << 20)
         .max_core_instance_size(16 << 20)
-        .table_elements(1 << 20)
+        .table_elements(TABLE_ELEMENTS_MAX)
         .max_memory_size(4 << 30)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(64 << 10);

@@ -70,22 +70,44 @@ impl Log {
 const REFUSED_MAX: usize = 20;
 const NAME_CHARS_MAX: usize = 100;
 
-/// The imports that the policy refuses, as the component names them.
-fn refused(engine: &Engine, component: &Component) -> Vec<String> {
-    let allowed = |name: &str| {
-        let (interface, version) = name.split_once('@').unwrap_or((name, ""));
-        (INERT.contains(&interface) || INERT_IO.contains(&interface)) && version.starts_with("0.2.")
-            // The interface of the types themselves, which has no functions.
-            || name == "rec:market/types@1.0.0"
-    };
-    let component = component.component_type();
-    let mut refused = component.imports(engine).map(|(name, _)| name).filter(|name| !allowed(name));
-    let mut names: Vec<_> = refused.by_ref().take(REFUSED_MAX).map(|name| shortened(name, NAME_CHARS_MAX)).collect();
-    match refused.count() {
-        0 => {}
-        more => names.push(format!("{more} more")),
+/// The imports of a component that the policy refuses, as it names them.
+#[derive(Debug, Default)]
+pub(crate) struct Refused {
+    names: Vec<String>,
+    more: usize,
+}
+
+impl Refused {
+    /// Adds an import, if the policy refuses it.
+    pub(crate) fn add(&mut self, name: &str) {
+        match allowed(name) {
+            true => {}
+            false if self.names.len() < REFUSED_MAX => self.names.push(shortened(name, NAME_CHARS_MAX)),
+            false => self.more = self.more.saturating_add(1),
+        }
     }
-    names
+
+    /// An error that names them, if there are any.
+    pub(crate) fn check(mut self) -> Result<(), LoadError> {
+        if self.more > 0 {
+            self.names.push(format!("{} more", self.more));
+        }
+        if self.names.is_empty() { Ok(()) } else { Err(LoadError::Imports(self.names)) }
+    }
+}
+
+fn allowed(name: &str) -> bool {
+    let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+    (INERT.contains(&interface) || INERT_IO.contains(&interface)) && version.starts_with("0.2.")
+        // The interface of the types themselves, which has no functions.
+        || name == "rec:market/types@1.0.0"
+}
+
+/// Refuses a component for what it imports.
+pub(crate) fn check(engine: &Engine, component: &Component) -> Result<(), LoadError> {
+    let mut refused = Refused::default();
+    component.component_type().imports(engine).for_each(|(name, _)| refused.add(name));
+    refused.check()
 }
 
 /// Whether the component imports any of WASI, so that a strict host without it cannot run it.
@@ -93,12 +115,8 @@ pub(crate) fn any_wasi(engine: &Engine, component: &Component) -> bool {
     component.component_type().imports(engine).any(|(name, _)| name.starts_with("wasi:"))
 }
 
-/// A linker with the inert imports that this component needs, and traps for the rest of the allowed interfaces.
+/// A linker with the inert imports that this component needs, and traps for all others.
 pub(crate) fn linker(engine: &Engine, component: &Component) -> Result<Linker<State>, LoadError> {
-    let names = refused(engine, component);
-    if !names.is_empty() {
-        return Err(LoadError::Imports(names));
-    }
     let mut linker = Linker::new(engine);
     if any_wasi(engine, component) {
         define(&mut linker).map_err(|error| LoadError::Malformed(format!("{error:#}")))?;

@@ -35,8 +35,10 @@ const OUTPUT_BYTES: u64 = 128 << 20;
 pub(crate) const INSTANCES_MAX: usize = 200;
 pub(crate) const MEMORIES_MAX: usize = 50;
 pub(crate) const TABLES_MAX: usize = 50;
+/// Elements that one table may have.
+pub(crate) const TABLE_ELEMENTS_MAX: usize = 1 << 20;
 /// What one table element costs in host memory, in bytes.
-const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
+pub(crate) const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 
 /// Limits on runs: what a community's configuration sets, and defaults that grow with the round for the rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! `rec-market algorithm run` and `check`: an author's bench.
+//! `rec-market algorithm run`: an author's bench.
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
@@ -12,10 +12,9 @@ use sandbox::{Algorithm, Budget, Described, Failure, Limits, Run, Sandbox};
 use serde::Serialize;
 
 use super::{Exit, Failed, open_sandbox, output, refuse_unknown};
-use crate::algorithms::{self, Reference, UnusableAlgorithm};
-use crate::cli::{CheckArgs, RunArgs};
+use crate::algorithms::{self, Reference};
+use crate::cli::RunArgs;
 use crate::config;
-use crate::gate::{self, Verdict};
 use crate::round_file;
 
 /// Trades that are printed for people; all are in `--json`.
@@ -117,7 +116,8 @@ pub fn run(args: &RunArgs, out: &mut impl Write) -> Result<Exit, Failed> {
     Ok(exit)
 }
 
-fn parse(text: &str) -> Result<Reference, Failed> {
+/// The algorithm that an argument names.
+pub fn parse(text: &str) -> Result<Reference, Failed> {
     Reference::parse(text, Path::new("")).map_err(|error| Failed::new(Exit::Usage, error))
 }
 
@@ -132,7 +132,7 @@ fn load(reference: Reference) -> Result<Tried, Failed> {
 
 /// A sandbox with the user's own cache of compiled components. Nobody asked for that cache, so without it things only
 /// take longer.
-fn user_sandbox() -> Result<Sandbox, Failed> {
+pub fn user_sandbox() -> Result<Sandbox, Failed> {
     let cache = config::user_cache();
     let cached = cache.is_some();
     open_sandbox(cache).or_else(|failed| {
@@ -388,58 +388,6 @@ fn shell_word(text: &str) -> String {
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
-}
-
-/// The report of `check --json`.
-#[derive(Serialize)]
-struct ReportJson {
-    passed: bool,
-    checks: Vec<CheckJson>,
-}
-
-#[derive(Serialize)]
-struct CheckJson {
-    name: String,
-    verdict: &'static str,
-    detail: String,
-}
-
-/// Runs `algorithm check`.
-pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, Failed> {
-    let reference = parse(&args.algorithm)?;
-    let sandbox = user_sandbox()?;
-    let loaded = match algorithms::read(&reference, |_| None) {
-        Ok(bytes) => algorithms::load(&sandbox, &reference, &bytes),
-        Err(error) => Err(error),
-    };
-    let loaded = match loaded {
-        Ok(algorithm) => Ok(algorithm),
-        Err(UnusableAlgorithm::Load { source, .. }) => Err(source),
-        Err(error) => return Err(error.into()),
-    };
-    let report = gate::examine(loaded, &args.limits.limits())?;
-    if args.json {
-        let check = |check: &gate::Check| CheckJson {
-            name: check.name.to_string(),
-            verdict: check.verdict.code(),
-            detail: check.detail.clone(),
-        };
-        let json = ReportJson { passed: report.passed(), checks: report.checks.iter().map(check).collect() };
-        serde_json::to_writer(&mut *out, &json).map_err(io::Error::from)?;
-        writeln!(out)?;
-    } else {
-        for check in &report.checks {
-            let mark = match check.verdict {
-                Verdict::Passed => "✓",
-                Verdict::Noted => "·",
-                Verdict::Failed => "✗",
-            };
-            writeln!(out, "{mark} {:<24} {}", check.name, check.detail)?;
-        }
-        let verdict = if report.passed() { "passed" } else { "refused" };
-        writeln!(out, "{reference}: {verdict}")?;
-    }
-    Ok(if report.passed() { Exit::Done } else { Exit::Bad })
 }
 
 #[cfg(test)]

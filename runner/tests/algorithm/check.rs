@@ -3,14 +3,18 @@
 use rec_market_tests::guests;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, base_component, base_names};
+use crate::bench::{Bench, base_component, base_names, three_members};
 
 /// What the gate looks at, in its order.
-const CHECKS: [&str; 18] = [
+const CHECKS: [&str; 22] = [
     "size",
     "component",
     "world",
     "imports",
+    "memory",
+    "tables",
+    "instances",
+    "compile",
     "describe",
     "probe: empty",
     "probe: one member",
@@ -47,6 +51,11 @@ fn detail<'r>(report: &'r Value, name: &str) -> &'r str {
     check.unwrap()["detail"].as_str().unwrap()
 }
 
+fn figures<'r>(report: &'r Value, name: &str) -> &'r Value {
+    let check = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name);
+    &check.unwrap()["figures"]
+}
+
 #[test]
 fn every_base_algorithm_passes_everything() {
     let bench = Bench::new();
@@ -64,10 +73,145 @@ fn every_base_algorithm_passes_everything() {
 fn a_report_is_an_object_of_checks() {
     let report = report(&Bench::new(), base_component("uniform"));
     let object = report.as_object().unwrap();
-    assert_eq!(object.keys().collect::<Vec<_>>(), ["checks", "passed"]);
+    let keys = ["algorithm", "checks", "community", "component_bytes", "passed", "sha256"];
+    assert_eq!(object.keys().collect::<Vec<_>>(), keys);
     for check in object["checks"].as_array().unwrap() {
-        assert_eq!(check.as_object().unwrap().keys().collect::<Vec<_>>(), ["detail", "name", "verdict"]);
+        assert_eq!(check.as_object().unwrap().keys().collect::<Vec<_>>(), ["detail", "figures", "name", "verdict"]);
     }
+}
+
+#[test]
+fn figures_are_numbers_with_their_limits() {
+    let report = report(&Bench::new(), base_component("uniform"));
+    let bytes = base_component("uniform").len();
+    assert_eq!((&report["component_bytes"], &report["community"]), (&json!(bytes), &Value::Null));
+    assert_eq!(figures(&report, "size"), &json!({"component_bytes": bytes, "component_bytes_max": 64 << 20}));
+    let memory = figures(&report, "memory");
+    assert_eq!(
+        (&memory["memories"], &memory["memories_max"], &memory["declared_bytes_max"]),
+        (&json!(1), &json!(50), &json!(128 << 20))
+    );
+    let probe = figures(&report, "probe: exact balance");
+    assert_eq!((&probe["positions"], &probe["trades"]), (&json!(4), &json!(3)));
+    for (used, most) in
+        [("fuel", "fuel_limit"), ("peak_memory_bytes", "memory_limit_bytes"), ("output_bytes", "output_limit_bytes")]
+    {
+        let [used, most] = [used, most].map(|name| probe[name].as_u64().unwrap());
+        assert!(0 < used && used < most, "{probe}");
+    }
+    assert!(memory["declared_bytes"].as_u64() <= probe["peak_memory_bytes"].as_u64(), "{report}");
+}
+
+#[test]
+fn several_findings_are_told_at_once() {
+    let bench = Bench::new();
+    let found = report(&bench, guests::IMPORTS_AND_MEMORY);
+    assert_eq!(names(&found, "failed"), ["imports", "memory"]);
+    assert_eq!(names(&found, "noted"), ["probes"]);
+    assert!(detail(&found, "imports").contains("wasi:filesystem/preopens@0.2.0"), "{found}");
+    assert!(detail(&found, "imports").contains("avoid std::fs"), "{found}");
+    let memory = detail(&found, "memory");
+    for part in ["declares 1073872904 bytes", "at most 134217728", "raise the limit on memory"] {
+        assert!(memory.contains(part), "{part}: {memory}");
+    }
+    assert_eq!(figures(&found, "memory")["declared_bytes"], 1_073_872_904);
+
+    let found = report(&bench, guests::IMPORTS_MEMORY_AND_TABLES);
+    assert_eq!(names(&found, "failed"), ["imports", "memory", "tables"]);
+    assert_eq!(names(&found, "noted"), ["compile", "probes"]);
+    for part in ["declares 62 tables, but at most 50", "declares 2000000 elements in one table, but at most 1048576"] {
+        assert!(detail(&found, "tables").contains(part), "{part}: {found}");
+    }
+
+    let found = report(&bench, guests::WORLD_OF_NEXT_VERSION);
+    assert_eq!(names(&found, "failed"), ["world", "imports"]);
+}
+
+#[test]
+fn each_part_that_is_too_much_is_a_finding_of_its_own() {
+    let bench = Bench::new();
+    for (component, name, part) in [
+        (guests::MEMORIES_TOO_MANY, "memory", "declares 61 memories, but at most 50"),
+        (guests::TABLES_TOO_MANY, "tables", "declares 60 tables, but at most 50"),
+        (guests::TABLE_DECLARED, "tables", "declares 10000000 elements in one table"),
+        (guests::INSTANCES_TOO_MANY, "instances", "declares 202 instances of core modules, but at most 200"),
+    ] {
+        let report = report(&bench, component);
+        assert_eq!(
+            (names(&report, "failed"), names(&report, "noted")),
+            (vec![name.to_owned()], vec!["compile".to_owned(), "probes".to_owned()])
+        );
+        assert!(detail(&report, name).contains(part), "{report}");
+    }
+    // What is declared fits in, if a run may have it.
+    let file = bench.file("large.wasm", guests::MEMORY_DECLARED);
+    let report = bench.run(&["algorithm", "check", file, "--json", "--memory", "2GiB"]).json();
+    assert!(names(&report, "passed").contains(&"memory".to_owned()), "{report}");
+}
+
+#[test]
+fn files_that_are_none_are_one_finding() {
+    let bench = Bench::new();
+    let nothing = report(&bench, b"");
+    assert_eq!((names(&nothing, "failed"), nothing["checks"].as_array().unwrap().len()), (vec!["size".to_owned()], 1));
+    for broken in [b"(component)".as_slice(), &guests::GRID_ONLY[..100], &guests::components_in_components(2_000)] {
+        let report = report(&bench, broken);
+        assert_eq!(names(&report, "failed"), ["component"], "{report}");
+        assert_eq!(names(&report, "passed")[0], "size");
+    }
+    let world = report(&bench, guests::WORLD_WITHOUT_CLEAR);
+    assert_eq!(
+        (names(&world, "failed"), names(&world, "noted")),
+        (vec!["world".to_owned()], vec!["probes".to_owned()])
+    );
+    let compile = report(&bench, guests::RELAXED_SIMD);
+    assert_eq!(names(&compile, "failed"), ["component"]);
+}
+
+#[test]
+fn what_differs_between_two_engines_is_refused_and_told() {
+    let bench = Bench::new();
+    let honest = report(&bench, guests::GRID_ONLY);
+    assert_eq!(names(&honest, "passed"), CHECKS, "{honest}");
+    let report = report(&bench, guests::STACK_UNLESS_OPTIMISED);
+    assert_eq!(
+        names(&report, "failed"),
+        CHECKS.iter().filter(|name| name.starts_with("probe")).copied().collect::<Vec<_>>()
+    );
+    let ties = detail(&report, "probe: ties");
+    for part in [
+        "an engine that does not optimise on the same round differs: 12 trades and a failure (trap: ",
+        "a second run on an engine that does not optimise on the same round differs",
+        "call stack exhausted",
+    ] {
+        assert!(ties.contains(part), "{part}: {ties}");
+    }
+    assert!(!ties.starts_with("a second run on the same round"), "{ties}");
+}
+
+#[test]
+fn a_check_leaves_no_code_of_its_second_engine() {
+    let directory = tempfile::tempdir().unwrap();
+    let bench = Bench::with_cache(directory.path().to_owned());
+    let cached = || {
+        let files = std::fs::read_dir(directory.path().join("rec-market")).unwrap();
+        let mut files: Vec<_> =
+            files.map(|file| file.unwrap().path()).map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+        files.sort();
+        files
+    };
+    let file = bench.file("grid-only.wasm", guests::GRID_ONLY);
+    let round = three_members();
+    bench.try_on(file, &round, &[]).done();
+    let before = cached();
+    assert_eq!(before.len(), 1);
+    bench.run(&["algorithm", "check", file]).done();
+    assert_eq!(cached(), before);
+    bench.try_on(file, &round, &[]).done();
+    // Nor does one that was never run before leave more than what runs.
+    let other = bench.file("uniform.wasm", base_component("uniform"));
+    bench.run(&["algorithm", "check", other]).done();
+    assert_eq!(cached().len(), 2);
 }
 
 #[test]
@@ -86,9 +230,9 @@ fn a_bad_one_is_refused_with_everything_that_was_found() {
     let bench = Bench::new();
     let report = report(&bench, guests::ENERGY_MADE);
     assert_eq!(report["passed"], false);
-    assert_eq!(names(&report, "passed"), ["size", "component", "world", "imports"]);
+    assert_eq!(names(&report, "passed"), CHECKS[..8]);
     // It trades its three members whoever is there, and does not say what it is.
-    let mut failed: Vec<&str> = CHECKS[4..].to_vec();
+    let mut failed: Vec<&str> = CHECKS[8..].to_vec();
     failed.retain(|name| *name != "probe: price limits");
     assert_eq!(names(&report, "failed"), failed);
     assert_eq!(names(&report, "noted"), ["probe: price limits"]);
@@ -127,7 +271,7 @@ fn failures_in_probes_are_told_by_kind_and_do_not_hide_others() {
 #[test]
 fn state_in_a_global_does_not_reach_the_second_run() {
     let report = report(&Bench::new(), guests::STATE_IN_GLOBALS);
-    assert!(!report.to_string().contains("two runs"), "every run has a fresh instance: {report}");
+    assert!(!report.to_string().contains("differs"), "every run has a fresh instance: {report}");
 }
 
 #[test]

@@ -1,17 +1,19 @@
-//! A compiler process for tests, as the `rec-market` binary is one for itself: `compile-child MEMORY_BYTES SECONDS`.
+//! A compiler process for tests, as the `rec-market` binary is one for itself: `compile-child MEMORY_BYTES SECONDS [checking]`.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use sandbox::{CompileLimits, compile_as_child};
+use sandbox::{Codegen, CompileLimits, compile_as_child};
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<u64>());
-    let (Some(Ok(memory_bytes)), Some(Ok(seconds)), None) = (arguments.next(), arguments.next(), arguments.next())
-    else {
-        return ExitCode::from(2);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (numbers, codegen) = match arguments.as_slice() {
+        [numbers @ .., last] if last == "checking" => (numbers, Codegen::Checking),
+        numbers => (numbers, Codegen::Usual),
     };
+    let numbers: Vec<_> = numbers.iter().map(|number| number.parse::<u64>()).collect();
+    let [Ok(memory_bytes), Ok(seconds)] = numbers[..] else { return ExitCode::from(2) };
     let limits = CompileLimits { time: Duration::from_secs(seconds), memory_bytes };
     let (mut input, mut output, mut errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-    ExitCode::from(compile_as_child(limits, &mut input, &mut output, &mut errors))
+    ExitCode::from(compile_as_child(limits, codegen, &mut input, &mut output, &mut errors))
 }

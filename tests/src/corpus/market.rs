@@ -26,6 +26,10 @@ pub fn energy_wraps() -> Expected {
     Expected::rejected(&["oversold", "overbought"])
 }
 
+pub fn grid_only() -> Expected {
+    Expected::balances()
+}
+
 pub fn grid_pays_too_much() -> Expected {
     Expected::rejected(&["grid-price"])
 }
@@ -96,6 +100,10 @@ pub fn state_in_globals() -> Expected {
 
 pub fn trades_too_many() -> Expected {
     Expected::rejected(&["undersold", "overbought", "underbought", "too-many-trades"])
+}
+
+pub fn traps_on_short_names() -> Expected {
+    Expected::balances()
 }
 
 pub fn unknown_member() -> Expected {

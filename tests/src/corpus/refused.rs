@@ -58,6 +58,10 @@ pub fn import_without_version() -> Expected {
     Expected::refused("Imports", "imports wasi:cli/exit")
 }
 
+pub fn imports_and_memory() -> Expected {
+    Expected::refused("Imports", "imports wasi:filesystem/types@0.2.0, wasi:filesystem/preopens@0.2.0")
+}
+
 pub fn imports_filesystem() -> Expected {
     Expected::refused("Imports", "imports wasi:filesystem/types@0.2.0, wasi:filesystem/preopens@0.2.0")
 }
@@ -68,6 +72,10 @@ pub fn imports_http() -> Expected {
 
 pub fn imports_many() -> Expected {
     Expected::refused("Imports", "nnn…, 4980 more: an algorithm gets")
+}
+
+pub fn imports_memory_and_tables() -> Expected {
+    Expected::refused("Malformed", "defined tables count of 61 exceeds the per-instance limit of 50")
 }
 
 pub fn imports_monotonic_clock() -> Expected {

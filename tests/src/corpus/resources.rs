@@ -105,6 +105,10 @@ pub fn slow_per_fuel() -> Expected {
     Expected::fails(FailureKind::Deadline, "did not finish within 50ms").within(SHORT)
 }
 
+pub fn stack_unless_optimised() -> Expected {
+    Expected::balances()
+}
+
 pub fn start_grows() -> Expected {
     Expected::never_starts(FailureKind::Memory, "but only 33554432 are allowed")
 }

@@ -1,0 +1,11 @@
+  ;; A description that the gate takes.
+  (data (i32.const 0) "guest1.0.0Trades with the grid alone.")
+  (func (export "describe") (result i32)
+    (memory.fill (i32.const 1040) (i32.const 0) (i32.const 32))
+    (i32.store offset=1040 (i32.const 0) (i32.const 0))
+    (i32.store offset=1044 (i32.const 0) (i32.const 5))
+    (i32.store offset=1048 (i32.const 0) (i32.const 5))
+    (i32.store offset=1052 (i32.const 0) (i32.const 5))
+    (i32.store offset=1056 (i32.const 0) (i32.const 10))
+    (i32.store offset=1060 (i32.const 0) (i32.const 27))
+    (i32.const 1040))

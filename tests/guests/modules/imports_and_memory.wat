@@ -1,0 +1,8 @@
+;; Asks for files, and for 1 GiB before its first instruction.
+(module
+  (import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $wish (param i32)))
+  ;;@include standard
+  (memory $large 16384)
+  (func $clear (result i32)
+    (call $wish (i32.const 1080))
+    (call $honest)))

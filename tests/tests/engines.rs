@@ -1,0 +1,99 @@
+//! How code is generated shows in no result: the engine that the gate compares with answers as the one that settles.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "all of this file is a test, and its names are sentences"
+)]
+
+use std::path::PathBuf;
+
+use rec_market_tests::{corpus, guests};
+use sandbox::{
+    Algorithm, Budget, Codegen, CompileLimits, Compiler, FailureKind, LoadError, Options, Run, Sandbox, SandboxError,
+};
+
+fn sandbox(codegen: Codegen) -> Sandbox {
+    Sandbox::new(Options { runs_max: 1, codegen, ..Options::default() }).unwrap()
+}
+
+/// Little fuel: whoever loops for ever may do so elsewhere.
+const BUDGET: Budget = Budget { fuel: 200_000, ..corpus::BUDGET };
+
+fn clear(algorithm: &Algorithm) -> Run {
+    algorithm.clear(&corpus::round(), BUDGET).unwrap()
+}
+
+#[test]
+fn the_whole_corpus_comes_to_the_same() {
+    let [usual, checking] = [Codegen::Usual, Codegen::Checking].map(sandbox);
+    let mut compared = 0;
+    for guest in corpus::corpus() {
+        let Some(usual) = guest.load(&usual) else { continue };
+        let checking = checking.load(guest.bytes).unwrap();
+        assert_eq!(
+            usual.describe(BUDGET).unwrap().map_err(|failure| failure.kind),
+            checking.describe(BUDGET).unwrap().map_err(|failure| failure.kind),
+            "{} describes itself",
+            guest.name
+        );
+        if guest.name == "stack_unless_optimised" {
+            continue;
+        }
+        let (first, other) = (clear(&usual), clear(&checking));
+        assert_eq!(first.result, other.result, "{}", guest.name);
+        if first.result.is_ok() {
+            assert_eq!(first.usage.fuel, other.usage.fuel, "{}", guest.name);
+            assert_eq!(first.usage.peak_memory_bytes, other.usage.peak_memory_bytes, "{}", guest.name);
+            compared += 1;
+        }
+    }
+    assert!(compared > 20, "only {compared} guests answer anything");
+}
+
+#[test]
+fn the_bits_of_a_nan_are_the_same() {
+    let [usual, checking] = [Codegen::Usual, Codegen::Checking].map(sandbox);
+    let prices = |sandbox: &Sandbox| {
+        let trades = clear(&sandbox.load(guests::NAN_BITS).unwrap()).result.unwrap();
+        trades.iter().map(|trade| trade.price.micro_eur()).collect::<Vec<_>>()
+    };
+    // The one pattern of a quiet NaN without a sign or a payload, of 64 and of 32 bits.
+    assert_eq!(prices(&usual)[..2], [0x7ff8_0000_0000_0000, 0x7fc0_0000]);
+    assert_eq!(prices(&usual), prices(&checking));
+}
+
+#[test]
+fn another_code_generation_is_really_used() {
+    let fits = clear(&sandbox(Codegen::Usual).load(guests::STACK_UNLESS_OPTIMISED).unwrap());
+    assert!(fits.result.is_ok(), "{:?}", fits.result);
+    let overflows = clear(&sandbox(Codegen::Checking).load(guests::STACK_UNLESS_OPTIMISED).unwrap());
+    let failure = overflows.result.unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.message.as_str()),
+        (FailureKind::Trap, "trapped: wasm trap: call stack exhausted")
+    );
+}
+
+fn in_child(codegen: Codegen, more: &[&str]) -> Sandbox {
+    let arguments = ["536870912", "600"].iter().chain(more).map(|argument| (*argument).to_owned()).collect();
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_compile-child"));
+    let compiler = Compiler::Child { program, arguments, limits: CompileLimits::default() };
+    Sandbox::new(Options { runs_max: 1, codegen, compiler, ..Options::default() }).unwrap()
+}
+
+#[test]
+fn a_child_compiles_for_it_within_limits() {
+    let algorithm = in_child(Codegen::Checking, &["checking"]).load(guests::HONEST).unwrap();
+    let usual = sandbox(Codegen::Usual).load(guests::HONEST).unwrap();
+    assert_eq!(clear(&algorithm).result, clear(&usual).result);
+}
+
+#[test]
+fn code_of_one_engine_is_no_code_of_the_other() {
+    for (codegen, more) in [(Codegen::Checking, &[][..]), (Codegen::Usual, &["checking"])] {
+        let error = in_child(codegen, more).load(guests::HONEST).unwrap_err();
+        assert!(matches!(error, LoadError::Sandbox(SandboxError::Compiler { .. })), "{codegen:?}: {error:?}");
+    }
+}
