@@ -10,7 +10,7 @@ use protox::Compiler;
 /// Package `proto`: what the platform already speaks.
 const PLATFORM: [&str; 3] = ["market.proto", "transactions.proto", "meters.proto"];
 /// Packages of their own, which may use the platform's messages.
-const OTHERS: [&str; 2] = ["meters_microservice.proto", "rec_market_trade.proto"];
+const OTHERS: [&str; 3] = ["meters_microservice.proto", "rec_market_trade.proto", "rec_market_algorithm.proto"];
 
 /// The base algorithms; each is a package of that name under algorithms/.
 const BASE: [&str; 9] = [

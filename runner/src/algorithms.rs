@@ -1,4 +1,4 @@
-//! Which algorithms there are: the nine that are built into this program, and files.
+//! Which algorithms there are: the nine that are built into this program, those that were uploaded, and files.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use domain::Digest;
-use sandbox::{Algorithm, COMPONENT_BYTES_MAX, LoadError, Sandbox};
+use sandbox::{Algorithm, COMPONENT_BYTES_MAX, Failure, LoadError, Sandbox};
 
 include!(concat!(env!("OUT_DIR"), "/base_algorithms.rs"));
 
@@ -43,8 +43,15 @@ pub enum Reference {
     Base(&'static Base),
     /// A component file.
     File(PathBuf),
-    /// One of the nine or one that a stored interval was settled with, by its digest.
+    /// One of the nine, one that was uploaded, or one that a stored interval was settled with, by its digest.
     Digest(Digest),
+    /// One that was uploaded, by its label.
+    Uploaded {
+        /// Its name.
+        name: String,
+        /// Its version; none for the one that the name meant first.
+        version: Option<String>,
+    },
 }
 
 /// A reference to no algorithm.
@@ -61,16 +68,32 @@ pub enum InvalidReference {
     Digest(#[from] domain::digest::InvalidDigest),
 }
 
+fn others(uploaded: &[String]) -> String {
+    if uploaded.is_empty() { String::new() } else { format!("{}, or ", uploaded.join(", ")) }
+}
+
 fn names() -> String {
     BASE.each_ref().map(|base| base.name).join(", ")
 }
 
 impl Reference {
-    /// Reads a reference: a base algorithm's name, `sha256:…`, or a path relative to `directory`.
+    /// Reads a reference where only this program is at hand: a base algorithm's name, `sha256:…`, or a path relative to
+    /// `directory`.
     ///
     /// # Errors
     /// If it is neither.
     pub fn parse(text: &str, directory: &Path) -> Result<Reference, InvalidReference> {
+        match Reference::parse_stored(text, directory)? {
+            Reference::Uploaded { .. } => Err(InvalidReference::Unknown { name: text.to_owned() }),
+            reference => Ok(reference),
+        }
+    }
+
+    /// Reads a reference where there is a store as well: the same, or `NAME` or `NAME@VERSION` of what was uploaded.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn parse_stored(text: &str, directory: &Path) -> Result<Reference, InvalidReference> {
         if let Some(base) = base(text) {
             return Ok(Reference::Base(base));
         }
@@ -78,13 +101,36 @@ impl Reference {
             return Ok(Reference::Digest(digest.parse::<Digest>()?));
         }
         let path = directory.join(text);
-        if Path::new(text).extension().is_some() || text.contains('/') || path.is_file() {
-            Ok(Reference::File(path))
-        } else {
-            Err(InvalidReference::Unknown { name: text.to_owned() })
+        let labelled = text.contains('@') && !text.contains('/');
+        let named = Path::new(text).extension().is_some() && !labelled;
+        if named || text.contains('/') || path.is_file() {
+            return Ok(Reference::File(path));
         }
+        let (name, version) = match text.rsplit_once('@') {
+            Some((name, version)) => (name, Some(version)),
+            None => (text, None),
+        };
+        if [Some(name), version].into_iter().flatten().all(is_label) {
+            return Ok(Reference::Uploaded { name: name.to_owned(), version: version.map(str::to_owned) });
+        }
+        Err(InvalidReference::Unknown { name: text.to_owned() })
+    }
+
+    /// The algorithm with this digest.
+    pub fn of(digest: Digest) -> Reference {
+        let base = BASE.iter().find(|base| Digest::of(base.bytes) == digest);
+        base.map_or(Reference::Digest(digest), Reference::Base)
     }
 }
+
+/// Whether a text can be the name or the version of an algorithm: one that a person can see and type.
+pub fn is_label(text: &str) -> bool {
+    let length = text.chars().count();
+    (1..=LABEL_CHARS_MAX).contains(&length) && text.trim() == text && !text.chars().any(char::is_control)
+}
+
+/// Longest name and version of an algorithm, in characters.
+pub const LABEL_CHARS_MAX: usize = 64;
 
 /// As a person would name it.
 impl fmt::Display for Reference {
@@ -93,6 +139,8 @@ impl fmt::Display for Reference {
             Reference::Base(base) => f.write_str(base.name),
             Reference::File(path) => write!(f, "{}", path.display()),
             Reference::Digest(digest) => write!(f, "sha256:{digest}"),
+            Reference::Uploaded { name, version: None } => f.write_str(name),
+            Reference::Uploaded { name, version: Some(version) } => write!(f, "{name}@{version}"),
         }
     }
 }
@@ -109,8 +157,24 @@ pub enum UnusableAlgorithm {
         source: std::io::Error,
     },
     /// No component has this digest.
-    #[error("no algorithm with digest {0} is known here (give its file)")]
+    #[error("no algorithm with digest {0} is known here (give its file, or upload it)")]
     UnknownDigest(Digest),
+    /// Nothing was uploaded under this label.
+    #[error("no algorithm {reference} was uploaded here (upload it, or name {}one of {})", others(.uploaded), names())]
+    UnknownLabel {
+        /// The label.
+        reference: String,
+        /// What was uploaded, by label.
+        uploaded: Vec<String>,
+    },
+    /// It does not say what it is.
+    #[error("{reference}: describe failed: {failure} (rec-market algorithm check shows more)")]
+    Describe {
+        /// Which one.
+        reference: String,
+        /// How it failed.
+        failure: Failure,
+    },
     /// It is there, but it is no algorithm.
     #[error("{reference}: {source}")]
     Load {
@@ -149,6 +213,10 @@ pub fn read(
             Some(base) => Ok(Cow::Borrowed(base.bytes)),
             None => stored(digest).map(Cow::Owned).ok_or(UnusableAlgorithm::UnknownDigest(*digest)),
         },
+        // Whoever has a store asks it for the digest first.
+        Reference::Uploaded { .. } => {
+            Err(UnusableAlgorithm::UnknownLabel { reference: reference.to_string(), uploaded: Vec::new() })
+        }
     }
 }
 
@@ -159,7 +227,7 @@ pub fn read(
 pub fn load(sandbox: &Sandbox, reference: &Reference, bytes: &[u8]) -> Result<Algorithm, UnusableAlgorithm> {
     let loaded = match reference {
         Reference::Base(_) => sandbox.load_own(bytes),
-        Reference::File(_) | Reference::Digest(_) => sandbox.load(bytes),
+        Reference::File(_) | Reference::Digest(_) | Reference::Uploaded { .. } => sandbox.load(bytes),
     };
     loaded.map_err(|source| UnusableAlgorithm::Load { reference: reference.to_string(), source })
 }
@@ -178,6 +246,25 @@ mod tests {
         assert!(Reference::parse("sha256:12", here).is_err());
         let error = Reference::parse("unifrom", here).unwrap_err().to_string();
         assert!(error.contains("\"unifrom\"") && error.contains("uniform"), "{error}");
+    }
+
+    #[test]
+    fn where_there_is_a_store_a_label_is_one_too() {
+        let here = Path::new("here");
+        let uploaded = |name: &str, version: Option<&str>| {
+            Ok(Reference::Uploaded { name: name.to_owned(), version: version.map(str::to_owned) })
+        };
+        let parse = |text| Reference::parse_stored(text, here);
+        assert_eq!(parse("own"), uploaded("own", None));
+        assert_eq!(parse("own@1.2.0-rc.1"), uploaded("own", Some("1.2.0-rc.1")));
+        assert_eq!(parse("own@1").unwrap().to_string(), "own@1");
+        assert_eq!(parse("uniform@1.0.0"), uploaded("uniform", Some("1.0.0")));
+        assert_eq!(parse("own.wasm"), Ok(Reference::File("here/own.wasm".into())));
+        assert_eq!(parse("./own"), Ok(Reference::File("here/./own".into())));
+        for wrong in ["", "own@", "@1", " own", "own@1 ", "o\nwn", &"x".repeat(65)] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(Reference::parse("own@1", here).is_err());
     }
 
     #[test]

@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use sandbox::{Algorithm, Description, Failure, Limits, Sandbox, SandboxError, Usage};
 
 use crate::config::{CommunityConfig, MemberConfig};
-use crate::store::{Cleared, Commit, GapTrade, MeterReading, Provenance, StoredEvent};
+use crate::course::Activation;
+use crate::store::{Cleared, Commit, GapTrade, Label, MeterReading, Provenance, StoredEvent};
 
 /// An algorithm that is ready to run, with its bytes and what it says of itself.
 #[derive(Clone, Debug)]
@@ -25,6 +26,34 @@ pub struct ReadyAlgorithm {
     pub component: Arc<[u8]>,
     /// What it says of itself.
     pub description: Description,
+}
+
+impl ReadyAlgorithm {
+    /// Its digest, name and version.
+    pub fn label(&self) -> Label {
+        let Description { name, version, .. } = &self.description;
+        Label { digest: self.algorithm.digest(), name: name.clone(), version: version.clone() }
+    }
+}
+
+/// What an interval is to be cleared with.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// What decided it; none if that is the configuration.
+    pub activation: Option<Activation>,
+    /// The algorithm; if it cannot be made ready, why.
+    pub ready: Result<ReadyAlgorithm, String>,
+}
+
+impl Chosen {
+    /// What it calls itself.
+    fn name(&self) -> &str {
+        match (&self.activation, &self.ready) {
+            (Some(activation), _) => &activation.algorithm.name,
+            (None, Ok(ready)) => &ready.description.name,
+            (None, Err(_)) => "the configured algorithm",
+        }
+    }
 }
 
 /// Clears the intervals of one community.
@@ -43,6 +72,10 @@ pub struct Clearing {
 pub struct Circumstances<'p> {
     /// The resume mark.
     pub after: Option<Boundary>,
+    /// The number of the last decision that is known.
+    pub course: u64,
+    /// With what.
+    pub chosen: &'p Chosen,
     /// The token of the lease.
     pub fence: Option<u64>,
     /// When.
@@ -74,6 +107,9 @@ pub enum BadResult {
     /// Its answer breaks rules.
     #[error("{}", shown(.0))]
     Rejected(Vec<Violation>),
+    /// It cannot be run at all.
+    #[error("{0}")]
+    Unusable(String),
 }
 
 /// The first violation, and how many more there are.
@@ -129,9 +165,14 @@ impl Clearing {
         &self.community
     }
 
-    /// Its algorithm.
+    /// The algorithm of its configuration.
     pub fn algorithm(&self) -> &ReadyAlgorithm {
         &self.algorithm
+    }
+
+    /// What clears where nothing was activated.
+    pub fn configured(&self) -> Chosen {
+        Chosen { activation: None, ready: Ok(self.algorithm.clone()) }
     }
 
     /// Clears the interval that ends at a boundary, from the registers read there and before.
@@ -143,7 +184,7 @@ impl Clearing {
         interval: Interval,
         last: &LastReads,
         readings: &BoundaryReadings,
-        Circumstances { after, fence, settled_at, prices, mut events, ran }: Circumstances<'_>,
+        Circumstances { after, course, chosen, fence, settled_at, prices, mut events, ran }: Circumstances<'_>,
     ) -> Result<(Commit, LastReads), ClearingError> {
         let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings);
         events.extend(netting.events.iter().map(|event| StoredEvent {
@@ -151,12 +192,15 @@ impl Clearing {
             subject: event.meter.to_string(),
             message: event.kind.to_string(),
         }));
-        let round = |balances| self.round(interval, balances, prices);
+        let settings = chosen.activation.as_ref().and_then(|activation| activation.settings.as_ref());
+        let settings = settings.unwrap_or(&self.community.settings);
+        let round = |balances| self.round(interval, balances, settings, prices);
         let cleared = if netting.balances.is_empty() { None } else { Some(round(&netting.balances)?) };
-        let cleared = cleared.map(|round| self.settle(Arc::new(round), &mut events, ran)).transpose()?;
+        let cleared = cleared.map(|round| self.settle(chosen, Arc::new(round), &mut events, ran)).transpose()?;
         let commit = Commit {
             community: self.community.name.clone(),
             after,
+            course,
             fence,
             settled_at,
             interval,
@@ -205,6 +249,7 @@ impl Clearing {
         &self,
         interval: Interval,
         balances: &BTreeMap<MemberId, Balance>,
+        settings: &[(String, String)],
         prices: &PriceBook,
     ) -> Result<Round, ClearingError> {
         let tariff = self.community.tariff.at(interval.start());
@@ -214,7 +259,7 @@ impl Clearing {
             tariff,
             limits: self.community.price_limits,
             seed: seed(&self.community.name, interval),
-            settings: self.community.settings.clone(),
+            settings: settings.to_vec(),
         };
         let position = |(member, balance): (&MemberId, &Balance)| self.position(member, *balance, &terms, prices);
         let positions = balances.iter().map(position).collect();
@@ -255,20 +300,25 @@ impl Clearing {
         set.map_or((None, None), |set| (Some(set.offer), Some(set.bid)))
     }
 
-    /// Settles by the community's algorithm, or by the fallback if it has one and the algorithm's result is bad.
+    /// Settles by the chosen algorithm, or by the fallback if it has one and the algorithm's result is bad.
     fn settle(
         &self,
+        chosen: &Chosen,
         round: Arc<Round>,
         events: &mut Vec<StoredEvent>,
         ran: &dyn Fn(&Ran<'_>),
     ) -> Result<Cleared, ClearingError> {
         let interval = round.terms().interval;
         let limits = &self.community.limits;
-        let reason = match settle(&self.algorithm, limits, &round, ran)? {
+        let settled = match &chosen.ready {
+            Ok(ready) => settle(ready, limits, &round, ran)?,
+            Err(reason) => Err(BadResult::Unusable(reason.clone())),
+        };
+        let reason = match settled {
             Ok(cleared) => return Ok(cleared),
             Err(reason) => reason,
         };
-        let algorithm = self.algorithm.description.name.clone();
+        let algorithm = chosen.name().to_owned();
         let Some(fallback) = &self.fallback else {
             return Err(ClearingError::Held { interval, algorithm, reason });
         };

@@ -21,16 +21,16 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::CommandFactory;
-use domain::Digest;
-use sandbox::{Codegen, CompileLimits, Compiler, Description, Limits, LoadError, Options, Sandbox, SandboxError};
+use sandbox::{Codegen, CompileLimits, Compiler, Description, LoadError, Options, Sandbox, SandboxError};
 
-use crate::algorithms::{self, Reference, UnusableAlgorithm};
+use crate::algorithms::{Reference, UnusableAlgorithm};
 use crate::api::ApiError;
-use crate::clearing::{ClearingError, ReadyAlgorithm};
+use crate::clearing::ClearingError;
 use crate::cli::{AlgorithmCommand, Cli, Command, ConfigCommand, DevCommand};
 use crate::config::InvalidConfig;
 use crate::meters::client::MetersError;
 use crate::settle::PassError;
+use crate::stock::StockError;
 use crate::store::StoreError;
 
 /// How a command ends; the contract's exit codes.
@@ -86,6 +86,7 @@ impl From<UnusableAlgorithm> for Failed {
     fn from(error: UnusableAlgorithm) -> Failed {
         let exit = match error {
             UnusableAlgorithm::Load { source: LoadError::Sandbox(_), .. } => Exit::Away,
+            UnusableAlgorithm::Describe { .. } => Exit::Bad,
             _ => Exit::Usage,
         };
         Failed::new(exit, error)
@@ -95,6 +96,16 @@ impl From<UnusableAlgorithm> for Failed {
 impl From<SandboxError> for Failed {
     fn from(error: SandboxError) -> Failed {
         Failed::new(Exit::Away, error)
+    }
+}
+
+impl From<StockError> for Failed {
+    fn from(error: StockError) -> Failed {
+        match error {
+            StockError::Store(error) => error.into(),
+            StockError::Sandbox(error) => error.into(),
+            StockError::Unusable(error) => error.into(),
+        }
     }
 }
 
@@ -127,6 +138,7 @@ impl From<PassError> for Failed {
                 ClearingError::Sandbox(error) => error.into(),
                 error @ (ClearingError::Held { .. } | ClearingError::Round { .. }) => Failed::new(Exit::Bad, error),
             },
+            PassError::Sandbox(error) => error.into(),
             error @ PassError::Fenced(_) => Failed::new(Exit::Away, error),
         }
     }
@@ -215,26 +227,6 @@ fn start_sandbox(codegen: Codegen, cache: Option<PathBuf>) -> Result<Sandbox, Fa
         SandboxError::Engine(_) => Failed::new(Exit::Usage, error),
         other => other.into(),
     })
-}
-
-/// Makes an algorithm ready, and refuses settings that it does not know: a misspelt one would settle at a default.
-fn ready<'s>(
-    sandbox: &Sandbox,
-    reference: &Reference,
-    stored: impl FnOnce(&Digest) -> Option<Vec<u8>>,
-    settings: impl IntoIterator<Item = &'s str>,
-) -> Result<ReadyAlgorithm, Failed> {
-    let component = algorithms::read(reference, stored)?;
-    let algorithm = algorithms::load(sandbox, reference, &component)?;
-    let described = algorithm.describe(Limits::default().budget(0))?;
-    let description = described.map_err(|failure| {
-        Failed::new(
-            Exit::Bad,
-            format!("{reference}: describe failed: {failure} (rec-market algorithm check shows more)"),
-        )
-    })?;
-    refuse_unknown(settings, &description, reference)?;
-    Ok(ReadyAlgorithm { algorithm, component: component.as_ref().into(), description })
 }
 
 /// Refuses settings that an algorithm does not know.

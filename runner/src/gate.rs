@@ -17,12 +17,11 @@ use sandbox::{
     Sandbox, SandboxError,
 };
 
+use crate::algorithms::{LABEL_CHARS_MAX, is_label};
 use compare::differences;
 use probes::{Probe, probes};
 pub use report::{Check, Report, Verdict};
 
-/// Longest name and version of an algorithm, in characters.
-const NAME_CHARS_MAX: usize = 64;
 /// How many violations of one probe are told one by one.
 const VIOLATIONS_SHOWN: usize = 3;
 /// How many times longer code that is not optimised may take: fuel decides, time is the backstop.
@@ -344,9 +343,8 @@ impl Report {
         let Description { name, version, summary, settings } = description;
         let mut wrong = Vec::new();
         for (what, text) in [("name", name), ("version", version)] {
-            let length = text.chars().count();
-            if text.trim().is_empty() || length > NAME_CHARS_MAX || text.chars().any(char::is_control) {
-                wrong.push(format!("{what} {text:?} must have 1 to {NAME_CHARS_MAX} characters"));
+            if !is_label(text) {
+                wrong.push(format!("{what} {text:?} must have 1 to {LABEL_CHARS_MAX} characters, none of them a control character, no space around"));
             }
         }
         if summary.trim().is_empty() {

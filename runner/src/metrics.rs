@@ -84,6 +84,7 @@ struct Families {
     events: IntCounterVec,
     violations: IntCounterVec,
     failures: IntCounterVec,
+    changes: IntCounterVec,
     held: IntGaugeVec,
     lease: IntGaugeVec,
     passes: IntCounterVec,
@@ -156,6 +157,11 @@ impl Metrics {
         self.families.grpc_seconds.with_label_values(&[method]).observe(took.as_secs_f64());
     }
 
+    /// Something was decided or noted about algorithms, by the name of the action.
+    pub fn algorithm_changed(&self, community: Option<&str>, action: &str) {
+        self.families.changes.with_label_values(&[community.unwrap_or(""), action]).inc();
+    }
+
     /// Everything as it is now, in Prometheus' text format.
     pub fn render(&self) -> String {
         // Held to the end, so that two who look at once do not add the same processor time.
@@ -210,6 +216,11 @@ impl Families {
             ),
             violations: counters("violations", "Rules that results of algorithms broke", by_code),
             failures: counters("algorithm_failures", "Runs of algorithms whose result is not used", by_kind),
+            changes: counters(
+                "algorithm_changes",
+                "What was decided or noted about algorithms; uploads are of no community",
+                &["community", "action"],
+            ),
             held: gauges("community_held", "1 while an interval is on hold because of the algorithm"),
             lease: gauges("lease_held", "1 while this process settles the community"),
             passes: counters("passes", "Passes over a community, by how they ended", &["community", "outcome"]),

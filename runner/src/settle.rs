@@ -3,6 +3,7 @@
 //! Pages of readings come one after the other, the next being fetched while one is settled, so that a backfill of a year
 //! holds two pages and no more. Which intervals are due is decided here and nowhere else.
 
+mod roster;
 mod row;
 mod told;
 
@@ -11,8 +12,9 @@ use std::sync::Arc;
 
 use domain::netting::LastReads;
 use domain::reading::BoundaryReadings;
-use domain::{Boundary, Digest, Energy, Interval, Party, PriceBook, Trade};
+use domain::{Boundary, Energy, Interval, Party, PriceBook, Trade};
 use jiff::Timestamp;
+use sandbox::SandboxError;
 use tokio::task::JoinHandle;
 use tracing::{Instrument, info_span};
 
@@ -23,8 +25,11 @@ use crate::meters::client::{MetersClient, MetersError};
 use crate::meters::page::{self, Page};
 use crate::metrics::{By, CommunityMetrics, Metrics, PassOutcome, TradeKind};
 use crate::proto::MeasurementResponse;
+use crate::stock::Stock;
 use crate::store::{Commit, Committed, CommittedRow, GapTrade, Progress, Store, StoreError, StoredEvent, StoredParty};
 
+pub use roster::ITSELF;
+use roster::{Failure, Roster};
 use row::{Committing, Row};
 
 /// How far back readings are looked for that the Python original settled: a meter that was away when it ended continues
@@ -58,6 +63,9 @@ pub enum PassError {
     /// The algorithm is to blame.
     #[error(transparent)]
     Clearing(#[from] Box<ClearingError>),
+    /// The machine is to blame.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// Another process has taken the lease under which this one settled.
     #[error("another process has taken over the settlement of community {0}")]
     Fenced(String),
@@ -99,6 +107,7 @@ pub struct Summary {
 pub struct Settler {
     clearing: Clearing,
     meters: Arc<MetersClient>,
+    stock: Arc<Stock>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     metrics: Arc<CommunityMetrics>,
@@ -106,6 +115,7 @@ pub struct Settler {
 
 /// Where a pass stands.
 struct Position {
+    roster: Roster,
     mark: Option<Boundary>,
     last_reads: LastReads,
     /// Up to here others have settled: readings only tell where each meter stands.
@@ -119,11 +129,17 @@ struct Position {
 }
 
 impl Settler {
-    /// Settles with this algorithm, from these meters, into this store.
-    pub fn new(clearing: Clearing, meters: MetersClient, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Settler {
+    /// Settles with this algorithm and those that are activated, from these meters, into this store.
+    pub fn new(
+        clearing: Clearing,
+        meters: MetersClient,
+        stock: Arc<Stock>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Settler {
         // Nobody looks at these.
         let metrics = Metrics::new(Arc::clone(&clock)).community(clearing.community());
-        Settler { clearing, meters: Arc::new(meters), store, clock, metrics }
+        Settler { clearing, meters: Arc::new(meters), stock, store, clock, metrics }
     }
 
     /// Counts here what it does.
@@ -134,12 +150,6 @@ impl Settler {
     /// The community.
     pub fn community(&self) -> &CommunityConfig {
         self.clearing.community()
-    }
-
-    /// The name and digest of the community's algorithm.
-    pub fn algorithm(&self) -> (&str, Digest) {
-        let ready = self.clearing.algorithm();
-        (&ready.description.name, ready.algorithm.digest())
     }
 
     /// Settles every interval that is due and wanted.
@@ -186,10 +196,11 @@ impl Settler {
         if start > latest {
             return Ok(true);
         }
+        let roster = self.roster(mark).await?;
         let limit = limit_for(last_reads.len());
         let (told, invalid) = (HashSet::new(), BTreeMap::new());
         let settled_by_others = original.filter(|_| mark.is_none());
-        let mut position = Position { mark, last_reads, settled_by_others, told, invalid, invalid_more: 0 };
+        let mut position = Position { roster, mark, last_reads, settled_by_others, told, invalid, invalid_more: 0 };
         let mut fetch = self.fetch(start, limit);
         loop {
             let fetched = fetch.finish().await?;
@@ -273,19 +284,32 @@ impl Settler {
                 continue;
             }
             row.begin();
-            match self.clear(interval, &readings, fence, &prices, position) {
+            let cleared = self.clear(interval, &readings, fence, &prices, position);
+            let commit = cleared.as_ref().map(|(commit, _)| commit).map_err(|error| &**error);
+            let failure = Failure::of(position.roster.at(interval.start()), interval, commit);
+            let error = match cleared {
                 Ok((commit, read)) => {
                     position.last_reads.extend(read);
                     position.mark = Some(boundary);
                     row.add(commit);
+                    None
                 }
-                Err(error) => {
-                    // What was cleared before is not lost with it.
-                    if self.finish(committing, latest, summary, seen).await? {
-                        self.finish(self.commit(row), latest, summary, seen).await?;
-                    }
-                    return Err(error.into());
+                Err(error) => Some(error),
+            };
+            if failure.is_some() || error.is_some() {
+                // What was cleared before is not lost with it.
+                let finished = self.finish(committing.take(), latest, summary, seen).await?;
+                if !finished || !self.finish(self.commit(std::mem::take(&mut row)), latest, summary, seen).await? {
+                    return Ok(false);
                 }
+            }
+            if let Some(failure) = failure
+                && self.failed(failure, position.mark).await?
+            {
+                return Ok(false);
+            }
+            if let Some(error) = error {
+                return Err(error.into());
             }
             if row.is_full() {
                 if !self.finish(committing, latest, summary, seen).await? {
@@ -346,8 +370,16 @@ impl Settler {
             told::ran(&self.community().name, interval, ran);
         };
         let events = position.take_events(interval.end());
-        let circumstances =
-            Circumstances { after: position.mark, fence, settled_at: self.clock.now(), prices, events, ran: &ran };
+        let circumstances = Circumstances {
+            after: position.mark,
+            course: position.roster.course(),
+            chosen: position.roster.at(interval.start()),
+            fence,
+            settled_at: self.clock.now(),
+            prices,
+            events,
+            ran: &ran,
+        };
         let clear = || self.clearing.clear(interval, &position.last_reads, readings, circumstances);
         let span = info_span!("clear interval", %interval);
         tokio::task::block_in_place(|| span.in_scope(clear)).map_err(Box::new)
@@ -480,6 +512,7 @@ impl PassOutcome {
             Ok(()) => PassOutcome::Done,
             Err(PassError::Meters(_)) => PassOutcome::Meters,
             Err(PassError::Store(_)) => PassOutcome::Store,
+            Err(PassError::Sandbox(_)) => PassOutcome::Failed,
             Err(PassError::Fenced(_)) => PassOutcome::Fenced,
             Err(PassError::Clearing(error)) => match **error {
                 ClearingError::Held { .. } => PassOutcome::Held,

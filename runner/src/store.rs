@@ -4,6 +4,7 @@
 //! from, the round, the algorithm's digest and bytes, and the trades with ids derived from their place. Committing the
 //! same interval again changes nothing. Readers page through intervals, so that no year has to fit in memory.
 
+mod change;
 #[cfg(test)]
 mod contract;
 mod measured;
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 
 use crate::config::StoreConfig;
 
+pub use change::{Action, Change, KeptChange, KeptVersion, Label, Place, Tally, Version};
 pub use measured::Measured;
 pub use mongo::MongoStore;
 pub use payment::{Claim, Match, MatchFilter, MatchUpdate, Outbox, PLATFORM_GRID, Quantity, UpdateError, Window};
@@ -149,6 +151,9 @@ pub struct Commit {
     /// The resume mark that it was netted after. It is refused if the community stands elsewhere by now: its registers
     /// would be settled twice, or not at all.
     pub after: Option<Boundary>,
+    /// The number of the community's last decision that it knows, see [`crate::course`]; 0 for none. It is refused if there
+    /// is another by now: it might be settled with the wrong algorithm.
+    pub course: u64,
     /// The token of the lease under which it was made, if it was: a later holder's commit makes it void.
     pub fence: Option<u64>,
     /// When it was settled.
@@ -176,7 +181,7 @@ pub struct Commit {
 pub enum Committed {
     /// It is kept now.
     Now,
-    /// The community's mark is not the one it was netted after, because somebody else committed; nothing was changed.
+    /// The community does not stand where it says, because somebody else committed or decided; nothing was changed.
     Overtaken,
     /// Somebody else holds the community's lease by now; nothing was changed.
     Fenced,
@@ -350,6 +355,42 @@ pub trait Store: Send + Sync {
 
     /// The bytes of a component that an interval was cleared with.
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Keeps an algorithm that was uploaded, with its component, if nothing else has its digest or its name and version.
+    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError>;
+
+    /// Every algorithm that was uploaded, in the order of uploads.
+    async fn versions(&self) -> Result<Vec<Version>, StoreError>;
+
+    /// Makes a name mean an algorithm for a community, if it does not mean one yet; answers what it means.
+    async fn pin(&self, community: &str, name: &str, digest: Digest) -> Result<Digest, StoreError>;
+
+    /// What a name means for a community, if that was ever asked.
+    async fn pinned(&self, community: &str, name: &str) -> Result<Option<Digest>, StoreError>;
+
+    /// Adds a decision to a community's course, if it still stands there; answers its number, or none if it does not.
+    async fn decide(&self, community: &str, change: &Change, at: Place) -> Result<Option<u64>, StoreError>;
+
+    /// Keeps something that decides nothing.
+    async fn note(&self, change: &Change) -> Result<(), StoreError>;
+
+    /// All that was decided and noted about a community, in order: what [`crate::course::Course`] is made of.
+    async fn course(&self, community: &str) -> Result<Vec<KeptChange>, StoreError>;
+
+    /// Up to `limit` changes, the newest first: of one community, or of all and those that are about none.
+    async fn changes(&self, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, StoreError>;
+
+    /// What came so far of the candidate that a community's decision of that number started.
+    async fn tally(&self, community: &str, number: u64) -> Result<Option<Tally>, StoreError>;
+
+    /// Replaces it, if it still ends at `after`; answers whether it did.
+    async fn keep_tally(
+        &self,
+        community: &str,
+        number: u64,
+        after: Option<Boundary>,
+        tally: &Tally,
+    ) -> Result<bool, StoreError>;
 
     /// How many events of each code a community has.
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError>;

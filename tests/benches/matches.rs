@@ -108,6 +108,7 @@ fn settled(number: u64, trades: u64) -> Commit {
     Commit {
         community: COMMUNITY.to_owned(),
         after: (number > 0).then(|| interval(number - 1).end()),
+        course: 0,
         fence: None,
         settled_at: interval(number).end().timestamp() + Duration::from_secs(60),
         interval: interval(number),

@@ -16,7 +16,8 @@ use rec_market::demo::household::{Plan, generate};
 use rec_market::meters::client::{MetersClient, Patience};
 use rec_market::meters::service::{MetersService, Package, serve};
 use rec_market::settle::{Pass, Settler, Summary};
-use rec_market::store::SqliteStore;
+use rec_market::stock::Stock;
+use rec_market::store::{SqliteStore, Store};
 use sandbox::{Limits, Options, Sandbox};
 
 /// 2024-05-06T00:00:00Z.
@@ -46,8 +47,9 @@ fn settle(runtime: &tokio::runtime::Runtime, members: usize, intervals: u32) -> 
         let ready = ReadyAlgorithm { algorithm, component: base.bytes.into(), description };
         let clearing = Clearing::new(config.communities[0].clone(), ready, None);
         let client = MetersClient::new(&format!("http://{}", meters.address()), Patience::default()).expect("a client");
-        let store = SqliteStore::open(&directory.path().join("market.db")).expect("a store");
-        let settler = Settler::new(clearing, client, Arc::new(store), Arc::new(FixedClock(now)));
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("market.db")).expect("a store"));
+        let stock = Arc::new(Stock::new(sandbox, Arc::clone(&store)));
+        let settler = Settler::new(clearing, client, stock, store, Arc::new(FixedClock(now)));
 
         let mut summary = Summary::default();
         let started = Instant::now();

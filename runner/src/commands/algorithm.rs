@@ -330,7 +330,7 @@ fn print_wasmtime(
 ) -> Result<(), Failed> {
     let file = match &algorithm.reference {
         Reference::File(path) => path.clone(),
-        Reference::Base(_) | Reference::Digest(_) => export(algorithm)?,
+        Reference::Base(_) | Reference::Digest(_) | Reference::Uploaded { .. } => export(algorithm)?,
     };
     for round in rounds {
         let Budget { fuel, memory_bytes, time, .. } = limits.budget(round.positions().len());

@@ -2,10 +2,11 @@
 
 use std::io::Write;
 
-use super::{Exit, Failed, open_sandbox, ready};
-use crate::algorithms::Reference;
+use super::{Exit, Failed, open_sandbox, refuse_unknown};
+use crate::algorithms::{self, Reference};
 use crate::cli::{ConfigArg, ShowArgs};
 use crate::config::{CommunityConfig, Config};
+use crate::stock::make_ready;
 
 /// Runs `config check`.
 pub fn check(args: &ConfigArg, out: &mut impl Write) -> Result<Exit, Failed> {
@@ -13,12 +14,15 @@ pub fn check(args: &ConfigArg, out: &mut impl Write) -> Result<Exit, Failed> {
     // Compiles anew: to check a configuration makes no directories.
     let sandbox = open_sandbox(None)?;
     let unusable = |community: &CommunityConfig| {
-        let keys = community.settings.iter().map(|(key, _)| key.as_str());
-        let checked = match &community.algorithm {
+        let reference = match &community.algorithm {
             // In the books, if anywhere, which may be away while a configuration is written.
-            Reference::Digest(_) => return None,
-            reference => ready(&sandbox, reference, |_| None, keys),
+            Reference::Digest(_) | Reference::Uploaded { .. } => return None,
+            reference => reference,
         };
+        let ready = algorithms::read(reference, |_| None).map_err(Failed::from);
+        let ready = ready.and_then(|component| Ok(make_ready(&sandbox, reference, component)?));
+        let keys = community.settings.iter().map(|(key, _)| key.as_str());
+        let checked = ready.and_then(|ready| refuse_unknown(keys, &ready.description, reference));
         let failed = checked.err()?;
         Some((failed.exit, format!("\n  community {}: {}", community.name, failed.message)))
     };

@@ -21,6 +21,7 @@ use crate::demo::recorded;
 use crate::meters::service::{MetersService, Package, Recorded, serve};
 use crate::settle::Summary;
 use crate::statement::Statement;
+use crate::stock::Stock;
 use crate::store::{self, Span, Store, StoredInterval, StoredParty};
 use crate::transactions::ledger::Totals;
 
@@ -58,9 +59,9 @@ pub async fn run(args: &DemoArgs, out: &mut impl Write) -> Result<Exit, Failed> 
 
     let started = Instant::now();
     let store = store::open(&config.store).await?;
-    let sandbox = open_sandbox(Some(config.cache.clone()))?;
+    let stock = Arc::new(Stock::new(open_sandbox(Some(config.cache.clone()))?, Arc::clone(&store)));
     let community = &config.communities[0];
-    let settler = settle::settler(community, &sandbox, &store).await?;
+    let settler = settle::settler(community, &stock, &store).await?;
     let summary = settle::pass(&settler, now, Some(scene.until)).await.map_err(|(_, failed)| failed)?;
     let seconds = started.elapsed().as_secs_f64();
     meters.stop().await.map_err(|error| Failed::because(Exit::Away, &error))?;

@@ -21,6 +21,7 @@ use crate::config::{Config, Listen, StoreConfig};
 use crate::forward::Forwarder;
 use crate::metrics::{self, Metrics, Status};
 use crate::service::{CommunityTask, Holder};
+use crate::stock::Stock;
 use crate::store::{self, Measured, Store, StoreError};
 
 /// How long what is under way may take to end.
@@ -189,11 +190,10 @@ impl Service {
 
     async fn communities(&self, holder: &Holder, wake: &Arc<Notify>) -> Result<Vec<CommunityTask>, Failed> {
         let sandbox = open_sandbox(Some(self.config.cache.clone()))?;
+        let stock = Arc::new(Stock::new(sandbox, Arc::clone(&self.store)));
         let mut tasks = Vec::new();
         for community in &self.config.communities {
-            let settler = settle::settler(community, &sandbox, &self.store).await?.with_metrics(&self.metrics);
-            let (name, digest) = settler.algorithm();
-            self.status.algorithm(&community.name, name, digest);
+            let settler = settle::settler(community, &stock, &self.store).await?.with_metrics(&self.metrics);
             tasks.push(CommunityTask {
                 settler,
                 store: Arc::clone(&self.store),

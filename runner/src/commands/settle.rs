@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use domain::Digest;
 use jiff::Timestamp;
-use sandbox::Sandbox;
 use serde::Serialize;
 
-use super::{Exit, Failed, forward, open_sandbox, output, ready};
+use super::{Exit, Failed, forward, open_sandbox, output, refuse_unknown};
 use crate::algorithms::{Reference, public_grid};
 use crate::clearing::Clearing;
 use crate::cli::SettleArgs;
@@ -18,6 +16,7 @@ use crate::config::{CommunityConfig, Config};
 use crate::meters::client::{MetersClient, Patience};
 use crate::service::Holder;
 use crate::settle::{Pass, Settler, Summary};
+use crate::stock::Stock;
 use crate::store::{self, Store};
 
 /// One line of `--json`.
@@ -39,10 +38,10 @@ struct SummaryJson<'a> {
 pub async fn run(args: &SettleArgs, out: &mut impl Write) -> Result<Exit, Failed> {
     let config = Config::load(&args.config.config)?;
     let store = store::open(&config.store).await?;
-    let sandbox = open_sandbox(Some(config.cache.clone()))?;
+    let stock = Arc::new(Stock::new(open_sandbox(Some(config.cache.clone()))?, Arc::clone(&store)));
     let mut settlers = Vec::new();
     for community in &config.communities {
-        settlers.push(settler(community, &sandbox, &store).await?);
+        settlers.push(settler(community, &stock, &store).await?);
     }
     let now = SystemClock.now();
     let mut exit = Exit::Done;
@@ -85,26 +84,23 @@ async fn forwarded(config: &Config, store: &Arc<dyn Store>) -> Result<Exit, Fail
 /// Everything that is needed to settle a community, checked before the first interval.
 pub async fn settler(
     community: &CommunityConfig,
-    sandbox: &Sandbox,
+    stock: &Arc<Stock>,
     store: &Arc<dyn Store>,
 ) -> Result<Settler, Failed> {
-    let stored = match &community.algorithm {
-        Reference::Digest(digest) => store.component(digest).await?,
-        Reference::Base(_) | Reference::File(_) => None,
-    };
-    let stored = |_: &Digest| stored;
-    let keys = community.settings.iter().map(|(key, _)| key.as_str());
     let named =
         |failed: Failed| Failed { message: format!("community {}: {}", community.name, failed.message), ..failed };
-    let algorithm = ready(sandbox, &community.algorithm, stored, keys).map_err(named)?;
+    let algorithm =
+        stock.configured(&community.name, &community.algorithm).await.map_err(|error| named(error.into()))?;
+    let keys = community.settings.iter().map(|(key, _)| key.as_str());
+    refuse_unknown(keys, &algorithm.description, &community.algorithm).map_err(named)?;
     let fallback = match community.fallback {
-        true => Some(ready(sandbox, &Reference::Base(public_grid()), |_| None, [])?),
+        true => Some(stock.configured(&community.name, &Reference::Base(public_grid())).await?),
         false => None,
     };
     let patience = Patience { deadline: community.meters_timeout, ..Patience::default() };
     let meters = MetersClient::trusting(&community.meters, patience, community.meters_ca.as_deref())?;
     let clearing = Clearing::new(community.clone(), algorithm, fallback);
-    Ok(Settler::new(clearing, meters, Arc::clone(store), Arc::new(SystemClock)))
+    Ok(Settler::new(clearing, meters, Arc::clone(stock), Arc::clone(store), Arc::new(SystemClock)))
 }
 
 /// One pass with a progress bar; what was settled before a failure is told as well.

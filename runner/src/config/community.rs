@@ -26,6 +26,8 @@ const GRACE: Duration = Duration::from_secs(5 * 60);
 /// How far from a boundary a reading may be: meters' clocks and collectors drift by seconds. Of intervals below eight
 /// minutes it is a quarter.
 const TOLERANCE: Duration = Duration::from_secs(2 * 60);
+/// After how many failures an activated algorithm is rolled back: once may be the machine's fault, three times is not.
+const ROLLBACK_AFTER: u32 = 3;
 /// The whole of a community, in parts per million.
 const SHARE_MAX: u32 = 1_000_000;
 
@@ -54,6 +56,8 @@ pub struct CommunityConfig {
     pub algorithm: Reference,
     /// Whether a failure settles with public-grid instead of holding the community up.
     pub fallback: bool,
+    /// After how many failures within a day an activated algorithm is rolled back; 0 for never.
+    pub rollback_after: u32,
     /// Its reference tariff.
     pub tariff: TariffSchedule,
     /// The file that is its series, if it is one.
@@ -116,6 +120,7 @@ pub(super) fn read(mut table: Table<'_, '_>, directory: &Path, problems: &mut Pr
         _ => None,
     });
     let algorithm = algorithm(&mut table, directory, problems);
+    let rollback_after = table.integer("rollback_after", "a number of failures, 0 for never", problems);
     let tariff = tariff::read(&mut table, directory, problems);
     let (tariff, tariff_file) = tariff.unwrap_or((TariffSchedule::Constant(PartialTariff::default()), None));
     let settings = settings(&mut table, problems);
@@ -134,6 +139,7 @@ pub(super) fn read(mut table: Table<'_, '_>, directory: &Path, problems: &mut Pr
         basis: basis.map_or_else(Basis::default, |found| found.value),
         algorithm: algorithm?,
         fallback: fallback.is_some_and(|found| found.value),
+        rollback_after: rollback_after.map_or(ROLLBACK_AFTER, |found| found.value),
         tariff: tariff.map(|given| given.complete(Tariff::PLATFORM)),
         tariff_file,
         settings,
@@ -194,7 +200,7 @@ fn algorithm(table: &mut Table<'_, '_>, directory: &Path, problems: &mut Problem
         let given = table.place("algorithm").is_some();
         return (!given).then_some(Reference::Base(algorithms::default_base()));
     };
-    match Reference::parse(found.value, directory) {
+    match Reference::parse_stored(found.value, directory) {
         Ok(reference) => {
             if let Reference::File(path) = &reference
                 && !path.is_file()

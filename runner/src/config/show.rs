@@ -65,6 +65,7 @@ struct Community {
     basis: &'static str,
     algorithm: String,
     on_failure: &'static str,
+    rollback_after: u32,
     tariff: Schedule,
     settings: BTreeMap<String, String>,
     limits: Limits,
@@ -181,6 +182,7 @@ fn community(config: &CommunityConfig) -> Community {
         },
         algorithm: algorithm(&config.algorithm),
         on_failure: if config.fallback { "fallback" } else { "hold" },
+        rollback_after: config.rollback_after,
         tariff: schedule(&config.tariff, config.tariff_file.as_deref(), Prices::from),
         settings: config.settings.iter().cloned().collect(),
         limits: Limits {

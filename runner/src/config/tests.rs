@@ -122,6 +122,7 @@ fn the_contracts_example_means_what_it_says() {
         basis: Basis::Net,
         algorithm: Reference::Base(algorithms::base("mid-market-rate").unwrap()),
         fallback: false,
+        rollback_after: 3,
         tariff: TariffSchedule::Constant(Tariff { retail: price(162_400), feed_in: price(30_000) }),
         tariff_file: None,
         settings: Vec::new(),
@@ -226,7 +227,7 @@ interval = "10s"
 grace = "5"
 tolerance = -2
 basis = "brutto"
-algorithm = "unifrom"
+algorithm = "own@"
 on_failure = "panic"
 tariff = { retail = 0.1624, feed_in = "x" }
 settings = { a = [1] }

@@ -19,6 +19,8 @@ const EVENT_CODES: [&str; 6] = ["gap", "register-fell", "too-large", "no-member"
 
 /// The kind of failure of a run whose result breaks rules.
 const REJECTED: &str = "rejected";
+/// The kind of failure of an algorithm that cannot be run at all.
+const UNUSABLE: &str = "unusable";
 
 /// One community's counters. Whoever settles it reports here.
 pub struct CommunityMetrics {
@@ -49,7 +51,7 @@ impl CommunityMetrics {
         }
         EVENT_CODES.iter().for_each(|code| drop(families.events.with_label_values(&[name, code])));
         Violation::CODES.iter().for_each(|code| drop(families.violations.with_label_values(&[name, code])));
-        let kinds = FailureKind::ALL.iter().map(|kind| kind.code()).chain([REJECTED]);
+        let kinds = FailureKind::ALL.iter().map(|kind| kind.code()).chain([REJECTED, UNUSABLE]);
         kinds.for_each(|kind| drop(families.failures.with_label_values(&[name, kind])));
         let only = &[name];
         CommunityMetrics {
@@ -136,6 +138,7 @@ impl CommunityMetrics {
         let (kind, violations) = match bad {
             BadResult::Failed(failure) => (failure.kind.code(), &[][..]),
             BadResult::Rejected(violations) => (REJECTED, &violations[..]),
+            BadResult::Unusable(_) => (UNUSABLE, &[][..]),
         };
         self.families.failures.with_label_values(&[self.name.as_str(), kind]).inc();
         for violation in violations {

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use domain::Digest;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -11,7 +10,7 @@ use super::{CommunityMetrics, lock};
 use crate::clearing::ClearingError;
 use crate::clock::Clock;
 use crate::settle::PassError;
-use crate::store::StoreError;
+use crate::store::{Label, StoreError};
 
 /// The state of the service. Those who do the work tell it; `/ready` and `/status` show it.
 pub struct Status {
@@ -26,7 +25,7 @@ pub struct Status {
 /// What is known of a community besides its counters.
 #[derive(Default)]
 struct Standing {
-    algorithm: Option<(String, Digest)>,
+    algorithm: Option<Label>,
     held: Option<String>,
     passed_at: Option<Timestamp>,
     error: Option<(Timestamp, String)>,
@@ -58,6 +57,7 @@ struct CommunityJson<'a> {
 #[derive(Serialize)]
 struct AlgorithmJson {
     name: String,
+    version: String,
     sha256: String,
 }
 
@@ -74,8 +74,8 @@ impl Status {
     }
 
     /// The algorithm a community is settled with.
-    pub fn algorithm(&self, community: &str, name: &str, digest: Digest) {
-        self.change(community, |standing| standing.algorithm = Some((name.to_owned(), digest)));
+    pub fn algorithm(&self, community: &str, algorithm: Label) {
+        self.change(community, |standing| standing.algorithm = Some(algorithm));
     }
 
     /// A pass over a community came to its end.
@@ -93,7 +93,7 @@ impl Status {
         let held = match error {
             PassError::Clearing(error) => matches!(**error, ClearingError::Held { .. }),
             PassError::Fenced(_) => return,
-            PassError::Meters(_) | PassError::Store(_) => false,
+            PassError::Meters(_) | PassError::Store(_) | PassError::Sandbox(_) => false,
         };
         self.change(community, |standing| {
             if held {
@@ -166,8 +166,10 @@ fn of_community<'a>(metrics: &'a CommunityMetrics, standing: &Standing, now: Tim
         last_error: error.as_ref().map(|(_, message)| message.clone()),
         last_error_at: error.as_ref().map(|(at, _)| at.to_string()),
         lease_held: metrics.has_lease(),
-        algorithm: algorithm
-            .as_ref()
-            .map(|(name, digest)| AlgorithmJson { name: name.clone(), sha256: digest.to_string() }),
+        algorithm: algorithm.as_ref().map(|label| AlgorithmJson {
+            name: label.name.clone(),
+            version: label.version.clone(),
+            sha256: label.digest.to_string(),
+        }),
     }
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::holder::Holder;
 use crate::clock::Clock;
+use crate::course::Course;
 use crate::metrics::{CommunityMetrics, Status};
 use crate::schedule::{Schedule, Wait};
 use crate::settle::{Pass, PassError, Settler, Summary};
@@ -109,6 +110,9 @@ impl CommunityTask {
         if let Some(mark) = progress.mark {
             self.metrics.stands(mark);
         }
+        let course = self.store.course(self.name()).await.inspect_err(|error| self.tell(error))?;
+        let algorithm = progress.mark.and_then(|mark| Course::of(&course).at(mark).map(|at| at.algorithm.clone()));
+        self.status.algorithm(self.name(), algorithm.unwrap_or_else(|| self.settler.configured()));
         Ok(progress.mark.is_some_and(|mark| mark.timestamp() >= due))
     }
 

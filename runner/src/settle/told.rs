@@ -1,12 +1,12 @@
 //! What a pass tells the log: everything a person should see, each with its community and interval, and no more lines for
 //! a year of backlog than a person reads.
 
-use domain::Interval;
+use domain::{Boundary, Interval};
 
 use super::{PassError, flows};
 use crate::clearing::{BadResult, ClearingError, Ran};
 use crate::metrics::TradeKind;
-use crate::store::{Commit, StoredEvent};
+use crate::store::{Commit, Label, StoredEvent};
 
 /// Violations of one result that get a line each; a bad algorithm can break a rule with every trade.
 const VIOLATIONS_MAX: usize = 20;
@@ -54,7 +54,8 @@ pub(super) fn ran(community: &str, interval: Interval, ran: &Ran<'_>) {
     let Ran { algorithm: subject, usage, verdict } = ran;
     tracing::debug!(community, %interval, subject, "an algorithm ran: {usage}");
     match verdict {
-        Ok(()) => {}
+        // What cannot be run did not run.
+        Ok(()) | Err(BadResult::Unusable(_)) => {}
         Err(BadResult::Failed(failure)) => {
             let code = failure.kind.code();
             tracing::warn!(community, %interval, code, subject, "the algorithm failed: {failure}");
@@ -72,6 +73,22 @@ pub(super) fn ran(community: &str, interval: Interval, ran: &Ran<'_>) {
     }
 }
 
+/// An activated algorithm brought no result that could be used.
+pub(super) fn failed(community: &str, interval: Interval, algorithm: &Label, failures: usize, limit: u32) {
+    tracing::warn!(
+        community, %interval, code = "activation-failed", subject = %algorithm, failures,
+        "an activated algorithm failed; after {limit} failures within a day it is rolled back"
+    );
+}
+
+/// An activated algorithm was rolled back.
+pub(super) fn rolled_back(community: &str, start: Boundary, before: &Label, to: &Label, reason: &str) {
+    tracing::error!(
+        community, %start, code = "rolled-back", subject = %before,
+        "rolled back: {reason}; from here on {to} settles"
+    );
+}
+
 /// A pass could not go on.
 pub(super) fn stopped(community: &str, error: &PassError) {
     match error {
@@ -84,6 +101,7 @@ pub(super) fn stopped(community: &str, error: &PassError) {
             ClearingError::Round { interval, .. } => tracing::error!(community, %interval, code = "round", "{error}"),
             ClearingError::Sandbox(_) => tracing::error!(community, code = "machine", "{error}"),
         },
+        PassError::Sandbox(_) => tracing::error!(community, code = "machine", "{error}"),
         PassError::Fenced(_) => tracing::warn!(community, code = "fenced", "{error}"),
     }
 }

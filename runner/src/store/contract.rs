@@ -2,6 +2,7 @@
 //!
 //! A [`Shelf`] is where a store's contents outlive it: every step of a story may open the store anew.
 
+mod algorithms;
 mod books;
 mod leases;
 mod payments;
@@ -39,6 +40,17 @@ macro_rules! promises {
 }
 
 promises! {
+    algorithms:
+        an_upload_is_kept_with_its_component
+        a_label_means_one_digest_for_ever
+        of_many_uploads_at_once_one_gets_the_label
+        a_name_stays_with_what_it_first_meant
+        decisions_come_back_in_order
+        notes_decide_nothing
+        a_decision_is_made_only_where_its_community_stands
+        a_commit_that_does_not_know_a_decision_is_overtaken
+        of_a_commit_and_a_decision_at_once_one_is_made
+        a_tally_moves_on_from_where_it_was;
     books:
         nothing_is_known_at_first
         what_is_committed_comes_back
@@ -105,6 +117,7 @@ pub(super) fn opening(community: &str, number: u64) -> Commit {
     Commit {
         community: community.to_owned(),
         after: None,
+        course: 0,
         fence: None,
         settled_at: Timestamp::from_second(1_700_000_000).unwrap(),
         interval: interval(number),

@@ -11,8 +11,8 @@ use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 
 use super::{
-    Acquired, Claim, Commit, CommittedRow, Match, MatchFilter, MatchUpdate, Outbox, Progress, Span, Store, StoreError,
-    StoredInterval, StoredTrade, UpdateError, Window,
+    Acquired, Change, Claim, Commit, CommittedRow, KeptChange, KeptVersion, Match, MatchFilter, MatchUpdate, Outbox,
+    Place, Progress, Span, Store, StoreError, StoredInterval, StoredTrade, Tally, UpdateError, Version, Window,
 };
 use crate::metrics::{Forwarded, Metrics, StoreOutcome};
 
@@ -119,6 +119,62 @@ impl Store for Measured {
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         self.timed("component", self.store.component(digest)).await
+    }
+
+    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError> {
+        let kept = self.timed("keep_version", self.store.keep_version(version, component)).await?;
+        if kept == KeptVersion::Now {
+            self.metrics.algorithm_changed(None, "uploaded");
+        }
+        Ok(kept)
+    }
+
+    async fn versions(&self) -> Result<Vec<Version>, StoreError> {
+        self.timed("versions", self.store.versions()).await
+    }
+
+    async fn pin(&self, community: &str, name: &str, digest: Digest) -> Result<Digest, StoreError> {
+        self.timed("pin", self.store.pin(community, name, digest)).await
+    }
+
+    async fn pinned(&self, community: &str, name: &str) -> Result<Option<Digest>, StoreError> {
+        self.timed("pinned", self.store.pinned(community, name)).await
+    }
+
+    async fn decide(&self, community: &str, change: &Change, at: Place) -> Result<Option<u64>, StoreError> {
+        let decided = self.timed("decide", self.store.decide(community, change, at)).await?;
+        if decided.is_some() {
+            self.metrics.algorithm_changed(change.community.as_deref(), change.action.code());
+        }
+        Ok(decided)
+    }
+
+    async fn note(&self, change: &Change) -> Result<(), StoreError> {
+        self.timed("note", self.store.note(change)).await?;
+        self.metrics.algorithm_changed(change.community.as_deref(), change.action.code());
+        Ok(())
+    }
+
+    async fn course(&self, community: &str) -> Result<Vec<KeptChange>, StoreError> {
+        self.timed("course", self.store.course(community)).await
+    }
+
+    async fn changes(&self, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, StoreError> {
+        self.timed("changes", self.store.changes(community, limit)).await
+    }
+
+    async fn tally(&self, community: &str, number: u64) -> Result<Option<Tally>, StoreError> {
+        self.timed("tally", self.store.tally(community, number)).await
+    }
+
+    async fn keep_tally(
+        &self,
+        community: &str,
+        number: u64,
+        after: Option<Boundary>,
+        tally: &Tally,
+    ) -> Result<bool, StoreError> {
+        self.timed("keep_tally", self.store.keep_tally(community, number, after, tally)).await
     }
 
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {

@@ -4,6 +4,7 @@
 //! standalone server is enough. `chain.rs` says how an interval is committed, `journal.rs` how several documents change as
 //! one. Nothing is ever deleted. A database that the Python original filled is taken over as it is.
 
+mod algorithms;
 mod blobs;
 mod chain;
 mod examine;
@@ -35,8 +36,8 @@ use fault::{Fault, persist};
 use server::Server;
 
 use super::{
-    Acquired, Claim, Commit, Committed, CommittedRow, Match, MatchFilter, MatchUpdate, Outbox, Progress, Span, Store,
-    StoreError, StoredInterval, StoredTrade, UpdateError, Window,
+    Acquired, Change, Claim, Commit, Committed, CommittedRow, KeptChange, KeptVersion, Match, MatchFilter, MatchUpdate,
+    Outbox, Place, Progress, Span, Store, StoreError, StoredInterval, StoredTrade, Tally, UpdateError, Version, Window,
 };
 use crate::config::MongoConfig;
 
@@ -130,6 +131,56 @@ impl Store for MongoStore {
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         self.persist(|| blobs::get(&self.server, digest)).await
+    }
+
+    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError> {
+        let by = ObjectId::new();
+        self.persist(|| algorithms::keep(&self.server, version, &component, by)).await
+    }
+
+    async fn versions(&self) -> Result<Vec<Version>, StoreError> {
+        self.persist(|| algorithms::versions(&self.server)).await
+    }
+
+    async fn pin(&self, community: &str, name: &str, digest: Digest) -> Result<Digest, StoreError> {
+        self.persist(|| algorithms::pin(&self.server, community, name, digest)).await
+    }
+
+    async fn pinned(&self, community: &str, name: &str) -> Result<Option<Digest>, StoreError> {
+        self.persist(|| algorithms::pinned(&self.server, community, name)).await
+    }
+
+    async fn decide(&self, community: &str, change: &Change, at: Place) -> Result<Option<u64>, StoreError> {
+        let by = ObjectId::new();
+        self.persist(|| chain::decide(&self.server, community, change, at, by)).await
+    }
+
+    async fn note(&self, change: &Change) -> Result<(), StoreError> {
+        let id = ObjectId::new();
+        self.persist(|| algorithms::note(&self.server, change, id)).await
+    }
+
+    async fn course(&self, community: &str) -> Result<Vec<KeptChange>, StoreError> {
+        self.persist(|| algorithms::course(&self.server, community)).await
+    }
+
+    async fn changes(&self, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, StoreError> {
+        self.persist(|| algorithms::changes(&self.server, community, limit)).await
+    }
+
+    async fn tally(&self, community: &str, number: u64) -> Result<Option<Tally>, StoreError> {
+        self.persist(|| algorithms::tally(&self.server, community, number)).await
+    }
+
+    async fn keep_tally(
+        &self,
+        community: &str,
+        number: u64,
+        after: Option<Boundary>,
+        tally: &Tally,
+    ) -> Result<bool, StoreError> {
+        let by = ObjectId::new();
+        self.persist(|| algorithms::keep_tally(&self.server, (community, number), after, tally, by)).await
     }
 
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {

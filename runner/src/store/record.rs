@@ -3,6 +3,7 @@
 //! Only fields that differ from what follows from others are written: a member's prices are usually its tariff, and its
 //! tariff the community's.
 
+mod change;
 mod whole;
 
 use domain::reading::Registers;
@@ -12,6 +13,7 @@ use prost::Message;
 
 use super::{GapTrade, MeterReading, StoredParty};
 
+pub use change::{decode_change, encode_change};
 pub use whole::{Whole, decode_whole, encode_whole};
 
 /// A record that says something impossible.

@@ -1,10 +1,12 @@
--- The embedded store, version 2. Times are Unix seconds, energy is Wh, prices are µEUR/kWh.
+-- The embedded store, version 3. Times are Unix seconds, energy is Wh, prices are µEUR/kWh.
 
 CREATE TABLE community (
     id   INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     -- End of the last committed interval: the resume mark.
-    mark INTEGER
+    mark INTEGER,
+    -- Number of the last decision about its algorithm.
+    course INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- The last registers of every meter.
@@ -17,7 +19,7 @@ CREATE TABLE meter (
     PRIMARY KEY (community, meter)
 ) STRICT, WITHOUT ROWID;
 
--- Components that intervals were cleared with, by SHA-256.
+-- Components that were uploaded or that intervals were cleared with, by SHA-256.
 CREATE TABLE component (
     digest BLOB PRIMARY KEY,
     bytes  BLOB NOT NULL
@@ -102,3 +104,46 @@ CREATE TABLE lease (
     token  INTEGER NOT NULL,
     until  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Algorithms that were uploaded. Times are Unix milliseconds.
+CREATE TABLE algorithm (
+    digest      BLOB PRIMARY KEY REFERENCES component (digest),
+    name        TEXT NOT NULL,
+    version     TEXT NOT NULL,
+    summary     TEXT NOT NULL,
+    bytes       INTEGER NOT NULL,
+    uploaded_at INTEGER NOT NULL,
+    uploaded_by TEXT NOT NULL,
+    -- What the gate found, as JSON.
+    report      TEXT NOT NULL,
+    UNIQUE (name, version)
+) STRICT;
+
+-- What a name without a version means for a community.
+CREATE TABLE pin (
+    community TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    digest    BLOB NOT NULL,
+    PRIMARY KEY (community, name)
+) STRICT, WITHOUT ROWID;
+
+-- What was decided and noted about algorithms. Rows are only ever added.
+CREATE TABLE change (
+    number    INTEGER PRIMARY KEY,
+    at        INTEGER NOT NULL,
+    actor     TEXT NOT NULL,
+    community TEXT,
+    action    TEXT NOT NULL,
+    -- Whether it is a decision, which commits must know.
+    decides   INTEGER NOT NULL,
+    -- All of it; see record/change.rs.
+    record    BLOB NOT NULL
+) STRICT;
+CREATE INDEX change_by_community ON change (community, number) WHERE community IS NOT NULL;
+
+-- What came of candidates that ran beside what settles, by the number of the decision that started them.
+CREATE TABLE tally (
+    number INTEGER PRIMARY KEY REFERENCES change (number),
+    until  INTEGER NOT NULL,
+    sums   BLOB NOT NULL
+) STRICT;

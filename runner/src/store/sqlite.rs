@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file, one transaction for each interval.
 
+mod algorithms;
 mod fault;
 mod leases;
 mod payments;
@@ -21,15 +22,15 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction,
 use fault::{Fault, is_locked_out, open_error, refused, store_error};
 
 use super::{
-    Acquired, Claim, Commit, CommittedRow, Match, MatchFilter, MatchUpdate, Outbox, Progress, Span, Store, StoreError,
-    StoredInterval, StoredTrade, UpdateError, Window,
+    Acquired, Change, Claim, Commit, CommittedRow, KeptChange, KeptVersion, Match, MatchFilter, MatchUpdate, Outbox,
+    Place, Progress, Span, Store, StoreError, StoredInterval, StoredTrade, Tally, UpdateError, Version, Window,
 };
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// Version of the schema, in the file's header.
-const VERSION: i64 = 2;
-/// From version 1 to 2.
-const UPGRADE_1: &str = include_str!("upgrade_1.sql");
+const VERSION: i64 = 3;
+/// From version 1 to 2, from 2 to 3.
+const UPGRADES: [&str; 2] = [include_str!("upgrade_1.sql"), include_str!("upgrade_2.sql")];
 /// Tells our files from other programs' databases: "rcmk" in the file's header.
 const APPLICATION_ID: i64 = 0x7263_6d6b;
 /// How long to wait while another process commits.
@@ -179,9 +180,10 @@ fn prepare(connection: &mut Connection) -> Result<(), Fault> {
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     // Before anything is changed: it may be a file of another program.
-    if check_application(&transaction)? == 1 {
-        transaction.execute_batch(UPGRADE_1)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+    let found = check_application(&transaction)?;
+    for (version, upgrade) in (1..).zip(UPGRADES).filter(|(version, _)| *version >= found) {
+        transaction.execute_batch(upgrade)?;
+        transaction.pragma_update(None, "user_version", version + 1)?;
     }
     check_ours(&transaction)?;
     transaction.commit()?;
@@ -295,6 +297,60 @@ impl Store for SqliteStore {
             Ok(bytes.query_row([digest], |row| row.get(0)).optional()?)
         })
         .await
+    }
+
+    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError> {
+        let version = version.clone();
+        self.write(move |transaction| algorithms::keep(transaction, &version, &component)).await
+    }
+
+    async fn versions(&self) -> Result<Vec<Version>, StoreError> {
+        self.read(|connection| algorithms::versions(connection)).await
+    }
+
+    async fn pin(&self, community: &str, name: &str, digest: Digest) -> Result<Digest, StoreError> {
+        let (community, name) = (community.to_owned(), name.to_owned());
+        self.write(move |transaction| algorithms::pin(transaction, &community, &name, digest)).await
+    }
+
+    async fn pinned(&self, community: &str, name: &str) -> Result<Option<Digest>, StoreError> {
+        let (community, name) = (community.to_owned(), name.to_owned());
+        self.read(move |connection| algorithms::pinned(connection, &community, &name)).await
+    }
+
+    async fn decide(&self, community: &str, change: &Change, at: Place) -> Result<Option<u64>, StoreError> {
+        let (community, change) = (community.to_owned(), change.clone());
+        self.write(move |transaction| algorithms::decide(transaction, &community, &change, at)).await
+    }
+
+    async fn note(&self, change: &Change) -> Result<(), StoreError> {
+        let change = change.clone();
+        self.write(move |transaction| algorithms::note(transaction, &change)).await
+    }
+
+    async fn course(&self, community: &str) -> Result<Vec<KeptChange>, StoreError> {
+        let community = community.to_owned();
+        self.read(move |connection| algorithms::course(connection, &community)).await
+    }
+
+    async fn changes(&self, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, StoreError> {
+        let community = community.map(str::to_owned);
+        self.read(move |connection| algorithms::changes(connection, community.as_deref(), limit)).await
+    }
+
+    async fn tally(&self, _community: &str, number: u64) -> Result<Option<Tally>, StoreError> {
+        self.read(move |connection| algorithms::tally(connection, number)).await
+    }
+
+    async fn keep_tally(
+        &self,
+        _community: &str,
+        number: u64,
+        after: Option<Boundary>,
+        tally: &Tally,
+    ) -> Result<bool, StoreError> {
+        let tally = tally.clone();
+        self.write(move |transaction| algorithms::keep_tally(transaction, number, after, &tally)).await
     }
 
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {

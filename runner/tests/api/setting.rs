@@ -175,6 +175,7 @@ pub fn settled(number: u64, trades: &[&str]) -> Commit {
     Commit {
         community: "aveiro".to_owned(),
         after: None,
+        course: 0,
         fence: None,
         settled_at: interval.end().timestamp() + Duration::from_secs(60),
         interval,

@@ -320,6 +320,7 @@ fn commit(number: u64, remark: Option<String>) -> Commit {
     Commit {
         community: "aveiro".to_owned(),
         after: None,
+        course: 0,
         fence: None,
         settled_at: Timestamp::from_second(1_700_000_000).unwrap(),
         interval,

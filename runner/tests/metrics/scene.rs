@@ -12,6 +12,7 @@ use rec_market::config::{CommunityConfig, Config};
 use rec_market::meters::client::{MetersClient, Patience};
 use rec_market::metrics::{Metrics, Status};
 use rec_market::settle::{Pass, PassError, Settler, Summary};
+use rec_market::stock::Stock;
 use rec_market::store::{Measured, SqliteStore, Store};
 use rec_market_tests::corpus;
 use sandbox::{Description, Limits, Options, Sandbox};
@@ -70,7 +71,7 @@ impl Scene {
     /// One pass with this algorithm, as the service makes it: with one attempt more than fails at once.
     pub fn pass(&self, algorithm: ReadyAlgorithm, fallback: Option<ReadyAlgorithm>) -> Result<Summary, PassError> {
         let name = &self.community.name;
-        self.status.algorithm(name, &algorithm.description.name, algorithm.algorithm.digest());
+        self.status.algorithm(name, algorithm.label());
         let clearing = Clearing::new(self.community.clone(), algorithm, fallback);
         let patience = Patience {
             backoff: Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(1) },
@@ -80,7 +81,8 @@ impl Scene {
         let mut summary = Summary::default();
         let result = self.runtime.block_on(async {
             let meters = MetersClient::new(&self.community.meters, patience).unwrap();
-            let settler = Settler::new(clearing, meters, Arc::clone(&self.store), Arc::clone(&self.clock));
+            let stock = Arc::new(Stock::new(self.sandbox.clone(), Arc::clone(&self.store)));
+            let settler = Settler::new(clearing, meters, stock, Arc::clone(&self.store), Arc::clone(&self.clock));
             let pass = Pass { now: self.now, until: None, fence: None };
             settler.with_metrics(&self.metrics).pass(pass, &mut summary, |_| {}).await
         });

@@ -43,6 +43,7 @@ tolerance = "11h"
 basis = "gross"
 algorithm = "own.wasm"
 on_failure = "fallback"
+rollback_after = 7
 settings = { a = 5, "b c" = 0.5, d = true }
 limits = { price_floor = -5, price_ceiling = 7, fuel = 18446744073709551615, memory = "1GiB", time = "2s", output = 9 }
 [community.tariff]

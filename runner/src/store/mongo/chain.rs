@@ -1,4 +1,4 @@
-//! Commits: a chain of links for each community, and a mark up to which all that follows from them is there.
+//! Commits and decisions: a chain of links for each community, and a mark up to which all that follows is there.
 //!
 //! A link is one document whose `_id` is the community and its number. Whoever inserts number n + 1 first has committed;
 //! the server refuses the second one. A link holds everything of its interval, so the documents that people and the
@@ -13,29 +13,63 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::fault::{Fault, is_duplicate};
 use super::field;
-use super::link::{self, Link};
+use super::link::{self, AnyLink, Link};
 use super::server::{Server, all};
-use super::{leases, trades};
-use crate::store::{Commit, Committed, Progress};
+use super::{algorithms, leases, trades};
+use crate::store::{Change, Commit, Committed, Place, Progress};
 
 /// Where a community stands, for its readers.
+#[derive(Clone, Copy)]
 pub(super) struct Standing {
     /// Links up to this number may be seen; 0 if none.
     pub(super) number: i64,
-    /// The end of that link.
+    /// The number of the last one that is an interval; 0 if none.
+    pub(super) interval: i64,
+    /// Its end.
     pub(super) mark: Option<Boundary>,
+    /// The number of the last one that is a decision; 0 if none.
+    pub(super) course: i64,
+}
+
+impl Standing {
+    const BEGINNING: Standing = Standing { number: 0, interval: 0, mark: None, course: 0 };
+
+    /// Where a community stands that stood here, after one more link.
+    fn past(self, link: &AnyLink) -> Standing {
+        match link {
+            AnyLink::Interval(link) => {
+                Standing { number: link.number, interval: link.number, mark: Some(link.interval.end()), ..self }
+            }
+            AnyLink::Decision(decision) => Standing { number: decision.number, course: decision.number, ..self },
+        }
+    }
+
+    /// The same for who asks from outside.
+    fn is_at(&self, mark: Option<Boundary>, course: u64) -> bool {
+        self.mark == mark && u64::try_from(self.course) == Ok(course)
+    }
 }
 
 /// The mark as it is kept.
 pub(super) async fn standing(server: &Server, community: &str) -> Result<Standing, Fault> {
     let Some(found) = server.communities.find_one(doc! { "_id": community }).await? else {
-        return Ok(Standing { number: 0, mark: None });
+        return Ok(Standing::BEGINNING);
     };
     read_standing(&found).map_err(|fault| fault.of(|| format!("community {community}")))
 }
 
 fn read_standing(document: &Document) -> Result<Standing, Fault> {
-    Ok(Standing { number: field::integer(document, "number")?, mark: Some(field::boundary(document, "mark")?) })
+    let number = field::integer(document, "number")?;
+    let there = |name| document.get(name).is_some_and(|value| *value != Bson::Null);
+    let mark = there("mark").then(|| field::boundary(document, "mark")).transpose()?;
+    // Before there were decisions every link was an interval.
+    let interval = match (there("interval"), mark) {
+        (true, _) => field::integer(document, "interval")?,
+        (false, Some(_)) => number,
+        (false, None) => 0,
+    };
+    let course = if there("course") { field::integer(document, "course")? } else { 0 };
+    Ok(Standing { number, interval, mark, course })
 }
 
 /// Every community with its mark, in order of names.
@@ -58,27 +92,36 @@ async fn link_document(server: &Server, community: &str, number: i64) -> Result<
 }
 
 /// Where a community stands, after completing what somebody has left half-done.
-async fn completed(server: &Server, community: &str) -> Result<Standing, Fault> {
+pub(super) async fn completed(server: &Server, community: &str) -> Result<Standing, Fault> {
     let mut standing = standing(server, community).await?;
     while server.is_writable() {
         let Some(next) = link_document(server, community, standing.number + 1).await? else { break };
-        let link = link::read(server, &next).await?;
-        tracing::info!(community, interval = %link.interval, "completing an interval that was left half-written");
+        let link = AnyLink::read(server, &next).await?;
+        tracing::info!(community, link = %link, "completing what was left half-written");
         complete(server, &link).await?;
-        standing = Standing { number: link.number, mark: Some(link.interval.end()) };
+        standing = standing.past(&link);
     }
     Ok(standing)
 }
 
 /// Writes what follows from a link, then moves the mark past it.
-async fn complete(server: &Server, link: &Link) -> Result<(), Fault> {
-    let documents = trades::documents(link)?;
-    let there = server.insert_derived(&server.matches, &documents).await?;
-    check_same(server, link, &there).await?;
-    server.insert_derived(&server.events, &events(link)).await?;
+async fn complete(server: &Server, link: &AnyLink) -> Result<(), Fault> {
+    let (community, forward) = match link {
+        AnyLink::Interval(link) => {
+            let documents = trades::documents(link)?;
+            let there = server.insert_derived(&server.matches, &documents).await?;
+            check_same(server, link, &there).await?;
+            server.insert_derived(&server.events, &events(link)).await?;
+            let mark = field::boundary_date(link.interval.end());
+            (&link.community, doc! { "number": link.number, "interval": link.number, "mark": mark })
+        }
+        AnyLink::Decision(decision) => {
+            server.insert_derived(&server.changes, &[algorithms::decision(decision)]).await?;
+            (&decision.community, doc! { "number": decision.number, "course": decision.number })
+        }
+    };
     // Forward only, whoever comes last.
-    let forward = doc! { "$max": { "number": link.number, "mark": field::boundary_date(link.interval.end()) } };
-    let mark = doc! { "q": { "_id": &link.community }, "u": forward, "upsert": true };
+    let mark = doc! { "q": { "_id": community }, "u": { "$max": forward }, "upsert": true };
     server.update(&server.communities, &[mark]).await
 }
 
@@ -121,7 +164,7 @@ pub(super) async fn commit(server: &Server, commit: &Commit, by: ObjectId) -> Re
     server.check_writable()?;
     let standing = completed(server, &commit.community).await?;
     let end = commit.interval.end();
-    if standing.mark != commit.after || standing.mark.is_some_and(|mark| mark >= end) {
+    if !standing.is_at(commit.after, commit.course) || standing.mark.is_some_and(|mark| mark >= end) {
         return verdict(server, commit, standing.number, by).await;
     }
     if leases::is_fenced(server, &commit.community, commit.fence).await? {
@@ -132,19 +175,52 @@ pub(super) async fn commit(server: &Server, commit: &Commit, by: ObjectId) -> Re
         Err(error) if is_duplicate(&error) => return verdict(server, commit, standing.number + 1, by).await,
         inserted => inserted?,
     };
-    complete(server, &link::read(server, &document).await?).await?;
+    complete(server, &AnyLink::read(server, &document).await?).await?;
     Ok(Committed::Now)
 }
 
 /// Whether the link with that number is an earlier try of this very commit, whose answer was lost.
 async fn verdict(server: &Server, commit: &Commit, number: i64, by: ObjectId) -> Result<Committed, Fault> {
-    match link_document(server, &commit.community, number).await? {
+    Ok(if is_there(server, &commit.community, number, by).await? { Committed::Now } else { Committed::Overtaken })
+}
+
+/// Whether the link with that number is this very one; then it is completed.
+async fn is_there(server: &Server, community: &str, number: i64, by: ObjectId) -> Result<bool, Fault> {
+    match link_document(server, community, number).await? {
         Some(document) if document.get("by") == Some(&Bson::ObjectId(by)) => {
-            complete(server, &link::read(server, &document).await?).await?;
-            Ok(Committed::Now)
+            complete(server, &AnyLink::read(server, &document).await?).await?;
+            Ok(true)
         }
-        _ => Ok(Committed::Overtaken),
+        _ => Ok(false),
     }
+}
+
+/// As [`crate::store::Store::decide`]; `by` tells this decision from any other, however often it is tried.
+pub(super) async fn decide(
+    server: &Server,
+    community: &str,
+    change: &Change,
+    at: Place,
+    by: ObjectId,
+) -> Result<Option<u64>, Fault> {
+    server.check_writable()?;
+    let standing = completed(server, community).await?;
+    let decided =
+        |number: i64| u64::try_from(number).map(Some).map_err(|_| Fault::Record("a negative link".to_owned()));
+    if !standing.is_at(at.mark, at.course) {
+        let number = standing.number;
+        return if is_there(server, community, number, by).await? { decided(number) } else { Ok(None) };
+    }
+    let number = standing.number + 1;
+    let document = algorithms::decision_link(community, number, change, by);
+    match server.intervals.insert_one(&document).await {
+        Err(error) if is_duplicate(&error) => {
+            return if is_there(server, community, number, by).await? { decided(number) } else { Ok(None) };
+        }
+        inserted => inserted?,
+    };
+    complete(server, &AnyLink::read(server, &document).await?).await?;
+    decided(number)
 }
 
 /// As [`crate::store::Store::progress`].
@@ -153,8 +229,8 @@ pub(super) async fn progress(server: &Server, community: &str) -> Result<Progres
     let Some(mark) = standing.mark else {
         return Ok(Progress { original: trades::original_end(server).await?, ..Progress::default() });
     };
-    let Some(newest) = link_document(server, community, standing.number).await? else {
-        return Err(Fault::Record(format!("interval {} is missing", link::id(community, standing.number))));
+    let Some(newest) = link_document(server, community, standing.interval).await? else {
+        return Err(Fault::Record(format!("interval {} is missing", link::id(community, standing.interval))));
     };
     let Link { whole, .. } = link::read(server, &newest).await?;
     let mut last_reads = whole.absent;

@@ -7,9 +7,9 @@ use mongodb::bson::{Bson, Document, doc};
 use tokio_stream::StreamExt;
 
 use super::fault::Fault;
-use super::link::{self, Link};
+use super::link::{self, AnyLink, Link};
 use super::server::{Server, all};
-use super::{chain, field, trades};
+use super::{algorithms, chain, field, trades};
 
 /// Findings told at most; a database that is lost needs no list of all that is lost.
 const FINDINGS_MAX: usize = 20;
@@ -53,8 +53,15 @@ async fn chain(server: &Server, community: &str, findings: &mut Vec<String>) -> 
             // What comes after cannot be held against it.
             continue;
         };
-        let link = match link::read(server, &document).await {
-            Ok(link) => link,
+        let link = match AnyLink::read(server, &document).await {
+            Ok(AnyLink::Interval(link)) => link,
+            Ok(AnyLink::Decision(decision)) => {
+                let missing = !algorithms::is_kept(server, &decision).await?;
+                if missing || decision.number != number || decision.community != community {
+                    findings.push(format!("decision {id} is not among the changes, or not where it belongs"));
+                }
+                continue;
+            }
             Err(Fault::Record(reason)) => {
                 findings.push(reason);
                 continue;

@@ -1,4 +1,4 @@
-//! A link of a community's chain: one interval and all that it came to, in one document of `intervals`.
+//! A link of a community's chain, in one document of `intervals`: an interval and all that it came to, or a decision.
 
 use domain::netting::Basis;
 use domain::settlement::digest_of_trades;
@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::field;
 use super::server::Server;
 use crate::store::record::{self, Whole};
-use crate::store::{Commit, Provenance, StoredInterval};
+use crate::store::{Change, Commit, Provenance, StoredInterval};
 
 /// A link, read and verified.
 pub(super) struct Link {
@@ -29,6 +29,49 @@ pub(super) struct Link {
     provenance: Option<Provenance>,
     round_digest: Option<Digest>,
     trades_digest: Option<Digest>,
+}
+
+/// A link of either kind.
+pub(super) enum AnyLink {
+    /// An interval.
+    Interval(Box<Link>),
+    /// A decision about its community's algorithm. In the chain, because a commit that does not know it must not be made.
+    Decision(Box<Decision>),
+}
+
+/// A link that is a decision.
+pub(super) struct Decision {
+    pub(super) community: String,
+    /// Its place in the chain, from 1.
+    pub(super) number: i64,
+    pub(super) change: Change,
+}
+
+impl AnyLink {
+    /// Reads a link of either kind.
+    pub(super) async fn read(server: &Server, document: &Document) -> Result<AnyLink, Fault> {
+        if document.get("change").is_none() {
+            return Ok(AnyLink::Interval(Box::new(read(server, document).await?)));
+        }
+        let decision = || {
+            Ok(Decision {
+                community: field::text(document, "community")?.to_owned(),
+                number: field::integer(document, "number")?,
+                change: record::decode_change(field::bytes(document, "change")?)?,
+            })
+        };
+        let named = || format!("decision {}", document.get_str("_id").unwrap_or("without a name"));
+        Ok(AnyLink::Decision(Box::new(decision().map_err(|fault: Fault| fault.of(named))?)))
+    }
+}
+
+impl std::fmt::Display for AnyLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            AnyLink::Interval(link) => write!(f, "interval {}", link.interval),
+            AnyLink::Decision(decision) => write!(f, "decision {}", id(&decision.community, decision.number)),
+        }
+    }
 }
 
 /// The `_id` of a link. No two communities share one, because the number has no slash.

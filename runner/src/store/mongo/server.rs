@@ -33,6 +33,14 @@ pub(super) struct Server {
     pub(super) events: Collection<Document>,
     /// Parts of what is too large for a document.
     pub(super) chunks: Collection<Document>,
+    /// Algorithms that were uploaded.
+    pub(super) algorithms: Collection<Document>,
+    /// What was decided and noted about algorithms.
+    pub(super) changes: Collection<Document>,
+    /// What a name without a version means for a community.
+    pub(super) pins: Collection<Document>,
+    /// What came of candidates that ran beside what settles.
+    pub(super) tallies: Collection<Document>,
     /// Rights that one process has at a time.
     pub(super) leases: Collection<Document>,
     /// Changes of several documents.
@@ -73,6 +81,10 @@ impl Server {
             intervals: database.collection("intervals"),
             events: database.collection("events"),
             chunks: database.collection("chunks"),
+            algorithms: database.collection("algorithms"),
+            changes: database.collection("changes"),
+            pins: database.collection("pins"),
+            tallies: database.collection("tallies"),
             leases: database.collection("leases"),
             journal: database.collection("journal"),
             market_prices: database.collection("market_prices"),
@@ -105,6 +117,8 @@ impl Server {
             (&self.matches, matches),
             (&self.intervals, vec![doc! { "community": 1, "start": 1 }]),
             (&self.events, vec![doc! { "community": 1, "code": 1, "start": 1 }]),
+            (&self.algorithms, vec![doc! { "sha256": 1 }]),
+            (&self.changes, vec![doc! { "community": 1, "at": 1, "_id": 1 }]),
             (&self.market_prices, vec![doc! { "meter": 1, "start": -1 }]),
         ];
         for (collection, keys) in indexes {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use domain::Boundary;
 use domain::netting::Basis;
 use domain::reading::Registers;
 use domain::settlement::digest_of_trades;
-use rusqlite::{Connection, TransactionBehavior, params};
+use domain::{Boundary, Digest};
+use rusqlite::{Connection, Row, TransactionBehavior, params};
 
 use super::fault::Fault;
 use super::leases;
@@ -46,14 +46,10 @@ pub(super) fn write_row(
 
 /// Commits an interval, if its community still stands where the commit says.
 fn write(transaction: &Connection, commit: &Commit) -> Result<Committed, Fault> {
-    transaction
-        .prepare_cached("INSERT INTO community (name) VALUES (?1) ON CONFLICT (name) DO NOTHING")?
-        .execute([&commit.community])?;
-    let (community, mark): (i64, Option<u64>) = transaction
-        .prepare_cached("SELECT id, mark FROM community WHERE name = ?1")?
-        .query_row([&commit.community], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Standing { id: community, mark, course } = standing(transaction, &commit.community)?;
     let end = commit.interval.end().seconds();
-    if mark != commit.after.map(Boundary::seconds) || mark.is_some_and(|mark| mark >= end) {
+    let moved = mark != commit.after.map(Boundary::seconds) || course != commit.course;
+    if moved || mark.is_some_and(|mark| mark >= end) {
         return Ok(Committed::Overtaken);
     }
     if leases::is_fenced(transaction, &commit.community, commit.fence)? {
@@ -75,12 +71,35 @@ fn write(transaction: &Connection, commit: &Commit) -> Result<Committed, Fault> 
     Ok(Committed::Now)
 }
 
+/// Where a community stands.
+pub(super) struct Standing {
+    pub(super) id: i64,
+    pub(super) mark: Option<u64>,
+    pub(super) course: u64,
+}
+
+/// Where a community stands, which has a row from now on.
+pub(super) fn standing(transaction: &Connection, community: &str) -> Result<Standing, Fault> {
+    transaction
+        .prepare_cached("INSERT INTO community (name) VALUES (?1) ON CONFLICT (name) DO NOTHING")?
+        .execute([community])?;
+    let mut find = transaction.prepare_cached("SELECT id, mark, course FROM community WHERE name = ?1")?;
+    let read = |row: &Row<'_>| Ok(Standing { id: row.get(0)?, mark: row.get(1)?, course: row.get(2)? });
+    Ok(find.query_row([community], read)?)
+}
+
+/// Keeps a component by its digest, if it is not there.
+pub(super) fn keep_component(transaction: &Connection, digest: &Digest, bytes: &[u8]) -> Result<(), Fault> {
+    transaction
+        .prepare_cached("INSERT INTO component (digest, bytes) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING")?
+        .execute(params![digest.as_bytes(), bytes])?;
+    Ok(())
+}
+
 fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
     let cleared = commit.cleared.as_ref();
     if let Some(Cleared { provenance, component, .. }) = cleared {
-        transaction
-            .prepare_cached("INSERT INTO component (digest, bytes) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING")?
-            .execute(params![provenance.algorithm.as_bytes(), &component[..]])?;
+        keep_component(transaction, &provenance.algorithm, component)?;
     }
     let provenance = cleared.map(|cleared| &cleared.provenance);
     transaction
