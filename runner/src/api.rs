@@ -1,9 +1,11 @@
 //! The gRPC servers that the platform calls: `proto.MarketService` in plaintext for the stack's own network,
-//! `proto.AuthenticatedMarketService` over TLS; health and reflection on both.
+//! `proto.AuthenticatedMarketService` and `rec.market.v1.AlgorithmService` over TLS; health and reflection on both.
 //!
 //! Start reading at [`start`], then [`market`](self), which answers. Deliberately not here: when trades are settled,
 //! and how they are kept.
 
+mod algorithms;
+mod callers;
 mod certificates;
 mod connections;
 mod health;
@@ -28,10 +30,13 @@ use tonic::service::Routes;
 use tonic::transport::server::{Connected, Server};
 
 use crate::clock::Clock;
-use crate::config::TlsConfig;
+use crate::config::{CallerConfig, TlsConfig};
 use crate::proto::authenticated_market_service_server::AuthenticatedMarketServiceServer;
 use crate::proto::market_service_server::MarketServiceServer;
+use crate::proto::rec_market_v1::algorithm_service_server::AlgorithmServiceServer;
+use crate::registry::Registry;
 use crate::store::Store;
+use algorithms::Algorithms;
 use certificates::Certificates;
 use connections::Bounds;
 use market::Market;
@@ -52,6 +57,17 @@ pub struct Api {
     pub claim_lease: Duration,
     /// What a caller may cost.
     pub limits: ApiLimits,
+    /// What operators may do, if there is a registry of algorithms.
+    pub operators: Option<Operators>,
+}
+
+/// What operators work with, and who they are.
+#[derive(Clone)]
+pub struct Operators {
+    /// The algorithms.
+    pub registry: Arc<Registry>,
+    /// Who may do what with them.
+    pub callers: Vec<CallerConfig>,
 }
 
 /// What callers may cost. The defaults suit a platform's few services with long answers.
@@ -76,6 +92,8 @@ pub struct ApiLimits {
     pub opening: Duration,
     /// How long a request may take.
     pub request: Duration,
+    /// How long a request about algorithms may take: the gate compiles and runs what strangers wrote.
+    pub examination: Duration,
     /// How often a silent caller is asked whether it is still there; it has 20 seconds to answer.
     pub keepalive: Duration,
     /// How often the files of the certificate are looked at.
@@ -96,6 +114,7 @@ impl Default for ApiLimits {
             lists: 8,
             opening: Duration::from_secs(10),
             request: Duration::from_secs(30),
+            examination: Duration::from_secs(20 * 60),
             keepalive: Duration::from_secs(30),
             reload: Duration::from_secs(5),
             drain: Duration::from_secs(10),
@@ -167,10 +186,11 @@ pub async fn start_observed(
     let (limits, clock) = (api.limits, Arc::clone(&api.clock));
     let certificates = tokio::task::spawn_blocking(move || Certificates::load(certificates, clock)).await??;
     let certificates = Arc::new(certificates);
-    let health = Health::of(&[PLAIN_SERVICE, TLS_SERVICE]).await;
+    let health = Health::of(&[PLAIN_SERVICE, TLS_SERVICE, ALGORITHM_SERVICE]).await;
+    let operators = api.operators.clone();
     let market = Market::new(Arc::new(api));
     let plain_routes = plain_routes(&market, limits, &health)?;
-    let tls_routes = tls_routes(&market, limits, &health)?;
+    let tls_routes = tls_routes(&market, operators, limits, &health)?;
 
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
     let bounds =
@@ -206,6 +226,7 @@ pub async fn usable(certificates: TlsConfig, clock: Arc<dyn Clock>) -> Result<()
 
 const PLAIN_SERVICE: &str = <MarketServiceServer<Market> as NamedService>::NAME;
 const TLS_SERVICE: &str = <AuthenticatedMarketServiceServer<Market> as NamedService>::NAME;
+const ALGORITHM_SERVICE: &str = <AlgorithmServiceServer<Algorithms> as NamedService>::NAME;
 
 /// What is served in plaintext.
 fn plain_routes(market: &Market, limits: ApiLimits, health: &Health) -> Result<Routes, ApiError> {
@@ -213,10 +234,21 @@ fn plain_routes(market: &Market, limits: ApiLimits, health: &Health) -> Result<R
     about_itself(Routes::new(market), &[PLAIN_SERVICE], health)
 }
 
-/// What is served over TLS. Further services are added here, with their names.
-fn tls_routes(market: &Market, limits: ApiLimits, health: &Health) -> Result<Routes, ApiError> {
+/// What is served over TLS.
+fn tls_routes(
+    market: &Market,
+    operators: Option<Operators>,
+    limits: ApiLimits,
+    health: &Health,
+) -> Result<Routes, ApiError> {
     let market = AuthenticatedMarketServiceServer::new(market.clone()).max_decoding_message_size(limits.request_bytes);
-    about_itself(Routes::new(market), &[TLS_SERVICE], health)
+    let routes = Routes::new(market);
+    let Some(Operators { registry, callers }) = operators else {
+        return about_itself(routes, &[TLS_SERVICE], health);
+    };
+    let algorithms = AlgorithmServiceServer::new(Algorithms::new(registry, callers));
+    let algorithms = algorithms.max_decoding_message_size(limits.request_bytes);
+    about_itself(routes.add_service(algorithms), &[TLS_SERVICE, ALGORITHM_SERVICE], health)
 }
 
 fn about_itself(routes: Routes, services: &[&'static str], health: &Health) -> Result<Routes, ApiError> {
@@ -238,7 +270,7 @@ where
         .max_concurrent_streams(limits.streams)
         .http2_max_header_list_size(limits.header_bytes)
         .http2_keepalive_interval(Some(limits.keepalive))
-        .add_routes(observe::observed(routes, observer, limits.request))
+        .add_routes(observe::observed(routes, observer, limits))
         .serve_with_incoming_shutdown(connections, stop.cancelled_owned())
         .await
 }

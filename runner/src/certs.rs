@@ -1,4 +1,5 @@
-//! Development certificates: an authority of our own, a certificate for the market, one for Transactions.
+//! Development certificates: an authority of our own, a certificate for the market, one for Transactions, one for an
+//! operator.
 //!
 //! Only computes; `rec-market certs` writes files. Keys are ECDSA P-256, which every TLS library of the platform's
 //! languages takes. Not for production: whoever reads the authority's key can be anybody.
@@ -22,6 +23,8 @@ const BEFORE_NOW: SignedDuration = SignedDuration::from_hours(1);
 const MARKET: [&str; 2] = ["market", "localhost"];
 /// What Transactions is called there.
 const TRANSACTIONS: [&str; 2] = ["transactions", "localhost"];
+/// Whom the service lets administer algorithms where its configuration names no callers.
+const OPERATOR: [&str; 1] = ["operator"];
 
 /// A certificate and its key, both PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub struct Certificates {
     /// Transactions', as a client of the market and as the server that trades are pushed to: `transactions`, `localhost`
     /// and the loopback addresses.
     pub client: Issued,
+    /// An operator's, as a client of the market: `operator`.
+    pub operator: Issued,
 }
 
 /// Certificates that cannot be made.
@@ -98,7 +103,8 @@ pub fn valid(names: &[impl AsRef<str>], from: Timestamp, until: Timestamp) -> Re
     Ok(Certificates {
         authority,
         market: leaf(template.clone(), &issuer, market, &server)?,
-        client: leaf(template, &issuer, TRANSACTIONS, &both)?,
+        client: leaf(template.clone(), &issuer, TRANSACTIONS, &both)?,
+        operator: leaf(template, &issuer, OPERATOR, &[ExtendedKeyUsagePurpose::ClientAuth])?,
     })
 }
 

@@ -216,17 +216,24 @@ fn open_checking_sandbox() -> Result<Sandbox, Failed> {
 }
 
 fn start_sandbox(codegen: Codegen, cache: Option<PathBuf>) -> Result<Sandbox, Failed> {
-    let program = std::env::current_exe().map_err(|error| Failed::usage(format!("where is this program? {error}")))?;
+    make_sandbox(codegen, cache, None).map_err(|error| match error {
+        // What a user can mend.
+        SandboxError::Engine(_) => Failed::new(Exit::Usage, error),
+        other => other.into(),
+    })
+}
+
+/// A sandbox with room for so many runs at once, or for as many as there are cores.
+fn make_sandbox(codegen: Codegen, cache: Option<PathBuf>, runs: Option<usize>) -> Result<Sandbox, SandboxError> {
+    let nowhere = |error| SandboxError::Engine(format!("where is this program? {error}"));
+    let program = std::env::current_exe().map_err(nowhere)?;
     let mut arguments = vec!["compile-component".to_owned()];
     if codegen == Codegen::Checking {
         arguments.push("--checking".to_owned());
     }
     let compiler = Compiler::Child { program, arguments, limits: CompileLimits::default() };
-    Sandbox::new(Options { cache, codegen, compiler, ..Options::default() }).map_err(|error| match error {
-        // What a user can mend.
-        SandboxError::Engine(_) => Failed::new(Exit::Usage, error),
-        other => other.into(),
-    })
+    let usual = Options::default();
+    Sandbox::new(Options { runs_max: runs.unwrap_or(usual.runs_max), cache, codegen, compiler, ..usual })
 }
 
 /// Refuses settings that an algorithm does not know.

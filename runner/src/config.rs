@@ -3,6 +3,7 @@
 //! A pure parser over the file's text, the environment, and the files it names: whether they are there, a series of
 //! tariffs, the password of a database.
 
+mod callers;
 mod community;
 mod overrides;
 mod reader;
@@ -20,6 +21,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio_rustls::rustls::pki_types::ServerName;
 use toml::de::DeTable;
 
 pub use community::{CommunityConfig, MemberConfig};
@@ -41,6 +43,8 @@ pub struct Config {
     pub listen: Listen,
     /// The service's certificate.
     pub tls: TlsConfig,
+    /// Who may do what with algorithms.
+    pub callers: Vec<CallerConfig>,
     /// How trades are forwarded.
     pub forward: ForwardConfig,
     /// How several processes share the communities.
@@ -112,6 +116,34 @@ pub struct TlsConfig {
     pub key: PathBuf,
     /// A PEM file with the authorities of clients; where it is set, clients must show a certificate of theirs.
     pub client_ca: Option<PathBuf>,
+}
+
+/// Somebody who may call the service about algorithms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallerConfig {
+    /// Who that is, for the records.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// The DNS name that its client certificate is for.
+    pub certificate: Option<String>,
+    /// A file with its token.
+    pub token_file: Option<PathBuf>,
+}
+
+impl CallerConfig {
+    fn is_dns_name(text: &str) -> bool {
+        matches!(ServerName::try_from(text), Ok(ServerName::DnsName(_)))
+    }
+}
+
+/// What a caller may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Look.
+    Read,
+    /// Look, upload and decide.
+    Administer,
 }
 
 /// How trades reach Transactions.
@@ -237,6 +269,7 @@ fn parse(text: &str, directory: &Path, variables: &[(String, String)]) -> Result
     let cache = directory.join(cache.map_or(CACHE, |set| set.value));
     let listen = service::listen(&mut root, &mut overrides, &mut problems);
     let tls = service::tls(&mut root, &mut overrides, directory, &mut problems);
+    let callers = callers::read(&mut root, tls.client_ca.is_some(), directory, &mut problems);
     let forward = service::forward(&mut root, &mut overrides, directory, &mut problems);
     let replicas = service::replicas(&mut root, &mut overrides, &mut problems);
     let communities = communities(&mut root, directory, &mut problems);
@@ -245,7 +278,7 @@ fn parse(text: &str, directory: &Path, variables: &[(String, String)]) -> Result
     problems.found.sort_by_key(|problem| problem.line);
     match store {
         Some(store) if problems.found.is_empty() => {
-            Ok(Config { store, cache, listen, tls, forward, replicas, communities })
+            Ok(Config { store, cache, listen, tls, callers, forward, replicas, communities })
         }
         _ => Err(problems.found),
     }

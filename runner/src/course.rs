@@ -41,7 +41,8 @@ pub struct Course {
     number: u64,
     /// In order of time, each from another interval on.
     steps: Vec<Step>,
-    shadow: Option<Shadow>,
+    /// The last one, and whether it still runs.
+    shadow: Option<(Shadow, bool)>,
     failures: Vec<Failure>,
 }
 
@@ -93,9 +94,13 @@ impl Course {
             }
             Action::StartShadow { candidate, since, settings } => {
                 let (candidate, settings) = (candidate.clone(), settings.clone());
-                self.shadow = Some(Shadow { number, candidate, since: *since, settings });
+                self.shadow = Some((Shadow { number, candidate, since: *since, settings }, true));
             }
-            Action::EndShadow { .. } => self.shadow = None,
+            Action::EndShadow { .. } => {
+                if let Some((_, runs)) = &mut self.shadow {
+                    *runs = false;
+                }
+            }
             Action::Refuse { .. } | Action::Fail { .. } => {}
         }
     }
@@ -163,7 +168,12 @@ impl Course {
 
     /// The candidate that runs beside what settles.
     pub fn shadow(&self) -> Option<&Shadow> {
-        self.shadow.as_ref()
+        self.shadow.as_ref().filter(|(_, runs)| *runs).map(|(shadow, _)| shadow)
+    }
+
+    /// The candidate that runs, or the last one that did.
+    pub fn last_shadow(&self) -> Option<&Shadow> {
+        self.shadow.as_ref().map(|(shadow, _)| shadow)
     }
 
     /// How often an activated algorithm failed within the day before the end of the interval with this start.
@@ -321,7 +331,8 @@ mod tests {
         let other = course([begin("A"), begin("B"), activate("C", 3)]);
         let shadow = other.shadow().unwrap();
         assert_eq!((shadow.number, &shadow.candidate), (2, &label("B")));
-        assert_eq!(course([begin("A"), begin("B"), end]).shadow(), None);
+        let ended = course([begin("A"), begin("B"), end]);
+        assert_eq!((ended.shadow(), ended.last_shadow()), (None, other.shadow()));
     }
 
     fn action() -> impl Strategy<Value = Action> {

@@ -5,6 +5,7 @@
 
 mod compare;
 mod probes;
+mod recent;
 mod report;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use sandbox::{
 use crate::algorithms::{LABEL_CHARS_MAX, is_label};
 use compare::differences;
 use probes::{Probe, probes};
+pub use recent::recent;
 pub use report::{Check, Report, Verdict};
 
 /// How many violations of one probe are told one by one.
@@ -184,6 +186,34 @@ impl Gate<'_> {
         excesses.iter().all(|excess| excess.part == Part::MemoryBytes)
     }
 
+    /// Examines a component that passed before with what a community expects of it: its settings, and its own rounds.
+    ///
+    /// # Errors
+    /// Only if the machine fails.
+    pub fn examine_for(&self, component: &[u8]) -> Result<Report, SandboxError> {
+        let mut report = Report::default();
+        let [usual, checking] = [self.usual, self.checking].map(|sandbox| sandbox.load(component));
+        let usual = match usual {
+            Ok(usual) => usual,
+            Err(LoadError::Sandbox(error)) => return Err(error),
+            Err(error) => {
+                report.add("compile", Verdict::Failed, error.to_string());
+                return Ok(report);
+            }
+        };
+        let candidate = Candidate { usual, checking: checking.ok() };
+        self.examine_description(&candidate, &mut report)?;
+        match probes(self.standing.as_ref()) {
+            Ok(probes) => {
+                for probe in probes.into_iter().filter(|probe| probe.is_recent) {
+                    self.examine_probe(&candidate, probe, &mut report)?;
+                }
+            }
+            Err(error) => report.add("probes", Verdict::Failed, error.to_string()),
+        }
+        Ok(report)
+    }
+
     fn examine_description(&self, candidate: &Candidate, report: &mut Report) -> Result<(), SandboxError> {
         let budget = self.limits.budget(0);
         let description = match candidate.usual.describe(budget)? {
@@ -209,7 +239,7 @@ impl Gate<'_> {
     fn examine_probe(
         &self,
         candidate: &Candidate,
-        Probe { name, round, advisory }: Probe,
+        Probe { name, round, advisory, .. }: Probe,
         report: &mut Report,
     ) -> Result<(), SandboxError> {
         let budget = self.limits.budget(round.positions().len());
@@ -357,6 +387,7 @@ impl Report {
         }
         let wrong = Some(wrong.join("; ")).filter(|wrong| !wrong.is_empty());
         self.add_or("describe", wrong, format!("{name} {version}: {summary}"));
+        self.description = Some(description.clone());
     }
 
     /// Compares what an algorithm reads with what a community sets.

@@ -85,6 +85,7 @@ struct Families {
     violations: IntCounterVec,
     failures: IntCounterVec,
     changes: IntCounterVec,
+    shadow: IntCounterVec,
     held: IntGaugeVec,
     lease: IntGaugeVec,
     passes: IntCounterVec,
@@ -162,6 +163,12 @@ impl Metrics {
         self.families.changes.with_label_values(&[community.unwrap_or(""), action]).inc();
     }
 
+    /// A candidate ran on settled intervals: so often with a result that could be used, so often without.
+    pub fn shadow_ran(&self, community: &str, usable: u64, bad: u64) {
+        self.families.shadow.with_label_values(&[community, "usable"]).inc_by(usable);
+        self.families.shadow.with_label_values(&[community, "bad"]).inc_by(bad);
+    }
+
     /// Everything as it is now, in Prometheus' text format.
     pub fn render(&self) -> String {
         // Held to the end, so that two who look at once do not add the same processor time.
@@ -220,6 +227,11 @@ impl Families {
                 "algorithm_changes",
                 "What was decided or noted about algorithms; uploads are of no community",
                 &["community", "action"],
+            ),
+            shadow: counters(
+                "shadow_runs",
+                "Runs of candidates beside what settles, by whether they brought a result",
+                &["community", "outcome"],
             ),
             held: gauges("community_held", "1 while an interval is on hold because of the algorithm"),
             lease: gauges("lease_held", "1 while this process settles the community"),

@@ -5,6 +5,8 @@
 
 pub mod community;
 pub mod holder;
+pub mod shadow;
 
 pub use community::CommunityTask;
 pub use holder::Holder;
+pub use shadow::ShadowTask;

@@ -304,7 +304,7 @@ impl Settler {
                 }
             }
             if let Some(failure) = failure
-                && self.failed(failure, position.mark).await?
+                && self.failed(failure).await?
             {
                 return Ok(false);
             }

@@ -368,7 +368,7 @@ pub trait Store: Send + Sync {
     /// What a name means for a community, if that was ever asked.
     async fn pinned(&self, community: &str, name: &str) -> Result<Option<Digest>, StoreError>;
 
-    /// Adds a decision to a community's course, if it still stands there; answers its number, or none if it does not.
+    /// Adds a decision to a community's course, if that is still true of it; answers its number, or none if it is not.
     async fn decide(&self, community: &str, change: &Change, at: Place) -> Result<Option<u64>, StoreError>;
 
     /// Keeps something that decides nothing.

@@ -45,6 +45,9 @@ pub struct Boundary(u64);
 const SECONDS_MAX: u64 = 253_402_207_200;
 
 impl Boundary {
+    /// The earliest: 1970-01-01T00:00:00Z.
+    pub const EPOCH: Boundary = Boundary(0);
+
     /// The boundary at that Unix second, or `None` after the year 9999.
     pub fn from_seconds(seconds: u64) -> Option<Boundary> {
         (seconds <= SECONDS_MAX).then_some(Boundary(seconds))

@@ -244,7 +244,6 @@ fn config(codegen: Codegen) -> Config {
                 .memory_reservation(0)
                 .memory_reservation_for_growth(0)
                 .memory_guard_size(0)
-                .memory_init_cow(false)
                 .max_wasm_stack(STACK_BYTES_CHECKING);
         }
     }

@@ -153,7 +153,7 @@ fn not_updated(error: UpdateError) -> Status {
 }
 
 /// What callers may know of a store that fails: not where it is, nor what it said. That goes to the log.
-fn store_failed(error: StoreError) -> Status {
+pub(super) fn store_failed(error: StoreError) -> Status {
     tracing::error!(%error, "the store failed a request");
     match error {
         StoreError::Away { .. } | StoreError::Busy { .. } => {

@@ -10,6 +10,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use tonic::service::Routes;
 use tonic::{Code, Status};
 
+use super::{ALGORITHM_SERVICE, ApiLimits};
+
 /// Is told each request's method (`proto.MarketService/GetMatches`), how it ended and how long it took. Methods are
 /// those that exist, and [`UNKNOWN_METHOD`]: a caller cannot make up names. Of a stream it hears when that has begun.
 pub type Observer = Arc<dyn Fn(&str, Code, Duration) + Send + Sync>;
@@ -20,12 +22,20 @@ pub const UNKNOWN_METHOD: &str = "unknown";
 #[derive(Clone)]
 struct Watch {
     observer: Option<Observer>,
-    request_max: Duration,
+    limits: ApiLimits,
+}
+
+impl Watch {
+    /// How long a request to this path may take.
+    fn request_max(&self, path: &str) -> Duration {
+        let is_about_algorithms = path.trim_start_matches('/').split('/').next() == Some(ALGORITHM_SERVICE);
+        if is_about_algorithms { self.limits.examination } else { self.limits.request }
+    }
 }
 
 /// The same services, each request limited and watched.
-pub(super) fn observed(routes: Routes, observer: Option<Observer>, request_max: Duration) -> Routes {
-    let watch = Watch { observer, request_max };
+pub(super) fn observed(routes: Routes, observer: Option<Observer>, limits: ApiLimits) -> Routes {
+    let watch = Watch { observer, limits };
     Routes::from(routes.into_axum_router().layer(from_fn_with_state(watch, pass)))
 }
 
@@ -53,13 +63,13 @@ impl Drop for UnderWay {
 
 async fn pass(State(watch): State<Watch>, request: Request, next: Next) -> Response<Body> {
     let path = request.uri().path().to_owned();
+    let request_max = watch.request_max(&path);
     let mut under_way = UnderWay { observer: watch.observer, path, since: Instant::now() };
-    let response = match tokio::time::timeout(watch.request_max, next.run(request)).await {
+    let response = match tokio::time::timeout(request_max, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            tracing::warn!(method = under_way.path, after = ?watch.request_max, "gave a request up");
-            let message =
-                format!("the market gave this request up after {:?} (ask for less, or later)", watch.request_max);
+            tracing::warn!(method = under_way.path, after = ?request_max, "gave a request up");
+            let message = format!("the market gave this request up after {request_max:?} (ask for less, or later)");
             Status::deadline_exceeded(message).into_http()
         }
     };

@@ -28,6 +28,8 @@ pub fn run(args: &CertsArgs, out: &mut impl Write) -> Result<Exit, Failed> {
         ("market_key.pem", made.market.key.reveal(), PRIVATE, "its key"),
         ("client_crt.pem", &made.client.certificate, PUBLIC, "Transactions' certificate, as client and as server"),
         ("client_key.pem", made.client.key.reveal(), PRIVATE, "its key"),
+        ("operator_crt.pem", &made.operator.certificate, PUBLIC, "an operator's certificate, to administer algorithms"),
+        ("operator_key.pem", made.operator.key.reveal(), PRIVATE, "its key"),
     ];
     let directory = &args.directory;
     std::fs::create_dir_all(directory)
@@ -37,7 +39,7 @@ pub fn run(args: &CertsArgs, out: &mut impl Write) -> Result<Exit, Failed> {
     let taken: Vec<&str> = files.iter().map(|(name, ..)| *name).filter(there).collect();
     if !taken.is_empty() && !args.force {
         let (taken, directory) = (taken.join(", "), directory.display());
-        return Err(Failed::usage(format!("{directory} has {taken} already (--force replaces all six files)")));
+        return Err(Failed::usage(format!("{directory} has {taken} already (--force replaces all eight files)")));
     }
     for (name, text, mode, what) in files {
         let file = directory.join(name);

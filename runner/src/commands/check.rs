@@ -1,48 +1,21 @@
 //! `rec-market algorithm check`: the gate, at the author's or before a community's configuration names an algorithm.
 
-use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::{Digest, Round};
 use sandbox::Limits;
-use serde::Serialize;
 
 use super::algorithm::{parse, user_sandbox};
-use super::{Exit, Failed, books, open_checking_sandbox};
+use super::{Exit, Failed, open_checking_sandbox};
 use crate::algorithms::{self, Reference, UnusableAlgorithm};
 use crate::cli::CheckArgs;
 use crate::config::{CommunityConfig, Config, StoreConfig};
-use crate::gate::{self, Check, Gate, Report, Standing, Verdict};
-use crate::store::{self, Span, Store, StoreError};
+use crate::gate::{self, Gate, Report, Standing, Verdict, recent};
+use crate::store::{self, Store, StoreError};
 
-/// How many rounds that the community settled last are tried: four hours of quarters.
-const RECENT_ROUNDS: usize = 16;
 /// Column of the names of checks, in characters, unless one is longer.
 const NAME_WIDTH: usize = 24;
-/// How many times longer the second look back is than the first, the third than the second, and so on: whatever the
-/// community's gaps, no more is read than a third again.
-const LOOK_BACK_GROWTH: u64 = 4;
-
-/// The object of `--json`.
-#[derive(Serialize)]
-struct ReportJson<'r> {
-    passed: bool,
-    algorithm: String,
-    sha256: Option<String>,
-    component_bytes: Option<usize>,
-    community: Option<&'r str>,
-    checks: Vec<CheckJson>,
-}
-
-#[derive(Serialize)]
-struct CheckJson {
-    name: String,
-    verdict: &'static str,
-    detail: String,
-    figures: serde_json::Map<String, serde_json::Value>,
-}
 
 /// A community for which an algorithm is examined, and its books, if it has any.
 struct Community {
@@ -68,7 +41,9 @@ pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, Failed>
     };
     let community = community.as_ref().map(|community| community.config.name.as_str());
     if args.json {
-        print_json(&reference, component.as_deref(), community, &report, out)?;
+        let json = report.json(&reference.to_string(), component.as_deref(), community);
+        serde_json::to_writer(&mut *out, &json).map_err(io::Error::from)?;
+        writeln!(out)?;
     } else {
         print(&reference, community, &report, out)?;
     }
@@ -139,55 +114,6 @@ fn limits(arguments: Limits, community: Limits) -> Limits {
         time: arguments.time.or(community.time),
         output_bytes: arguments.output_bytes.or(community.output_bytes),
     }
-}
-
-/// The rounds that a community settled last, the oldest first.
-async fn recent(store: &dyn Store, community: &CommunityConfig) -> Result<Vec<Round>, StoreError> {
-    let Some(mark) = store.progress(&community.name).await?.mark else { return Ok(Vec::new()) };
-    let mut back = u64::from(community.interval.seconds()).saturating_mul(RECENT_ROUNDS as u64);
-    loop {
-        let from = mark.seconds().saturating_sub(back);
-        let mut rounds = VecDeque::new();
-        books::each_interval(store, &community.name, Span { from: Some(from), to: None }, |interval| {
-            rounds.extend(interval.round.clone());
-            if rounds.len() > RECENT_ROUNDS {
-                rounds.pop_front();
-            }
-            Ok::<(), StoreError>(())
-        })
-        .await?;
-        if rounds.len() == RECENT_ROUNDS || from == 0 {
-            return Ok(rounds.into());
-        }
-        // Nobody was read in some of these intervals.
-        back = back.saturating_mul(LOOK_BACK_GROWTH);
-    }
-}
-
-fn print_json(
-    reference: &Reference,
-    component: Option<&[u8]>,
-    community: Option<&str>,
-    report: &Report,
-    out: &mut impl Write,
-) -> Result<(), Failed> {
-    let check = |check: &Check| CheckJson {
-        name: check.name.to_string(),
-        verdict: check.verdict.code(),
-        detail: check.detail.clone(),
-        figures: check.figures.iter().map(|(name, figure)| ((*name).to_owned(), (*figure).into())).collect(),
-    };
-    let json = ReportJson {
-        passed: report.passed(),
-        algorithm: reference.to_string(),
-        sha256: component.map(|component| Digest::of(component).to_string()),
-        component_bytes: component.map(<[u8]>::len),
-        community,
-        checks: report.checks.iter().map(check).collect(),
-    };
-    serde_json::to_writer(&mut *out, &json).map_err(io::Error::from)?;
-    writeln!(out)?;
-    Ok(())
 }
 
 fn print(reference: &Reference, community: Option<&str>, report: &Report, out: &mut impl Write) -> Result<(), Failed> {

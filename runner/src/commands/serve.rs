@@ -5,22 +5,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandbox::Sandbox;
+use sandbox::{Codegen, Sandbox};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, Failed, forward, open_sandbox, settle};
-use crate::api::{self, Api, ApiError, ApiLimits, ServingApi};
+use super::{Exit, Failed, forward, make_sandbox, open_sandbox, settle};
+use crate::api::{self, Api, ApiError, ApiLimits, Operators, ServingApi};
 use crate::backoff::Backoff;
 use crate::cli::ServeArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Listen, StoreConfig};
 use crate::forward::Forwarder;
 use crate::metrics::{self, Metrics, Status};
-use crate::service::{CommunityTask, Holder};
+use crate::registry::Registry;
+use crate::service::{CommunityTask, Holder, ShadowTask};
 use crate::stock::Stock;
 use crate::store::{self, Measured, Store, StoreError};
 
@@ -152,15 +153,18 @@ impl Service {
         let holder = Holder::this(&*self.clock);
         let wake = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
-        for community in self.communities(&holder, &wake).await? {
+        let sandbox = open_sandbox(Some(self.config.cache.clone()))?;
+        let stock = Arc::new(Stock::new(sandbox, Arc::clone(&self.store)));
+        for community in self.communities(&holder, &stock, &wake).await? {
             tasks.spawn(community.run());
         }
+        tasks.spawn(self.shadows(&holder).run());
         if let Some(forwarder) = forward::forwarder(&self.config, &self.store, &self.clock, &holder)? {
             let metrics = Some(Arc::clone(&self.metrics));
             let (forwarder, stop) = (Forwarder { wake, metrics, ..forwarder }, self.shutdown.clone());
             tasks.spawn(async move { forwarder.run(stop).await });
         }
-        let api = self.start_api(plain, tls).await?;
+        let api = self.start_api(&stock, plain, tls).await?;
         self.status.serving(true);
         let watching = self.watch(&api);
         let failed = tokio::select! {
@@ -188,12 +192,15 @@ impl Service {
         failed.map_or(Ok(Exit::Done), Err)
     }
 
-    async fn communities(&self, holder: &Holder, wake: &Arc<Notify>) -> Result<Vec<CommunityTask>, Failed> {
-        let sandbox = open_sandbox(Some(self.config.cache.clone()))?;
-        let stock = Arc::new(Stock::new(sandbox, Arc::clone(&self.store)));
+    async fn communities(
+        &self,
+        holder: &Holder,
+        stock: &Arc<Stock>,
+        wake: &Arc<Notify>,
+    ) -> Result<Vec<CommunityTask>, Failed> {
         let mut tasks = Vec::new();
         for community in &self.config.communities {
-            let settler = settle::settler(community, &stock, &self.store).await?.with_metrics(&self.metrics);
+            let settler = settle::settler(community, stock, &self.store).await?.with_metrics(&self.metrics);
             tasks.push(CommunityTask {
                 settler,
                 store: Arc::clone(&self.store),
@@ -209,8 +216,44 @@ impl Service {
         Ok(tasks)
     }
 
-    async fn start_api(&self, plain: TcpListener, tls: TcpListener) -> Result<ServingApi, ApiError> {
+    fn shadows(&self, holder: &Holder) -> ShadowTask {
+        let (store, cache) = (Arc::clone(&self.store), self.config.cache.clone());
+        let make_stock = move || {
+            let sandbox = make_sandbox(Codegen::Usual, Some(cache.clone()), Some(1))?;
+            Ok(Stock::new(sandbox, Arc::clone(&store)))
+        };
+        ShadowTask {
+            communities: self.config.communities.clone(),
+            store: Arc::clone(&self.store),
+            make_stock: Box::new(make_stock),
+            clock: Arc::clone(&self.clock),
+            holder: holder.clone(),
+            term: self.config.replicas.lease,
+            metrics: Arc::clone(&self.metrics),
+            shutdown: self.shutdown.clone(),
+        }
+    }
+
+    /// What operators work with. The gate has sandboxes of its own, and keeps no code: most of what it sees is refused.
+    fn operators(&self, stock: &Arc<Stock>) -> Operators {
+        let registry = Registry::new(
+            Arc::clone(&self.store),
+            Arc::clone(&self.clock),
+            self.config.communities.clone(),
+            Arc::clone(stock),
+            Box::new(|codegen| make_sandbox(codegen, None, Some(1))),
+        );
+        Operators { registry: Arc::new(registry), callers: self.config.callers.clone() }
+    }
+
+    async fn start_api(
+        &self,
+        stock: &Arc<Stock>,
+        plain: TcpListener,
+        tls: TcpListener,
+    ) -> Result<ServingApi, ApiError> {
         let api = Api {
+            operators: Some(self.operators(stock)),
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             claim_lease: self.config.forward.lease,

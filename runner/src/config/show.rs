@@ -10,7 +10,7 @@ use domain::{Digest, Price, Tariff};
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::{CommunityConfig, Config, ForwardMode, MemberConfig, store};
+use super::{CallerConfig, CommunityConfig, Config, ForwardMode, MemberConfig, Role, store};
 use crate::algorithms::Reference;
 
 /// A configuration in the form and the order of its file, for TOML and JSON.
@@ -24,7 +24,19 @@ pub struct Shown {
     tls: Tls,
     forward: Forward,
     replicas: Replicas,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    caller: Vec<Caller>,
     community: Vec<Community>,
+}
+
+#[derive(Serialize)]
+struct Caller {
+    name: String,
+    role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_file: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -152,8 +164,21 @@ impl Config {
             },
             forward: Forward { mode, to, ca, lease: duration(self.forward.lease) },
             replicas: Replicas { lease: duration(self.replicas.lease) },
+            caller: self.callers.iter().map(caller).collect(),
             community: self.communities.iter().map(community).collect(),
         }
+    }
+}
+
+fn caller(config: &CallerConfig) -> Caller {
+    Caller {
+        name: config.name.clone(),
+        role: match config.role {
+            Role::Read => "read",
+            Role::Administer => "administer",
+        },
+        certificate: config.certificate.clone(),
+        token_file: config.token_file.as_deref().map(path),
     }
 }
 

@@ -139,6 +139,7 @@ fn the_contracts_example_means_what_it_says() {
             metrics: "127.0.0.1:9464".parse().unwrap(),
         },
         tls: TlsConfig { certificate: TLS_CERTIFICATE.into(), key: TLS_KEY.into(), client_ca: None },
+        callers: Vec::new(),
         forward: ForwardConfig { mode: ForwardMode::Pull, lease: Duration::from_secs(900) },
         replicas: ReplicasConfig { lease: Duration::from_secs(30) },
         communities: vec![aveiro],

@@ -112,8 +112,13 @@ async fn serve_market(
     clock: &Arc<dyn Clock>,
     tls: TlsConfig,
 ) -> Result<ServingApi, PaymentsError> {
-    let api =
-        Api { store: Arc::clone(store), clock: Arc::clone(clock), claim_lease: LEASE, limits: ApiLimits::default() };
+    let api = Api {
+        store: Arc::clone(store),
+        clock: Arc::clone(clock),
+        claim_lease: LEASE,
+        limits: ApiLimits::default(),
+        operators: None,
+    };
     Ok(api::start(api, loopback().await?, loopback().await?, tls).await?)
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Probe {
     pub(super) round: Arc<Round>,
     /// Whether a community would have to do something unusual for it to matter.
     pub(super) advisory: bool,
+    /// Whether the community settled it.
+    pub(super) is_recent: bool,
 }
 
 /// 2023-09-01T12:00:00Z, the example of the documentation.
@@ -38,13 +40,13 @@ pub(super) fn probes(standing: Option<&Standing>) -> Result<Vec<Probe>, InvalidR
     for recent in standing.map_or(&[][..], |standing| &standing.recent) {
         let terms = Terms { limits, settings: settings.to_vec(), ..recent.terms().clone() };
         let again = Round::new(terms, recent.positions().to_vec())?;
-        probes.push(probe(recent.terms().interval.to_string(), again, false));
+        probes.push(Probe { is_recent: true, ..probe(recent.terms().interval.to_string(), again, false) });
     }
     Ok(probes)
 }
 
 fn probe(name: impl Into<Cow<'static, str>>, round: Round, advisory: bool) -> Probe {
-    Probe { name: name.into(), round: Arc::new(round), advisory }
+    Probe { name: name.into(), round: Arc::new(round), advisory, is_recent: false }
 }
 
 fn cases() -> Vec<(&'static str, Vec<Part>)> {

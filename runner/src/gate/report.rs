@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use domain::Digest;
+use sandbox::Description;
+
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -42,12 +45,48 @@ impl Verdict {
 pub struct Report {
     /// In the order they were made.
     pub checks: Vec<Check>,
+    /// What the algorithm says of itself, if it says anything.
+    pub description: Option<Description>,
 }
 
 impl Report {
     /// Whether nothing failed.
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.verdict != Verdict::Failed)
+    }
+
+    /// What failed, in words; the first few if there are many.
+    pub fn reason(&self) -> String {
+        const FINDINGS_MAX: usize = 5;
+        let failed: Vec<&Check> = self.checks.iter().filter(|check| check.verdict == Verdict::Failed).collect();
+        let told: Vec<String> =
+            failed.iter().take(FINDINGS_MAX).map(|check| format!("{}: {}", check.name, check.detail)).collect();
+        let more = failed.len().saturating_sub(told.len());
+        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+        told.join("; ") + &more
+    }
+
+    /// All of it for programs, as one JSON object: what `algorithm check --json` prints and what is kept of an upload.
+    pub fn json(&self, algorithm: &str, component: Option<&[u8]>, community: Option<&str>) -> serde_json::Value {
+        let check = |check: &Check| {
+            let figures = check.figures.iter().map(|(name, figure)| ((*name).to_owned(), (*figure).into()));
+            let figures: serde_json::Map<String, serde_json::Value> = figures.collect();
+            serde_json::json!({
+                "name": check.name,
+                "verdict": check.verdict.code(),
+                "detail": check.detail,
+                "figures": figures,
+            })
+        };
+        let checks: Vec<serde_json::Value> = self.checks.iter().map(check).collect();
+        serde_json::json!({
+            "passed": self.passed(),
+            "algorithm": algorithm,
+            "sha256": component.map(|component| Digest::of(component).to_string()),
+            "component_bytes": component.map(<[u8]>::len),
+            "community": community,
+            "checks": checks,
+        })
     }
 
     /// Adds something that was looked at.

@@ -77,7 +77,7 @@ impl Settler {
 
     /// Notes that an activated algorithm failed, and rolls it back if that was once too often; answers whether something
     /// else settles from here on.
-    pub(super) async fn failed(&self, failure: Failure, mark: Option<Boundary>) -> Result<bool, PassError> {
+    pub(super) async fn failed(&self, failure: Failure) -> Result<bool, PassError> {
         let Failure { activation, interval, reason, next } = failure;
         let (name, limit) = (&self.community().name, self.community().rollback_after);
         let (algorithm, start) = (activation.algorithm.clone(), interval.start());
@@ -101,7 +101,7 @@ impl Settler {
         told::rolled_back(name, next, &algorithm, &to, &reason);
         let (before, reason) = (algorithm, Some(reason));
         let back = Action::RollBack { before, activation: activation.number, to, start: next, reason };
-        self.store.decide(name, &change(back), Place { mark, course: course.number() }).await?;
+        self.store.decide(name, &change(back), Place { open: Some(next), course: course.number() }).await?;
         // Whether this did it or somebody else decided something: look again.
         Ok(true)
     }

@@ -147,13 +147,21 @@ pub struct KeptChange {
     pub change: Change,
 }
 
-/// Where a community stands when something is decided about it.
+/// What must still be true of a community when something is decided about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its resume mark.
-    pub mark: Option<Boundary>,
+    /// The start of an interval that is not settled, if that matters.
+    pub open: Option<Boundary>,
     /// The number of its last decision; 0 if there is none.
     pub course: u64,
+}
+
+impl Place {
+    /// Whether a community is there.
+    pub(super) fn is(&self, mark: Option<Boundary>, course: u64) -> bool {
+        let is_open = |open| mark.is_none_or(|mark| mark <= open);
+        self.course == course && self.open.is_none_or(is_open)
+    }
 }
 
 /// What came of a candidate so far.

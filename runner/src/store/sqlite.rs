@@ -181,7 +181,7 @@ fn prepare(connection: &mut Connection) -> Result<(), Fault> {
     }
     // Before anything is changed: it may be a file of another program.
     let found = check_application(&transaction)?;
-    for (version, upgrade) in (1..).zip(UPGRADES).filter(|(version, _)| *version >= found) {
+    for (version, upgrade) in (1..).zip(UPGRADES).filter(|(version, _)| found > 0 && *version >= found) {
         transaction.execute_batch(upgrade)?;
         transaction.pragma_update(None, "user_version", version + 1)?;
     }

@@ -116,13 +116,16 @@ fn the_status_tells_how_each_community_stands() {
     assert_eq!(held["algorithm"]["name"], "unreachable");
 
     let good = scene.base("mid-market-rate");
-    let digest = good.algorithm.digest().to_string();
+    let label = good.label();
     scene.pass(good, None).unwrap();
     let status = port.status();
     let community = &status["communities"][0];
     assert_eq!((&community["mark"], &community["lag_seconds"]), (&json!("2023-09-01T12:15:00Z"), &json!(300)));
     assert_eq!((&community["held"], &community["lease_held"]), (&Value::Null, &json!(false)));
-    assert_eq!(community["algorithm"], json!({"name": "mid-market-rate", "sha256": digest}));
+    assert_eq!(
+        community["algorithm"],
+        json!({"name": "mid-market-rate", "version": label.version, "sha256": label.digest.to_string()})
+    );
     assert_eq!(community["last_error_at"], "2023-09-01T12:25:00Z");
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
 }

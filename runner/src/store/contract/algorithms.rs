@@ -52,7 +52,13 @@ fn decisions() -> Vec<Action> {
 async fn place(store: &impl Store, community: &str) -> Place {
     let course = store.course(community).await.unwrap();
     let course = course.iter().filter_map(|kept| kept.number).max().unwrap_or(0);
-    Place { mark: store.progress(community).await.unwrap().mark, course }
+    // A community that settled nothing may be decided about from the beginning on.
+    let open = store.progress(community).await.unwrap().mark.unwrap_or(boundary(0));
+    Place { open: Some(open), course }
+}
+
+async fn put_knowing(store: &impl Store, course: u64, commit: Commit) {
+    assert_eq!(put(store, Commit { course, ..commit }).await.unwrap(), Committed::Now);
 }
 
 async fn decide(store: &impl Store, community: &str, when: i64, action: Action) -> Option<u64> {
@@ -170,7 +176,7 @@ pub(super) async fn a_decision_is_made_only_where_its_community_stands<S: Shelf>
     let store = shelf.open().await;
     let end = || Action::EndShadow { candidate: label("own", "1", b"o") };
     let before = place(&store, "aveiro").await;
-    assert_eq!(before, Place { mark: None, course: 0 });
+    assert_eq!(before, Place { open: Some(boundary(0)), course: 0 });
     put(&store, full("aveiro", 0)).await.unwrap();
     let late = store.decide("aveiro", &change(Some("aveiro"), 1, end()), before).await.unwrap();
     assert_eq!(late, None);
@@ -181,6 +187,12 @@ pub(super) async fn a_decision_is_made_only_where_its_community_stands<S: Shelf>
     // The same place twice: somebody else was there first.
     assert_eq!(store.decide("aveiro", &change(Some("aveiro"), 2, end()), here).await.unwrap(), None);
     assert_eq!(store.course("aveiro").await.unwrap().len(), 1);
+    // What is settled meanwhile matters only to who says so.
+    put_knowing(&store, first.unwrap(), full("aveiro", 1)).await;
+    let settled = Place { course: first.unwrap(), ..here };
+    assert_eq!(store.decide("aveiro", &change(Some("aveiro"), 3, end()), settled).await.unwrap(), None);
+    let anywhere = Place { open: None, ..settled };
+    assert!(store.decide("aveiro", &change(Some("aveiro"), 3, end()), anywhere).await.unwrap() > first);
 }
 
 pub(super) async fn a_commit_that_does_not_know_a_decision_is_overtaken<S: Shelf>(shelf: S) {
@@ -205,7 +217,7 @@ pub(super) async fn of_a_commit_and_a_decision_at_once_one_is_made<S: Shelf>(she
     put(&settles, full("aveiro", 0)).await.unwrap();
     for number in 1..6 {
         let at = place(&settles, "aveiro").await;
-        let commit = Commit { course: at.course, after: at.mark, ..full("aveiro", number) };
+        let commit = Commit { course: at.course, after: at.open, ..full("aveiro", number) };
         let end = change(Some("aveiro"), 1, Action::EndShadow { candidate: label("own", "1", b"o") });
         let (settles, decides) = (settles.clone(), decides.clone());
         let committed = tokio::spawn(async move { settles.commit(Arc::new(commit)).await.unwrap() });
@@ -214,8 +226,8 @@ pub(super) async fn of_a_commit_and_a_decision_at_once_one_is_made<S: Shelf>(she
         assert_eq!(committed == Committed::Now, decided.is_none(), "{committed:?} {decided:?}");
         if decided.is_some() {
             let store = shelf.open().await;
-            let Place { mark, course } = place(&store, "aveiro").await;
-            let commit = Commit { course, after: mark, ..full("aveiro", number) };
+            let Place { open, course } = place(&store, "aveiro").await;
+            let commit = Commit { course, after: open, ..full("aveiro", number) };
             assert_eq!(store.commit(Arc::new(commit)).await.unwrap(), Committed::Now);
         }
     }

@@ -44,7 +44,7 @@ impl Standing {
         }
     }
 
-    /// The same for who asks from outside.
+    /// Whether a commit that knows so much knows all.
     fn is_at(&self, mark: Option<Boundary>, course: u64) -> bool {
         self.mark == mark && u64::try_from(self.course) == Ok(course)
     }
@@ -204,23 +204,27 @@ pub(super) async fn decide(
     by: ObjectId,
 ) -> Result<Option<u64>, Fault> {
     server.check_writable()?;
-    let standing = completed(server, community).await?;
-    let decided =
-        |number: i64| u64::try_from(number).map(Some).map_err(|_| Fault::Record("a negative link".to_owned()));
-    if !standing.is_at(at.mark, at.course) {
-        let number = standing.number;
-        return if is_there(server, community, number, by).await? { decided(number) } else { Ok(None) };
-    }
-    let number = standing.number + 1;
-    let document = algorithms::decision_link(community, number, change, by);
-    match server.intervals.insert_one(&document).await {
-        Err(error) if is_duplicate(&error) => {
-            return if is_there(server, community, number, by).await? { decided(number) } else { Ok(None) };
+    loop {
+        let standing = completed(server, community).await?;
+        let course =
+            u64::try_from(standing.course).map_err(|_| Fault::Record("a decision has a number below 0".to_owned()))?;
+        // The answer to an earlier try may have been lost.
+        if standing.course > 0 && is_there(server, community, standing.course, by).await? {
+            return Ok(Some(course));
         }
-        inserted => inserted?,
-    };
-    complete(server, &AnyLink::read(server, &document).await?).await?;
-    decided(number)
+        if !at.is(standing.mark, course) {
+            return Ok(None);
+        }
+        let document = algorithms::decision_link(community, standing.number + 1, change, by);
+        match server.intervals.insert_one(&document).await {
+            // Somebody was there first; what is asked may still be true.
+            Err(error) if is_duplicate(&error) => {}
+            inserted => {
+                inserted?;
+                complete(server, &AnyLink::read(server, &document).await?).await?;
+            }
+        }
+    }
 }
 
 /// As [`crate::store::Store::progress`].

@@ -35,7 +35,8 @@ async fn forget(store: &MongoStore, community: &str, number: i64, matches: Docum
         server.events.delete_many(doc! { "community": community }).await.unwrap();
     } else {
         let before = u64::try_from(number - 1).unwrap();
-        let mark = doc! { "$set": { "number": number - 1, "mark": field::boundary_date(boundary(before)) } };
+        let mark = field::boundary_date(boundary(before));
+        let mark = doc! { "$set": { "number": number - 1, "interval": number - 1, "mark": mark } };
         server.communities.update_one(doc! { "_id": community }, mark).await.unwrap();
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn decide(
     at: Place,
 ) -> Result<Option<u64>, Fault> {
     let Standing { id, mark, course } = standing(transaction, community)?;
-    if mark != at.mark.map(Boundary::seconds) || course != at.course {
+    if !at.is(mark.map(record::decode_boundary).transpose()?, course) {
         return Ok(None);
     }
     let number = insert(transaction, change, true)?;

@@ -115,9 +115,9 @@ async fn an_empty_file_is_an_empty_store_for_who_writes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_version_is_refused_by_its_number() {
     let shelf = settled().await;
-    for version in [0, 3, i32::MAX] {
+    for version in [0, 4, i32::MAX] {
         Connection::open(shelf.path()).unwrap().pragma_update(None, "user_version", version).unwrap();
-        let says = format!("it has schema version {version}, but this program knows only 2");
+        let says = format!("it has schema version {version}, but this program knows only 3");
         refused(&shelf.path(), &[&says, "use a newer rec-market"]);
     }
 }
@@ -205,7 +205,7 @@ fn of_version_1(path: &Path, today: &Path) {
 async fn a_file_of_version_1_is_brought_up() {
     let (old, today) = (File::new(), settled().await);
     of_version_1(&old.path(), &today.path());
-    let says = "it has the earlier schema version 1 (settle or serve brings it up to 2)";
+    let says = "it has the earlier schema version 1 (settle or serve brings it up to 3)";
     assert!(open_to_read(&old.path()).contains(says), "{}", open_to_read(&old.path()));
     let (store, expected) = (old.open().await, today.open().await);
     let mut before = all_intervals(&expected, "aveiro").await;
