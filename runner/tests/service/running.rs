@@ -59,6 +59,12 @@ impl Running {
         ran(child.wait_with_output().unwrap())
     }
 
+    /// Its process id.
+    #[allow(dead_code, reason = "not every test binary asks")]
+    pub fn process(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// Whether it still runs.
     pub fn runs(&mut self) -> bool {
         self.child.as_mut().unwrap().try_wait().unwrap().is_none()

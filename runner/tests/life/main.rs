@@ -1,0 +1,15 @@
+//! The life of an algorithm on a running service: uploaded, refused, run in the shadow, activated, rolled back.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests say what must hold")]
+#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "tests may tell what they see")]
+
+mod callers;
+#[path = "../common/mod.rs"]
+mod common;
+mod course;
+mod desk;
+#[path = "../service/running.rs"]
+#[allow(dead_code, reason = "written for the stories of the service")]
+mod running;
+mod shadow;
+mod uploads;

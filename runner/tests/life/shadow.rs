@@ -1,0 +1,169 @@
+//! Candidates in the shadow: they run on what is settled, touch nothing, and their report says what would be different.
+
+use rec_market::meters::service::Package;
+use rec_market::proto::rec_market_v1::{MemberDifference, ShadowReport};
+use rec_market_tests::guests;
+use serde_json::Value;
+use tonic::Code;
+
+use crate::common::*;
+use crate::desk::*;
+use crate::running::*;
+
+const ROWS: i64 = 250;
+
+/// Waits until the candidate has seen all that is settled.
+fn caught_up(desk: &Desk) -> ShadowReport {
+    eventually("the candidate has caught up", || {
+        let report = desk.report().unwrap();
+        !report.until.is_empty() && report.until == report.settled_until
+    });
+    desk.report().unwrap()
+}
+
+/// What a member's own statement says: Wh within the community, and nEUR earned less paid.
+fn statement(market: &Market, member: &str) -> (i128, i128) {
+    let number = |value: &Value| i128::from(value.as_i64().unwrap());
+    let mut sums = (0, 0);
+    for trade in market.json(&["trades", "--json"]) {
+        let local = trade["seller"] != "grid" && trade["buyer"] != "grid";
+        for (party, sign) in [("seller", 1), ("buyer", -1)] {
+            if trade[party] == member {
+                sums.0 += if local { number(&trade["energy"]) } else { 0 };
+                sums.1 += sign * number(&trade["amount"]);
+            }
+        }
+    }
+    sums
+}
+
+fn numbers(member: &MemberDifference) -> [i128; 4] {
+    let MemberDifference { local_wh, candidate_local_wh, balance_nano_eur, candidate_balance_nano_eur, .. } = member;
+    [local_wh, candidate_local_wh, balance_nano_eur, candidate_balance_nano_eur].map(|text| text.parse().unwrap())
+}
+
+#[test]
+fn a_candidate_is_compared_with_what_settled_member_by_member() {
+    let meters = Meters::recorded(recorded(6, ROWS), Package::Platform);
+    let market = market_with_callers(&meters, "");
+    let service = Running::start(&market);
+    let desk = Desk::of(&market, &service);
+    refused(desk.report(), Code::NotFound, &["no candidate ever ran beside aveiro"]);
+    refused(desk.end_shadow(), Code::FailedPrecondition, &["no candidate runs beside community aveiro"]);
+    eventually("everything is settled", || intervals(&market) == u64::try_from(ROWS).unwrap());
+    let before = market.trades_json();
+    desk.accepted(&renamed("uniform", "evening"));
+    let started = desk.start_shadow("evening", "2023-09-01T00:00:00Z").unwrap();
+    assert_eq!(started.action, "shadow-started");
+    assert_eq!(desk.standing().shadow.unwrap().name, "evening");
+    let report = caught_up(&desk);
+    assert_eq!((report.intervals, report.failed, report.rejected), (u64::try_from(ROWS).unwrap() - 1, 0, 0));
+    assert!(report.is_running && report.problems.is_empty());
+    let cost = report.cost.unwrap();
+    assert!(cost.fuel > 0 && cost.fuel_max <= cost.fuel && cost.settled_fuel > 0, "{cost:?}");
+    assert!(cost.duration_us >= cost.duration_us_max && cost.peak_memory_bytes_max > 0, "{cost:?}");
+    // Nothing is touched.
+    assert_eq!(market.trades_json(), before);
+    // The candidate's half is what a market that is settled with it comes to.
+    let other = Market::with(&meters, "algorithm = \"uniform\"");
+    other.settle().ends_with(0);
+    assert_eq!(report.members.len(), 6);
+    let mut total = [0; 4];
+    for member in &report.members {
+        let found = numbers(member);
+        let ((local, balance), (candidate, candidate_balance)) =
+            (statement(&market, &member.member), statement(&other, &member.member));
+        assert_eq!(found, [local, candidate, balance, candidate_balance], "{}", member.member);
+        total.iter_mut().zip(found).for_each(|(total, number)| *total += number);
+    }
+    assert_eq!(numbers(&report.total.unwrap()), total);
+    assert!(total[2] != total[3] || report.members.iter().any(|member| numbers(member)[2] != numbers(member)[3]));
+    assert!(
+        service.get("/metrics").1.contains("rec_market_shadow_runs_total{community=\"aveiro\",outcome=\"usable\"} 249")
+    );
+
+    desk.end_shadow().unwrap();
+    let ended = desk.report().unwrap();
+    assert!(!ended.is_running);
+    assert_eq!((ended.members, ended.intervals), (report.members, report.intervals));
+    assert_eq!(desk.standing().shadow, None);
+}
+
+#[test]
+fn a_candidate_goes_on_where_it_was_with_every_interval_and_over_kills() {
+    let meters = Meters::telling(&[]);
+    let row = |number: i64| {
+        let time = format!("{:02}:{:02}", 12 + number / 4, number % 4 * 15);
+        [format!("a {time} 1000 {}", 5000 + 300 * number), format!("b {time} {} 0", 2000 + 500 * number)]
+    };
+    let tell = |numbers: std::ops::Range<i64>| {
+        let rows: Vec<String> = numbers.flat_map(row).collect();
+        meters.tell(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+    };
+    tell(0..4);
+    let market = market_with_callers(&meters, "grace = \"0s\"");
+    let service = Running::start(&market);
+    eventually("what there is is settled", || intervals(&market) == 4);
+    let desk = Desk::of(&market, &service);
+    // Without a time it runs on what comes.
+    desk.start_shadow("uniform", "").unwrap();
+    tell(4..6);
+    eventually("two more are settled", || intervals(&market) == 6);
+    assert_eq!(caught_up(&desk).intervals, 2);
+    service.kill();
+    tell(6..12);
+    let service = Running::start(&market);
+    eventually("all are settled", || intervals(&market) == 12);
+    let desk = Desk::of(&market, &service);
+    let report = caught_up(&desk);
+    assert_eq!((report.intervals, report.since.as_str()), (8, "2023-09-01T12:45:00Z"));
+}
+
+#[test]
+fn a_candidate_that_trades_with_the_grid_alone_saves_nothing() {
+    let meters = Meters::recorded(recorded(4, 30), Package::Platform);
+    let market = market_with_callers(&meters, "");
+    let service = Running::start(&market);
+    let desk = Desk::of(&market, &service);
+    eventually("everything is settled", || intervals(&market) == 30);
+    desk.accepted(guests::GRID_ONLY);
+    desk.start_shadow("guest", "2023-09-01T00:00:00Z").unwrap();
+    let report = caught_up(&desk);
+    assert_eq!((report.intervals, report.failed, report.rejected), (29, 0, 0));
+    // It trades nothing within the community.
+    assert!(report.members.iter().all(|member| member.candidate_local_wh == "0"));
+    assert!(report.total.unwrap().local_wh != "0");
+    refused(desk.start_shadow("guest@9", ""), Code::NotFound, &["guest@1.0.0"]);
+    // One that fails on every interval changes nothing but its own count.
+    let trades = market.trades_json();
+    desk.accepted(&patched(guests::TRAPS_ON_SHORT_NAMES, "1.0.0", "2.0.0"));
+    desk.start_shadow("guest@2.0.0", "2023-09-01T00:00:00Z").unwrap();
+    assert_eq!(caught_up(&desk).failed, 0, "their names are longer");
+    assert_eq!(market.trades_json(), trades);
+}
+
+#[test]
+fn a_candidate_that_fails_is_counted_with_its_reasons() {
+    let meters = Meters::telling(&[
+        "a 12:00 5 5",
+        "b 12:00 5 5",
+        "a 12:15 5 605",
+        "b 12:15 505 5",
+        "a 12:30 6 700",
+        "b 12:30 900 5",
+    ]);
+    let market = market_with_callers(&meters, "");
+    let service = Running::start(&market);
+    let desk = Desk::of(&market, &service);
+    eventually("everything is settled", || intervals(&market) == 3);
+    let before = market.trades_json();
+    desk.accepted(guests::TRAPS_ON_SHORT_NAMES);
+    desk.start_shadow("guest", "2023-09-01T00:00:00Z").unwrap();
+    let report = caught_up(&desk);
+    assert_eq!((report.intervals, report.failed, report.rejected), (2, 2, 0));
+    let intervals: Vec<_> = report.problems.iter().map(|problem| problem.interval.as_str()).collect();
+    assert_eq!(intervals, ["2023-09-01T12:00:00Z", "2023-09-01T12:15:00Z"]);
+    assert!(report.problems.iter().all(|problem| problem.reason.contains("unreachable")), "{:?}", report.problems);
+    assert!(report.members.is_empty());
+    assert_eq!(market.trades_json(), before);
+}

@@ -1,0 +1,262 @@
+//! Uploads: what passes the gate is there for ever, what does not leaves a record, and nothing comes between.
+
+use std::collections::BTreeSet;
+
+use domain::Digest;
+use rec_market::algorithms::{BASE, base};
+use rec_market_tests::{corpus, guests};
+use serde_json::Value;
+use tonic::Code;
+
+use crate::common::*;
+use crate::desk::*;
+use crate::running::*;
+
+fn report(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// Names of the checks that failed.
+fn failed(text: &str) -> BTreeSet<String> {
+    let report = report(text);
+    let checks = report["checks"].as_array().unwrap().iter();
+    let failed = checks.filter(|check| check["verdict"] == "failed");
+    failed.map(|check| check["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn what_passes_the_gate_is_there_for_ever() {
+    let meters = Meters::telling(&[]);
+    let market = market_with_callers(&meters, "");
+    let service = Running::start(&market);
+    let desk = Desk::of(&market, &service);
+    let before = desk.list().unwrap();
+    let names: Vec<_> = before.versions.iter().map(|version| version.algorithm.clone().unwrap().name).collect();
+    assert_eq!(names, BASE.each_ref().map(|base| base.name));
+    assert!(before.versions.iter().all(|version| version.is_base && version.uploaded_by.is_empty()));
+
+    let uploaded = desk.upload(guests::GRID_ONLY).unwrap();
+    assert!(uploaded.accepted && !uploaded.was_there);
+    let algorithm = uploaded.algorithm.unwrap();
+    let digest = Digest::of(guests::GRID_ONLY).to_string();
+    assert_eq!((algorithm.name.as_str(), algorithm.version.as_str(), &algorithm.sha256), ("guest", "1.0.0", &digest));
+    // The report is that of the author's own check.
+    std::fs::write(market.path("guest.wasm"), guests::GRID_ONLY).unwrap();
+    let at_home = &market.json(&["algorithm", "check", "guest.wasm", "--json"])[0];
+    let here = report(&uploaded.report);
+    assert_eq!(here["passed"], true);
+    let checks = |report: &Value| -> Vec<(Value, Value)> {
+        report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|check| (check["name"].clone(), check["verdict"].clone()))
+            .collect()
+    };
+    assert_eq!(checks(&here), checks(at_home));
+    assert!(desk.upload(guests::GRID_ONLY).unwrap().was_there);
+
+    // Also after the service was killed, and for another copy of it.
+    service.kill();
+    let service = Running::start(&market);
+    let desk = Desk::of(&market, &service);
+    let listed = desk.list().unwrap();
+    let version = listed.versions.last().unwrap();
+    assert_eq!((version.algorithm.as_ref(), version.is_base), (Some(&algorithm), false));
+    assert_eq!((version.uploaded_by.as_str(), version.component_bytes), ("ada", guests::GRID_ONLY.len() as u64));
+    for name in ["guest", "guest@1.0.0", &format!("sha256:{digest}")] {
+        let (label, bytes) = desk.download(name).unwrap();
+        assert_eq!((&label, bytes.as_slice()), (&algorithm, guests::GRID_ONLY), "{name}");
+        let shown = desk.show(name).unwrap();
+        assert_eq!(shown.version.unwrap().algorithm.as_ref(), Some(&algorithm));
+        assert_eq!(shown.report, uploaded.report);
+    }
+    assert_eq!(desk.download("uniform").unwrap().1, base("uniform").unwrap().bytes);
+    let settings = desk.show("static").unwrap().settings;
+    assert!(settings.iter().any(|setting| setting.key == "price"), "{settings:?}");
+    assert_eq!(desk.done(), ["ada uploaded guest"]);
+    for (name, code) in [
+        ("guest@2.0.0", Code::NotFound),
+        ("guset", Code::NotFound),
+        ("sha256:12", Code::InvalidArgument),
+        (&format!("sha256:{}", Digest::of(b"x")), Code::NotFound),
+        // No file of the service's machine.
+        ("./guest.wasm", Code::InvalidArgument),
+        ("guest.wasm", Code::InvalidArgument),
+        ("", Code::InvalidArgument),
+    ] {
+        refused(desk.download(name).map(drop), code, &[]);
+        refused(desk.show(name), code, &[]);
+    }
+}
+
+#[test]
+fn a_label_means_one_component() {
+    let meters = Meters::telling(&[]);
+    let market = market_with_callers(&meters, "");
+    let service = Running::start(&market);
+    let desk = Desk::of(&market, &service);
+    desk.accepted(guests::GRID_ONLY);
+    // The same name and version, but other trades, or none at all.
+    let other = patched(guests::GRID_ONLY, "Trades with the grid alone.", "Trades with the grid alone!");
+    let taken = format!("guest@1.0.0 is sha256:{} already", Digest::of(guests::GRID_ONLY));
+    refused(desk.upload(&other), Code::FailedPrecondition, &[&taken, "raise the version"]);
+    desk.accepted(&patched(&other, "1.0.0", "1.1.0"));
+    // Nor may anything be called as a base algorithm is.
+    let false_base = patched(base("uniform").unwrap().bytes, "0.1.0", "9.1.0");
+    refused(desk.upload(&false_base), Code::FailedPrecondition, &["a base algorithm: uniform"]);
+    // A base algorithm itself is there.
+    assert!(desk.upload(base("uniform").unwrap().bytes).unwrap().was_there);
+    assert_eq!(desk.done(), ["ada refused", "ada uploaded guest", "ada refused", "ada uploaded guest"]);
+    assert_eq!(desk.list().unwrap().versions.len(), BASE.len() + 2);
+    // A name alone is the newest of that name.
+    assert_eq!(desk.show("guest").unwrap().version.unwrap().algorithm.unwrap().version, "1.1.0");
+}
+
+#[test]
+fn an_upload_that_is_not_what_it_says_leaves_nothing_but_a_record() {
+    let meters = Meters::telling(&[]);
+    let market = market_with_callers(&meters, "");
+    let service = Running::start(&market);
+    let desk = Desk::of(&market, &service);
+    let good = guests::GRID_ONLY;
+    let (digest, bytes) = (Digest::of(good).to_string(), good.len() as u64);
+    let other = Digest::of(b"other").to_string();
+    let whole = chunk(good);
+    let most = sandbox::COMPONENT_BYTES_MAX;
+    for (messages, says) in [
+        (vec![], "the first message of an upload must be its header"),
+        (vec![whole.clone()], "the first message of an upload must be its header"),
+        (vec![header("12", 5), whole.clone()], "header.sha256: \"12\" is no SHA-256 digest"),
+        (vec![header(&other, bytes), whole.clone()], "was announced (send them again)"),
+        (vec![header(&digest, bytes + 1), whole.clone()], "ended after"),
+        (vec![header(&digest, bytes - 1), whole.clone()], "more than the"),
+        (vec![header(&digest, 0)], "it has no bytes"),
+        (vec![header(&digest, most + 1), whole.clone()], "and a component may have 67108864"),
+        (vec![header(&digest, u64::MAX), whole.clone()], "and a component may have 67108864"),
+        (vec![header(&digest, bytes), header(&digest, bytes)], "only the first is a header"),
+        (
+            vec![header(&digest, bytes), rec_market::proto::rec_market_v1::UploadRequest { part: None }],
+            "only the first",
+        ),
+    ] {
+        refused(desk.send(messages), Code::InvalidArgument, &[says]);
+    }
+    assert_eq!(desk.list().unwrap().versions.len(), BASE.len());
+    // Those that had a digest are on record.
+    let changes = desk.changes().unwrap();
+    assert_eq!(changes.len(), 8, "{changes:#?}");
+    assert!(changes.iter().all(|change| change.action == "refused" && !change.reason.is_empty()));
+    let components: u64 = market.database().query_row("SELECT count(*) FROM component", (), |row| row.get(0)).unwrap();
+    assert_eq!(components, 0);
+    desk.accepted(good);
+}
+
+#[test]
+fn an_upload_that_stops_half_way_leaves_nothing_but_a_record() {
+    let meters = Meters::telling(&[]);
+    let market = market_with_callers(&meters, "");
+    let service = Running::start(&market);
+    let desk = Desk::of(&market, &service);
+    // Two that go away; the stream ends with the connection.
+    for _ in 0..2 {
+        let gone = Desk::of(&market, &service);
+        let (sender, receiver) = tokio::sync::mpsc::channel(4);
+        let request = gone.request(tokio_stream::wrappers::ReceiverStream::new(receiver));
+        gone.ask(|mut client| async move {
+            let digest = Digest::of(guests::GRID_ONLY).to_string();
+            let upload = tokio::spawn(async move { client.upload(request).await });
+            sender.send(header(&digest, guests::GRID_ONLY.len() as u64)).await.unwrap();
+            sender.send(chunk(&guests::GRID_ONLY[..100])).await.unwrap();
+            // Until it has taken what was sent.
+            while sender.capacity() < 4 {
+                tokio::task::yield_now().await;
+            }
+            upload.abort();
+        });
+    }
+    eventually("both are on record", || desk.done() == ["ada refused", "ada refused"]);
+    let reasons: Vec<_> = desk.changes().unwrap().into_iter().map(|change| change.reason).collect();
+    assert!(
+        reasons.iter().all(|reason| reason.contains("it stopped after") || reason.contains("it ended after")),
+        "{reasons:?}"
+    );
+    assert_eq!(desk.list().unwrap().versions.len(), BASE.len());
+    desk.accepted(guests::GRID_ONLY);
+}
+
+#[test]
+fn uploads_that_race_each_other_leave_one() {
+    let meters = Meters::telling(&[]);
+    let market = market_with_callers(&meters, "");
+    let services = [Running::start(&market), Running::start(&market)];
+    let other = patched(guests::GRID_ONLY, "Trades with the grid alone.", "Trades with the grid alone!");
+    let components = [guests::GRID_ONLY, &other];
+    let answers = std::thread::scope(|scope| {
+        let upload = |number: usize| {
+            let desk = Desk::of(&market, &services[number % 2]);
+            scope.spawn(move || desk.upload(components[number / 2 % 2]))
+        };
+        let uploads: Vec<_> = (0..4).map(upload).collect();
+        uploads.into_iter().map(|upload| upload.join().unwrap()).collect::<Vec<_>>()
+    });
+    let desk = Desk::of(&market, &services[0]);
+    let versions = desk.list().unwrap().versions;
+    assert_eq!(versions.len(), BASE.len() + 1);
+    let kept = versions.last().unwrap().algorithm.clone().unwrap().sha256;
+    for (number, answer) in answers.into_iter().enumerate() {
+        let is_kept = Digest::of(components[number / 2 % 2]).to_string() == kept;
+        match answer {
+            Ok(uploaded) => assert!(is_kept && uploaded.accepted, "{number}: {uploaded:?}"),
+            Err(status) => assert!(!is_kept && status.code() == Code::FailedPrecondition, "{number}: {status:?}"),
+        }
+    }
+    let (_, bytes) = desk.download("guest").unwrap();
+    assert_eq!(Digest::of(&bytes).to_string(), kept);
+}
+
+/// The most memory that a process ever had, in MiB.
+fn peak_memory(service: &Running) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", service.process())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() >> 10
+}
+
+/// What the server may take for the corpus above what it takes anyway: the largest guests declare gigabytes.
+const MEMORY_MAX: u64 = 512;
+
+#[test]
+fn the_hostile_corpus_is_refused_while_communities_settle_on_time() {
+    let meters = Meters::telling(&[]);
+    let tell = |number: usize| {
+        let time = format!("02T{:02}:{:02}:{:02}", number / 3600, number / 60 % 60, number % 60);
+        meters
+            .tell(&[&format!("a {time} 1000 {}", 5000 + 300 * number), &format!("b {time} {} 0", 2000 + 500 * number)]);
+    };
+    let market = market_with_callers(&meters, "interval = \"1m\"\ngrace = \"0s\"");
+    let service = Running::start(&market);
+    let desk = Desk::of(&market, &service);
+    let mut accepted = Vec::new();
+    for (number, guest) in corpus::corpus().into_iter().enumerate() {
+        // A quarter-hour's readings come in meanwhile, here a minute's.
+        tell(60 * number);
+        match desk.upload(guest.bytes) {
+            Ok(uploaded) if uploaded.accepted => accepted.push(guest.name),
+            Ok(uploaded) => assert!(!failed(&uploaded.report).is_empty(), "{}: {}", guest.name, uploaded.report),
+            // Another guest has the label already.
+            Err(status) => assert_eq!(status.code(), Code::FailedPrecondition, "{}: {status:?}", guest.name),
+        }
+        let boundaries = u64::try_from(number).unwrap() + 1;
+        eventually(&format!("the interval beside {} is settled", guest.name), || intervals(&market) >= boundaries);
+    }
+    let memory = peak_memory(&service);
+    println!("accepted: {accepted:?}; the service had {memory} MiB at most");
+    assert!(memory < MEMORY_MAX, "{memory} MiB");
+    // All that answers as it should on the gate's rounds, and nothing else.
+    assert!(accepted.contains(&"grid_only") || accepted.contains(&"traps_on_short_names"), "{accepted:?}");
+    assert_eq!(desk.list().unwrap().versions.len(), BASE.len() + accepted.len());
+    let refusals = desk.done().iter().filter(|done| done.starts_with("ada refused")).count();
+    assert!(refusals > 90, "{refusals}");
+    service.terminate().ends_with(0);
+    market.run(&["audit"]).ends_with(0);
+}
