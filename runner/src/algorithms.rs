@@ -36,6 +36,11 @@ pub fn base(name: &str) -> Option<&'static Base> {
     BASE.iter().find(|base| base.name == name)
 }
 
+/// The base algorithm with that digest.
+pub fn base_by_digest(digest: &Digest) -> Option<&'static Base> {
+    BASE.iter().find(|base| Digest::of(base.bytes) == *digest)
+}
+
 /// How a configuration or a command names an algorithm.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reference {
@@ -145,7 +150,7 @@ pub fn read(
             }
             Ok(Cow::Owned(component))
         }
-        Reference::Digest(digest) => match BASE.iter().find(|base| Digest::of(base.bytes) == *digest) {
+        Reference::Digest(digest) => match base_by_digest(digest) {
             Some(base) => Ok(Cow::Borrowed(base.bytes)),
             None => stored(digest).map(Cow::Owned).ok_or(UnusableAlgorithm::UnknownDigest(*digest)),
         },

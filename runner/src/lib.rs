@@ -20,6 +20,7 @@ pub mod gate;
 pub mod meters;
 pub mod metrics;
 pub mod proto;
+pub mod replay;
 pub mod round_file;
 pub mod schedule;
 pub mod service;

@@ -13,6 +13,7 @@ mod gaps;
 mod pages;
 mod recorded;
 mod registers;
+mod replay;
 mod rows;
 mod runs;
 mod service;
