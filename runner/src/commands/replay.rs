@@ -146,16 +146,18 @@ impl Replayer<'_> {
                     size = 1;
                     continue;
                 }
-                Err(error) if books::is_damage(&error) => return Ok(Some(error)),
+                Err(error) if books::is_damage(&error) => {
+                    bar.finish_and_clear();
+                    return Ok(Some(error));
+                }
                 Err(error) => return Err(error.into()),
             };
             bar.inc_length(page.len() as u64);
             self.know(&page).await?;
             let replays = tokio::task::block_in_place(|| self.recompute(community, &page, &limits))?;
-            for (stored, replay) in page.iter().zip(replays) {
-                seen(stored, replay)?;
-                bar.inc(1);
-            }
+            // What is told now may go to the same terminal.
+            bar.suspend(|| page.iter().zip(replays).try_for_each(|(stored, replay)| seen(stored, replay)))?;
+            bar.inc(page.len() as u64);
             match page.last() {
                 Some(last) if page.len() == size => span.from = Some(books::after(last.interval.start())),
                 _ => break,

@@ -55,7 +55,7 @@ fn called(name: &str) -> String {
 }
 
 /// A market that has those books and no meters.
-fn market() -> Market {
+pub fn market() -> Market {
     let market = Market::new(READING);
     fs::write(market.path("market.db"), database()).unwrap();
     market
@@ -420,14 +420,14 @@ fn another_algorithm_than_the_one_that_settled() {
 }
 
 /// A component of nobody but this test: `uniform` with a section that says nothing.
-fn own_component() -> Vec<u8> {
+pub fn own_component() -> Vec<u8> {
     let mut bytes = algorithms::base("uniform").unwrap().bytes.to_vec();
     bytes.extend([0, 5, 4, b't', b'e', b's', b't']);
     bytes
 }
 
 /// A market that settled with [`own_component`].
-fn own_market() -> Market {
+pub fn own_market() -> Market {
     let meters = Meters::telling(&["a 12:00 0 0", "a 12:15 0 100", "b 12:00 0 0", "b 12:15 67 0"]);
     let market = Market::new("");
     fs::write(market.path("own.wasm"), own_component()).unwrap();
