@@ -19,10 +19,10 @@ use crate::store::{Provenance, StoredInterval, StoredTrade, trades_of};
 /// An algorithm that stored intervals name by its digest.
 #[derive(Clone, Debug)]
 pub struct Known {
-    /// It, and what it says of itself; none if it cannot be had.
-    pub algorithm: Option<(Algorithm, Described)>,
-    /// What is wrong with what is stored of it.
-    pub problem: Option<String>,
+    /// It, and what it says of itself, or why it cannot be had.
+    pub algorithm: Result<(Algorithm, Described), String>,
+    /// What is wrong with what is stored of it, although it can be had.
+    pub damage: Option<String>,
 }
 
 /// What came of an interval.
@@ -97,13 +97,12 @@ pub fn replay(
     known: Option<&Known>,
     limits: &Limits,
 ) -> Result<Replay, SandboxError> {
-    let algorithm = known.and_then(|known| known.algorithm.as_ref());
-    let rerun = match (&stored.round, algorithm) {
-        (Some(round), Some((algorithm, described))) => Some(rerun(round, algorithm, described, limits)?),
+    let rerun = match (&stored.round, known.map(|known| &known.algorithm)) {
+        (Some(round), Some(Ok((algorithm, described)))) => Some(rerun(round, algorithm, described, limits)?),
         _ => None,
     };
-    let problem = known.and_then(|known| known.problem.as_deref());
-    Ok(compare(community, stored, problem, rerun.as_ref()))
+    let problem = known.and_then(|known| known.algorithm.as_ref().err().or(known.damage.as_ref()));
+    Ok(compare(community, stored, problem.map(String::as_str), rerun.as_ref()))
 }
 
 fn rerun(round: &Round, algorithm: &Algorithm, described: &Described, limits: &Limits) -> Result<Rerun, SandboxError> {
@@ -150,10 +149,12 @@ fn compare(community: &str, stored: &StoredInterval, problem: Option<&str>, reru
         let digest = (stored.trades_digest, settlement.digest());
         differences.extend(compare_digest("the digest of its trades", digest.0, digest.1));
     }
-    let verdict = match (&stored.round, differences.is_empty()) {
-        (_, false) => Verdict::Differs,
-        (Some(_), true) => Verdict::Same,
-        (None, true) => Verdict::Nothing,
+    let verdict = match (&stored.round, settlement) {
+        _ if !differences.is_empty() => Verdict::Differs,
+        (None, _) => Verdict::Nothing,
+        (Some(_), Some(_)) => Verdict::Same,
+        // Nothing is the same that was not recomputed.
+        (Some(_), None) => Verdict::Differs,
     };
     Replay {
         verdict,

@@ -1,5 +1,6 @@
 //! `rec-market replay`: recomputes stored intervals and says what differs.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -19,8 +20,9 @@ use report::Report;
 
 mod report;
 
-/// How long an interval may be, in seconds, the usual lengths first: how far back the one that contains a time may start.
-const LENGTHS: [u64; 4] = [60, 900, 3600, 86_400];
+/// How far back the interval that contains a time may start, in seconds: the usual lengths, then the longest. One after the
+/// other, so that few others are read, of which one may be damaged.
+const LENGTHS: [u64; 6] = [60, 300, 900, 1800, 3600, 86_400];
 
 /// Runs the command.
 pub async fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<Exit, Failed> {
@@ -182,26 +184,22 @@ impl Replayer<'_> {
 
     /// Loads an algorithm by its digest, and its component: our own one of that digest, or the stored one. What is wrong
     /// with the stored one is told in any case.
-    async fn load(&self, digest: Digest) -> Result<(Known, Vec<u8>), Failed> {
-        let (reference, component, problem) = {
-            let stored = books::component(self.store, &digest).await.map_err(unreadable)?;
-            let problem = stored.as_ref().err().cloned();
-            match algorithms::base_by_digest(&digest) {
-                Some(base) => (Reference::Base(base), base.bytes.to_vec(), problem),
-                None => (Reference::Digest(digest), stored.unwrap_or_default(), problem),
-            }
+    async fn load(&self, digest: Digest) -> Result<(Known, Cow<'static, [u8]>), Failed> {
+        let stored = books::component(self.store, &digest).await.map_err(unreadable)?;
+        let (reference, component, damage) = match (algorithms::base_by_digest(&digest), stored) {
+            (Some(base), stored) => (Reference::Base(base), Cow::Borrowed(base.bytes), stored.err()),
+            (None, Ok(bytes)) => (Reference::Digest(digest), Cow::Owned(bytes), None),
+            (None, Err(problem)) => return Ok((Known { algorithm: Err(problem), damage: None }, Cow::default())),
         };
-        if component.is_empty() {
-            return Ok((Known { algorithm: None, problem }, component));
-        }
-        match algorithms::load(&self.sandbox, &reference, &component) {
+        let algorithm = match algorithms::load(&self.sandbox, &reference, &component) {
             Ok(algorithm) => {
                 let described = algorithm.describe(Limits::default().budget(0))?;
-                Ok((Known { algorithm: Some((algorithm, described)), problem }, component))
+                Ok((algorithm, described))
             }
-            Err(UnusableAlgorithm::Load { source: LoadError::Sandbox(error), .. }) => Err(error.into()),
-            Err(error) => Ok((Known { algorithm: None, problem: Some(error.to_string()) }, component)),
-        }
+            Err(UnusableAlgorithm::Load { source: LoadError::Sandbox(error), .. }) => return Err(error.into()),
+            Err(error) => Err(error.to_string()),
+        };
+        Ok((Known { algorithm, damage }, component))
     }
 
     /// Recomputes a page, as many intervals at a time as there are jobs.
@@ -211,20 +209,21 @@ impl Replayer<'_> {
         page: &[StoredInterval],
         limits: &Limits,
     ) -> Result<Vec<Replay>, SandboxError> {
-        let one = |stored: &StoredInterval| {
-            let known = algorithm(stored).and_then(|digest| self.known.get(&digest));
-            replay::replay(community, stored, known, limits)
+        let recompute = |part: &[StoredInterval]| -> Result<Vec<Replay>, SandboxError> {
+            let known = |stored| algorithm(stored).and_then(|digest| self.known.get(&digest));
+            part.iter().map(|stored| replay::replay(community, stored, known(stored), limits)).collect()
         };
         let part = page.len().div_ceil(self.jobs).max(1);
         std::thread::scope(|scope| {
-            let start =
-                |part| scope.spawn(move || Iterator::map(<[_]>::iter(part), one).collect::<Result<Vec<_>, _>>());
-            let threads: Vec<_> = page.chunks(part).map(start).collect();
-            let joined = threads.into_iter().map(|thread| match thread.join() {
-                Ok(replays) => replays,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
-            Ok(joined.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+            let threads: Vec<_> = page.chunks(part).map(|part| scope.spawn(move || recompute(part))).collect();
+            let mut replays = Vec::with_capacity(page.len());
+            for thread in threads {
+                match thread.join() {
+                    Ok(part) => replays.extend(part?),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok(replays)
         })
     }
 }
@@ -258,10 +257,11 @@ async fn print_wasmtime(
         )));
     };
     let (known, component) = replayer.load(provenance.algorithm).await?;
-    let Some((algorithm, _)) = known.algorithm else {
-        let problem = known.problem.unwrap_or_default();
-        return Err(Failed::new(Exit::Bad, format!("interval {interval}: {problem}")));
-    };
+    let failed = |problem: &str| Failed::new(Exit::Bad, format!("interval {interval}: {problem}"));
+    let (algorithm, _) = known.algorithm.map_err(|problem| failed(&problem))?;
+    if let Some(damage) = known.damage {
+        tracing::warn!("{damage} (this program has them)");
+    }
     let usual = || PathBuf::from(wasmtime_cli::file_name(&provenance.name, &provenance.algorithm));
     let file = file.cloned().unwrap_or_else(usual);
     wasmtime_cli::write(&component, &file)?;

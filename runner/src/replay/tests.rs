@@ -256,6 +256,11 @@ fn without_its_algorithm_nothing_is_compared_with_nothing() {
 }
 
 #[test]
+fn nothing_is_the_same_that_was_not_recomputed() {
+    assert_eq!(compare("aveiro", &books(&settled(96_200)), None, None).verdict, Verdict::Differs);
+}
+
+#[test]
 fn without_a_round_only_gaps_are_compared() {
     let mut stored = books(&settled(96_200));
     stored.provenance = None;

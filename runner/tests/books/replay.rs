@@ -311,6 +311,16 @@ fn another_engine_is_worth_a_remark_and_its_fuel_is_not_compared() {
 }
 
 #[test]
+fn a_name_in_the_books_writes_no_line_of_the_report() {
+    let market = market();
+    let name =
+        "UPDATE interval SET name = 'x' || char(10) || 'aveiro: all the same' || char(27) WHERE start = 1693569600";
+    market.database().execute(name, ()).unwrap();
+    let told = market.run(&["replay"]).ends_with(1).out;
+    assert!(!told.contains("\naveiro: all") && !told.contains('\u{1b}') && told.contains("x\\naveiro"), "{told}");
+}
+
+#[test]
 fn a_round_that_was_changed() {
     // Another member's name in it, of the same length: the same algorithm says something else.
     found(
@@ -462,13 +472,14 @@ fn an_algorithm_that_is_nowhere_but_in_the_books_is_run_from_there() {
 
 #[test]
 fn bytes_that_are_no_algorithm_are_told() {
-    sql_component(b"\0asm\x0d\0\x01\0 and then nothing", "the component is broken");
-    sql_component(b"no component at all", "the file is no WebAssembly");
+    named_component(b"\0asm\x0d\0\x01\0 and then nothing", "the component is broken");
+    named_component(b"no component at all", "the file is no WebAssembly");
+    named_component(b"", "the file is empty");
 }
 
 /// Names bytes as the first interval's algorithm, under their own digest.
 #[track_caller]
-fn sql_component(bytes: &[u8], says: &str) {
+fn named_component(bytes: &[u8], says: &str) {
     found(
         |connection| {
             let digest = *Digest::of(bytes).as_bytes();

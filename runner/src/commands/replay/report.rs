@@ -128,7 +128,8 @@ impl<'a> Report<'a> {
         if let Some(provenance) = &stored.provenance {
             let digest = provenance.algorithm.to_string();
             let short = digest.get(..12).unwrap_or_default();
-            let called = || format!("{} {} {short}", provenance.name, provenance.version);
+            // Whoever changes books may not write lines of this report.
+            let called = || format!("{} {} {short}", provenance.name.escape_debug(), provenance.version.escape_debug());
             self.algorithms.entry(provenance.algorithm).or_insert_with(called);
         }
         if self.json {
