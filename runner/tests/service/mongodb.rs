@@ -110,7 +110,7 @@ fn where_it_is_away_commands_end_with_3_and_keep_the_password() {
         community("aveiro", meters.address(), "")
     ));
     std::fs::write(market.path("password"), "s3cr3t").unwrap();
-    for command in ["settle", "trades"] {
+    for command in ["settle", "trades", "replay"] {
         let ran =
             market.run(&[command]).ends_with(3).says(&format!("mongodb://{address}/market")).says("is it running");
         assert!(!ran.err.contains("s3cr3t") && !ran.out.contains("s3cr3t"), "{}{}", ran.out, ran.err);
