@@ -36,6 +36,11 @@ pub fn base(name: &str) -> Option<&'static Base> {
     BASE.iter().find(|base| base.name == name)
 }
 
+/// The base algorithm with that digest.
+pub fn base_by_digest(digest: &Digest) -> Option<&'static Base> {
+    BASE.iter().find(|base| Digest::of(base.bytes) == *digest)
+}
+
 /// How a configuration or a command names an algorithm.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reference {
@@ -118,8 +123,7 @@ impl Reference {
 
     /// The algorithm with this digest.
     pub fn of(digest: Digest) -> Reference {
-        let base = BASE.iter().find(|base| Digest::of(base.bytes) == digest);
-        base.map_or(Reference::Digest(digest), Reference::Base)
+        base_by_digest(&digest).map_or(Reference::Digest(digest), Reference::Base)
     }
 }
 
@@ -209,7 +213,7 @@ pub fn read(
             }
             Ok(Cow::Owned(component))
         }
-        Reference::Digest(digest) => match BASE.iter().find(|base| Digest::of(base.bytes) == *digest) {
+        Reference::Digest(digest) => match base_by_digest(digest) {
             Some(base) => Ok(Cow::Borrowed(base.bytes)),
             None => stored(digest).map(Cow::Owned).ok_or(UnusableAlgorithm::UnknownDigest(*digest)),
         },

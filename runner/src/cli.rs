@@ -28,7 +28,7 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  the thing checked is bad: a rejected result, a failed audit
+  1  the thing checked is bad: a rejected result, a failed audit, a replay that differs
   2  usage or configuration
   3  a service it needs is away";
 
@@ -61,6 +61,15 @@ pub enum Command {
     /// Recomputes every interval from its stored meter readings: the positions, the balance check, the ids, and that for
     /// each member the trades add up to the change of its registers.
     Audit(AuditArgs),
+    /// Recomputes stored intervals, and says exactly what differs.
+    ///
+    /// Runs the stored round through the stored algorithm again, in the same sandbox, and compares with the books: the digest
+    /// of the round, every trade, the digest of all trades, the fuel. Recomputes everything, unless told which intervals.
+    /// Changes nothing, so it may run beside the service.
+    ///
+    /// Whoever trusts none of this runs `rec-market replay --interval 2023-09-01T12:00:00Z --print-wasmtime`: it prints the
+    /// command that does the same with nothing but the wasmtime CLI, and writes the stored algorithm to a file for it.
+    Replay(ReplayArgs),
     /// Tries, checks and inspects matching algorithms.
     #[command(subcommand)]
     Algorithm(AlgorithmCommand),
@@ -306,6 +315,35 @@ pub struct AuditArgs {
     /// Prints one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at the type")]
+    pub config: ConfigArg,
+    /// Only this community.
+    #[arg(long, value_name = "NAME")]
+    pub community: Option<String>,
+    /// Only the interval that contains this time.
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["from", "to"])]
+    pub interval: Option<Timestamp>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at the type")]
+    pub span: SpanArgs,
+    /// How many intervals to recompute at the same time; as many as there are cores if left out.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Prints one JSON object for each interval, in order.
+    #[arg(long)]
+    pub json: bool,
+    /// Prints the equivalent command for the plain wasmtime CLI instead of recomputing.
+    #[arg(long, requires = "interval", conflicts_with_all = ["json", "jobs"])]
+    pub print_wasmtime: bool,
+    /// Where to write the algorithm for that command; its name and digest in the working directory if left out.
+    #[arg(long, value_name = "FILE", requires = "print_wasmtime")]
+    pub component: Option<PathBuf>,
 }
 
 /// The commands about the configuration.

@@ -12,10 +12,12 @@ mod export;
 mod forward;
 mod health;
 mod output;
+mod replay;
 mod serve;
 mod settle;
 mod statement;
 mod trades;
+mod wasmtime_cli;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -180,6 +182,7 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
         Command::Trades(args) => trades::run(&args, &mut out).await?,
         Command::Statement(args) => statement::run(&args, &mut out).await?,
         Command::Audit(args) => audit::run(&args, &mut out).await?,
+        Command::Replay(args) => replay::run(&args, &mut out).await?,
         Command::Algorithm(AlgorithmCommand::Run(args)) => algorithm::run(&args, &mut out)?,
         Command::Algorithm(AlgorithmCommand::Check(args)) => check::run(&args, &mut out).await?,
         Command::Algorithm(AlgorithmCommand::Export(args)) => export::run(&args, &mut out)?,
@@ -234,6 +237,19 @@ fn make_sandbox(codegen: Codegen, cache: Option<PathBuf>, runs: Option<usize>) -
     let compiler = Compiler::Child { program, arguments, limits: CompileLimits::default() };
     let usual = Options::default();
     Sandbox::new(Options { runs_max: runs.unwrap_or(usual.runs_max), cache, codegen, compiler, ..usual })
+}
+
+/// As [`open_sandbox`], for commands that only try or prove: nobody asked them for a cache, so without it things only take
+/// longer.
+fn sandbox_with_cache(cache: Option<PathBuf>) -> Result<Sandbox, Failed> {
+    let cached = cache.is_some();
+    open_sandbox(cache).or_else(|failed| {
+        if !cached {
+            return Err(failed);
+        }
+        tracing::warn!("{} (going on without a cache)", failed.message);
+        open_sandbox(None)
+    })
 }
 
 /// Refuses settings that an algorithm does not know.

@@ -22,6 +22,7 @@ pub mod meters;
 pub mod metrics;
 pub mod proto;
 pub mod registry;
+pub mod replay;
 pub mod round_file;
 pub mod schedule;
 pub mod service;

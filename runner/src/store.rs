@@ -486,40 +486,37 @@ impl Provenance {
 }
 
 impl Commit {
-    /// The trades to keep, with their derived ids: the round's in the algorithm's order, then those of gaps.
+    /// The trades to keep.
     pub fn trades(&self) -> Vec<StoredTrade> {
-        let settled = self.cleared.iter().flat_map(|cleared| {
-            let round = cleared.settlement.round();
-            let remark = cleared.provenance.remark();
-            cleared.settlement.trades().iter().map(move |trade| (named(round, trade), remark.clone()))
-        });
-        let gaps = self.gaps.iter().flat_map(|gap| {
-            let message = gap.message();
-            gap.priced().into_iter().map(move |trade| (trade, Some(message.clone())))
-        });
-        let numbered = settled.chain(gaps).zip(0_u64..);
-        numbered.map(|((trade, message), number)| self.stored(trade, message, number)).collect()
+        let cleared = self.cleared.as_ref().map(|cleared| (&cleared.settlement, cleared.provenance.remark()));
+        trades_of(&self.community, self.interval, cleared, &self.gaps)
     }
+}
 
-    fn stored(
-        &self,
-        (seller, buyer, energy, price): (StoredParty, StoredParty, Energy, Price),
-        message: Option<String>,
-        number: u64,
-    ) -> StoredTrade {
+/// The trades of an interval with their derived ids: the round's in the algorithm's order, with a remark if they have one,
+/// then those of gaps.
+pub fn trades_of(
+    community: &str,
+    interval: Interval,
+    cleared: Option<(&Settlement, Option<String>)>,
+    gaps: &[GapTrade],
+) -> Vec<StoredTrade> {
+    let settled = cleared.into_iter().flat_map(|(settlement, remark)| {
+        let round = settlement.round();
+        settlement.trades().iter().map(move |trade| (named(round, trade), remark.clone()))
+    });
+    let gaps = gaps.iter().flat_map(|gap| {
+        let message = gap.message();
+        gap.priced().into_iter().map(move |trade| (trade, Some(message.clone())))
+    });
+    let numbered = settled.chain(gaps).zip(0_u64..);
+    let trade = |(((seller, buyer, energy, price), message), number)| {
         let with_grid = seller == StoredParty::Grid || buyer == StoredParty::Grid;
-        StoredTrade {
-            id: TradeId::derive(&self.community, self.interval, number),
-            interval: self.interval,
-            number,
-            state: (!with_grid).then_some(State::Created),
-            seller,
-            buyer,
-            energy,
-            price,
-            message,
-        }
-    }
+        let id = TradeId::derive(community, interval, number);
+        let state = (!with_grid).then_some(State::Created);
+        StoredTrade { id, interval, number, seller, buyer, energy, price, state, message }
+    };
+    numbered.map(trade).collect()
 }
 
 /// A trade with names in place of indices.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use domain::settlement::trades_max_default;
 use domain::{Party, Round, Settlement, Trade, Violation};
-use sandbox::{Algorithm, Budget, Described, Failure, Limits, Run, Sandbox};
+use sandbox::{Algorithm, Budget, Described, Failure, Limits, Run};
 use serde::Serialize;
 
-use super::{Exit, Failed, open_sandbox, output, refuse_unknown};
+use super::{Exit, Failed, output, refuse_unknown, sandbox_with_cache, wasmtime_cli};
 use crate::algorithms::{self, Reference};
 use crate::cli::RunArgs;
 use crate::config;
@@ -19,8 +19,6 @@ use crate::round_file;
 
 /// Trades that are printed for people; all are in `--json`.
 const SHOWN: usize = 40;
-/// Longest single word that a shell passes on, in bytes.
-const WORD_BYTES_MAX: usize = 128 << 10;
 
 /// One object of `run --json`; the contract's names.
 #[derive(Serialize)]
@@ -122,26 +120,12 @@ pub fn parse(text: &str) -> Result<Reference, Failed> {
 }
 
 fn load(reference: Reference) -> Result<Tried, Failed> {
-    let sandbox = user_sandbox()?;
+    let sandbox = sandbox_with_cache(config::user_cache())?;
     let component = algorithms::read(&reference, |_| None)?;
     let algorithm = algorithms::load(&sandbox, &reference, &component)?;
     // As when it settles: the limits that an author tries are for clearing.
     let described = algorithm.describe(Limits::default().budget(0))?;
     Ok(Tried { reference, component, algorithm, described })
-}
-
-/// A sandbox with the user's own cache of compiled components. Nobody asked for that cache, so without it things only
-/// take longer.
-pub fn user_sandbox() -> Result<Sandbox, Failed> {
-    let cache = config::user_cache();
-    let cached = cache.is_some();
-    open_sandbox(cache).or_else(|failed| {
-        if !cached {
-            return Err(failed);
-        }
-        tracing::warn!("{} (going on without a cache)", failed.message);
-        open_sandbox(None)
-    })
 }
 
 fn judge(round: &Arc<Round>, run: &Run) -> Outcome {
@@ -333,22 +317,8 @@ fn print_wasmtime(
         Reference::Base(_) | Reference::Digest(_) | Reference::Uploaded { .. } => export(algorithm)?,
     };
     for round in rounds {
-        let Budget { fuel, memory_bytes, time, .. } = limits.budget(round.positions().len());
-        let wasi = if algorithm.algorithm.imports_wasi() { "" } else { " -S cli=n" };
-        let call = format!("clear({})", round_file::to_wave(round));
-        if call.len() >= WORD_BYTES_MAX {
-            tracing::warn!(
-                bytes = call.len(),
-                "one shell word is limited to 128 KiB: this command is too long for a shell (try a smaller round)"
-            );
-        }
-        writeln!(
-            out,
-            "wasmtime run -W fuel={fuel},max-memory-size={memory_bytes},timeout={}ms,nan-canonicalization=y,relaxed-simd=n{wasi} --invoke {} {}",
-            time.as_millis().max(1),
-            shell_word(&call),
-            shell_word(&file.display().to_string()),
-        )?;
+        let budget = limits.budget(round.positions().len());
+        writeln!(out, "{}", wasmtime_cli::command(&algorithm.algorithm, &file, round, budget))?;
     }
     Ok(())
 }
@@ -356,9 +326,7 @@ fn print_wasmtime(
 /// Writes a component that is part of this program to a file, so that another program can run it.
 fn export(algorithm: &Tried) -> Result<PathBuf, Failed> {
     let name = algorithm.described.as_ref().map_or("algorithm", |description| &description.name);
-    let digest = algorithm.algorithm.digest().to_string();
-    // Another build's component of that name is another file.
-    let name = format!("{name}-{}.wasm", digest.get(..12).unwrap_or_default());
+    let name = wasmtime_cli::file_name(name, &algorithm.algorithm.digest());
     let failed = |error: &dyn std::fmt::Display| Failed::usage(format!("cannot write {name}: {error}"));
     let directory = match config::user_cache() {
         Some(directory) => directory,
@@ -378,26 +346,4 @@ fn export(algorithm: &Tried) -> Result<PathBuf, Failed> {
     file.write_all(&algorithm.component).map_err(|error| failed(&error))?;
     file.persist(&path).map_err(|error| failed(&error))?;
     Ok(path)
-}
-
-/// Quotes a text so that a POSIX shell takes it as one word, unchanged.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shell_takes_a_word_unchanged() {
-        assert_eq!(shell_word("target/a-b.wasm"), "target/a-b.wasm");
-        assert_eq!(shell_word("it's"), r"'it'\''s'");
-        assert_eq!(shell_word(""), "''");
-    }
 }

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use domain::Digest;
 use serde::Serialize;
 
 use super::{Exit, Failed, books, output};
@@ -107,10 +106,8 @@ pub async fn audit(store: &dyn Store, name: String) -> Result<CommunityJson, Sto
     bar.finish_and_clear();
     audit.finish(&store.progress(&name).await?);
     for digest in audit.algorithms.keys().copied().collect::<Vec<_>>() {
-        match store.component(&digest).await? {
-            Some(bytes) if Digest::of(&bytes) == digest => {}
-            Some(_) => audit.find(format!("the stored bytes of algorithm {digest} are not its bytes")),
-            None => audit.find(format!("the bytes of algorithm {digest} are not stored")),
+        if let Err(finding) = books::component(store, &digest).await? {
+            audit.find(finding);
         }
     }
     let members = audit.members.iter().map(|(member, proof)| MemberJson {

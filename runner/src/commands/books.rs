@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::Boundary;
+use domain::{Boundary, Digest};
 use jiff::Timestamp;
 
 use super::Failed;
@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::store::{self, Span, Store, StoreError, StoredInterval};
 
 /// Intervals that are held at a time.
-const PAGE: usize = 100;
+pub const PAGE: usize = 100;
 
 /// Opens the store of a configuration to read.
 pub async fn open(args: &ConfigArg) -> Result<(Config, Arc<dyn Store>), Failed> {
@@ -55,14 +55,20 @@ pub async fn each_interval<E: From<StoreError>>(
     }
 }
 
-fn after(start: Boundary) -> u64 {
+/// From where on the store finds what starts later.
+pub fn after(start: Boundary) -> u64 {
     start.seconds().saturating_add(1)
 }
 
 /// The communities to show: those of the configuration that have books, or the one that was asked for.
 pub async fn communities(config: &Config, store: &dyn Store, only: Option<&str>) -> Result<Vec<String>, Failed> {
+    chosen(config, store.communities().await?, only)
+}
+
+/// As [`communities`], of those that have books.
+pub fn chosen(config: &Config, stored: Vec<String>, only: Option<&str>) -> Result<Vec<String>, Failed> {
     let mut names: Vec<String> = config.communities.iter().map(|community| community.name.clone()).collect();
-    for name in store.communities().await? {
+    for name in stored {
         if !names.contains(&name) {
             names.push(name);
         }
@@ -77,4 +83,13 @@ pub async fn communities(config: &Config, store: &dyn Store, only: Option<&str>)
 /// Tells an error of the store from books that are damaged.
 pub fn is_damage(error: &StoreError) -> bool {
     matches!(error, StoreError::Corrupt { .. })
+}
+
+/// The stored bytes of an algorithm, or what is wrong with them.
+pub async fn component(store: &dyn Store, digest: &Digest) -> Result<Result<Vec<u8>, String>, StoreError> {
+    Ok(match store.component(digest).await? {
+        Some(bytes) if Digest::of(&bytes) == *digest => Ok(bytes),
+        Some(_) => Err(format!("the stored bytes of algorithm {digest} are not its bytes")),
+        None => Err(format!("the bytes of algorithm {digest} are not stored")),
+    })
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use sandbox::Limits;
 
-use super::algorithm::{parse, user_sandbox};
-use super::{Exit, Failed, open_checking_sandbox};
+use super::algorithm::parse;
+use super::{Exit, Failed, open_checking_sandbox, sandbox_with_cache};
 use crate::algorithms::{self, Reference, UnusableAlgorithm};
 use crate::cli::CheckArgs;
-use crate::config::{CommunityConfig, Config, StoreConfig};
+use crate::config::{self, CommunityConfig, Config, StoreConfig};
 use crate::gate::{self, Gate, Report, Standing, Verdict, recent};
 use crate::store::{self, Store, StoreError};
 
@@ -96,7 +96,7 @@ async fn examine(
     };
     let is_new = standing.as_ref().is_some_and(|standing| standing.recent.is_empty());
     let limits = limits(args.limits.limits(), community.map(|community| community.config.limits).unwrap_or_default());
-    let (usual, checking) = (user_sandbox()?, open_checking_sandbox()?);
+    let (usual, checking) = (sandbox_with_cache(config::user_cache())?, open_checking_sandbox()?);
     let gate = Gate { usual: &usual, checking: &checking, limits, standing };
     let mut report = gate.examine(component, matches!(reference, Reference::Base(_)))?;
     if is_new {

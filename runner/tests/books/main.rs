@@ -5,6 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/wasmtime_cli.rs"]
+mod wasmtime_cli;
 
 mod audit;
 mod damage;
@@ -13,6 +15,8 @@ mod gaps;
 mod pages;
 mod recorded;
 mod registers;
+mod replay;
+mod replay_outside;
 mod rows;
 mod runs;
 mod service;

@@ -81,13 +81,15 @@ fn every_command_says_of_it_what_it_says_of_a_file() {
         assert!(market.settle().ends_with(0).out.starts_with("aveiro: 59 intervals "));
         assert_eq!(market.settle().ends_with(0).out, "aveiro: nothing is due\n");
     }
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 8] = [
         &["trades", "--json"],
         &["trades", "--csv", "--member", "m001"],
         &["trades", "--json", "--from", "2023-09-01T14:00:00Z", "--to", "2023-09-01T16:00:00Z"],
         &["statement", "--json", "--period", "day"],
         &["statement"],
         &["audit", "--json"],
+        &["replay", "--json"],
+        &["replay", "--interval", "2023-09-01T14:07:00Z"],
     ];
     for command in commands {
         let said = mongo.run(command).ends_with(0).out;
@@ -108,7 +110,7 @@ fn where_it_is_away_commands_end_with_3_and_keep_the_password() {
         community("aveiro", meters.address(), "")
     ));
     std::fs::write(market.path("password"), "s3cr3t").unwrap();
-    for command in ["settle", "trades"] {
+    for command in ["settle", "trades", "replay"] {
         let ran =
             market.run(&[command]).ends_with(3).says(&format!("mongodb://{address}/market")).says("is it running");
         assert!(!ran.err.contains("s3cr3t") && !ran.out.contains("s3cr3t"), "{}{}", ran.out, ran.err);

@@ -20,6 +20,9 @@ fn it_catches_up_and_ends_at_sigterm() {
         let address = address.to_string();
         market.run(&[asked, &["--address", &address]].concat()).ends_with(0);
     }
+    // The books are open, and can be recomputed.
+    let replayed = market.run(&["replay"]).ends_with(0);
+    assert!(replayed.out.contains(", all the same ("), "{}", replayed.out);
     service.terminate().ends_with(0);
     // Without being asked to: the log is all that is left of a service.
     let log = read_log(&market);
