@@ -1,5 +1,7 @@
 //! The command line: what clap needs to know, and the help that teaches.
 
+mod operator;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -7,6 +9,11 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use crate::telemetry::LogFormat;
+
+pub use operator::{
+    ActivateArgs, ChangesArgs, DownloadArgs, IdentityArgs, ListArgs, RollbackArgs, ServerArgs, ShadowArgs,
+    ShowAlgorithmArgs, UploadArgs,
+};
 
 /// Settles the energy trades of renewable energy communities.
 ///
@@ -402,6 +409,33 @@ pub enum AlgorithmCommand {
     Check(CheckArgs),
     /// Writes base algorithms, which are part of this program, to NAME.wasm files.
     Export(ExportArgs),
+    /// Uploads an algorithm to a running service, where it passes the same gate as `check`.
+    ///
+    /// It is kept for ever under its name and version, and settles nothing before it is activated. What is refused leaves
+    /// only a record. For example: algorithm upload own.wasm --server https://market:50051 --ca ca_crt.pem --certificate
+    /// operator_crt.pem --key operator_key.pem
+    Upload(UploadArgs),
+    /// Every algorithm of a running service, and what each community is settled with.
+    List(ListArgs),
+    /// All that a running service knows of an algorithm, with what its gate found.
+    Show(ShowAlgorithmArgs),
+    /// Writes an algorithm of a running service to a file.
+    Download(DownloadArgs),
+    /// Settles a community with an algorithm, from an interval on that is not settled yet.
+    ///
+    /// It must clear the rounds that the community settled last. What it settles is recorded with its digest, and can be
+    /// replayed. `rollback` takes it back; if it fails too often (rollback_after), the service does that by itself.
+    Activate(ActivateArgs),
+    /// Withdraws what was activated last: what stood before it settles again, from the next interval on.
+    Rollback(RollbackArgs),
+    /// Runs a candidate beside what settles a community, or tells what came of it.
+    ///
+    /// It runs on each interval after that is settled, and touches no trade. The report says how often it ran and failed, what
+    /// it cost, and what each member would have traded locally and paid. With --since it runs on what was settled before,
+    /// too.
+    Shadow(ShadowArgs),
+    /// What was done about algorithms, and by whom, the newest first.
+    Changes(ChangesArgs),
 }
 
 /// Arguments of `algorithm export`.
@@ -486,8 +520,14 @@ pub struct CheckArgs {
     /// A configuration: tries a community's settings and limits, and the rounds that it settled last, as well.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Which community of the configuration; not needed if it has one.
-    #[arg(long, value_name = "NAME", requires = "config")]
+    /// A running service: tries with its limits, and with a community's settings there, so that both say the same.
+    #[arg(long, value_name = "URL", conflicts_with = "config", help_heading = "Service")]
+    pub server: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "documented at the type")]
+    pub identity: IdentityArgs,
+    /// Which community of the configuration or of the service; not needed if the configuration has one.
+    #[arg(long, value_name = "NAME")]
     pub community: Option<String>,
     /// Prints one JSON object.
     #[arg(long)]

@@ -11,6 +11,7 @@ mod dev;
 mod export;
 mod forward;
 mod health;
+mod operator;
 mod output;
 mod replay;
 mod serve;
@@ -186,6 +187,14 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
         Command::Algorithm(AlgorithmCommand::Run(args)) => algorithm::run(&args, &mut out)?,
         Command::Algorithm(AlgorithmCommand::Check(args)) => check::run(&args, &mut out).await?,
         Command::Algorithm(AlgorithmCommand::Export(args)) => export::run(&args, &mut out)?,
+        Command::Algorithm(AlgorithmCommand::Upload(args)) => operator::upload(&args, &mut out).await?,
+        Command::Algorithm(AlgorithmCommand::List(args)) => operator::list(&args, &mut out).await?,
+        Command::Algorithm(AlgorithmCommand::Show(args)) => operator::show(&args, &mut out).await?,
+        Command::Algorithm(AlgorithmCommand::Download(args)) => operator::download(&args, &mut out).await?,
+        Command::Algorithm(AlgorithmCommand::Activate(args)) => operator::activate(&args, &mut out).await?,
+        Command::Algorithm(AlgorithmCommand::Rollback(args)) => operator::rollback(&args, &mut out).await?,
+        Command::Algorithm(AlgorithmCommand::Shadow(args)) => operator::shadow(&args, &mut out).await?,
+        Command::Algorithm(AlgorithmCommand::Changes(args)) => operator::changes(&args, &mut out).await?,
         Command::Config(ConfigCommand::Check(args)) => config::check(&args, &mut out)?,
         Command::Config(ConfigCommand::Show(args)) => config::show(&args, &mut out)?,
         Command::Certs(args) => certs::run(&args, &mut out)?,

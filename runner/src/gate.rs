@@ -26,6 +26,8 @@ pub use report::{Check, Report, Verdict};
 
 /// How many violations of one probe are told one by one.
 const VIOLATIONS_SHOWN: usize = 3;
+/// How many probes may use up all their fuel or time before no more are tried: each takes a second, and there are twenty.
+const ENDLESS_MAX: usize = 3;
 /// How many times longer code that is not optimised may take: fuel decides, time is the backstop.
 const PATIENCE: u32 = 10;
 
@@ -90,15 +92,7 @@ impl Gate<'_> {
         };
         let candidate = Candidate { usual, checking: checking.and_then(|checking| checking.algorithm) };
         self.examine_description(&candidate, &mut report)?;
-        match probes(self.standing.as_ref()) {
-            Ok(probes) => {
-                for probe in probes {
-                    self.examine_probe(&candidate, probe, &mut report)?;
-                }
-            }
-            // Two settings of one key, which no configuration has.
-            Err(error) => report.add("probes", Verdict::Failed, error.to_string()),
-        }
+        self.examine_probes(&candidate, |_| true, &mut report)?;
         Ok(report)
     }
 
@@ -203,14 +197,7 @@ impl Gate<'_> {
         };
         let candidate = Candidate { usual, checking: checking.ok() };
         self.examine_description(&candidate, &mut report)?;
-        match probes(self.standing.as_ref()) {
-            Ok(probes) => {
-                for probe in probes.into_iter().filter(|probe| probe.is_recent) {
-                    self.examine_probe(&candidate, probe, &mut report)?;
-                }
-            }
-            Err(error) => report.add("probes", Verdict::Failed, error.to_string()),
-        }
+        self.examine_probes(&candidate, |probe| probe.is_recent, &mut report)?;
         Ok(report)
     }
 
@@ -236,12 +223,43 @@ impl Gate<'_> {
         Ok(())
     }
 
+    /// Runs these probes; what used up all it may have again and again is not asked for more.
+    fn examine_probes(
+        &self,
+        candidate: &Candidate,
+        wanted: impl Fn(&Probe) -> bool,
+        report: &mut Report,
+    ) -> Result<(), SandboxError> {
+        let probes = match probes(self.standing.as_ref()) {
+            Ok(probes) => probes,
+            // Two settings of one key, which no configuration has.
+            Err(error) => {
+                report.add("probes", Verdict::Failed, error.to_string());
+                return Ok(());
+            }
+        };
+        let (mut endless, mut left) = (0, 0);
+        for probe in probes.into_iter().filter(wanted) {
+            if endless < ENDLESS_MAX {
+                endless += usize::from(self.examine_probe(candidate, probe, report)?);
+            } else {
+                left += 1;
+            }
+        }
+        if left > 0 {
+            let reason = format!("{left} more are not tried: {ENDLESS_MAX} used up all their fuel or time");
+            report.add("other probes", Verdict::Noted, format!("{reason} (mend that, and check again)"));
+        }
+        Ok(())
+    }
+
+    /// Answers whether it used up all its fuel or time.
     fn examine_probe(
         &self,
         candidate: &Candidate,
         Probe { name, round, advisory, .. }: Probe,
         report: &mut Report,
-    ) -> Result<(), SandboxError> {
+    ) -> Result<bool, SandboxError> {
         let budget = self.limits.budget(round.positions().len());
         let first = candidate.usual.clear(&round, budget)?;
         let unlike = self.compare(candidate, &round, &first)?;
@@ -254,14 +272,13 @@ impl Gate<'_> {
         }
         report.figures(figures(&round, &first));
         unlike.into_iter().for_each(|difference| report.fail(&difference));
-        Ok(())
+        Ok(is_endless(&first))
     }
 
     /// Runs a round three times more, and tells in what any of them differs from the first.
     fn compare(&self, candidate: &Candidate, round: &Arc<Round>, first: &Run) -> Result<Vec<String>, SandboxError> {
         // Once is enough: what uses up all its fuel would do so for minutes.
-        let is_long = |kind| matches!(kind, FailureKind::Fuel | FailureKind::Deadline);
-        if first.result.as_ref().is_err_and(|failure| is_long(failure.kind)) {
+        if is_endless(first) {
             return Ok(Vec::new());
         }
         let budget = first.usage.budget;
@@ -279,6 +296,12 @@ impl Gate<'_> {
         }
         Ok(found)
     }
+}
+
+/// Whether a run used up all its fuel or time.
+fn is_endless(run: &Run) -> bool {
+    let of = |kind| matches!(kind, FailureKind::Fuel | FailureKind::Deadline);
+    run.result.as_ref().is_err_and(|failure| of(failure.kind))
 }
 
 /// Which check a refusal belongs to.

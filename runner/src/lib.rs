@@ -20,6 +20,7 @@ pub mod forward;
 pub mod gate;
 pub mod meters;
 pub mod metrics;
+pub mod operator;
 pub mod proto;
 pub mod registry;
 pub mod replay;

@@ -3,8 +3,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use sandbox::Limits;
+use domain::round::PriceLimits;
+use domain::{Price, Round};
+use sandbox::{Limits, Sandbox};
+use serde_json::Value;
 
 use super::algorithm::parse;
 use super::{Exit, Failed, open_checking_sandbox, sandbox_with_cache};
@@ -12,42 +16,94 @@ use crate::algorithms::{self, Reference, UnusableAlgorithm};
 use crate::cli::CheckArgs;
 use crate::config::{self, CommunityConfig, Config, StoreConfig};
 use crate::gate::{self, Gate, Report, Standing, Verdict, recent};
+use crate::operator::Operator;
+use crate::proto::rec_market_v1 as v1;
 use crate::store::{self, Store, StoreError};
 
 /// Column of the names of checks, in characters, unless one is longer.
 const NAME_WIDTH: usize = 24;
 
-/// A community for which an algorithm is examined, and its books, if it has any.
+/// A community for which an algorithm is examined.
+#[derive(Default)]
 struct Community {
-    config: CommunityConfig,
+    name: String,
+    settings: Vec<(String, String)>,
+    price_limits: PriceLimits,
+    limits: Limits,
+    /// Rounds that it settled last, as far as they can be had.
+    recent: Vec<Round>,
+    /// Its books, if it has any.
     store: Option<Arc<dyn Store>>,
 }
 
 /// Runs the command.
 pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, Failed> {
     let reference = parse(&args.algorithm)?;
-    let community = match &args.config {
-        Some(path) => Some(open(path, args.community.as_deref()).await?),
-        None => None,
+    let community = match (&args.config, &args.server) {
+        (Some(path), _) => Some(open(path, args.community.as_deref()).await?),
+        (None, Some(server)) => ask(args, server).await?,
+        (None, None) if args.community.is_some() => {
+            let ways = "name its configuration with --config, or a service with --server";
+            return Err(Failed::usage(format!("--community says which one of several, but of what? ({ways})")));
+        }
+        (None, None) => None,
     };
     let stored = stored(&reference, community.as_ref()).await?;
     let (component, report) = match algorithms::read(&reference, |_| stored) {
         Ok(component) => {
-            let report = examine(args, &reference, &component, community.as_ref()).await?;
+            let report = examine(args, &reference, &component, community.as_ref())?;
             (Some(component), report)
         }
         Err(UnusableAlgorithm::Load { source, .. }) => (None, gate::refuse_unread(&source)),
         Err(error) => return Err(error.into()),
     };
-    let community = community.as_ref().map(|community| community.config.name.as_str());
+    let community = community.as_ref().map(|community| community.name.as_str());
+    let json = report.json(&reference.to_string(), component.as_deref(), community);
     if args.json {
-        let json = report.json(&reference.to_string(), component.as_deref(), community);
         serde_json::to_writer(&mut *out, &json).map_err(io::Error::from)?;
         writeln!(out)?;
     } else {
-        print(&reference, community, &report, out)?;
+        print_report(&json, out)?;
+        let place = community.map_or_else(String::new, |name| format!(" for {name}"));
+        let verdict = if report.passed() { "passed" } else { "refused" };
+        writeln!(out, "{reference}: {verdict}{place}")?;
     }
     Ok(if report.passed() { Exit::Done } else { Exit::Bad })
+}
+
+/// What a running service would examine an algorithm with; none where it has no say but on all.
+async fn ask(args: &CheckArgs, server: &str) -> Result<Option<Community>, Failed> {
+    let operator = Operator::new(&args.identity.server(server))?;
+    let community = args.community.clone().unwrap_or_default();
+    let there = operator.show_limits(v1::ShowLimitsRequest { community: community.clone() }).await?;
+    let ours = (env!("CARGO_PKG_VERSION"), Sandbox::engine_version());
+    if (there.market_version.as_str(), there.engine.as_str()) != ours {
+        let v1::ShowLimitsResponse { market_version, engine, .. } = &there;
+        tracing::warn!(
+            "the service is rec-market {market_version} with {engine}, this is {} with {}: it may come to another result",
+            ours.0,
+            ours.1
+        );
+    }
+    if community.is_empty() {
+        return Ok(None);
+    }
+    let price = |price: Option<i64>| price.map(Price::from_micro_eur);
+    let price_limits = PriceLimits::new(price(there.price_floor), price(there.price_ceiling));
+    let mut settings: Vec<_> = there.settings.unwrap_or_default().settings.into_iter().collect();
+    settings.sort_unstable();
+    Ok(Some(Community {
+        name: community,
+        settings,
+        price_limits: price_limits.map_err(|error| Failed::new(Exit::Away, error))?,
+        limits: Limits {
+            fuel: there.fuel,
+            memory_bytes: there.memory_bytes,
+            time: there.time_us.map(Duration::from_micros),
+            output_bytes: there.output_bytes,
+        },
+        ..Community::default()
+    }))
 }
 
 /// A community of a configuration, and its store to read. One that has not settled yet has no store.
@@ -66,7 +122,12 @@ async fn open(path: &Path, name: Option<&str>) -> Result<Community, Failed> {
     };
     let is_missing = matches!(&store, StoreConfig::Sqlite(file) if !file.exists());
     let store = if is_missing { None } else { Some(store::open_to_read(&store).await?) };
-    Ok(Community { config, store })
+    let recent = match &store {
+        Some(store) => recent(&**store, &config).await?,
+        None => Vec::new(),
+    };
+    let CommunityConfig { name, settings, price_limits, limits, .. } = config;
+    Ok(Community { name, settings, price_limits, limits, recent, store })
 }
 
 /// The bytes of an algorithm that is named by its digest, if they are in the community's books.
@@ -77,30 +138,27 @@ async fn stored(reference: &Reference, community: Option<&Community>) -> Result<
     }
 }
 
-async fn examine(
+fn examine(
     args: &CheckArgs,
     reference: &Reference,
     component: &[u8],
     community: Option<&Community>,
 ) -> Result<Report, Failed> {
-    let standing = match community {
-        Some(Community { config, store }) => Some(Standing {
-            settings: config.settings.clone(),
-            price_limits: config.price_limits,
-            recent: match store {
-                Some(store) => recent(&**store, config).await?,
-                None => Vec::new(),
-            },
-        }),
-        None => None,
-    };
+    let standing = community.map(|community| Standing {
+        settings: community.settings.clone(),
+        price_limits: community.price_limits,
+        recent: community.recent.clone(),
+    });
     let is_new = standing.as_ref().is_some_and(|standing| standing.recent.is_empty());
-    let limits = limits(args.limits.limits(), community.map(|community| community.config.limits).unwrap_or_default());
+    let limits = limits(args.limits.limits(), community.map(|community| community.limits).unwrap_or_default());
     let (usual, checking) = (sandbox_with_cache(config::user_cache())?, open_checking_sandbox()?);
     let gate = Gate { usual: &usual, checking: &checking, limits, standing };
     let mut report = gate.examine(component, matches!(reference, Reference::Base(_)))?;
     if is_new {
-        let reason = "the community has settled none yet, so the probes above are all there are";
+        let reason = match &args.server {
+            Some(_) => "the service tries those that the community settled last when it activates the algorithm",
+            None => "the community has settled none yet, so the probes above are all there are",
+        };
         report.add("recent rounds", Verdict::Noted, reason);
     }
     Ok(report)
@@ -116,19 +174,19 @@ fn limits(arguments: Limits, community: Limits) -> Limits {
     }
 }
 
-fn print(reference: &Reference, community: Option<&str>, report: &Report, out: &mut impl Write) -> Result<(), Failed> {
-    let longest = report.checks.iter().map(|check| check.name.chars().count()).max().unwrap_or(0);
+/// Prints each check of a report, as [`Report::json`] writes it: our own, or a service's.
+pub fn print_report(report: &Value, out: &mut impl Write) -> io::Result<()> {
+    let text = |check: &Value, key: &str| check[key].as_str().unwrap_or_default().to_owned();
+    let checks = report["checks"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let longest = checks.iter().map(|check| text(check, "name").chars().count()).max().unwrap_or(0);
     let width = longest.max(NAME_WIDTH);
-    for check in &report.checks {
-        let mark = match check.verdict {
-            Verdict::Passed => "✓",
-            Verdict::Noted => "·",
-            Verdict::Failed => "✗",
+    for check in checks {
+        let mark = match check["verdict"].as_str() {
+            Some("passed") => "✓",
+            Some("noted") => "·",
+            _ => "✗",
         };
-        writeln!(out, "{mark} {:<width$} {}", check.name, check.detail)?;
+        writeln!(out, "{mark} {:<width$} {}", text(check, "name"), text(check, "detail"))?;
     }
-    let place = community.map_or_else(String::new, |name| format!(" for {name}"));
-    let verdict = if report.passed() { "passed" } else { "refused" };
-    writeln!(out, "{reference}: {verdict}{place}")?;
     Ok(())
 }

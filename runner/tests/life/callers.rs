@@ -11,8 +11,10 @@ use crate::common::*;
 use crate::desk::*;
 use crate::running::{Running, market};
 
-/// Everything that there is to ask, by the role it takes.
-fn ask_everything(desk: &Desk) -> (Vec<Result<(), tonic::Status>>, Vec<Result<(), tonic::Status>>) {
+type Answers = Vec<Result<(), tonic::Status>>;
+
+/// Everything that there is to ask: what readers may, and what takes an administrator.
+fn ask_everything(desk: &Desk) -> (Answers, Answers) {
     let read = vec![
         desk.list().map(drop),
         desk.show("uniform").map(drop),

@@ -1,0 +1,73 @@
+//! `rec-market algorithm shadow`: starts and ends a candidate, and tells what came of it.
+
+use std::io::Write;
+use std::time::Duration;
+
+use domain::IntervalLength;
+use jiff::Timestamp;
+
+use super::{Exit, Failed, connect, decided, json, output, print_json, shown};
+use crate::cli::ShadowArgs;
+use crate::operator::Operator;
+use crate::proto::rec_market_v1 as v1;
+
+/// How often the service is asked how far the candidate has come.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// Runs the command.
+pub async fn run(args: &ShadowArgs, out: &mut impl Write) -> Result<Exit, Failed> {
+    let operator = connect(&args.server)?;
+    let community = args.community.clone();
+    if args.off {
+        let change = operator.end_shadow(v1::EndShadowRequest { community }).await?;
+        return decided(&change, args.json, out);
+    }
+    if let Some(algorithm) = &args.algorithm {
+        let request = v1::StartShadowRequest {
+            community,
+            algorithm: algorithm.clone(),
+            since: args.since.map(|since| since.to_string()).unwrap_or_default(),
+            settings: args.settings.settings(),
+        };
+        let change = operator.start_shadow(request).await?;
+        if args.since.is_none() {
+            return decided(&change, args.json, out);
+        }
+        catch_up(&operator, &args.community).await?;
+    }
+    let report = operator.report_shadow(v1::ReportShadowRequest { community: args.community.clone() }).await?;
+    if args.json {
+        print_json(&json::shadow(&report), out)?;
+    } else {
+        write!(out, "{}", shown::report(&report))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Waits until the candidate has seen all that was settled when it began.
+async fn catch_up(operator: &Operator, community: &str) -> Result<(), Failed> {
+    let bar = output::progress(0, "running in the shadow");
+    let mut goal = None;
+    loop {
+        let report = operator.report_shadow(v1::ReportShadowRequest { community: community.to_owned() }).await;
+        let report = report.inspect_err(|_| bar.finish_and_clear())?;
+        let seconds = |text: &str| text.parse::<Timestamp>().ok().map(Timestamp::as_second);
+        // Nothing is settled, so there is nothing to run on.
+        let Some(settled) = seconds(&report.settled_until) else { break };
+        let goal = *goal.get_or_insert(settled);
+        let since = seconds(&report.since).unwrap_or(goal);
+        let reached = seconds(&report.until).unwrap_or(since);
+        // In quarter-hours, whatever the community's intervals are: it is only a bar.
+        let quarters = |from: i64, to: i64| {
+            u64::try_from(to.saturating_sub(from)).unwrap_or(0) / u64::from(IntervalLength::QUARTER_HOUR.seconds())
+        };
+        bar.set_length(quarters(since, goal));
+        bar.set_position(quarters(since, reached));
+        if reached >= goal || since >= goal {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
