@@ -1,5 +1,7 @@
 //! `rec-market demo`: everything at work on loopback, with a result that a community's board can read.
 
+mod life;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -76,12 +78,15 @@ pub async fn run(args: &DemoArgs, out: &mut impl Write) -> Result<Exit, Failed> 
 
     let books = Books::read(&*store).await?;
     let audit = audit::audit(&*store, NAME.to_owned()).await?;
+    let life = life::play(&config, community, &store, &stock).await?;
     let result = Shown { scene: &scene, summary: &summary, payments: &payments, books: &books, audit: &audit, seconds };
     if args.json {
-        serde_json::to_writer(&mut *out, &result.json()).map_err(std::io::Error::from)?;
+        let json = DemoJson { life: life::json(&life), ..result.json() };
+        serde_json::to_writer(&mut *out, &json).map_err(std::io::Error::from)?;
         writeln!(out)?;
     } else {
         result.print(out)?;
+        life::print(&life, out)?;
         directory.tell(args.keep.is_some(), out)?;
     }
     Ok(if audit.findings_total == 0 && result.is_all_paid() { Exit::Done } else { Exit::Bad })
@@ -262,6 +267,8 @@ struct DemoJson<'a> {
     findings: &'a [String],
     seconds: f64,
     payments: PaymentsJson<'a>,
+    /// Another algorithm: uploaded, run in the shadow, activated.
+    life: serde_json::Value,
 }
 
 #[derive(Serialize)]
@@ -327,6 +334,7 @@ impl Shown<'_> {
                 states: &self.books.states,
                 seconds: self.payments.seconds,
             },
+            life: serde_json::Value::Null,
         }
     }
 

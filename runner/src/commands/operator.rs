@@ -19,7 +19,9 @@ use crate::cli::{
 use crate::operator::{Operator, OperatorError};
 use crate::proto::rec_market_v1 as v1;
 
+pub use json::{change as change_json, shadow as report_json, upload as upload_json};
 pub use shadow::run as shadow;
+pub use shown::{change as change_text, report as report_text};
 
 impl From<OperatorError> for Failed {
     fn from(error: OperatorError) -> Failed {

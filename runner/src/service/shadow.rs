@@ -38,6 +38,9 @@ enum Trouble {
     Sums(#[from] InvalidSums),
 }
 
+/// Makes a stock of algorithms.
+pub type MakeStock = dyn Fn() -> Result<Stock, StockError> + Send + Sync;
+
 /// Runs the candidates of all communities.
 pub struct ShadowTask {
     /// The communities.
@@ -45,7 +48,7 @@ pub struct ShadowTask {
     /// Where decisions and intervals are.
     pub store: Arc<dyn Store>,
     /// Makes what runs candidates: in a sandbox of its own, so that they take no room from what settles.
-    pub make_stock: Box<dyn Fn() -> Result<Stock, StockError> + Send + Sync>,
+    pub make_stock: Box<MakeStock>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Who we are.

@@ -229,3 +229,12 @@ pub fn refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code, says: 
         assert!(status.message().contains(part), "no {part:?} in: {}", status.message());
     }
 }
+
+/// Asserts that there was not even a connection.
+#[track_caller]
+pub fn unconnected<T: std::fmt::Debug>(answer: Result<T, Status>) {
+    let status = answer.unwrap_err();
+    // As the end of the handshake is told, or the end of the connection behind it.
+    assert!(matches!(status.code(), Code::Unavailable | Code::Unknown), "{status:?}");
+    assert!(std::error::Error::source(&status).is_some(), "no answer of the service: {status:?}");
+}

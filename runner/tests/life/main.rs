@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "tests may tell what they see")]
 
 mod callers;
+mod cli;
 #[path = "../common/mod.rs"]
 mod common;
 mod course;

@@ -136,7 +136,7 @@ fn a_candidate_that_trades_with_the_grid_alone_saves_nothing() {
     refused(desk.start_shadow("guest@9", ""), Code::NotFound, &["guest@1.0.0"]);
     // One that fails on every interval changes nothing but its own count.
     let trades = market.trades_json();
-    desk.accepted(&patched(guests::TRAPS_ON_SHORT_NAMES, "1.0.0", "2.0.0"));
+    desk.accepted(&patched(guests::TRAPS_ON_SHORT_NAMES, "guest1.0.0", "guest2.0.0"));
     desk.start_shadow("guest@2.0.0", "2023-09-01T00:00:00Z").unwrap();
     assert_eq!(caught_up(&desk).failed, 0, "their names are longer");
     assert_eq!(market.trades_json(), trades);

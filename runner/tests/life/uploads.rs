@@ -101,7 +101,7 @@ fn a_label_means_one_component() {
     let other = patched(guests::GRID_ONLY, "Trades with the grid alone.", "Trades with the grid alone!");
     let taken = format!("guest@1.0.0 is sha256:{} already", Digest::of(guests::GRID_ONLY));
     refused(desk.upload(&other), Code::FailedPrecondition, &[&taken, "raise the version"]);
-    desk.accepted(&patched(&other, "1.0.0", "1.1.0"));
+    desk.accepted(&patched(&other, "guest1.0.0", "guest1.1.0"));
     // Nor may anything be called as a base algorithm is.
     let false_base = patched(base("uniform").unwrap().bytes, "0.1.0", "9.1.0");
     refused(desk.upload(&false_base), Code::FailedPrecondition, &["a base algorithm: uniform"]);
@@ -158,19 +158,18 @@ fn an_upload_that_stops_half_way_leaves_nothing_but_a_record() {
     let market = market_with_callers(&meters, "");
     let service = Running::start(&market);
     let desk = Desk::of(&market, &service);
-    // Two that go away; the stream ends with the connection.
+    // Two that go away when the service has some of it: the channel takes the last part only when the first is read.
+    const PART: usize = 1 << 20;
     for _ in 0..2 {
         let gone = Desk::of(&market, &service);
-        let (sender, receiver) = tokio::sync::mpsc::channel(4);
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
         let request = gone.request(tokio_stream::wrappers::ReceiverStream::new(receiver));
         gone.ask(|mut client| async move {
-            let digest = Digest::of(guests::GRID_ONLY).to_string();
             let upload = tokio::spawn(async move { client.upload(request).await });
-            sender.send(header(&digest, guests::GRID_ONLY.len() as u64)).await.unwrap();
-            sender.send(chunk(&guests::GRID_ONLY[..100])).await.unwrap();
-            // Until it has taken what was sent.
-            while sender.capacity() < 4 {
-                tokio::task::yield_now().await;
+            let digest = Digest::of(guests::GRID_ONLY).to_string();
+            sender.send(header(&digest, 64 * PART as u64)).await.unwrap();
+            for _ in 0..8 {
+                sender.send(chunk(&[0; PART])).await.unwrap();
             }
             upload.abort();
         });

@@ -29,7 +29,7 @@ fn report(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-pub(super) fn upload(uploaded: &v1::UploadResponse) -> Value {
+pub fn upload(uploaded: &v1::UploadResponse) -> Value {
     json!({
         "accepted": uploaded.accepted,
         "was_there": uploaded.was_there,
@@ -79,7 +79,7 @@ pub(super) fn show(found: &v1::ShowAlgorithmResponse) -> Value {
     shown
 }
 
-pub(super) fn change(change: &v1::Change) -> Value {
+pub fn change(change: &v1::Change) -> Value {
     json!({
         "at": change.at,
         "by": change.by,
@@ -93,7 +93,7 @@ pub(super) fn change(change: &v1::Change) -> Value {
     })
 }
 
-pub(super) fn shadow(report: &v1::ShadowReport) -> Value {
+pub fn shadow(report: &v1::ShadowReport) -> Value {
     let cost = report.cost.unwrap_or_default();
     let member = |member: &v1::MemberDifference| {
         json!({

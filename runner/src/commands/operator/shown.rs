@@ -103,7 +103,7 @@ pub(super) fn algorithm(found: &v1::ShowAlgorithmResponse) -> String {
 }
 
 /// What was decided, as a sentence.
-pub(super) fn change(change: &v1::Change) -> String {
+pub fn change(change: &v1::Change) -> String {
     let (community, start) = (&change.community, &change.start);
     let (before, algorithm) = (labelled(change.before.as_ref()), labelled(change.algorithm.as_ref()));
     match change.action.as_str() {
@@ -133,7 +133,7 @@ pub(super) fn changes(changes: &[v1::Change]) -> Table {
 }
 
 /// What came of a candidate.
-pub(super) fn report(report: &v1::ShadowReport) -> String {
+pub fn report(report: &v1::ShadowReport) -> String {
     let v1::ShadowReport { community, intervals, failed, rejected, .. } = report;
     let cost = report.cost.unwrap_or_default();
     let runs = if report.is_running { "runs" } else { "ran" };
