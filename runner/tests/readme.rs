@@ -254,8 +254,10 @@ fn every_command_line_of_ours_is_understood() {
     let all = [commands(README), commands(ALGORITHMS)].concat();
     let ours: Vec<&String> = all.iter().filter(|line| line.starts_with("rec-market ")).collect();
     assert!(ours.len() > 10, "{ours:?}");
+    // What the README gives a name because it is long.
+    let service = all.iter().find_map(|line| line.strip_prefix("SERVICE=")).unwrap().trim_matches('"');
     for line in ours {
-        let command = line.split(" | ").next().unwrap_or_default();
+        let command = line.split(" | ").next().unwrap_or_default().replace("$SERVICE", service);
         match Cli::try_parse_from(command.split_whitespace()) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::DisplayHelp => {}

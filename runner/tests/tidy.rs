@@ -86,7 +86,8 @@ fn only_stores_speak_to_databases_and_only_edges_speak_grpc() {
     let files = files("runner/src", &[".rs"]);
     assert_eq!(lines_with(&files, &["rusqlite::"], &["runner/src/store/sqlite"]), [""; 0]);
     assert_eq!(lines_with(&files, &["mongodb::", "bson::"], &["runner/src/store/mongo"]), [""; 0]);
-    let grpc = ["runner/src/meters/", "runner/src/api", "runner/src/transactions", "runner/src/proto"];
+    let grpc =
+        ["runner/src/meters/", "runner/src/api", "runner/src/transactions", "runner/src/operator", "runner/src/proto"];
     assert_eq!(lines_with(&files, &["tonic::"], &grpc), [""; 0]);
 }
 

@@ -70,6 +70,13 @@ fn transactions_is_a_client_and_a_server_of_its_own_name() {
 }
 
 #[test]
+fn an_operator_is_a_client_and_no_server() {
+    let made = development(&NONE, 30).unwrap();
+    assert_eq!(as_client(&made, &made.operator, days(0)), Ok(()));
+    assert!(as_server(&made, &made.operator, "operator", days(0)).is_err());
+}
+
+#[test]
 fn another_authority_is_not_believed() {
     let (made, other) = (development(&NONE, 30).unwrap(), development(&NONE, 30).unwrap());
     assert!(as_server(&other, &made.market, "market", days(0)).is_err());

@@ -59,13 +59,14 @@ fn shake_hands(directory: &Path, name: &'static str) -> Result<(), tokio_rustls:
 }
 
 #[test]
-fn six_files_that_fit_and_only_the_owner_reads_keys() {
+fn eight_files_that_fit_and_only_the_owner_reads_keys() {
     let market = Market::new("");
     let ran = market.run(&["certs", "--name", "market.example.org", "--days", "30"]).ends_with(0);
     let directory = market.path("secrets");
     let found = files(&directory);
     let names: Vec<&str> = found.keys().map(String::as_str).collect();
-    let expected = ["ca_crt.pem", "ca_key.pem", "client_crt.pem", "client_key.pem", "market_crt.pem", "market_key.pem"];
+    let names_of = |name: &str| [format!("{name}_crt.pem"), format!("{name}_key.pem")];
+    let expected = ["ca", "client", "market", "operator"].map(names_of).concat();
     assert_eq!(names, expected);
     for (name, (mode, text)) in &found {
         let (expected, begins) = match name.ends_with("_key.pem") {

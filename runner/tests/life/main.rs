@@ -9,6 +9,7 @@ mod cli;
 mod common;
 mod course;
 mod desk;
+mod mongodb;
 #[path = "../service/running.rs"]
 #[allow(dead_code, reason = "written for the stories of the service")]
 mod running;
