@@ -12,6 +12,7 @@ WASMTIME_VERSION := 48.0.8
 TOOLS := target/tools
 WASMTIME := $(TOOLS)/bin/wasmtime
 CARGO_DENY := $(TOOLS)/bin/cargo-deny
+CARGO_FUZZ := $(TOOLS)/bin/cargo-fuzz
 FERRETDB := $(TOOLS)/bin/ferretdb
 
 .PHONY: help
@@ -55,6 +56,26 @@ deny: $(CARGO_DENY) ## Licences, bans and sources of dependencies, by deny.toml
 bench: wasm-target ## Benchmarks, as figures and ratios in one run (some minutes)
 	cargo bench --locked --workspace --bench clear --bench matches --bench settle
 
+# Without a sanitizer, which would need an unstable compiler: the laws are assertions, overflows panic, and there is no
+# unsafe code of ours to look into.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := gate round upload
+
+.PHONY: fuzz
+fuzz: build $(CARGO_FUZZ) ## Fuzzes gate, rounds and uploads, FUZZ_SECONDS each (the first build takes a quarter of an hour)
+	target/release/rec-market algorithm export --all --directory fuzz/corpus/seeds
+	mkdir -p fuzz/corpus/gate fuzz/corpus/round fuzz/corpus/upload
+	for file in fuzz/corpus/seeds/*.wasm; do \
+		(printf '\0'; cat "$$file") > fuzz/corpus/gate/"$$(basename "$$file")"; \
+	done
+	for number in 1 2 3 4 5 6 7 8 9; do printf "\x$${number}\0\0\0\0" > fuzz/corpus/gate/changed-$$number; done
+	cp fuzz/seeds/*.json fuzz/corpus/round/
+	printf '\000\000\003\377\003\377\003\377' > fuzz/corpus/upload/whole
+	for target in $(FUZZ_TARGETS); do \
+		PATH="$(abspath $(TOOLS))/bin:$$PATH" cargo fuzz run --sanitizer none $$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=131072 -rss_limit_mb=4096 -timeout=60; \
+	done
+
 .PHONY: crash-test
 crash-test: build tools ## Kills the service 300 times at random instants, over both stores, and audits the books (some minutes)
 	REC_MARKET_TEST_KILLS=300 cargo test --release --locked --workspace --test service -- crash --nocapture
@@ -96,6 +117,10 @@ $(FERRETDB): $(wildcard tests/ferretdb/*)
 
 $(CARGO_DENY):
 	CARGO_TARGET_DIR=$(TOOLS)/build cargo install cargo-deny --locked --root $(TOOLS)
+	rm -rf $(TOOLS)/build
+
+$(CARGO_FUZZ):
+	CARGO_TARGET_DIR=$(TOOLS)/build cargo install cargo-fuzz --locked --root $(TOOLS)
 	rm -rf $(TOOLS)/build
 
 .PHONY: clean

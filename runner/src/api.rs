@@ -41,6 +41,7 @@ use certificates::Certificates;
 use connections::Bounds;
 use market::Market;
 
+pub use algorithms::receive::upload as receive_upload;
 pub use certificates::UnusableCertificate;
 pub use health::{Health, ask};
 pub use market::MORE;

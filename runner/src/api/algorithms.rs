@@ -2,7 +2,7 @@
 //!
 //! Who asks is settled before what is asked is looked at. Deliberately not here: what is decided (`registry`).
 
-mod receive;
+pub(super) mod receive;
 mod wire;
 
 use std::pin::Pin;

@@ -12,7 +12,7 @@ use sandbox::{FailureKind, Usage};
 use super::labels::{By, MetersOutcome, PassOutcome, TradeKind};
 use super::{Families, lock};
 use crate::clearing::BadResult;
-use crate::store::StoredEvent;
+use crate::store::{Action, StoredEvent};
 
 /// The codes of events that settling can leave, so that each is there at 0 before the first one.
 const EVENT_CODES: [&str; 6] = ["gap", "register-fell", "too-large", "no-member", "unreadable", "fallback"];
@@ -53,6 +53,8 @@ impl CommunityMetrics {
         Violation::CODES.iter().for_each(|code| drop(families.violations.with_label_values(&[name, code])));
         let kinds = FailureKind::ALL.iter().map(|kind| kind.code()).chain([REJECTED, UNUSABLE]);
         kinds.for_each(|kind| drop(families.failures.with_label_values(&[name, kind])));
+        Action::OF_COMMUNITIES.iter().for_each(|action| drop(families.changes.with_label_values(&[name, action])));
+        ["usable", "bad"].iter().for_each(|outcome| drop(families.shadow.with_label_values(&[name, outcome])));
         let only = &[name];
         CommunityMetrics {
             name: name.to_owned(),

@@ -125,6 +125,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// The names of all that communities have.
+    pub const OF_COMMUNITIES: [&str; 5] = ["activated", "rolled-back", "shadow-started", "shadow-ended", "failed"];
+
     /// Its name in reports.
     pub fn code(&self) -> &'static str {
         match self {

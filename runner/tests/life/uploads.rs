@@ -275,3 +275,26 @@ fn the_hostile_corpus_is_refused_while_communities_settle_on_time() {
     service.terminate().ends_with(0);
     market.run(&["audit"]).ends_with(0);
 }
+
+macro_rules! bombs {
+    ($($name:ident $bytes:ident)*) => { [$((stringify!($name), guests::$bytes)),*] };
+}
+
+#[test]
+fn compile_bombs_end_in_the_child_and_leave_the_service_as_it_was() {
+    let meters = Meters::telling(&[]);
+    let market = market_with_callers(&meters, "");
+    let service = Running::start(&market);
+    let desk = Desk::of(&market, &service);
+    // Each takes all the time that the child has, so one stands for them; the child's own tests have the others.
+    for (name, bomb) in rec_market_tests::for_each_bomb!(bombs).into_iter().take(1) {
+        let uploaded = desk.upload(bomb).unwrap();
+        assert!(!uploaded.accepted, "{name}");
+        assert!(failed(&uploaded.report).contains("compile"), "{name}: {}", uploaded.report);
+        assert_eq!(service.get("/ready").0, 200, "{name}");
+    }
+    let memory = peak_memory(&service);
+    println!("compile bombs: the service had {memory} MiB at most");
+    assert!(memory < MEMORY_MAX, "{memory} MiB");
+    desk.accepted(guests::GRID_ONLY);
+}

@@ -17,8 +17,11 @@ const IDLE_MAX: Duration = Duration::from_secs(30);
 /// How long all of them may take: 64 MiB at 2 Mbit/s.
 const RECEIVE_MAX: Duration = Duration::from_secs(300);
 
-/// Receives a component and uploads it.
-pub(super) async fn upload(
+/// Receives a component and uploads it, for a caller of this name.
+///
+/// # Errors
+/// If the messages are not what they should be, or the registry does not take it; that the gate refuses it is none.
+pub async fn upload(
     registry: &Registry,
     by: &str,
     messages: impl Stream<Item = Result<UploadRequest, Status>> + Unpin,

@@ -1,0 +1,107 @@
+//! Upload stream → registry. However messages come, either the component that was announced is kept whole under its digest,
+//! or nothing is kept and there is one record more, if a digest was announced.
+
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+
+use domain::Digest;
+use libfuzzer_sys::fuzz_target;
+use rec_market::algorithms::base;
+use rec_market::api::receive_upload;
+use rec_market::clock::SystemClock;
+use rec_market::proto::rec_market_v1::upload_request::Part;
+use rec_market::proto::rec_market_v1::{UploadHeader, UploadRequest};
+use rec_market::registry::Registry;
+use rec_market::stock::Stock;
+use rec_market::store::{SqliteStore, Store};
+use sandbox::{Options, Sandbox};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+struct World {
+    runtime: Runtime,
+    store: Arc<dyn Store>,
+    registry: Registry,
+    /// A component that passes the gate and is no base algorithm.
+    good: Vec<u8>,
+    _directory: TempDir,
+}
+
+static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let directory = tempfile::tempdir().expect("a directory");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("market.db")).expect("a store"));
+    let make = |codegen| Sandbox::new(Options { runs_max: 1, codegen, ..Options::default() });
+    let stock = Arc::new(Stock::new(make(sandbox::Codegen::Usual).expect("a sandbox"), Arc::clone(&store)));
+    let registry = Registry::new(Arc::clone(&store), Arc::new(SystemClock), Vec::new(), stock, Box::new(make));
+    let mut good = base("uniform").expect("a base algorithm").bytes.to_vec();
+    while let Some(at) = good.windows(7).position(|window| window == b"uniform") {
+        good[at..at + 7].copy_from_slice(b"evening");
+    }
+    World { runtime, store, registry, good, _directory: directory }
+});
+
+/// Messages as the bytes say: each begins with what it is and how long.
+fn messages(input: &[u8], good: &[u8]) -> Vec<UploadRequest> {
+    let mut messages = Vec::new();
+    let (mut rest, mut sent) = (input, 0);
+    while let [kind, length, tail @ ..] = rest {
+        let length = usize::from(*length);
+        let part = match kind % 6 {
+            // What is good, as it should be announced.
+            0 => Some(Part::Header(UploadHeader { sha256: Digest::of(good).to_string(), bytes: good.len() as u64 })),
+            // Anything else announced.
+            1 => {
+                let text = String::from_utf8_lossy(&tail[..length.min(tail.len())]).into_owned();
+                Some(Part::Header(UploadHeader { sha256: text, bytes: length as u64 }))
+            }
+            2 => {
+                let bytes = &tail[..length.min(tail.len())];
+                Some(Part::Header(UploadHeader { sha256: Digest::of(bytes).to_string(), bytes: bytes.len() as u64 }))
+            }
+            // The next part of what is good.
+            3 => {
+                let end = good.len().min(sent + length * 512);
+                let chunk = good[sent..end].to_vec();
+                sent = end;
+                Some(Part::Chunk(chunk))
+            }
+            4 => Some(Part::Chunk(tail[..length.min(tail.len())].to_vec())),
+            _ => None,
+        };
+        let used = if matches!(kind % 6, 1 | 2 | 4) { length.min(tail.len()) } else { 0 };
+        messages.push(UploadRequest { part });
+        rest = &tail[used..];
+    }
+    messages
+}
+
+fuzz_target!(|input: &[u8]| {
+    let world = &*WORLD;
+    let messages = messages(input, &world.good);
+    let announced = match messages.first().and_then(|message| message.part.clone()) {
+        Some(Part::Header(header)) => header.sha256.parse::<Digest>().ok(),
+        _ => None,
+    };
+    world.runtime.block_on(async {
+        let state = || async {
+            let versions = world.store.versions().await.expect("a store").len();
+            (versions, world.store.changes(None, usize::MAX).await.expect("a store").len())
+        };
+        let before = state().await;
+        let stream = tokio_stream::iter(messages.into_iter().map(Ok));
+        let uploaded = receive_upload(&world.registry, "fuzzer", stream).await;
+        let after = state().await;
+        match uploaded {
+            Ok(uploaded) if uploaded.accepted => {
+                let label = uploaded.label.expect("what is accepted says what it is");
+                assert_eq!(Some(label.digest), announced);
+                let kept = world.store.component(&label.digest).await.expect("a store").expect("it is kept");
+                assert_eq!(Digest::of(&kept), label.digest);
+                assert_eq!(after, (before.0 + usize::from(!uploaded.was_there), before.1));
+            }
+            _ => assert_eq!(after, (before.0, before.1 + usize::from(announced.is_some())), "{uploaded:?}"),
+        }
+    });
+});
