@@ -120,7 +120,7 @@ $(CARGO_DENY):
 	rm -rf $(TOOLS)/build
 
 $(CARGO_FUZZ):
-	CARGO_TARGET_DIR=$(TOOLS)/build cargo install cargo-fuzz --locked --root $(TOOLS)
+	CARGO_TARGET_DIR=$(TOOLS)/build cargo install cargo-fuzz --version 0.13.2 --locked --root $(TOOLS)
 	rm -rf $(TOOLS)/build
 
 .PHONY: clean

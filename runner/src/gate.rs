@@ -26,8 +26,9 @@ pub use report::{Check, Report, Verdict};
 
 /// How many violations of one probe are told one by one.
 const VIOLATIONS_SHOWN: usize = 3;
-/// How many probes may use up all their fuel or time before no more are tried: each takes a second, and there are twenty.
-const ENDLESS_MAX: usize = 3;
+/// How much fuel, or time in ns, may be used up by probes that come to no end, before no more are tried: some four of the
+/// usual limits, each a second or more, and there are twenty.
+const WASTE_MAX: u64 = 2_000_000_000;
 /// How many times longer code that is not optimised may take: fuel decides, time is the backstop.
 const PATIENCE: u32 = 10;
 
@@ -238,28 +239,28 @@ impl Gate<'_> {
                 return Ok(());
             }
         };
-        let (mut endless, mut left) = (0, 0);
+        let (mut wasted, mut left) = (0_u64, 0);
         for probe in probes.into_iter().filter(wanted) {
-            if endless < ENDLESS_MAX {
-                endless += usize::from(self.examine_probe(candidate, probe, report)?);
+            if wasted < WASTE_MAX {
+                wasted = wasted.saturating_add(self.examine_probe(candidate, probe, report)?);
             } else {
                 left += 1;
             }
         }
         if left > 0 {
-            let reason = format!("{left} more are not tried: {ENDLESS_MAX} used up all their fuel or time");
+            let reason = format!("{left} more are not tried: those above used up all their fuel or time");
             report.add("other probes", Verdict::Noted, format!("{reason} (mend that, and check again)"));
         }
         Ok(())
     }
 
-    /// Answers whether it used up all its fuel or time.
+    /// Answers how much fuel or time it used up to no end.
     fn examine_probe(
         &self,
         candidate: &Candidate,
         Probe { name, round, advisory, .. }: Probe,
         report: &mut Report,
-    ) -> Result<bool, SandboxError> {
+    ) -> Result<u64, SandboxError> {
         let budget = self.limits.budget(round.positions().len());
         let first = candidate.usual.clear(&round, budget)?;
         let unlike = self.compare(candidate, &round, &first)?;
@@ -272,13 +273,13 @@ impl Gate<'_> {
         }
         report.figures(figures(&round, &first));
         unlike.into_iter().for_each(|difference| report.fail(&difference));
-        Ok(is_endless(&first))
+        Ok(waste(&first))
     }
 
     /// Runs a round three times more, and tells in what any of them differs from the first.
     fn compare(&self, candidate: &Candidate, round: &Arc<Round>, first: &Run) -> Result<Vec<String>, SandboxError> {
         // Once is enough: what uses up all its fuel would do so for minutes.
-        if is_endless(first) {
+        if waste(first) > 0 {
             return Ok(Vec::new());
         }
         let budget = first.usage.budget;
@@ -298,10 +299,14 @@ impl Gate<'_> {
     }
 }
 
-/// Whether a run used up all its fuel or time.
-fn is_endless(run: &Run) -> bool {
-    let of = |kind| matches!(kind, FailureKind::Fuel | FailureKind::Deadline);
-    run.result.as_ref().is_err_and(|failure| of(failure.kind))
+/// The fuel, or the time in ns, that a run used up without coming to an end; 0 for one that ended.
+fn waste(run: &Run) -> u64 {
+    let budget = &run.usage.budget;
+    match run.result.as_ref().map_err(|failure| failure.kind) {
+        Err(FailureKind::Fuel) => budget.fuel.max(1),
+        Err(FailureKind::Deadline) => u64::try_from(budget.time.as_nanos()).unwrap_or(u64::MAX).max(1),
+        _ => 0,
+    }
 }
 
 /// Which check a refusal belongs to.

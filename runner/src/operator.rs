@@ -69,7 +69,7 @@ pub enum OperatorError {
         reason: String,
     },
     /// What it sent is not what it says.
-    #[error("{address} sent a component with the digest {found}, but says it is {said} (nothing was written)")]
+    #[error("{address} sent a component with the digest {found}, which should have been {said} (nothing was written)")]
     Damaged {
         /// The service.
         address: String,
@@ -183,8 +183,10 @@ impl Operator {
             }
         }
         let found = Digest::of(&component);
-        if found.to_string() != label.sha256 {
-            return Err(OperatorError::Damaged { address: self.address.clone(), found, said: label.sha256 });
+        // What is asked for by its digest is that, whatever the service says.
+        let said = algorithm.strip_prefix("sha256:").unwrap_or(&label.sha256);
+        if found.to_string() != said.to_lowercase() {
+            return Err(OperatorError::Damaged { address: self.address.clone(), found, said: said.to_owned() });
         }
         Ok((label, component))
     }

@@ -1,5 +1,6 @@
 //! Arguments of the commands that talk to a running service about algorithms.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
@@ -7,6 +8,7 @@ use jiff::Timestamp;
 
 use super::time;
 use crate::operator::Server;
+use crate::proto::rec_market_v1::Settings;
 use crate::transactions::tls::ClientTls;
 
 /// Which service, and who asks.
@@ -143,9 +145,17 @@ pub struct SettingArgs {
 
 impl SettingArgs {
     /// What they mean: none for those of the configuration.
-    pub fn settings(&self) -> Option<crate::proto::rec_market_v1::Settings> {
-        let given = self.no_settings || !self.set.is_empty();
-        given.then(|| crate::proto::rec_market_v1::Settings { settings: self.set.iter().cloned().collect() })
+    ///
+    /// # Errors
+    /// If a key is given twice.
+    pub fn settings(&self) -> Result<Option<Settings>, String> {
+        let mut settings = HashMap::new();
+        for (key, value) in &self.set {
+            if let Some(before) = settings.insert(key.clone(), value.clone()) {
+                return Err(format!("--set gives {key} twice, {before:?} and {value:?} (give it once)"));
+            }
+        }
+        Ok((self.no_settings || !settings.is_empty()).then_some(Settings { settings }))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::round::PriceLimits;
 use domain::{Price, Round};
-use sandbox::{Limits, Sandbox};
+use sandbox::{COMPONENT_BYTES_MAX, Limits, LoadError, Sandbox};
 use serde_json::Value;
 
 use super::algorithm::parse;
@@ -39,9 +39,14 @@ struct Community {
 /// Runs the command.
 pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, Failed> {
     let reference = parse(&args.algorithm)?;
+    let mut bytes_max = COMPONENT_BYTES_MAX;
     let community = match (&args.config, &args.server) {
         (Some(path), _) => Some(open(path, args.community.as_deref()).await?),
-        (None, Some(server)) => ask(args, server).await?,
+        (None, Some(server)) => {
+            let there = ask(args, server).await?;
+            bytes_max = bytes_max.min(there.component_bytes_max);
+            args.community.as_deref().map(|name| standing(name, there)).transpose()?
+        }
         (None, None) if args.community.is_some() => {
             let ways = "name its configuration with --config, or a service with --server";
             return Err(Failed::usage(format!("--community says which one of several, but of what? ({ways})")));
@@ -50,6 +55,9 @@ pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, Failed>
     };
     let stored = stored(&reference, community.as_ref()).await?;
     let (component, report) = match algorithms::read(&reference, |_| stored) {
+        Ok(component) if component.len() as u64 > bytes_max => {
+            (None, gate::refuse_unread(&LoadError::TooLarge { bytes: component.len() as u64, bytes_max }))
+        }
         Ok(component) => {
             let report = examine(args, &reference, &component, community.as_ref())?;
             (Some(component), report)
@@ -71,11 +79,11 @@ pub async fn run(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, Failed>
     Ok(if report.passed() { Exit::Done } else { Exit::Bad })
 }
 
-/// What a running service would examine an algorithm with; none where it has no say but on all.
-async fn ask(args: &CheckArgs, server: &str) -> Result<Option<Community>, Failed> {
+/// What a running service would examine an algorithm with.
+async fn ask(args: &CheckArgs, server: &str) -> Result<v1::ShowLimitsResponse, Failed> {
     let operator = Operator::new(&args.identity.server(server))?;
     let community = args.community.clone().unwrap_or_default();
-    let there = operator.show_limits(v1::ShowLimitsRequest { community: community.clone() }).await?;
+    let there = operator.show_limits(v1::ShowLimitsRequest { community }).await?;
     let ours = (env!("CARGO_PKG_VERSION"), Sandbox::engine_version());
     if (there.market_version.as_str(), there.engine.as_str()) != ours {
         let v1::ShowLimitsResponse { market_version, engine, .. } = &there;
@@ -85,15 +93,17 @@ async fn ask(args: &CheckArgs, server: &str) -> Result<Option<Community>, Failed
             ours.1
         );
     }
-    if community.is_empty() {
-        return Ok(None);
-    }
+    Ok(there)
+}
+
+/// A community as a service says that it stands.
+fn standing(name: &str, there: v1::ShowLimitsResponse) -> Result<Community, Failed> {
     let price = |price: Option<i64>| price.map(Price::from_micro_eur);
     let price_limits = PriceLimits::new(price(there.price_floor), price(there.price_ceiling));
     let mut settings: Vec<_> = there.settings.unwrap_or_default().settings.into_iter().collect();
     settings.sort_unstable();
-    Ok(Some(Community {
-        name: community,
+    Ok(Community {
+        name: name.to_owned(),
         settings,
         price_limits: price_limits.map_err(|error| Failed::new(Exit::Away, error))?,
         limits: Limits {
@@ -103,7 +113,7 @@ async fn ask(args: &CheckArgs, server: &str) -> Result<Option<Community>, Failed
             output_bytes: there.output_bytes,
         },
         ..Community::default()
-    }))
+    })
 }
 
 /// A community of a configuration, and its store to read. One that has not settled yet has no store.

@@ -150,9 +150,14 @@ fn keep(file: &Path, bytes: &[u8]) -> Result<(), Failed> {
 /// Runs `algorithm activate`.
 pub async fn activate(args: &ActivateArgs, out: &mut impl Write) -> Result<Exit, Failed> {
     let operator = connect(&args.server)?;
+    let settings = args.settings.settings().map_err(Failed::usage)?;
+    let mut algorithm = args.algorithm.clone();
     if !args.yes && asks() {
         let found = operator.show_algorithm(v1::ShowAlgorithmRequest { algorithm: args.algorithm.clone() }).await?;
-        let to = found.version.and_then(|version| version.algorithm).as_ref().map(shown::label).unwrap_or_default();
+        let found = found.version.and_then(|version| version.algorithm).unwrap_or_default();
+        let to = shown::label(&found);
+        // What was confirmed, though a newer version of that name may come meanwhile.
+        algorithm = format!("sha256:{}", found.sha256);
         let now = standing(&operator, &args.community).await?;
         let from = args.from.map_or_else(|| "the next interval".to_owned(), |from| from.to_string());
         if !confirmed(&format!("{now}. From {from} on it will be settled with {to}"))? {
@@ -161,9 +166,9 @@ pub async fn activate(args: &ActivateArgs, out: &mut impl Write) -> Result<Exit,
     }
     let request = v1::ActivateRequest {
         community: args.community.clone(),
-        algorithm: args.algorithm.clone(),
+        algorithm,
         from: args.from.map(|from| from.to_string()).unwrap_or_default(),
-        settings: args.settings.settings(),
+        settings,
     };
     let change = operator.activate(request).await?;
     decided(&change, args.json, out)

@@ -207,7 +207,7 @@ name = "b"
         "line 11: community.tariff.retial is no key of the configuration (known here: feed_in, periods, retail, series, zone)",
         "line 13: community.members.school.metres is no key of the configuration (known here: bid, meters, offer, rank, share, tariff)",
         "line 14: community.members.school.tariff.feedin is no key",
-        "line 2: stor is no key of the configuration (known here: cache, community, forward, listen, listen_metrics, listen_tls, mongodb, replicas, store, tls)",
+        "line 2: stor is no key of the configuration (known here: cache, caller, community, forward, listen, listen_metrics, listen_tls, mongodb, replicas, store, tls)",
         "line 15: communities is no key",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");

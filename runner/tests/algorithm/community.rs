@@ -144,6 +144,8 @@ fn an_algorithm_is_found_in_the_books_by_its_digest() {
     let (report, _) = check(&market, guests::GRID_ONLY, &[]);
     let digest = format!("sha256:{}", report["sha256"].as_str().unwrap());
     std::fs::remove_file(market.path("mine.wasm")).unwrap();
+    let config = std::fs::read_to_string(market.path("market.toml")).unwrap();
+    std::fs::write(market.path("market.toml"), config.replace("mine.wasm", &digest)).unwrap();
     market.run(&["algorithm", "check", &digest]).ends_with(2).says("is known here");
     let ran = market.run(&["algorithm", "check", &digest, "--config", "market.toml"]).ends_with(0);
     assert!(ran.out.contains(ROUNDS[1]), "{}", ran.out);

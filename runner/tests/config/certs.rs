@@ -133,5 +133,5 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
     std::fs::write(market.path("file"), "").unwrap();
     market.run(&["certs", "--directory", "file"]).ends_with(2).says("cannot make file");
     market.run(&["certs", "--directory", "a/b"]).ends_with(0);
-    assert_eq!(files(&market.path("a/b")).len(), 6);
+    assert_eq!(files(&market.path("a/b")).len(), 8);
 }

@@ -25,6 +25,13 @@ fn shows(ran: &Ran, parts: &[&str]) {
     }
 }
 
+fn listed_digest(listed: &Ran, name: &str) -> String {
+    let listed: Value = serde_json::from_str(&listed.out).unwrap();
+    let versions = listed["algorithms"].as_array().unwrap();
+    let found = versions.iter().find(|version| version["algorithm"]["name"] == name).unwrap();
+    found["algorithm"]["sha256"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn an_algorithm_lives_from_its_upload_to_its_roll_back() {
     let rows = ["a 12:00 5 5", "b 12:00 5 5", "a 12:15 5 605", "b 12:15 505 5", "a 12:30 6 700", "b 12:30 900 5"];
@@ -65,6 +72,12 @@ fn an_algorithm_lives_from_its_upload_to_its_roll_back() {
     let bytes = |name: &str| std::fs::read(market.path(name)).unwrap();
     assert_eq!(bytes("evening-0.1.0.wasm"), bytes("evening.wasm"));
     ada(&["download", "uniform", "--output", "evening.wasm"]).ends_with(2).says("is there and is something else");
+
+    // By its digest it is that, or nothing.
+    let digest = format!("sha256:{}", listed_digest(&ada(&["list", "--json"]), "evening"));
+    shows(&ada(&["download", &digest, "--output", "again.wasm"]).ends_with(0), &["again.wasm: evening@0.1.0"]);
+    let twice = ["activate", "aveiro", "evening", "--set", "a=1", "--set", "a=2"];
+    ada(&twice).ends_with(2).says("--set gives a twice, \"1\" and \"2\"");
 
     // In the shadow, over what is settled.
     let report = ada(&["shadow", "aveiro", "evening", "--since", "2023-09-01"]).ends_with(0);

@@ -11,7 +11,7 @@ use rec_market::certs;
 use crate::common::{Market, Meters, Ran, community, date, ran};
 
 /// How long anything may take that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A service in a process of its own. Killed when dropped.
 pub struct Running {

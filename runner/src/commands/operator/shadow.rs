@@ -23,17 +23,18 @@ pub async fn run(args: &ShadowArgs, out: &mut impl Write) -> Result<Exit, Failed
         return decided(&change, args.json, out);
     }
     if let Some(algorithm) = &args.algorithm {
+        let settings = args.settings.settings().map_err(Failed::usage)?;
         let request = v1::StartShadowRequest {
             community,
             algorithm: algorithm.clone(),
             since: args.since.map(|since| since.to_string()).unwrap_or_default(),
-            settings: args.settings.settings(),
+            settings,
         };
         let change = operator.start_shadow(request).await?;
         if args.since.is_none() {
             return decided(&change, args.json, out);
         }
-        catch_up(&operator, &args.community).await?;
+        catch_up(&operator, &change).await?;
     }
     let report = operator.report_shadow(v1::ReportShadowRequest { community: args.community.clone() }).await?;
     if args.json {
@@ -44,13 +45,15 @@ pub async fn run(args: &ShadowArgs, out: &mut impl Write) -> Result<Exit, Failed
     Ok(Exit::Done)
 }
 
-/// Waits until the candidate has seen all that was settled when it began.
-async fn catch_up(operator: &Operator, community: &str) -> Result<(), Failed> {
+/// Waits until a candidate that was started has seen all that was settled when it began.
+async fn catch_up(operator: &Operator, started: &v1::Change) -> Result<(), Failed> {
+    let community = &started.community;
     let bar = output::progress(0, "running in the shadow");
     let mut goal = None;
     loop {
-        let report = operator.report_shadow(v1::ReportShadowRequest { community: community.to_owned() }).await;
+        let report = operator.report_shadow(v1::ReportShadowRequest { community: community.clone() }).await;
         let report = report.inspect_err(|_| bar.finish_and_clear())?;
+        still_runs(started, &report).inspect_err(|_| bar.finish_and_clear())?;
         let seconds = |text: &str| text.parse::<Timestamp>().ok().map(Timestamp::as_second);
         // Nothing is settled, so there is nothing to run on.
         let Some(settled) = seconds(&report.settled_until) else { break };
@@ -70,4 +73,42 @@ async fn catch_up(operator: &Operator, community: &str) -> Result<(), Failed> {
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+/// Nothing more is to come for a candidate that somebody took away.
+fn still_runs(started: &v1::Change, report: &v1::ShadowReport) -> Result<(), Failed> {
+    if report.is_running && report.candidate == started.algorithm {
+        return Ok(());
+    }
+    let candidate = shown::label(started.algorithm.as_ref().unwrap_or(&v1::Algorithm::default()));
+    let community = &started.community;
+    Err(Failed::new(
+        Exit::Bad,
+        format!(
+            "{candidate} runs in the shadow of {community} no more: somebody ended it (algorithm changes tells who)"
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_candidate_that_was_taken_away() {
+        let own =
+            |name: &str| v1::Algorithm { name: name.to_owned(), version: "1".to_owned(), ..v1::Algorithm::default() };
+        let started =
+            v1::Change { algorithm: Some(own("own")), community: "aveiro".to_owned(), ..v1::Change::default() };
+        let report = |candidate, is_running| v1::ShadowReport {
+            candidate: Some(candidate),
+            is_running,
+            ..v1::ShadowReport::default()
+        };
+        assert!(still_runs(&started, &report(own("own"), true)).is_ok());
+        for gone in [report(own("own"), false), report(own("other"), true)] {
+            let failed = still_runs(&started, &gone).unwrap_err();
+            assert!(failed.message.contains("own@1 runs in the shadow of aveiro no more"), "{failed:?}");
+        }
+    }
 }

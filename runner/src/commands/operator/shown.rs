@@ -169,22 +169,20 @@ fn members(report: &v1::ShadowReport) -> Table {
         ["member", "kWh here, settled", "candidate", "difference", "EUR balance, settled", "candidate", "difference"];
     let mut shown = table(&headings, 1);
     for member in report.members.iter().chain(&report.total) {
-        // OK because the service writes whole numbers; what is none shows as nothing.
-        let number = |text: &str| text.parse::<i128>().unwrap_or(0);
-        let (local, candidate_local) = (number(&member.local_wh), number(&member.candidate_local_wh));
-        let (balance, candidate) = (number(&member.balance_nano_eur), number(&member.candidate_balance_nano_eur));
-        let money = |nano: i128| eur(Amount::from_nano_eur(nano));
-        shown.add_row([
-            if member.member.is_empty() { "all".to_owned() } else { member.member.clone() },
-            kwh(local),
-            kwh(candidate_local),
-            kwh(candidate_local.saturating_sub(local)),
-            money(balance),
-            money(candidate),
-            money(candidate.saturating_sub(balance)),
-        ]);
+        let name = if member.member.is_empty() { "all" } else { &member.member };
+        let [local, candidate_local, local_more] = compared(&member.local_wh, &member.candidate_local_wh, kwh);
+        let money = |nano| eur(Amount::from_nano_eur(nano));
+        let [balance, candidate, more] = compared(&member.balance_nano_eur, &member.candidate_balance_nano_eur, money);
+        shown.add_row([name, &local, &candidate_local, &local_more, &balance, &candidate, &more]);
     }
     shown
+}
+
+/// Two whole numbers and how much more the second is; `?` for what a service sent in place of one.
+fn compared(settled: &str, candidate: &str, shown: impl Fn(i128) -> String) -> [String; 3] {
+    let (settled, candidate) = (settled.parse::<i128>().ok(), candidate.parse::<i128>().ok());
+    let more = settled.zip(candidate).and_then(|(settled, candidate)| candidate.checked_sub(settled));
+    [settled, candidate, more].map(|number| number.map_or_else(|| "?".to_owned(), &shown))
 }
 
 #[cfg(test)]
@@ -234,6 +232,14 @@ mod tests {
         ] {
             assert!(said.contains(part), "no {part:?} in\n{said}");
         }
+    }
+
+    #[test]
+    fn what_is_no_number_is_not_shown_as_one() {
+        let shown = |settled, candidate| compared(settled, candidate, |number| number.to_string());
+        assert_eq!(shown("3", "5"), ["3", "5", "2"]);
+        assert_eq!(shown("3", "many"), ["3", "?", "?"]);
+        assert_eq!(shown("", "5"), ["?", "5", "?"]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ const TABLES: [(&str, &str); 11] = [
 
 fn known(text: &str) -> Vec<String> {
     let found = problems(text);
-    let list = found.first().and_then(|told| told.split_once("known here: ")).unwrap().1;
+    let list = found.iter().find_map(|told| Some(told.split_once("known here: ")?.1)).unwrap();
     list.trim_end_matches(')').split(", ").map(str::to_owned).collect()
 }
 
