@@ -10,7 +10,7 @@ use crate::clearing::ReadyAlgorithm;
 use crate::config::CommunityConfig;
 use crate::course::{Activation, Course};
 use crate::gate::{Gate, Standing, Verdict, recent};
-use crate::store::{Action, Change, Label, Place};
+use crate::store::{Action, Change, Label, Place, Span};
 
 /// How often a decision is tried again that others overtook: a backfill settles intervals every few milliseconds.
 const TRIES: usize = 100;
@@ -74,11 +74,11 @@ impl Registry {
         .await
     }
 
-    /// Runs a candidate beside what settles a community: from the next interval on, or from the one that starts at
-    /// `since`.
+    /// Runs a candidate beside what settles a community: from the next interval on, or from the first one that is settled
+    /// at or after `since`.
     ///
     /// # Errors
-    /// If there is no such community or algorithm, or it does not know the settings.
+    /// If there is no such community or algorithm, it does not know the settings, or no interval can start at `since`.
     pub async fn start_shadow(
         &self,
         by: &str,
@@ -91,12 +91,25 @@ impl Registry {
         let ready = self.named(algorithm).await?;
         check_settings(config, &ready, settings.as_ref())?;
         let candidate = ready.label();
+        let since = match since {
+            Some(since) => Some(self.first_settled(config, since).await?),
+            None => None,
+        };
         self.decide(by, config, |now| {
-            let aligned = |since| Boundary::at_or_after(since, config.interval).unwrap_or(now.next);
-            let since = since.map_or(now.next, aligned);
+            let since = since.unwrap_or(now.next);
             Ok((Action::StartShadow { candidate: candidate.clone(), since, settings: settings.clone() }, None))
         })
         .await
+    }
+
+    /// The start of the first interval that is settled at or after a time, or else the first boundary from then on.
+    async fn first_settled(&self, config: &CommunityConfig, since: Timestamp) -> Result<Boundary, RegistryError> {
+        let Some(boundary) = Boundary::at_or_after(since, config.interval) else {
+            return Err(RegistryError::Invalid(format!("since: {since} is not from 1970 to 9999, as intervals are")));
+        };
+        let span = Span { from: Some(boundary.seconds()), to: None };
+        let settled = self.store.intervals(&config.name, span, 1).await?;
+        Ok(settled.first().map_or(boundary, |settled| settled.interval.start()))
     }
 
     /// Runs no candidate any more beside what settles a community.

@@ -83,7 +83,13 @@ fn an_algorithm_lives_from_its_upload_to_its_roll_back() {
     let report = ada(&["shadow", "aveiro", "evening", "--since", "2023-09-01"]).ends_with(0);
     shows(
         &report,
-        &["evening@0.1.0 runs in the shadow of aveiro", "2 intervals run, 0 failed, 0 rejected", "all", "EUR"],
+        &[
+            // From the first interval that there is, at or after the time that was named.
+            "evening@0.1.0 runs in the shadow of aveiro, from 2023-09-01T11:45:00Z to 2023-09-01T12:30:00Z",
+            "2 intervals run, 0 failed, 0 rejected",
+            "all",
+            "EUR",
+        ],
     );
     let report = json(ada(&["shadow", "aveiro", "--json"]));
     assert_eq!((&report["intervals"], &report["members"][0]["member"]), (&2.into(), &"a".into()));

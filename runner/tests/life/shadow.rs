@@ -134,6 +134,11 @@ fn a_candidate_that_trades_with_the_grid_alone_saves_nothing() {
     assert!(report.members.iter().all(|member| member.candidate_local_wh == "0"));
     assert!(report.total.unwrap().local_wh != "0");
     refused(desk.start_shadow("guest@9", ""), Code::NotFound, &["guest@1.0.0"]);
+    refused(
+        desk.start_shadow("guest", "1969-12-31T23:00:00Z"),
+        Code::InvalidArgument,
+        &["since", "1969", "1970 to 9999"],
+    );
     // One that fails on every interval changes nothing but its own count.
     let trades = market.trades_json();
     desk.accepted(&patched(guests::TRAPS_ON_SHORT_NAMES, "guest1.0.0", "guest2.0.0"));
