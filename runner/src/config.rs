@@ -21,6 +21,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::store::MongoConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 use toml::de::DeTable;
 
@@ -60,40 +61,6 @@ pub enum StoreConfig {
     Sqlite(PathBuf),
     /// A MongoDB database.
     Mongo(MongoConfig),
-}
-
-/// A MongoDB database, and who we are there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MongoConfig {
-    /// A `mongodb://` or `mongodb+srv://` address without credentials or other secrets; its path, if it has one, is the
-    /// database's name.
-    pub address: String,
-    /// Who we are.
-    pub username: Option<String>,
-    /// The password.
-    pub password: Option<Secret>,
-}
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps a text from being shown.
-    pub fn new(text: String) -> Secret {
-        Secret(text)
-    }
-
-    /// The text, for the one who needs it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 /// Where the service's servers listen; port 0 lets the system choose.
@@ -231,6 +198,12 @@ pub fn user_cache() -> Option<PathBuf> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).ok()?;
     let writable = !std::fs::metadata(&path).ok()?.permissions().readonly();
     writable.then_some(path)
+}
+
+/// Whether a text can be the address of a service: `http://` or `https://` and a host.
+fn is_http_address(text: &str) -> bool {
+    let uri = text.parse::<tonic::transport::Uri>();
+    uri.is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
 }
 
 /// What to log, from the environment.

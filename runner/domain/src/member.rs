@@ -7,8 +7,11 @@ use std::sync::Arc;
 /// Longest name of a member or meter, in bytes. Platform ids have some 20; a name is a key in every trade.
 const NAME_BYTES_MAX: usize = 128;
 
-/// Names that mean somebody else: the two other parties of a trade, and the grid's id on the platform's wire.
-const RESERVED: [&str; 3] = ["grid", "operator", "100"];
+/// The grid's id on the platform's wire.
+pub const PLATFORM_GRID: &str = "100";
+
+/// Names that mean somebody else: the two other parties of a trade, and the grid on the platform's wire.
+const RESERVED: [&str; 3] = ["grid", "operator", PLATFORM_GRID];
 
 /// A name that no member or meter can have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -26,6 +26,24 @@ pub enum Basis {
     Gross,
 }
 
+impl Basis {
+    /// Every basis.
+    pub const ALL: [Basis; 2] = [Basis::Net, Basis::Gross];
+
+    /// The name in configurations and stores.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Basis::Net => "net",
+            Basis::Gross => "gross",
+        }
+    }
+
+    /// The basis of that name.
+    pub fn from_name(name: &str) -> Option<Basis> {
+        Basis::ALL.into_iter().find(|basis| basis.as_str() == name)
+    }
+}
+
 /// Who owns which meters. A meter that nobody owns is a member of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Ownership(HashMap<MeterId, MemberId>);

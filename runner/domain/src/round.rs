@@ -5,6 +5,7 @@ use crate::energy::Energy;
 use crate::interval::Interval;
 use crate::member::MemberId;
 use crate::money::{Price, Tariff};
+use crate::trade::{NamedParty, Party};
 
 /// What one member has and wants in one interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +134,15 @@ impl Round {
     /// The position with that index, as trades name it.
     pub fn position(&self, index: u32) -> Option<&Position> {
         self.positions.get(index as usize)
+    }
+
+    /// A party of this round by name; `None` for an index outside of its positions.
+    pub fn name(&self, party: Party) -> Option<NamedParty> {
+        match party {
+            Party::Grid => Some(NamedParty::Grid),
+            Party::Operator => Some(NamedParty::Operator),
+            Party::Member(index) => self.position(index).map(|position| NamedParty::Member(position.member.clone())),
+        }
     }
 
     /// A digest of everything an algorithm can see.

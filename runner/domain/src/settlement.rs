@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::digest::{Digest, Hasher};
 use crate::money::Price;
 use crate::round::{Position, Round};
-use crate::trade::{Party, Trade};
+use crate::trade::{NamedTrade, Party, Trade};
 
 pub use violation::{MoneySum, Violation};
 
@@ -54,6 +54,18 @@ impl Settlement {
     /// The trades, in the order the algorithm gave them.
     pub fn trades(&self) -> &[Trade] {
         &self.trades
+    }
+
+    /// The trades with the names of their parties, in the algorithm's order.
+    #[allow(clippy::expect_used, reason = "OK because the check refuses trades of unknown members")]
+    pub fn named_trades(&self) -> impl Iterator<Item = NamedTrade> {
+        let name = |party| self.round.name(party).expect("a settlement names only positions of its round");
+        self.trades.iter().map(move |&Trade { seller, buyer, energy, price }| NamedTrade {
+            seller: name(seller),
+            buyer: name(buyer),
+            energy,
+            price,
+        })
     }
 
     /// The same order and the same trades give the same digest: what a replay compares.

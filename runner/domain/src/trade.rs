@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::digest::{Hasher, read_hex, write_hex};
 use crate::energy::Energy;
 use crate::interval::Interval;
+use crate::member::MemberId;
 use crate::money::{Amount, Price};
 
 /// One side of a trade.
@@ -36,6 +37,103 @@ impl Trade {
     /// What the buyer pays the seller.
     pub fn amount(&self) -> Amount {
         Amount::of(self.energy, self.price)
+    }
+}
+
+/// One side of a trade by name: what it is called outside of its round.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NamedParty {
+    /// The grid.
+    Grid,
+    /// The community's own account.
+    Operator,
+    /// A member.
+    Member(MemberId),
+}
+
+impl NamedParty {
+    /// The member, unless it is the grid or the operator.
+    pub fn member(&self) -> Option<&MemberId> {
+        match self {
+            NamedParty::Member(member) => Some(member),
+            NamedParty::Grid | NamedParty::Operator => None,
+        }
+    }
+}
+
+/// `grid`, `operator` or the member's name, which is never one of the two: see [`MemberId`].
+impl fmt::Display for NamedParty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NamedParty::Grid => "grid",
+            NamedParty::Operator => "operator",
+            NamedParty::Member(member) => member.as_str(),
+        })
+    }
+}
+
+/// One exchange of energy for money between named parties.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedTrade {
+    /// Who gives the energy.
+    pub seller: NamedParty,
+    /// Who takes the energy.
+    pub buyer: NamedParty,
+    /// The energy.
+    pub energy: Energy,
+    /// The price.
+    pub price: Price,
+}
+
+/// Which way the energy of a trade goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TradeKind {
+    /// To a member, from another member or from the operator.
+    Local,
+    /// From the grid.
+    FromGrid,
+    /// To the grid.
+    ToGrid,
+    /// To the operator, which sells the same energy again: that second trade is local.
+    Operator,
+}
+
+impl TradeKind {
+    /// Every kind, in the order of their declaration.
+    pub const ALL: [TradeKind; 4] = [TradeKind::Local, TradeKind::FromGrid, TradeKind::ToGrid, TradeKind::Operator];
+
+    /// The name in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TradeKind::Local => "local",
+            TradeKind::FromGrid => "from_grid",
+            TradeKind::ToGrid => "to_grid",
+            TradeKind::Operator => "operator",
+        }
+    }
+
+    /// Whether the grid is one of the parties. Such a trade is billed by the supplier, and never forwarded for payment.
+    pub fn is_with_grid(self) -> bool {
+        matches!(self, TradeKind::FromGrid | TradeKind::ToGrid)
+    }
+
+    fn of(seller_is_grid: bool, buyer_is_grid: bool, buyer_is_operator: bool) -> TradeKind {
+        match (seller_is_grid, buyer_is_grid, buyer_is_operator) {
+            (true, ..) => TradeKind::FromGrid,
+            (_, true, _) => TradeKind::ToGrid,
+            (.., true) => TradeKind::Operator,
+            _ => TradeKind::Local,
+        }
+    }
+
+    /// The kind of a trade between these parties of a round.
+    pub fn between(seller: Party, buyer: Party) -> TradeKind {
+        TradeKind::of(seller == Party::Grid, buyer == Party::Grid, buyer == Party::Operator)
+    }
+
+    /// The kind of a trade between these named parties.
+    pub fn between_named(seller: &NamedParty, buyer: &NamedParty) -> TradeKind {
+        TradeKind::of(*seller == NamedParty::Grid, *buyer == NamedParty::Grid, *buyer == NamedParty::Operator)
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod bindings;
 mod cache;
+mod check;
 mod compile;
 mod convert;
 mod declared;
@@ -20,6 +21,7 @@ mod limits;
 mod run;
 
 pub use cache::CacheError;
+pub use check::{BadResult, CheckedRun};
 pub use compile::{CompileLimits, Compiler, compile_as_child};
 pub use declared::{Declared, Excess, Part};
 pub use engine::{Algorithm, Codegen, Options, Sandbox};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::reader::{Problems, Table};
 use super::{CallerConfig, Role};
-use crate::algorithms::is_label;
+use base::is_label;
 
 /// Whom a client certificate makes an operator where the configuration names nobody.
 const OPERATOR: &str = "operator";
@@ -47,7 +47,7 @@ fn caller(
     let at = table.at();
     let told = problems.found.len();
     let name = table.parsed("name", "a name of 1 to 64 characters", problems, |text| {
-        (is_label(text) && text != crate::settle::ITSELF).then(|| text.to_owned())
+        (is_label(text) && text != books::SERVICE_ITSELF).then(|| text.to_owned())
     });
     if table.place("name").is_none() {
         problems.at(at, "a caller has no name (add name = \"…\", which the audit records say)".to_owned());

@@ -14,8 +14,7 @@ use toml::de::DeValue;
 use super::overrides::Set;
 use super::reader::{Found, Problems, Table, parse_bytes, setting};
 use super::tariff::{self, price};
-use crate::algorithms::{self, Reference};
-use crate::meters::client::MetersClient;
+use base::Reference;
 
 /// The platform's Meters service in the stack.
 const METERS: &str = "http://meters:5049";
@@ -153,7 +152,7 @@ pub(super) fn read(mut table: Table<'_, '_>, directory: &Path, problems: &mut Pr
 fn meters(table: &mut Table<'_, '_>, directory: &Path, problems: &mut Problems<'_>) -> (String, Option<PathBuf>) {
     let told = problems.found.len();
     let address = table.parsed("meters", "an http:// or https:// address", problems, |text| {
-        MetersClient::is_address(text).then(|| text.to_owned())
+        super::is_http_address(text).then(|| text.to_owned())
     });
     let right = problems.found.len() == told;
     let address = address.map_or_else(|| METERS.to_owned(), |found| found.value);
@@ -198,7 +197,7 @@ fn timing(table: &mut Table<'_, '_>, problems: &mut Problems<'_>) -> (Option<Int
 fn algorithm(table: &mut Table<'_, '_>, directory: &Path, problems: &mut Problems<'_>) -> Option<Reference> {
     let Some(found) = table.string("algorithm", problems) else {
         let given = table.place("algorithm").is_some();
-        return (!given).then_some(Reference::Base(algorithms::default_base()));
+        return (!given).then_some(Reference::Base(base::default_base()));
     };
     match Reference::parse_stored(found.value, directory) {
         Ok(reference) => {

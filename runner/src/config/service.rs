@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::overrides::{Overrides, Set};
 use super::reader::{Problems, Table, parse_duration};
 use super::{ForwardConfig, ForwardMode, Listen, ReplicasConfig, TlsConfig};
-use crate::meters::client::MetersClient;
 
 /// Where the platform's stack mounts certificate and key. Only the service needs them: elsewhere they may be missing.
 pub(super) const TLS_CERTIFICATE: &str = "/run/secrets/market_crt.pem";
@@ -100,7 +99,7 @@ pub(super) fn forward(
     let expected = "an https:// address (such as \"https://transactions:5055\")";
     let told = problems.found.len();
     let to = overrides.parsed(&mut table, ("to", "FORWARD_TO"), expected, problems, |text| {
-        (MetersClient::is_address(text) && text.starts_with("https:")).then(|| text.to_owned())
+        (super::is_http_address(text) && text.starts_with("https:")).then(|| text.to_owned())
     });
     let wrong_to = problems.found.len() > told;
     let ca = overrides.text(&mut table, ("ca", "FORWARD_CA"), problems);

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::{CallerConfig, CommunityConfig, Config, ForwardMode, MemberConfig, Role, store};
-use crate::algorithms::Reference;
+use base::Reference;
 
 /// A configuration in the form and the order of its file, for TOML and JSON.
 #[derive(Serialize)]

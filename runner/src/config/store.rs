@@ -5,7 +5,9 @@ use std::path::Path;
 
 use super::overrides::{Overrides, Set};
 use super::reader::{Problems, Table};
-use super::{MongoConfig, Secret, StoreConfig};
+use ::store::{MongoConfig, Secret};
+
+use super::StoreConfig;
 
 /// The store used when none is named: a file beside the configuration.
 const STORE: &str = "sqlite:market.db";
