@@ -10,8 +10,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use rec_market::algorithms::{BASE, is_label};
-use rec_market::gate::{Gate, Report};
+use base::{BASE, is_label};
+use rec_market::algorithms::gate::{Gate, Report};
 use sandbox::{Codegen, Limits, Options, Sandbox};
 
 /// Compiles in this process: a child for each input would take most of the time, and its limits have tests of their own.
@@ -78,7 +78,7 @@ fuzz_target!(|input: &[u8]| {
     let algorithm = SANDBOXES[0].load(&component).expect("what passed loads");
     let described = algorithm.describe(LIMITS.budget(0)).expect("a machine").expect("what passed describes itself");
     assert_eq!(described, description);
-    let empty = rec_market::round_file::parse(r#"{"community": "a", "start": "2023-09-01T12:00:00Z", "positions": []}"#);
+    let empty = rec_market::cli::round_file::parse(r#"{"community": "a", "start": "2023-09-01T12:00:00Z", "positions": []}"#);
     let empty = Arc::new(empty.expect("an empty round is a round"));
     let trades = algorithm.clear(&empty, LIMITS.budget(0)).expect("a machine").result.expect("what passed clears it");
     assert!(domain::Settlement::check(empty, trades, 0).is_ok(), "there is nothing to trade");

@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock};
 use domain::settlement::trades_max_default;
 use domain::{Round, Settlement};
 use libfuzzer_sys::fuzz_target;
-use rec_market::algorithms::BASE;
-use rec_market::round_file;
+use base::BASE;
+use rec_market::cli::round_file;
 use sandbox::{Algorithm, FailureKind, Limits, Options, Sandbox};
 
 static ALGORITHMS: LazyLock<Vec<(&str, Algorithm)>> = LazyLock::new(|| {

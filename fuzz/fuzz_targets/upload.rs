@@ -7,14 +7,15 @@ use std::sync::{Arc, LazyLock};
 
 use domain::Digest;
 use libfuzzer_sys::fuzz_target;
-use rec_market::algorithms::base;
-use rec_market::api::receive_upload;
+use base::base;
+use rec_market::adapter::grpc::receive_upload;
 use rec_market::clock::SystemClock;
-use rec_market::proto::rec_market_v1::upload_request::Part;
-use rec_market::proto::rec_market_v1::{UploadHeader, UploadRequest};
-use rec_market::registry::Registry;
-use rec_market::stock::Stock;
-use rec_market::store::{SqliteStore, Store};
+use wire::rec_market_v1::upload_request::Part;
+use wire::rec_market_v1::{UploadHeader, UploadRequest};
+use rec_market::algorithms::registry::Registry;
+use rec_market::algorithms::cache::AlgorithmCache;
+use books::Store;
+use store::SqliteStore;
 use sandbox::{Options, Sandbox};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -33,7 +34,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("market.db")).expect("a store"));
     let make = |codegen| Sandbox::new(Options { runs_max: 1, codegen, ..Options::default() });
-    let stock = Arc::new(Stock::new(make(sandbox::Codegen::Usual).expect("a sandbox"), Arc::clone(&store)));
+    let stock = Arc::new(AlgorithmCache::new(make(sandbox::Codegen::Usual).expect("a sandbox"), Arc::clone(&store)));
     let registry = Registry::new(Arc::clone(&store), Arc::new(SystemClock), Vec::new(), stock, Box::new(make));
     let mut good = base("uniform").expect("a base algorithm").bytes.to_vec();
     while let Some(at) = good.windows(7).position(|window| window == b"uniform") {

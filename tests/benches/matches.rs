@@ -11,20 +11,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use books::{Books, ClearedInterval, ClearedRound, Commit, MatchUpdate, Payments, Provenance};
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
-use domain::netting::{Basis, LastReads};
+use demo::certificates;
+use domain::netting::Basis;
 use domain::round::{PriceLimits, Terms};
 use domain::trade::State;
 use domain::{Boundary, Digest, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement};
 use domain::{Tariff, Trade, TradeId};
-use rec_market::api::{Api, ApiLimits, ServingApi, start};
-use rec_market::certs;
+use rec_market::adapter::grpc::{Api, ApiLimits, ServingApi, start};
 use rec_market::clock::FixedClock;
 use rec_market::config::TlsConfig;
-use rec_market::proto::MatchesFilter;
-use rec_market::proto::market_service_client::MarketServiceClient;
-use rec_market::store::{Cleared, Commit, MatchUpdate, Provenance, SqliteStore, Store};
+use store::SqliteStore;
 use tokio::net::TcpListener;
+use wire::MatchesFilter;
+use wire::market_service_client::MarketServiceClient;
 
 const COMMUNITY: &str = "bench";
 /// 2024-05-06T00:00:00Z.
@@ -105,24 +106,18 @@ fn settled(number: u64, trades: u64) -> Commit {
         fuel: 0,
         fallback_reason: None,
     };
+    let round = ClearedRound {
+        settlement: settlement.expect("a settlement"),
+        provenance,
+        component: b"component".as_slice().into(),
+    };
     Commit {
         community: COMMUNITY.to_owned(),
         after: (number > 0).then(|| interval(number - 1).end()),
-        course: 0,
+        decision: 0,
         fence: None,
         settled_at: interval(number).end().timestamp() + Duration::from_secs(60),
-        interval: interval(number),
-        basis: Basis::Gross,
-        configuration: None,
-        readings: Vec::new(),
-        absent: LastReads::new(),
-        cleared: Some(Cleared {
-            settlement: settlement.expect("a settlement"),
-            provenance,
-            component: b"component".as_slice().into(),
-        }),
-        gaps: Vec::new(),
-        events: Vec::new(),
+        cleared: ClearedInterval::new(COMMUNITY, interval(number), Basis::Gross, Some(round), Vec::new()),
     }
 }
 
@@ -147,10 +142,11 @@ async fn books(directory: &Path) -> SqliteStore {
 
 async fn serve(store: SqliteStore, directory: &Path) -> ServingApi {
     let now = interval(0).start().timestamp();
-    let issued = certs::valid(&["market"], now, now + Duration::from_secs(86_400)).expect("a certificate").market;
+    let issued =
+        certificates::valid(&["market"], now, now + Duration::from_secs(86_400)).expect("a certificate").market;
     let tls = TlsConfig { certificate: directory.join("crt.pem"), key: directory.join("key.pem"), client_ca: None };
     std::fs::write(&tls.certificate, issued.certificate).expect("it writes");
-    std::fs::write(&tls.key, issued.key.reveal()).expect("it writes");
+    std::fs::write(&tls.key, issued.key).expect("it writes");
     let api = Api {
         store: Arc::new(store),
         clock: Arc::new(FixedClock(now)),

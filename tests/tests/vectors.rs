@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use base::BASE;
 use domain::round::{PriceLimits, Terms};
 use domain::settlement::trades_max_default;
 use domain::{Boundary, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement, Tariff, Trade};
@@ -15,8 +16,7 @@ use market_kit::Algorithm as _;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use rec_market::algorithms::BASE;
-use rec_market::round_file;
+use rec_market::cli::round_file;
 use rec_market_tests::native;
 use sandbox::{Algorithm, Limits, Options, Sandbox};
 use serde_json::Value;

@@ -7,9 +7,7 @@ use domain::reading::Registers;
 use domain::{Boundary, Digest, Interval, MemberId, MeterId, Round, Settlement};
 use jiff::Timestamp;
 
-#[cfg(doc)]
-use crate::trade::trades_of;
-use crate::trade::{GapTrade, StoredTrade};
+use crate::trade::{GapTrade, StoredTrade, trades_of};
 
 /// What one meter showed at an interval's end, and whose it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +80,22 @@ pub struct ClearedInterval {
     pub trades: Vec<StoredTrade>,
     /// What people should see.
     pub events: Vec<StoredEvent>,
+}
+
+impl ClearedInterval {
+    /// What a round and gaps come to: their trades with ids; no readings and no events yet.
+    pub fn new(
+        community: &str,
+        interval: Interval,
+        basis: Basis,
+        round: Option<ClearedRound>,
+        gaps: Vec<GapTrade>,
+    ) -> ClearedInterval {
+        let settled = round.as_ref().map(|round| (&round.settlement, round.provenance.remark()));
+        let trades = trades_of(community, interval, settled, &gaps);
+        let (readings, absent, events) = (Vec::new(), LastReads::new(), Vec::new());
+        ClearedInterval { interval, basis, configuration: None, readings, absent, round, gaps, trades, events }
+    }
 }
 
 /// A cleared interval with what makes its commit safe: what one transaction commits.

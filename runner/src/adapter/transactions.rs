@@ -4,3 +4,5 @@ pub mod batch;
 pub mod outbox;
 pub mod push;
 mod trade;
+
+pub use trade::to_wire;

@@ -235,6 +235,7 @@ fn print_json(value: &Value, out: &mut impl Write) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::exit::exit_of;
 
     #[test]
     fn a_file_lies_where_the_command_is_run() {
@@ -254,7 +255,8 @@ mod tests {
         keep(&file, b"one").unwrap();
         keep(&file, b"one").unwrap();
         let failed = keep(&file, b"other").unwrap_err();
-        assert!(failed.exit == Exit::Usage && failed.message.contains("is something else"), "{failed:?}");
+        assert_eq!(exit_of(&failed), Exit::Usage);
+        assert!(failed.to_string().contains("is something else"), "{failed:?}");
         assert_eq!(std::fs::read(&file).unwrap(), b"one");
     }
 }

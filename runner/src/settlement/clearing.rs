@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use books::{ClearedInterval, ClearedRound, GapTrade, MeterReading, Provenance, StoredEvent, trades_of};
+use books::{ClearedInterval, ClearedRound, GapTrade, MeterReading, Provenance, StoredEvent};
 use domain::netting::{self, Balance, Gap, LastReads, Netting, Ownership};
 use domain::reading::BoundaryReadings;
 use domain::round::{InvalidRound, Terms, seed};
@@ -129,18 +129,13 @@ impl Clearing {
         let round = |balances| self.round(interval, balances, settings, prices);
         let round = if netting.balances.is_empty() { None } else { Some(round(&netting.balances)?) };
         let round = round.map(|round| self.settle(selection, Arc::new(round), &mut events, report)).transpose()?;
-        let gaps: Vec<GapTrade> = netting.gaps.iter().map(|gap| self.gap(gap, interval)).collect();
-        let settled = round.as_ref().map(|round| (&round.settlement, round.provenance.remark()));
+        let gaps = netting.gaps.iter().map(|gap| self.gap(gap, interval)).collect();
         let cleared = ClearedInterval {
-            trades: trades_of(&self.community.name, interval, settled, &gaps),
-            interval,
-            basis: self.community.basis,
             configuration: Some(self.configuration),
             readings: self.readings(&netting),
             absent: last.iter().filter(|(meter, _)| !netting.read.contains_key(*meter)).map(cloned).collect(),
-            round,
-            gaps,
             events,
+            ..ClearedInterval::new(&self.community.name, interval, self.community.basis, round, gaps)
         };
         Ok((cleared, netting.read))
     }

@@ -2,17 +2,33 @@
 //!
 //! A [`Shelf`] is where a store's contents outlive it: every step of a story may open the store anew.
 
-mod algorithms;
-mod books;
+mod decisions;
+mod intervals;
 mod leases;
 mod payments;
 mod prices;
 mod shelf;
 
-use domain::round::{PriceLimits, Terms};
-use domain::{IntervalLength, Party, Position};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::*;
+use books::{
+    Acquired, Action, Books, Change, Claim, ClearedInterval, ClearedRound, Commit, Committed, Decisions, ExpectedState,
+    GapTrade, KeptChange, KeptVersion, Label, Lease, Leases, Match, MatchFilter, MatchUpdate, MeterReading,
+    OutboxDepth, Payments, Prices, Progress, Provenance, Quantity, ShadowState, ShadowTotals, Span, Store, StoreError,
+    StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, community_lease,
+};
+use domain::netting::{Basis, LastReads};
+use domain::reading::Registers;
+use domain::round::{PriceLimits, Terms};
+use domain::trade::State;
+use domain::{
+    Boundary, Digest, Energy, Interval, IntervalLength, MemberId, MeterPrice, Party, Position, Price, Round,
+    Settlement, Tariff, Trade, TradeId,
+};
+use jiff::Timestamp;
+
+use crate::{MongoConfig, MongoStore, SqliteStore};
 
 pub(super) use shelf::{Database, File, Shelf};
 
@@ -40,7 +56,7 @@ macro_rules! promises {
 }
 
 promises! {
-    algorithms:
+    decisions:
         an_upload_is_kept_with_its_component
         a_label_means_one_digest_for_ever
         of_many_uploads_at_once_one_gets_the_label
@@ -50,8 +66,8 @@ promises! {
         a_decision_is_made_only_where_its_community_stands
         a_commit_that_does_not_know_a_decision_is_overtaken
         of_a_commit_and_a_decision_at_once_one_is_made
-        a_tally_moves_on_from_where_it_was;
-    books:
+        totals_move_on_from_where_they_were;
+    intervals:
         nothing_is_known_at_first
         what_is_committed_comes_back
         the_largest_numbers_come_back
@@ -86,7 +102,7 @@ promises! {
         prices_come_newest_first_in_windows
         a_book_has_every_price_that_holds_within;
     leases:
-        a_lease_has_one_holder
+        a_lease_has_one_owner
         a_lease_that_ran_out_or_was_released_goes_on_with_another_token
         of_many_at_once_one_gets_the_lease
         a_commit_under_a_lost_lease_is_fenced;
@@ -117,18 +133,30 @@ pub(super) fn opening(community: &str, number: u64) -> Commit {
     Commit {
         community: community.to_owned(),
         after: None,
-        course: 0,
+        decision: 0,
         fence: None,
         settled_at: Timestamp::from_second(1_700_000_000).unwrap(),
-        interval: interval(number),
-        basis: Basis::Net,
-        configuration: (number != 7).then(|| Digest::of(&number.to_le_bytes())),
-        readings: vec![reading("a", "a", 5, 7)],
-        absent: LastReads::new(),
-        cleared: None,
-        gaps: Vec::new(),
-        events: Vec::new(),
+        cleared: ClearedInterval {
+            interval: interval(number),
+            basis: Basis::Net,
+            configuration: (number != 7).then(|| Digest::of(&number.to_le_bytes())),
+            readings: vec![reading("a", "a", 5, 7)],
+            absent: LastReads::new(),
+            round: None,
+            gaps: Vec::new(),
+            trades: Vec::new(),
+            events: Vec::new(),
+        },
     }
+}
+
+/// A commit with another round and other gaps, and the trades that follow from them.
+pub(super) fn with(mut commit: Commit, round: Option<ClearedRound>, gaps: Vec<GapTrade>) -> Commit {
+    let ClearedInterval { interval, basis, .. } = commit.cleared;
+    let derived = ClearedInterval::new(&commit.community, interval, basis, round, gaps);
+    let ClearedInterval { round, gaps, trades, .. } = derived;
+    commit.cleared = ClearedInterval { round, gaps, trades, ..commit.cleared };
+    commit
 }
 
 pub(super) fn position(member: &str, surplus: u64, deficit: u64, tariff: Tariff) -> Position {
@@ -149,7 +177,7 @@ pub(super) fn tariff(retail: i64, feed_in: i64) -> Tariff {
 }
 
 /// A round in which `seller` sells so much to `buyer` and the rest to the grid, and what cleared it.
-pub(super) fn cleared(community: &str, number: u64, (seller, buyer): (&str, &str), wh: u64) -> Cleared {
+pub(super) fn cleared(community: &str, number: u64, (seller, buyer): (&str, &str), wh: u64) -> ClearedRound {
     let usual = tariff(162_400, 30_000);
     let terms = Terms {
         community: community.to_owned(),
@@ -170,7 +198,7 @@ pub(super) fn cleared(community: &str, number: u64, (seller, buyer): (&str, &str
         Trade { seller, buyer, energy: Energy::from_wh(wh), price: Price::from_micro_eur(96_200) },
         Trade { seller, buyer: Party::Grid, energy: Energy::from_wh(1), price: usual.feed_in },
     ];
-    Cleared {
+    ClearedRound {
         settlement: Settlement::check(Arc::new(round), trades, 10).unwrap(),
         provenance: Provenance {
             algorithm: Digest::of(b"component"),
@@ -186,20 +214,20 @@ pub(super) fn cleared(community: &str, number: u64, (seller, buyer): (&str, &str
 
 /// A boundary with everything: a round, a member of two meters, a gap in both directions, events.
 pub(super) fn full(community: &str, number: u64) -> Commit {
-    Commit {
-        basis: Basis::Gross,
-        readings: vec![reading("a", "a", 5, 7 + number), reading("b1", "bob", 1, 2), reading("b2", "bob", 3, 4)],
-        cleared: Some(cleared(community, number, ("a", "bob"), 100 + number)),
-        gaps: vec![GapTrade {
-            member: member("carla"),
-            since: boundary(number.saturating_sub(5)),
-            surplus: Energy::from_wh(8),
-            deficit: Energy::from_wh(9),
-            tariff: tariff(171_000, -42_000),
-        }],
-        events: ["gap", "unreadable"].map(event).to_vec(),
-        ..opening(community, number)
-    }
+    let gap = GapTrade {
+        member: member("carla"),
+        since: boundary(number.saturating_sub(5)),
+        surplus: Energy::from_wh(8),
+        deficit: Energy::from_wh(9),
+        tariff: tariff(171_000, -42_000),
+    };
+    let round = cleared(community, number, ("a", "bob"), 100 + number);
+    let mut commit = with(opening(community, number), Some(round), vec![gap]);
+    commit.cleared.basis = Basis::Gross;
+    commit.cleared.readings =
+        vec![reading("a", "a", 5, 7 + number), reading("b1", "bob", 1, 2), reading("b2", "bob", 3, 4)];
+    commit.cleared.events = ["gap", "unreadable"].map(event).to_vec();
+    commit
 }
 
 pub(super) fn event(code: &str) -> StoredEvent {
@@ -208,25 +236,27 @@ pub(super) fn event(code: &str) -> StoredEvent {
 
 /// What a commit is when it comes back.
 pub(super) fn kept(commit: &Commit) -> StoredInterval {
-    let cleared = commit.cleared.as_ref();
+    let ClearedInterval { interval, basis, configuration, readings, round, gaps, trades, events, .. } =
+        commit.cleared.clone();
+    let settlement = round.as_ref().map(|round| &round.settlement);
     StoredInterval {
-        interval: commit.interval,
-        basis: commit.basis,
-        configuration: commit.configuration,
-        readings: commit.readings.clone(),
-        round: cleared.map(|cleared| Round::clone(cleared.settlement.round())),
-        provenance: cleared.map(|cleared| cleared.provenance.clone()),
-        round_digest: cleared.map(|cleared| cleared.settlement.round().digest()),
-        trades_digest: cleared.map(|cleared| cleared.settlement.digest()),
-        gaps: commit.gaps.clone(),
-        trades: commit.trades(),
-        events: commit.events.clone(),
+        interval,
+        basis,
+        configuration,
+        readings,
+        round: settlement.map(|settlement| Round::clone(settlement.round())),
+        round_digest: settlement.map(|settlement| settlement.round().digest()),
+        trades_digest: settlement.map(Settlement::digest),
+        provenance: round.as_ref().map(|round| round.provenance.clone()),
+        gaps,
+        trades,
+        events,
     }
 }
 
 /// Commits after whatever is there.
 pub(super) async fn put(store: &impl Store, commit: Commit) -> Result<Committed, StoreError> {
-    let after = store.progress(&commit.community).await?.mark;
+    let after = store.mark(&commit.community).await?;
     store.commit(Arc::new(Commit { after, ..commit })).await
 }
 

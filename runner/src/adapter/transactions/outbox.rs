@@ -33,8 +33,6 @@ const STOP_GRACE: Duration = Duration::from_secs(3);
 /// A request up to this size is never too large, because every gRPC library takes 4 MiB: who says RESOURCE_EXHAUSTED of
 /// it has too much to do, and no trade is to blame.
 const NEVER_TOO_LARGE: usize = 64 << 10;
-/// The pause after a failure that only a person can end.
-const LASTING_PAUSE: Duration = Duration::from_secs(60);
 /// How often `drain_once` tries in all. Five times are some ten seconds of a service that is away.
 const DRAIN_ATTEMPTS: u32 = 5;
 
@@ -54,6 +52,8 @@ pub struct OutboxRelay {
     pub batch: BatchLimits,
     /// How long to wait after failures.
     pub pauses: ExponentialBuilder,
+    /// How long to wait after a failure that only a person can end.
+    pub lasting_pause: Duration,
     /// How long to wait for trades of which nobody tells.
     pub poll: Duration,
     /// Told when trades were settled; the forwarder then looks at once.
@@ -114,6 +114,7 @@ impl OutboxRelay {
             resend,
             batch: BatchLimits::default(),
             pauses: retry::USUAL,
+            lasting_pause: Duration::from_secs(60),
             poll: Duration::from_secs(30),
             wake: Arc::new(Notify::new()),
             metrics: None,
@@ -168,7 +169,7 @@ impl OutboxRelay {
     fn log_failure(&self, error: &ForwardError, failures: &mut Failures) -> Duration {
         let lasting = error.is_lasting();
         let pause = failures.add();
-        let pause = if lasting { pause.max(LASTING_PAUSE) } else { pause };
+        let pause = if lasting { pause.max(self.lasting_pause) } else { pause };
         let (to, failures) = (self.client.address(), failures.count());
         if lasting {
             tracing::error!(to, failures, ?pause, "trades wait: {error}");

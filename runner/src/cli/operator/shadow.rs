@@ -110,7 +110,7 @@ mod tests {
         assert!(still_runs(&started, &report(own("own"), true)).is_ok());
         for gone in [report(own("own"), false), report(own("other"), true)] {
             let failed = still_runs(&started, &gone).unwrap_err();
-            assert!(failed.message.contains("own@1 runs in the shadow of aveiro no more"), "{failed:?}");
+            assert!(failed.to_string().contains("own@1 runs in the shadow of aveiro no more"), "{failed:?}");
         }
     }
 }

@@ -1,22 +1,22 @@
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use domain::settlement::Violation;
-use domain::{Boundary, Energy, Settlement, Trade, TradeId};
+use domain::{Boundary, Energy, IntervalLength, NamedParty, NamedTrade, Price, Settlement, Trade, TradeId};
 use jiff::Timestamp;
-use sandbox::{Limits, Usage};
+use sandbox::{BadResult, Limits, Usage};
 
 use super::*;
 use crate::clock::FixedClock;
-use crate::config::Config;
-use crate::settlement::clearing::BadResult;
 use crate::telemetry::store::MeasuredStore;
-use books::{Claim, MatchUpdate, Store, StoredEvent, Window};
+use books::{Books, Claim, Leases, MatchUpdate, Payments, Store, StoredEvent, StoredTrade, Window};
 use domain::trade::State;
 use store::SqliteStore;
 
 /// 2023-09-01T12:00:00Z.
 const NOON: u64 = 1_693_569_600;
+
+/// The grace period of communities, in which no lag counts.
+const GRACE: Duration = Duration::from_secs(300);
 
 /// A clock that a test can turn.
 struct Turned(Mutex<Timestamp>);
@@ -33,13 +33,6 @@ fn at(seconds: u64) -> Timestamp {
 
 fn metrics() -> Metrics {
     Metrics::new(Arc::new(FixedClock(at(NOON))))
-}
-
-fn community(name: &str) -> CommunityConfig {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("market.toml");
-    std::fs::write(&file, format!("[[community]]\nname = {name:?}\n")).unwrap();
-    Config::load(Path::new(&file)).unwrap().communities.remove(0)
 }
 
 fn usage() -> Usage {
@@ -66,7 +59,7 @@ fn assert_values(metrics: &Metrics, expected: &[(&str, &str)]) {
 #[test]
 fn a_community_is_there_at_zero_before_anything_happens() {
     let metrics = metrics();
-    metrics.community(&community("aveiro"));
+    metrics.community("aveiro", GRACE);
     let text = metrics.render();
     let zero = |series: String| {
         assert!(text.lines().any(|line| line == format!("rec_market_{series} 0")), "{series}:\n{text}")
@@ -95,20 +88,26 @@ fn a_community_is_there_at_zero_before_anything_happens() {
 #[test]
 fn what_is_committed_is_counted_by_kind() {
     let metrics = metrics();
-    let of = metrics.community(&community("aveiro"));
-    let energy = Energy::from_wh;
+    let of = metrics.community("aveiro", GRACE);
+    let member = || NamedParty::Member("m01".parse().unwrap());
+    let trade = |seller, buyer, wh| {
+        let interval = Boundary::from_seconds(NOON).unwrap().interval(IntervalLength::QUARTER_HOUR).unwrap();
+        let price = Price::from_micro_eur(1);
+        let trade = NamedTrade { seller, buyer, energy: Energy::from_wh(wh), price };
+        StoredTrade::new("aveiro", interval, 0, trade, None)
+    };
     let trades = [
-        (TradeKind::Local, energy(700)),
-        (TradeKind::ToGrid, energy(300)),
-        (TradeKind::Local, energy(1)),
-        (TradeKind::FromGrid, energy(5)),
-        (TradeKind::Operator, energy(9)),
+        trade(member(), member(), 700),
+        trade(member(), NamedParty::Grid, 300),
+        trade(NamedParty::Operator, member(), 1),
+        trade(NamedParty::Grid, member(), 5),
+        trade(member(), NamedParty::Operator, 9),
     ];
     let event = StoredEvent { code: "gap".to_owned(), subject: "m01".to_owned(), message: String::new() };
     let mark = Boundary::from_seconds(NOON).unwrap();
-    of.committed(mark, Some(By::Algorithm), trades, std::slice::from_ref(&event));
-    of.committed(mark, Some(By::Fallback), [], &[event]);
-    of.committed(mark, None, [], &[]);
+    of.committed(mark, Some(By::Algorithm), &trades, std::slice::from_ref(&event));
+    of.committed(mark, Some(By::Fallback), &[], &[event]);
+    of.committed(mark, None, &[], &[]);
     assert_values(
         &metrics,
         &[
@@ -129,7 +128,7 @@ fn what_is_committed_is_counted_by_kind() {
 fn lag_and_age_rise_by_themselves() {
     let clock = Arc::new(Turned(Mutex::new(at(NOON))));
     let metrics = Metrics::new(clock.clone());
-    let of = metrics.community(&community("aveiro"));
+    let of = metrics.community("aveiro", GRACE);
     of.stands(Boundary::from_seconds(NOON).unwrap());
     metrics.outbox(OutboxDepth { waiting: 3, oldest: Some(at(NOON - 100)) });
     // The grace period of five minutes is not over: not behind.
@@ -147,7 +146,7 @@ fn lag_and_age_rise_by_themselves() {
 #[test]
 fn runs_are_counted_with_their_verdict() {
     let metrics = metrics();
-    let of = metrics.community(&community("aveiro"));
+    let of = metrics.community("aveiro", GRACE);
     of.ran(&usage(), Ok(()));
     let round = Arc::new(rec_market_tests::corpus::round());
     let trade = Trade {
@@ -178,7 +177,7 @@ fn runs_are_counted_with_their_verdict() {
 #[test]
 fn a_hold_ends_with_a_pass_that_is_done() {
     let metrics = metrics();
-    let of = metrics.community(&community("aveiro"));
+    let of = metrics.community("aveiro", GRACE);
     let held = |outcome| {
         of.passed(outcome);
         of.is_held()
@@ -226,7 +225,7 @@ fn strangers_make_no_series() {
 #[test]
 fn names_and_labels_are_as_prometheus_wants_them() {
     let metrics = metrics();
-    let of = metrics.community(&community("a \"b\"\\"));
+    let of = metrics.community("a \"b\"\\", GRACE);
     of.stands(Boundary::from_seconds(NOON).unwrap());
     let text = metrics.render();
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
@@ -249,7 +248,7 @@ async fn a_measured_store_is_the_store_with_a_stopwatch() {
     let metrics = Arc::new(metrics());
     let directory = tempfile::tempdir().unwrap();
     let plain: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("market.db")).unwrap());
-    let store = Measured::new(plain, metrics.clone());
+    let store = MeasuredStore::new(plain, metrics.clone());
     let (now, id) = (at(NOON), TradeId::from_bytes([7; 12]));
     assert_eq!(store.progress("aveiro").await.unwrap().mark, None);
     let claim = Claim { buyer: "b".to_owned(), now, until: now };

@@ -293,14 +293,14 @@ pub(super) async fn what_waits_is_pushed_in_order<S: Shelf>(shelf: S) {
     let waiting = store.outbox(at(0), 10, at(1)).await.unwrap();
     assert_eq!(ids(&waiting), [id(0, 0), id(1, 0), id(3, 0)]);
     assert_eq!(store.outbox(at(0), 2, at(1)).await.unwrap(), waiting[..2]);
-    let depth = Outbox { waiting: 3, oldest: Some(boundary(1).timestamp()) };
+    let depth = OutboxDepth { waiting: 3, oldest: Some(boundary(1).timestamp()) };
     assert_eq!(store.outbox_depth(at(1)).await.unwrap(), depth);
     // A claim is no wait, until it runs out.
     store.claim(&claim_of("bob", 1, 60), Window::first(2)).await.unwrap();
-    let depth = Outbox { waiting: 1, oldest: Some(boundary(4).timestamp()) };
+    let depth = OutboxDepth { waiting: 1, oldest: Some(boundary(4).timestamp()) };
     assert_eq!(store.outbox_depth(at(59)).await.unwrap(), depth);
     assert_eq!(ids(&store.outbox(at(60), 10, at(60)).await.unwrap()), ids(&waiting));
-    let depth = Outbox { waiting: 3, oldest: Some(boundary(1).timestamp()) };
+    let depth = OutboxDepth { waiting: 3, oldest: Some(boundary(1).timestamp()) };
     assert_eq!(store.outbox_depth(at(60)).await.unwrap(), depth);
 }
 

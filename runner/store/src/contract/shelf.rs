@@ -6,7 +6,6 @@ use rec_market_tests::mongo_server::{self, TestDatabase};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::MongoConfig;
 
 /// Somewhere to keep a store.
 pub(crate) trait Shelf {

@@ -225,7 +225,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
+    use crate::Secret;
 
     #[test]
     fn credentials_may_have_any_character() {

@@ -265,7 +265,7 @@ pub(super) async fn delivered(
 #[cfg(test)]
 mod tests {
     use crate::contract::{Database, Shelf, full, interval, put};
-    use books::mongo::MongoStore;
+    use crate::mongo::MongoStore;
 
     use super::*;
 

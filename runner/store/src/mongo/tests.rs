@@ -10,7 +10,7 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 use rec_market_tests::mongo_server::MongoServer;
 
 use super::*;
-use crate::config::Secret;
+use crate::Secret;
 use crate::contract::{
     Database, Shelf, all_intervals, all_trades, boundary, event, full, interval, kept, opening, put,
 };
@@ -107,7 +107,8 @@ async fn what_is_too_large_for_a_document_comes_back() {
     let store = shelf.open().await;
     let mut large = event("large");
     large.message = "0123456789abcdef".repeat((13 << 20) / 16);
-    let commit = Commit { events: vec![large], ..full("aveiro", 0) };
+    let mut commit = full("aveiro", 0);
+    commit.cleared.events = vec![large];
     assert_eq!(put(&store, commit.clone()).await.unwrap(), Committed::Now);
     assert_eq!(all_intervals(&shelf.open().await, "aveiro").await, [kept(&commit)]);
     let bytes: Vec<u8> = (0..26_u32 << 20).map(|number| (number % 251).to_le_bytes()[0]).collect();

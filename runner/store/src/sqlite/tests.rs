@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::SqliteStore;
 use crate::contract::{File, Shelf, all_intervals, boundary, full, interval, put};
-use books::{Claim, Committed, MatchFilter, Progress, Span, Store, StoreError, Window};
+use books::{Books, Claim, Committed, MatchFilter, Payments, Progress, Span, StoreError, Window};
 
 fn open(path: &Path) -> String {
     SqliteStore::open(path).err().unwrap().to_string()

@@ -24,7 +24,7 @@ pub(super) async fn what_is_committed_comes_back<S: Shelf>(shelf: S) {
     }
     let store = shelf.open().await;
     assert_eq!(all_intervals(&store, "aveiro").await, commits.each_ref().map(kept));
-    let trades: Vec<StoredTrade> = commits.iter().flat_map(Commit::trades).collect();
+    let trades: Vec<StoredTrade> = commits.iter().flat_map(|commit| commit.cleared.trades.clone()).collect();
     assert_eq!(all_trades(&store, "aveiro").await, trades);
     let read = |import_wh, export_wh| LastRead { boundary: boundary(8), registers: Registers { import_wh, export_wh } };
     let progress = Progress {
@@ -60,17 +60,18 @@ pub(super) async fn what_is_committed_comes_back<S: Shelf>(shelf: S) {
 
 pub(super) async fn the_largest_numbers_come_back<S: Shelf>(shelf: S) {
     let most = i64::MAX.unsigned_abs();
-    let mut commit = full("aveiro", 1);
-    commit.cleared = Some(cleared("aveiro", 1, ("a", "bob"), most - 1));
-    commit.readings[0].registers = Registers { import_wh: most, export_wh: most };
+    let usual = full("aveiro", 1);
+    let mut gaps = usual.cleared.gaps.clone();
     for (surplus, price) in [(most, i64::MIN), (1, i64::MAX)] {
-        commit.gaps.push(GapTrade {
+        gaps.push(GapTrade {
             surplus: Energy::from_wh(surplus),
             deficit: Energy::from_wh(surplus),
             tariff: tariff(price, price),
-            ..commit.gaps[0].clone()
+            ..gaps[0].clone()
         });
     }
+    let mut commit = with(usual, Some(cleared("aveiro", 1, ("a", "bob"), most - 1)), gaps);
+    commit.cleared.readings[0].registers = Registers { import_wh: most, export_wh: most };
     assert_eq!(put(&shelf.open().await, commit.clone()).await.unwrap(), Committed::Now);
     let store = shelf.open().await;
     assert_eq!(all_intervals(&store, "aveiro").await, [kept(&commit)]);
@@ -83,8 +84,8 @@ pub(super) async fn the_same_interval_again_changes_nothing<S: Shelf>(shelf: S) 
         (all_intervals(&shelf.open().await, "aveiro").await, shelf.open().await.progress("aveiro").await.unwrap());
     // Also if it says something else this time.
     let mut other = full("aveiro", 1);
-    other.readings[0].registers.import_wh += 1;
-    other.events.push(event("more"));
+    other.cleared.readings[0].registers.import_wh += 1;
+    other.cleared.events.push(event("more"));
     for commit in [full("aveiro", 1), other, opening("aveiro", 1)] {
         assert_eq!(put(&shelf.open().await, commit).await.unwrap(), Committed::Overtaken);
         let store = shelf.open().await;
@@ -132,7 +133,7 @@ pub(super) async fn a_row_is_committed_up_to_what_cannot_be<S: Shelf>(shelf: S) 
     let done = store.commit_batch(row(&[3, 5])).await;
     assert_eq!((done.committed, done.ended.unwrap()), (1, Committed::Overtaken));
     let mut bad = following(5);
-    bad.readings.push(reading("z", "z", u64::MAX, 0));
+    bad.cleared.readings.push(reading("z", "z", u64::MAX, 0));
     let with_bad = [row(&[4]), vec![Arc::new(bad)], row(&[6])].concat();
     let done = store.commit_batch(with_bad).await;
     assert_eq!(done.committed, 1);
@@ -153,7 +154,7 @@ pub(super) async fn half_a_commit_is_none<S: Shelf>(shelf: S) {
     let before = (all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap());
     // A sum that no store can keep comes last, after everything else of the interval has been written.
     let mut commit = full("aveiro", 2);
-    commit.readings.push(reading("z", "z", u64::MAX, 0));
+    commit.cleared.readings.push(reading("z", "z", u64::MAX, 0));
     assert!(matches!(put(&store, commit).await, Err(StoreError::Failed { .. })));
     for store in [store, shelf.open().await] {
         assert_eq!((all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap()), before);
@@ -272,7 +273,7 @@ pub(super) async fn a_component_is_kept_once<S: Shelf>(shelf: S) {
     put(&store, full("one", 0)).await.unwrap();
     put(&store, full("other", 0)).await.unwrap();
     let mut next = full("one", 1);
-    let cleared = next.cleared.as_mut().unwrap();
+    let cleared = next.cleared.round.as_mut().unwrap();
     (cleared.component, cleared.provenance.algorithm) = (b"next".as_slice().into(), Digest::of(b"next"));
     put(&store, next).await.unwrap();
     for bytes in [b"component".as_slice(), b"next"] {
@@ -301,7 +302,9 @@ pub(super) async fn meters_that_were_not_read_come_back<S: Shelf>(shelf: S) {
     for number in 1..4 {
         let mut absent = store.progress("aveiro").await.unwrap().last_reads;
         absent.remove(&"a".parse().unwrap());
-        put(&store, Commit { absent, ..opening("aveiro", number) }).await.unwrap();
+        let mut commit = opening("aveiro", number);
+        commit.cleared.absent = absent;
+        put(&store, commit).await.unwrap();
     }
     let progress = shelf.open().await.progress("aveiro").await.unwrap();
     let boundaries: Vec<(&str, Boundary)> =

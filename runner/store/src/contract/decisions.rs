@@ -48,21 +48,21 @@ fn decisions() -> Vec<Action> {
     ]
 }
 
-/// Where a community stands.
-async fn place(store: &impl Store, community: &str) -> ExpectedState {
-    let course = store.course(community).await.unwrap();
-    let course = course.iter().filter_map(|kept| kept.number).max().unwrap_or(0);
+/// The state that a community is in.
+async fn state(store: &impl Store, community: &str) -> ExpectedState {
+    let decisions = store.decisions(community).await.unwrap();
+    let decision = decisions.iter().filter_map(|kept| kept.number).max().unwrap_or(0);
     // A community that settled nothing may be decided about from the beginning on.
-    let open = store.progress(community).await.unwrap().mark.unwrap_or(boundary(0));
-    ExpectedState { open: Some(open), course }
+    let open = store.mark(community).await.unwrap().unwrap_or(boundary(0));
+    ExpectedState { open: Some(open), decision }
 }
 
-async fn put_knowing(store: &impl Store, course: u64, commit: Commit) {
-    assert_eq!(put(store, Commit { course, ..commit }).await.unwrap(), Committed::Now);
+async fn put_knowing(store: &impl Store, decision: u64, commit: Commit) {
+    assert_eq!(put(store, Commit { decision, ..commit }).await.unwrap(), Committed::Now);
 }
 
 async fn decide(store: &impl Store, community: &str, when: i64, action: Action) -> Option<u64> {
-    let at = place(store, community).await;
+    let at = state(store, community).await;
     store.decide(community, &change(Some(community), when, action), at).await.unwrap()
 }
 
@@ -141,8 +141,8 @@ pub(super) async fn decisions_come_back_in_order<S: Shelf>(shelf: S) {
     }
     assert!(expected.is_sorted_by_key(|kept| kept.number));
     let again = shelf.open().await;
-    assert_eq!(again.course("aveiro").await.unwrap(), expected);
-    assert_eq!(again.course("beta").await.unwrap(), []);
+    assert_eq!(again.decisions("aveiro").await.unwrap(), expected);
+    assert_eq!(again.decisions("beta").await.unwrap(), []);
     // They are no intervals.
     assert_eq!(again.progress("aveiro").await.unwrap(), Progress::default());
     assert_eq!(all_intervals(&again, "aveiro").await, []);
@@ -153,16 +153,16 @@ pub(super) async fn notes_decide_nothing<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     let own = label("own", "1", b"o");
     let number = decide(&store, "aveiro", 1, Action::EndShadow { candidate: own.clone() }).await.unwrap();
-    let before = place(&store, "aveiro").await;
+    let before = state(&store, "aveiro").await;
     let (algorithm, reason) = (own, "it traps".to_owned());
     let failed = change(Some("aveiro"), 2, Action::Fail { algorithm, activation: number, start: boundary(2), reason });
     let refused = Action::Refuse { digest: Digest::of(b"x"), reason: "no component".to_owned() };
     let refused = change(None, 3, refused);
     store.note(&failed).await.unwrap();
     store.note(&refused).await.unwrap();
-    assert_eq!(place(&store, "aveiro").await, before);
-    let course = store.course("aveiro").await.unwrap();
-    assert_eq!(course[1..], [KeptChange { number: None, change: failed.clone() }]);
+    assert_eq!(state(&store, "aveiro").await, before);
+    let decisions = store.decisions("aveiro").await.unwrap();
+    assert_eq!(decisions[1..], [KeptChange { number: None, change: failed.clone() }]);
     let newest = |community, limit| store.changes(community, limit);
     let named = |kept: Vec<KeptChange>| kept.into_iter().map(|kept| kept.change.action.code()).collect::<Vec<_>>();
     assert_eq!(named(newest(None, 9).await.unwrap()), ["refused", "failed", "shadow-ended"]);
@@ -175,21 +175,21 @@ pub(super) async fn notes_decide_nothing<S: Shelf>(shelf: S) {
 pub(super) async fn a_decision_is_made_only_where_its_community_stands<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     let end = || Action::EndShadow { candidate: label("own", "1", b"o") };
-    let before = place(&store, "aveiro").await;
-    assert_eq!(before, ExpectedState { open: Some(boundary(0)), course: 0 });
+    let before = state(&store, "aveiro").await;
+    assert_eq!(before, ExpectedState { open: Some(boundary(0)), decision: 0 });
     put(&store, full("aveiro", 0)).await.unwrap();
     let late = store.decide("aveiro", &change(Some("aveiro"), 1, end()), before).await.unwrap();
     assert_eq!(late, None);
-    assert_eq!(store.course("aveiro").await.unwrap(), []);
-    let here = place(&store, "aveiro").await;
+    assert_eq!(store.decisions("aveiro").await.unwrap(), []);
+    let here = state(&store, "aveiro").await;
     let first = store.decide("aveiro", &change(Some("aveiro"), 1, end()), here).await.unwrap();
     assert!(first.is_some());
     // The same place twice: somebody else was there first.
     assert_eq!(store.decide("aveiro", &change(Some("aveiro"), 2, end()), here).await.unwrap(), None);
-    assert_eq!(store.course("aveiro").await.unwrap().len(), 1);
+    assert_eq!(store.decisions("aveiro").await.unwrap().len(), 1);
     // What is settled meanwhile matters only to who says so.
     put_knowing(&store, first.unwrap(), full("aveiro", 1)).await;
-    let settled = ExpectedState { course: first.unwrap(), ..here };
+    let settled = ExpectedState { decision: first.unwrap(), ..here };
     assert_eq!(store.decide("aveiro", &change(Some("aveiro"), 3, end()), settled).await.unwrap(), None);
     let anywhere = ExpectedState { open: None, ..settled };
     assert!(store.decide("aveiro", &change(Some("aveiro"), 3, end()), anywhere).await.unwrap() > first);
@@ -201,7 +201,7 @@ pub(super) async fn a_commit_that_does_not_know_a_decision_is_overtaken<S: Shelf
     let own = label("own", "1", b"o");
     let activate = Action::Activate { before: own.clone(), to: own, start: boundary(1), settings: None };
     let number = decide(&store, "aveiro", 1, activate).await.unwrap();
-    let next = |course| Arc::new(Commit { course, after: Some(boundary(1)), ..full("aveiro", 1) });
+    let next = |decision| Arc::new(Commit { decision, after: Some(boundary(1)), ..full("aveiro", 1) });
     assert_eq!(store.commit(next(0)).await.unwrap(), Committed::Overtaken);
     assert_eq!(store.commit(next(number + 1)).await.unwrap(), Committed::Overtaken);
     assert_eq!(all_intervals(&store, "aveiro").await.len(), 1);
@@ -216,8 +216,8 @@ pub(super) async fn of_a_commit_and_a_decision_at_once_one_is_made<S: Shelf>(she
     let (settles, decides) = (shelf.open().await, shelf.open().await);
     put(&settles, full("aveiro", 0)).await.unwrap();
     for number in 1..6 {
-        let at = place(&settles, "aveiro").await;
-        let commit = Commit { course: at.course, after: at.open, ..full("aveiro", number) };
+        let at = state(&settles, "aveiro").await;
+        let commit = Commit { decision: at.decision, after: at.open, ..full("aveiro", number) };
         let end = change(Some("aveiro"), 1, Action::EndShadow { candidate: label("own", "1", b"o") });
         let (settles, decides) = (settles.clone(), decides.clone());
         let committed = tokio::spawn(async move { settles.commit(Arc::new(commit)).await.unwrap() });
@@ -226,28 +226,31 @@ pub(super) async fn of_a_commit_and_a_decision_at_once_one_is_made<S: Shelf>(she
         assert_eq!(committed == Committed::Now, decided.is_none(), "{committed:?} {decided:?}");
         if decided.is_some() {
             let store = shelf.open().await;
-            let ExpectedState { open, course } = place(&store, "aveiro").await;
-            let commit = Commit { course, after: open, ..full("aveiro", number) };
+            let ExpectedState { open, decision } = state(&store, "aveiro").await;
+            let commit = Commit { decision, after: open, ..full("aveiro", number) };
             assert_eq!(store.commit(Arc::new(commit)).await.unwrap(), Committed::Now);
         }
     }
     assert_eq!(settles.examine().await.unwrap(), [""; 0]);
 }
 
-pub(super) async fn a_tally_moves_on_from_where_it_was<S: Shelf>(shelf: S) {
+pub(super) async fn totals_move_on_from_where_they_were<S: Shelf>(shelf: S) {
     let (store, other) = (shelf.open().await, shelf.open().await);
     let own = label("own", "1", b"o");
     let start = Action::StartShadow { candidate: own, since: boundary(1), settings: None };
     let number = decide(&store, "aveiro", 1, start).await.unwrap();
-    let tally = |until, sums: &[u8]| Tally { until: boundary(until), sums: sums.to_vec() };
-    assert_eq!(store.tally("aveiro", number).await.unwrap(), None);
-    let keep = |store: S::Store, after: Option<u64>, tally: Tally| async move {
-        store.keep_tally("aveiro", number, after.map(boundary), &tally).await.unwrap()
+    let state = |until, intervals| ShadowState {
+        until: boundary(until),
+        totals: ShadowTotals { intervals, ..ShadowTotals::default() },
     };
-    assert!(keep(store.clone(), None, tally(2, b"one")).await);
-    assert!(!keep(other.clone(), None, tally(3, b"other")).await);
-    assert!(!keep(other.clone(), Some(1), tally(3, b"other")).await);
-    assert!(keep(other.clone(), Some(2), tally(3, b"two")).await);
-    assert!(!keep(store.clone(), Some(2), tally(3, b"late")).await);
-    assert_eq!(shelf.open().await.tally("aveiro", number).await.unwrap(), Some(tally(3, b"two")));
+    assert_eq!(store.shadow_totals("aveiro", number).await.unwrap(), None);
+    let keep = |store: S::Store, after: Option<u64>, state: ShadowState| async move {
+        store.keep_shadow_totals("aveiro", number, after.map(boundary), &state).await.unwrap()
+    };
+    assert!(keep(store.clone(), None, state(2, 1)).await);
+    assert!(!keep(other.clone(), None, state(3, 7)).await);
+    assert!(!keep(other.clone(), Some(1), state(3, 7)).await);
+    assert!(keep(other.clone(), Some(2), state(3, 2)).await);
+    assert!(!keep(store.clone(), Some(2), state(3, 9)).await);
+    assert_eq!(shelf.open().await.shadow_totals("aveiro", number).await.unwrap(), Some(state(3, 2)));
 }
