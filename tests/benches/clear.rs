@@ -24,7 +24,7 @@ const ALGORITHMS: [(&str, Native); 2] =
     [("mid-market-rate", mid_market_rate::MidMarketRate::clear), ("uniform", uniform::Uniform::clear)];
 
 fn load(sandbox: &Sandbox, name: &str) -> Algorithm {
-    let base = rec_market::base::base(name).expect("a base algorithm");
+    let base = base::base(name).expect("a base algorithm");
     sandbox.load_own(base.bytes).expect("it loads")
 }
 

@@ -51,7 +51,7 @@ fn all() -> &'static [Both] {
     static ALL: OnceLock<Vec<Both>> = OnceLock::new();
     ALL.get_or_init(|| {
         let sandbox = Sandbox::new(Options::default()).unwrap();
-        let both = |base: &rec_market::algorithms::Base| Both {
+        let both = |base: &base::Base| Both {
             name: base.name,
             native: native(base.name),
             component: sandbox.load_own(base.bytes).unwrap(),

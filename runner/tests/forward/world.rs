@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use backon::ExponentialBuilder;
 use books::{
-    Books, ClearedInterval, ClearedRound, Commit, Committed, Match, MatchFilter, Provenance, Quantity, Store, Window,
+    ClearedInterval, ClearedRound, Commit, Committed, Match, MatchFilter, Provenance, Quantity, Store, Window,
 };
 use demo::certificates::{self, Certificates};
 use demo::transactions::ledger::Totals;

@@ -153,7 +153,7 @@ fn runs_are_counted_with_their_verdict() {
         seller: domain::Party::Member(0),
         buyer: domain::Party::Member(0),
         energy: Energy::ZERO,
-        price: domain::Price::from_micro_eur(0),
+        price: Price::from_micro_eur(0),
     };
     let violations = Settlement::check(round, vec![trade], 10).unwrap_err();
     let codes: BTreeSet<_> = violations.iter().map(Violation::code).collect();
