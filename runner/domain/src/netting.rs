@@ -2,8 +2,8 @@
 //!
 //! [`net`] is a pure function of the last registers of every meter and the registers read at the interval's end. What a
 //! meter measured between two consecutive boundaries goes into its member's position. A meter that missed boundaries is
-//! settled with the grid alone, over the whole gap, when it is read again. A register that falls settles nothing, and the
-//! meter counts from its new value. The settled energy therefore always telescopes to the change of the registers.
+//! settled with the grid alone, over the whole gap, when it is read again. A register that falls settles nothing, and
+//! the meter counts from its new value. The settled energy therefore always telescopes to the change of the registers.
 
 #[cfg(test)]
 mod tests;
@@ -129,8 +129,8 @@ pub enum EventKind {
         /// The last boundary at which it was read before the gap.
         since: Boundary,
     },
-    /// A register fell, because the meter was replaced or reset: nothing is settled, and both registers count from their
-    /// new values.
+    /// A register fell, because the meter was replaced or reset: nothing is settled, and both registers count from
+    /// their new values.
     RegisterFell {
         /// The register that fell.
         register: Register,

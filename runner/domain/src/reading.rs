@@ -1,8 +1,8 @@
 //! Meter readings, and the boundary to which each belongs.
 //!
 //! A meter's two active-energy registers only ever count up, in whole watt-hours. A reading belongs to the nearest
-//! boundary within a tolerance; of several readings the nearest counts. A meter counts as read at a boundary only if both
-//! registers were. Any other row from a Meters service is an [`InvalidReading`]: it is reported, never settled.
+//! boundary within a tolerance; of several readings the nearest counts. A meter counts as read at a boundary only if
+//! both registers were. Any other row from a Meters service is an [`InvalidReading`]: it is reported, never settled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -154,8 +154,9 @@ struct Nearest {
     export: Option<Candidate>,
 }
 
-/// A reading and its distance from the boundary. Ordered by preference: the nearest first, then the earliest. Two values
-/// for one instant cannot both be right; the lower is preferred, because it cannot invent energy in this interval.
+/// A reading and its distance from the boundary. Ordered by preference: the nearest first, then the earliest. Two
+/// values for one instant cannot both be right; the lower is preferred, because it cannot invent energy in this
+/// interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     distance: Duration,
@@ -164,8 +165,8 @@ struct Candidate {
 }
 
 impl Collector {
-    /// Makes a collector for intervals of this length. It accepts readings up to `tolerance` from a boundary; from half the
-    /// length on, that would be every reading.
+    /// Makes a collector for intervals of this length. It accepts readings up to `tolerance` from a boundary; from half
+    /// the length on, that would be every reading.
     pub fn new(length: IntervalLength, tolerance: Duration) -> Collector {
         Collector { length, tolerance, nearest: BTreeMap::new() }
     }
@@ -209,8 +210,8 @@ impl Collector {
 
 /// Finds out up to when a page of a Meters service's response is complete.
 ///
-/// A page has at most `limit` of the oldest rows of each series (a meter's register). A series that reaches the limit may
-/// have more, so it is only complete up to its newest row.
+/// A page has at most `limit` of the oldest rows of each series (a meter's register). A series that reaches the limit
+/// may have more, so it is only complete up to its newest row.
 #[derive(Debug)]
 pub struct Horizon {
     limit: usize,

@@ -1,7 +1,7 @@
 //! The balance check: the only way from an algorithm's claim to a settlement.
 //!
-//! A result is accepted or rejected as a whole, with every rule that it breaks. The check takes linear time in positions
-//! and trades, is exact for every input, and cannot overflow: energy is summed in 128 bits, money in 192.
+//! A result is accepted or rejected as a whole, with every rule that it breaks. The check takes linear time in
+//! positions and trades, is exact for every input, and cannot overflow: energy is summed in 128 bits, money in 192.
 
 mod violation;
 

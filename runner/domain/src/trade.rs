@@ -25,7 +25,8 @@ pub enum Party {
     Member(u32),
 }
 
-/// Prints `grid`, `operator` or `position 7`; [`Round::party_name`](crate::Round::party_name) knows the names of members.
+/// Prints `grid`, `operator` or `position 7`; [`Round::party_name`](crate::Round::party_name) knows the names of
+/// members.
 impl fmt::Display for Party {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -59,9 +60,9 @@ impl Trade {
 /// The id of a stored trade: 96 bits derived from its community, its interval and its number within the interval.
 ///
 /// Whoever settles an interval gives its trades the same ids, so a trade cannot exist twice. An id is made of 32 bits
-/// each: the minute in which the interval starts, a hash of the community's name, and the number. Ids of one interval are
-/// therefore adjacent, and a database appends to its index instead of writing all over it. The text form is 24 hexadecimal
-/// digits, as on the platform's wire.
+/// each: the minute in which the interval starts, a hash of the community's name, and the number. Ids of one interval
+/// are therefore adjacent, and a database appends to its index instead of writing all over it. The text form is 24
+/// hexadecimal digits, as on the platform's wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TradeId([u8; 12]);
 
@@ -76,8 +77,9 @@ impl TradeId {
         let mut hasher = Hasher::new("rec-market community 1");
         hasher.text(community);
         let community = hasher.finish();
-        // OK because intervals last at least a minute, so no two start in the same one; the year 9999 is before minute 2³²;
-        // and no result has 2³² trades, and if it had, a store with unique ids would refuse the second saturated one.
+        // OK because intervals last at least a minute, so no two start in the same one; the year 9999 is before minute
+        // 2³²; and no result has 2³² trades, and if it had, a store with unique ids would refuse the second saturated
+        // one.
         let saturate = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes();
         let mut id = [0; 12];
         id[..4].copy_from_slice(&saturate(interval.start().seconds() / 60));

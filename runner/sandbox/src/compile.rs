@@ -1,8 +1,8 @@
 //! Compiles components: our own in this process, all others in a limited child process.
 //!
-//! A compiler is a large program whose input comes from strangers, and the engine does not limit the time and memory that it
-//! uses. So the program starts itself again with pipes only; the child limits itself, compiles, and returns the code. A
-//! compilation bomb kills only the child.
+//! A compiler is a large program whose input comes from strangers, and the engine does not limit the time and memory
+//! that it uses. So the program starts itself again with pipes only; the child limits itself, compiles, and returns the
+//! code. A compilation bomb kills only the child.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -20,7 +20,8 @@ use crate::error::{LoadError, SandboxError, quoted};
 /// Limits on the compilation of one component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompileLimits {
-    /// Wall-clock time; twice as much processor time is allowed. An 18 MB interpreter takes about 10 s on two slow cores.
+    /// Wall-clock time; twice as much processor time is allowed. An 18 MB interpreter takes about 10 s on two slow
+    /// cores.
     pub time: Duration,
     /// Address space, in bytes. The same interpreter needs about 512 MiB.
     pub memory_bytes: u64,
@@ -96,9 +97,9 @@ fn malformed(error: wasmtime::Error) -> LoadError {
 /// Loads code that this program compiled, received from its child or read from its cache.
 #[allow(unsafe_code, reason = "the only way to load compiled code; see SAFETY")]
 pub(crate) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the code comes from `Component::serialize` or `Engine::precompile_component` of this program: either over a
-    // pipe from the child that we started, or from a cache directory that only this user can write, verified against the
-    // digest stored with it. Code of any other origin is refused before it gets here (`LoadError::Precompiled`).
+    // SAFETY: the code comes from `Component::serialize` or `Engine::precompile_component` of this program: either over
+    // a pipe from the child that we started, or from a cache directory that only this user can write, verified against
+    // the digest stored with it. Code of any other origin is refused before it gets here (`LoadError::Precompiled`).
     unsafe { Component::deserialize(engine, code) }
 }
 

@@ -1,8 +1,8 @@
 //! The resources that a component declares, read from its file without compiling it.
 //!
 //! Instances, memories and tables are counted as they would be instantiated: those of a module or component count once
-//! for each of its instances. A module that is only known at run time, as an argument or as an instance's export, counts
-//! as nothing here, but the limits of a run apply to it as well. The compiler validates the file.
+//! for each of its instances. A module that is only known at run time, as an argument or as an instance's export,
+//! counts as nothing here, but the limits of a run apply to it as well. The compiler validates the file.
 
 use wasmparser::{
     BinaryReaderError, ComponentAlias, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, Encoding,
@@ -13,8 +13,8 @@ use crate::error::{LoadError, quoted};
 use crate::imports::Refused;
 use crate::limits::{INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENT_BYTES, TABLE_ELEMENTS_MAX, TABLES_MAX};
 
-/// Maximum nesting depth of components, and maximum number of modules or components in an index space. The compiler accepts
-/// no more either; the limits keep a hostile file from exhausting our memory first.
+/// Maximum nesting depth of components, and maximum number of modules or components in an index space. The compiler
+/// accepts no more either; the limits keep a hostile file from exhausting our memory first.
 const DEPTH_MAX: usize = 1000;
 const NAMED_MAX: usize = 1000;
 /// Size of a page of memory, as a power of two, unless the memory declares another.

@@ -111,8 +111,8 @@ impl Sandbox {
     /// Makes an algorithm from the bytes of a component file.
     ///
     /// # Errors
-    /// The first reason found: it is not a component for this world, has forbidden imports, is too large, or exceeds the
-    /// limits of compilation. [`LoadError::Sandbox`] is the machine's fault.
+    /// The first reason found: it is not a component for this world, has forbidden imports, is too large, or exceeds
+    /// the limits of compilation. [`LoadError::Sandbox`] is the machine's fault.
     pub fn load(&self, bytes: &[u8]) -> Result<Algorithm, LoadError> {
         self.load_with(bytes, &self.0.compiler)
     }

@@ -2,9 +2,9 @@
 //! import.
 //!
 //! A Rust `wasm32-wasip2` component imports `wasi:cli` and `wasi:io` even if it uses neither. Here stdin is closed, the
-//! environment is empty, and the beginning of stdout and stderr is kept as a short log. Functions of these interfaces that
-//! no standard library needs to start or to panic trap when called. Everything else (files, network, clocks, randomness) is
-//! refused by name.
+//! environment is empty, and the beginning of stdout and stderr is kept as a short log. Functions of these interfaces
+//! that no standard library needs to start or to panic trap when called. Everything else (files, network, clocks,
+//! randomness) is refused by name.
 
 use wasmtime::component::{Component, Linker, Resource, ResourceType, WasmList};
 use wasmtime::{Engine, Result, StoreContextMut, Trap, bail};

@@ -1,7 +1,7 @@
 //! Runs untrusted matching algorithms: WebAssembly components for the world of `wit/market.wit`.
 //!
-//! [`Sandbox::load`] turns a component file into an [`Algorithm`]. [`Algorithm::clear`] runs one round in a fresh instance
-//! within a [`Budget`] and returns the trades that the algorithm claims; they are untrusted until
+//! [`Sandbox::load`] turns a component file into an [`Algorithm`]. [`Algorithm::clear`] runs one round in a fresh
+//! instance within a [`Budget`] and returns the trades that the algorithm claims; they are untrusted until
 //! `domain::Settlement::check`. This is the only crate that names wasmtime; its interface consists of bytes, time and
 //! domain values. Deliberately absent: round files, configuration, async.
 //!

@@ -22,8 +22,8 @@ const MEMORY_PER_POSITION: u64 = 1 << 10;
 /// Maximum memory of a run, in bytes: what a 32-bit memory can address.
 const MEMORY_MAX: u64 = 4 << 30;
 
-/// Wall-clock time of every run. Far above what the fuel takes on a machine that is not overloaded: fuel decides, because
-/// it is the same on every machine; time is only the backstop.
+/// Wall-clock time of every run. Far above what the fuel takes on a machine that is not overloaded: fuel decides,
+/// because it is the same on every machine; time is only the backstop.
 const TIME_BASE: Duration = Duration::from_secs(10);
 /// Additional wall-clock time per position.
 const TIME_PER_POSITION: Duration = Duration::from_micros(100);
@@ -40,7 +40,8 @@ pub(crate) const TABLE_ELEMENTS_MAX: usize = 1 << 20;
 /// Host memory of one table element, in bytes.
 pub(crate) const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 
-/// Limits on runs as configured for a community. A limit that is `None` has a default, which mostly grows with the round.
+/// Limits on runs as configured for a community. A limit that is `None` has a default, which mostly grows with the
+/// round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Fuel, whatever the size of the round. Default: 500 million plus 50 000 per position, at most 60 billion.

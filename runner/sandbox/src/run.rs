@@ -108,7 +108,8 @@ impl Algorithm {
         Ok(Run { result: result.and_then(|answer| answer), usage, log })
     }
 
-    /// Calls the algorithm's `describe` within a budget, with at most 64 KiB of output. Blocks like [`Algorithm::clear`].
+    /// Calls the algorithm's `describe` within a budget, with at most 64 KiB of output. Blocks like
+    /// [`Algorithm::clear`].
     ///
     /// # Errors
     /// Only if the machine fails; the algorithm's own failures are in [`Described`].
@@ -207,8 +208,8 @@ fn failure(error: &wasmtime::Error, usage: &Usage, log: &str) -> Result<Failure,
     })
 }
 
-/// Part of the engine's message for a result that is too large, for which it has no type. A guest in tests/guests detects
-/// if the message changes.
+/// Part of the engine's message for a result that is too large, for which it has no type. A guest in tests/guests
+/// detects if the message changes.
 const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
 
 fn with_log(message: String, log: &str) -> String {

@@ -165,8 +165,8 @@ codes! {
 
 /// A sum of amounts in nEUR that cannot overflow: 192 bits, kept as a high and a low part.
 ///
-/// Each amount is split into its low 64 bits, which are not negative, and the rest. With fewer than 2⁶³ amounts, neither
-/// part overflows its 128 bits.
+/// Each amount is split into its low 64 bits, which are not negative, and the rest. With fewer than 2⁶³ amounts,
+/// neither part overflows its 128 bits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MoneySum {
     high: i128,
@@ -181,8 +181,8 @@ impl MoneySum {
         self.low += nano_eur.cast_unsigned() & u128::from(u64::MAX);
     }
 
-    /// Carries the low part's excess over 64 bits into the high part, so that equal sums have equal parts, and sums compare
-    /// part by part.
+    /// Carries the low part's excess over 64 bits into the high part, so that equal sums have equal parts, and sums
+    /// compare part by part.
     fn normal(self) -> (i128, u128) {
         // OK because low >> 64 is below 2⁶⁴.
         (self.high + (self.low >> 64).cast_signed(), self.low & u128::from(u64::MAX))

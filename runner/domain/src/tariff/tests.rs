@@ -1,5 +1,5 @@
-//! Checks every quarter-hour of days with clock changes against the offsets set by law, not against the time zone database;
-//! then midnight, days and series.
+//! Checks every quarter-hour of days with clock changes against the offsets set by law, not against the time zone
+//! database; then midnight, days and series.
 
 use proptest::prelude::*;
 
