@@ -1,11 +1,11 @@
-//! What a list of trades costs among 1,000,000 stored ones, by filter, and what a commit costs there: SQLite on disk,
-//! real gRPC on loopback.
+//! The cost of listing trades among 1,000,000 stored ones, by filter, and of a commit there: SQLite on disk, real gRPC
+//! on loopback.
 //!
-//! The books are built once, through the store itself: 1,000 intervals of 1,000 trades. One buyer buys half of them,
-//! another buys in one interval only; every hundredth trade is with the grid.
+//! The books are built once, through the store itself: 1,000 intervals of 1,000 trades. One buyer has half of the
+//! trades, another buys in one interval only; every hundredth trade is with the grid.
 
-#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has nothing to say")]
-#![allow(clippy::print_stdout, reason = "its figures are what it is for")]
+#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has no result")]
+#![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ const COMMUNITY: &str = "bench";
 /// 2024-05-06T00:00:00Z.
 const START: u64 = 1_714_953_600;
 const INTERVALS: u64 = 1000;
-/// Trades of an interval in the books.
+/// Number of trades per interval in the books.
 const TRADES: u64 = 1000;
 /// The interval in which `rare` buys.
 const RARE: u64 = 500;
@@ -42,13 +42,13 @@ fn interval(number: u64) -> Interval {
     Interval::starting(start, IntervalLength::QUARTER_HOUR).expect("an interval")
 }
 
-/// Who trades: 50 sellers, then 50 buyers, then `rare`.
+/// Returns the names of all members, sorted: 50 buyers, then `rare`, then 50 sellers.
 fn members() -> Vec<String> {
     let names = |kind, count| (0..count).map(move |number| format!("{kind}{number:02}"));
     names("buyer", 50).chain(["rare".to_owned()]).chain(names("seller", 50)).collect()
 }
 
-/// Seller and buyer of a trade, as indices of [`members`]; none is the grid.
+/// Returns seller and buyer of a trade, as indices into [`members`]; the buyer `None` is the grid.
 fn parties(number: u64, trade: u64) -> (usize, Option<usize>) {
     let index = |number: u64| usize::try_from(number).expect("small");
     let buyer = match trade {
@@ -60,7 +60,7 @@ fn parties(number: u64, trade: u64) -> (usize, Option<usize>) {
     (51 + index(trade % 50), buyer)
 }
 
-/// One interval with so many trades of 10 Wh each.
+/// Makes the commit of an interval with this number of trades of 10 Wh each.
 fn settled(number: u64, trades: u64) -> Commit {
     let names = members();
     let mut sums = vec![(0_u64, 0_u64); names.len()];
@@ -121,7 +121,7 @@ fn settled(number: u64, trades: u64) -> Commit {
     }
 }
 
-/// Makes the books, in which 100 trades are `Sent`.
+/// Builds the books, in which 100 trades are `Sent`.
 async fn books(directory: &Path) -> SqliteStore {
     let store = SqliteStore::open(&directory.join("market.db")).expect("a store");
     let started = Instant::now();
@@ -158,7 +158,7 @@ async fn serve(store: SqliteStore, directory: &Path) -> ServingApi {
     start(api, plain.expect("a port"), encrypted.expect("a port"), tls).await.expect("it serves")
 }
 
-/// What is asked, and how many trades answer it.
+/// Returns the filters with their names and the expected number of trades.
 fn filters() -> Vec<(&'static str, MatchesFilter, usize)> {
     let all = || MatchesFilter { limit: Some(100), ..Default::default() };
     let buyer = |name: &str| MatchesFilter { buyer_id: Some(name.to_owned()), ..all() };

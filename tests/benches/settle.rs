@@ -1,7 +1,7 @@
-//! What settling an interval costs, from fetched readings to durable books, at 16 and 1,000 meters: real gRPC on
-//! loopback, a real sandbox, SQLite with every commit synced.
+//! The cost of settling an interval, from fetching readings to durable books, with 16 and 1,000 meters: real gRPC on
+//! loopback, a real sandbox, and SQLite with every commit synced.
 
-#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has nothing to say")]
+#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has no result")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use store::SqliteStore;
 /// 2024-05-06T00:00:00Z.
 const START: u64 = 1_714_953_600;
 
-/// Settles so many intervals of a fresh community; answers how long an interval took.
+/// Settles this number of intervals of a new community; returns the average time per interval.
 fn settle(runtime: &tokio::runtime::Runtime, members: usize, intervals: u32) -> Duration {
     runtime.block_on(async {
         let start = Boundary::from_seconds(START).expect("a time");

@@ -147,7 +147,7 @@ impl ShadowTotals {
         (energy, price): (Energy, Price),
         side: impl Fn(&mut Difference) -> &mut Position,
     ) {
-        let is_with_grid = TradeKind::between_named(seller, buyer).is_with_grid();
+        let is_with_grid = TradeKind::between(seller, buyer).is_with_grid();
         let local_wh = if is_with_grid { 0 } else { i128::from(energy.wh()) };
         let amount = Amount::of(energy, price).nano_eur();
         for (party, balance) in [(seller, amount), (buyer, -amount)] {

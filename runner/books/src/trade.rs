@@ -54,13 +54,13 @@ impl StoredTrade {
     ) -> StoredTrade {
         let NamedTrade { seller, buyer, energy, price } = trade;
         let id = TradeId::derive(community, interval, number);
-        let state = (!TradeKind::between_named(&seller, &buyer).is_with_grid()).then_some(State::Created);
+        let state = (!TradeKind::between(&seller, &buyer).is_with_grid()).then_some(State::Created);
         StoredTrade { id, interval, number, seller, buyer, energy, price, state, message }
     }
 
     /// Which way its energy goes.
     pub fn kind(&self) -> TradeKind {
-        TradeKind::between_named(&self.seller, &self.buyer)
+        TradeKind::between(&self.seller, &self.buyer)
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::settlement::trades_max_default;
-use domain::{Party, Round, Settlement, Trade, Violation};
+use domain::{Round, Settlement, Trade, Violation};
 use sandbox::{Algorithm, Budget, Described, Failure, Limits, Run};
 use serde::Serialize;
 
@@ -188,21 +188,10 @@ fn named(path: &Path) -> String {
     if path.as_os_str() == "-" { "stdin".to_owned() } else { path.display().to_string() }
 }
 
-fn party(round: &Round, party: Party) -> String {
-    match party {
-        Party::Grid => "grid".to_owned(),
-        Party::Operator => "operator".to_owned(),
-        Party::Member(index) => match round.position(index) {
-            Some(position) => position.member.to_string(),
-            None => format!("position {index}"),
-        },
-    }
-}
-
 fn json<'a>(algorithm: &Tried, round: &Round, run: &'a Run, outcome: &'a Outcome) -> RunJson<'a> {
     let trade = |trade: &Trade| TradeJson {
-        seller: party(round, trade.seller),
-        buyer: party(round, trade.buyer),
+        seller: round.party_name(trade.seller),
+        buyer: round.party_name(trade.buyer),
         energy: trade.energy.wh(),
         price: trade.price.micro_eur(),
     };
@@ -270,8 +259,8 @@ fn print_trades(round: &Round, trades: &[Trade], out: &mut impl Write) -> anyhow
     let mut table = output::table(&["seller", "buyer", "Wh", "µEUR/kWh", "nEUR"], 2);
     for trade in trades.iter().take(SHOWN) {
         table.add_row([
-            party(round, trade.seller),
-            party(round, trade.buyer),
+            round.party_name(trade.seller),
+            round.party_name(trade.buyer),
             trade.energy.wh().to_string(),
             trade.price.micro_eur().to_string(),
             trade.amount().nano_eur().to_string(),

@@ -165,7 +165,7 @@ fn an_upload_that_is_not_what_it_says_leaves_nothing_but_a_record() {
     for (messages, says) in [
         (vec![], "the first message of an upload must be its header"),
         (vec![whole.clone()], "the first message of an upload must be its header"),
-        (vec![header("12", 5), whole.clone()], "header.sha256: \"12\" is no SHA-256 digest"),
+        (vec![header("12", 5), whole.clone()], "header.sha256: \"12\" is not a SHA-256 digest"),
         (vec![header(&other, bytes), whole.clone()], "was announced (send them again)"),
         (vec![header(&digest, bytes + 1), whole.clone()], "ended after"),
         (vec![header(&digest, bytes - 1), whole.clone()], "more than the"),

@@ -211,7 +211,10 @@ mod tests {
             Payable::pushed(&wire).unwrap_err().to_string()
         };
         assert!(Payable::pushed(&wire()).is_ok());
-        assert_eq!(with(|wire| wire.id = "7".to_owned()), "\"7\" is no trade id (24 hexadecimal digits)");
+        assert_eq!(
+            with(|wire| wire.id = "7".to_owned()),
+            "\"7\" is not a trade id (24 hexadecimal digits are expected)"
+        );
         assert_eq!(with(|wire| wire.seller = "b".to_owned()), "b is both seller and buyer");
         assert_eq!(with(|wire| wire.buyer = "100".to_owned()), "\"100\" is not a member");
         assert_eq!(with(|wire| wire.buyer = String::new()), "\"\" is not a member");

@@ -1,6 +1,6 @@
 //! Whether two runs on one round came to the same.
 
-use domain::{Party, Trade};
+use domain::Trade;
 use sandbox::{FailureKind, Run};
 
 /// Everything in which another run differs from the first, in words: nothing, if all is well.
@@ -40,15 +40,7 @@ fn different_trades(trades: &[Trade], others: &[Trade]) -> Option<String> {
 
 fn shown(trade: &Trade) -> String {
     let (energy, price) = (trade.energy.wh(), trade.price.micro_eur());
-    format!("{} to {} {energy} Wh at {price} µEUR/kWh", party(trade.seller), party(trade.buyer))
-}
-
-fn party(party: Party) -> String {
-    match party {
-        Party::Grid => "grid".to_owned(),
-        Party::Operator => "operator".to_owned(),
-        Party::Member(index) => format!("position {index}"),
-    }
+    format!("{} to {} {energy} Wh at {price} µEUR/kWh", trade.seller, trade.buyer)
 }
 
 #[cfg(test)]

@@ -213,5 +213,5 @@ impl Link {
 }
 
 fn basis(name: &str) -> Result<Basis, Fault> {
-    Basis::from_name(name).ok_or_else(|| Fault::Record(format!("it has the unknown basis {name:?}")))
+    name.parse().map_err(|_| Fault::Record(format!("it has the unknown basis {name:?}")))
 }

@@ -1,6 +1,6 @@
 //! Reads intervals, their trades and where a community stands.
 
-use domain::netting::{Basis, LastRead};
+use domain::netting::LastRead;
 use domain::reading::Registers;
 use domain::trade::State;
 use domain::{Boundary, Digest, Energy, MemberId, Price, TradeId};
@@ -154,7 +154,7 @@ fn read_interval(row: &Row<'_>) -> Result<StoredInterval, Fault> {
     };
     Ok(StoredInterval {
         interval: record::decode_interval(unsigned(row, 1)?, row.get(2)?)?,
-        basis: Basis::from_name(&basis).ok_or_else(|| Fault::Record(format!("it has the unknown basis {basis:?}")))?,
+        basis: basis.parse().map_err(|_| Fault::Record(format!("it has the unknown basis {basis:?}")))?,
         configuration: digest(14)?,
         readings: inputs.readings,
         round: round.as_deref().map(record::decode_round).transpose()?,
