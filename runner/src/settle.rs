@@ -28,7 +28,6 @@ use crate::proto::MeasurementResponse;
 use crate::stock::Stock;
 use crate::store::{Commit, Committed, CommittedRow, GapTrade, Progress, Store, StoreError, StoredEvent, StoredParty};
 
-pub use roster::ITSELF;
 use roster::{Failure, Roster};
 use row::{Committing, Row};
 

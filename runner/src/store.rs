@@ -30,7 +30,7 @@ use crate::config::StoreConfig;
 
 pub use change::{Action, Change, KeptChange, KeptVersion, Label, Place, Tally, Version};
 pub use measured::Measured;
-pub use mongo::MongoStore;
+pub use mongo::{InvalidAddress, MongoAddress, MongoStore, Secret};
 pub use payment::{Claim, Match, MatchFilter, MatchUpdate, Outbox, PLATFORM_GRID, Quantity, UpdateError, Window};
 pub use sqlite::SqliteStore;
 

@@ -9,7 +9,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 
 use crate::backoff::Backoff;
@@ -142,12 +142,6 @@ impl MetersClient {
         }
         let channel = endpoint.connect_lazy();
         Ok(MetersClient { address: address.to_owned(), channel, patience, fallback: AtomicBool::new(false) })
-    }
-
-    /// Whether a text can be the address of a Meters service.
-    pub fn is_address(text: &str) -> bool {
-        let uri = text.parse::<Uri>();
-        uri.is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
     }
 
     /// Its address.

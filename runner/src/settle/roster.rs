@@ -4,12 +4,10 @@ use domain::{Boundary, Interval};
 
 use super::{PassError, Settler, told};
 use crate::clearing::{Chosen, ClearingError};
+use crate::config::ITSELF;
 use crate::course::{Activation, Course};
 use crate::stock::StockError;
 use crate::store::{Action, Change, Commit, Label, Place};
-
-/// Who decides what the service decides by itself.
-pub const ITSELF: &str = "rec-market";
 
 /// A community's course from somewhere on, with everything in it made ready.
 pub(super) struct Roster {

@@ -4,6 +4,7 @@
 //! standalone server is enough. `chain.rs` says how an interval is committed, `journal.rs` how several documents change as
 //! one. Nothing is ever deleted. A database that the Python original filled is taken over as it is.
 
+mod address;
 mod algorithms;
 mod blobs;
 mod chain;
@@ -32,6 +33,7 @@ use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 use mongodb::bson::oid::ObjectId;
 
+pub use address::{InvalidAddress, MongoAddress, Secret};
 use fault::{Fault, persist};
 use server::Server;
 

@@ -83,7 +83,7 @@ fn a_replicas_lease_is_from_a_second_to_an_hour() {
     }
     let text = "[replicas]\nlease = \"5s\"\n[[community]]\nname = \"a\"\n";
     assert_eq!(read_with(text, &[("REC_MARKET_REPLICAS_LEASE", "9s")]).unwrap().replicas.lease.as_secs(), 9);
-    assert!(problems_of("[replicas]\nleas = \"5s\"")[0].contains("replicas.leas is no key"));
+    assert!(problems_of("[replicas]\nleas = \"5s\"")[0].contains("replicas.leas is not a known key"));
 }
 
 #[test]
