@@ -23,7 +23,13 @@ pub(super) fn check(callers: Field<List<Caller>>, has_client_ca: bool, problems:
         }
         let taken = |other: &&CallerConfig| other.certificate.is_some() && other.certificate == caller.certificate;
         if let Some(other) = callers.iter().find(taken) {
-            problems.at(at, format!("callers {:?} and {:?} have one certificate", other.name, caller.name));
+            problems.at(
+                at,
+                format!(
+                    "callers {:?} and {:?} have the same certificate (each needs its own)",
+                    other.name, caller.name
+                ),
+            );
         }
         callers.push(caller);
     }
@@ -32,13 +38,13 @@ pub(super) fn check(callers: Field<List<Caller>>, has_client_ca: bool, problems:
 
 fn caller(table: Caller, at: usize, has_client_ca: bool, problems: &Problems<'_>) -> Option<CallerConfig> {
     if table.name.at.is_none() {
-        problems.at(at, "a caller has no name (add name = \"…\", which the audit records say)");
+        problems.at(at, "a caller has no name (add name = \"…\"; audit records show it)");
     }
     if table.role.at.is_none() {
         problems.at(at, "a caller has no role (add role = \"read\" or \"administer\")");
     }
     if table.certificate.at.is_none() && table.token_file.at.is_none() {
-        problems.at(at, "a caller has neither a certificate nor a token_file (it could not say who it is)");
+        problems.at(at, "a caller has neither a certificate nor a token_file (it could not authenticate)");
     }
     if let Some(at) = table.certificate.at.filter(|_| !table.certificate.is_wrong() && !has_client_ca) {
         let way_out = "name the authority of clients there, or give the caller a token_file";

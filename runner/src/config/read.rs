@@ -15,7 +15,6 @@ use toml::de::{DeTable, DeValue};
 use super::problems::Problems;
 
 /// The value of a key: missing, wrong (which was told), or right.
-#[derive(Debug)]
 pub(super) struct Field<T> {
     /// The value, if it is right.
     pub(super) value: Option<T>,
@@ -88,7 +87,7 @@ pub(super) trait Listed {
 }
 
 /// The values of a list, each right or wrong.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(transparent)]
 pub(super) struct List<T>(pub(super) Vec<Field<T>>);
 
@@ -254,7 +253,10 @@ impl<'de> Deserializer<'de> for Value<'de> {
         known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistake> {
-        let DeValue::Table(table) = self.value else { return self.deserialize_any(visitor) };
+        let DeValue::Table(table) = self.value else {
+            // A struct of serde would read a list as its fields in order.
+            return Err(self.tell(de::Error::invalid_type(Unexpected::Other("value"), &visitor)));
+        };
         let is_known = |key: &str| known.contains(&key);
         for key in table.keys().filter(|key| !is_known(key.get_ref())) {
             let mut known = known.to_vec();

@@ -24,7 +24,7 @@ use super::Role;
 use super::read::{Field, List, Listed};
 use crate::algorithms::is_label;
 
-/// What the name of a caller may not be: decisions that the service makes by itself are recorded under it.
+/// The name under which the service's own decisions are recorded; no caller may have it.
 pub const ITSELF: &str = "rec-market";
 /// The whole of a community, in parts per million.
 const SHARE_MAX: u32 = 1_000_000;
@@ -33,7 +33,7 @@ const SHARE_MAX: u32 = 1_000_000;
 macro_rules! tables {
     ($($(#[$doc:meta])* $table:ident = $expected:literal { $($key:ident: $value:ty,)* })*) => { $(
         $(#[$doc])*
-        #[derive(Debug, Default, serde::Deserialize, Serialize)]
+        #[derive(Default, serde::Deserialize, Serialize)]
         #[serde(default, expecting = $expected)]
         pub(super) struct $table {
             $(#[serde(skip_serializing_if = "Field::is_empty")] pub(super) $key: Field<$value>,)*
@@ -141,7 +141,7 @@ impl Listed for String {
 }
 
 /// Who calls whom to forward trades.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize, Serialize)]
+#[derive(PartialEq, serde::Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Mode {
     Pull,
@@ -149,7 +149,7 @@ pub(super) enum Mode {
 }
 
 /// What to do with a community whose algorithm fails.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize, Serialize)]
+#[derive(PartialEq, serde::Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum OnFailure {
     Hold,
@@ -174,7 +174,6 @@ pub(super) trait Kind {
 }
 
 /// A single value of a file.
-#[derive(Debug)]
 pub(super) enum Scalar<'a> {
     Text(Cow<'a, str>),
     Integer(i128),
@@ -212,8 +211,7 @@ fn number<T: Copy + Into<i128>>(value: &T) -> Scalar<'static> {
 /// Kinds of values: what each becomes, what is expected, and how it is read and written.
 macro_rules! kinds {
     ($($kind:ident: $value:ty, $expected:literal, |$scalar:ident| $read:expr, $write:expr;)*) => { $(
-        #[derive(Debug)]
-        pub(super) struct $kind;
+        pub(super) enum $kind {}
 
         impl Kind for $kind {
             type Value = $value;
@@ -239,7 +237,7 @@ kinds! {
         let usable = |name: &&str| (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
         it.text().filter(usable).map(str::to_owned)
     }, shown;
-    CallerName: String, "a name of 1 to 64 characters",
+    CallerName: String, "a name of 1 to 64 characters other than \"rec-market\"",
         |it| it.text().filter(|name| is_label(name) && *name != ITSELF).map(str::to_owned), shown;
     DnsName: String, "the DNS name that its client certificate is for", |it| {
         let is_name = |name: &&str| matches!(ServerName::try_from(*name), Ok(ServerName::DnsName(_)));
@@ -288,8 +286,7 @@ kinds! {
 }
 
 /// Days of the week, in one text or in a list of them.
-#[derive(Debug)]
-pub(super) struct Weekdays;
+pub(super) enum Weekdays {}
 
 impl Kind for Weekdays {
     type Value = Days;
@@ -310,12 +307,6 @@ impl Kind for Weekdays {
 
 /// A value of a kind.
 pub(super) struct Is<K: Kind>(pub(super) K::Value);
-
-impl<K: Kind> fmt::Debug for Is<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Is({:?})", K::write(&self.0))
-    }
-}
 
 impl<K: Kind> Field<Is<K>> {
     /// What it became, if it is right.

@@ -35,7 +35,7 @@ pub(super) fn listen(
         let address = field.get().unwrap_or_else(|| usual.into());
         let name = at.map_or_else(|| key.to_owned(), |at| problems.name(at, key));
         if let Some((other_name, other, other_at)) = taken.iter().find(|(_, other, _)| collide(*other, address)) {
-            let rule = "are one port (each server needs its own)";
+            let rule = "use the same port (each server needs its own)";
             let message = format!("{other_name} ({other}) and {name} ({address}) {rule}");
             let mut places = [at, *other_at].into_iter().flatten();
             match places.clone().find(|at| !problems.is_variable(*at)).or_else(|| places.next()) {

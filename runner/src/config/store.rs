@@ -44,10 +44,10 @@ pub(super) fn check(store: Field<String>, mongodb: Mongodb, problems: &Problems<
     if problems.count() == told {
         match (&address.username, &address.password) {
             (None, Some(_)) => {
-                problems.at(at, "a password of MongoDB is given, but no username (set mongodb.username)");
+                problems.at(at, "a MongoDB password is set, but no username (set mongodb.username)");
             }
             (Some(_), None) if address.needs_password() => {
-                problems.at(at, "a username of MongoDB is given, but no password (set mongodb.password_file)");
+                problems.at(at, "a MongoDB username is set, but no password (set mongodb.password_file)");
             }
             _ => address.check().unwrap_or_else(wrong),
         }

@@ -61,10 +61,13 @@ fn an_address_that_is_none_is_told_without_showing_it() {
         ("mongodb://host/a/b?secret=x", "its path is not the name of a database"),
         ("mongodb://host/market?secret", "its options are not valid"),
         ("mongodb://host/market?replicaSet=rs0&tls=secret", "the driver does not take its option tls (it is unknown"),
-        ("mongodb://host/?tlsCertificateKeyFilePassword=secret", "its option tlscertificatekeyfilepassword holds a"),
+        (
+            "mongodb://host/?tlsCertificateKeyFilePassword=secret",
+            "its option tlscertificatekeyfilepassword must not be shown",
+        ),
         (
             "mongodb://host/?authMechanismProperties=AWS_SESSION_TOKEN:secret",
-            "its option authmechanismproperties holds a",
+            "its option authmechanismproperties must not be shown",
         ),
         ("postgres://u:secret@host/market", "\"sqlite:FILE\" or"),
         ("postgres:u:secret@host", "\"sqlite:FILE\" or"),
@@ -113,13 +116,9 @@ fn credentials_that_contradict_are_told_and_never_shown() {
     let cases: [(String, Variables<'_>, &[&str]); 11] = [
         (format!("{inside}\nusername = \"u\""), &[], &["line 3: mongodb.username is set, but store has credentials"]),
         (format!("{inside}\npassword_file = \"password\""), &[], &["line 3: mongodb.password_file is set, but store"]),
-        (format!("{address}\nusername = \"u\""), &[], &["line 1: a username of MongoDB is given, but no password"]),
-        (
-            format!("{address}\npassword_file = \"password\""),
-            &[],
-            &["line 1: a password of MongoDB is given, but no user"],
-        ),
-        (address.to_owned(), &[password], &["line 1: a password of MongoDB is given, but no username"]),
+        (format!("{address}\nusername = \"u\""), &[], &["line 1: a MongoDB username is set, but no password"]),
+        (format!("{address}\npassword_file = \"password\""), &[], &["line 1: a MongoDB password is set, but no user"]),
+        (address.to_owned(), &[password], &["line 1: a MongoDB password is set, but no username"]),
         (
             format!("{address}\nusername = \"u\""),
             &[password, ("REC_MARKET_MONGODB_PASSWORD_FILE", "password")],

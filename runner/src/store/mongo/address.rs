@@ -72,7 +72,7 @@ pub enum InvalidAddress {
     #[error("its path is not the name of a database (at most 63 bytes, without / \\ . \" $ and spaces)")]
     Database,
     /// An option that would be shown.
-    #[error("its option {0} holds a secret, but would be shown (only user name and password are masked)")]
+    #[error("its option {0} must not be shown, but would be (only user name and password are masked)")]
     SecretOption(&'static str),
     /// An option that the driver refuses.
     #[error("the driver does not take its option {0} (it is unknown, or its value does not fit the rest)")]
