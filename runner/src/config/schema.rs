@@ -167,11 +167,12 @@ pub(super) trait Kind {
 
     fn write(value: &Self::Value) -> Scalar<'static>;
 
-    /// Reads several, in a list, as one.
-    fn join(_: &[Self::Value]) -> Option<Self::Value> {
-        None
-    }
+    /// Reads several, in a list, as one; for most kinds a list is wrong.
+    const JOIN: Option<Join<Self::Value>> = None;
 }
+
+/// Makes one value of several.
+type Join<T> = fn(&[T]) -> Option<T>;
 
 /// A single value of a file.
 pub(super) enum Scalar<'a> {
@@ -249,7 +250,7 @@ kinds! {
         let range = Duration::from_secs(1)..=Duration::from_secs(3600);
         parse_duration(it.text()?).filter(|lease| range.contains(lease))
     }, length;
-    Interval: IntervalLength, "whole seconds from \"1m\" to \"1d\"", |it| {
+    Interval: IntervalLength, "a whole number of seconds (from \"1m\" to \"1d\")", |it| {
         let length = parse_duration(&it.text()?.replace("1d", "24h"))?;
         let seconds = u32::try_from(length.as_secs()).ok().filter(|_| length.subsec_nanos() == 0)?;
         IntervalLength::from_seconds(seconds).ok()
@@ -263,11 +264,11 @@ kinds! {
         "gross" => Some(Basis::Gross),
         _ => None,
     }, |basis: &Basis| Scalar::Text(match basis { Basis::Net => "net", Basis::Gross => "gross" }.into());
-    Failures: u32, "a number of failures, 0 for never", |it| it.integer(), number;
+    Failures: u32, "a number of failures (0 for never)", |it| it.integer(), number;
     MicroEur: Price, "a whole number of µEUR/kWh (0.1624 EUR/kWh is 162400)",
         |it| it.integer().map(Price::from_micro_eur), |price: &Price| number(&price.micro_eur());
-    Share: u32, "parts per million, from 0 to 1000000", |it| it.integer().filter(|share| *share <= SHARE_MAX), number;
-    Rank: u32, "a whole number, 0 first", |it| it.integer(), number;
+    Share: u32, "a whole number of parts per million (0 to 1000000)", |it| it.integer().filter(|share| *share <= SHARE_MAX), number;
+    Rank: u32, "a whole number (0 comes first)", |it| it.integer(), number;
     Fuel: u64, "a whole number above 0", |it| it.integer().filter(|fuel| *fuel > 0), number;
     Size: u64, "a size above 0 (such as \"256MiB\")",
         |it| it.text().map_or_else(|| it.integer().filter(|size| *size > 0), parse_bytes), number;
@@ -291,6 +292,8 @@ pub(super) enum Weekdays {}
 impl Kind for Weekdays {
     type Value = Days;
     const EXPECTED: &'static str = "days (such as \"mon-fri\", \"sat,sun\" or [\"mon\", \"wed-fri\"])";
+    const JOIN: Option<Join<Days>> =
+        Some(|days| days.iter().map(Days::to_string).collect::<Vec<_>>().join(",").parse().ok());
 
     fn read(scalar: &Scalar<'_>) -> Option<Days> {
         scalar.text()?.parse().ok()
@@ -298,10 +301,6 @@ impl Kind for Weekdays {
 
     fn write(days: &Days) -> Scalar<'static> {
         shown(days)
-    }
-
-    fn join(days: &[Days]) -> Option<Days> {
-        days.iter().map(Days::to_string).collect::<Vec<_>>().join(",").parse().ok()
     }
 }
 
@@ -373,11 +372,13 @@ impl<'de, K: Kind> Deserialize<'de> for Is<K> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Is<K>, A::Error> {
+                let wrong = || de::Error::invalid_type(Unexpected::Seq, &self);
+                let join = K::JOIN.ok_or_else(wrong)?;
                 let mut list = Vec::new();
                 while let Some(Is(item)) = items.next_element::<Is<K>>()? {
                     list.push(item);
                 }
-                K::join(&list).map(Is).ok_or_else(|| de::Error::invalid_value(Unexpected::Seq, &self))
+                join(&list).map(Is).ok_or_else(wrong)
             }
         }
 

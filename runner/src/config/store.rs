@@ -37,11 +37,16 @@ pub(super) fn check(store: Field<String>, mongodb: Mongodb, problems: &Problems<
     }
     let wrong = |error| problems.at(at, format!("{name} is {:?}, but {error}", masked(&text)));
     let mut address = MongoAddress::parse(&text).map_err(wrong).ok()?;
+    let is_wrong = mongodb.username.is_wrong() || mongodb.password_file.is_wrong();
     let told = problems.count();
     let password = password(mongodb.password_file, problems);
-    address.username = one_of(address.username, at, mongodb.username.placed(), "mongodb.username", problems);
+    let username = mongodb.username.placed();
+    if let Some((_, at)) = username.as_ref().filter(|(username, _)| username.is_empty()) {
+        problems.at(*at, format!("{} is empty", problems.name(*at, "mongodb.username")));
+    }
+    address.username = one_of(address.username, at, username, "mongodb.username", problems);
     address.password = one_of(address.password, at, password, "mongodb.password_file", problems);
-    if problems.count() == told {
+    if problems.count() == told && !is_wrong {
         match (&address.username, &address.password) {
             (None, Some(_)) => {
                 problems.at(at, "a MongoDB password is set, but no username (set mongodb.username)");

@@ -113,7 +113,7 @@ fn credentials_that_contradict_are_told_and_never_shown() {
     let inside = "store = \"mongodb://u:secret@host/market\"\n[mongodb]";
     let password = ("REC_MARKET_MONGODB_PASSWORD", "secret");
     type Variables<'v> = &'v [(&'v str, &'v str)];
-    let cases: [(String, Variables<'_>, &[&str]); 11] = [
+    let cases: [(String, Variables<'_>, &[&str]); 13] = [
         (format!("{inside}\nusername = \"u\""), &[], &["line 3: mongodb.username is set, but store has credentials"]),
         (format!("{inside}\npassword_file = \"password\""), &[], &["line 3: mongodb.password_file is set, but store"]),
         (format!("{address}\nusername = \"u\""), &[], &["line 1: a MongoDB username is set, but no password"]),
@@ -124,6 +124,8 @@ fn credentials_that_contradict_are_told_and_never_shown() {
             &[password, ("REC_MARKET_MONGODB_PASSWORD_FILE", "password")],
             &["REC_MARKET_MONGODB_PASSWORD and REC_MARKET_MONGODB_PASSWORD_FILE are both set"],
         ),
+        (format!("{address}\nusername = 5"), &[password], &["line 3: mongodb.username is 5, but a string is expected"]),
+        (format!("{address}\nusername = \"\""), &[password], &["line 3: mongodb.username is empty"]),
         // A file that is no password is one mistake, not two.
         (
             format!("{address}\nusername = \"u\"\npassword_file = \"no\""),

@@ -123,6 +123,7 @@ fn every_mistake_in_a_period_is_told() {
         ("from = \"08:00\", to = \"08:00\", retail = 1", "community.tariff.periods: from and to are both 08:00"),
         ("from = \"24:00\", to = \"08:00\", retail = 1", "community.tariff.periods: from is 24:00"),
         ("from = \"8:00\", retail = 1", "community.tariff.periods.from is \"8:00\", but a time of the day"),
+        ("from = [\"08:00\"], retail = 1", "community.tariff.periods.from is a list, but a time of the day"),
         ("to = 8, retail = 1", "community.tariff.periods.to is 8, but a time of the day"),
         ("days = \"mo-fr\", retail = 1", "community.tariff.periods.days is \"mo-fr\", but days"),
         ("days = [\"mon\", 5], retail = 1", "community.tariff.periods.days is 5, but days"),
