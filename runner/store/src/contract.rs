@@ -28,7 +28,7 @@ use domain::{
 };
 use jiff::Timestamp;
 
-use crate::{MongoConfig, MongoStore, SqliteStore};
+use crate::{MongoAddress, MongoStore, SqliteStore};
 
 pub(super) use shelf::{Database, File, Shelf};
 

@@ -4,6 +4,7 @@
 //! standalone server is enough. `chain.rs` says how an interval is committed, `journal.rs` how several documents change as
 //! one. Nothing is ever deleted. A database that the Python original filled is taken over as it is.
 
+mod address;
 mod algorithms;
 mod blobs;
 mod chain;
@@ -32,10 +33,10 @@ use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 use mongodb::bson::oid::ObjectId;
 
+pub use address::{InvalidAddress, MongoAddress, Secret};
 use fault::{Fault, persist};
 use server::Server;
 
-use crate::address::MongoConfig;
 use books::{
     Acquired, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, ExpectedState, KeptChange,
     KeptVersion, Leases, Match, MatchFilter, MatchUpdate, OutboxDepth, Payments, Prices, Progress, ShadowState, Span,
@@ -55,7 +56,7 @@ impl MongoStore {
     ///
     /// # Errors
     /// If the server is away, or does not let us in.
-    pub async fn open(config: &MongoConfig) -> Result<MongoStore, StoreError> {
+    pub async fn open(config: &MongoAddress) -> Result<MongoStore, StoreError> {
         MongoStore::connect(config, true).await
     }
 
@@ -63,11 +64,11 @@ impl MongoStore {
     ///
     /// # Errors
     /// If the server is away, does not let us in, or has nothing of ours.
-    pub async fn open_to_read(config: &MongoConfig) -> Result<MongoStore, StoreError> {
+    pub async fn open_to_read(config: &MongoAddress) -> Result<MongoStore, StoreError> {
         MongoStore::connect(config, false).await
     }
 
-    async fn connect(config: &MongoConfig, writable: bool) -> Result<MongoStore, StoreError> {
+    async fn connect(config: &MongoAddress, writable: bool) -> Result<MongoStore, StoreError> {
         let name: Arc<str> = shown(&config.address).into();
         let server = persist(&name, || Server::connect(config, writable)).await?;
         Ok(MongoStore { server: Arc::new(server), name })

@@ -46,8 +46,8 @@ impl Database {
         mongo_server::database().map(Database)
     }
 
-    pub(crate) fn config(&self) -> MongoConfig {
-        MongoConfig { address: self.0.address().to_owned(), username: None, password: None }
+    pub(crate) fn config(&self) -> MongoAddress {
+        MongoAddress { address: self.0.address().to_owned(), username: None, password: None }
     }
 }
 

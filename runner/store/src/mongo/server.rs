@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use domain::Digest;
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::options::{Acknowledgment, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Client, Collection, Database, IndexModel};
 use tokio_stream::StreamExt;
 
+use super::address::MongoAddress;
 use super::fault::{DUPLICATE, Fault};
-use crate::address::MongoConfig;
 
 /// The database where the address names none: the original's.
 const DATABASE: &str = "comsolve";
@@ -61,8 +61,8 @@ pub(super) struct Server {
 const EVIDENCE: [&str; 2] = ["intervals", "matches"];
 
 impl Server {
-    pub(super) async fn connect(config: &MongoConfig, writable: bool) -> Result<Server, Fault> {
-        let mut options = ClientOptions::parse(with_credentials(config)).await?;
+    pub(super) async fn connect(address: &MongoAddress, writable: bool) -> Result<Server, Fault> {
+        let mut options = address.client_options().await?;
         options.app_name.get_or_insert_with(|| "rec-market".to_owned());
         options.server_selection_timeout.get_or_insert(SELECTION_TIMEOUT);
         options.connect_timeout.get_or_insert(SELECTION_TIMEOUT);
@@ -205,38 +205,4 @@ impl Server {
 pub(super) async fn all(find: mongodb::action::Find<'_, Document>) -> Result<Vec<Document>, Fault> {
     let documents: Result<Vec<Document>, _> = find.await?.collect().await;
     Ok(documents?)
-}
-
-/// The address with user name and password, as the driver wants them. It is never shown.
-fn with_credentials(config: &MongoConfig) -> String {
-    let Some((scheme, rest)) = config.address.split_once("://") else { return config.address.clone() };
-    let Some(username) = &config.username else { return config.address.clone() };
-    let password =
-        config.password.as_ref().map_or(String::new(), |password| format!(":{}", escaped(password.reveal())));
-    format!("{scheme}://{}{password}@{rest}", escaped(username))
-}
-
-/// Percent-encodes all but letters, digits and what never has a meaning in an address.
-fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Secret;
-
-    #[test]
-    fn credentials_may_have_any_character() {
-        let config = MongoConfig {
-            address: "mongodb://mongo:27017/market?authSource=admin".to_owned(),
-            username: Some("mar@ket".to_owned()),
-            password: Some(Secret::new("a:b/ç%".to_owned())),
-        };
-        let expected = "mongodb://mar%40ket:a%3Ab%2F%C3%A7%25@mongo:27017/market?authSource=admin";
-        assert_eq!(with_credentials(&config), expected);
-        let nobody = MongoConfig { username: None, password: None, ..config.clone() };
-        assert_eq!(with_credentials(&nobody), config.address);
-    }
 }

@@ -354,7 +354,7 @@ async fn who_reads_cannot_write_and_finds_no_empty_database() {
 async fn a_server_that_is_away_is_told_without_the_password() {
     // Nobody listens there: the port was just given back.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let config = MongoConfig {
+    let config = MongoAddress {
         address: format!("mongodb://127.0.0.1:{port}/market?serverSelectionTimeoutMS=100"),
         username: Some("market".to_owned()),
         password: Some(Secret::new("p@ss/word".to_owned())),
@@ -374,7 +374,7 @@ async fn a_server_that_comes_back_is_used_again() {
     let Some(server) = start(0) else { return };
     let port = server.address().rsplit_once(':').unwrap().1.parse().unwrap();
     let address = format!("{}/market?serverSelectionTimeoutMS=500", server.address());
-    let store = MongoStore::open(&MongoConfig { address, username: None, password: None }).await.unwrap();
+    let store = MongoStore::open(&MongoAddress { address, username: None, password: None }).await.unwrap();
     put(&store, full("aveiro", 0)).await.unwrap();
     drop(server);
     let restart = tokio::task::spawn_blocking(move || start(port));
