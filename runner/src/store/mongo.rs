@@ -18,6 +18,8 @@ mod original;
 mod prices;
 mod read;
 mod server;
+#[cfg(test)]
+mod shapes;
 mod states;
 #[cfg(test)]
 mod tests;
