@@ -7,6 +7,7 @@
 mod algorithms;
 mod blobs;
 mod chain;
+mod document;
 mod examine;
 mod fault;
 mod field;
@@ -34,7 +35,7 @@ use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 use mongodb::bson::oid::ObjectId;
 
-use fault::{Fault, persist};
+use fault::{Fault, retry};
 use server::Server;
 
 use super::{
@@ -70,16 +71,16 @@ impl MongoStore {
 
     async fn connect(config: &MongoConfig, writable: bool) -> Result<MongoStore, StoreError> {
         let name: Arc<str> = shown(&config.address).into();
-        let server = persist(&name, || Server::connect(config, writable)).await?;
+        let server = retry(&name, || Server::connect(config, writable)).await?;
         Ok(MongoStore { server: Arc::new(server), name })
     }
 
     /// Does something that may be begun again if the connection is lost.
-    async fn persist<T, F>(&self, work: impl FnMut() -> F) -> Result<T, StoreError>
+    async fn retry<T, F>(&self, work: impl FnMut() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        persist(&self.name, work).await
+        retry(&self.name, work).await
     }
 }
 
@@ -97,13 +98,13 @@ fn shown(address: &str) -> String {
 #[async_trait]
 impl Store for MongoStore {
     async fn progress(&self, community: &str) -> Result<Progress, StoreError> {
-        self.persist(|| chain::progress(&self.server, community)).await
+        self.retry(|| chain::progress(&self.server, community)).await
     }
 
     async fn commit_row(&self, row: Vec<Arc<Commit>>) -> CommittedRow {
         for (committed, commit) in row.iter().enumerate() {
             let by = ObjectId::new();
-            match self.persist(|| chain::commit(&self.server, commit, by)).await {
+            match self.retry(|| chain::commit(&self.server, commit, by)).await {
                 Ok(Committed::Now) => {}
                 ended => return CommittedRow { committed, ended },
             }
@@ -112,12 +113,12 @@ impl Store for MongoStore {
     }
 
     async fn communities(&self) -> Result<Vec<String>, StoreError> {
-        let marks = self.persist(|| chain::marks(&self.server)).await?;
-        Ok(marks.into_iter().map(|(name, _)| name).collect())
+        let marks = self.retry(|| chain::marks(&self.server)).await?;
+        Ok(marks.into_iter().map(|mark| mark.community).collect())
     }
 
     async fn intervals(&self, community: &str, span: Span, limit: usize) -> Result<Vec<StoredInterval>, StoreError> {
-        self.persist(|| read::intervals(&self.server, community, span, limit)).await
+        self.retry(|| read::intervals(&self.server, community, span, limit)).await
     }
 
     async fn trades(
@@ -128,50 +129,50 @@ impl Store for MongoStore {
         after: Option<(Boundary, u64)>,
         limit: usize,
     ) -> Result<Vec<StoredTrade>, StoreError> {
-        self.persist(|| trades::list(&self.server, community, span, member, after, limit)).await
+        self.retry(|| trades::list(&self.server, community, span, member, after, limit)).await
     }
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        self.persist(|| blobs::get(&self.server, digest)).await
+        self.retry(|| blobs::get(&self.server, digest)).await
     }
 
     async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError> {
         let by = ObjectId::new();
-        self.persist(|| algorithms::keep(&self.server, version, &component, by)).await
+        self.retry(|| algorithms::keep(&self.server, version, &component, by)).await
     }
 
     async fn versions(&self) -> Result<Vec<Version>, StoreError> {
-        self.persist(|| algorithms::versions(&self.server)).await
+        self.retry(|| algorithms::versions(&self.server)).await
     }
 
     async fn pin(&self, community: &str, name: &str, digest: Digest) -> Result<Digest, StoreError> {
-        self.persist(|| algorithms::pin(&self.server, community, name, digest)).await
+        self.retry(|| algorithms::pin(&self.server, community, name, digest)).await
     }
 
     async fn pinned(&self, community: &str, name: &str) -> Result<Option<Digest>, StoreError> {
-        self.persist(|| algorithms::pinned(&self.server, community, name)).await
+        self.retry(|| algorithms::pinned(&self.server, community, name)).await
     }
 
     async fn decide(&self, community: &str, change: &Change, at: Place) -> Result<Option<u64>, StoreError> {
         let by = ObjectId::new();
-        self.persist(|| chain::decide(&self.server, community, change, at, by)).await
+        self.retry(|| chain::decide(&self.server, community, change, at, by)).await
     }
 
     async fn note(&self, change: &Change) -> Result<(), StoreError> {
         let id = ObjectId::new();
-        self.persist(|| algorithms::note(&self.server, change, id)).await
+        self.retry(|| algorithms::note(&self.server, change, id)).await
     }
 
     async fn course(&self, community: &str) -> Result<Vec<KeptChange>, StoreError> {
-        self.persist(|| algorithms::course(&self.server, community)).await
+        self.retry(|| algorithms::course(&self.server, community)).await
     }
 
     async fn changes(&self, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, StoreError> {
-        self.persist(|| algorithms::changes(&self.server, community, limit)).await
+        self.retry(|| algorithms::changes(&self.server, community, limit)).await
     }
 
     async fn tally(&self, community: &str, number: u64) -> Result<Option<Tally>, StoreError> {
-        self.persist(|| algorithms::tally(&self.server, community, number)).await
+        self.retry(|| algorithms::tally(&self.server, community, number)).await
     }
 
     async fn keep_tally(
@@ -182,27 +183,27 @@ impl Store for MongoStore {
         tally: &Tally,
     ) -> Result<bool, StoreError> {
         let by = ObjectId::new();
-        self.persist(|| algorithms::keep_tally(&self.server, (community, number), after, tally, by)).await
+        self.retry(|| algorithms::keep_tally(&self.server, (community, number), after, tally, by)).await
     }
 
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
-        self.persist(|| read::event_counts(&self.server, community)).await
+        self.retry(|| read::event_counts(&self.server, community)).await
     }
 
     async fn examine(&self) -> Result<Vec<String>, StoreError> {
-        self.persist(|| examine::examine(&self.server)).await
+        self.retry(|| examine::examine(&self.server)).await
     }
 
     async fn acquire(&self, lease: &str, holder: &str, now: Timestamp, term: Duration) -> Result<Acquired, StoreError> {
-        self.persist(|| leases::acquire(&self.server, lease, holder, now, term)).await
+        self.retry(|| leases::acquire(&self.server, lease, holder, now, term)).await
     }
 
     async fn release(&self, lease: &str, holder: &str) -> Result<(), StoreError> {
-        self.persist(|| leases::release(&self.server, lease, holder)).await
+        self.retry(|| leases::release(&self.server, lease, holder)).await
     }
 
     async fn set_prices(&self, prices: &[MeterPrice], now: Timestamp) -> Result<(), StoreError> {
-        self.persist(|| prices::set(&self.server, prices, now)).await
+        self.retry(|| prices::set(&self.server, prices, now)).await
     }
 
     async fn prices(
@@ -212,11 +213,11 @@ impl Store for MongoStore {
         to: Option<Timestamp>,
         window: Window,
     ) -> Result<Vec<MeterPrice>, StoreError> {
-        self.persist(|| prices::list(&self.server, meter, from, to, window)).await
+        self.retry(|| prices::list(&self.server, meter, from, to, window)).await
     }
 
     async fn price_book(&self, from: Timestamp, to: Timestamp) -> Result<PriceBook, StoreError> {
-        self.persist(|| prices::book(&self.server, from, to)).await
+        self.retry(|| prices::book(&self.server, from, to)).await
     }
 
     async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError> {
@@ -225,15 +226,15 @@ impl Store for MongoStore {
             let found = find::find(&self.server, find::conditions(filter), window).await?;
             Ok(found.into_iter().map(|found| found.shown).collect())
         };
-        self.persist(find).await
+        self.retry(find).await
     }
 
     async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError> {
-        self.persist(|| states::claim(&self.server, claim, window)).await
+        self.retry(|| states::claim(&self.server, claim, window)).await
     }
 
     async fn update(&self, updates: &[MatchUpdate], now: Timestamp) -> Result<(), UpdateError> {
-        self.persist(|| states::update_all(&self.server, updates, now)).await?
+        self.retry(|| states::update_all(&self.server, updates, now)).await?
     }
 
     async fn outbox(&self, again: Timestamp, limit: usize, now: Timestamp) -> Result<Vec<Match>, StoreError> {
@@ -241,7 +242,7 @@ impl Store for MongoStore {
             states::refresh(&self.server, now).await?;
             find::outbox(&self.server, again, limit).await
         };
-        self.persist(read).await
+        self.retry(read).await
     }
 
     async fn outbox_depth(&self, now: Timestamp) -> Result<Outbox, StoreError> {
@@ -249,7 +250,7 @@ impl Store for MongoStore {
             states::refresh(&self.server, now).await?;
             find::depth(&self.server).await
         };
-        self.persist(read).await
+        self.retry(read).await
     }
 
     async fn delivered(
@@ -258,6 +259,6 @@ impl Store for MongoStore {
         refused: &[(TradeId, String)],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.persist(|| states::delivered(&self.server, sent, refused, now)).await
+        self.retry(|| states::delivered(&self.server, sent, refused, now)).await
     }
 }

@@ -8,8 +8,7 @@ use domain::{Boundary, MeterPrice, Price, TradeId};
 use jiff::Timestamp;
 use mongodb::bson::{Bson, Document};
 
-use super::field;
-use super::trades::GRID;
+use super::field::{self, GRID};
 use crate::store::{Match, PLATFORM_GRID, Quantity};
 
 /// A trade that the original left; none if it cannot be shown.

@@ -159,7 +159,7 @@ async fn trades_and_what_becomes_of_them_keep_their_shapes() {
     let Some(shelf) = Database::new().await else { return };
     let store = shelf.open().await;
     put(&store, full("aveiro", 0)).await.unwrap();
-    let id = |number| find::id_of(&TradeId::derive("aveiro", interval(0), number));
+    let id = |number| field::object_id(&TradeId::derive("aveiro", interval(0), number));
     let trade = |number: i64, seller: Bson, buyer: Bson, (energy, wh): (f64, i64), (price, micro): (f64, i64)| {
         let id = id(u64::try_from(number).unwrap());
         doc! {

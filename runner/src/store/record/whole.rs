@@ -77,20 +77,20 @@ pub struct Whole {
     pub events: Vec<StoredEvent>,
 }
 
-/// Writes all of a commit but how it was cleared.
-pub fn encode_whole(commit: &Commit) -> Vec<u8> {
+/// Writes all of a commit, with its trades, but how it was cleared.
+pub fn encode_whole(commit: &Commit, trades: &[StoredTrade]) -> Vec<u8> {
     let absent = |(meter, read): (&MeterId, &LastRead)| AbsentRecord {
         meter: meter.as_str().to_owned(),
         boundary: read.boundary.seconds(),
         import_wh: read.registers.import_wh,
         export_wh: read.registers.export_wh,
     };
-    let trade = |trade: StoredTrade| TradeRecord {
+    let trade = |trade: &StoredTrade| TradeRecord {
         seller: trade.seller.to_string(),
         buyer: trade.buyer.to_string(),
         energy: trade.energy.wh(),
         price: trade.price.micro_eur(),
-        message: trade.message,
+        message: trade.message.clone(),
     };
     let event = |event: &StoredEvent| EventRecord {
         code: event.code.clone(),
@@ -101,7 +101,7 @@ pub fn encode_whole(commit: &Commit) -> Vec<u8> {
         inputs: encode_inputs(&commit.readings, &commit.gaps),
         round: commit.cleared.as_ref().map(|cleared| encode_round(cleared.settlement.round())),
         absent: commit.absent.iter().map(absent).collect(),
-        trades: commit.trades().into_iter().map(trade).collect(),
+        trades: trades.iter().map(trade).collect(),
         events: commit.events.iter().map(event).collect(),
     };
     record.encode_to_vec()
