@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::document::{all, insert, insert_missing, one};
 use super::fault::Fault;
-use super::field::{BoundaryDate, Bytes, Date, HexDigest, boundary_date};
+use super::field::{BoundaryDate, Bytes, ChangeRecord, Date, HexDigest, boundary_date};
 use super::server::Server;
 use super::{blobs, chain, link};
-use crate::store::{Change, KeptChange, KeptVersion, Label, Tally, Version, record};
+use crate::store::{Change, KeptChange, KeptVersion, Label, Tally, Version};
 
 /// An uploaded algorithm.
 #[derive(Serialize, Deserialize)]
@@ -143,7 +143,7 @@ pub(super) struct ChangeDocument {
     actor: String,
     community: Option<String>,
     action: String,
-    record: Bytes,
+    record: ChangeRecord,
     /// The link's number; none if it decides nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<u64>,
@@ -157,15 +157,13 @@ impl ChangeDocument {
             actor: change.by.clone(),
             community: change.community.clone(),
             action: change.action.code().to_owned(),
-            record: Bytes(record::encode_change(change)),
+            record: ChangeRecord(change.clone()),
             number,
         }
     }
 
-    fn read(self) -> Result<KeptChange, Fault> {
-        let change = record::decode_change(&self.record.0);
-        let change = change.map_err(|error| Fault::from(error).of(|| format!("change {}", self.id)))?;
-        Ok(KeptChange { number: self.number, change })
+    fn into_kept(self) -> KeptChange {
+        KeptChange { number: self.number, change: self.record.0 }
     }
 }
 
@@ -175,10 +173,9 @@ pub(super) fn decision(community: &str, number: u64, change: &Change) -> ChangeD
 }
 
 /// Whether a decision is among the changes as it was made.
-pub(super) async fn is_kept(server: &Server, made: &link::Decision) -> Result<bool, Fault> {
-    let made = decision(&made.community, made.number, &made.change);
-    let found = one("change", &server.changes, doc! { "_id": made.id }).await?;
-    Ok(found.is_some_and(|found| found.record == made.record))
+pub(super) async fn is_kept(server: &Server, made: &link::DecisionLink) -> Result<bool, Fault> {
+    let found = one("change", &server.changes, doc! { "_id": link::id(&made.community, made.number) }).await?;
+    Ok(found.is_some_and(|found| found.record == made.change))
 }
 
 /// Keeps a note; under this `_id`, however often it is tried.
@@ -192,8 +189,8 @@ pub(super) async fn course(server: &Server, community: &str) -> Result<Vec<KeptC
     // What somebody has decided and not written out yet is decided.
     let known = chain::completed(server, community).await?.decision();
     let find = server.changes.find(doc! { "community": community }).sort(doc! { "at": 1, "_id": 1 });
-    let changes: Result<Vec<_>, _> = all("change", find).await?.into_iter().map(ChangeDocument::read).collect();
-    let mut changes = changes?;
+    let found = all("change", find).await?.into_iter().map(ChangeDocument::into_kept);
+    let mut changes: Vec<KeptChange> = found.collect();
     changes.retain(|change| change.number.is_none_or(|number| number <= known));
     // Decisions in their order, whatever the clocks of those who made them said.
     let mut decisions: Vec<KeptChange> = changes.iter().filter(|change| change.number.is_some()).cloned().collect();
@@ -211,7 +208,7 @@ pub(super) async fn changes(server: &Server, community: Option<&str>, limit: usi
     let filter = community.map_or_else(Document::new, |community| doc! { "community": community });
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let find = server.changes.find(filter).sort(doc! { "at": -1, "_id": -1 }).limit(limit);
-    all("change", find).await?.into_iter().map(ChangeDocument::read).collect()
+    Ok(all("change", find).await?.into_iter().map(ChangeDocument::into_kept).collect())
 }
 
 /// The totals of a shadow.

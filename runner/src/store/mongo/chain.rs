@@ -96,7 +96,7 @@ pub(super) async fn completed(server: &Server, community: &str) -> Result<Mark, 
 async fn complete(server: &Server, link: &Link) -> Result<(), Fault> {
     match link {
         Link::Interval(link) => complete_interval(server, &link.settled()).await,
-        Link::Decision(link) => complete_decision(server, &link.community, link.number, &link.change).await,
+        Link::Decision(link) => complete_decision(server, &link.community, link.number, &link.change.0).await,
     }
 }
 

@@ -16,10 +16,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use super::fault::{DUPLICATE, Fault, is_duplicate, write_failed};
 
 /// All documents of a query; `what` is what an error calls one of them.
-pub(super) async fn all<T>(what: &str, find: Find<'_, T>) -> Result<Vec<T>, Fault>
-where
-    T: DeserializeOwned + Send + Sync,
-{
+pub(super) async fn all<T: DeserializeOwned + Send + Sync>(what: &str, find: Find<'_, T>) -> Result<Vec<T>, Fault> {
     let mut cursor = find.await?;
     let mut documents = Vec::new();
     while cursor.advance().await? {
@@ -29,12 +26,13 @@ where
 }
 
 /// The first document that a filter finds.
-pub(super) async fn one<T>(what: &str, collection: &Collection<T>, filter: Document) -> Result<Option<T>, Fault>
-where
-    T: DeserializeOwned + Send + Sync,
-{
+pub(super) async fn one<T: DeserializeOwned + Send + Sync>(
+    what: &str,
+    of: &Collection<T>,
+    filter: Document,
+) -> Result<Option<T>, Fault> {
     // A negative limit asks for one batch and no cursor.
-    Ok(all(what, collection.find(filter).limit(-1)).await?.pop())
+    Ok(all(what, of.find(filter).limit(-1)).await?.pop())
 }
 
 /// Whether a filter finds anything.
@@ -44,25 +42,22 @@ pub(super) async fn exists<T: Send + Sync>(collection: &Collection<T>, filter: D
 }
 
 /// Inserts a document; answers whether its `_id` was free.
-pub(super) async fn insert<T>(collection: &Collection<T>, document: &T) -> Result<bool, Fault>
-where
-    T: Serialize + Send + Sync,
-{
-    match collection.insert_one(document).await {
+pub(super) async fn insert<T: Serialize + Send + Sync>(into: &Collection<T>, document: &T) -> Result<bool, Fault> {
+    match into.insert_one(document).await {
         Err(error) if is_duplicate(&error) => Ok(false),
         inserted => Ok(inserted.map(|_| true)?),
     }
 }
 
 /// Inserts those documents whose `_id` is not there yet; answers the positions of the others.
-pub(super) async fn insert_missing<T>(collection: &Collection<T>, documents: &[T]) -> Result<Vec<usize>, Fault>
-where
-    T: Serialize + Send + Sync,
-{
+pub(super) async fn insert_missing<T: Serialize + Send + Sync>(
+    into: &Collection<T>,
+    documents: &[T],
+) -> Result<Vec<usize>, Fault> {
     if documents.is_empty() {
         return Ok(Vec::new());
     }
-    let Err(error) = collection.insert_many(documents).ordered(false).await else { return Ok(Vec::new()) };
+    let Err(error) = into.insert_many(documents).ordered(false).await else { return Ok(Vec::new()) };
     let ErrorKind::InsertMany(failed) = error.kind.as_ref() else { return Err(error.into()) };
     if let Some(concern) = &failed.write_concern_error {
         return Err(Fault::Unsafe(concern.message.clone()));
@@ -157,8 +152,16 @@ mod tests {
         for (name, wrong, expected) in [
             ("start", Bson::from("x"), "field start has String: a date is expected"),
             ("start", Bson::Null, "field start has Null: a date is expected"),
-            ("timestamp", DateTime::MIN.into(), "field timestamp has DateTime: a date before the year 10000 is expected"),
-            ("created_at", DateTime::MAX.into(), "field created_at has DateTime: a date before the year 10000 is expected"),
+            (
+                "timestamp",
+                DateTime::MIN.into(),
+                "field timestamp has DateTime: a date before the year 10000 is expected",
+            ),
+            (
+                "created_at",
+                DateTime::MAX.into(),
+                "field created_at has DateTime: a date before the year 10000 is expected",
+            ),
             ("community", 1.into(), "field community has Int32: invalid type: integer `1`, expected a string"),
             ("number", (-1).into(), "field number has Int32: invalid value: integer `-1`, expected u64"),
             ("energy_wh", 0.5.into(), "field energy_wh has Double: invalid type: floating point `0.5`, expected u64"),

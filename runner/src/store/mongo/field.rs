@@ -8,7 +8,7 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{PLATFORM_GRID, StoredParty, record};
+use crate::store::{Change, PLATFORM_GRID, StoredParty, record};
 
 /// The grid in the original's documents, where it is a number.
 pub(super) const GRID: i32 = 100;
@@ -72,11 +72,15 @@ field!(
 field!(
     /// Bytes.
     Bytes(Vec<u8>),
-    |value| match value {
-        Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes }) => Ok(bytes),
-        _ => Err("bytes are expected".to_owned()),
-    },
-    |bytes| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes })
+    read_bytes,
+    binary
+);
+
+field!(
+    /// A change as a record.
+    ChangeRecord(Change),
+    |value| record::decode_change(&read_bytes(value)?).map_err(|error| error.0),
+    |change| binary(record::encode_change(&change))
 );
 
 field!(
@@ -122,6 +126,17 @@ field!(
 fn read_date(value: Bson) -> Result<Timestamp, String> {
     let Bson::DateTime(date) = value else { return Err("a date is expected".to_owned()) };
     timestamp(date).ok_or_else(|| "a date before the year 10000 is expected".to_owned())
+}
+
+fn read_bytes(value: Bson) -> Result<Vec<u8>, String> {
+    match value {
+        Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes }) => Ok(bytes),
+        _ => Err("bytes are expected".to_owned()),
+    }
+}
+
+fn binary(bytes: Vec<u8>) -> Bson {
+    Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes })
 }
 
 /// An instant as queries name it.

@@ -24,15 +24,14 @@ pub(super) struct Found {
     pub(super) shown: Match,
     /// The number of the journal's entry that changed it last; none if nothing did.
     pub(super) revision: Option<i64>,
-    /// Until when it is claimed, and its state before.
-    pub(super) claim: Option<(Timestamp, State)>,
+    claim: Option<ClaimFields>,
 }
 
 impl Found {
     /// Its state and last change, at an instant: an expired claim counts no more.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        if let Some((until, before)) = self.claim.filter(|(until, _)| *until <= now) {
-            (self.shown.state, self.shown.updated_at, self.claim) = (Some(before), Some(until), None);
+        if let Some(claim) = self.claim.take_if(|claim| claim.until.0 <= now) {
+            (self.shown.state, self.shown.updated_at) = (Some(claim.from.0), Some(claim.until.0));
         }
     }
 }
@@ -114,11 +113,7 @@ fn read(document: &RawDocument) -> Result<Option<Found>, Fault> {
     let claim = metadata.and_then(|metadata| metadata.get_document("claim").ok());
     let claim = claim.map(|claim| deserialize_from_document(claim.clone())).transpose();
     let claim = claim.map_err(|error| Fault::Record(format!("trade {}: field claim: {error}", shown.id)))?;
-    Ok(Some(Found { shown, revision, claim: claim.map(read_claim) }))
-}
-
-fn read_claim(claim: ClaimFields) -> (Timestamp, State) {
-    (claim.until.0, claim.from.0)
+    Ok(Some(Found { shown, revision, claim }))
 }
 
 fn ours(trade: TradeDocument) -> Result<Found, Fault> {
@@ -137,7 +132,7 @@ fn ours(trade: TradeDocument) -> Result<Found, Fault> {
         created_at: trade.created_at.0,
         updated_at: metadata.updated_at.map(|at| at.0),
     };
-    Ok(Found { shown, revision: metadata.revision, claim: metadata.claim.map(read_claim) })
+    Ok(Found { shown, revision: metadata.revision, claim: metadata.claim })
 }
 
 fn created() -> Document {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::blobs;
 use super::document::{decode, has, one};
 use super::fault::Fault;
-use super::field::{BoundaryDate, Bytes, Date, HexDigest};
+use super::field::{BoundaryDate, Bytes, ChangeRecord, Date, HexDigest};
 use super::server::Server;
 use crate::store::record::{self, Whole};
 use crate::store::{Change, Cleared, Commit, Provenance, StoredEvent, StoredInterval, StoredTrade};
@@ -70,14 +70,15 @@ pub(super) struct NewInterval {
     cleared: Option<ClearedFields>,
 }
 
-/// A link that is a decision.
+/// A link that is a decision about a community's algorithm.
 #[derive(Serialize, Deserialize)]
 pub(super) struct DecisionLink {
     #[serde(rename = "_id")]
     id: String,
-    community: String,
-    number: u64,
-    change: Bytes,
+    pub(super) community: String,
+    /// Its place in the chain, from 1.
+    pub(super) number: u64,
+    pub(super) change: ChangeRecord,
     by: ObjectId,
 }
 
@@ -85,7 +86,7 @@ pub(super) struct DecisionLink {
 pub(super) enum Link {
     Interval(Box<IntervalLink>),
     /// In the chain, because a commit that does not know of it must not be made.
-    Decision(Box<Decision>),
+    Decision(Box<DecisionLink>),
 }
 
 /// An interval that was read.
@@ -94,14 +95,6 @@ pub(super) struct IntervalLink {
     cleared: Option<ClearedFields>,
     pub(super) interval: Interval,
     pub(super) whole: Whole,
-}
-
-/// A decision about a community's algorithm.
-pub(super) struct Decision {
-    pub(super) community: String,
-    /// Its place in the chain, from 1.
-    pub(super) number: u64,
-    pub(super) change: Change,
 }
 
 /// What the documents that repeat an interval are made of, whether it was just committed or is read.
@@ -127,13 +120,11 @@ pub(super) async fn find(server: &Server, community: &str, number: u64) -> Resul
 impl Link {
     /// Reads a link of either kind.
     pub(super) async fn read(server: &Server, document: &RawDocumentBuf) -> Result<Link, Fault> {
-        if !has(document, "change") {
-            return Ok(Link::Interval(Box::new(IntervalLink::read(server, document).await?)));
-        }
-        let DecisionLink { id, community, number, change, .. } = decode("decision", document)?;
-        let change = record::decode_change(&change.0);
-        let change = change.map_err(|error| Fault::from(error).of(|| format!("decision {id}")))?;
-        Ok(Link::Decision(Box::new(Decision { community, number, change })))
+        Ok(if has(document, "change") {
+            Link::Decision(Box::new(decode("decision", document)?))
+        } else {
+            Link::Interval(Box::new(IntervalLink::read(server, document).await?))
+        })
     }
 }
 
@@ -141,7 +132,7 @@ impl std::fmt::Display for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Link::Interval(link) => write!(f, "interval {}", link.interval),
-            Link::Decision(decision) => write!(f, "decision {}", id(&decision.community, decision.number)),
+            Link::Decision(decision) => write!(f, "decision {}", decision.id),
         }
     }
 }
@@ -202,13 +193,6 @@ impl IntervalFields {
     }
 }
 
-impl ClearedFields {
-    fn into_provenance(self) -> Provenance {
-        let ClearedFields { algorithm: HexDigest(algorithm), name, version, engine, fuel, fallback_reason, .. } = self;
-        Provenance { algorithm, name, version, engine, fuel, fallback_reason }
-    }
-}
-
 impl NewInterval {
     /// Makes a commit with these trades the link of that number; what does not fit into its document is kept beforehand.
     pub(super) async fn new(
@@ -264,11 +248,16 @@ impl ClearedFields {
             trades_digest: HexDigest(cleared.settlement.digest()),
         }
     }
+
+    fn into_provenance(self) -> Provenance {
+        let ClearedFields { algorithm: HexDigest(algorithm), name, version, engine, fuel, fallback_reason, .. } = self;
+        Provenance { algorithm, name, version, engine, fuel, fallback_reason }
+    }
 }
 
 impl DecisionLink {
     pub(super) fn new(community: &str, number: u64, change: &Change, by: ObjectId) -> DecisionLink {
-        let change = Bytes(record::encode_change(change));
+        let change = ChangeRecord(change.clone());
         DecisionLink { id: id(community, number), community: community.to_owned(), number, change, by }
     }
 }

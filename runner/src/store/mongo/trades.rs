@@ -58,7 +58,7 @@ pub(super) struct Metadata {
 }
 
 /// Until when a trade is claimed, and its state before.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct ClaimFields {
     pub(super) until: Date,
     pub(super) from: StateNumber,
