@@ -123,15 +123,16 @@ fn every_mistake_in_a_period_is_told() {
         ("from = \"08:00\", to = \"08:00\", retail = 1", "community.tariff.periods: from and to are both 08:00"),
         ("from = \"24:00\", to = \"08:00\", retail = 1", "community.tariff.periods: from is 24:00"),
         ("from = \"8:00\", retail = 1", "community.tariff.periods.from is \"8:00\", but a time of the day"),
+        ("from = [\"08:00\"], retail = 1", "community.tariff.periods.from is a list, but a time of the day"),
         ("to = 8, retail = 1", "community.tariff.periods.to is 8, but a time of the day"),
         ("days = \"mo-fr\", retail = 1", "community.tariff.periods.days is \"mo-fr\", but days"),
-        ("days = [\"mon\", 5], retail = 1", "community.tariff.periods.days is a list, but days"),
+        ("days = [\"mon\", 5], retail = 1", "community.tariff.periods.days is 5, but days"),
         ("days = [], retail = 1", "community.tariff.periods.days is a list, but days"),
         ("days = \"mon\"", "community.tariff.periods: a period has no price"),
         ("retail = 0.2", "community.tariff.periods.retail is 0.2, but a whole number of µEUR/kWh"),
         (
             "retail = 1, form = \"08:00\"",
-            "community.tariff.periods.form is no key of the configuration (known here: days, feed_in, from, retail, to)",
+            "community.tariff.periods.form is not a known key (known here: days, feed_in, from, retail, to)",
         ),
     ] {
         let keys = format!("[community.tariff]\nzone = \"UTC\"\nperiods = [\n{{ retail = 1 }},\n{{ {period} }},\n]");
