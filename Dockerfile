@@ -1,10 +1,10 @@
-# The image of rec-market: one binary and nothing else. Base images are arguments, so that a mirror or a
-# test can replace them. It builds with BuildKit and with the builder before it.
+# The image of rec-market: one binary and nothing else. Base images are build arguments, so that a mirror or a test can
+# replace them. It builds with BuildKit and with the legacy builder.
 ARG BUILD_IMAGE=rust:1.95-bookworm
 ARG RUN_IMAGE=gcr.io/distroless/cc-debian12
 
-# The workspace without its code: manifests, and an empty program in place of every source file. What follows from it is
-# built again only when a manifest changes, or which files there are.
+# The workspace without its code: manifests, and an empty program in place of every source file. Layers built from it stay
+# cached until a manifest changes or a source file is added or removed.
 FROM ${BUILD_IMAGE} AS outline
 COPY . /outline
 RUN cd /outline \
@@ -18,8 +18,8 @@ RUN rustup target add wasm32-wasip2
 WORKDIR /outline
 COPY --from=outline /outline .
 RUN cargo build --release --locked --workspace
-# Then our own code. Its files are as old as the checkout, which may be older than the outline's empty programs: touched,
-# so that cargo takes none of those for up to date. The empty program prints no version.
+# Then our own code. The files may have an older modification time than the outline's empty programs, so touch them:
+# otherwise cargo would consider those programs up to date. (The version check catches that: an empty program prints none.)
 WORKDIR /src
 COPY . .
 RUN find . -type f -exec touch {} + \
@@ -39,12 +39,12 @@ LABEL org.opencontainers.image.title="rec-market" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /root-of-image/usr/local/bin/rec-market /usr/local/bin/rec-market
-# State and compiled components go below /data; everything else may be read-only. A new volume mounted there takes over
-# its owner. (--chown, because the builders differ in whether a copied directory keeps its own.)
+# State and compiled components go below /data; everything else may be read-only. A new volume mounted there inherits its
+# owner. (--chown, because builders differ in whether a copied directory keeps its owner.)
 COPY --from=build --chown=10001:10001 /root-of-image/data /data
 USER 10001:10001
 WORKDIR /data
-# Plaintext inside the stack, TLS, metrics and health.
+# Plaintext gRPC for the stack, gRPC over TLS, metrics and health.
 EXPOSE 50050 50051 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

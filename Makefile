@@ -1,7 +1,7 @@
-# Everything that people and CI do with this project. `make help` lists it.
+# Every task of developers and CI. `make help` lists them.
 #
-# One cargo profile (release) for tests, demo, benchmarks and deployment, and always the whole workspace: with another
-# selection of packages cargo gives some dependencies other features, and compiles wasmtime again.
+# One cargo profile (release) for tests, demo, benchmarks and deployment, and always the whole workspace: for another
+# selection of packages cargo would unify features differently and compile wasmtime again.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -16,53 +16,53 @@ CARGO_FUZZ := $(TOOLS)/bin/cargo-fuzz
 FERRETDB := $(TOOLS)/bin/ferretdb
 
 .PHONY: help
-help: ## Lists these targets
+help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: demo
-demo: build ## Shows everything at work: meters, market, a week of trading, what everybody paid
+demo: build ## Run a complete demo: meters, market, a week of trading, and what each member paid
 	target/release/rec-market demo
 
 .PHONY: build
-build: wasm-target ## Builds target/release/rec-market and target/algorithms/NAME.wasm
+build: wasm-target ## Build target/release/rec-market and target/algorithms/NAME.wasm
 	cargo build --release --locked --workspace
 	target/release/rec-market algorithm export --all --directory target/algorithms
 
 .PHONY: certs
-certs: build ## Makes development certificates in secrets/ (CERTS=--force replaces them)
+certs: build ## Make development certificates in secrets/ (CERTS=--force replaces them)
 	target/release/rec-market certs --directory secrets $(CERTS)
 
 .PHONY: algorithms
-algorithms: build ## Builds the nine base algorithms as components into target/algorithms
+algorithms: build ## Build the nine base algorithms as components in target/algorithms
 
 .PHONY: test
-test: lint tools ## Everything CI runs: lints, unit, property, hostile, gRPC, wasmtime CLI and README tests
+test: lint tools ## Run everything CI runs: lints, unit, property, hostile, gRPC, wasmtime CLI and README tests
 	cargo test --release --locked --workspace
 
 .PHONY: lint
-lint: wasm-target ## Formatting, clippy and documentation, all without warnings
+lint: wasm-target ## Check formatting, clippy and documentation; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --release --locked --workspace --no-deps --quiet
 
 .PHONY: check
-check: test deny ## test, and the licences and sources of dependencies
+check: test deny ## Run test and deny
 
 .PHONY: deny
-deny: $(CARGO_DENY) ## Licences, bans and sources of dependencies, by deny.toml
+deny: $(CARGO_DENY) ## Check licences, bans and sources of dependencies against deny.toml
 	$(CARGO_DENY) --all-features check licenses bans sources
 
 .PHONY: bench
-bench: wasm-target ## Benchmarks, as figures and ratios in one run (some minutes)
+bench: wasm-target ## Run the benchmarks and print figures and ratios (several minutes)
 	cargo bench --locked --workspace --bench clear --bench matches --bench settle
 
-# Without a sanitizer, which would need an unstable compiler: the laws are assertions, overflows panic, and there is no
-# unsafe code of ours to look into.
+# Without a sanitizer, which would need a nightly compiler: the targets assert their laws, overflows panic, and the fuzzed
+# code has no unsafe code of ours.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := gate round upload
 
 .PHONY: fuzz
-fuzz: build $(CARGO_FUZZ) ## Fuzzes gate, rounds and uploads, FUZZ_SECONDS each (the first build takes a quarter of an hour)
+fuzz: build $(CARGO_FUZZ) ## Fuzz gate, rounds and uploads for FUZZ_SECONDS each (the first build takes 15 minutes)
 	target/release/rec-market algorithm export --all --directory fuzz/corpus/seeds
 	mkdir -p fuzz/corpus/gate fuzz/corpus/round fuzz/corpus/upload
 	for file in fuzz/corpus/seeds/*.wasm; do \
@@ -77,15 +77,15 @@ fuzz: build $(CARGO_FUZZ) ## Fuzzes gate, rounds and uploads, FUZZ_SECONDS each 
 	done
 
 .PHONY: crash-test
-crash-test: build tools ## Kills the service 300 times at random instants, over both stores, and audits the books (some minutes)
+crash-test: build tools ## Kill the service 300 times at random, with either store, and audit the books (several minutes)
 	REC_MARKET_TEST_KILLS=300 cargo test --release --locked --workspace --test service -- crash --nocapture
 
 .PHONY: swarm-test
-swarm-test: build tools ## Builds the image, deploys the stack on a Swarm of one node, kills replicas (as root, with docker.io)
+swarm-test: build tools ## Build the image, deploy the stack on a one-node Swarm, kill replicas (as root, with docker.io)
 	deploy/swarm/test.sh
 
 .PHONY: tools
-tools: wasm-target $(WASMTIME) $(FERRETDB) ## Installs what tests need into target/tools: the wasmtime CLI, a MongoDB-protocol server
+tools: wasm-target $(WASMTIME) $(FERRETDB) ## Install the tests' tools in target/tools: the wasmtime CLI, a MongoDB-protocol server
 
 .PHONY: wasm-target
 wasm-target:
@@ -93,16 +93,17 @@ wasm-target:
 		rustup target add $(WASM_TARGET); \
 	fi
 
-# Unoptimised: it compiles in half the time, and runs small components only.
+# Unoptimised: that halves the build time, and the tests run small components only.
 $(WASMTIME):
 	CARGO_TARGET_DIR=$(TOOLS)/build cargo install wasmtime-cli --version $(WASMTIME_VERSION) --locked --debug \
 		--no-default-features --features run,component-model,cranelift --root $(TOOLS)
 	rm -rf $(TOOLS)/build
 
-# Without Go the tests of the MongoDB store are skipped, and say so; in CI they fail.
+# Without Go the tests of the MongoDB store are skipped with a message; in CI they fail.
 #
-# FerretDB looks a document up by its `_id` only if nothing else is asked of it, and reads the whole collection otherwise. The
-# change of one line lets it do so always (it filters what it found in any case): the tests take a third of the time.
+# FerretDB uses the index on `_id` only for queries by `_id` alone, and reads the whole collection for all others. This
+# one-line patch makes it use the index for every query that names an `_id` (it filters the result anyway), which cuts the
+# tests' time to a third.
 $(FERRETDB): $(wildcard tests/ferretdb/*)
 	@if command -v go > /dev/null; then \
 		rm -rf $(TOOLS)/ferretdb && mkdir -p $(@D) && cp -r tests/ferretdb $(TOOLS)/ferretdb && cd $(TOOLS)/ferretdb && \
@@ -111,8 +112,8 @@ $(FERRETDB): $(wildcard tests/ferretdb/*)
 			vendor/github.com/FerretDB/FerretDB/internal/backends/sqlite/collection.go && \
 		go build -trimpath -o $(abspath $@) . && rm -rf $(abspath $(TOOLS))/ferretdb; \
 	else \
-		echo "No go command: the MongoDB-protocol server is not built, and the tests of the MongoDB store are skipped." \
-			"(Install Go 1.24 or later, or name a server in REC_MARKET_TEST_MONGODB.)"; \
+		echo "go is not installed: the MongoDB-protocol server is not built, and the tests of the MongoDB store are skipped" \
+			"(install Go 1.24 or later, or set REC_MARKET_TEST_MONGODB to the address of a server)"; \
 	fi
 
 $(CARGO_DENY):
@@ -124,5 +125,5 @@ $(CARGO_FUZZ):
 	rm -rf $(TOOLS)/build
 
 .PHONY: clean
-clean: ## Removes everything that was built, tools included
+clean: ## Remove everything that was built, including the tools
 	cargo clean

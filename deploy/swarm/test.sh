@@ -1,28 +1,28 @@
 #!/usr/bin/env bash
 # Tests the image and the stack on a one-node Swarm: builds the Dockerfile, deploys docker-compose.yml with two replicas beside
-# a Meters service and a Transactions service, kills the replica at work, twice, compares the books with those of an
+# a Meters service and a Transactions service, kills the working replica twice, compares the books with those of an
 # undisturbed run and with the ledger, and updates the service while it runs.
 #
 #   deploy/swarm/test.sh        after `make build tools`; as root if no Docker engine answers
 #
-# It pulls nothing: stand-ins made from this machine replace the base images and MongoDB (deploy/swarm/test/stand-in). It needs
-# docker, busybox-static, and for an engine of its own dockerd (Debian: docker.io). Everything it makes is gone afterwards.
+# It pulls nothing: stand-ins built from local files replace the base images and MongoDB (deploy/swarm/test/stand-in). It needs
+# docker and busybox-static, and dockerd to start its own engine (Debian: docker.io). It removes everything it created.
 #
-# PROGRAM   the program to put into the image      [target/release/rec-market]
+# PROGRAM   the program for the image              [target/release/rec-market]
 # FERRETDB  the MongoDB-protocol server            [target/tools/bin/ferretdb]
 # DAYS      days of readings                       [3]
 # MEMBERS   members of the community               [4]
-# KEEP=1    leaves the stack, and the engine, as they are at the end
+# KEEP=1    keeps the stack and the engine running at the end
 set -Eeuo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 TEST=$ROOT/deploy/swarm/test
 PROGRAM=$(realpath "${PROGRAM:-$ROOT/target/release/rec-market}")
 FERRETDB=$(realpath "${FERRETDB:-$ROOT/target/tools/bin/ferretdb}")
-# Enough for both kills to come during the backfill, which the share of a processor slows down. Not more: where MongoDB has an
-# index, FerretDB reads every trade for every change of one.
+# Enough for both kills to happen during the backfill, which MARKET_CPUS slows down. Not more, because FerretDB has no such
+# indexes as MongoDB: it reads every trade whenever one changes.
 export DAYS=${DAYS:-3} MEMBERS=${MEMBERS:-4} MARKET_CPUS=${MARKET_CPUS:-0.1}
-# The builder that is there without a plug-in; the Dockerfile must build with it.
+# The legacy builder, which needs no plug-in; the Dockerfile must build with it.
 export DOCKER_BUILDKIT=0
 export MARKET_IMAGE=rec-market-test/market:latest
 export MONGO_IMAGE=rec-market-test/mongo:latest
@@ -32,7 +32,7 @@ STACK=market
 PLATFORM=platform
 UNDISTURBED=rec-market-test-undisturbed
 CONFIG=/etc/rec-market/market.toml
-# All of it, in seconds.
+# Timeout of the whole test, in seconds.
 TIME_MAX=900
 
 WORK=$(mktemp -d /tmp/rec-market-swarm.XXXXXX)
@@ -58,25 +58,25 @@ main() {
     update_stack
     check_ports
     PASSED=1
-    say "passed in $SECONDS s"
+    step "passed in $SECONDS s"
 }
 
-# ── telling and waiting ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── output and waiting ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-say() { printf '\n[%3d s] %s\n' "$SECONDS" "$*"; }
-tell() { printf '        %s\n' "$*"; }
+step() { printf '\n[%3d s] %s\n' "$SECONDS" "$*"; }
+note() { printf '        %s\n' "$*"; }
 fail() {
     printf '\nFAILED after %d s: %s\n' "$SECONDS" "$*" >&2
     exit 1
 }
 
-# await SECONDS WHAT COMMAND…: runs the command again and again until it succeeds.
+# await SECONDS WHAT COMMAND…: repeats the command until it succeeds.
 await() {
     local end=$((SECONDS + $1)) what=$2
     shift 2
     until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || fail "waited in vain until $what"
-        [ "$SECONDS" -lt "$TIME_MAX" ] || fail "the whole test took longer than $TIME_MAX s (while waiting until $what)"
+        [ "$SECONDS" -lt "$end" ] || fail "timed out waiting until $what"
+        [ "$SECONDS" -lt "$TIME_MAX" ] || fail "the whole test took longer than $TIME_MAX s (it was waiting until $what)"
         sleep 0.2
     done
 }
@@ -84,39 +84,39 @@ await() {
 # ── the machine ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 check_machine() {
-    say "looks at the machine"
+    step "checks the machine"
     local tool
     for tool in docker busybox ldd unshare nsenter; do
         command -v "$tool" >/dev/null || fail "$tool is missing (Debian: apt-get install docker.io busybox-static)"
     done
     ldd "$(command -v busybox)" 2>/dev/null | grep -q '=>' && fail "busybox needs libraries (Debian: apt-get install busybox-static)"
-    [ -x "$PROGRAM" ] || fail "there is no program $PROGRAM (make build)"
-    [ -x "$FERRETDB" ] || fail "there is no MongoDB-protocol server $FERRETDB (make tools)"
-    tell "$("$PROGRAM" --version), $FERRETDB, $MEMBERS members, $DAYS days"
+    [ -x "$PROGRAM" ] || fail "program $PROGRAM does not exist (run make build)"
+    [ -x "$FERRETDB" ] || fail "MongoDB-protocol server $FERRETDB does not exist (run make tools)"
+    note "$("$PROGRAM" --version), $FERRETDB, $MEMBERS members, $DAYS days"
 }
 
 start_engine() {
     if docker info >/dev/null 2>&1; then
-        say "uses the Docker engine that answers"
+        step "uses the running Docker engine"
     else
-        say "starts a Docker engine of its own in $WORK"
-        [ "$(id -u)" = 0 ] || fail "no Docker engine answers, and only root can start one"
-        command -v dockerd >/dev/null || fail "no Docker engine answers, and dockerd is missing (apt-get install docker.io)"
+        step "starts its own Docker engine in $WORK"
+        [ "$(id -u)" = 0 ] || fail "no Docker engine is running, and only root can start one"
+        command -v dockerd >/dev/null || fail "no Docker engine is running, and dockerd is missing (Debian: apt-get install docker.io)"
         export DOCKER_HOST=unix://$WORK/docker.sock
-        # In namespaces of its own: its bridges, rules and mounts touch nobody, and end with it.
+        # In its own namespaces: its bridges, rules and mounts affect nothing else and disappear with it.
         unshare --net --mount sh -c 'busybox ip link set lo up && exec dockerd "$@"' sh \
             --host "$DOCKER_HOST" --data-root "$WORK/data" --exec-root "$WORK/exec" --pidfile "$WORK/dockerd.pid" \
             >"$WORK/dockerd.log" 2>&1 &
         ENGINE_PID=$!
-        await 60 "the engine answers (log: $WORK/dockerd.log)" engine_answers
+        await 60 "the engine responds (log: $WORK/dockerd.log)" engine_responds
     fi
-    tell "$(docker version --format 'Docker {{.Server.Version}}'), $(docker info --format '{{.Driver}}, cgroup v{{.CgroupVersion}}')"
+    note "$(docker version --format 'Docker {{.Server.Version}}'), $(docker info --format '{{.Driver}}, cgroup v{{.CgroupVersion}}')"
     local state
     state=$(docker info --format '{{.Swarm.LocalNodeState}}')
-    [ "$state" = inactive ] || fail "this engine is part of a Swarm that is not the test's own (state: $state)"
+    [ "$state" = inactive ] || fail "this engine already belongs to a Swarm (state: $state)"
 }
 
-engine_answers() {
+engine_responds() {
     kill -0 "$ENGINE_PID" 2>/dev/null || fail "dockerd ended: $(tail -n 5 "$WORK/dockerd.log")"
     docker info >/dev/null 2>&1
 }
@@ -124,7 +124,7 @@ engine_answers() {
 # ── images ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 build_stand_ins() {
-    say "builds stand-ins for the base images and MongoDB"
+    step "builds stand-ins for the base images and MongoDB"
     local context=$WORK/stand-in applet
     cp -r "$TEST/stand-in" "$context"
     mkdir -p "$context/shell/bin" "$context/shell/tmp"
@@ -141,68 +141,68 @@ build_stand_ins() {
     build "$MONGO_IMAGE" --file "$context/mongo.Dockerfile" "$context"
 }
 
-# copy_libraries PROGRAM DIRECTORY: what a dynamically linked program needs, at the same paths below the directory.
+# copy_libraries PROGRAM DIRECTORY: copies a program's dynamic libraries to the same paths below the directory.
 copy_libraries() {
     mkdir -p "$2"
     local library
-    # `name => /path (address)`, and the loader alone as `/path (address)`.
+    # Lines are `name => /path (address)`; the loader's is `/path (address)`.
     for library in $(ldd "$1" 2>/dev/null | grep -o '/[^ ]*'); do
         cp -L --parents "$library" "$2"
     done
 }
 
 build_image() {
-    say "builds the image with the project's Dockerfile"
+    step "builds the image with the project's Dockerfile"
     build "$MARKET_IMAGE" --build-arg "BUILD_IMAGE=$BUILD_IMAGE" --build-arg "RUN_IMAGE=$RUN_IMAGE" \
         --build-arg REVISION=test "$ROOT"
     grep -E 'cargo: built' "$WORK/build.log" | sed 's/^/        /'
-    tell "$(docker run --rm --read-only --cap-drop ALL --network none "$MARKET_IMAGE" --version), \
+    note "$(docker run --rm --read-only --cap-drop ALL --network none "$MARKET_IMAGE" --version), \
 $(docker image inspect --format 'user {{.Config.User}}, {{.Size}} bytes' "$MARKET_IMAGE")"
     [ "$(docker image inspect --format '{{.Config.User}}' "$MARKET_IMAGE")" = 10001:10001 ] || fail "the image's user is wrong"
 }
 
-# build TAG ARGUMENT…: shows what the builder says only if it fails.
+# build TAG ARGUMENT…: prints the builder's output only if it fails.
 build() {
     local tag=$1
     shift
     docker build --tag "$tag" "$@" >"$WORK/build.log" 2>&1 || { cat "$WORK/build.log" >&2; fail "$tag cannot be built"; }
-    tell "$tag"
+    note "$tag"
 }
 
-# ── the Swarm and what is in it ──────────────────────────────────────────────────────────────────────────────────────────
+# ── the Swarm and its services ───────────────────────────────────────────────────────────────────────────────────────────
 
 make_swarm() {
-    say "makes a Swarm of one node, the network and the secrets"
+    step "creates a one-node Swarm, the network and the secrets"
     docker swarm init --advertise-addr 127.0.0.1 >/dev/null
     SWARM=1
-    # Attachable, so that a container of its own can settle undisturbed.
+    # Attachable, so that a separate container can settle undisturbed.
     docker network create --driver overlay --attachable RECNetwork >/dev/null
     "$PROGRAM" certs --directory "$WORK/secrets" --name tasks.market >/dev/null
     docker secret create MarketCrt "$WORK/secrets/market_crt.pem" >/dev/null
     docker secret create MarketKey "$WORK/secrets/market_key.pem" >/dev/null
     docker secret create MarketCa "$WORK/secrets/ca_crt.pem" >/dev/null
     head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' | docker secret create MarketMongoPassword - >/dev/null
-    # Without IPVS in the kernel Swarm's virtual addresses and published ports lead nowhere; those of tasks do.
+    # Swarm's virtual addresses and published ports need IPVS in the kernel; the addresses of tasks work without it.
     if has_ipvs; then export MARKET_HOST=market; else export MARKET_HOST=tasks.market; fi
-    tell "the other services reach the market as $MARKET_HOST"
+    note "the other services reach the market as $MARKET_HOST"
 }
 
-has_ipvs() { where_the_engine_is test -e /proc/net/ip_vs; }
+has_ipvs() { in_engine_network test -e /proc/net/ip_vs; }
 
-# where_the_engine_is COMMAND…: runs a command in the network that published ports are in.
-where_the_engine_is() {
+# in_engine_network COMMAND…: runs a command in the network namespace of the published ports.
+in_engine_network() {
     if [ -n "$ENGINE_PID" ]; then nsenter --net --target "$ENGINE_PID" -- "$@"; else "$@"; fi
 }
 
 start_platform() {
-    say "starts a Meters service and a Transactions service"
+    step "starts a Meters service and a Transactions service"
     docker stack deploy --compose-file "$TEST/platform.yml" "$PLATFORM" >/dev/null 2>"$WORK/deploy.log" ||
         fail "$(cat "$WORK/deploy.log")"
     await 60 "the Meters service runs" running "${PLATFORM}_meters" 1
 }
 
 settle_undisturbed() {
-    say "settles everything undisturbed, for comparison"
+    step "settles everything without disturbance, for comparison"
     docker volume create "$UNDISTURBED" >/dev/null
     alone settle || fail "the undisturbed run ended with $?"
     alone audit >/dev/null || fail "the undisturbed books are wrong"
@@ -210,10 +210,10 @@ settle_undisturbed() {
     EXPECTED=$(wc -l <"$WORK/undisturbed.jsonl")
     [ "$EXPECTED" -gt 0 ] || fail "the undisturbed run made no trades"
     INTERVALS=$(intervals "$WORK/undisturbed.jsonl")
-    tell "$EXPECTED trades in $INTERVALS intervals"
+    note "$EXPECTED trades in $INTERVALS intervals"
 }
 
-# alone COMMAND…: runs a command of the program in a container of its own, with a volume for its books.
+# alone COMMAND…: runs a command of the program in a separate container, with a volume for its books.
 alone() {
     local command=$1
     shift
@@ -222,14 +222,14 @@ alone() {
 }
 
 deploy_stack() {
-    say "deploys docker-compose.yml with two replicas"
+    step "deploys docker-compose.yml with two replicas"
     MARKET_REPLICAS=2 docker stack deploy --compose-file "$ROOT/docker-compose.yml" --compose-file "$TEST/market.yml" \
         --resolve-image never "$STACK" >/dev/null 2>"$WORK/deploy.log" || fail "$(cat "$WORK/deploy.log")"
     await 60 "the database runs" running "${STACK}_mongo" 1
     await 60 "two replicas run" running "${STACK}_market" 2
 }
 
-# containers SERVICE: those that run, the youngest first.
+# containers SERVICE: the running ones, newest first.
 containers() { docker ps --quiet --no-trunc --filter "label=com.docker.swarm.service.name=$1"; }
 running() { [ "$(containers "$1" | wc -l)" -eq "$2" ]; }
 
@@ -238,10 +238,10 @@ healthy() {
     [ "$(docker ps --quiet "${filter[@]}" | wc -l)" -eq "$2" ]
 }
 
-# ── disturbing it ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── disturbance ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 kill_replicas() {
-    say "kills the replica at work, twice"
+    step "kills the working replica twice"
     kill_worker
     await 60 "two replicas run again" running "${STACK}_market" 2
     kill_worker
@@ -253,21 +253,21 @@ kill_worker() {
     WORKER=
     await 180 "a replica settles a twentieth of everything" find_worker $((INTERVALS / 20))
     docker kill --signal KILL "$WORKER" >/dev/null
-    # Counted afterwards: what is not settled by now was not settled when it was killed.
-    await 60 "a replica tells the trades" settled 0
-    [ "$SETTLED" -lt "$EXPECTED" ] || fail "everything was settled before a replica was killed (more DAYS than $DAYS)"
-    tell "killed ${WORKER:0:12}, which had settled $WORKED of $INTERVALS intervals; $SETTLED of $EXPECTED trades are in the books"
+    # Counted after the kill: whatever is not settled now was not settled then either.
+    await 60 "a replica lists the trades" settled 0
+    [ "$SETTLED" -lt "$EXPECTED" ] || fail "everything was settled before a replica was killed (set DAYS above $DAYS)"
+    note "killed ${WORKER:0:12}, which had settled $WORKED of $INTERVALS intervals; $SETTLED of $EXPECTED trades are in the books"
 }
 
 # With bash alone: busybox's network commands crash outside of a container on some machines.
 ASK_METRICS='exec 3<>"/dev/tcp/$1/9464" && printf "GET /metrics HTTP/1.0\r\n\r\n" >&3 && timeout 2 cat <&3'
 
-# find_worker COUNT: whether one replica has settled so many intervals since it started, by its metrics: WORKER and WORKED.
+# find_worker COUNT: whether a replica's metrics show that many settled intervals since its start; sets WORKER and WORKED.
 find_worker() {
     local container address
     for container in $(containers "${STACK}_market"); do
         address=$(docker network inspect docker_gwbridge --format "{{(index .Containers \"$container\").IPv4Address}}") || continue
-        WORKED=$(where_the_engine_is bash -c "$ASK_METRICS" ask "${address%/*}" 2>/dev/null |
+        WORKED=$(in_engine_network bash -c "$ASK_METRICS" ask "${address%/*}" 2>/dev/null |
             awk '/^rec_market_intervals_settled_total/ { count += $2 } END { print count + 0 }') || continue
         WORKER=$container
         [ "$WORKED" -lt "$1" ] || return 0
@@ -275,15 +275,15 @@ find_worker() {
     return 1
 }
 
-# settled COUNT: whether so many trades are in the books; SETTLED is how many there are.
+# settled COUNT: whether that many trades are in the books; sets SETTLED to their number.
 settled() {
     stack_trades || return 1
     SETTLED=$(wc -l <"$WORK/stack.jsonl")
     [ "$SETTLED" -ge "$1" ]
 }
 
-# Asks any replica for all trades; one that was just killed or just started may not answer. The stand-in for MongoDB has to
-# read everything for that, so it is not asked without a pause.
+# Lists all trades from any replica; one that was just killed or started may not respond. The pause spares the stand-in for
+# MongoDB, which reads everything for such a query.
 stack_trades() {
     local container
     sleep 1
@@ -300,14 +300,14 @@ inside() {
     docker exec "$container" /usr/local/bin/rec-market "$command" --config "$CONFIG" "$@"
 }
 
-# ── what must have come of it ────────────────────────────────────────────────────────────────────────────────────────────
+# ── the expected result ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 await_books() {
-    say "waits until everything is settled and paid"
+    step "waits until everything is settled and paid"
     await 300 "everything is settled" settled "$EXPECTED"
-    tell "$SETTLED trades are settled"
+    note "$SETTLED trades are settled"
     await 300 "everything is paid" paid
-    tell "$(of_members "$WORK/stack.jsonl" | wc -l) trades between members are paid"
+    note "$(of_members "$WORK/stack.jsonl" | wc -l) trades between members are paid"
 }
 
 paid() {
@@ -315,11 +315,11 @@ paid() {
 }
 
 compare_books() {
-    say "compares the books with the undisturbed ones, and with the ledger"
+    step "compares the books with the undisturbed ones, and with the ledger"
     inside "$(containers "${STACK}_market" | head -n 1)" audit | tail -n 3 | sed 's/^/        /' || fail "the audit failed"
     diff <(without_state "$WORK/undisturbed.jsonl") <(without_state "$WORK/stack.jsonl") >"$WORK/difference" ||
         fail "the trades differ from the undisturbed ones: $(head -n 5 "$WORK/difference")"
-    tell "the same $EXPECTED trades in $(intervals "$WORK/stack.jsonl") intervals"
+    note "the same $EXPECTED trades in $(intervals "$WORK/stack.jsonl") intervals"
     local ledger twice
     ledger=$(docker volume inspect --format '{{.Mountpoint}}' "${PLATFORM}_ledger")/ledger.jsonl
     [ -s "$ledger" ] || fail "the ledger $ledger is empty"
@@ -328,7 +328,7 @@ compare_books() {
     [ "$twice" -eq 0 ] || fail "$twice trades are in the ledger more than once: $(uniq -d "$WORK/ledger.ids" | head -n 5)"
     diff <(of_members "$WORK/stack.jsonl" | ids) "$WORK/ledger.ids" >"$WORK/difference" ||
         fail "the ledger has other trades than the books: $(head -n 5 "$WORK/difference")"
-    tell "$(wc -l <"$WORK/ledger.ids") payments in the ledger, each trade between members once"
+    note "$(wc -l <"$WORK/ledger.ids") payments in the ledger, each trade between members once"
 }
 
 # Trades with the grid have no state and are not paid.
@@ -338,7 +338,7 @@ without_state() { sed 's/,"state":.*$//' "$1" | LC_ALL=C sort; }
 intervals() { grep -o '"start":"[^"]*"' "$1" | LC_ALL=C sort -u | wc -l; }
 
 update_stack() {
-    say "updates the service while it runs: a new replica is healthy before an old one ends"
+    step "updates the service while it runs: a new replica is healthy before an old one ends"
     local before
     before=$(containers "${STACK}_market")
     docker service update --force --detach=true "${STACK}_market" >/dev/null 2>&1
@@ -348,9 +348,9 @@ update_stack() {
         [ -z "$(docker ps --quiet --no-trunc --filter "id=$old")" ] || fail "replica ${old:0:12} was not replaced"
     done
     await 60 "two replicas are healthy" healthy "${STACK}_market" 2
-    await 30 "the new replicas tell the trades" settled "$EXPECTED"
+    await 30 "the new replicas list the trades" settled "$EXPECTED"
     diff <(without_state "$WORK/undisturbed.jsonl") <(without_state "$WORK/stack.jsonl") >/dev/null || fail "the update changed the books"
-    tell "both replicas were replaced, the books are the same"
+    note "both replicas were replaced, the books are the same"
 }
 
 updated() {
@@ -358,25 +358,25 @@ updated() {
     state=$(docker service inspect --format '{{.UpdateStatus.State}}' "${STACK}_market")
     case $state in
         completed) return 0 ;;
-        rollback* | paused) fail "the update ended as $state" ;;
+        rollback* | paused) fail "the update ended in state $state" ;;
         *) return 1 ;;
     esac
 }
 
 check_ports() {
-    say "knocks at the published ports"
+    step "checks the published ports"
     if ! has_ipvs; then
-        tell "not here: this kernel has no IPVS, which Swarm's published ports need"
+        note "skipped: this kernel has no IPVS, which Swarm's published ports need"
         return
     fi
     local port
     for port in 50050 50051; do
-        where_the_engine_is bash -c "exec 3<>/dev/tcp/127.0.0.1/$port" 2>/dev/null || fail "nobody answers at port $port"
-        tell "port $port answers"
+        in_engine_network bash -c "exec 3<>/dev/tcp/127.0.0.1/$port" 2>/dev/null || fail "nothing listens on port $port"
+        note "port $port is open"
     done
 }
 
-# ── leaving nothing behind ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── clean-up ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 clean_up() {
     local status=$?
@@ -384,10 +384,10 @@ clean_up() {
     set +e
     [ -n "$PASSED" ] || [ -z "$SWARM" ] || show_state >&2
     if [ "${KEEP:-}" = 1 ]; then
-        say "leaves everything as it is: ${DOCKER_HOST:+DOCKER_HOST=$DOCKER_HOST, }$WORK"
+        step "keeps everything: ${DOCKER_HOST:+DOCKER_HOST=$DOCKER_HOST, }$WORK"
         exit "$status"
     fi
-    say "cleans up"
+    step "cleans up"
     if [ -n "$SWARM" ]; then
         docker stack rm "$STACK" "$PLATFORM" >/dev/null 2>&1
         docker swarm leave --force >/dev/null 2>&1
@@ -406,7 +406,7 @@ clean_up() {
     exit "$status"
 }
 
-# What a person needs to see why it failed.
+# What is needed to find out why it failed.
 show_state() {
     printf '\nThe services:\n'
     docker service ls
@@ -416,7 +416,7 @@ show_state() {
         docker service ps --no-trunc --format '{{.Name}} {{.CurrentState}} {{.Error}}' "$service"
         timeout 10 docker service logs --tail 20 "$service" 2>&1
     done
-    [ ! -s "$WORK/trades.log" ] || { printf '\nThe last answer for trades:\n'; tail -n 5 "$WORK/trades.log"; }
+    [ ! -s "$WORK/trades.log" ] || { printf '\nThe last error when listing trades:\n'; tail -n 5 "$WORK/trades.log"; }
 }
 
 main "$@"

@@ -1,8 +1,8 @@
-//! Bytes → gate. Whatever somebody uploads, the gate comes to a report, the same one every time; and what passes it is an
-//! algorithm that says what it is and clears the empty round.
+//! Bytes → gate. For every upload the gate produces a report, the same one every time; and whatever passes is an
+//! algorithm that describes itself and clears the empty round.
 //!
-//! An input is a component as it is, or, since random bytes hardly ever are one, a base algorithm with some bytes changed and
-//! its end cut off.
+//! An input is a component, or, since random bytes are hardly ever one, a base algorithm that is truncated and has some
+//! bytes changed.
 
 #![no_main]
 
@@ -10,11 +10,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use rec_market::algorithms::{BASE, is_label};
-use rec_market::gate::{Gate, Report};
+use base::{BASE, is_label};
+use rec_market::algorithms::gate::{Gate, Report};
 use sandbox::{Codegen, Limits, Options, Sandbox};
 
-/// Compiles in this process: a child for each input would take most of the time, and its limits have tests of their own.
+/// Compiles in this process: a child for each input would take most of the time, and its limits are tested separately.
 static SANDBOXES: LazyLock<[Sandbox; 2]> = LazyLock::new(|| {
     [Codegen::Usual, Codegen::Checking].map(|codegen| {
         let options = Options { runs_max: 1, codegen, ..Options::default() };
@@ -22,7 +22,7 @@ static SANDBOXES: LazyLock<[Sandbox; 2]> = LazyLock::new(|| {
     })
 });
 
-/// Little of everything but time, which must decide nothing here.
+/// Low limits, except on time: no outcome may depend on a deadline.
 const LIMITS: Limits = Limits {
     fuel: Some(1_000_000),
     memory_bytes: Some(16 << 20),
@@ -30,8 +30,8 @@ const LIMITS: Limits = Limits {
     output_bytes: Some(1 << 20),
 };
 
-/// The first byte: 0 for a component as it is, or else which base algorithm is changed. Then the length that is left, and
-/// places with their new bytes.
+/// Decodes an input. The first byte is 0 for a component that follows as it is; otherwise it selects the base algorithm
+/// to change, and groups of four bytes follow: how much to cut off, then positions with their new bytes.
 fn component(input: &[u8]) -> Vec<u8> {
     let Some((&kind, rest)) = input.split_first() else { return Vec::new() };
     let Some(base) = BASE.get(usize::from(kind).wrapping_sub(1) % (BASE.len() + 1)).filter(|_| kind > 0) else {
@@ -59,27 +59,29 @@ fn examine(component: &[u8]) -> Report {
     gate.examine(component, false).expect("no component is the machine's fault")
 }
 
-/// What every examination must come to again: names and verdicts, and words where no time is told.
-fn told(report: &Report) -> Vec<(String, &'static str)> {
+/// Returns the part of a report that must be deterministic: names and verdicts, but no texts, which may contain times.
+fn verdicts(report: &Report) -> Vec<(String, &'static str)> {
     report.checks.iter().map(|check| (check.name.to_string(), check.verdict.code())).collect()
 }
 
 fuzz_target!(|input: &[u8]| {
     let component = component(input);
     let report = examine(&component);
-    assert!(!report.checks.is_empty(), "a report says something");
-    assert_eq!(told(&report), told(&examine(&component)), "two examinations differ");
+    assert!(!report.checks.is_empty(), "the report is empty");
+    assert_eq!(verdicts(&report), verdicts(&examine(&component)), "two examinations differ");
     if !report.passed() {
-        assert!(!report.reason().is_empty(), "a refusal says why");
+        assert!(!report.reason().is_empty(), "the refusal has no reason");
         return;
     }
-    let description = report.description.expect("what passed says what it is");
+    let description = report.description.expect("a component that passed describes itself");
     assert!(is_label(&description.name) && is_label(&description.version), "{description:?}");
-    let algorithm = SANDBOXES[0].load(&component).expect("what passed loads");
-    let described = algorithm.describe(LIMITS.budget(0)).expect("a machine").expect("what passed describes itself");
+    let algorithm = SANDBOXES[0].load(&component).expect("a component that passed loads");
+    let described = algorithm.describe(LIMITS.budget(0)).expect("the machine works");
+    let described = described.expect("it describes itself again");
     assert_eq!(described, description);
-    let empty = rec_market::round_file::parse(r#"{"community": "a", "start": "2023-09-01T12:00:00Z", "positions": []}"#);
-    let empty = Arc::new(empty.expect("an empty round is a round"));
-    let trades = algorithm.clear(&empty, LIMITS.budget(0)).expect("a machine").result.expect("what passed clears it");
-    assert!(domain::Settlement::check(empty, trades, 0).is_ok(), "there is nothing to trade");
+    let empty = rec_market::cli::round_file::parse(r#"{"community": "a", "start": "2023-09-01T12:00:00Z", "positions": []}"#);
+    let empty = Arc::new(empty.expect("an empty round is valid"));
+    let run = algorithm.clear(&empty, LIMITS.budget(0)).expect("the machine works");
+    let trades = run.result.expect("an algorithm that passed clears the empty round");
+    assert!(domain::Settlement::check(empty, trades, 0).is_ok(), "an empty round has trades");
 });

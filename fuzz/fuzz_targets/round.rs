@@ -1,5 +1,5 @@
-//! Round file → sandbox → check. Any text is a round or is refused in words; and whatever round it is, each base algorithm
-//! clears it so that it balances, or says in words why not, the same every time.
+//! Round file → sandbox → check. Every text is a valid round or is refused with a reason. Every base algorithm clears
+//! every round with a balanced result or returns an error, and does the same when run again.
 
 #![no_main]
 
@@ -8,16 +8,16 @@ use std::sync::{Arc, LazyLock};
 use domain::settlement::trades_max_default;
 use domain::{Round, Settlement};
 use libfuzzer_sys::fuzz_target;
-use rec_market::algorithms::BASE;
-use rec_market::round_file;
+use base::BASE;
+use rec_market::cli::round_file;
 use sandbox::{Algorithm, FailureKind, Limits, Options, Sandbox};
 
 static ALGORITHMS: LazyLock<Vec<(&str, Algorithm)>> = LazyLock::new(|| {
     let sandbox = Sandbox::new(Options { runs_max: 1, ..Options::default() }).expect("the machine runs sandboxes");
-    BASE.iter().map(|base| (base.name, sandbox.load_own(base.bytes).expect("it is an algorithm"))).collect()
+    BASE.iter().map(|base| (base.name, sandbox.load_own(base.bytes).expect("a base algorithm loads"))).collect()
 });
 
-/// Runs an algorithm and checks what it claims.
+/// Runs an algorithm twice and checks its result.
 fn clear(name: &str, algorithm: &Algorithm, round: &Arc<Round>) {
     let positions = round.positions().len();
     let budget = Limits::default().budget(positions);
@@ -29,7 +29,7 @@ fn clear(name: &str, algorithm: &Algorithm, round: &Arc<Round>) {
             let checked = Settlement::check(Arc::clone(round), trades, trades_max_default(positions));
             assert!(checked.is_ok(), "{name}: {:?}", checked.err());
         }
-        // Settings that make no sense to it.
+        // The settings are invalid for it.
         Err(failure) => assert_eq!(failure.kind, FailureKind::Algorithm, "{name}: {failure}"),
     }
 }
@@ -37,7 +37,7 @@ fn clear(name: &str, algorithm: &Algorithm, round: &Arc<Round>) {
 fuzz_target!(|input: &[u8]| {
     let Ok(text) = str::from_utf8(input) else { return };
     match round_file::parse(text) {
-        Err(error) => assert!(!error.to_string().is_empty(), "a refusal says why"),
+        Err(error) => assert!(!error.to_string().is_empty(), "the refusal has no reason"),
         Ok(round) => {
             let round = Arc::new(round);
             ALGORITHMS.iter().for_each(|(name, algorithm)| clear(name, algorithm, &round));

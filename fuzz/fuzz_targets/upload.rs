@@ -1,5 +1,5 @@
-//! Upload stream → registry. However messages come, either the component that was announced is kept whole under its digest,
-//! or nothing is kept and there is one record more, if a digest was announced.
+//! Upload stream → registry. Whatever messages arrive, either the announced component is stored completely under its
+//! digest, or nothing is stored and, if a digest was announced, one record is added.
 
 #![no_main]
 
@@ -7,14 +7,15 @@ use std::sync::{Arc, LazyLock};
 
 use domain::Digest;
 use libfuzzer_sys::fuzz_target;
-use rec_market::algorithms::base;
-use rec_market::api::receive_upload;
+use base::base;
+use rec_market::adapter::grpc::receive_upload;
 use rec_market::clock::SystemClock;
-use rec_market::proto::rec_market_v1::upload_request::Part;
-use rec_market::proto::rec_market_v1::{UploadHeader, UploadRequest};
-use rec_market::registry::Registry;
-use rec_market::stock::Stock;
-use rec_market::store::{SqliteStore, Store};
+use wire::rec_market_v1::upload_request::Part;
+use wire::rec_market_v1::{UploadHeader, UploadRequest};
+use rec_market::algorithms::registry::Registry;
+use rec_market::algorithms::cache::AlgorithmCache;
+use books::Store;
+use store::SqliteStore;
 use sandbox::{Options, Sandbox};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -23,7 +24,7 @@ struct World {
     runtime: Runtime,
     store: Arc<dyn Store>,
     registry: Registry,
-    /// A component that passes the gate and is no base algorithm.
+    /// A component that passes the gate and is not a base algorithm.
     good: Vec<u8>,
     _directory: TempDir,
 }
@@ -33,7 +34,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("market.db")).expect("a store"));
     let make = |codegen| Sandbox::new(Options { runs_max: 1, codegen, ..Options::default() });
-    let stock = Arc::new(Stock::new(make(sandbox::Codegen::Usual).expect("a sandbox"), Arc::clone(&store)));
+    let stock = Arc::new(AlgorithmCache::new(make(sandbox::Codegen::Usual).expect("a sandbox"), Arc::clone(&store)));
     let registry = Registry::new(Arc::clone(&store), Arc::new(SystemClock), Vec::new(), stock, Box::new(make));
     let mut good = base("uniform").expect("a base algorithm").bytes.to_vec();
     while let Some(at) = good.windows(7).position(|window| window == b"uniform") {
@@ -42,16 +43,16 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     World { runtime, store, registry, good, _directory: directory }
 });
 
-/// Messages as the bytes say: each begins with what it is and how long.
+/// Decodes messages. Each begins with its kind and its length.
 fn messages(input: &[u8], good: &[u8]) -> Vec<UploadRequest> {
     let mut messages = Vec::new();
     let (mut rest, mut sent) = (input, 0);
     while let [kind, length, tail @ ..] = rest {
         let length = usize::from(*length);
         let part = match kind % 6 {
-            // What is good, as it should be announced.
+            // The correct header for the good component.
             0 => Some(Part::Header(UploadHeader { sha256: Digest::of(good).to_string(), bytes: good.len() as u64 })),
-            // Anything else announced.
+            // A header with any text as the digest.
             1 => {
                 let text = String::from_utf8_lossy(&tail[..length.min(tail.len())]).into_owned();
                 Some(Part::Header(UploadHeader { sha256: text, bytes: length as u64 }))
@@ -60,7 +61,7 @@ fn messages(input: &[u8], good: &[u8]) -> Vec<UploadRequest> {
                 let bytes = &tail[..length.min(tail.len())];
                 Some(Part::Header(UploadHeader { sha256: Digest::of(bytes).to_string(), bytes: bytes.len() as u64 }))
             }
-            // The next part of what is good.
+            // The next chunk of the good component.
             3 => {
                 let end = good.len().min(sent + length * 512);
                 let chunk = good[sent..end].to_vec();
@@ -95,9 +96,9 @@ fuzz_target!(|input: &[u8]| {
         let after = state().await;
         match uploaded {
             Ok(uploaded) if uploaded.accepted => {
-                let label = uploaded.label.expect("what is accepted says what it is");
+                let label = uploaded.label.expect("an accepted component has a label");
                 assert_eq!(Some(label.digest), announced);
-                let kept = world.store.component(&label.digest).await.expect("a store").expect("it is kept");
+                let kept = world.store.component(&label.digest).await.expect("a store").expect("an accepted component is stored");
                 assert_eq!(Digest::of(&kept), label.digest);
                 assert_eq!(after, (before.0 + usize::from(!uploaded.was_there), before.1));
             }

@@ -32,9 +32,9 @@ pub use problems::Problem;
 use problems::Problems;
 use read::Field;
 use schema::{Community, File};
-pub use schema::{ITSELF, parse_bytes, parse_duration};
+pub use schema::{parse_bytes, parse_duration};
 
-pub use crate::store::{MongoAddress as MongoConfig, Secret};
+pub use ::store::{MongoAddress, Secret};
 
 /// Where compiled components are kept when nothing is named.
 const CACHE: &str = "cache";
@@ -66,7 +66,7 @@ pub enum StoreConfig {
     /// A file of the embedded store.
     Sqlite(PathBuf),
     /// A MongoDB database.
-    Mongo(MongoConfig),
+    Mongo(MongoAddress),
 }
 
 /// Where the service's servers listen; port 0 lets the system choose.

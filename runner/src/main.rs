@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use rec_market::cli::{Cli, Command};
-use rec_market::commands::{self, Exit, Failed};
-use rec_market::config;
-use rec_market::telemetry::{LogOptions, Telemetry};
+use rec_market::cli::Cli;
+use rec_market::cli::args::Command;
+use rec_market::cli::exit::{self, Exit};
+use rec_market::telemetry::log::{LogOptions, Telemetry};
+use rec_market::{cli, config};
 use tracing::level_filters::LevelFilter;
 
 #[allow(clippy::print_stderr, reason = "the last word of a command is for whoever typed it")]
@@ -15,7 +16,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Command::CompileComponent { checking } = cli.command {
         // Before a runtime and a log take memory that the limits are to leave to the compiler.
-        return ExitCode::from(commands::compile_component(checking));
+        return ExitCode::from(cli::compile_component(checking));
     }
     give_memory_back();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -33,17 +34,9 @@ fn main() -> ExitCode {
         let _inside = runtime.enter();
         Telemetry::start(&log, config::wants_traces())
     };
-    let ended = runtime.block_on(commands::run(cli.command));
+    let ended = runtime.block_on(cli::run(cli.command));
     telemetry.finish();
-    match ended {
-        Ok(exit) => ExitCode::from(exit as u8),
-        Err(Failed { exit, message }) => {
-            if !message.is_empty() {
-                eprintln!("error: {message}");
-            }
-            ExitCode::from(exit as u8)
-        }
-    }
+    ExitCode::from(ended.unwrap_or_else(|error| exit::report(&error)) as u8)
 }
 
 /// Makes the allocator give memory back that a backfill needed, rather than keep it for years.

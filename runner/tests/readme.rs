@@ -12,7 +12,7 @@ use std::process::Command;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use rec_market::cli::Cli;
+use rec_market::cli::args::Cli;
 use rec_market::config::Config;
 use sandbox::{COMPONENT_BYTES_MAX, Limits};
 use tempfile::TempDir;
@@ -308,22 +308,22 @@ fn the_limits_are_those_of_the_program() {
     };
     for expected in [
         format!(
-            "{} and {} for each position, up to {}",
+            "{} plus {} per position, at most {}",
             spaced(none.fuel),
             spaced(one.fuel - none.fuel),
             spaced(all.fuel)
         ),
         format!(
-            "{} and {} KiB for each position, up to {} GiB",
+            "{} plus {} KiB per position, at most {} GiB",
             mebibytes(none.memory_bytes),
             (one.memory_bytes - none.memory_bytes) >> 10,
             all.memory_bytes >> 30
         ),
-        format!("{} s and 0.{} ms", none.time.as_secs(), (one.time - none.time).as_micros() / 100),
+        format!("{} s plus 0.{} ms", none.time.as_secs(), (one.time - none.time).as_micros() / 100),
         format!("{}, and 4 trades", mebibytes(none.output_bytes)),
-        format!("A component has at most {}", mebibytes(COMPONENT_BYTES_MAX)),
+        format!("A component may have at most {}", mebibytes(COMPONENT_BYTES_MAX)),
     ] {
-        assert!(section.contains(&expected), "{expected:?} is not told");
+        assert!(section.contains(&expected), "README.md does not state {expected:?}");
     }
     assert_eq!(domain::settlement::trades_max_default(10), 4 * 10 + 1024);
 }

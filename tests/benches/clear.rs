@@ -1,7 +1,7 @@
-//! What the sandbox costs: the whole sandboxed call (instantiate, lower, run, lift, check) against the same `clear`
-//! called natively, and the check alone. Ends with the ratios, which mean more than the times.
+//! The cost of the sandbox: the whole sandboxed call (instantiate, lower, run, lift, check) compared with the same
+//! `clear` called natively, and the check alone. The ratios at the end mean more than the times.
 
-#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has nothing to say")]
+#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has no result")]
 
 mod rounds;
 
@@ -24,11 +24,11 @@ const ALGORITHMS: [(&str, Native); 2] =
     [("mid-market-rate", mid_market_rate::MidMarketRate::clear), ("uniform", uniform::Uniform::clear)];
 
 fn load(sandbox: &Sandbox, name: &str) -> Algorithm {
-    let base = rec_market::algorithms::base(name).expect("a base algorithm");
+    let base = base::base(name).expect("a base algorithm");
     sandbox.load_own(base.bytes).expect("it loads")
 }
 
-/// The whole call, as settling an interval does it.
+/// Makes the whole call, as in settlement.
 fn sandboxed(algorithm: &Algorithm, round: &Arc<Round>) -> Settlement {
     let positions = round.positions().len();
     let run = algorithm.clear(round, Limits::default().budget(positions)).expect("the machine works");
@@ -75,7 +75,7 @@ fn check(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The median of some runs.
+/// Measures the median duration of several runs.
 fn median(mut run: impl FnMut()) -> Duration {
     let runs = 3;
     run();
@@ -90,8 +90,8 @@ fn median(mut run: impl FnMut()) -> Duration {
     times[times.len() / 2]
 }
 
-/// Times side by side, measured one right after the other, and their ratio.
-#[allow(clippy::print_stdout, reason = "a benchmark's output")]
+/// Prints times that were measured right after each other, and their ratio.
+#[allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 fn ratios() {
     let sandbox = Sandbox::new(Options::default()).expect("a sandbox");
     println!(
@@ -123,11 +123,11 @@ fn ratios() {
 criterion_group!(benches, clear, check);
 
 fn main() {
-    // `cargo test --benches` only asks whether it runs.
+    // `cargo test --benches` only checks that the benchmark starts.
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    // A profile is of one benchmark alone.
+    // A profile must contain one benchmark only.
     if !std::env::args().any(|argument| argument == "--profile-time") {
         ratios();
     }

@@ -1,36 +1,37 @@
-//! What a list of trades costs among 1,000,000 stored ones, by filter, and what a commit costs there: SQLite on disk,
-//! real gRPC on loopback.
+//! The cost of listing trades among 1,000,000 stored ones, by filter, and of a commit there: SQLite on disk, real gRPC
+//! on loopback.
 //!
-//! The books are built once, through the store itself: 1,000 intervals of 1,000 trades. One buyer buys half of them,
-//! another buys in one interval only; every hundredth trade is with the grid.
+//! The books are built once, through the store itself: 1,000 intervals of 1,000 trades. One buyer has half of the
+//! trades, another buys in one interval only; every hundredth trade is with the grid.
 
-#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has nothing to say")]
-#![allow(clippy::print_stdout, reason = "its figures are what it is for")]
+#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has no result")]
+#![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use books::{Books, ClearedInterval, ClearedRound, Commit, MatchUpdate, Payments, Provenance};
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
-use domain::netting::{Basis, LastReads};
+use demo::certificates;
+use domain::netting::Basis;
 use domain::round::{PriceLimits, Terms};
 use domain::trade::State;
 use domain::{Boundary, Digest, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement};
 use domain::{Tariff, Trade, TradeId};
-use rec_market::api::{Api, ApiLimits, ServingApi, start};
-use rec_market::certs;
+use rec_market::adapter::grpc::{Api, ApiLimits, ServingApi, start};
 use rec_market::clock::FixedClock;
 use rec_market::config::TlsConfig;
-use rec_market::proto::MatchesFilter;
-use rec_market::proto::market_service_client::MarketServiceClient;
-use rec_market::store::{Cleared, Commit, MatchUpdate, Provenance, SqliteStore, Store};
+use store::SqliteStore;
 use tokio::net::TcpListener;
+use wire::MatchesFilter;
+use wire::market_service_client::MarketServiceClient;
 
 const COMMUNITY: &str = "bench";
 /// 2024-05-06T00:00:00Z.
 const START: u64 = 1_714_953_600;
 const INTERVALS: u64 = 1000;
-/// Trades of an interval in the books.
+/// Number of trades per interval in the books.
 const TRADES: u64 = 1000;
 /// The interval in which `rare` buys.
 const RARE: u64 = 500;
@@ -41,13 +42,13 @@ fn interval(number: u64) -> Interval {
     Interval::starting(start, IntervalLength::QUARTER_HOUR).expect("an interval")
 }
 
-/// Who trades: 50 sellers, then 50 buyers, then `rare`.
+/// Returns the names of all members, sorted: 50 buyers, then `rare`, then 50 sellers.
 fn members() -> Vec<String> {
     let names = |kind, count| (0..count).map(move |number| format!("{kind}{number:02}"));
     names("buyer", 50).chain(["rare".to_owned()]).chain(names("seller", 50)).collect()
 }
 
-/// Seller and buyer of a trade, as indices of [`members`]; none is the grid.
+/// Returns seller and buyer of a trade, as indices into [`members`]; the buyer `None` is the grid.
 fn parties(number: u64, trade: u64) -> (usize, Option<usize>) {
     let index = |number: u64| usize::try_from(number).expect("small");
     let buyer = match trade {
@@ -59,7 +60,7 @@ fn parties(number: u64, trade: u64) -> (usize, Option<usize>) {
     (51 + index(trade % 50), buyer)
 }
 
-/// One interval with so many trades of 10 Wh each.
+/// Makes the commit of an interval with this number of trades of 10 Wh each.
 fn settled(number: u64, trades: u64) -> Commit {
     let names = members();
     let mut sums = vec![(0_u64, 0_u64); names.len()];
@@ -105,28 +106,22 @@ fn settled(number: u64, trades: u64) -> Commit {
         fuel: 0,
         fallback_reason: None,
     };
+    let round = ClearedRound {
+        settlement: settlement.expect("a settlement"),
+        provenance,
+        component: b"component".as_slice().into(),
+    };
     Commit {
         community: COMMUNITY.to_owned(),
         after: (number > 0).then(|| interval(number - 1).end()),
-        course: 0,
+        decision: 0,
         fence: None,
         settled_at: interval(number).end().timestamp() + Duration::from_secs(60),
-        interval: interval(number),
-        basis: Basis::Gross,
-        configuration: None,
-        readings: Vec::new(),
-        absent: LastReads::new(),
-        cleared: Some(Cleared {
-            settlement: settlement.expect("a settlement"),
-            provenance,
-            component: b"component".as_slice().into(),
-        }),
-        gaps: Vec::new(),
-        events: Vec::new(),
+        cleared: ClearedInterval::new(COMMUNITY, interval(number), Basis::Gross, Some(round), Vec::new()),
     }
 }
 
-/// Makes the books, in which 100 trades are `Sent`.
+/// Builds the books, in which 100 trades are `Sent`.
 async fn books(directory: &Path) -> SqliteStore {
     let store = SqliteStore::open(&directory.join("market.db")).expect("a store");
     let started = Instant::now();
@@ -147,10 +142,11 @@ async fn books(directory: &Path) -> SqliteStore {
 
 async fn serve(store: SqliteStore, directory: &Path) -> ServingApi {
     let now = interval(0).start().timestamp();
-    let issued = certs::valid(&["market"], now, now + Duration::from_secs(86_400)).expect("a certificate").market;
+    let issued =
+        certificates::valid(&["market"], now, now + Duration::from_secs(86_400)).expect("a certificate").market;
     let tls = TlsConfig { certificate: directory.join("crt.pem"), key: directory.join("key.pem"), client_ca: None };
     std::fs::write(&tls.certificate, issued.certificate).expect("it writes");
-    std::fs::write(&tls.key, issued.key.reveal()).expect("it writes");
+    std::fs::write(&tls.key, issued.key).expect("it writes");
     let api = Api {
         store: Arc::new(store),
         clock: Arc::new(FixedClock(now)),
@@ -162,7 +158,7 @@ async fn serve(store: SqliteStore, directory: &Path) -> ServingApi {
     start(api, plain.expect("a port"), encrypted.expect("a port"), tls).await.expect("it serves")
 }
 
-/// What is asked, and how many trades answer it.
+/// Returns the filters with their names and the expected number of trades.
 fn filters() -> Vec<(&'static str, MatchesFilter, usize)> {
     let all = || MatchesFilter { limit: Some(100), ..Default::default() };
     let buyer = |name: &str| MatchesFilter { buyer_id: Some(name.to_owned()), ..all() };

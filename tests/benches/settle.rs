@@ -1,29 +1,29 @@
-//! What settling an interval costs, from fetched readings to durable books, at 16 and 1,000 meters: real gRPC on
-//! loopback, a real sandbox, SQLite with every commit synced.
+//! The cost of settling an interval, from fetching readings to durable books, with 16 and 1,000 meters: real gRPC on
+//! loopback, a real sandbox, and SQLite with every commit synced.
 
-#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has nothing to say")]
+#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has no result")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use books::Store;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use demo::household::{Plan, generate};
+use demo::meters::{MetersService, Package, serve};
 use domain::Boundary;
-use rec_market::algorithms::{Reference, base};
-use rec_market::clearing::{Clearing, ReadyAlgorithm};
-use rec_market::clock::FixedClock;
+use rec_market::algorithms::cache::AlgorithmCache;
+use rec_market::app;
+use rec_market::clock::{Clock, FixedClock};
 use rec_market::config::Config;
-use rec_market::demo::household::{Plan, generate};
-use rec_market::meters::client::{MetersClient, Patience};
-use rec_market::meters::service::{MetersService, Package, serve};
-use rec_market::settle::{Pass, Settler, Summary};
-use rec_market::stock::Stock;
-use rec_market::store::{SqliteStore, Store};
-use sandbox::{Limits, Options, Sandbox};
+use rec_market::settlement::{Pass, PassSummary};
+use rec_market::telemetry::metrics::Metrics;
+use sandbox::{Options, Sandbox};
+use store::SqliteStore;
 
 /// 2024-05-06T00:00:00Z.
 const START: u64 = 1_714_953_600;
 
-/// Settles so many intervals of a fresh community; answers how long an interval took.
+/// Settles this number of intervals of a new community; returns the average time per interval.
 fn settle(runtime: &tokio::runtime::Runtime, members: usize, intervals: u32) -> Duration {
     runtime.block_on(async {
         let start = Boundary::from_seconds(START).expect("a time");
@@ -37,21 +37,18 @@ fn settle(runtime: &tokio::runtime::Runtime, members: usize, intervals: u32) -> 
 
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("market.toml");
-        std::fs::write(&file, "[[community]]\nname = \"bench\"\n").expect("it writes");
+        let text = format!("[[community]]\nname = \"bench\"\nmeters = \"http://{}\"\n", meters.address());
+        std::fs::write(&file, text).expect("it writes");
         let config = Config::load(&file).expect("a configuration");
-        let sandbox = Sandbox::new(Options::default()).expect("a sandbox");
-        let base = base("mid-market-rate").expect("a base algorithm");
-        assert!(Reference::parse(base.name, directory.path()).is_ok());
-        let algorithm = sandbox.load_own(base.bytes).expect("it loads");
-        let description = algorithm.describe(Limits::default().budget(0)).expect("a machine").expect("a description");
-        let ready = ReadyAlgorithm { algorithm, component: base.bytes.into(), description };
-        let clearing = Clearing::new(config.communities[0].clone(), ready, None);
-        let client = MetersClient::new(&format!("http://{}", meters.address()), Patience::default()).expect("a client");
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("market.db")).expect("a store"));
-        let stock = Arc::new(Stock::new(sandbox, Arc::clone(&store)));
-        let settler = Settler::new(clearing, client, stock, store, Arc::new(FixedClock(now)));
+        let sandbox = Sandbox::new(Options::default()).expect("a sandbox");
+        let cache = Arc::new(AlgorithmCache::new(sandbox, Arc::clone(&store)));
+        let clock: Arc<dyn Clock> = Arc::new(FixedClock(now));
+        let metrics = Metrics::new(Arc::clone(&clock));
+        let settler = app::settler(&config.communities[0], &cache, &store, &clock, &metrics).await;
+        let settler = settler.expect("a settler");
 
-        let mut summary = Summary::default();
+        let mut summary = PassSummary::default();
         let started = Instant::now();
         settler.pass(Pass { now, until: Some(until), fence: None }, &mut summary, |_| {}).await.expect("it settles");
         let elapsed = started.elapsed();

@@ -1,4 +1,4 @@
-//! From the text of one guest to a component.
+//! Assembles the text of a guest into a component.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{PackageId, Resolve};
 
-/// A line of a guest that stands for a file of `guests/include`.
+/// Marks a line of a guest that includes a file of `guests/include`.
 const INCLUDE: &str = ";;@include ";
-/// A line of a guest that names its world in `guests/wit`.
+/// Marks a line of a guest that names its world in `guests/wit`.
 const WORLD: &str = ";;@world ";
 
 pub struct Assembler {
@@ -28,7 +28,8 @@ impl Assembler {
         Ok(Assembler { resolve, package, include: guests.join("include") })
     }
 
-    /// A `(module …)` is encoded as a component of its world; a `(component …)` stays what it is, valid or not.
+    /// Assembles a guest. A `(module …)` is encoded as a component for its world; a `(component …)` is kept as it is,
+    /// valid or not.
     pub fn assemble(&self, text: &str) -> Result<Vec<u8>, String> {
         let whole = self.expand(text)?;
         let binary = wat::parse_str(&whole).map_err(|error| error.to_string())?;
@@ -39,7 +40,7 @@ impl Assembler {
         self.encode(binary, world.trim()).map_err(|error| format!("as a component of world {world}: {error}"))
     }
 
-    /// Puts included files in the place of the lines that name them.
+    /// Replaces `@include` lines by the files that they name.
     fn expand(&self, text: &str) -> Result<String, String> {
         let mut whole = String::new();
         for line in text.lines() {
@@ -60,7 +61,7 @@ impl Assembler {
         embed_component_metadata(&mut module, &self.resolve, world, StringEncoding::UTF8, false)
             .map_err(|error| format!("{error:#}"))?;
         let mut encoder = ComponentEncoder::default();
-        // Guests that no engine should accept are not for this encoder to refuse.
+        // No validation: invalid guests are meant for the engine to refuse.
         encoder.validate(false);
         encoder.module(&module).and_then(ComponentEncoder::encode).map_err(|error| format!("{error:#}"))
     }

@@ -1,10 +1,10 @@
-//! Guests that are too repetitive to be written by hand.
+//! Guests that are too repetitive to write by hand.
 
 use std::fmt::Write as _;
 
 use crate::Source;
 
-/// Guests that load or are refused quickly, and belong to the corpus.
+/// Returns the guests for the corpus, which load or are refused quickly.
 pub fn guests() -> Vec<Source> {
     vec![
         frames_large(),
@@ -24,7 +24,7 @@ pub fn guests() -> Vec<Source> {
     ]
 }
 
-/// Guests that are there to exhaust the compiler.
+/// Returns the guests that exhaust the compiler.
 pub fn bombs() -> Vec<Source> {
     vec![functions_many(), bodies_huge()]
 }
@@ -33,12 +33,12 @@ fn source(name: &str, does: &str, text: impl AsRef<str>) -> Source {
     Source { name: name.to_owned(), text: format!(";; {does}\n{}", text.as_ref()) }
 }
 
-/// A module with these fields besides the usual ones and an honest `clear`.
+/// Makes a module with these fields, the usual ones and an honest `clear`.
 fn honest_module(fields: &str) -> String {
     format!("(module\n;;@include standard\n{fields}\n(func $clear (result i32) (call $honest)))")
 }
 
-/// An honest component with these fields besides the usual ones.
+/// Makes an honest component with these fields and the usual ones.
 fn honest_component(fields: &str) -> String {
     format!(
         "(component\n;;@include types\n{fields}\n;;@include honest-core\n\
@@ -51,7 +51,7 @@ fn repeat(count: usize, each: impl Fn(usize) -> String) -> String {
 }
 
 fn frames_large() -> Source {
-    // Values that are all needed after the call keep their place in the frame.
+    // Values that are needed after the call must be kept in the frame.
     const VALUES: usize = 900;
     let before = repeat(VALUES, |n| format!("(local.set {} (i64.load offset={} (i32.const 0)))\n", n + 1, n * 8));
     let after = repeat(VALUES, |n| format!("(local.set 0 (i64.xor (local.get 0) (local.get {})))\n", n + 1));
@@ -61,11 +61,12 @@ fn frames_large() -> Source {
          (func $clear (result i32) (i32.wrap_i64 (call $deep (i64.const 0)))))",
         " i64".repeat(VALUES)
     );
-    source("frames_large", "Calls itself for ever with frames of 7 KB each, to jump over a guard page.", text)
+    source("frames_large", "Recurses endlessly with frames of 7 KB, to jump over a guard page.", text)
 }
 
 fn stack_unless_optimised() -> Source {
-    // A compiler that sees that all these values are one keeps one; another keeps 900 in each of 200 frames.
+    // An optimising compiler sees that all these values are equal and keeps one; without optimisation, each of 200
+    // frames has 900.
     const VALUES: usize = 900;
     let before = repeat(VALUES, |n| format!("(local.set {} (i64.mul (local.get 1) (local.get 1)))\n", n + 2));
     let after = repeat(VALUES, |n| format!("(local.set 1 (i64.xor (local.get 1) (local.get {})))\n", n + 2));
@@ -79,7 +80,7 @@ fn stack_unless_optimised() -> Source {
          (func $clear (result i32) (drop (call $deep (i32.const 200) (i64.const 3))) (call $grid-only)))",
         " i64".repeat(VALUES)
     );
-    source("stack_unless_optimised", "Needs little stack where code is optimised and much where it is not.", text)
+    source("stack_unless_optimised", "Needs little stack with optimisation, and much without.", text)
 }
 
 fn jump_table() -> Source {
@@ -89,7 +90,7 @@ fn jump_table() -> Source {
          (local.set 0 (i32.add (local.get 0) (i32.const 1))) (br $again)) unreachable))",
         " $out".repeat(60_000)
     );
-    source("jump_table", "Jumps through a table of 60,000 places for ever.", text)
+    source("jump_table", "Jumps through a table of 60,000 targets endlessly.", text)
 }
 
 fn instances_too_many() -> Source {
@@ -104,13 +105,13 @@ fn instances_too_large() -> Source {
     let text = honest_component(&format!("(core module $Globals\n{globals})\n{instances}"));
     source(
         "instances_too_large",
-        "Has three million globals in 150 instances: host memory that no limiter counts.",
+        "Has three million globals in 150 instances: host memory that the memory limit does not count.",
         text,
     )
 }
 
 fn startup_copies() -> Source {
-    // An offset that only the instance knows keeps the engine from preparing the memory ahead.
+    // With an offset that is only known at run time, the engine cannot prepare the memory image in advance.
     let data = repeat(16, |_| format!("(data (offset (global.get 0)) \"{}\")\n", "x".repeat(65_536)));
     let copier = format!(
         "(core module $Memory (memory (export \"memory\") 2) (global (export \"offset\") i32 (i32.const 0)))\n\
@@ -120,7 +121,7 @@ fn startup_copies() -> Source {
     let instances =
         repeat(150, |_| "(core instance (instantiate $Copies (with \"m\" (instance $memory))))\n".to_owned());
     let text = honest_component(&format!("{copier}{instances}"));
-    source("startup_copies", "Copies 150 MiB of data into its memory before anybody called it.", text)
+    source("startup_copies", "Copies 150 MiB of data into its memory during instantiation.", text)
 }
 
 fn startup_elements() -> Source {
@@ -133,13 +134,13 @@ fn startup_elements() -> Source {
     );
     let instances = repeat(150, |_| "(core instance (instantiate $Fills (with \"t\" (instance $table))))\n".to_owned());
     let text = honest_component(&format!("{filler}{instances}"));
-    source("startup_elements", "Fills 1.5 million table elements before anybody called it.", text)
+    source("startup_elements", "Fills 1.5 million table elements during instantiation.", text)
 }
 
 fn types_deep() -> Source {
     let types = repeat(2_000, |n| format!("(type $t{} (list $t{n}))\n", n + 1));
     let text = honest_component(&format!("(type $t0 (list u8))\n{types}"));
-    source("types_deep", "Has a list of lists of lists, 2,000 deep.", text)
+    source("types_deep", "Has lists nested 2,000 deep.", text)
 }
 
 fn types_doubling() -> Source {
@@ -150,12 +151,12 @@ fn types_doubling() -> Source {
 
 fn types_many() -> Source {
     let types = repeat(50_000, |_| "(type (tuple u8 string))\n".to_owned());
-    source("types_many", "Has 50,000 types that nobody needs.", honest_component(&types))
+    source("types_many", "Has 50,000 unused types.", honest_component(&types))
 }
 
 fn exports_many() -> Source {
     let exports = repeat(20_000, |n| format!("(export \"x{n}\" (type $trade))\n"));
-    source("exports_many", "Exports 20,000 things besides.", honest_component(&exports))
+    source("exports_many", "Has 20,000 additional exports.", honest_component(&exports))
 }
 
 fn imports_many() -> Source {
@@ -163,7 +164,7 @@ fn imports_many() -> Source {
     let imports = repeat(5_000, |n| format!("(import \"{name}{n}\" (func))\n"));
     source(
         "imports_many",
-        "Imports 5,000 functions with long names: what refuses them must not repeat them all.",
+        "Imports 5,000 functions with long names: the refusal must not repeat all of them.",
         format!("(component\n{imports})"),
     )
 }
@@ -171,7 +172,7 @@ fn imports_many() -> Source {
 fn blocks_deep() -> Source {
     let depth = 20_000;
     let function = format!("(func\n{}{})", "block\n".repeat(depth), "end\n".repeat(depth));
-    source("blocks_deep", "Has a function with blocks in blocks, 20,000 deep.", honest_module(&function))
+    source("blocks_deep", "Has a function with blocks nested 20,000 deep.", honest_module(&function))
 }
 
 fn functions_many() -> Source {
@@ -180,7 +181,7 @@ fn functions_many() -> Source {
 }
 
 fn bodies_huge() -> Source {
-    // Calls keep every value alive, which is the hardest work for a register allocator.
+    // Calls keep every value alive, which is the worst case for a register allocator.
     let mut functions = String::from("(func $f (param i64 i64 i64 i64) (result i64) unreachable)\n");
     for _ in 0..20 {
         let calls = "(local.set 0 (call $f (local.get 0) (local.get 1) (local.get 2) (local.get 3)))\n\

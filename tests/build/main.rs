@@ -1,7 +1,7 @@
-//! Builds the hostile guests: every file under `guests/`, and those that are too large to be written by hand.
+//! Builds the hostile guests: every file under `guests/`, and those that are too repetitive to write by hand.
 //!
-//! Each becomes a component in `OUT_DIR`, a constant with its bytes, and an entry of a macro with which the compiler
-//! demands an expectation for each.
+//! Each becomes a component in `OUT_DIR`, a constant with its bytes, and an entry in a macro through which the compiler
+//! requires an expected outcome for each.
 
 #![allow(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
 
@@ -18,12 +18,12 @@ use assemble::Assembler;
 /// A guest before it is assembled.
 struct Source {
     name: String,
-    /// WebAssembly text with a comment on top that says what the guest does.
+    /// WebAssembly text; the comment in its first line says what the guest does.
     text: String,
 }
 
 fn main() {
-    // A path that does not exist would rebuild every time, one that is a directory is watched with all that is in it.
+    // Directories are watched recursively. A path that does not exist would cause a rebuild every time.
     println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed=guests");
     println!("cargo::rerun-if-changed=../wit");
@@ -45,7 +45,7 @@ fn build() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Every `.wat` file of a directory, by name.
+/// Reads every `.wat` file of a directory.
 fn read(directory: &Path) -> Result<Vec<Source>, Box<dyn Error>> {
     let at = |error: std::io::Error| format!("{}: {error}", directory.display());
     let mut sources = Vec::new();
@@ -53,14 +53,14 @@ fn read(directory: &Path) -> Result<Vec<Source>, Box<dyn Error>> {
         let path = entry.map_err(at)?.path();
         let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         if path.extension().is_none_or(|extension| extension != "wat") || name.is_empty() {
-            return Err(format!("{} is no guest (a guest is a file NAME.wat)", path.display()).into());
+            return Err(format!("{} is not a guest (guests are files called NAME.wat)", path.display()).into());
         }
         sources.push(Source { name, text: fs::read_to_string(&path).map_err(at)? });
     }
     Ok(sources)
 }
 
-/// Assembles guests; answers their constants and the macro that lists them.
+/// Assembles guests; returns the source of their constants and of the macro that lists them.
 fn write(assembler: &Assembler, kind: &str, mut sources: Vec<Source>, out: &Path) -> Result<String, Box<dyn Error>> {
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     if let Some(pair) = sources.windows(2).find(|pair| pair[0].name == pair[1].name) {

@@ -2,11 +2,11 @@
 //
 //	ferretdb ADDRESS [DIRECTORY]
 //
-// It listens on ADDRESS (with port 0 the system chooses one) and prints its own address when it is ready. It keeps its data in
-// DIRECTORY, or in a temporary one. It ends when its standard input does: a test that is killed leaves no server behind.
+// It listens on ADDRESS (port 0 picks a free port) and prints its address when it is ready. It keeps its data in DIRECTORY, or
+// in a temporary one. It exits when its standard input ends, so that a killed test leaves no server behind.
 //
-// FerretDB 1 reads and writes in two steps where MongoDB changes a document in one (findAndModify, update). So commands of
-// all connections pass one at a time: then every command is atomic here too.
+// FerretDB 1 reads and writes in two steps where MongoDB changes a document atomically (findAndModify, update). This server
+// therefore passes on one command at a time, over all connections, which makes every command atomic here too.
 package main
 
 import (
@@ -54,7 +54,7 @@ func serve(address, data, socket string) error {
 	server, err := ferretdb.New(&ferretdb.Config{
 		Listener: ferretdb.ListenerConfig{Unix: socket},
 		Handler:  "sqlite",
-		// What a test writes need not outlive the machine.
+		// Test data need not survive a crash of the machine.
 		SQLiteURL: "file:" + data + "/?_pragma=synchronous(off)",
 		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 4})),
 	})
@@ -92,7 +92,7 @@ func accept(listener net.Listener, socket string) {
 	}
 }
 
-// One command and its answer.
+// Passes on one command and its response.
 func pass(client, server net.Conn, one *sync.Mutex) error {
 	command, err := message(client)
 	if err != nil {
@@ -113,7 +113,7 @@ func pass(client, server net.Conn, one *sync.Mutex) error {
 	return err
 }
 
-// A message starts with its own length, 32 bits, little-endian.
+// Reads a message. It starts with its own length: 32 bits, little-endian.
 func message(from io.Reader) ([]byte, error) {
 	var header [4]byte
 	if _, err := io.ReadFull(from, header[:]); err != nil {

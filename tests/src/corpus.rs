@@ -1,6 +1,6 @@
-//! What each hostile guest must come to, and the check that it does.
+//! The expected outcome of each hostile guest, and the check for it.
 //!
-//! Every guest has a function of its name in one of the modules below; one without does not compile.
+//! Every guest has a function with its name in one of the modules below; without one, this does not compile.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test language fails by panicking")]
 
@@ -18,38 +18,38 @@ use domain::settlement::trades_max_default;
 use domain::{Boundary, Energy, Interval, IntervalLength, Position, Price, Round, Settlement, Tariff, Trade};
 use sandbox::{Algorithm, Budget, Failure, FailureKind, LoadError, Run, Sandbox};
 
-/// A guest and what it must come to.
+/// A guest and its expected outcome.
 pub struct Guest {
-    /// Its name.
+    /// The name of its file, without `.wat`, or of its function in `build/generated.rs`.
     pub name: &'static str,
     /// The component.
     pub bytes: &'static [u8],
     expected: Expected,
 }
 
-/// What a guest must come to.
+/// The expected outcome of a guest.
 struct Expected {
     load: Result<(), Refused>,
     describe: Result<(), Fails>,
     clear: Outcome,
     budget: Budget,
-    /// How the log begins.
+    /// The beginning of the log.
     log: &'static str,
 }
 
-/// Variant of the load error and a part of its message.
+/// A variant of [`LoadError`] and part of its message.
 type Refused = (&'static str, &'static str);
-/// Kind of failure and a part of its message.
+/// A kind of failure and part of its message.
 type Fails = (FailureKind, &'static str);
 
 enum Outcome {
     Balances,
-    /// The codes of all violations, in order.
+    /// With the codes of all violations, in order.
     Rejected(&'static [&'static str]),
     Fails(Fails),
 }
 
-/// Little fuel, so that endless loops end soon; and time enough that no busy machine ends them instead.
+/// Little fuel, so that endless loops end soon, and so much time that no deadline expires on a busy machine.
 pub const BUDGET: Budget =
     Budget { fuel: 20_000_000, memory_bytes: 32 << 20, time: Duration::from_secs(600), output_bytes: 1 << 20 };
 
@@ -66,7 +66,7 @@ impl Expected {
         Expected { clear: Outcome::Fails((kind, message)), ..Expected::balances() }
     }
 
-    /// Fails before any function is called, so `describe` fails too.
+    /// Fails before any function is called, so that `describe` fails too.
     fn never_starts(kind: FailureKind, message: &'static str) -> Expected {
         Expected { describe: Err((kind, message)), ..Expected::fails(kind, message) }
     }
@@ -92,7 +92,7 @@ macro_rules! corpus {
     ($($name:ident $bytes:ident)*) => {
         /// Every guest.
         pub fn corpus() -> Vec<Guest> {
-            // One of these modules has a function of that name.
+            // One of these modules has a function with the guest's name.
             use self::{interface::*, market::*, outside::*, refused::*, resources::*};
             vec![$(Guest { name: stringify!($name), bytes: crate::guests::$bytes, expected: $name() }),*]
         }
@@ -100,7 +100,7 @@ macro_rules! corpus {
 }
 for_each_guest!(corpus);
 
-/// The guest of that name.
+/// Returns the guest with this name.
 ///
 /// # Panics
 /// If there is none.
@@ -109,7 +109,7 @@ pub fn guest(name: &str) -> Guest {
     guest.unwrap_or_else(|| panic!("no guest is named {name}"))
 }
 
-/// The round that guests are written for: anna has 1200 Wh, bert needs 900 Wh, cleo 500 Wh.
+/// Makes the round for which guests are written: anna has 1200 Wh, bert needs 900 Wh, and cleo needs 500 Wh.
 pub fn round() -> Round {
     let [retail, feed_in, floor, ceiling] = [162_400, 30_000, 50_000, 150_000].map(Price::from_micro_eur);
     let tariff = Tariff { retail, feed_in };
@@ -136,20 +136,20 @@ pub fn round() -> Round {
 }
 
 impl Guest {
-    /// Loads and runs it, and compares with what is expected.
+    /// Loads and runs the guest, and compares the outcome with the expected one.
     ///
     /// # Panics
-    /// If it comes to anything else, or uses more than it may.
+    /// If the outcome differs, or the guest exceeds its budget.
     pub fn check(&self, sandbox: &Sandbox) {
         if let Some(algorithm) = self.load(sandbox) {
             self.check_runs(&algorithm);
         }
     }
 
-    /// Loads it, unless it is to be refused.
+    /// Loads the guest; `None` if it is refused as expected.
     ///
     /// # Panics
-    /// If it is refused and should not be, or the other way round.
+    /// If it is refused unexpectedly, or loads although it should be refused.
     pub fn load(&self, sandbox: &Sandbox) -> Option<Algorithm> {
         match (sandbox.load(self.bytes), self.expected.load) {
             (Ok(algorithm), Ok(())) => Some(algorithm),
@@ -162,65 +162,66 @@ impl Guest {
         }
     }
 
-    /// Asks what it is and runs it twice.
+    /// Calls `describe`, and `clear` twice.
     ///
     /// # Panics
-    /// If it comes to anything but what is expected, or uses more than it may.
+    /// If an outcome differs from the expected one, the two runs differ, or the guest exceeds its budget.
     pub fn check_runs(&self, algorithm: &Algorithm) {
         self.check_describe(algorithm);
         let (first, second) = (self.run(algorithm), self.run(algorithm));
-        assert_eq!(first.result, second.result, "{} answers twice the same", self.name);
-        assert_eq!(first.log, second.log, "{} writes twice the same", self.name);
-        // How far it gets in a given time is not for a guest to repeat.
+        assert_eq!(first.result, second.result, "{}: the results of two runs differ", self.name);
+        assert_eq!(first.log, second.log, "{}: the logs of two runs differ", self.name);
+        // How far a guest gets until a deadline is not deterministic.
         if !first.result.as_ref().is_err_and(|failure| failure.kind == FailureKind::Deadline) {
-            assert_eq!(first.usage.fuel, second.usage.fuel, "{} uses twice the same fuel", self.name);
+            assert_eq!(first.usage.fuel, second.usage.fuel, "{}: the fuel of two runs differs", self.name);
         }
     }
 
     fn check_refused(&self, error: &LoadError, (variant, part): Refused) {
         let (debug, message) = (format!("{error:?}"), error.to_string());
         assert!(debug.starts_with(variant), "{}: LoadError::{variant} is expected, not {debug}", self.name);
-        assert!(message.contains(part), "{}: {message:?} says {part:?}", self.name);
-        assert!(message.len() < 4000, "{}: a message of {} bytes", self.name, message.len());
+        assert!(message.contains(part), "{}: {message:?} does not contain {part:?}", self.name);
+        assert!(message.len() < 4000, "{}: the message has {} bytes", self.name, message.len());
     }
 
     fn check_describe(&self, algorithm: &Algorithm) {
         match (algorithm.describe(self.expected.budget).unwrap(), self.expected.describe) {
             (Ok(_), Ok(())) => {}
             (Err(failure), Err(fails)) => self.check_failure(&failure, fails),
-            (described, _) => panic!("{}: describe comes to {described:?}", self.name),
+            (described, _) => panic!("{}: describe returns {described:?}", self.name),
         }
     }
 
-    /// Runs it once, within its limits.
+    /// Runs the guest once, and checks that it stays within its budget and that the outcome is as expected.
     fn run(&self, algorithm: &Algorithm) -> Run {
         let run = algorithm.clear(&round(), self.expected.budget).unwrap();
         let usage = run.usage;
         assert!(usage.fuel <= usage.budget.fuel, "{}: {usage}", self.name);
         assert!(usage.peak_memory_bytes <= usage.budget.memory_bytes, "{}: {usage}", self.name);
         assert!(usage.output_bytes <= usage.budget.output_bytes, "{}: {usage}", self.name);
-        assert!(run.log.len() < 5000, "{}: a log of {} bytes", self.name, run.log.len());
-        assert!(run.log.starts_with(self.expected.log), "{}: a log of {:?}", self.name, run.log);
-        let shown = |c: char| !c.is_control() || c == '\n';
-        assert!(run.log.chars().all(shown), "{}: a log of {:?}", self.name, run.log);
+        assert!(run.log.len() < 5000, "{}: the log has {} bytes", self.name, run.log.len());
+        assert!(run.log.starts_with(self.expected.log), "{}: the log is {:?}", self.name, run.log);
+        let printable = |c: char| !c.is_control() || c == '\n';
+        assert!(run.log.chars().all(printable), "{}: the log is {:?}", self.name, run.log);
         match (&run.result, &self.expected.clear) {
             (Err(failure), Outcome::Fails(fails)) => self.check_failure(failure, *fails),
             (Ok(trades), Outcome::Balances) => assert_eq!(codes(trades), [""; 0], "{}", self.name),
             (Ok(trades), Outcome::Rejected(expected)) => assert_eq!(codes(trades), *expected, "{}", self.name),
-            (result, _) => panic!("{} comes to {result:?}", self.name),
+            (result, _) => panic!("{}: clear returns {result:?}", self.name),
         }
         run
     }
 
     fn check_failure(&self, failure: &Failure, (kind, part): Fails) {
         assert_eq!(failure.kind, kind, "{}: {failure}", self.name);
-        assert!(failure.message.contains(part), "{}: {:?} says {part:?}", self.name, failure.message);
-        assert!(failure.message.len() < 5000, "{}: a message of {} bytes", self.name, failure.message.len());
-        assert!(!failure.message.contains(char::is_control), "{}: {:?} is on one line", self.name, failure.message);
+        let message = &failure.message;
+        assert!(message.contains(part), "{}: {message:?} does not contain {part:?}", self.name);
+        assert!(message.len() < 5000, "{}: the message has {} bytes", self.name, message.len());
+        assert!(!message.contains(char::is_control), "{}: {message:?} has control characters", self.name);
     }
 }
 
-/// The codes of the violations, none if the trades balance.
+/// Returns the codes of all violations; empty if the trades balance.
 fn codes(trades: &[Trade]) -> Vec<&'static str> {
     let round = round();
     let trades_max = trades_max_default(round.positions().len());

@@ -1,9 +1,9 @@
-//! Components that misbehave, one for each way to; built from `guests/` by `build/main.rs`.
+//! Misbehaving components, one for each way to misbehave; built from `guests/` by `build/main.rs`.
 
 include!(concat!(env!("OUT_DIR"), "/guests.rs"));
 
-/// A component in a component in a component, which no assembler writes: a parser that calls itself for each of them
-/// runs out of stack, and one that looks at each of them again runs out of time.
+/// Makes components nested `depth` deep, which no assembler can write. A recursive parser would overflow its stack, and
+/// one that reads the inner components again at each level would take quadratic time.
 pub fn components_in_components(depth: usize) -> Vec<u8> {
     const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
     const COMPONENT_SECTION: u8 = 4;

@@ -1,4 +1,4 @@
-//! The test language: hostile guests and what each of them must come to, and rounds for native code.
+//! Test helpers: hostile guests with their expected outcomes, a MongoDB-protocol server, and rounds for native code.
 
 #[macro_use]
 pub mod guests;

@@ -1,6 +1,6 @@
-//! A MongoDB-protocol server for tests: the one named in `REC_MARKET_TEST_MONGODB`, or one that is started for this process.
+//! A MongoDB-protocol server for tests: the one at `REC_MARKET_TEST_MONGODB`, or one that is started for this process.
 //!
-//! `make tools` builds the latter (tests/ferretdb) where Go is there. Where it is not, tests that need it say that they are
+//! `make tools` builds the latter (tests/ferretdb) if Go is installed. Otherwise tests that need it print that they are
 //! skipped; in CI they fail.
 
 #![allow(clippy::expect_used, reason = "a test whose server cannot start has failed")]
@@ -13,7 +13,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A server of our own. It ends with its standard input: when this is dropped, and when this process ends in any way.
+/// A server that was started for tests. It exits when its standard input ends: when this value is dropped, and when
+/// this process ends in any way.
 #[derive(Debug)]
 pub struct MongoServer {
     process: Child,
@@ -21,11 +22,11 @@ pub struct MongoServer {
 }
 
 impl MongoServer {
-    /// Starts a server; it keeps its data in `directory`, or in one that it removes when it ends. `None`, after saying so,
-    /// if it was not built.
+    /// Starts a server that keeps its data in `directory`, or in a temporary one. `None`, with a note on stderr, if it
+    /// was not built.
     ///
     /// # Panics
-    /// If it does not start; in CI, if it was not built.
+    /// If it does not start; in CI also if it was not built.
     pub fn start(listen: SocketAddr, directory: Option<&Path>) -> Option<MongoServer> {
         let program = program();
         if !program.is_file() {
@@ -35,34 +36,34 @@ impl MongoServer {
         let mut command = Command::new(program);
         command.arg(listen.to_string()).args(directory).stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some(directory) = directory {
-            // What it does not remove itself, when it is killed, goes with its data.
+            // A killed server cannot remove its temporary files, so they are kept with its data.
             command.env("TMPDIR", directory);
         }
-        let mut process = command.spawn().expect("the server can be started");
+        let mut process = command.spawn().expect("the server starts");
         let mut address = String::new();
-        let stdout = process.stdout.take().expect("its output is a pipe");
-        BufReader::new(stdout).read_line(&mut address).expect("it prints its address");
+        let stdout = process.stdout.take().expect("stdout is a pipe");
+        BufReader::new(stdout).read_line(&mut address).expect("the server prints its address");
         let address = address.trim().trim_end_matches('/').to_owned();
         assert!(address.starts_with("mongodb://"), "the server did not start: {address:?}");
         Some(MongoServer { process, address })
     }
 
-    /// Where it listens: `mongodb://HOST:PORT`.
+    /// Returns its address: `mongodb://HOST:PORT`.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// The id of its process.
+    /// Returns its process id.
     pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    /// Ends it at once, whatever it is doing.
+    /// Kills it (SIGKILL).
     ///
     /// # Panics
-    /// If it has ended before.
+    /// If it has already exited.
     pub fn kill(mut self) {
-        self.process.kill().expect("it still runs");
+        self.process.kill().expect("the server is still running");
     }
 }
 
@@ -78,33 +79,33 @@ fn program() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/bin/ferretdb")
 }
 
-/// The address of a database that nobody else has. On a server of somebody else it stays there.
+/// The address of an exclusive database. On an external server, the database is not removed.
 #[derive(Debug)]
 pub struct TestDatabase {
     address: String,
 }
 
 impl TestDatabase {
-    /// `mongodb://HOST:PORT/NAME`.
+    /// Returns the address: `mongodb://HOST:PORT/NAME`.
     pub fn address(&self) -> &str {
         &self.address
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "tests are told by the environment where they run")]
+#[allow(clippy::disallowed_methods, reason = "the environment tells tests where they run")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Says that a test is skipped; in CI it fails.
-#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+/// Prints that a test is skipped; in CI, fails it.
+#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 fn skipped() {
-    let way_out = "`make tools` builds one where Go is there, or name one in REC_MARKET_TEST_MONGODB";
-    assert!(variable("CI").is_none(), "there is no MongoDB server ({way_out})");
-    eprintln!("skipped: there is no MongoDB server ({way_out})");
+    let way_out = "run `make tools`, which needs Go, or set REC_MARKET_TEST_MONGODB";
+    assert!(variable("CI").is_none(), "no MongoDB server is available ({way_out})");
+    eprintln!("skipped: no MongoDB server is available ({way_out})");
 }
 
-/// A database of its own on the one server of this process; `None`, after saying so, if there is no server.
+/// Returns a new database on this process's server; `None`, with a note on stderr, if there is no server.
 ///
 /// # Panics
 /// In CI, if there is no server.
@@ -120,7 +121,7 @@ pub fn database() -> Option<TestDatabase> {
         return None;
     };
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    // Random, because a server of somebody else keeps the databases of earlier runs.
+    // Random, because an external server keeps the databases of earlier runs.
     let random = RandomState::new().build_hasher().finish();
     let name = format!("rec_market_test_{random:016x}_{number}");
     Some(TestDatabase { address: format!("{}/{name}", server.trim_end_matches('/')) })

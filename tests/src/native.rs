@@ -1,8 +1,8 @@
-//! Rounds as native code has them: for comparing an algorithm's two forms.
+//! Rounds for native code, to compare an algorithm's native form with its component.
 
 use domain::{Position, Price, Round};
 
-/// A round as the kit has it, for calling an algorithm natively.
+/// Converts a round to the kit's type, for calling an algorithm natively.
 pub fn round(round: &Round) -> market_kit::Round {
     let terms = round.terms();
     let position = |position: &Position| market_kit::Position {

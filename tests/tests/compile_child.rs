@@ -1,4 +1,4 @@
-//! Components that exhaust the compiler end with the child process that compiles them.
+//! Components that exhaust the compiler affect only the child process that compiles them.
 
 #![allow(
     missing_docs,
@@ -13,7 +13,7 @@ use std::time::Duration;
 use rec_market_tests::{corpus, for_each_bomb, guests};
 use sandbox::{CompileLimits, Compiler, LoadError, Options, Sandbox, SandboxError};
 
-/// Memory for an honest algorithm many times over; no time for a bomb on any machine.
+/// Plenty of memory for an honest algorithm, and too little time for a bomb on any machine.
 const LIMITS: CompileLimits = CompileLimits { time: Duration::from_millis(100), memory_bytes: 128 << 20 };
 
 fn sandbox_with(program: &str, arguments: Vec<String>, limits: CompileLimits) -> Sandbox {
@@ -26,7 +26,7 @@ fn sandbox(limits: CompileLimits) -> Sandbox {
     sandbox_with(env!("CARGO_BIN_EXE_compile-child"), arguments, limits)
 }
 
-/// A child with all the time that a busy machine needs.
+/// Makes a sandbox whose child has enough time even on a busy machine.
 fn patient_sandbox() -> Sandbox {
     sandbox(CompileLimits { time: Duration::from_secs(600), ..LIMITS })
 }
@@ -43,7 +43,7 @@ macro_rules! each_bomb {
 for_each_bomb!(each_bomb);
 
 fn runs_out_of_time(bomb: &[u8]) {
-    // With memory enough that time is what runs out.
+    // With so much memory that the time limit is reached first.
     let error = sandbox(CompileLimits { memory_bytes: 8 << 30, ..LIMITS }).load(bomb).unwrap_err();
     assert!(matches!(&error, LoadError::CompileLimit { reason, .. } if reason == "out of time"), "{error:?}");
 }
@@ -60,7 +60,7 @@ fn components_in_components() {
 }
 
 #[test]
-fn the_child_compiles_what_this_engine_runs() {
+fn code_from_the_child_runs_in_this_engine() {
     let sandbox = patient_sandbox();
     for name in ["honest", "endless_loop", "memory_bomb", "panics", "energy_made"] {
         corpus::guest(name).check(&sandbox);
@@ -68,7 +68,7 @@ fn the_child_compiles_what_this_engine_runs() {
 }
 
 #[test]
-fn the_child_refuses_what_this_process_refuses() {
+fn the_child_refuses_invalid_components_as_this_process_does() {
     let sandbox = patient_sandbox();
     for name in ["memory64", "types_deep", "imports_random", "world_without_clear", "async_lift"] {
         corpus::guest(name).check(&sandbox);
@@ -76,7 +76,7 @@ fn the_child_refuses_what_this_process_refuses() {
 }
 
 #[test]
-fn a_component_too_large_for_the_slots_is_no_fault_of_the_compiler() {
+fn a_component_too_large_for_the_slots_is_not_the_compilers_fault() {
     let sandbox = patient_sandbox();
     for name in ["instances_too_many", "instances_too_large", "table_declared", "memories_too_many"] {
         corpus::guest(name).check(&sandbox);
@@ -84,22 +84,22 @@ fn a_component_too_large_for_the_slots_is_no_fault_of_the_compiler() {
 }
 
 #[test]
-fn a_child_without_memory_is_a_limit_and_not_a_crash() {
+fn a_child_without_memory_reports_a_limit_and_not_a_crash() {
     let error = sandbox(CompileLimits { memory_bytes: 16 << 20, ..LIMITS }).load(guests::HONEST).unwrap_err();
     assert!(matches!(error, LoadError::CompileLimit { .. }), "{error:?}");
 }
 
 #[test]
-fn a_child_that_cannot_start_is_our_fault() {
+fn a_child_that_cannot_start_is_not_the_components_fault() {
     let error = sandbox_with("/nowhere/compiler", Vec::new(), LIMITS).load(guests::HONEST).unwrap_err();
     let LoadError::Sandbox(SandboxError::Compiler { .. }) = error else { panic!("{error:?}") };
-    assert!(error.to_string().contains("/nowhere/compiler does not work: No such file"), "{error}");
+    assert!(error.to_string().contains("/nowhere/compiler failed: No such file"), "{error}");
 }
 
 #[test]
-fn a_child_that_answers_rubbish_is_our_fault() {
-    // The last is the component itself, sent back.
-    for (program, arguments) in [("/bin/true", vec![]), ("/bin/echo", vec!["rubbish".to_owned()]), ("/bin/cat", vec![])]
+fn a_child_that_returns_garbage_is_not_the_components_fault() {
+    // The last one returns the component itself.
+    for (program, arguments) in [("/bin/true", vec![]), ("/bin/echo", vec!["garbage".to_owned()]), ("/bin/cat", vec![])]
     {
         let error = sandbox_with(program, arguments, LIMITS).load(guests::HONEST).unwrap_err();
         assert!(matches!(error, LoadError::Sandbox(SandboxError::Compiler { .. })), "{program}: {error:?}");
@@ -107,14 +107,14 @@ fn a_child_that_answers_rubbish_is_our_fault() {
 }
 
 #[test]
-fn a_child_that_hangs_ends_with_its_time() {
+fn a_child_that_hangs_is_killed_at_its_time_limit() {
     let limits = CompileLimits { time: Duration::from_millis(50), ..LIMITS };
     let error = sandbox_with("/bin/sleep", vec!["3600".to_owned()], limits).load(guests::HONEST).unwrap_err();
     assert!(matches!(&error, LoadError::CompileLimit { reason, .. } if reason == "out of time"), "{error:?}");
 }
 
 #[test]
-fn a_child_with_wrong_arguments_is_our_fault() {
+fn a_child_with_wrong_arguments_is_not_the_components_fault() {
     let error = sandbox_with(env!("CARGO_BIN_EXE_compile-child"), vec!["nonsense".to_owned()], LIMITS)
         .load(guests::HONEST)
         .unwrap_err();
@@ -122,7 +122,7 @@ fn a_child_with_wrong_arguments_is_our_fault() {
 }
 
 #[test]
-fn a_child_that_fails_without_a_reason_is_our_fault() {
+fn a_child_that_fails_without_a_reason_is_not_the_components_fault() {
     let error = sandbox_with("/bin/false", Vec::new(), LIMITS).load(guests::HONEST).unwrap_err();
     assert!(matches!(error, LoadError::Sandbox(SandboxError::Compiler { .. })), "{error:?}");
 }

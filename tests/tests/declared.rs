@@ -1,4 +1,4 @@
-//! What a component declares is told from its file, and everything for which it is refused at once.
+//! Inspection reads a component's declared resources from its file, and reports all refusals at once.
 
 #![allow(
     missing_docs,
@@ -18,11 +18,11 @@ fn declared(bytes: &[u8]) -> Declared {
     inspect(bytes).declared.unwrap()
 }
 
-/// Two pages, which each guest has.
+/// Two pages, the memory of every guest.
 const STANDARD_BYTES: u64 = 2 << 16;
 
 #[test]
-fn memories_and_tables_with_their_minimum() {
+fn memories_and_tables_count_with_their_minimum_size() {
     let plain = Declared { instances: 1, memories: 1, memory_bytes: STANDARD_BYTES, ..Declared::default() };
     assert_eq!(declared(guests::PLAIN), plain);
     let large = declared(guests::MEMORY_DECLARED);
@@ -40,14 +40,14 @@ fn a_module_counts_once_for_each_of_its_instances() {
     assert_eq!(declared(guests::INSTANCES_TOO_MANY).instances, 202);
 }
 
-/// What a run has in use before it does anything is never less than what was declared.
+/// A run starts with at least the declared memory.
 #[test]
 fn no_guest_uses_less_than_it_declares() {
     let sandbox = Sandbox::new(Options { runs_max: 1, ..Options::default() }).unwrap();
     for guest in corpus::corpus() {
         let found = sandbox.inspect(guest.bytes).unwrap();
         let (Some(declared), Some(algorithm)) = (found.declared, found.algorithm) else { continue };
-        // Whoever answers at all does so with little.
+        // Little fuel: guests that return a result need no more.
         let run = algorithm.clear(&corpus::round(), Budget { fuel: 200_000, ..corpus::BUDGET }).unwrap();
         if run.result.is_ok() {
             assert!(
@@ -61,26 +61,26 @@ fn no_guest_uses_less_than_it_declares() {
 }
 
 #[test]
-fn inspecting_and_loading_come_to_the_same() {
+fn inspecting_and_loading_agree() {
     let sandbox = Sandbox::new(Options { runs_max: 1, ..Options::default() }).unwrap();
     for guest in corpus::corpus() {
         let found = sandbox.inspect(guest.bytes).unwrap();
         match sandbox.load(guest.bytes) {
             Ok(_) => assert!(found.algorithm.is_some() && found.refusals.is_empty(), "{}: {found:?}", guest.name),
             Err(_) => {
-                let is_told = !found.refusals.is_empty() || !found.declared.unwrap().excesses(u64::MAX).is_empty();
-                assert!(is_told && found.algorithm.is_none(), "{}: {found:?}", guest.name);
+                let has_reason = !found.refusals.is_empty() || !found.declared.unwrap().excesses(u64::MAX).is_empty();
+                assert!(has_reason && found.algorithm.is_none(), "{}: {found:?}", guest.name);
             }
         }
     }
 }
 
 #[test]
-fn all_refusals_are_told() {
+fn all_refusals_are_reported() {
     let found = inspect(guests::IMPORTS_AND_MEMORY);
     assert!(matches!(found.refusals[..], [LoadError::Imports(_)]) && found.compiled, "{found:?}");
     let excesses = found.declared.unwrap().excesses(1 << 20);
-    // And the table of one element through which an import is called.
+    // Includes a table of one element, through which an import is called.
     let memory = Excess { part: Part::MemoryBytes, declared: STANDARD_BYTES + (1 << 30) + 8, limit: 1 << 20 };
     assert_eq!(excesses, [memory]);
 
@@ -89,37 +89,37 @@ fn all_refusals_are_told() {
     let parts: Vec<Part> = found.declared.unwrap().excesses(1 << 20).iter().map(|excess| excess.part).collect();
     assert_eq!(parts, [Part::MemoryBytes, Part::Tables, Part::TableElements]);
 
-    // One that imports what it may not, and is of another world besides.
+    // A component with forbidden imports that is also for another world.
     let found = inspect(guests::WORLD_OF_NEXT_VERSION);
     assert!(matches!(found.refusals[..], [LoadError::Imports(_), LoadError::WrongWorld(_)]), "{found:?}");
 }
 
 #[test]
-fn components_in_components_end_somewhere() {
+fn nesting_of_components_is_limited() {
     let found = inspect(&guests::components_in_components(10_000));
     let [LoadError::Malformed(reason)] = &found.refusals[..] else { panic!("{found:?}") };
     assert!(reason.contains("deeper than 1000"), "{reason}");
 }
 
-/// 2^40 instances in a kilobyte: counted without making one, and never given to the compiler.
+/// 2^40 instances in a kilobyte are counted without creating any, and never passed to the compiler.
 #[test]
-fn instances_that_double_are_counted() {
+fn exponentially_many_instances_are_counted() {
     let found = inspect(&doubling(40));
     assert_eq!(found.declared, Some(Declared { instances: 1 << 40, ..Declared::default() }));
     assert!(found.refusals.is_empty() && !found.compiled && found.algorithm.is_none(), "{found:?}");
     assert_eq!(inspect(&doubling(200)).declared.unwrap().instances, u64::MAX);
 }
 
-/// A component that instantiates a component twice that instantiates a component twice …
+/// Makes a component that instantiates a component twice, which in turn does the same, and so on.
 fn doubling(levels: usize) -> Vec<u8> {
     const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
     let section = |id: u8, content: &[u8]| {
         let length = u16::try_from(content.len()).unwrap();
-        // A length in three bytes, whatever it is.
+        // The length is padded to three bytes of LEB128.
         let low = |bits: u16| u8::try_from(bits & 0x7f).unwrap();
         [&[id, low(length) | 0x80, low(length >> 7) | 0x80, low(length >> 14)], content].concat()
     };
-    // One empty module, one instance of it without arguments.
+    // An empty module, and one instance of it without arguments.
     let innermost = [HEADER, &section(1, b"\0asm\x01\0\0\0"), &section(2, &[1, 0, 0, 0])].concat();
     (0..levels).fold(innermost, |inner, _| [HEADER, &section(4, &inner), &section(5, &[2, 0, 0, 0, 0, 0, 0])].concat())
 }

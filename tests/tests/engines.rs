@@ -1,4 +1,4 @@
-//! How code is generated shows in no result: the engine that the gate compares with answers as the one that settles.
+//! Code generation does not influence results: the gate's checking engine agrees with the engine for settlement.
 
 #![allow(
     missing_docs,
@@ -18,7 +18,7 @@ fn sandbox(codegen: Codegen) -> Sandbox {
     Sandbox::new(Options { runs_max: 1, codegen, ..Options::default() }).unwrap()
 }
 
-/// Little fuel: whoever loops for ever may do so elsewhere.
+/// Little fuel, because endless loops are tested elsewhere.
 const BUDGET: Budget = Budget { fuel: 200_000, ..corpus::BUDGET };
 
 const OUT_OF_STACK: &str = "trapped: wasm trap: call stack exhausted";
@@ -32,7 +32,7 @@ fn ran_out_of_stack(run: &Run) -> bool {
 }
 
 #[test]
-fn the_whole_corpus_comes_to_the_same() {
+fn both_engines_agree_on_the_whole_corpus() {
     let [usual, checking] = [Codegen::Usual, Codegen::Checking].map(sandbox);
     let mut compared = 0;
     for guest in corpus::corpus() {
@@ -46,7 +46,7 @@ fn the_whole_corpus_comes_to_the_same() {
         );
         let (first, other) = (clear(&usual), clear(&checking));
         if [&first, &other].into_iter().any(ran_out_of_stack) {
-            // How much goes into it is the one thing that code generation may show.
+            // The size of frames is the only difference that code generation may cause.
             continue;
         }
         assert_eq!(first.result, other.result, "{}", guest.name);
@@ -56,23 +56,23 @@ fn the_whole_corpus_comes_to_the_same() {
             compared += 1;
         }
     }
-    assert!(compared > 20, "only {compared} guests answer anything");
+    assert!(compared > 20, "only {compared} guests return a result");
 }
 
 #[test]
-fn the_bits_of_a_nan_are_the_same() {
+fn both_engines_canonicalise_nans() {
     let [usual, checking] = [Codegen::Usual, Codegen::Checking].map(sandbox);
     let prices = |sandbox: &Sandbox| {
         let trades = clear(&sandbox.load(guests::NAN_BITS).unwrap()).result.unwrap();
         trades.iter().map(|trade| trade.price.micro_eur()).collect::<Vec<_>>()
     };
-    // The one pattern of a quiet NaN without a sign or a payload, of 64 and of 32 bits.
+    // The quiet NaN without sign or payload, in 64 and in 32 bits.
     assert_eq!(prices(&usual)[..2], [0x7ff8_0000_0000_0000, 0x7fc0_0000]);
     assert_eq!(prices(&usual), prices(&checking));
 }
 
 #[test]
-fn another_code_generation_is_really_used() {
+fn the_engines_really_generate_different_code() {
     let run = |codegen| {
         let algorithm = sandbox(codegen).load(guests::STACK_UNLESS_OPTIMISED).unwrap();
         algorithm.clear(&corpus::round(), corpus::BUDGET).unwrap().result
@@ -91,14 +91,14 @@ fn in_child(codegen: Codegen, more: &[&str]) -> Sandbox {
 }
 
 #[test]
-fn a_child_compiles_for_it_within_limits() {
+fn a_child_compiles_for_the_checking_engine() {
     let algorithm = in_child(Codegen::Checking, &["checking"]).load(guests::HONEST).unwrap();
     let usual = sandbox(Codegen::Usual).load(guests::HONEST).unwrap();
     assert_eq!(clear(&algorithm).result, clear(&usual).result);
 }
 
 #[test]
-fn code_of_one_engine_is_no_code_of_the_other() {
+fn an_engine_refuses_code_of_the_other() {
     for (codegen, more) in [(Codegen::Checking, &[][..]), (Codegen::Usual, &["checking"])] {
         let error = in_child(codegen, more).load(guests::HONEST).unwrap_err();
         assert!(matches!(error, LoadError::Sandbox(SandboxError::Compiler { .. })), "{codegen:?}: {error:?}");

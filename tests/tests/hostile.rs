@@ -1,4 +1,4 @@
-//! Every hostile guest comes to its own error within its limits, and its neighbours never notice.
+//! Every hostile guest fails with the expected error and within its limits, without disturbing its neighbours.
 
 #![allow(
     missing_docs,
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rec_market_tests::corpus::{self, Guest};
 use sandbox::{Budget, FailureKind, Options, Run, Sandbox};
 
-/// Room for one guest and one neighbour, whatever the machine has.
+/// Makes a sandbox for one guest and one neighbour, whatever the number of cores.
 fn sandbox() -> Sandbox {
     Sandbox::new(Options { runs_max: 2, ..Options::default() }).unwrap()
 }
@@ -31,7 +31,7 @@ macro_rules! each_guest {
 }
 rec_market_tests::for_each_guest!(each_guest);
 
-/// Checks a guest while an honest one runs in the same sandbox, again and again.
+/// Checks a guest while an honest one runs repeatedly in the same sandbox.
 fn beside_a_neighbour(guest: &Guest) {
     let sandbox = sandbox();
     let alone = honest(&sandbox);
@@ -58,7 +58,7 @@ fn honest(sandbox: &Sandbox) -> Run {
     algorithm.clear(&corpus::round(), corpus::BUDGET).unwrap()
 }
 
-/// Everything but the time it took.
+/// Compares everything except the duration.
 fn assert_same(run: &Run, other: &Run) {
     assert_eq!(run.result, other.result);
     assert_eq!((run.usage.fuel, run.usage.peak_memory_bytes), (other.usage.fuel, other.usage.peak_memory_bytes));
@@ -78,11 +78,11 @@ fn more_guests_than_slots_wait_for_each_other() {
 }
 
 #[test]
-fn a_deadline_of_one_is_no_deadline_of_another() {
+fn a_deadline_affects_only_its_own_run() {
     let sandbox = sandbox();
     let looping = sandbox.load(corpus::guest("endless_loop").bytes).unwrap();
     std::thread::scope(|scope| {
-        // Its fuel lasts for many deadlines of the other.
+        // Has enough fuel to outlast the other's deadline many times.
         let patient = scope.spawn(|| {
             let budget = Budget { fuel: 20 * corpus::BUDGET.fuel, ..corpus::BUDGET };
             looping.clear(&corpus::round(), budget).unwrap().result.unwrap_err().kind
@@ -93,7 +93,7 @@ fn a_deadline_of_one_is_no_deadline_of_another() {
 }
 
 #[test]
-fn a_huge_message_that_is_allowed_is_passed_on_in_part() {
+fn a_huge_error_message_within_the_limit_is_cut() {
     let algorithm = sandbox().load(corpus::guest("error_huge").bytes).unwrap();
     let budget = Budget { output_bytes: 128 << 20, ..corpus::BUDGET };
     let run = algorithm.clear(&corpus::round(), budget).unwrap();
@@ -103,19 +103,19 @@ fn a_huge_message_that_is_allowed_is_passed_on_in_part() {
 }
 
 #[test]
-fn fuel_is_spent_the_same_on_every_machine() {
-    // Written down: settled intervals are replayed on other machines with the same engine.
+fn fuel_is_the_same_on_every_machine() {
+    // A literal, because settled intervals are replayed on other machines with the same engine.
     assert_eq!(honest(&sandbox()).usage.fuel, 393);
 }
 
 #[test]
-fn a_result_just_within_the_output_limit_is_taken() {
+fn a_result_exactly_at_the_output_limit_is_accepted() {
     let algorithm = sandbox().load(corpus::guest("honest").bytes).unwrap();
     let within = |output_bytes| {
         let budget = Budget { output_bytes, ..corpus::BUDGET };
         algorithm.clear(&corpus::round(), budget).unwrap().result.map_err(|failure| failure.kind.code())
     };
-    // Three trades of 32 bytes.
+    // Three trades of 32 bytes each.
     assert_eq!(within(96).map(|trades| trades.len()), Ok(3));
     assert_eq!(within(95), Err("output"));
 }

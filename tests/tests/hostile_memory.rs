@@ -1,6 +1,6 @@
-//! After the whole corpus in one process, the honest clear as before and the memory is back.
+//! After the whole corpus has run in one process, honest guests work as before and memory is released.
 //!
-//! A process of its own, because it measures itself.
+//! This test needs its own process, because it measures that process.
 
 #![allow(
     missing_docs,
@@ -12,16 +12,16 @@
 use rec_market_tests::corpus;
 use sandbox::{Options, Sandbox};
 
-/// Rounds until every slot of the engine has been used: each keeps its first 256 KiB mapped, on purpose.
+/// Repetitions until every slot of the engine has been used, since slots deliberately keep some memory mapped.
 const WARM_UP_ROUNDS: usize = 10;
-/// Rounds between the measurements.
+/// Repetitions between the measurements.
 const ROUNDS: usize = 5;
-/// What the process may hold more afterwards, for whatever an allocator does. One guest whose memory stayed behind in
-/// each round would be more.
+/// Tolerated growth of the process, for effects of the allocator. If a single guest leaked its memory in each
+/// repetition, the growth would be larger.
 const ALLOWANCE_BYTES: u64 = 4 << 20;
 
 #[test]
-fn the_whole_corpus_leaves_nothing_behind() {
+fn the_whole_corpus_leaks_no_memory() {
     let sandbox = Sandbox::new(Options { runs_max: 1, ..Options::default() }).unwrap();
     let before = honest(&sandbox);
     let corpus = corpus::corpus();
@@ -39,7 +39,7 @@ fn the_whole_corpus_leaves_nothing_behind() {
     assert!(after <= warm + ALLOWANCE_BYTES, "{after} bytes resident after the corpus, {warm} bytes before");
 }
 
-/// What the honest guests answer and use.
+/// Returns trades, fuel and peak memory of the honest guests.
 fn honest(sandbox: &Sandbox) -> [(Vec<domain::Trade>, u64, u64); 3] {
     ["honest", "honest_big", "plain"].map(|name| {
         let algorithm = sandbox.load(corpus::guest(name).bytes).unwrap();
@@ -48,7 +48,7 @@ fn honest(sandbox: &Sandbox) -> [(Vec<domain::Trade>, u64, u64); 3] {
     })
 }
 
-/// The resident set of this process.
+/// Returns the resident set size of this process.
 fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

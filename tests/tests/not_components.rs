@@ -1,4 +1,4 @@
-//! Files that are no components, or that end in the middle of one, are refused by what they are.
+//! Files that are not components, and damaged components, are refused with an error that identifies the problem.
 
 #![allow(
     missing_docs,
@@ -49,8 +49,8 @@ fn a_version_that_does_not_exist() {
 }
 
 #[test]
-fn code_that_is_already_compiled() {
-    // Compiled code is an ELF file, whatever else is in it; this program's own comes back from its cache.
+fn precompiled_code() {
+    // Compiled code is an ELF file. Even code from this program's own cache is refused.
     assert!(matches!(refused(b"\x7fELF\x02\x01\x01"), LoadError::Precompiled));
     let directory = tempfile::tempdir().unwrap();
     let cache = directory.path().join("cache");
@@ -69,7 +69,7 @@ fn a_file_that_is_too_large() {
     assert!(matches!(error, LoadError::TooLarge { bytes, bytes_max } if bytes == size && bytes_max == size - 1));
 }
 
-/// Cuts off at every length: a download that broke.
+/// Truncates at every length, like an interrupted download.
 #[test]
 fn a_truncated_component() {
     let sandbox = Sandbox::new(Options { runs_max: 1, ..Options::default() }).unwrap();
@@ -79,9 +79,9 @@ fn a_truncated_component() {
             (0, Err(LoadError::Empty)) | (1..4, Err(LoadError::NotWasm(_))) | (4.., Err(LoadError::Malformed(_))) => {
                 true
             }
-            // A cut between two sections leaves a component that lacks exports.
+            // A cut between two sections leaves a valid component without exports.
             (8.., Err(LoadError::WrongWorld(_))) => true,
-            // The last section only has names for debuggers.
+            // The last section has only debug names.
             (_, Ok(algorithm)) => {
                 algorithm.describe(corpus::BUDGET).unwrap().is_ok() && length + 400 > guests::HONEST.len()
             }
@@ -91,7 +91,7 @@ fn a_truncated_component() {
     }
 }
 
-/// Changes one bit at a time, of every fifth byte. Most changes break the component; none may break the sandbox.
+/// Flips one bit in every fifth byte. Most changes invalidate the component; none may break the sandbox.
 #[test]
 fn a_component_with_a_flipped_bit() {
     let sandbox = Sandbox::new(Options { runs_max: 1, ..Options::default() }).unwrap();
@@ -118,9 +118,9 @@ fn components_in_components() {
     assert!(matches!(error, LoadError::Malformed(_) | LoadError::WrongWorld(_)), "{error:?}");
 }
 
-/// Counts that promise more than the file has.
+/// Sections with counts that exceed the file.
 #[test]
-fn sections_that_promise_four_billion_entries() {
+fn sections_that_claim_four_billion_entries() {
     for section in 1..=12 {
         let mut bytes = HEADER.to_vec();
         bytes.extend([section, 5, 0xff, 0xff, 0xff, 0xff, 0x0f]);

@@ -1,5 +1,5 @@
-//! The nine base algorithms, natively and as the components that are shipped: both give the known answers, and the same
-//! trades in the same order on any round.
+//! The nine base algorithms, natively and as shipped components: both give the known answers, and the same trades in
+//! the same order in any round.
 
 #![allow(missing_docs, reason = "the names of these tests are sentences")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use base::BASE;
 use domain::round::{PriceLimits, Terms};
 use domain::settlement::trades_max_default;
 use domain::{Boundary, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement, Tariff, Trade};
@@ -15,13 +16,12 @@ use market_kit::Algorithm as _;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use rec_market::algorithms::BASE;
-use rec_market::round_file;
+use rec_market::cli::round_file;
 use rec_market_tests::native;
 use sandbox::{Algorithm, Limits, Options, Sandbox};
 use serde_json::Value;
 
-/// An algorithm's rule as a function of this process.
+/// An algorithm as a native function.
 type Native = fn(&market_kit::Round) -> market_kit::Outcome;
 
 fn native(name: &str) -> Native {
@@ -39,19 +39,19 @@ fn native(name: &str) -> Native {
     }
 }
 
-/// A base algorithm in both of its forms.
+/// A base algorithm in both forms.
 struct Both {
     name: &'static str,
     native: Native,
     component: Algorithm,
 }
 
-/// All nine, compiled once for all tests.
+/// Returns all nine, compiled once for all tests.
 fn all() -> &'static [Both] {
     static ALL: OnceLock<Vec<Both>> = OnceLock::new();
     ALL.get_or_init(|| {
         let sandbox = Sandbox::new(Options::default()).unwrap();
-        let both = |base: &rec_market::algorithms::Base| Both {
+        let both = |base: &base::Base| Both {
             name: base.name,
             native: native(base.name),
             component: sandbox.load_own(base.bytes).unwrap(),
@@ -61,7 +61,7 @@ fn all() -> &'static [Both] {
 }
 
 impl Both {
-    /// The trades that both forms agree on, or the reason that both give, after the balance check.
+    /// Runs both forms and checks the balance; returns the trades or the error on which they agree.
     fn clear(&self, round: &Round) -> Result<Vec<Trade>, String> {
         let Both { name, native, component } = self;
         let positions = round.positions().len();
@@ -96,7 +96,7 @@ fn domain_trade(trade: &market_kit::Trade) -> Trade {
     }
 }
 
-/// One line of a file of known answers.
+/// One known answer: a line of a file of test vectors.
 struct Known {
     algorithm: String,
     name: String,
@@ -104,7 +104,7 @@ struct Known {
     trades: Vec<Line>,
 }
 
-/// A trade as the known answers write it: seller, buyer, Wh, µEUR/kWh.
+/// A trade in a known answer: seller, buyer, Wh, µEUR/kWh.
 type Line = (String, String, u64, i64);
 
 fn known(line: &str) -> Known {
@@ -128,36 +128,34 @@ fn sorted(mut lines: Vec<Line>) -> Vec<Line> {
 }
 
 fn lines(round: &Round, trades: &[Trade]) -> Vec<Line> {
-    let party = |party| match party {
-        Party::Grid => "grid".to_owned(),
-        Party::Operator => "operator".to_owned(),
-        Party::Member(index) => round.position(index).unwrap().member.to_string(),
+    let line = |trade: &Trade| {
+        let (seller, buyer) = (round.party_name(trade.seller), round.party_name(trade.buyer));
+        (seller, buyer, trade.energy.wh(), trade.price.micro_eur())
     };
-    let line = |trade: &Trade| (party(trade.seller), party(trade.buyer), trade.energy.wh(), trade.price.micro_eur());
     sorted(trades.iter().map(line).collect())
 }
 
-/// The known answers are published beside this repository, not in it.
+/// Reads known answers, which are published beside this repository; `None`, with a note on stderr, if they are missing.
 fn known_answers(file: &str) -> Option<Vec<Known>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors").join(file);
     if let Ok(text) = std::fs::read_to_string(&path) {
         return Some(text.lines().map(known).collect());
     }
-    #[allow(clippy::disallowed_methods, reason = "a test may not skip where nobody reads its note")]
+    #[allow(clippy::disallowed_methods, reason = "a test must not be skipped where nobody reads the note")]
     let ci = std::env::var_os("CI").is_some();
-    assert!(!ci, "{} is missing, and CI may not go without the known answers", path.display());
-    // Past the harness, which keeps the output of tests that pass to itself.
+    assert!(!ci, "{} is missing (CI requires the known answers)", path.display());
+    // Bypasses the test harness, which hides the output of passing tests.
     std::io::stderr().write_all(format!("skipped: {} is missing\n", path.display()).as_bytes()).unwrap();
     None
 }
 
-/// Every algorithm gives the known answers of a file; the file has so many of them.
+/// Checks that every algorithm gives the known answers in a file, and that the file has `count` of them.
 fn gives_the_known_answers(file: &str, count: usize) {
     let Some(known) = known_answers(file) else { return };
     assert_eq!(known.len(), count, "{file}");
     for both in all() {
         let mut of_this = known.iter().filter(|known| known.algorithm == both.name).peekable();
-        assert!(of_this.peek().is_some(), "{file} knows nothing about {}", both.name);
+        assert!(of_this.peek().is_some(), "{file} has no answers for {}", both.name);
         for Known { name, round, trades, .. } in of_this {
             let answer = both.clear(round).unwrap();
             assert_eq!(lines(round, &answer), *trades, "{} on {name}", both.name);
@@ -166,21 +164,21 @@ fn gives_the_known_answers(file: &str, count: usize) {
 }
 
 #[test]
-fn all_give_the_known_answers() {
+fn all_algorithms_give_the_known_answers() {
     gives_the_known_answers("base.jsonl", 711);
 }
 
 #[test]
-fn all_give_the_known_answers_where_members_have_tariffs_of_their_own() {
+fn all_algorithms_give_the_known_answers_with_individual_tariffs() {
     gives_the_known_answers("tariffs.jsonl", 45);
 }
 
-/// Energies of every size, with 0, ties and the largest there is.
+/// Energies of every size, including 0, ties and the maximum.
 fn energy() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), 0..4_u64, 0..5_000_u64, any::<u64>(), Just(u64::MAX)]
 }
 
-/// Prices of every size and sign, with ties and the ends of the range.
+/// Prices of every size and sign, including ties and both ends of the range.
 fn price() -> impl Strategy<Value = i64> {
     prop_oneof![0..4_i64, -50_000..250_000_i64, any::<i64>(), Just(i64::MIN), Just(i64::MAX)]
 }
@@ -203,7 +201,7 @@ fn limits() -> impl Strategy<Value = PriceLimits> {
 }
 
 prop_compose! {
-    /// A member that may sell and buy at once, as on a gross basis; its name comes with its place.
+    /// A position that may both sell and buy, as on a gross basis. Its name is set by its index in the round.
     fn position()(
         (surplus, deficit) in (energy(), energy()),
         (offer, bid) in (price(), price()),
@@ -251,9 +249,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn prop_components_trade_as_the_native_code_does(round in round()) {
+    fn prop_components_and_native_code_agree(round in round()) {
         for both in all() {
-            // Only a price that is no number of 64 bits may be refused, and only by the algorithm that reads it.
+            // Only a price that does not fit 64 bits may be refused, and only by the algorithm that reads it.
             if let Err(reason) = both.clear(&round) {
                 prop_assert!(both.name == "static" && reason.starts_with("setting price"), "{}: {reason}", both.name);
             }

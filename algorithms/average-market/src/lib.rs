@@ -1,4 +1,4 @@
-//! Each pair of the double auction shares its gain equally.
+//! A double auction in which each pair trades at the midpoint of its offer and bid, so that both gain equally.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 use market_kit::{Algorithm, Outcome, Round, double_auction, mid};
@@ -30,7 +30,7 @@ mod tests {
     }
 
     #[test]
-    fn meets_half_way() {
+    fn each_pair_trades_at_its_midpoint() {
         let mut round = testing::round([("anna", 600, 0), ("ben", 0, 700), ("carla", 300, 0), ("dora", 0, 400)]);
         for (position, price) in round.positions.iter_mut().zip([60_000, 100_000, 50_000, 120_000]) {
             (position.offer, position.bid) = (price, price);

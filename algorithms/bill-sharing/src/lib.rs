@@ -1,4 +1,4 @@
-//! Energy inside the community costs nothing here: the community shares its bill outside the market.
+//! Energy inside the community has price 0: the community shares its bill outside the market.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 use market_kit::{Algorithm, Book, Outcome, PriceLimits, Round};
@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_for_nothing() {
+    fn shares_energy_at_price_zero() {
         let round = testing::round([("anna", 900, 0), ("ben", 0, 700), ("carla", 0, 700)]);
         let trades = BillSharing::clear(&round).unwrap();
         assert_eq!(

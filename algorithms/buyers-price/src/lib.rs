@@ -1,4 +1,4 @@
-//! Each buyer of the double auction pays what it bid; the gain is the sellers'.
+//! A double auction in which each pair trades at the buyer's bid, so that the sellers have the whole gain.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 use market_kit::{Algorithm, Outcome, Round, double_auction};
@@ -30,7 +30,7 @@ mod tests {
     }
 
     #[test]
-    fn pays_the_bid() {
+    fn each_pair_trades_at_the_bid() {
         let mut round = testing::round([("anna", 600, 0), ("ben", 0, 700), ("carla", 300, 0), ("dora", 0, 400)]);
         for (position, price) in round.positions.iter_mut().zip([60_000, 100_000, 50_000, 120_000]) {
             (position.offer, position.bid) = (price, price);

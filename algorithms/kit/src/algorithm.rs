@@ -6,21 +6,21 @@ use crate::{
     bindings::{self, Description},
 };
 
-/// A matching algorithm: decides who sold to whom, and at what price.
+/// A matching algorithm: decides who sells how much to whom, and at what price.
 ///
-/// Implement it on an empty struct and hand that to [`export!`](crate::export). The trait does not touch the
-/// component's edge, so the same code runs natively in tests.
+/// Implement it on an empty struct and pass that to [`export!`](crate::export). The trait is independent of the
+/// component interface, so the same code runs natively in tests.
 ///
 /// ```
 /// use market_kit::{Algorithm, Book, Outcome, Round, testing};
 ///
-/// /// Everybody trades with the grid, as if there were no community.
+/// /// Every member trades with the grid only, as if there were no community.
 /// struct Alone;
 ///
 /// impl Algorithm for Alone {
 ///     const NAME: &'static str = "alone";
 ///     const VERSION: &'static str = "1.0.0";
-///     const SUMMARY: &'static str = "Every member trades with the grid alone";
+///     const SUMMARY: &'static str = "Every member trades with the grid only";
 ///
 ///     fn clear(round: &Round) -> Outcome {
 ///         Ok(Book::new(round).rest())
@@ -37,21 +37,21 @@ pub trait Algorithm {
     /// Version of the algorithm, such as `1.0.0`.
     const VERSION: &'static str;
 
-    /// One sentence on the rule.
+    /// One sentence on the matching rule.
     const SUMMARY: &'static str;
 
-    /// Every setting that [`clear`](Algorithm::clear) reads.
+    /// Every setting that [`clear`](Algorithm::clear) reads. The host refuses settings that are not listed.
     const SETTINGS: &'static [Setting] = &[];
 
-    /// Clears one round: returns all its trades, those with the grid included.
+    /// Clears one round: returns all trades, including those with the grid.
     ///
     /// # Errors
     ///
-    /// A message why the round cannot be cleared: lower case, with the value that is wrong and the way out.
+    /// The reason why the round cannot be cleared: a lower-case message with the wrong value and the way out.
     fn clear(round: &Round) -> Outcome;
 }
 
-/// All trades of a round, or a message why it cannot be cleared.
+/// All trades of a round, or the reason why it cannot be cleared.
 pub type Outcome = Result<Vec<Trade>, String>;
 
 impl<A: Algorithm> bindings::Guest for A {
@@ -66,16 +66,16 @@ impl<A: Algorithm> bindings::Guest for A {
 
     fn clear(round: Round) -> Outcome {
         let trades = A::clear(&round);
-        // The host drops the whole instance after this call: freeing a million names first would only burn fuel.
+        // The host drops the whole instance after this call, so freeing a million names would only waste fuel.
         mem::forget(round);
         trades
     }
 }
 
-/// Makes a component of a type that implements [`Algorithm`].
+/// Exports a type that implements [`Algorithm`] as a component.
 ///
 /// Does nothing unless the crate is built for `wasm32`, so that several algorithms can be linked into one native test.
-/// A component of a crate that uses the standard library imports `wasi:cli` and `wasi:io`; see
+/// A component that uses the standard library imports `wasi:cli` and `wasi:io`; use
 /// [`export_no_std!`](crate::export_no_std) for one without imports.
 ///
 /// ```
@@ -100,10 +100,10 @@ macro_rules! export {
     };
 }
 
-/// Makes a component without any imports of a type that implements [`Algorithm`].
+/// Exports a type that implements [`Algorithm`] as a component without imports.
 ///
-/// For crates that begin with `#![cfg_attr(target_arch = "wasm32", no_std)]`: adds what the standard library would
-/// have brought, that is the [bump allocator](crate::bump_allocator) and a panic handler, which traps.
+/// For crates that begin with `#![cfg_attr(target_arch = "wasm32", no_std)]`. It adds what the standard library would
+/// otherwise provide: an allocator (the [bump allocator](crate::bump_allocator)) and a panic handler, which traps.
 #[macro_export]
 macro_rules! export_no_std {
     ($algorithm:ident) => {
@@ -131,11 +131,11 @@ macro_rules! export_no_std {
     };
 }
 
-/// Makes the bump allocator the component's allocator.
+/// Makes the bump allocator the component's global allocator.
 ///
-/// It hands out memory front to back and takes none back but the last block. That suits a component, whose memory
-/// lives for one call, and is much faster than an allocator that keeps lists of free blocks. [`export_no_std!`] has
-/// it built in; a crate that uses the standard library may ask for it. Does nothing unless built for `wasm32`.
+/// It allocates memory front to back, and only the last block can be freed. That suits a component, whose memory lives
+/// for one call, and is much faster than an allocator with lists of free blocks. [`export_no_std!`] includes it; crates
+/// that use the standard library may opt in. Does nothing unless built for `wasm32`.
 ///
 /// [`export_no_std!`]: crate::export_no_std
 #[macro_export]

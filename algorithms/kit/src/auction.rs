@@ -5,24 +5,24 @@ use crate::{Book, Outcome, Position, PriceLimits, Round, mid};
 /// A seller and a buyer that trade in a [`double_auction`].
 #[derive(Debug, Clone, Copy)]
 pub struct Pair<'a> {
-    /// Who sells, at `offer` or more.
+    /// The seller; its `offer` is the lowest price that it accepts, in µEUR/kWh.
     pub seller: &'a Position,
-    /// Who buys, at `bid` or less.
+    /// The buyer; its `bid` is the highest price that it accepts, in µEUR/kWh.
     pub buyer: &'a Position,
     /// The auction's clearing price, in µEUR/kWh: never below the seller's offer, never above the buyer's bid.
     pub clearing_price: i64,
 }
 
-/// Clears a round by a double auction in which `price` decides what each pair pays.
+/// Clears a round by a double auction in which `price` determines the price of each pair, in µEUR/kWh.
 ///
-/// Sellers stand in line by offer, buyers by bid, the best first. The sellers whose offer is at most the
-/// [clearing price](Book::clearing_price) and the buyers whose bid is at least that trade greedily in that order;
-/// everything else goes to the grid. The clearing price is first brought within the round's price limits, and so is
-/// each pair's price; nobody is made to trade at a price worse than its own.
+/// Sellers are sorted by ascending offer, buyers by descending bid. Sellers whose offer is at most the
+/// [clearing price](Book::clearing_price) and buyers whose bid is at least the clearing price trade greedily in that
+/// order; all other energy goes to the grid. The clearing price is first clamped to the round's price limits, and so is
+/// each pair's price.
 ///
 /// # Errors
 ///
-/// The round's price floor is above its price ceiling.
+/// If the round's price floor is above its price ceiling.
 ///
 /// ```
 /// use market_kit::{double_auction, testing};
@@ -48,12 +48,13 @@ pub fn double_auction(round: &Round, price: impl Fn(Pair<'_>) -> i64) -> Outcome
 }
 
 impl Book<'_> {
-    /// The price at which the merit orders of `sellers` (by offer) and `buyers` (by bid) cross; `None` if they do not.
+    /// Finds the price in µEUR/kWh at which the merit orders of `sellers` (by offer) and `buyers` (by bid) cross;
+    /// `None` if they do not.
     ///
-    /// Walks both orders together, block against block, while the offer is at most the bid. The price is half-way
-    /// between the last pair's offer and bid if their blocks ended together or the side of the block that ended has
-    /// no further one; otherwise it is set by the block that did not end. Knows no price limits. A member on both sides
-    /// counts on both.
+    /// Walks both orders together, block against block, while the offer is at most the bid. If the last pair's blocks
+    /// are used up together, or the side of the block that is used up has no further one, the price is the midpoint of
+    /// that pair's offer and bid; otherwise it is the price of the block with energy left. Price limits are ignored. A
+    /// member on both sides counts on both.
     #[must_use]
     pub fn clearing_price(&self, sellers: &[u32], buyers: &[u32]) -> Option<i64> {
         let offers = sellers.iter().map(|&member| (self.position(member).offer, self.surplus(member)));

@@ -1,4 +1,4 @@
-//! What wit-bindgen makes of `wit/market.wit`: the types, and the glue that carries them over the component's edge.
+//! Types and component glue that wit-bindgen generates from `wit/market.wit`.
 #![allow(missing_docs, reason = "generated: the types carry the WIT file's own docs, the glue has none")]
 #![allow(unsafe_code, reason = "generated: the canonical ABI passes raw pointers")]
 #![allow(clippy::all, clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]

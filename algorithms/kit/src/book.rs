@@ -2,14 +2,14 @@ use alloc::vec::Vec;
 
 use crate::{Party, Position, Round, Trade, queue::Queue, split};
 
-/// What is left of each position while a round is being cleared, and the trades made so far.
+/// The unmatched energy of each position while a round is being cleared, and the trades made so far.
 ///
-/// A book never sells or buys more than a member has, never makes a trade of 0 Wh and never lets a party trade with
-/// itself. End with [`rest`](Book::rest), which trades what is left with the grid: then nothing is left over, and
-/// the host's balance check has nothing to object to but the prices.
+/// A book never sells or buys more than a member has, never records a trade of 0 Wh, and never lets a party trade with
+/// itself. Finish with [`rest`](Book::rest), which trades all remaining energy with the grid: the result then satisfies
+/// the host's balance check, except possibly for prices between members and trades of the operator.
 ///
-/// Members are named by their index in the round's positions. A member with both a surplus and a deficit (a gross
-/// basis) is a seller and a buyer at once; where its only counterpart would be itself, both sides go to the grid.
+/// Members are identified by their index in the round's positions. A member with both a surplus and a deficit (on a
+/// gross basis) is a seller and a buyer at once; if its only counterpart would be itself, both sides go to the grid.
 ///
 /// ```
 /// use market_kit::{Book, testing};
@@ -32,53 +32,53 @@ pub struct Book<'r> {
 }
 
 impl<'r> Book<'r> {
-    /// Opens the book: everything is left, nothing is traded.
+    /// Opens a book in which nothing is traded yet.
     #[must_use]
     pub fn new(round: &'r Round) -> Self {
         let surplus: Vec<u64> = round.positions.iter().map(|position| position.surplus).collect();
         let deficit: Vec<u64> = round.positions.iter().map(|position| position.deficit).collect();
         let sellers = surplus.iter().filter(|&&energy| energy > 0).count();
         let buyers = deficit.iter().filter(|&&energy| energy > 0).count();
-        // Every trade but those of a ration empties a seller or a buyer; a ration adds one for each on its side.
+        // Every trade uses up a seller or a buyer, except those of rationing, which adds one per member on its side.
         let trades = Vec::with_capacity(sellers + buyers + sellers.max(buyers));
         Self { positions: &round.positions, surplus, deficit, trades }
     }
 
-    /// What `member` still has to sell, in Wh.
+    /// Returns the unsold surplus of `member`, in Wh.
     ///
     /// # Panics
     ///
-    /// There is no such member, here and wherever a book is given an index.
+    /// If the round has no position with this index. This applies to every method of a book that takes an index.
     #[must_use]
     pub fn surplus(&self, member: u32) -> u64 {
         self.surplus[member as usize]
     }
 
-    /// What `member` still needs to buy, in Wh.
+    /// Returns the uncovered deficit of `member`, in Wh.
     #[must_use]
     pub fn deficit(&self, member: u32) -> u64 {
         self.deficit[member as usize]
     }
 
-    /// The position of `member`, as the round gives it.
+    /// Returns the round's position of `member`; trades do not change it.
     #[must_use]
     pub fn position(&self, member: u32) -> &'r Position {
         &self.positions[member as usize]
     }
 
-    /// The members with something left to sell, in the round's order.
+    /// Returns the members with unsold surplus, in the round's order.
     #[must_use]
     pub fn sellers(&self) -> Vec<u32> {
         with_energy(&self.surplus).collect()
     }
 
-    /// The members with something left to buy, in the round's order.
+    /// Returns the members with an uncovered deficit, in the round's order.
     #[must_use]
     pub fn buyers(&self) -> Vec<u32> {
         with_energy(&self.deficit).collect()
     }
 
-    /// The members with something left to sell in merit order, the least key first, ties in the round's order.
+    /// Returns the members with unsold surplus by ascending key, ties in the round's order.
     ///
     /// ```
     /// # let round = market_kit::testing::round([("a", 10, 0)]);
@@ -90,7 +90,7 @@ impl<'r> Book<'r> {
         self.merit_order(with_energy(&self.surplus), key)
     }
 
-    /// The members with something left to buy in merit order, the least key first, ties in the round's order.
+    /// Returns the members with an uncovered deficit by ascending key, ties in the round's order.
     ///
     /// ```
     /// # let round = market_kit::testing::round([("a", 0, 10)]);
@@ -104,30 +104,30 @@ impl<'r> Book<'r> {
     }
 
     fn merit_order<K: Ord>(&self, members: impl Iterator<Item = u32>, key: impl Fn(&Position) -> K) -> Vec<u32> {
-        // The keys are laid out beside the indexes so that sorting a million members does not miss the cache at each
-        // comparison; the index as second key makes the unstable sort, which needs no further memory, a stable one.
+        // Keys are stored next to the indexes, so that sorting a million members does not miss the cache at every
+        // comparison. With the index as second key, the unstable sort, which needs no extra memory, is stable.
         let mut order: Vec<(K, u32)> = members.map(|member| (key(self.position(member)), member)).collect();
         order.sort_unstable();
         order.into_iter().map(|(_, member)| member).collect()
     }
 
-    /// What `sellers` have left to sell together, in Wh.
+    /// Returns the total unsold surplus of `sellers`, in Wh.
     #[must_use]
     pub fn supply(&self, sellers: &[u32]) -> u128 {
         sellers.iter().map(|&seller| u128::from(self.surplus(seller))).sum()
     }
 
-    /// What `buyers` have left to buy together, in Wh.
+    /// Returns the total uncovered deficit of `buyers`, in Wh.
     #[must_use]
     pub fn demand(&self, buyers: &[u32]) -> u128 {
         buyers.iter().map(|&buyer| u128::from(self.deficit(buyer))).sum()
     }
 
-    /// Makes both sides equally long.
+    /// Makes supply and demand equal by rationing the larger of the two pro rata.
     ///
-    /// The total of the shorter side is [`split`](crate::split()) over the longer one in proportion to energy; what a
-    /// member has above its part it trades with the grid at once. Where there are no sellers or no buyers, nothing
-    /// happens.
+    /// The smaller total is [`split`](crate::split()) among the members of the larger side in proportion to their
+    /// energy; each trades the excess over its part with the grid immediately. Does nothing without sellers or without
+    /// buyers.
     ///
     /// ```
     /// use market_kit::{Book, testing};
@@ -149,8 +149,8 @@ impl<'r> Book<'r> {
         }
     }
 
-    /// Leaves `sellers` no more than `demand` together, in proportion to what each has; sells what is above that to
-    /// the grid at once. Nothing happens if they have no more than that.
+    /// Reduces the total surplus of `sellers` to `demand` (Wh), in proportion to the surplus of each, and sells the
+    /// excess to the grid. Does nothing if the total does not exceed `demand`.
     pub fn ration_sellers(&mut self, sellers: &[u32], demand: u128) {
         let surplus: Vec<u64> = sellers.iter().map(|&seller| self.surplus(seller)).collect();
         let total = split::sum(&surplus);
@@ -161,8 +161,8 @@ impl<'r> Book<'r> {
         }
     }
 
-    /// Leaves `buyers` no more than `supply` together, in proportion to what each needs; buys what is above that from
-    /// the grid at once. Nothing happens if they need no more than that.
+    /// Reduces the total deficit of `buyers` to `supply` (Wh), in proportion to the deficit of each, and buys the
+    /// excess from the grid. Does nothing if the total does not exceed `supply`.
     pub fn ration_buyers(&mut self, buyers: &[u32], supply: u128) {
         let deficit: Vec<u64> = buyers.iter().map(|&buyer| self.deficit(buyer)).collect();
         let total = split::sum(&deficit);
@@ -173,15 +173,15 @@ impl<'r> Book<'r> {
         }
     }
 
-    /// Serves the buyers in order, each from the sellers in order until it is served or they are empty, all at one
-    /// price.
+    /// Serves the buyers in order, each from the sellers in order, until its deficit is covered or no surplus is left.
+    /// All trades are at `price` (µEUR/kWh).
     ///
-    /// A buyer that comes to itself among the sellers goes on to the next one; the buyer after it starts there again.
+    /// A buyer that meets itself among the sellers skips itself; the next buyer starts with the skipped seller.
     pub fn greedy(&mut self, sellers: &[u32], buyers: &[u32], price: i64) {
         self.greedy_by(sellers, buyers, |_, _| price);
     }
 
-    /// Like [`greedy`](Book::greedy), at a price for each pair of seller and buyer.
+    /// Like [`greedy`](Book::greedy), but with a price for each pair of seller and buyer.
     pub fn greedy_by(&mut self, sellers: &[u32], buyers: &[u32], price: impl Fn(&Position, &Position) -> i64) {
         let mut queue = Queue::new(sellers);
         for &buyer in buyers {
@@ -196,10 +196,10 @@ impl<'r> Book<'r> {
         }
     }
 
-    /// Records a trade of at most `energy`, at most what the seller has and at most what the buyer needs, and returns
-    /// its energy. The grid and the operator have and need any amount.
+    /// Records a trade at `price` (µEUR/kWh) and returns its energy: the least of `energy`, the seller's surplus and
+    /// the buyer's deficit (Wh). The grid and the operator have no limits.
     ///
-    /// Nothing is recorded, and 0 returned, if that is 0 or a party would trade with itself.
+    /// Records nothing and returns 0 if that energy is 0, or if a party would trade with itself.
     ///
     /// ```
     /// use market_kit::{Book, Party, testing};
@@ -228,17 +228,17 @@ impl<'r> Book<'r> {
         energy
     }
 
-    /// Sells `energy` of what `seller` has left to the grid, at what the grid pays this member.
+    /// Sells up to `energy` (Wh) of the seller's remaining surplus to the grid, at the member's feed-in price.
     pub fn sell_to_grid(&mut self, seller: u32, energy: u64) {
         self.trade(Party::Member(seller), Party::Grid, energy, self.position(seller).feed_in);
     }
 
-    /// Buys `energy` of what `buyer` still needs from the grid, at what the grid charges this member.
+    /// Buys up to `energy` (Wh) of the buyer's remaining deficit from the grid, at the member's retail price.
     pub fn buy_from_grid(&mut self, buyer: u32, energy: u64) {
         self.trade(Party::Grid, Party::Member(buyer), energy, self.position(buyer).retail);
     }
 
-    /// Trades everything that is left with the grid and returns all trades.
+    /// Trades all remaining energy with the grid and returns all trades.
     #[must_use]
     pub fn rest(mut self) -> Vec<Trade> {
         for (member, _) in (0..).zip(self.positions) {
@@ -249,8 +249,8 @@ impl<'r> Book<'r> {
     }
 }
 
-/// The indexes at which something is left.
+/// Returns the indexes with energy left.
 fn with_energy(energies: &[u64]) -> impl Iterator<Item = u32> {
-    // OK to count in 32 bits because a party is named by 32 bits.
+    // OK to count in 32 bits because the interface indexes parties with 32 bits.
     (0..).zip(energies).filter(|&(_, &energy)| energy > 0).map(|(member, _)| member)
 }

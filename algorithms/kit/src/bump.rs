@@ -1,6 +1,6 @@
-//! The allocator of a component that lives for one call.
+//! The allocator for components whose instance lives for one call.
 //!
-//! Authors get it by [`export_no_std!`](crate::export_no_std) or [`bump_allocator!`](crate::bump_allocator).
+//! Install it with [`export_no_std!`](crate::export_no_std) or [`bump_allocator!`](crate::bump_allocator).
 #![allow(unsafe_code, reason = "an allocator hands out raw memory; nothing else in the kit does")]
 
 use core::{
@@ -12,12 +12,12 @@ use core::{
 
 const PAGE: usize = 65_536;
 
-/// The least number of pages to add at once: a small round then needs one or two growths, each a call of the host.
+/// Minimum number of pages to add at once. A small round then needs one or two growths, each of which calls the host.
 const GROWTH_MIN: usize = 4;
 
-/// Hands out memory front to back; takes back, grows and shrinks only the block that it handed out last.
+/// Allocates memory front to back; only the last block can be freed, grown or shrunk in place.
 ///
-/// It uses only memory that it has added itself, so it gets along with an allocator of the C library beside it.
+/// It uses only memory that it has added itself, so it can coexist with a C library's allocator.
 pub struct Bump {
     /// The first free byte.
     next: Cell<usize>,
@@ -29,16 +29,17 @@ pub struct Bump {
 unsafe impl Sync for Bump {}
 
 impl Bump {
-    /// An allocator without memory; the first block adds some.
+    /// Makes an allocator without memory; the first allocation adds some.
     #[must_use]
     #[allow(clippy::new_without_default, reason = "its one use is a static, which cannot call `default`")]
     pub const fn new() -> Self {
         Self { next: Cell::new(0), end: Cell::new(0) }
     }
 
-    /// The block of `layout` at the first free byte; `None` if it does not fit the free bytes.
+    /// Takes a block at the first free byte; `None` if it does not fit into the free bytes.
     ///
-    /// Called for every name of a round: `next` is never above `end`, so the sums need no checks of their own.
+    /// This is hot, since it is called for every name in a round. `next` is never above `end`, so the sums need no
+    /// further checks.
     #[inline]
     fn take(&self, layout: Layout) -> Option<*mut u8> {
         let next = self.next.get();
@@ -51,19 +52,19 @@ impl Bump {
         Some(ptr::with_exposed_provenance_mut(next.wrapping_add(padding)))
     }
 
-    /// Adds memory for at least `size` bytes more; false if there is none.
+    /// Adds at least `size` bytes of memory; returns whether the host granted them.
     #[cold]
     #[inline(never)]
     fn grow(&self, size: usize) -> bool {
         let in_use = wasm32::memory_size::<0>();
-        // Saturating: the end of 4 GiB does not fit, and giving up its last byte is the simplest way out.
+        // Saturating, because the end of 4 GiB does not fit; losing its last byte is the simplest solution.
         let top = in_use.saturating_mul(PAGE);
         let pages = size.div_ceil(PAGE);
-        // By an eighth, so that there are few growths and little is in vain; by less if the host's limit is near.
+        // Grows by an eighth, so that growths are few and little is wasted; by less if the host's limit is near.
         for pages in [pages.max(in_use / 8).max(GROWTH_MIN), pages] {
             if wasm32::memory_grow::<0>(pages) != usize::MAX {
                 if self.end.get() != top {
-                    // The first memory, or another allocator has added some since: begin anew behind it.
+                    // This is the first memory, or another allocator has added some since: start after it.
                     self.next.set(top);
                 }
                 self.end.set(top.saturating_add(pages.saturating_mul(PAGE)));
@@ -73,18 +74,18 @@ impl Bump {
         false
     }
 
-    /// The canonical ABI's `realloc`; traps where there is no memory.
+    /// The canonical ABI's `realloc`; traps if there is no memory left.
     ///
     /// # Safety
     ///
-    /// As the canonical ABI promises: `old` is a block of `old_len` bytes that this function returned for the same
-    /// `align`, or `old_len` is 0; `align` is a power of two.
+    /// As the canonical ABI guarantees, `old` must be a block of `old_len` bytes that this function returned for the
+    /// same `align`, or `old_len` must be 0; `align` must be a power of two.
     #[inline]
     pub unsafe fn cabi_realloc(&self, old: *mut u8, old_len: usize, align: usize, len: usize) -> *mut u8 {
         if len == 0 {
             return ptr::without_provenance_mut(align);
         }
-        // SAFETY: `align` is a power of two, and what does not fit `isize` does not fit the free bytes either.
+        // SAFETY: `align` is a power of two, and a size beyond `isize` does not fit into the free bytes either.
         let block = unsafe {
             match old_len {
                 0 => self.alloc(Layout::from_size_align_unchecked(len, align)),
@@ -110,7 +111,7 @@ unsafe impl GlobalAlloc for Bump {
         if let Some(block) = self.take(layout) {
             return block;
         }
-        // With room for the alignment, as nothing is known of where the new memory begins.
+        // Includes room for the alignment, since the new memory may begin anywhere.
         let grown = self.grow(layout.size().saturating_add(layout.align()));
         if grown { self.take(layout).unwrap_or(ptr::null_mut()) } else { ptr::null_mut() }
     }
@@ -126,7 +127,7 @@ unsafe impl GlobalAlloc for Bump {
         let old = layout.size();
         if self.is_last(block, layout) {
             let end = block.addr().saturating_add(size);
-            // Asked again after the growth, which has begun elsewhere if the memory was not its own up to the end.
+            // Checked again after the growth, which starts elsewhere if another allocator has added memory.
             if end <= self.end.get() || self.grow(size) && self.is_last(block, layout) && end <= self.end.get() {
                 self.next.set(end);
                 return block;

@@ -1,27 +1,28 @@
 //! Everything a Rust author needs to write a matching algorithm for rec-market.
 //!
-//! An algorithm is a type that implements [`Algorithm`]: it gets a [`Round`], what every member of an energy community
-//! has and needs in one interval, and returns [`Trade`]s, who sold how much to whom and at what price. [`export!`]
-//! makes a WebAssembly component of it. The types come from `wit/market.wit`; energy is in whole watt-hours and a
-//! price in µEUR/kWh, so nothing here ever rounds money.
+//! An algorithm is a type that implements [`Algorithm`]. It receives a [`Round`], which has each member's surplus and
+//! deficit in one interval, and returns [`Trade`]s: who sells how much to whom, and at what price. [`export!`] makes it
+//! a WebAssembly component. The types come from `wit/market.wit`: energy is in whole watt-hours and prices are in
+//! µEUR/kWh, so money never needs rounding.
 //!
-//! Building blocks: a [`Book`] of what is left (`pro_rata`, `greedy`, `rest`), [`split`](split()) to the last unit,
-//! [`mid`], [`PriceLimits`], [`double_auction`], and [`Setting`] for what a community can set. [`testing`] has rounds
-//! and the balance check for native tests. Not here: anything of the host; an algorithm imports nothing.
+//! Building blocks: [`Book`] keeps track of unmatched energy (`pro_rata`, `greedy`, `rest`), [`split`](split()) divides
+//! energy to the last unit, [`mid`] and [`PriceLimits`] help with prices, [`double_auction`] runs an auction, and
+//! [`Setting`] reads a community's settings. [`testing`] has rounds and a balance check for native tests. There are no
+//! host functions: an algorithm imports nothing.
 //!
 //! ```
 //! use market_kit::{Algorithm, Book, Outcome, PriceLimits, Round, Setting, testing};
 //!
-//! /// All energy inside the community at the grid's feed-in tariff and a premium.
+//! /// All trades inside the community are at the feed-in tariff plus a premium.
 //! struct Premium;
 //!
 //! const PREMIUM: Setting =
-//!     Setting { key: "premium", summary: "what a buyer pays above the feed-in tariff, in µEUR/kWh", default: "20000" };
+//!     Setting { key: "premium", summary: "surcharge on the feed-in tariff, in µEUR/kWh", default: "20000" };
 //!
 //! impl Algorithm for Premium {
 //!     const NAME: &'static str = "premium";
 //!     const VERSION: &'static str = "1.0.0";
-//!     const SUMMARY: &'static str = "Shares the energy in proportion and pays the feed-in tariff and a premium";
+//!     const SUMMARY: &'static str = "Shares energy pro rata, at the feed-in tariff plus a premium";
 //!     const SETTINGS: &'static [Setting] = &[PREMIUM];
 //!
 //!     fn clear(round: &Round) -> Outcome {
@@ -50,7 +51,7 @@
 #![no_std]
 
 extern crate alloc;
-// Under its own name, for the code that wit-bindgen generates into the algorithms.
+// The code that wit-bindgen generates refers to the kit by this name.
 extern crate self as market_kit;
 
 mod algorithm;

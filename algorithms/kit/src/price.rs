@@ -2,7 +2,7 @@ use alloc::{format, string::String};
 
 use crate::Round;
 
-/// The price half-way between two, rounded towards minus infinity.
+/// Returns the midpoint of two prices, rounded towards minus infinity.
 ///
 /// ```
 /// use market_kit::mid;
@@ -13,14 +13,14 @@ use crate::Round;
 /// ```
 #[must_use]
 pub const fn mid(a: i64, b: i64) -> i64 {
-    // The bits both have, and half of those only one has: a sum that cannot overflow. A shift to the right rounds down.
+    // The common bits, plus half of the differing ones: this sum cannot overflow, and the right shift rounds down.
     (a & b) + ((a ^ b) >> 1)
 }
 
-/// The community's limits on the price of a trade between members.
+/// The community's limits on prices between members, in µEUR/kWh.
 ///
-/// A trade outside them is rejected by the host, and with it the whole round: put every price inside the community
-/// through [`clamp`](PriceLimits::clamp). Trades with the grid are at its tariffs and know no such limits.
+/// The host rejects a result with a price outside them as a whole, so pass every price between members through
+/// [`clamp`](PriceLimits::clamp). The limits do not apply to trades with the grid or the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriceLimits {
     floor: i64,
@@ -28,11 +28,11 @@ pub struct PriceLimits {
 }
 
 impl PriceLimits {
-    /// The limits of the round; a side that the round leaves open has none.
+    /// Reads the limits of a round; a missing limit allows every price.
     ///
     /// # Errors
     ///
-    /// The floor is above the ceiling, so that no price satisfies both.
+    /// If the floor is above the ceiling, so that no price satisfies both.
     ///
     /// ```
     /// use market_kit::{PriceLimits, testing};
@@ -58,10 +58,10 @@ impl PriceLimits {
         Ok(Self { floor, ceiling })
     }
 
-    /// The price within the limits that is nearest to `price`.
+    /// Returns the price within the limits that is nearest to `price`.
     #[must_use]
     pub fn clamp(&self, price: i64) -> i64 {
-        // Not `Ord::clamp`, which carries a panic that cannot happen here.
+        // Not `Ord::clamp`, which includes code for a panic that cannot happen here.
         price.max(self.floor).min(self.ceiling)
     }
 }

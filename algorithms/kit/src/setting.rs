@@ -5,7 +5,7 @@ use alloc::{
 
 use crate::{Round, bindings};
 
-/// One setting that an algorithm understands, and how to read it.
+/// One setting that an algorithm reads.
 ///
 /// ```
 /// use market_kit::{Setting, testing};
@@ -27,20 +27,20 @@ use crate::{Round, bindings};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
-    /// The key under which a community's configuration gives it.
+    /// The key in the community's configuration, such as `price`.
     pub key: &'static str,
-    /// One sentence on what it does, with its unit.
+    /// One sentence on its effect, with its unit.
     pub summary: &'static str,
-    /// The value used where the community gives none, in the same text form.
+    /// The value that applies if the community sets none, as text.
     pub default: &'static str,
 }
 
 impl Setting {
-    /// Reads the setting's value from the round, or its default where the round has none.
+    /// Reads the setting's value from the round, or its default if the round has none.
     ///
     /// # Errors
     ///
-    /// The text is not a `T`; the message names the key, the text, the rule and the default.
+    /// If the text is not a valid `T`. The message has the key, the text, the rule and the default.
     pub fn read<T: Value>(&self, round: &Round) -> Result<T, String> {
         let given = round.settings.iter().find(|(key, _)| key == self.key);
         let text = given.map_or(self.default, |(_, value)| value);
@@ -60,14 +60,14 @@ impl Setting {
     }
 }
 
-/// A type that a setting's text can be read as.
+/// A type that can be parsed from a setting's text.
 ///
-/// Implement it for a type of your own, such as an enum of the words that a setting allows.
+/// Implement it for your own types, such as an enum of the words that a setting accepts.
 pub trait Value: Sized {
-    /// Reads the text, `None` if it is not one of the values.
+    /// Parses the text; `None` if it is not a valid value.
     fn parse(text: &str) -> Option<Self>;
 
-    /// What the text must be, to follow "must be" in a message.
+    /// Describes valid texts, to follow "must be" in a message.
     fn rule() -> String;
 }
 

@@ -1,6 +1,6 @@
 use alloc::{format, string::String, vec, vec::Vec};
 
-/// Splits `total` in proportion to `weights`, to the last unit, by largest remainder.
+/// Splits `total` in proportion to `weights`, to the last unit, by the largest remainder method (Hamilton's method).
 ///
 /// Part i is ⌊total·wᵢ/Σw⌋; the units left over go one each to the largest remainders, ties to the earlier weight. The
 /// parts always add up to `total`, each differs from its exact share by less than 1, and a weight of 0 gets nothing.
@@ -8,8 +8,8 @@ use alloc::{format, string::String, vec, vec::Vec};
 ///
 /// # Errors
 ///
-/// All weights are 0 but `total` is not; or `total` is above both the sum of the weights and 2⁶⁴ − 1, so that a part
-/// might not fit.
+/// If all weights are 0 but `total` is not; or if `total` is above both the sum of the weights and 2⁶⁴ − 1, so that a
+/// part might not fit.
 ///
 /// ```
 /// use market_kit::split;
@@ -33,19 +33,19 @@ pub fn split(total: u128, weights: &[u64]) -> Result<Vec<u64>, String> {
     Ok(parts(total, weights, sum))
 }
 
-/// The sum of energies or weights; it fits for up to 2⁶⁴ of them.
+/// Sums energies or weights; the sum fits for up to 2⁶⁴ of them.
 pub(crate) fn sum(values: &[u64]) -> u128 {
     values.iter().map(|&value| u128::from(value)).sum()
 }
 
-/// Splits `total`, which is at most `sum`, that of the weights, or 2⁶⁴ − 1, so that every part fits.
+/// Splits `total`. It must be at most `sum` (the sum of the weights) or at most 2⁶⁴ − 1, so that every part fits.
 pub(crate) fn parts(total: u128, weights: &[u64], sum: u128) -> Vec<u64> {
     if sum == 0 {
         return vec![0; weights.len()];
     }
     let largest = weights.iter().copied().max().unwrap_or(0);
     match (u64::try_from(total), u64::try_from(sum)) {
-        // A division of 128 bits costs some ten times one of 64, which do for every community of ordinary size.
+        // 64 bits suffice for communities of ordinary size, and a division of 128 bits takes about ten times as long.
         (Ok(total), Ok(sum)) if total.checked_mul(largest).is_some() => {
             largest_remainder(total.into(), weights, |weight| {
                 let product = total * weight;
@@ -66,7 +66,7 @@ fn largest_remainder<R: Ord + Copy>(total: u128, weights: &[u64], divide: impl F
         remainders.push(remainder);
         left_over -= u128::from(part);
     }
-    // OK because each part lacks less than 1: fewer units are left over than there are parts.
+    // OK because each part is rounded down by less than 1, so fewer units are left over than there are parts.
     let left_over = usize::try_from(left_over).unwrap_or(usize::MAX);
     if left_over > 0 {
         hand_out(left_over, &mut parts, &remainders);
@@ -76,7 +76,7 @@ fn largest_remainder<R: Ord + Copy>(total: u128, weights: &[u64], divide: impl F
 
 /// Adds one to each of the `units` parts with the largest remainders, ties to the earlier part.
 fn hand_out<R: Ord + Copy>(units: usize, parts: &mut [u64], remainders: &[R]) {
-    // Selecting the least remainder that still gets a unit takes linear time, sorting all of them does not.
+    // Selecting the smallest remainder that still gets a unit takes linear time, unlike sorting.
     let mut ranked = remainders.to_vec();
     let (above, &mut least, _) = ranked.select_nth_unstable_by(units - 1, |a, b| b.cmp(a));
     let mut ties = units - above.iter().filter(|&&remainder| remainder > least).count();
@@ -90,14 +90,14 @@ fn hand_out<R: Ord + Copy>(units: usize, parts: &mut [u64], remainders: &[R]) {
     }
 }
 
-/// ⌊total·weight/sum⌋ and the remainder, for `total` and `sum` below 2⁹⁶, of which the quotient fits 64 bits.
-#[allow(clippy::cast_possible_truncation, reason = "the caller promises that the quotient fits")]
+/// Returns ⌊total·weight/sum⌋ and the remainder, for `total` and `sum` below 2⁹⁶ and a quotient that fits 64 bits.
+#[allow(clippy::cast_possible_truncation, reason = "the caller ensures that the quotient fits")]
 fn divide(total: u128, weight: u64, sum: u128) -> (u64, u128) {
     if let Some(product) = total.checked_mul(weight.into()) {
         let part = product / sum;
         return (part as u64, product - part * sum);
     }
-    // A product of up to 160 bits: long division in two digits of 32 bits, so that nothing exceeds 96 + 32 bits.
+    // The product has up to 160 bits: long division in two digits of 32 bits, so that nothing exceeds 96 + 32 bits.
     let upper = total * u128::from(weight >> 32);
     let carried = (upper % sum) << 32;
     let lower = total * u128::from(weight & 0xffff_ffff);

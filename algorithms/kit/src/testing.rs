@@ -1,7 +1,8 @@
-//! For tests of algorithms, native builds only: rounds in one line, trades as lines, the host's balance check.
+//! Helpers for tests of algorithms, in native builds only: concise rounds, trades as text, and the balance check.
 //!
-//! Start with [`round`] and [`lines`]; let [`check_random_rounds`] look for the rounds nobody thought of. The check
-//! here is a plain second one: it stops at the first broken rule and knows neither the host's codes nor its limits.
+//! Start with [`round`] and [`lines`]; use [`check_random_rounds`] to cover unusual rounds. The check is a simple
+//! second implementation of the host's: it stops at the first broken rule, and it has neither codes nor a limit on
+//! trades.
 
 use alloc::{
     format,
@@ -11,9 +12,10 @@ use alloc::{
 
 use crate::{Algorithm, Party, Position, Round, Trade};
 
-/// A round of `(member, surplus, deficit)` at 162400 and 30000 µEUR/kWh, without settings and price limits.
+/// Makes a round of `(member, surplus, deficit)` in Wh, without settings and price limits. The tariff of the community
+/// and of every member is 162400 µEUR/kWh retail and 30000 µEUR/kWh feed-in.
 ///
-/// Every member offers at what the grid pays it and bids what the grid charges it.
+/// Every member offers at its feed-in price and bids at its retail price.
 #[must_use]
 pub fn round<const N: usize>(members: [(&str, u64, u64); N]) -> Round {
     let (retail, feed_in) = (162_400, 30_000);
@@ -42,7 +44,7 @@ pub fn round<const N: usize>(members: [(&str, u64, u64); N]) -> Round {
     }
 }
 
-/// The trades as lines such as `anna > ben 700 Wh at 96200`, in their order.
+/// Formats trades as lines such as `anna > ben 700 Wh at 96200` (seller, buyer, Wh, µEUR/kWh), in their order.
 #[must_use]
 pub fn lines(round: &Round, trades: &[Trade]) -> Vec<String> {
     let name = |party| match party {
@@ -59,11 +61,12 @@ pub fn lines(round: &Round, trades: &[Trade]) -> Vec<String> {
     trades.iter().map(line).collect()
 }
 
-/// Checks the trades as the host will: every watt-hour sold and bought, the grid at its prices, the limits kept.
+/// Checks trades by the host's rules: every watt-hour is sold and bought, trades with the grid are at its prices, and
+/// prices between members are within the limits.
 ///
 /// # Errors
 ///
-/// The first rule that is broken, and by which trade or member.
+/// The first broken rule, with the trade or member that breaks it.
 pub fn check(round: &Round, trades: &[Trade]) -> Result<(), String> {
     let mut sold: Vec<u128> = round.positions.iter().map(|_| 0).collect();
     let mut bought = sold.clone();
@@ -100,17 +103,17 @@ fn check_trade(round: &Round, trade: &Trade) -> Result<(), String> {
     };
     let (seller, buyer) = (position(trade.seller)?, position(trade.buyer)?);
     if trade.seller == trade.buyer {
-        return Err("trade of a party with itself".to_string());
+        return Err("a party trades with itself".to_string());
     }
     if trade.energy == 0 {
-        return Err("trade of 0 Wh".to_string());
+        return Err("a trade has 0 Wh".to_string());
     }
     match (seller, buyer) {
         (Some(_), Some(_)) if round.price_floor.is_some_and(|floor| trade.price < floor) => {
-            Err("below the price floor".to_string())
+            Err(format!("the price is below the price floor of {}", round.price_floor.unwrap_or_default()))
         }
         (Some(_), Some(_)) if round.price_ceiling.is_some_and(|ceiling| trade.price > ceiling) => {
-            Err("above the price ceiling".to_string())
+            Err(format!("the price is above the price ceiling of {}", round.price_ceiling.unwrap_or_default()))
         }
         (Some(seller), _) if trade.buyer == Party::Grid && trade.price != seller.feed_in => {
             Err(format!("the grid pays {}", seller.feed_in))
@@ -118,12 +121,12 @@ fn check_trade(round: &Round, trade: &Trade) -> Result<(), String> {
         (_, Some(buyer)) if trade.seller == Party::Grid && trade.price != buyer.retail => {
             Err(format!("the grid charges {}", buyer.retail))
         }
-        (None, None) => Err("trade of the grid with the operator".to_string()),
+        (None, None) => Err("the grid trades with the operator".to_string()),
         _ => Ok(()),
     }
 }
 
-/// What the operator has taken in: energy in Wh and money in nEUR.
+/// The operator's balance so far: purchases minus sales in Wh, and income minus payments in nEUR.
 #[derive(Default)]
 struct Operator {
     energy: i128,
@@ -157,14 +160,13 @@ impl Operator {
     }
 }
 
-/// Clears `count` random rounds, the same at every call, and [`check`]s the result of each.
+/// Clears `count` random rounds, the same ones in every call, and [`check`]s each result.
 ///
-/// Among them are empty ones, members that both sell and buy, energies and prices at the ends of their ranges, ties,
-/// and price limits.
+/// They include empty rounds, members that both sell and buy, extreme energies and prices, ties, and price limits.
 ///
 /// # Errors
 ///
-/// The first rule that is broken, with the round that broke it; or what the algorithm returned as its error.
+/// The first broken rule or error of the algorithm, with the round in which it occurred.
 pub fn check_random_rounds<A: Algorithm>(count: u64) -> Result<(), String> {
     for seed in 0..count {
         let round = random_round(seed);
@@ -174,13 +176,13 @@ pub fn check_random_rounds<A: Algorithm>(count: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// A random round, the same for the same seed.
+/// Makes a random round; the same seed gives the same round.
 #[must_use]
 pub fn random_round(seed: u64) -> Round {
     let mut random = Random(seed);
     let mut round = round([]);
     round.seed = seed;
-    // Both within one round: mostly small and alike, so that there are ties, sometimes the most extreme there is.
+    // One kind of prices and one of energies per round: some are small, so that there are ties, some are extreme.
     let prices = random.below(4);
     let energies = random.below(4);
     (round.retail, round.feed_in) = (random.price(prices), random.price(prices));
@@ -205,7 +207,7 @@ pub fn random_round(seed: u64) -> Round {
     round
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): enough for tests, and no dependency.
+/// SplitMix64 (Steele, Lea and Flood 2014): good enough for tests, without a dependency.
 struct Random(u64);
 
 impl Random {

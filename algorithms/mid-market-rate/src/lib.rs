@@ -1,4 +1,4 @@
-//! The price half-way between what the grid charges and what it pays; everybody takes part in proportion.
+//! One price, the midpoint of the community's retail and feed-in tariffs; energy is shared pro rata.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 use market_kit::{Algorithm, Book, Outcome, PriceLimits, Round, mid};
@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_what_there_is() {
+    fn shares_energy_pro_rata_at_the_midpoint() {
         let round = testing::round([("anna", 900, 0), ("ben", 0, 700), ("carla", 0, 700)]);
         let trades = MidMarketRate::clear(&round).unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Every member trades with the grid alone: what each would pay and earn without the community.
+//! Every member trades with the grid only: what each would pay and earn without the community.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 use market_kit::{Algorithm, Book, Outcome, Round};
@@ -30,7 +30,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_no_community() {
+    fn every_member_trades_with_the_grid_only() {
         let round = testing::round([("anna", 900, 0), ("ben", 0, 700), ("carla", 0, 700)]);
         let trades = PublicGrid::clear(&round).unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Each seller of the double auction gets what it asked; the gain is the buyers'.
+//! A double auction in which each pair trades at the seller's offer, so that the buyers have the whole gain.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 use market_kit::{Algorithm, Outcome, Round, double_auction};
@@ -30,7 +30,7 @@ mod tests {
     }
 
     #[test]
-    fn pays_the_offer() {
+    fn each_pair_trades_at_the_offer() {
         let mut round = testing::round([("anna", 600, 0), ("ben", 0, 700), ("carla", 300, 0), ("dora", 0, 400)]);
         for (position, price) in round.positions.iter_mut().zip([60_000, 100_000, 50_000, 120_000]) {
             (position.offer, position.bid) = (price, price);

@@ -1,4 +1,4 @@
-//! Sellers compete, buyers take the price: that of the last seller needed to serve them.
+//! Sellers compete and buyers accept any price: all trades are at the offer of the last seller needed.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 use market_kit::{Algorithm, Book, Outcome, PriceLimits, Round};
@@ -17,8 +17,8 @@ impl Algorithm for SingleSided {
         let (mut sellers, buyers) = (book.sellers_by(|position| position.offer), book.buyers());
         if let Some(offer) = marginal_offer(&book, &sellers, book.demand(&buyers)) {
             let price = limits.clamp(offer);
-            // Those above the price are not needed, unless a buyer would otherwise be its own seller or the price
-            // ceiling cuts them off; either way they do not have to sell below their offer.
+            // Sellers above the price are not needed, except where a buyer would otherwise be its own seller or the
+            // price ceiling lowered the price; in either case nobody has to sell below its offer.
             sellers.truncate(sellers.partition_point(|&seller| book.position(seller).offer <= price));
             book.ration_buyers(&buyers, book.supply(&sellers));
             book.greedy(&sellers, &buyers, price);
@@ -27,7 +27,7 @@ impl Algorithm for SingleSided {
     }
 }
 
-/// The offer of the first seller with which the demand is met, or of the last one if it never is.
+/// Returns the offer of the seller that completes the demand, or of the last one if the supply is too small.
 fn marginal_offer(book: &Book<'_>, sellers: &[u32], demand: u128) -> Option<i64> {
     let mut supply = 0;
     let needed = sellers.iter().find(|&&seller| {

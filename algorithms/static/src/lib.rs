@@ -1,4 +1,4 @@
-//! One fixed price inside the community, the same in every interval.
+//! One fixed price inside the community, the same for every interval.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 use market_kit::{Algorithm, Book, Outcome, PriceLimits, Round, Setting};
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn trades_at_the_price_that_is_set() {
+    fn trades_at_the_configured_price() {
         let mut round = testing::round([("anna", 900, 0), ("ben", 0, 700), ("carla", 0, 700)]);
         round.settings.push(("price".into(), "90000".into()));
         let trades = Static::clear(&round).unwrap();

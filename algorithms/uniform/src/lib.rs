@@ -1,4 +1,4 @@
-//! One price for all: that at which supply and demand cross.
+//! A double auction in which all trades are at the clearing price, where supply and demand cross.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 use market_kit::{Algorithm, Outcome, Round, double_auction};
@@ -30,7 +30,7 @@ mod tests {
     }
 
     #[test]
-    fn pays_all_the_clearing_price() {
+    fn all_trades_are_at_the_clearing_price() {
         let mut round = testing::round([("anna", 600, 0), ("ben", 0, 700), ("carla", 300, 0), ("dora", 0, 400)]);
         for (position, price) in round.positions.iter_mut().zip([60_000, 100_000, 50_000, 120_000]) {
             (position.offer, position.bid) = (price, price);

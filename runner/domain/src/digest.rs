@@ -1,31 +1,31 @@
-//! SHA-256 digests, and the one way in which domain values are turned into bytes for them.
+//! SHA-256 digests, and how domain values are encoded for them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use sha2::Digest as _;
 
-/// A SHA-256 digest; prints as 64 hexadecimal digits.
+/// A SHA-256 digest. Its text form is 64 hexadecimal digits: lower case when printed, either case when parsed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
-/// A text that is not a SHA-256 digest.
+/// The error for text that is not a SHA-256 digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no SHA-256 digest (64 hexadecimal digits)")]
+#[error("{0:?} is not a SHA-256 digest (64 hexadecimal digits are expected)")]
 pub struct InvalidDigest(String);
 
 impl Digest {
-    /// Digest of some bytes as they are, such as a component file.
+    /// Computes the digest of raw bytes, such as a component file.
     pub fn of(bytes: &[u8]) -> Digest {
         Digest(sha2::Sha256::digest(bytes).into())
     }
 
-    /// A digest that was computed earlier.
+    /// Restores a digest that was computed earlier.
     pub fn from_bytes(bytes: [u8; 32]) -> Digest {
         Digest(bytes)
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -51,12 +51,12 @@ impl FromStr for Digest {
     }
 }
 
-/// Prints bytes as lower-case hexadecimal digits.
+/// Writes bytes as lower-case hexadecimal digits.
 pub(crate) fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
-/// Reads exactly `N` bytes from hexadecimal digits.
+/// Parses exactly `N` bytes from hexadecimal digits; `None` for any other text.
 pub(crate) fn read_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits = text.as_bytes();
     if digits.len() != 2 * N {
@@ -71,12 +71,12 @@ pub(crate) fn read_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// Builds a digest field by field. Every field has a fixed width or its length in front, so that no two different
-/// values give the same bytes.
+/// Builds a digest field by field. Every field has a fixed width or is preceded by its length, so that different values
+/// never encode to the same bytes.
 pub(crate) struct Hasher(sha2::Sha256);
 
 impl Hasher {
-    /// Starts with a label, so that digests of different things never meet.
+    /// Starts with a label, so that values of different types never have the same digest.
     pub(crate) fn new(label: &str) -> Hasher {
         let mut hasher = Hasher(sha2::Sha256::new());
         hasher.text(label);
@@ -115,13 +115,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_survives_its_text_form() {
+    fn a_digest_can_be_printed_and_parsed() {
         let digest = Digest::of(b"watt");
         assert_eq!(digest.to_string().parse(), Ok(digest));
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn text_that_is_not_a_digest_is_refused() {
         for text in ["", "ab", "zz", &"g".repeat(64), &"ä".repeat(32)] {
             assert_eq!(text.parse::<Digest>(), Err(InvalidDigest(text.to_owned())));
         }

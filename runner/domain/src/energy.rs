@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An amount of energy in whole watt-hours (Wh); never negative.
+/// An amount of energy in whole watt-hours (Wh), from 0 to 2⁶⁴ − 1.
 ///
 /// ```
 /// use domain::Energy;
@@ -12,15 +12,15 @@ use std::fmt;
 pub struct Energy(u64);
 
 impl Energy {
-    /// No energy.
+    /// 0 Wh.
     pub const ZERO: Energy = Energy(0);
 
-    /// Energy of that many watt-hours.
+    /// Makes an energy of `wh` watt-hours.
     pub const fn from_wh(wh: u64) -> Energy {
         Energy(wh)
     }
 
-    /// The watt-hours.
+    /// Returns the number of watt-hours.
     pub const fn wh(self) -> u64 {
         self.0
     }

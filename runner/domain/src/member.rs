@@ -4,25 +4,34 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Longest name of a member or meter, in bytes. Platform ids have some 20; a name is a key in every trade.
+/// Maximum length of a member's or meter's name, in bytes. Names are keys in every trade; the platform's have about 20.
 const NAME_BYTES_MAX: usize = 128;
 
-/// Names that mean somebody else: the two other parties of a trade, and the grid's id on the platform's wire.
-const RESERVED: [&str; 3] = ["grid", "operator", "100"];
+/// The grid's name as a party of a trade. No member may have it.
+pub const GRID_NAME: &str = "grid";
 
-/// A name that no member or meter can have.
+/// The operator's name as a party of a trade. No member may have it.
+pub const OPERATOR_NAME: &str = "operator";
+
+/// The grid's id on the platform's wire.
+pub const PLATFORM_GRID: &str = "100";
+
+/// Names that members may not have: the other parties of a trade, and the grid's id on the platform's wire.
+const RESERVED: [&str; 3] = [GRID_NAME, OPERATOR_NAME, PLATFORM_GRID];
+
+/// The error for a name that a member or meter may not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// The name has no character.
+    /// The name is empty.
     #[error("a name is empty")]
     Empty,
-    /// The name is too long to be a key.
+    /// The name has more than 128 bytes: its first 32 characters, and its length in bytes.
     #[error("name {0:?}… has {1} bytes, at most {NAME_BYTES_MAX} are allowed")]
     TooLong(String, usize),
-    /// The name has a character that cannot be shown.
+    /// The name contains a control character, which could disturb tables and logs.
     #[error("name {0:?} has a control character")]
     Control(String),
-    /// The name means the grid or the community's own account.
+    /// The name is reserved for the grid or for the operator, the community's own account.
     #[error(
         "no member may be called {0:?}: it means the grid or the operator (give the meter to a member of another name)"
     )]
@@ -44,11 +53,11 @@ fn check_name(name: &str) -> Result<Arc<str>, InvalidName> {
 
 /// The name of a member of a community: a person or a firm.
 ///
-/// Not empty, at most 128 bytes, no control characters, and none of `grid`, `operator` and `100`.
+/// It has 1 to 128 bytes and no control characters, and is not `grid`, `operator` or `100`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(Arc<str>);
 
-/// The name of a meter. Same rules as for a member, but that reserved names are allowed.
+/// The name of a meter. The rules are those of [`MemberId`], except that reserved names are allowed. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MeterId(Arc<str>);
 
@@ -72,22 +81,22 @@ impl FromStr for MeterId {
 }
 
 impl MemberId {
-    /// The member that a meter is when nobody else owns it.
+    /// Returns the member that stands for a meter without an owner: it has the meter's name.
     ///
     /// # Errors
-    /// If the meter has a name that no member may have.
+    /// If the meter's name is reserved, so that no member may have it.
     pub fn from_meter(meter: &MeterId) -> Result<MemberId, InvalidName> {
         meter.as_str().parse()
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl MeterId {
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -122,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_mean_somebody_else_are_refused_for_members_only() {
+    fn reserved_names_are_refused_for_members_only() {
         for name in RESERVED {
             assert_eq!(name.parse::<MemberId>(), Err(InvalidName::Reserved(name.to_owned())));
             assert!(name.parse::<MeterId>().is_ok());
@@ -130,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_can_be_shown_and_is_short() {
+    fn a_name_is_not_empty_printable_and_short() {
         assert_eq!("".parse::<MeterId>(), Err(InvalidName::Empty));
         assert_eq!("a\nb".parse::<MemberId>(), Err(InvalidName::Control("a\nb".to_owned())));
         let long = "ü".repeat(65);

@@ -1,24 +1,24 @@
-//! Prices, amounts and tariffs: integers with a written scale.
+//! Prices, amounts and tariffs: integers with a fixed scale.
 //!
 //! Wh × µEUR/kWh = 10⁻³ kWh × 10⁻⁶ EUR/kWh = nEUR, so the amount of a trade is a whole number and needs no rounding.
-//! Cents appear only where a person reads them, in [`Amount::to_cents`].
+//! Cents appear only in output for people: [`Amount::to_cents`].
 
 use std::fmt;
 use std::ops::{Add, Neg, Sub};
 
 use crate::energy::Energy;
 
-/// A price in micro-euro per kilowatt-hour (µEUR/kWh); may be negative. 0.1624 EUR/kWh is 162400.
+/// A price in micro-euro per kilowatt-hour (µEUR/kWh); may be negative. 0.1624 EUR/kWh is 162400. The default is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Price(i64);
 
 impl Price {
-    /// A price of that many µEUR/kWh.
+    /// Makes a price of `micro_eur` µEUR/kWh.
     pub const fn from_micro_eur(micro_eur: i64) -> Price {
         Price(micro_eur)
     }
 
-    /// The µEUR/kWh.
+    /// Returns the price in µEUR/kWh.
     pub const fn micro_eur(self) -> i64 {
         self.0
     }
@@ -30,54 +30,55 @@ impl fmt::Display for Price {
     }
 }
 
-/// What the grid charges and pays.
+/// The grid's prices. Nothing requires `feed_in` to be below `retail`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tariff {
-    /// What the grid charges for energy taken from it.
+    /// What the grid charges for energy drawn from it.
     pub retail: Price,
-    /// What the grid pays for energy given to it.
+    /// What the grid pays for energy fed into it.
     pub feed_in: Price,
 }
 
 /// A sum of money in nano-euro (nEUR), signed.
 ///
-/// The amount of one trade always fits: |energy| < 2⁶⁴ and |price| ≤ 2⁶³, so |amount| < 2¹²⁷. Sums are checked.
+/// The amount of one trade always fits: energy < 2⁶⁴ and |price| ≤ 2⁶³, so |amount| < 2¹²⁷. Where sums decide anything
+/// they are checked; the operators saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i128);
 
 impl Amount {
-    /// No money.
+    /// 0 nEUR.
     pub const ZERO: Amount = Amount(0);
 
-    /// What that much energy costs at that price. Exact.
+    /// Computes energy × price, exactly: Wh × µEUR/kWh = nEUR.
     pub const fn of(energy: Energy, price: Price) -> Amount {
         // OK because |energy × price| < 2⁶⁴ × 2⁶³ = 2¹²⁷.
         Amount(energy.wh() as i128 * price.micro_eur() as i128)
     }
 
-    /// An amount of that many nano-euro.
+    /// Makes an amount of `nano_eur` nano-euro.
     pub const fn from_nano_eur(nano_eur: i128) -> Amount {
         Amount(nano_eur)
     }
 
-    /// The nano-euro.
+    /// Returns the amount in nano-euro.
     pub const fn nano_eur(self) -> i128 {
         self.0
     }
 
-    /// The sum, or `None` if it does not fit 128 bits.
+    /// Adds; `None` if the sum does not fit 128 bits.
     pub fn checked_add(self, other: Amount) -> Option<Amount> {
         self.0.checked_add(other.0).map(Amount)
     }
 
-    /// The difference, or `None` if it does not fit 128 bits.
+    /// Subtracts; `None` if the difference does not fit 128 bits.
     pub fn checked_sub(self, other: Amount) -> Option<Amount> {
         self.0.checked_sub(other.0).map(Amount)
     }
 
-    /// The amount in cents, halves to the even cent (as ISO 80000-1 B.3 and most book-keeping do).
+    /// Rounds to whole cents, halves to the even cent (ISO 80000-1, B.3, rule A).
     ///
-    /// For people only: nothing is ever computed from the result.
+    /// For display only: never compute with the result.
     pub fn to_cents(self) -> i128 {
         const NANO_PER_CENT: i128 = 10_000_000;
         let floor = self.0.div_euclid(NANO_PER_CENT);
@@ -90,7 +91,7 @@ impl Amount {
     }
 }
 
-/// Saturates: for sums of amounts that were each checked, such as the columns of a statement.
+/// Saturates. For totals of checked amounts, such as the columns of a statement.
 impl Add for Amount {
     type Output = Amount;
     fn add(self, other: Amount) -> Amount {
@@ -98,7 +99,7 @@ impl Add for Amount {
     }
 }
 
-/// Saturates, as [`Add`] does.
+/// Saturates, like [`Add`].
 impl Sub for Amount {
     type Output = Amount;
     fn sub(self, other: Amount) -> Amount {
@@ -106,7 +107,7 @@ impl Sub for Amount {
     }
 }
 
-/// Saturates, as [`Add`] does.
+/// Saturates, like [`Add`].
 impl Neg for Amount {
     type Output = Amount;
     fn neg(self) -> Amount {
@@ -114,7 +115,7 @@ impl Neg for Amount {
     }
 }
 
-/// Prints euro with all nine decimals, so nothing is hidden: `-0.048720000 EUR`.
+/// Prints euro with all nine decimals, so that no digit is lost: `-0.048720000 EUR`.
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const NANO_PER_EUR: u128 = 1_000_000_000;
@@ -129,14 +130,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_amount_is_exact_at_the_ends_of_both_ranges() {
+    fn an_amount_is_exact_at_the_limits_of_both_ranges() {
         let most = Energy::from_wh(u64::MAX);
         assert_eq!(Amount::of(most, Price::from_micro_eur(i64::MIN)).nano_eur(), i128::MIN + (1_i128 << 63));
         assert_eq!(Amount::of(Energy::from_wh(1500), Price::from_micro_eur(162_400)).to_string(), "0.243600000 EUR");
     }
 
     #[test]
-    fn cents_round_halves_to_even_on_both_sides_of_zero() {
+    fn halves_of_cents_round_to_even_on_both_sides_of_zero() {
         let cents = |nano| Amount::from_nano_eur(nano).to_cents();
         assert_eq!([cents(5_000_000), cents(15_000_000), cents(25_000_000)], [0, 2, 2]);
         assert_eq!([cents(-5_000_000), cents(-15_000_000), cents(-5_000_001)], [0, -2, -1]);

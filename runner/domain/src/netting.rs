@@ -1,42 +1,75 @@
-//! From registers to what each member has: one interval's surplus and deficit, gaps, and what went wrong.
+//! Netting: from registers to each member's surplus and deficit in one interval, gaps, and events.
 //!
-//! A pure function of the last registers of every meter and the registers read at the interval's end. What a meter
-//! measured between two consecutive boundaries goes into its member's position. A meter that missed boundaries is
-//! settled with the grid alone, over the whole gap, when it is read again. A register that falls settles nothing: the
-//! meter starts again from the new value. So the energy settled always telescopes to the change of the registers.
+//! [`net`] is a pure function of the last registers of every meter and the registers read at the interval's end. What a
+//! meter measured between two consecutive boundaries goes into its member's position. A meter that missed boundaries is
+//! settled with the grid alone, over the whole gap, when it is read again. A register that falls settles nothing, and
+//! the meter counts from its new value. The settled energy therefore always telescopes to the change of the registers.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::str::FromStr;
 
 use crate::energy::Energy;
 use crate::interval::{Boundary, Interval};
 use crate::member::{MemberId, MeterId};
 use crate::reading::{BoundaryReadings, Register, Registers};
 
-/// How import and export of one interval become surplus and deficit.
+/// How import and export within one interval become surplus and deficit. The text forms are `net` and `gross`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Basis {
-    /// The difference is one surplus or one deficit, as the original did.
+    /// The difference is one surplus or one deficit, as in the Python original.
     #[default]
     Net,
-    /// Export is surplus and import is deficit, both at once: what the sharing rules of AT, BE, DE, FR and PT work on.
+    /// Export is surplus and import is deficit, both at once, as the sharing rules of AT, BE, DE, FR and PT require.
     Gross,
 }
 
-/// Who owns which meters. A meter that nobody owns is a member of its own.
+/// The error for text that does not name a basis.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a basis (it must be \"net\" or \"gross\")")]
+pub struct InvalidBasis(String);
+
+impl Basis {
+    /// Every basis.
+    pub const ALL: [Basis; 2] = [Basis::Net, Basis::Gross];
+
+    /// Returns its name in configurations and stores.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Basis::Net => "net",
+            Basis::Gross => "gross",
+        }
+    }
+}
+
+impl fmt::Display for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Basis {
+    type Err = InvalidBasis;
+
+    fn from_str(text: &str) -> Result<Basis, InvalidBasis> {
+        Basis::ALL.into_iter().find(|basis| basis.as_str() == text).ok_or_else(|| InvalidBasis(text.to_owned()))
+    }
+}
+
+/// Which member owns which meters. A meter without an owner is a member of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Ownership(HashMap<MeterId, MemberId>);
 
 impl Ownership {
-    /// The given owners.
+    /// Makes an ownership from pairs of meter and owner.
     pub fn new(owners: impl IntoIterator<Item = (MeterId, MemberId)>) -> Ownership {
         Ownership(owners.into_iter().collect())
     }
 
-    /// The member that a meter counts for; `None` if it is its own member and has a name that no member may have.
+    /// Returns the member for which a meter counts; `None` if it has no owner and a reserved name.
     pub fn member(&self, meter: &MeterId) -> Option<MemberId> {
         match self.0.get(meter) {
             Some(member) => Some(member.clone()),
@@ -48,79 +81,76 @@ impl Ownership {
 /// The last registers of a meter, and the boundary at which they were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastRead {
-    /// When.
+    /// The boundary at which the meter was last read.
     pub boundary: Boundary,
-    /// What.
+    /// Its registers at that boundary.
     pub registers: Registers,
 }
 
 /// The last registers of every meter that was ever read.
 pub type LastReads = BTreeMap<MeterId, LastRead>;
 
-/// What a member has in one interval. Both are 0 for a member that was read and moved nothing.
+/// A member's energy in one interval. Both parts are 0 for a member that was read but neither drew nor fed in energy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Balance {
-    /// Energy to sell.
+    /// Energy to sell, in Wh; at most 2⁶³ − 1.
     pub surplus: Energy,
-    /// Energy to buy.
+    /// Energy to buy, in Wh; at most 2⁶³ − 1.
     pub deficit: Energy,
 }
 
-/// The energy of a meter that missed boundaries: traded with the grid alone.
+/// The energy of a meter that missed boundaries. It is traded with the grid alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// The meter.
+    /// The meter that was not read.
     pub meter: MeterId,
-    /// Its member.
+    /// The member for which the meter counts.
     pub member: MemberId,
-    /// The last boundary settled before.
+    /// The last boundary at which the meter was read before the gap.
     pub since: Boundary,
     /// The energy over the whole gap.
     pub balance: Balance,
 }
 
-/// Something about a meter that people should see.
+/// An occurrence at a meter that people should know of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The meter.
+    /// The meter concerned.
     pub meter: MeterId,
     /// What happened.
     pub kind: EventKind,
 }
 
-/// What can happen to a meter at a boundary.
+/// What can happen to a meter at a boundary. The `Display` form is the event's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// It is read again after missing boundaries.
+    /// The meter is read again after a gap.
     Gap {
-        /// The last boundary settled before.
+        /// The last boundary at which it was read before the gap.
         since: Boundary,
     },
-    /// A register shows less than before, by an exchange or a reset: nothing is settled, and it counts from there.
+    /// A register fell, because the meter was replaced or reset: nothing is settled, and both registers count from
+    /// their new values.
     RegisterFell {
-        /// Which.
+        /// The register that fell.
         register: Register,
-        /// What it showed before, in Wh.
+        /// Its value before, in Wh.
         from_wh: u64,
-        /// What it shows now, in Wh.
+        /// Its value now, in Wh.
         to_wh: u64,
     },
-    /// The energy is more than 2⁶³−1 Wh: nothing is settled, and the meter counts from its new registers.
+    /// The member's energy exceeds 2⁶³ − 1 Wh: nothing is settled, and the meter counts from its new values.
     TooLarge,
-    /// It belongs to nobody and has a name that no member may have: it is not settled.
+    /// The meter has no owner and a reserved name: it is not settled.
     NoMember,
 }
 
-impl EventKind {
-    /// A short name that never changes.
-    pub fn code(&self) -> &'static str {
-        match self {
-            EventKind::Gap { .. } => "gap",
-            EventKind::RegisterFell { .. } => "register-fell",
-            EventKind::TooLarge => "too-large",
-            EventKind::NoMember => "no-member",
-        }
-    }
+codes! {
+    EventKind:
+    Gap => "gap",
+    RegisterFell => "register-fell",
+    TooLarge => "too-large",
+    NoMember => "no-member",
 }
 
 impl fmt::Display for EventKind {
@@ -143,17 +173,19 @@ impl fmt::Display for EventKind {
 /// Everything that follows from the readings at the end of one interval.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Netting {
-    /// What each member has that was read at both ends.
+    /// The balance of each member with at least one meter that was read at both ends of the interval.
     pub balances: BTreeMap<MemberId, Balance>,
-    /// What meters moved that come back after a gap.
+    /// The energy of meters that were read again after a gap.
     pub gaps: Vec<Gap>,
-    /// What people should see, in order of meters.
+    /// What people should know of, sorted by meter except for `TooLarge`, which comes last.
     pub events: Vec<Event>,
     /// The new last registers of every meter that was read.
     pub read: LastReads,
 }
 
 /// Nets the readings at the end of an interval against the last registers of every meter.
+///
+/// A meter whose last registers are from the interval's end or later is ignored, so that nothing is settled twice.
 pub fn net(
     interval: Interval,
     basis: Basis,
@@ -191,7 +223,7 @@ pub fn net(
     netting
 }
 
-/// How far both registers rose, or which of them fell.
+/// Computes the rise of both registers, in Wh; an error tells which of them fell.
 fn rise(from: Registers, to: Registers) -> Result<Registers, [Option<EventKind>; 2]> {
     let import = to.import_wh.checked_sub(from.import_wh);
     let export = to.export_wh.checked_sub(from.export_wh);
@@ -214,7 +246,7 @@ impl Netting {
 
     fn gap(&mut self, meter: &MeterId, member: MemberId, since: Boundary, basis: Basis, delta: Registers) {
         self.event(meter, EventKind::Gap { since });
-        // One meter's rise always fits: registers are at most 2⁶³−1.
+        // A single meter's balance always fits, because registers are at most 2⁶³ − 1.
         if let Some(balance) = balance(basis, std::iter::once(&delta)) {
             self.gaps.push(Gap { meter: meter.clone(), member, since, balance });
         }
@@ -232,9 +264,9 @@ impl Netting {
     }
 }
 
-/// The balance of several meters of one member; `None` if it is more than 2⁶³−1 Wh, which no store can keep.
+/// Computes the balance of a member's meters; `None` if it exceeds 2⁶³ − 1 Wh, the most that a store can hold.
 fn balance<'a>(basis: Basis, deltas: impl Iterator<Item = &'a Registers>) -> Option<Balance> {
-    // OK because a sum of fewer than 2⁶⁴ registers below 2⁶⁴ is below 2¹²⁸.
+    // OK because the sum of fewer than 2⁶⁴ values below 2⁶⁴ is below 2¹²⁸.
     let (import, export) = deltas.fold((0_u128, 0_u128), |(import, export), delta| {
         (import + u128::from(delta.import_wh), export + u128::from(delta.export_wh))
     });

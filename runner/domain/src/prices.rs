@@ -1,8 +1,8 @@
-//! The prices that members set themselves, and which of them holds when.
+//! Prices that members set themselves, and which of them applies when.
 //!
-//! A price is set for a meter from an instant on and holds until the next one. It holds for the meter's member; of the
-//! prices of several meters of one member the one set from the latest instant counts, of equal ones that of the meter
-//! whose name comes first.
+//! A price is set for a meter, effective from an instant until that meter's next price, and applies to the meter's
+//! member. If several meters of a member have prices, the one with the latest effective instant applies; among equals,
+//! that of the meter whose name sorts first.
 
 use std::collections::BTreeMap;
 
@@ -11,30 +11,30 @@ use jiff::Timestamp;
 use crate::member::MeterId;
 use crate::money::Price;
 
-/// The prices of one meter from an instant on.
+/// The prices of one meter, effective from an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeterPrice {
-    /// The meter.
+    /// The meter for which the prices were set.
     pub meter: MeterId,
-    /// From when on they hold.
+    /// When they take effect.
     pub from: Timestamp,
-    /// The highest price at which it buys.
+    /// The highest price at which the member buys, in µEUR/kWh.
     pub bid: Price,
-    /// The least price at which it sells.
+    /// The lowest price at which the member sells, in µEUR/kWh.
     pub offer: Price,
 }
 
-/// The prices of many meters over a stretch of time.
+/// The prices of any number of meters over time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PriceBook(BTreeMap<MeterId, BTreeMap<Timestamp, (Price, Price)>>);
 
 impl PriceBook {
-    /// Whether nobody ever set a price.
+    /// Returns whether there are no prices.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The price that holds at an instant for the member with these meters.
+    /// Finds the price that applies at an instant to the member with these meters; `None` if none is in effect.
     pub fn at<'m>(&self, meters: impl IntoIterator<Item = &'m MeterId>, at: Timestamp) -> Option<MeterPrice> {
         let mut newest: Option<MeterPrice> = None;
         for meter in meters {
@@ -49,7 +49,7 @@ impl PriceBook {
     }
 }
 
-/// Of two prices of one meter from one instant on the later in order wins.
+/// Of two prices of one meter with the same effective instant, the later in order replaces the earlier.
 impl FromIterator<MeterPrice> for PriceBook {
     fn from_iter<I: IntoIterator<Item = MeterPrice>>(prices: I) -> PriceBook {
         let mut book = PriceBook::default();
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_holds_from_its_instant_until_the_next() {
+    fn a_price_applies_from_its_instant_until_the_next() {
         let book: PriceBook = [price("a", 100, 1), price("a", 200, 2), price("a", 200, 3)].into_iter().collect();
         let bid = |at: i64| {
             let meters = ["a".parse().unwrap()];
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_meters_the_latest_counts_and_then_the_first_by_name() {
+    fn of_several_meters_the_latest_price_applies_and_then_the_first_by_name() {
         let book: PriceBook = [price("b", 100, 1), price("c", 200, 2), price("a", 200, 3)].into_iter().collect();
         let at = Timestamp::from_second(300).unwrap();
         let meters: [MeterId; 3] = ["c", "b", "a"].map(|meter| meter.parse().unwrap());

@@ -1,8 +1,8 @@
-//! What meters say, and which boundary each reading belongs to.
+//! Meter readings, and the boundary to which each belongs.
 //!
-//! A meter's two active registers only ever count up, in whole watt-hours. A reading belongs to the nearest boundary
-//! within a tolerance; of several the nearest counts. A meter is read at a boundary only when both registers are.
-//! Whatever else a Meters service sends is an [`InvalidReading`]: shown and counted, never settled.
+//! A meter's two active-energy registers only ever count up, in whole watt-hours. A reading belongs to the nearest
+//! boundary within a tolerance; of several readings the nearest counts. A meter counts as read at a boundary only if
+//! both registers were. Any other row from a Meters service is an [`InvalidReading`]: it is reported, never settled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,26 +12,25 @@ use jiff::Timestamp;
 use crate::interval::{Boundary, IntervalLength};
 use crate::member::{InvalidName, MeterId};
 
-/// Which of a meter's two active registers.
+/// One of a meter's two active-energy registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Register {
-    /// Energy taken from the grid.
+    /// Counts energy drawn from the grid.
     Import,
-    /// Energy given to the grid.
+    /// Counts energy fed into the grid.
     Export,
 }
 
 impl Register {
-    /// The register with that name on the platform's wire; `None` for the reactive ones and anything else.
+    /// Both registers.
+    pub const ALL: [Register; 2] = [Register::Import, Register::Export];
+
+    /// Finds a register by its name on the platform's wire; `None` for reactive registers and any other name.
     pub fn from_field(field: &str) -> Option<Register> {
-        match field {
-            "Active import" => Some(Register::Import),
-            "Active export" => Some(Register::Export),
-            _ => None,
-        }
+        Register::ALL.into_iter().find(|register| register.field() == field)
     }
 
-    /// The register's name on the platform's wire.
+    /// Returns the register's name on the platform's wire.
     pub fn field(self) -> &'static str {
         match self {
             Register::Import => "Active import",
@@ -40,57 +39,57 @@ impl Register {
     }
 }
 
-/// The largest value of a register, in Wh: what a signed 64-bit integer holds, so that every store can keep it.
+/// The largest valid value of a register, in Wh: 2⁶³ − 1, so that every store can hold it as a signed 64-bit integer.
 pub const REGISTER_WH_MAX: u64 = i64::MAX as u64;
 
-/// One value of one register.
+/// The value of one register at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The meter.
+    /// The meter that was read.
     pub meter: MeterId,
-    /// Which of its registers.
+    /// The register that was read.
     pub register: Register,
     /// When it was read.
     pub at: Timestamp,
-    /// What it showed, in Wh; at most [`REGISTER_WH_MAX`].
+    /// The register's value, in Wh; at most [`REGISTER_WH_MAX`].
     pub wh: u64,
 }
 
-/// A row from a Meters service that cannot be a reading.
+/// The error for a row from a Meters service that is not a valid reading.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReading {
-    /// The meter has a name that nobody can have.
+    /// The meter's name is invalid.
     #[error("a reading names no usable meter: {0}")]
     Meter(#[from] InvalidName),
-    /// The time is not RFC 3339.
+    /// The time is not RFC 3339 with an offset.
     #[error("meter {meter} has a reading at {date:?}, which is no RFC 3339 time (such as 2023-09-01T12:15:00Z)")]
     Date {
-        /// The meter.
+        /// The meter named in the row.
         meter: MeterId,
-        /// The text in place of a time, cut to 40 characters.
+        /// The text given as the time, cut to 40 characters.
         date: String,
     },
-    /// The value is not a whole number of watt-hours in range.
+    /// The value is not a whole number of watt-hours from 0 to [`REGISTER_WH_MAX`].
     #[error("meter {meter} shows {value:?} as {} at {at}, which is no whole number of Wh from 0 to 2^63-1", register.field())]
     Value {
-        /// The meter.
+        /// The meter named in the row.
         meter: MeterId,
-        /// The register.
+        /// The register named in the row.
         register: Register,
         /// When it was read.
         at: Timestamp,
-        /// The text in place of a number, cut to 40 characters.
+        /// The text given as the value, cut to 40 characters.
         value: String,
     },
 }
 
 impl Reading {
-    /// Makes a reading from the four texts of a row on the platform's wire.
+    /// Parses the four text fields of a row on the platform's wire.
     ///
-    /// `Ok(None)` is a row of a register that takes no part, such as a reactive one.
+    /// Returns `Ok(None)` for a register that is not settled, such as a reactive one.
     ///
     /// # Errors
-    /// If the row is of an active register but its meter, value or date is unusable.
+    /// If the row names an active register but its meter, value or date is invalid.
     pub fn parse(meter: &str, field: &str, value: &str, date: &str) -> Result<Option<Reading>, InvalidReading> {
         let Some(register) = Register::from_field(field) else {
             return Ok(None);
@@ -106,7 +105,7 @@ impl Reading {
     }
 }
 
-/// Digits only: `str::parse` would also take a sign.
+/// Accepts digits only, whereas `str::parse` would also accept a sign.
 fn parse_register(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let wh = text.parse().ok().filter(|wh| *wh <= REGISTER_WH_MAX);
@@ -117,19 +116,19 @@ fn cut(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-/// What both active registers of a meter show at one boundary, in Wh.
+/// The values of a meter's two active-energy registers at one boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Registers {
-    /// Energy taken from the grid since the meter was new.
+    /// Cumulative energy drawn from the grid, in Wh.
     pub import_wh: u64,
-    /// Energy given to the grid since the meter was new.
+    /// Cumulative energy fed into the grid, in Wh.
     pub export_wh: u64,
 }
 
-/// Every meter that is read at one boundary.
+/// The registers of every meter that was read at one boundary.
 pub type BoundaryReadings = BTreeMap<MeterId, Registers>;
 
-/// Sorts readings to boundaries.
+/// Assigns readings to boundaries.
 ///
 /// ```
 /// use domain::reading::{Collector, Reading};
@@ -148,15 +147,16 @@ pub struct Collector {
     nearest: BTreeMap<Boundary, BTreeMap<MeterId, Nearest>>,
 }
 
-/// The nearest reading so far of each register of one meter at one boundary.
+/// The best reading so far of each register of one meter at one boundary.
 #[derive(Debug, Default)]
 struct Nearest {
     import: Option<Candidate>,
     export: Option<Candidate>,
 }
 
-/// A reading and how far it is from its boundary. Ordered by preference: nearest first, then the earlier in time.
-/// Two values for one instant cannot both be true; the lower one cannot invent energy in this interval.
+/// A reading and its distance from the boundary. Ordered by preference: the nearest first, then the earliest. Two
+/// values for one instant cannot both be right; the lower is preferred, because it cannot invent energy in this
+/// interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     distance: Duration,
@@ -165,18 +165,18 @@ struct Candidate {
 }
 
 impl Collector {
-    /// Sorts to boundaries of this length, up to `tolerance` away (less than half the length, or readings in the
-    /// middle of an interval are taken too).
+    /// Makes a collector for intervals of this length. It accepts readings up to `tolerance` from a boundary; from half
+    /// the length on, that would be every reading.
     pub fn new(length: IntervalLength, tolerance: Duration) -> Collector {
         Collector { length, tolerance, nearest: BTreeMap::new() }
     }
 
-    /// The boundary that a reading of this time counts for, and how far it is; `None` for one too far from any.
+    /// Finds the boundary for a reading at this time, and its distance; `None` if none is within the tolerance.
     pub fn boundary_of(&self, at: Timestamp) -> Option<(Boundary, Duration)> {
         Boundary::nearest(at, self.length).filter(|(_, distance)| *distance <= self.tolerance)
     }
 
-    /// Takes a reading. The order does not matter, and the same reading twice is one.
+    /// Adds a reading, or ignores it if no boundary is near. Order and repetition make no difference.
     pub fn add(&mut self, reading: Reading) {
         let Some((boundary, distance)) = self.boundary_of(reading.at) else {
             return;
@@ -193,7 +193,7 @@ impl Collector {
         }
     }
 
-    /// The boundaries at which any meter is read, in order of time, with the meters read there.
+    /// Returns, in order of time, each boundary at which at least one meter was read, with the meters read there.
     pub fn boundaries(self) -> impl Iterator<Item = (Boundary, BoundaryReadings)> {
         self.nearest.into_iter().filter_map(|(boundary, meters)| {
             let read: BoundaryReadings = meters
@@ -208,9 +208,10 @@ impl Collector {
     }
 }
 
-/// One page of a Meters service's answer: at most so many of the oldest rows of each series.
+/// Finds out up to when a page of a Meters service's response is complete.
 ///
-/// A series that filled its page may have more; what is known of it ends with its newest row.
+/// A page has at most `limit` of the oldest rows of each series (a meter's register). A series that reaches the limit
+/// may have more, so it is only complete up to its newest row.
 #[derive(Debug)]
 pub struct Horizon {
     limit: usize,
@@ -224,24 +225,24 @@ struct Series {
 }
 
 impl Horizon {
-    /// For pages of at most `limit` rows a series.
+    /// Makes a horizon for a page of at most `limit` rows per series.
     pub fn new(limit: usize) -> Horizon {
         Horizon { limit, series: BTreeMap::new() }
     }
 
-    /// Counts one row, valid or not; `at` is none if its time is no time.
+    /// Counts one row, valid or not; `at` is `None` if its time is invalid.
     pub fn count(&mut self, meter: &MeterId, register: Register, at: Option<Timestamp>) {
         let series = self.series.entry((meter.clone(), register)).or_default();
         series.rows += 1;
         series.newest = series.newest.max(at);
     }
 
-    /// Everything before this instant is known; `None` if everything there is, is.
+    /// Returns the instant before which the page is complete; `None` if it is complete as a whole.
     pub fn complete_before(&self) -> Option<Timestamp> {
         self.series.values().filter(|series| series.rows >= self.limit).filter_map(|series| series.newest).min()
     }
 
-    /// How many meters the page has.
+    /// Returns the number of meters on the page.
     pub fn meters(&self) -> usize {
         let meters: BTreeSet<_> = self.series.keys().map(|(meter, _)| meter).collect();
         meters.len()
@@ -256,7 +257,7 @@ mod tests {
         Reading::parse(meter, field, value, date)
     }
 
-    /// Rows of `meter field value time-of-day`; answers `boundary meter import export`.
+    /// Collects rows of `meter register value time`; returns lines of `boundary meter import export`.
     fn collect(rows: &[&str]) -> Vec<String> {
         let mut collector = Collector::new(IntervalLength::QUARTER_HOUR, Duration::from_secs(120));
         for row in rows {
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_readings_the_nearest_counts_in_any_order() {
+    fn the_nearest_of_several_readings_counts_in_any_order() {
         let rows = ["a import 10 12:14:58", "a import 11 12:15:01", "a import 12 12:16:00", "a export 0 12:15:30"];
         let expected = ["2023-09-01T12:15:00Z a 11 0"];
         assert_eq!(collect(&rows), expected);
@@ -284,13 +285,13 @@ mod tests {
     }
 
     #[test]
-    fn a_meter_is_read_only_when_both_registers_are() {
+    fn a_meter_is_read_only_if_both_registers_are() {
         assert_eq!(collect(&["a import 10 12:15:00"]), [""; 0]);
         assert_eq!(collect(&["a import 10 12:15:00", "a export 5 12:18:00"]), [""; 0]);
     }
 
     #[test]
-    fn the_same_reading_twice_is_one_and_the_lower_of_two_truths_counts() {
+    fn a_repeated_reading_counts_once_and_the_lower_of_two_values_counts() {
         assert_eq!(
             collect(&["a import 10 12:15:00", "a import 10 12:15:00", "a import 9 12:15:00", "a export 0 12:15:00"]),
             ["2023-09-01T12:15:00Z a 9 0"]
@@ -298,14 +299,14 @@ mod tests {
     }
 
     #[test]
-    fn reactive_and_unknown_registers_take_no_part() {
+    fn reactive_and_unknown_registers_are_ignored() {
         for field in ["Reactive QI(+Ri)", "Reactive QIV(-Rc)", "active import", ""] {
             assert_eq!(reading("", field, "x", "y"), Ok(None));
         }
     }
 
     #[test]
-    fn values_that_are_no_whole_numbers_are_refused() {
+    fn values_that_are_not_whole_numbers_in_range_are_refused() {
         for value in ["", "-1", "+1", "1.0", "1e3", " 1", "NaN", "0x10", "9223372036854775808", "99999999999999999999"]
         {
             let read = reading("a", "Active import", value, "2023-09-01T12:15:00Z");
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_and_names_that_are_none_are_refused() {
+    fn invalid_dates_and_names_are_refused() {
         for date in ["", "yesterday", "2023-09-01", "2023-13-01T00:00:00Z", "2023-09-01T12:15:00"] {
             let read = reading("a", "Active import", "1", date);
             assert!(matches!(read, Err(InvalidReading::Date { .. })), "{date:?}: {read:?}");
@@ -328,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_series_ends_what_is_known() {
+    fn a_page_is_complete_up_to_the_end_of_its_shortest_full_series() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
         let mut horizon = Horizon::new(2);

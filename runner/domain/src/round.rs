@@ -1,33 +1,34 @@
-//! A round: everything that one clearing needs, complete and checked.
+//! A round: the complete and checked input of one clearing.
 
 use crate::digest::{Digest, Hasher};
 use crate::energy::Energy;
 use crate::interval::Interval;
 use crate::member::MemberId;
 use crate::money::{Price, Tariff};
+use crate::trade::{NamedParty, Party};
 
 /// What one member has and wants in one interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The member.
+    /// The member's name, unique within the round.
     pub member: MemberId,
-    /// Energy it has to sell.
+    /// Energy the member must sell, in Wh. On a net basis, `surplus` or `deficit` is 0.
     pub surplus: Energy,
-    /// Energy it needs to buy.
+    /// Energy the member must buy, in Wh.
     pub deficit: Energy,
-    /// The least price it sells at.
+    /// The lowest price at which the member sells, in µEUR/kWh. A wish that the balance check does not enforce.
     pub offer: Price,
-    /// The highest price it buys at.
+    /// The highest price at which the member buys, in µEUR/kWh. A wish that the balance check does not enforce.
     pub bid: Price,
-    /// What the grid charges and pays this member.
+    /// The member's own tariff for trades with the grid, which the balance check does enforce.
     pub tariff: Tariff,
-    /// Its sharing coefficient, in parts per million.
+    /// The member's sharing coefficient, in parts per million.
     pub share: u32,
-    /// Its priority; 0 comes first.
+    /// The member's priority; 0 comes first.
     pub rank: u32,
 }
 
-/// The limits that a community sets on the prices of trades between its members.
+/// The community's limits on the prices of trades between its members. The default has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PriceLimits {
     floor: Option<Price>,
@@ -35,10 +36,10 @@ pub struct PriceLimits {
 }
 
 impl PriceLimits {
-    /// Limits; either may be missing.
+    /// Makes limits from an inclusive floor and an inclusive ceiling; `None` means no limit.
     ///
     /// # Errors
-    /// If the floor is above the ceiling: no price could satisfy both.
+    /// If the floor is above the ceiling, so that no price satisfies both.
     pub fn new(floor: Option<Price>, ceiling: Option<Price>) -> Result<PriceLimits, InvalidRound> {
         match (floor, ceiling) {
             (Some(floor), Some(ceiling)) if floor > ceiling => Err(InvalidRound::Limits(floor, ceiling)),
@@ -46,55 +47,55 @@ impl PriceLimits {
         }
     }
 
-    /// The least price, if there is one.
+    /// Returns the lowest allowed price, if there is one.
     pub fn floor(self) -> Option<Price> {
         self.floor
     }
 
-    /// The highest price, if there is one.
+    /// Returns the highest allowed price, if there is one.
     pub fn ceiling(self) -> Option<Price> {
         self.ceiling
     }
 }
 
-/// What holds for a round as a whole.
+/// The part of a round that concerns the community as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// The community's name.
     pub community: String,
     /// The interval being cleared.
     pub interval: Interval,
-    /// The community's reference tariff.
+    /// The community's reference tariff. Trades with the grid use each member's own, [`Position::tariff`].
     pub tariff: Tariff,
     /// Limits on prices between members.
     pub limits: PriceLimits,
-    /// For methods that draw lots; see [`seed`].
+    /// The seed for algorithms that use random numbers; see [`seed`].
     pub seed: u64,
-    /// Settings for the algorithm, as (key, value), sorted by key.
+    /// Settings for the algorithm, as (key, value); [`Round::new`] sorts them by key.
     pub settings: Vec<(String, String)>,
 }
 
-/// Everything that one clearing needs: terms, and positions sorted by member without duplicates.
+/// The input of one clearing: terms, and at most one position per member, sorted by member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Round {
     terms: Terms,
     positions: Vec<Position>,
 }
 
-/// Values that make no round.
+/// The error for values that do not form a round.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRound {
-    /// Two positions of one member.
+    /// A member has two positions.
     #[error("member {0} has two positions (each member may have one)")]
     DuplicateMember(MemberId),
-    /// A setting that is given twice.
-    #[error("setting {0:?} is given twice")]
+    /// A setting is given twice.
+    #[error("setting {0:?} is given twice (each key may be given once)")]
     DuplicateSetting(String),
-    /// More positions than a trade can name.
-    #[error("a round of {0} positions is too large (at most 2^32)")]
+    /// There are more positions than a trade can index.
+    #[error("a round of {0} positions is too large (at most 2^32-1)")]
     TooManyPositions(usize),
-    /// No price satisfies both limits.
-    #[error("price floor {0} is above price ceiling {1}")]
+    /// The floor (first) is above the ceiling (second).
+    #[error("price floor {0} is above price ceiling {1} (lower the floor or raise the ceiling)")]
     Limits(Price, Price),
 }
 
@@ -102,7 +103,7 @@ impl Round {
     /// Makes a round; sorts positions by member and settings by key.
     ///
     /// # Errors
-    /// If a member or setting is there twice, or there are more positions than an index can name.
+    /// If a member or a setting occurs twice, or there are more positions than a `u32` index can count.
     pub fn new(mut terms: Terms, mut positions: Vec<Position>) -> Result<Round, InvalidRound> {
         if u32::try_from(positions.len()).is_err() {
             return Err(InvalidRound::TooManyPositions(positions.len()));
@@ -120,22 +121,36 @@ impl Round {
         Ok(Round { terms, positions })
     }
 
-    /// What holds for the round as a whole.
+    /// Returns the part that concerns the community as a whole.
     pub fn terms(&self) -> &Terms {
         &self.terms
     }
 
-    /// The positions, sorted by member.
+    /// Returns the positions, sorted by member.
     pub fn positions(&self) -> &[Position] {
         &self.positions
     }
 
-    /// The position with that index, as trades name it.
+    /// Returns the position that [`Party::Member`] refers to with this index; `None` if there is none.
     pub fn position(&self, index: u32) -> Option<&Position> {
         self.positions.get(index as usize)
     }
 
-    /// A digest of everything an algorithm can see.
+    /// Names a party; `None` for an index outside the round.
+    pub fn name(&self, party: Party) -> Option<NamedParty> {
+        match party {
+            Party::Grid => Some(NamedParty::Grid),
+            Party::Operator => Some(NamedParty::Operator),
+            Party::Member(index) => self.position(index).map(|position| NamedParty::Member(position.member.clone())),
+        }
+    }
+
+    /// Names a party for people: the member's name, `grid` or `operator`; `position 7` for an index outside the round.
+    pub fn party_name(&self, party: Party) -> String {
+        self.name(party).map_or_else(|| party.to_string(), |name| name.to_string())
+    }
+
+    /// Computes the digest of everything that the algorithm sees.
     pub fn digest(&self) -> Digest {
         let mut hasher = Hasher::new("rec-market round 1");
         let terms = &self.terms;
@@ -167,7 +182,8 @@ impl Round {
     }
 }
 
-/// The seed of a community's interval: the first 64 bits of a SHA-256 over both, so that anybody can recompute a draw.
+/// Derives the seed of a community's interval: the first 64 bits of a SHA-256 digest of both, so that anyone can
+/// reproduce a random draw.
 pub fn seed(community: &str, interval: Interval) -> u64 {
     let mut hasher = Hasher::new("rec-market seed 1");
     hasher.text(community);

@@ -1,7 +1,7 @@
 //! The balance check: the only way from an algorithm's claim to a settlement.
 //!
-//! A result is accepted whole or rejected whole, with every rule it breaks. The check is linear in positions and
-//! trades, exact for every input, and cannot overflow: energies are summed in 128 bits, money in 192.
+//! A result is accepted or rejected as a whole, with every rule that it breaks. The check takes linear time in
+//! positions and trades, is exact for every input, and cannot overflow: energy is summed in 128 bits, money in 192.
 
 mod violation;
 
@@ -13,18 +13,18 @@ use std::sync::Arc;
 use crate::digest::{Digest, Hasher};
 use crate::money::Price;
 use crate::round::{Position, Round};
-use crate::trade::{Party, Trade};
+use crate::trade::{NamedTrade, Party, Trade};
 
 pub use violation::{MoneySum, Violation};
 
-/// How many trades a result may have unless configured: 4 × positions + 1024.
+/// Returns the default limit on the number of trades in a result: 4 × positions + 1024.
 ///
-/// An honest result needs at most one trade for each block of the merit orders and two with the grid for each member.
+/// An honest result needs at most one trade per block of the merit orders, and two with the grid per member.
 pub fn trades_max_default(positions: usize) -> usize {
     positions.saturating_mul(4).saturating_add(1024)
 }
 
-/// A round and its trades, checked against each other.
+/// A round and its trades, which have passed the balance check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
     round: Arc<Round>,
@@ -35,8 +35,8 @@ impl Settlement {
     /// Checks an algorithm's result for a round.
     ///
     /// # Errors
-    /// Every violation of the contract's closed list, in order of trades, then members, then the whole. Of a result with
-    /// more than `trades_max` trades only that many are examined one by one; sums are always over all of them.
+    /// Every violation: first of single trades, then of members, then of the result as a whole. If there are more than
+    /// `trades_max` trades, only that many are examined one by one, but the totals are always those of all trades.
     pub fn check(round: Arc<Round>, trades: Vec<Trade>, trades_max: usize) -> Result<Settlement, Vec<Violation>> {
         let mut check = Check::new(&round, trades_max);
         for (number, trade) in trades.iter().enumerate() {
@@ -46,23 +46,35 @@ impl Settlement {
         if violations.is_empty() { Ok(Settlement { round, trades }) } else { Err(violations) }
     }
 
-    /// The round.
+    /// Returns the round.
     pub fn round(&self) -> &Arc<Round> {
         &self.round
     }
 
-    /// The trades, in the order the algorithm gave them.
+    /// Returns the trades, in the algorithm's order.
     pub fn trades(&self) -> &[Trade] {
         &self.trades
     }
 
-    /// The same order and the same trades give the same digest: what a replay compares.
+    /// Returns the trades with the names of their parties, in the algorithm's order.
+    #[allow(clippy::expect_used, reason = "OK because the check refuses trades of unknown members")]
+    pub fn named_trades(&self) -> impl Iterator<Item = NamedTrade> {
+        let name = |party| self.round.name(party).expect("a settlement names only positions of its round");
+        self.trades.iter().map(move |&Trade { seller, buyer, energy, price }| NamedTrade {
+            seller: name(seller),
+            buyer: name(buyer),
+            energy,
+            price,
+        })
+    }
+
+    /// Computes the digest of the trades in their order, which a replay compares.
     pub fn digest(&self) -> Digest {
         digest_of_trades(&self.trades)
     }
 }
 
-/// Digest of a list of trades, in order.
+/// Computes the digest of a list of trades, in order.
 pub fn digest_of_trades(trades: &[Trade]) -> Digest {
     let mut hasher = Hasher::new("rec-market trades 1");
     let party = |party: Party, hasher: &mut Hasher| match party {
@@ -79,14 +91,14 @@ pub fn digest_of_trades(trades: &[Trade]) -> Digest {
     hasher.finish()
 }
 
-/// What a member sold and bought so far. 128 bits hold 2⁶⁴ trades of 2⁶⁴ Wh.
+/// A member's sales and purchases so far. 128 bits hold 2⁶⁴ trades of 2⁶⁴ Wh.
 #[derive(Clone, Copy, Default)]
 struct Traded {
     sold_wh: u128,
     bought_wh: u128,
 }
 
-/// The community's own account so far.
+/// The operator's account so far.
 #[derive(Default)]
 struct Account {
     traded: Traded,
@@ -115,14 +127,13 @@ impl<'a> Check<'a> {
 
     fn trade(&mut self, number: usize, trade: &Trade) {
         self.book(trade);
-        // Violations of single trades are bounded by the limit, so that a flood of bad trades does not become a flood
-        // of reports.
+        // The limit also bounds the number of reports: a flood of bad trades must not become a flood of violations.
         if number < self.trades_max {
             self.examine(number, trade);
         }
     }
 
-    /// Adds the trade to the sums of both sides. Trades that break a rule count as well: they claim this energy.
+    /// Adds the trade to the totals of both sides. Trades that break a rule count too, because they claim this energy.
     fn book(&mut self, trade: &Trade) {
         let wh = u128::from(trade.energy.wh());
         match trade.seller {
@@ -151,7 +162,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The rules that one trade can break by itself.
+    /// Checks the rules that a single trade can break.
     fn examine(&mut self, number: usize, trade: &Trade) {
         if trade.energy.wh() == 0 {
             self.violations.push(Violation::ZeroEnergy { trade: number });
@@ -213,7 +224,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The rules about sums.
+    /// Checks the rules about totals.
     fn finish(mut self, trades: usize) -> Vec<Violation> {
         for (position, traded) in self.round.positions().iter().zip(&self.members) {
             let (sold_wh, bought_wh) = (traded.sold_wh, traded.bought_wh);
@@ -244,6 +255,7 @@ impl<'a> Check<'a> {
         self.violations
     }
 
+    /// Names a party in a message.
     fn name(&self, party: Party) -> String {
         match party {
             Party::Grid => "the grid".to_owned(),

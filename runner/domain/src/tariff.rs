@@ -1,7 +1,7 @@
-//! What the grid charges and pays over time: one tariff for ever, one by weekday and hour, or a series.
+//! The grid's tariffs over time: constant, by time of use, or as a series.
 //!
-//! The tariff of an interval is the one at its start. Hours are wall time in the community's time zone: on the day on
-//! which clocks go forward an hour of a period may not exist, on the day on which they go back it is there twice.
+//! The tariff at an interval's start applies to the whole interval. Times of day are local to the schedule's time zone:
+//! when clocks go forward an hour of a period may not exist, when they go back it occurs twice.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,29 +14,29 @@ use crate::interval::Boundary;
 use crate::money::{Price, Tariff};
 
 impl Tariff {
-    /// The platform's: 0.1624 and 0.03 EUR/kWh.
+    /// The platform's default: 0.1624 EUR/kWh retail and 0.03 EUR/kWh feed-in.
     pub const PLATFORM: Tariff =
         Tariff { retail: Price::from_micro_eur(162_400), feed_in: Price::from_micro_eur(30_000) };
 }
 
-/// A tariff of which either half may be left to others.
+/// A tariff of which either price may be missing; the missing one comes from another tariff, usually the community's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PartialTariff {
-    /// What the grid charges, if that is said.
+    /// What the grid charges, if given.
     pub retail: Option<Price>,
-    /// What the grid pays, if that is said.
+    /// What the grid pays, if given.
     pub feed_in: Option<Price>,
 }
 
 impl PartialTariff {
-    /// This one, and another one where it says nothing.
+    /// Takes missing prices from another partial tariff.
     pub fn or(self, other: PartialTariff) -> PartialTariff {
         PartialTariff { retail: self.retail.or(other.retail), feed_in: self.feed_in.or(other.feed_in) }
     }
 
-    /// This one, and a whole one where it says nothing.
-    pub fn complete(self, usual: Tariff) -> Tariff {
-        Tariff { retail: self.retail.unwrap_or(usual.retail), feed_in: self.feed_in.unwrap_or(usual.feed_in) }
+    /// Takes missing prices from a complete tariff.
+    pub fn complete(self, default: Tariff) -> Tariff {
+        Tariff { retail: self.retail.unwrap_or(default.retail), feed_in: self.feed_in.unwrap_or(default.feed_in) }
     }
 }
 
@@ -46,19 +46,19 @@ impl From<Tariff> for PartialTariff {
     }
 }
 
-/// Which tariff holds when: a whole one for a community, a [`PartialTariff`] for a member.
+/// Which tariff applies when: of complete tariffs for a community, of [`PartialTariff`]s for a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TariffSchedule<T = Tariff> {
-    /// Always the same.
+    /// The same tariff at all times.
     Constant(T),
-    /// By weekday and hour.
+    /// Tariffs by weekday and time of day.
     TimeOfUse(TimeOfUse<T>),
-    /// One after the other.
+    /// Successive tariffs, each from a given instant.
     Series(Series<T>),
 }
 
 impl<T: Copy> TariffSchedule<T> {
-    /// The tariff of the interval that starts there.
+    /// Returns the tariff of the interval that starts at `start`.
     pub fn at(&self, start: Boundary) -> T {
         match self {
             TariffSchedule::Constant(tariff) => *tariff,
@@ -67,7 +67,7 @@ impl<T: Copy> TariffSchedule<T> {
         }
     }
 
-    /// The same schedule of other tariffs.
+    /// Converts every tariff of the schedule and keeps the times.
     pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> TariffSchedule<U> {
         match self {
             TariffSchedule::Constant(tariff) => TariffSchedule::Constant(change(tariff)),
@@ -85,14 +85,14 @@ impl<T: Copy> TariffSchedule<T> {
     }
 }
 
-/// Tariffs by weekday and hour.
+/// Tariffs by weekday and time of day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeOfUse<T = Tariff> {
-    /// Whose wall time the hours are.
+    /// The time zone of days and times.
     pub zone: TimeZone,
-    /// The first one that matches holds.
+    /// The periods; the first that matches applies.
     pub periods: Vec<Period<T>>,
-    /// What holds where none matches.
+    /// The tariff outside all periods.
     pub otherwise: T,
 }
 
@@ -103,14 +103,14 @@ impl<T: Copy> TimeOfUse<T> {
     }
 }
 
-/// Hours of some weekdays, and the tariff that holds then.
+/// A time of day on some weekdays, and the tariff that applies then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period<T = Tariff> {
-    /// The days on which it begins: what passes midnight still belongs to the day before.
+    /// The days on which the period begins. The part after midnight belongs to the day before.
     pub days: Days,
-    /// From when until when.
+    /// The time of day.
     pub hours: Hours,
-    /// What holds then.
+    /// The tariff during the period.
     pub tariff: T,
 }
 
@@ -126,20 +126,20 @@ impl<T> Period<T> {
     }
 }
 
-/// A minute of the day by the clock on the wall, from 00:00 to 24:00.
+/// A local time of day in whole minutes, from `00:00` to `24:00`; this is also its text form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WallTime(i16);
 
 impl WallTime {
-    /// The first minute of a day.
+    /// 00:00, the start of a day.
     pub const START: WallTime = WallTime(0);
-    /// The end of a day.
+    /// 24:00, the end of a day.
     pub const END: WallTime = WallTime(24 * 60);
 }
 
-/// A text that is no time of the day.
+/// The error for text that is not a time of day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no time of the day (hours and minutes from \"00:00\" to \"24:00\")")]
+#[error("{0:?} is not a time of day (hours and minutes from \"00:00\" to \"24:00\" are expected)")]
 pub struct InvalidWallTime(String);
 
 impl FromStr for WallTime {
@@ -164,21 +164,21 @@ impl fmt::Display for WallTime {
     }
 }
 
-/// A stretch of a day, half-open; where it ends before it starts, it passes midnight.
+/// A range of local time, half-open. If it ends before it starts, it passes midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hours {
     from: WallTime,
     to: WallTime,
 }
 
-/// Hours that are none.
+/// The error for times that do not form a range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHours {
-    /// Nothing, or a whole day: nobody can tell.
+    /// Both times are the same, which could mean an empty range or a whole day.
     #[error("from and to are both {0} (a whole day is from 00:00 to 24:00)")]
     Empty(WallTime),
-    /// A day that has ended.
-    #[error("from is 24:00, when the day has ended (the next day starts at 00:00)")]
+    /// The range starts at 24:00.
+    #[error("from is 24:00, the end of the day (use 00:00 for the start of the next day)")]
     AfterDay,
 }
 
@@ -186,10 +186,10 @@ impl Hours {
     /// The whole day.
     pub const ALL: Hours = Hours { from: WallTime::START, to: WallTime::END };
 
-    /// From a time up to, but without, another one, which may be that of the next day.
+    /// Makes the range from `from` (inclusive) to `to` (exclusive), which may be on the next day.
     ///
     /// # Errors
-    /// If both are the same, or it starts at the end of the day.
+    /// If both are the same, or `from` is 24:00.
     pub fn new(from: WallTime, to: WallTime) -> Result<Hours, InvalidHours> {
         if from == to {
             Err(InvalidHours::Empty(from))
@@ -200,18 +200,18 @@ impl Hours {
         }
     }
 
-    /// When it starts.
+    /// Returns the start, inclusive.
     pub fn from(self) -> WallTime {
         self.from
     }
 
-    /// The first minute that is no longer in it.
+    /// Returns the end, exclusive.
     pub fn to(self) -> WallTime {
         self.to
     }
 }
 
-/// Some days of the week, at least one.
+/// A set of weekdays, with at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Days(u8);
 
@@ -221,18 +221,18 @@ impl Days {
     /// Every day.
     pub const ALL: Days = Days(0b111_1111);
 
-    /// Whether a day is one of them.
+    /// Returns whether the set contains a day.
     pub fn has(self, day: Weekday) -> bool {
         self.0 & (1 << day.to_monday_zero_offset()) != 0
     }
 }
 
-/// A text that names no days.
+/// The error for text that does not name weekdays.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} names no days of the week (such as \"mon-fri\", \"sat,sun\" or \"mon\")")]
+#[error("{0:?} does not name weekdays (such as \"mon-fri\", \"sat,sun\" or \"mon\")")]
 pub struct InvalidDays(String);
 
-/// Reads days and ranges of days with commas between them; a range may pass Sunday.
+/// Parses a comma-separated list of days and ranges of days; a range may pass Sunday (`sat-mon`).
 impl FromStr for Days {
     type Err = InvalidDays;
 
@@ -251,7 +251,7 @@ impl FromStr for Days {
     }
 }
 
-/// Prints every day: `mon,tue,sun`.
+/// Prints the days in order from Monday, without ranges: `mon,tue,sun`.
 impl fmt::Display for Days {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> =
@@ -260,28 +260,28 @@ impl fmt::Display for Days {
     }
 }
 
-/// Tariffs one after the other, each from its start until the next.
+/// Successive tariffs, each from its start until the start of the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series<T = Tariff> {
     before: T,
     rows: Vec<(Timestamp, T)>,
 }
 
-/// Rows that make no series.
+/// The error for a series whose rows are not in order of their starts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{later} is not after {earlier} (every row starts after the one before it)")]
+#[error("{later} is not after {earlier} (each row must start after the one before it)")]
 pub struct NotRising {
     /// The start of a row.
     pub earlier: Timestamp,
-    /// The start of the row after it.
+    /// The start of the next row, which is not later.
     pub later: Timestamp,
 }
 
 impl<T: Copy> Series<T> {
-    /// A series of (start, tariff), and what holds before the first start.
+    /// Makes a series from rows of (start, tariff), and the tariff that applies before the first row.
     ///
     /// # Errors
-    /// If starts do not rise.
+    /// If a row does not start after the one before it.
     pub fn new(before: T, rows: Vec<(Timestamp, T)>) -> Result<Series<T>, NotRising> {
         match rows.windows(2).find(|pair| pair[0].0 >= pair[1].0) {
             Some(pair) => Err(NotRising { earlier: pair[0].0, later: pair[1].0 }),
@@ -289,7 +289,7 @@ impl<T: Copy> Series<T> {
         }
     }
 
-    /// What holds before the first start.
+    /// Returns the tariff that applies before the first row.
     pub fn before(&self) -> T {
         self.before
     }

@@ -1,4 +1,4 @@
-//! Trades: who gave how much energy to whom at what price.
+//! Trades: who sold how much energy to whom at what price, their ids, and their states on the way to payment.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,61 +6,163 @@ use std::str::FromStr;
 use crate::digest::{Hasher, read_hex, write_hex};
 use crate::energy::Energy;
 use crate::interval::Interval;
+use crate::member::{GRID_NAME, MemberId, OPERATOR_NAME};
 use crate::money::{Amount, Price};
 
 /// One side of a trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Party {
-    /// The grid.
+    /// The grid: it sells at the member's retail tariff and buys at its feed-in tariff.
     Grid,
-    /// The community's own account: fees, the spread of a truthful auction.
+    /// The community's own account, for fees and the spread of a truthful auction.
     Operator,
-    /// A member, as the index into the round's positions.
+    /// A member, as an index into the round's positions (from 0).
     Member(u32),
 }
 
-/// One exchange of energy for money. Until a check it is only what an algorithm claims.
+/// Prints `grid`, `operator` or `position 7`; [`Round::party_name`](crate::Round::party_name) knows the names of
+/// members.
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Party::Grid => f.write_str(GRID_NAME),
+            Party::Operator => f.write_str(OPERATOR_NAME),
+            Party::Member(index) => write!(f, "position {index}"),
+        }
+    }
+}
+
+/// One exchange of energy for money. Until it has passed the balance check it is only an algorithm's claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Trade {
-    /// Who gives the energy.
+    /// The party that delivers the energy.
     pub seller: Party,
-    /// Who takes the energy.
+    /// The party that receives the energy.
     pub buyer: Party,
+    /// The energy, in Wh; above 0 in a valid trade.
+    pub energy: Energy,
+    /// The price, in µEUR/kWh. If it is negative, the seller pays the buyer.
+    pub price: Price,
+}
+
+impl Trade {
+    /// Computes what the buyer pays the seller: energy × price, exactly, in nEUR.
+    pub fn amount(&self) -> Amount {
+        Amount::of(self.energy, self.price)
+    }
+}
+
+/// One side of a trade by name: what it is called outside of its round.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NamedParty {
+    /// The grid.
+    Grid,
+    /// The community's own account.
+    Operator,
+    /// A member.
+    Member(MemberId),
+}
+
+impl NamedParty {
+    /// The member, unless it is the grid or the operator.
+    pub fn member(&self) -> Option<&MemberId> {
+        match self {
+            NamedParty::Member(member) => Some(member),
+            NamedParty::Grid | NamedParty::Operator => None,
+        }
+    }
+}
+
+/// `grid`, `operator` or the member's name, which is never one of the two: see [`MemberId`].
+impl fmt::Display for NamedParty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NamedParty::Grid => GRID_NAME,
+            NamedParty::Operator => OPERATOR_NAME,
+            NamedParty::Member(member) => member.as_str(),
+        })
+    }
+}
+
+/// One exchange of energy for money between named parties.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedTrade {
+    /// Who gives the energy.
+    pub seller: NamedParty,
+    /// Who takes the energy.
+    pub buyer: NamedParty,
     /// The energy.
     pub energy: Energy,
     /// The price.
     pub price: Price,
 }
 
-impl Trade {
-    /// What the buyer pays the seller.
-    pub fn amount(&self) -> Amount {
-        Amount::of(self.energy, self.price)
+/// Which way the energy of a trade goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TradeKind {
+    /// To a member, from another member or from the operator.
+    Local,
+    /// From the grid.
+    FromGrid,
+    /// To the grid.
+    ToGrid,
+    /// To the operator, which sells the same energy again: that second trade is local.
+    Operator,
+}
+
+impl TradeKind {
+    /// Every kind, in the order of their declaration.
+    pub const ALL: [TradeKind; 4] = [TradeKind::Local, TradeKind::FromGrid, TradeKind::ToGrid, TradeKind::Operator];
+
+    /// The name in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TradeKind::Local => "local",
+            TradeKind::FromGrid => "from_grid",
+            TradeKind::ToGrid => "to_grid",
+            TradeKind::Operator => "operator",
+        }
+    }
+
+    /// Whether the grid is one of the parties. Such a trade is billed by the supplier, and never forwarded for payment.
+    pub fn is_with_grid(self) -> bool {
+        matches!(self, TradeKind::FromGrid | TradeKind::ToGrid)
+    }
+
+    /// The kind of a trade between these parties.
+    pub fn between(seller: &NamedParty, buyer: &NamedParty) -> TradeKind {
+        match (seller, buyer) {
+            (NamedParty::Grid, _) => TradeKind::FromGrid,
+            (_, NamedParty::Grid) => TradeKind::ToGrid,
+            (_, NamedParty::Operator) => TradeKind::Operator,
+            _ => TradeKind::Local,
+        }
     }
 }
 
 /// The id of a stored trade: 96 bits derived from its place, which is its community, interval and number.
 ///
-/// Whoever settles an interval gives its trades the same ids, so the same trade cannot exist twice. The minute in which
-/// the interval starts, then 32 bits of a hash of the community's name, then the number: ids of one interval lie side by
-/// side, and a database appends to its index instead of writing all over it. Prints as the 24 hexadecimal digits of the
-/// platform's wire.
+/// Whoever settles an interval gives its trades the same ids, so a trade cannot exist twice. An id is made of 32 bits
+/// each: the minute in which the interval starts, a hash of the community's name, and the number. Ids of one interval
+/// are therefore adjacent, and a database appends to its index instead of writing all over it. The text form is 24
+/// hexadecimal digits, as on the platform's wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TradeId([u8; 12]);
 
-/// A text that is no trade id.
+/// The error for text that is not a trade id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no trade id (24 hexadecimal digits)")]
+#[error("{0:?} is not a trade id (24 hexadecimal digits are expected)")]
 pub struct InvalidTradeId(String);
 
 impl TradeId {
-    /// The id of the trade with that number in that community's interval.
+    /// Derives the id of the trade with this number (from 0) in a community's interval.
     pub fn derive(community: &str, interval: Interval, number: u64) -> TradeId {
         let mut hasher = Hasher::new("rec-market community 1");
         hasher.text(community);
         let community = hasher.finish();
-        // OK because intervals last a minute or more, so no two start in one, and the year 9999 is before minute 2³²; no
-        // result has 2³² trades, and a store that keeps ids unique would refuse the second of two that saturate.
+        // OK because intervals last at least a minute, so no two start in the same one; the year 9999 is before minute
+        // 2³²; and no result has 2³² trades, and if it had, a store with unique ids would refuse the second saturated
+        // one.
         let saturate = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes();
         let mut id = [0; 12];
         id[..4].copy_from_slice(&saturate(interval.start().seconds() / 60));
@@ -69,12 +171,12 @@ impl TradeId {
         TradeId(id)
     }
 
-    /// An id that was derived earlier.
+    /// Restores an id that was derived earlier.
     pub fn from_bytes(bytes: [u8; 12]) -> TradeId {
         TradeId(bytes)
     }
 
-    /// The 12 bytes.
+    /// Returns the 12 bytes.
     pub fn as_bytes(&self) -> &[u8; 12] {
         &self.0
     }
@@ -100,31 +202,42 @@ impl FromStr for TradeId {
     }
 }
 
-/// Where a trade between members is on its way to payment. The numbers are the platform's.
+/// The state of a trade between members on its way to payment. The numbers are those of the platform's wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
-    /// Settled, not yet forwarded.
+    /// Settled, but not yet forwarded to Transactions.
     Created = 0,
-    /// Handed to Transactions.
+    /// Forwarded to Transactions.
     Sent = 1,
-    /// Paid.
+    /// Paid. Final.
     Paid = 2,
-    /// Payment did not happen; may be tried again.
+    /// Payment failed; it may be tried again.
     NotPaid = 3,
-    /// Payment is impossible.
+    /// Payment is impossible. Final.
     Error = 4,
 }
 
 impl State {
-    /// Every state, in order of its number.
+    /// Every state, in the order of their numbers.
     pub const ALL: [State; 5] = [State::Created, State::Sent, State::Paid, State::NotPaid, State::Error];
 
-    /// The state with that number on the wire and in a store.
+    /// Returns the state with this number on the wire and in stores; `None` if there is none.
     pub fn from_number(number: i64) -> Option<State> {
         State::ALL.into_iter().find(|state| *state as i64 == number)
     }
 
-    /// Whether a trade in this state may come into that one: Created → Sent → Paid, NotPaid or Error, and NotPaid → Sent.
+    /// Returns the state's name on the wire and in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Created => "Created",
+            State::Sent => "Sent",
+            State::Paid => "Paid",
+            State::NotPaid => "NotPaid",
+            State::Error => "Error",
+        }
+    }
+
+    /// Returns whether the transition is valid: Created → Sent; Sent → Paid, NotPaid or Error; NotPaid → Sent.
     pub fn may_become(self, next: State) -> bool {
         matches!(
             (self, next),
@@ -132,7 +245,7 @@ impl State {
         )
     }
 
-    /// Whether a trade in this state waits to be handed to Transactions.
+    /// Returns whether a trade in this state is due to be forwarded to Transactions.
     pub fn is_waiting(self) -> bool {
         matches!(self, State::Created | State::NotPaid)
     }
@@ -140,7 +253,7 @@ impl State {
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.write_str(self.as_str())
     }
 }
 
@@ -156,23 +269,23 @@ mod tests {
         let id = TradeId::derive("aveiro", interval, 7);
         assert_eq!(id.to_string().len(), 24);
         assert_eq!(id.to_string().parse(), Ok(id));
-        // Written down, because ids that change with a version would double every trade.
+        // A literal, because ids that changed with a version would duplicate every trade.
         assert_eq!(id.to_string(), "01aeb270c49f028600000007");
         assert_ne!(id, TradeId::derive("aveiro", interval, 8));
     }
 
     #[test]
-    fn states_have_the_numbers_of_the_wire() {
+    fn states_have_the_numbers_and_names_of_the_wire() {
         assert_eq!(State::ALL.map(|state| state as i64), [0, 1, 2, 3, 4]);
+        assert_eq!(State::ALL.map(State::as_str), ["Created", "Sent", "Paid", "NotPaid", "Error"]);
         assert_eq!(State::from_number(5), None);
         assert_eq!(State::from_number(3), Some(State::NotPaid));
     }
 
     #[test]
-    fn only_real_transitions_are_possible() {
+    fn only_these_transitions_are_valid() {
         let pairs = State::ALL.into_iter().flat_map(|from| State::ALL.map(|to| (from, to)));
-        let possible: Vec<_> =
-            pairs.filter(|(from, to)| from.may_become(*to)).map(|(a, b)| format!("{a}→{b}")).collect();
-        assert_eq!(possible, ["Created→Sent", "Sent→Paid", "Sent→NotPaid", "Sent→Error", "NotPaid→Sent"]);
+        let valid: Vec<_> = pairs.filter(|(from, to)| from.may_become(*to)).map(|(a, b)| format!("{a}→{b}")).collect();
+        assert_eq!(valid, ["Created→Sent", "Sent→Paid", "Sent→NotPaid", "Sent→Error", "NotPaid→Sent"]);
     }
 }

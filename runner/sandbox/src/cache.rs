@@ -1,7 +1,7 @@
-//! Compiled code on disk: private, keyed by component, engine and configuration, and checked when read.
+//! A cache of compiled code on disk: private, keyed by component, engine and configuration, and verified when read.
 //!
-//! Loading foreign code would let it do anything, so the directory must belong to this user and be writable by nobody
-//! else, and each file carries a digest of its code. Whatever is wrong with a file, the component is compiled again.
+//! Loaded machine code can do anything, so the directory must belong to this user and be writable by nobody else, and
+//! each file carries a digest of its code. If anything is wrong with a file, the component is compiled again.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -16,28 +16,28 @@ use wasmtime::component::Component;
 
 use crate::compile::deserialize;
 
-/// A directory that cannot be a cache.
+/// The error for a directory that cannot be used as a cache.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    /// It cannot be made or read.
+    /// The directory cannot be created or read.
     #[error("cache directory {}: {source}", path.display())]
     Io {
-        /// The directory.
+        /// The configured directory.
         path: PathBuf,
-        /// The reason.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Somebody else can write to it.
+    /// The directory belongs to another user, or others can write to it.
     #[error(
         "cache directory {} belongs to user {owner} with mode {mode:o}, but others may not write to it (chmod 700, or name another directory)",
         path.display()
     )]
     NotPrivate {
-        /// The directory.
+        /// The configured directory.
         path: PathBuf,
-        /// Its owner.
+        /// User id of the directory's owner.
         owner: u32,
-        /// Its mode.
+        /// The directory's permission bits, as for `chmod`.
         mode: u32,
     },
 }
@@ -46,7 +46,7 @@ const DIGEST_BYTES: usize = 32;
 
 pub(crate) struct Cache {
     directory: PathBuf,
-    /// Engine version and configuration, as the engine itself hashes them.
+    /// The engine's own hash of its version and configuration.
     compatibility: u64,
 }
 
@@ -70,7 +70,7 @@ impl Cache {
         self.directory.join(format!("{digest}-{:016x}.code", self.compatibility))
     }
 
-    /// The component, if its code is there and whole.
+    /// Returns the component, if its code is cached and intact.
     pub(crate) fn read(&self, digest: &Digest, engine: &Engine) -> Option<Component> {
         let file = fs::read(self.path(digest)).ok()?;
         let (expected, code) = file.split_at_checked(DIGEST_BYTES)?;
@@ -80,10 +80,10 @@ impl Cache {
         deserialize(engine, code).ok()
     }
 
-    /// Keeps code for later. A full disk or a lost directory only costs time.
+    /// Stores code. Errors are ignored: a full disk or a missing directory only costs time.
     pub(crate) fn write(&self, digest: &Digest, code: &[u8]) {
         let path = self.path(digest);
-        // Written under a name that nobody else uses and renamed, so that a reader never sees half a file.
+        // Written under a unique name and then renamed, so that a reader never sees half a file.
         static WRITTEN: AtomicU64 = AtomicU64::new(0);
         let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
         let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use crate::{Codegen, LoadError, Options, Sandbox, SandboxError};
 
-    /// The smallest component: no algorithm, but compiled and kept before that is noticed.
+    /// The smallest component. It is not an algorithm, but it is compiled and cached before that is noticed.
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
     fn open(directory: &Path) -> Sandbox {
@@ -118,7 +118,7 @@ mod tests {
         assert!(matches!(sandbox.load(COMPONENT), Err(LoadError::WrongWorld(_))));
     }
 
-    /// The one file of a cache.
+    /// Returns the only file of a cache.
     fn file(directory: &Path) -> PathBuf {
         let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         let file = files.pop().unwrap();
@@ -126,7 +126,7 @@ mod tests {
         file
     }
 
-    /// A cache with one file, and that file's place and bytes.
+    /// Makes a cache with one file; returns the directory, and that file's path and bytes.
     fn filled() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
         let directory = tempfile::tempdir().unwrap();
         load(&open(directory.path()));
@@ -135,11 +135,11 @@ mod tests {
         (directory, file, bytes)
     }
 
-    /// Whether the file as it is would be believed.
+    /// Returns whether the cache would accept its file as it is.
     fn is_read(directory: &Path) -> bool {
         let engine = Engine::new(&wasmtime::Config::new()).unwrap();
         let mut cache = Cache::open(directory, &engine).unwrap();
-        // Under the name that the sandbox gave it.
+        // Uses the compatibility hash with which the sandbox named the file.
         let name = file(directory).file_stem().unwrap().to_str().unwrap().to_owned();
         cache.compatibility = u64::from_str_radix(name.rsplit('-').next().unwrap(), 16).unwrap();
         let sandbox_engine = crate::engine::plain_engine(Codegen::Usual).unwrap();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_compiled_is_read_and_not_compiled_again() {
+    fn cached_code_is_read_and_not_compiled_again() {
         let (directory, file, bytes) = filled();
         assert!(is_read(directory.path()));
         let written = fs::metadata(&file).unwrap().ino();
@@ -158,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn only_this_user_reads_it() {
+    fn only_this_user_can_read_a_file() {
         let (_directory, file, _) = filled();
         assert_eq!(fs::metadata(file).unwrap().mode() & 0o777, 0o600);
     }
 
     #[test]
-    fn a_changed_byte_anywhere_is_compiled_again() {
+    fn a_file_with_a_changed_byte_is_replaced() {
         let (directory, file, bytes) = filled();
         for at in [0, DIGEST_BYTES - 1, DIGEST_BYTES, bytes.len() / 2, bytes.len() - 1] {
             let mut corrupt = bytes.clone();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_file_is_compiled_again() {
+    fn a_truncated_file_is_replaced() {
         let (directory, file, bytes) = filled();
         for length in [0, 1, DIGEST_BYTES - 1, DIGEST_BYTES, DIGEST_BYTES + 1, bytes.len() - 1] {
             fs::write(&file, &bytes[..length]).unwrap();
@@ -188,17 +188,17 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_with_the_right_digest_is_compiled_again() {
+    fn garbage_with_a_matching_digest_is_replaced() {
         let (directory, file, bytes) = filled();
-        for rubbish in [b"".as_slice(), b"rubbish", b"\x7fELF", COMPONENT] {
-            fs::write(&file, [Digest::of(rubbish).as_bytes().as_slice(), rubbish].concat()).unwrap();
+        for garbage in [b"".as_slice(), b"garbage", b"\x7fELF", COMPONENT] {
+            fs::write(&file, [Digest::of(garbage).as_bytes().as_slice(), garbage].concat()).unwrap();
             load(&open(directory.path()));
-            assert_eq!(fs::read(&file).unwrap(), bytes, "{rubbish:?}");
+            assert_eq!(fs::read(&file).unwrap(), bytes, "{garbage:?}");
         }
     }
 
     #[test]
-    fn another_configuration_has_files_of_its_own() {
+    fn another_configuration_has_its_own_files() {
         let directory = tempfile::tempdir().unwrap();
         let ours = Cache::open(directory.path(), &crate::engine::plain_engine(Codegen::Usual).unwrap()).unwrap();
         let other = Engine::new(wasmtime::Config::new().consume_fuel(false)).unwrap();
@@ -208,14 +208,14 @@ mod tests {
     }
 
     #[test]
-    fn code_of_the_checking_engine_is_never_taken_for_the_usual() {
+    fn the_usual_engine_never_accepts_code_of_the_checking_engine() {
         let directory = tempfile::tempdir().unwrap();
         let [usual, checking] =
             [Codegen::Usual, Codegen::Checking].map(|codegen| crate::engine::plain_engine(codegen).unwrap());
         let caches = [&usual, &checking].map(|engine| Cache::open(directory.path(), engine).unwrap());
         let digest = Digest::of(COMPONENT);
         assert_ne!(caches[0].path(&digest), caches[1].path(&digest));
-        // Not even under the other's name.
+        // Not even under the usual engine's file name.
         let code = checking.precompile_component(COMPONENT).unwrap();
         caches[0].write(&digest, &code);
         assert!(caches[0].read(&digest, &usual).is_none());
@@ -228,7 +228,7 @@ mod tests {
         for mode in [0o770, 0o702, 0o777] {
             fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
             let options = Options { cache: Some(directory.path().to_owned()), ..Options::default() };
-            let Err(SandboxError::Engine(message)) = Sandbox::new(options) else { panic!("mode {mode:o} is taken") };
+            let Err(SandboxError::Engine(message)) = Sandbox::new(options) else { panic!("mode {mode:o} is accepted") };
             assert!(message.contains(&format!("with mode {mode:o}, but others may not write to it")), "{message}");
         }
     }
@@ -237,7 +237,7 @@ mod tests {
     fn a_file_in_the_place_of_the_directory_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let options = Options { cache: Some(file.path().to_owned()), ..Options::default() };
-        let Err(SandboxError::Engine(message)) = Sandbox::new(options) else { panic!("a file is taken") };
+        let Err(SandboxError::Engine(message)) = Sandbox::new(options) else { panic!("a file is accepted") };
         assert!(message.contains(&file.path().display().to_string()), "{message}");
     }
 
@@ -250,13 +250,13 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_lost_only_costs_time() {
+    fn a_missing_directory_only_costs_time() {
         let parent = tempfile::tempdir().unwrap();
         let directory = parent.path().join("cache");
         let sandbox = open(&directory);
         fs::remove_dir(&directory).unwrap();
         load(&sandbox);
-        // As a directory nobody may write to would; root may write everywhere.
+        // Stands in for a directory without write permission, which would not stop root.
         fs::write(&directory, "in the way").unwrap();
         load(&sandbox);
     }
@@ -270,7 +270,7 @@ mod tests {
                 scope.spawn(move || load(sandbox));
             }
         });
-        // One whole file, and nothing half written beside it.
+        // There is one complete file, and no temporary one beside it.
         file(directory.path());
         assert!(is_read(directory.path()));
     }

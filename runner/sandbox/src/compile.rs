@@ -1,8 +1,8 @@
-//! Compiling components: in this process for our own, in a limited child process for everybody else's.
+//! Compiles components: our own in this process, all others in a limited child process.
 //!
-//! A compiler is a large program fed by strangers, and the time and memory it takes are not part of what the engine
-//! limits. So the program starts itself again with nothing but a pipe, the child limits itself, compiles, and sends the
-//! code back. A bomb ends the child.
+//! A compiler is a large program whose input comes from strangers, and the engine does not limit the time and memory
+//! that it uses. So the program starts itself again with pipes only; the child limits itself, compiles, and returns the
+//! code. A compilation bomb kills only the child.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -17,12 +17,13 @@ use wasmtime::component::Component;
 use crate::engine::{Codegen, plain_engine};
 use crate::error::{LoadError, SandboxError, quoted};
 
-/// What compiling one component may take.
+/// Limits on the compilation of one component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompileLimits {
-    /// Wall-clock and processor time. An 18 MB interpreter takes some ten seconds on two slow cores.
+    /// Wall-clock time; twice as much processor time is allowed. An 18 MB interpreter takes about 10 s on two slow
+    /// cores.
     pub time: Duration,
-    /// Address space, in bytes. The same interpreter takes half of one GiB.
+    /// Address space, in bytes. The same interpreter needs about 512 MiB.
     pub memory_bytes: u64,
 }
 
@@ -32,33 +33,33 @@ impl Default for CompileLimits {
     }
 }
 
-/// Who compiles.
+/// Where components are compiled.
 #[derive(Clone, Debug)]
 pub enum Compiler {
-    /// This process, without limits: for components that we built ourselves.
+    /// In this process, without limits: for components that were built with this program.
     InProcess,
-    /// A child process that runs [`compile_as_child`].
+    /// In a child process that runs [`compile_as_child`].
     Child {
-        /// The program.
+        /// Path of the program to start.
         program: PathBuf,
-        /// Its arguments.
+        /// Arguments that make it call [`compile_as_child`] with the same limits and code generation.
         arguments: Vec<String>,
-        /// What it may take.
+        /// The limits; the parent enforces the time as well.
         limits: CompileLimits,
     },
 }
 
-/// Exit code of a child that found the component broken; the reason is on stderr. None that other programs use.
-const EXIT_BROKEN: u8 = 65;
-/// Exit code of a child that had not enough memory and noticed.
+/// Exit code of a child whose component is invalid; the reason is on stderr. No usual exit code of other programs.
+const EXIT_INVALID: u8 = 65;
+/// Exit code of a child whose allocation failed.
 const EXIT_MEMORY: u8 = 66;
-/// Exit code of a Rust program that panicked: without memory, for example, it cannot start a thread.
+/// Exit code of a Rust program that panicked, as it does if it has no memory for a thread.
 const EXIT_PANICKED: u8 = 101;
-/// Exit code of a child that cannot do its work, whatever the component.
-const EXIT_USELESS: u8 = 1;
+/// Exit code of a child that failed for a reason unrelated to the component.
+const EXIT_FAILED: u8 = 1;
 
 impl Compiler {
-    /// Compiles; answers the component and its code for a cache.
+    /// Compiles a component; also returns its code, for the cache.
     pub(crate) fn compile(
         &self,
         engine: &Engine,
@@ -75,14 +76,14 @@ impl Compiler {
                 let mut command = Command::new(program);
                 command.args(arguments).env_clear();
                 command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-                let broken = |reason: String| SandboxError::Compiler { program: program.clone(), reason };
-                let mut child = command.spawn().map_err(|error| broken(error.to_string()))?;
-                let code = finish(&mut child, bytes, *limits, broken)?;
+                let failed = |reason: String| SandboxError::Compiler { program: program.clone(), reason };
+                let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
+                let code = finish(&mut child, bytes, *limits, failed)?;
                 match deserialize(engine, &code) {
                     Ok(component) => Ok((component, code)),
-                    // Whole, but more than the slots of this engine hold, which the child does not know.
+                    // The code is intact but exceeds this engine's instance slots, which the child does not know of.
                     Err(error) if deserialize(&plain_engine(codegen)?, &code).is_ok() => Err(malformed(error)),
-                    Err(error) => Err(broken(format!("{error:#}")).into()),
+                    Err(error) => Err(failed(format!("{error:#}")).into()),
                 }
             }
         }
@@ -93,33 +94,33 @@ fn malformed(error: wasmtime::Error) -> LoadError {
     LoadError::Malformed(quoted(&format!("{error:#}")))
 }
 
-/// Makes a component of code that this program compiled: its own child's answer, or its own cache.
+/// Loads code that this program compiled, received from its child or read from its cache.
 #[allow(unsafe_code, reason = "the only way to load compiled code; see SAFETY")]
 pub(crate) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: code comes from `Component::serialize` or `Engine::precompile_component` of this program: either over a pipe
-    // from the child we started, or from a cache directory that only this user can write, checked against the digest
-    // written with it. Code of any other origin is refused before it gets here (`LoadError::Precompiled`).
+    // SAFETY: the code comes from `Component::serialize` or `Engine::precompile_component` of this program: either over
+    // a pipe from the child that we started, or from a cache directory that only this user can write, verified against
+    // the digest stored with it. Code of any other origin is refused before it gets here (`LoadError::Precompiled`).
     unsafe { Component::deserialize(engine, code) }
 }
 
-/// Feeds the child and waits for its answer, within limits.
+/// Sends the component to the child and waits for its result, within the limits.
 fn finish(
     child: &mut Child,
     bytes: &[u8],
     limits: CompileLimits,
-    broken: impl Fn(String) -> SandboxError,
+    failed: impl Fn(String) -> SandboxError,
 ) -> Result<Vec<u8>, LoadError> {
     let (Some(mut input), Some(mut output), Some(mut errors)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
-        return Err(broken("it has no pipes".to_owned()).into());
+        return Err(failed("it has no pipes".to_owned()).into());
     };
     let (finished, wait) = mpsc::channel();
     let answer = std::thread::scope(|scope| {
         scope.spawn(move || {
             let mut code = Vec::new();
             let read = output.read_to_end(&mut code);
-            // The receiver is gone only when time is up.
+            // The receiver is only gone after the timeout.
             let _ = finished.send(read.map(|_| code));
         });
         let reason = scope.spawn(move || {
@@ -127,7 +128,7 @@ fn finish(
             let _ = errors.by_ref().take(64 << 10).read_to_string(&mut reason);
             reason
         });
-        // A child that gives up early closes the pipe; its exit code says why.
+        // A child that fails early closes the pipe; its exit code has the reason.
         scope.spawn(move || drop(input.write_all(bytes)));
         let code = wait.recv_timeout(limits.time);
         if code.is_err() {
@@ -142,23 +143,25 @@ fn finish(
         (Err(_), _, _) => Err(limit("out of time".to_owned())),
         (Ok(Ok(code)), Ok(status), _) if status.success() => Ok(code),
         (Ok(_), Ok(status), reason) => Err(match status.code().map(u8::try_from) {
-            Some(Ok(EXIT_BROKEN)) => LoadError::Malformed(quoted(reason.trim())),
-            // No code: ended by a signal, which is how the system enforces limits.
+            Some(Ok(EXIT_INVALID)) => LoadError::Malformed(quoted(reason.trim())),
+            // Without a code it was killed by a signal, which is how the system enforces limits.
             None | Some(Ok(EXIT_MEMORY | EXIT_PANICKED)) => limit(ended(status, &reason)),
-            Some(_) => broken(ended(status, &reason)).into(),
+            Some(_) => failed(ended(status, &reason)).into(),
         }),
-        (Ok(_), Err(error), _) => Err(broken(error.to_string()).into()),
+        (Ok(_), Err(error), _) => Err(failed(error.to_string()).into()),
     }
 }
 
+/// Describes the end of a child: its exit status, and the last line that it wrote to stderr.
 fn ended(status: ExitStatus, reason: &str) -> String {
     let last = reason.trim().lines().last().unwrap_or_default();
     quoted(format!("{status} {last}").trim())
 }
 
-/// The child's side: limits itself, reads a component from `input`, writes its code for such an engine to `output`.
+/// The child's side: limits the process, reads a component from `input`, and writes its code for an engine with this
+/// `codegen` to `output`.
 ///
-/// Answers the process's exit code; reasons go to `errors`.
+/// Returns the process's exit code, 0 if all went well; the reason of a failure is written to `errors`.
 pub fn compile_as_child(
     limits: CompileLimits,
     codegen: Codegen,
@@ -166,21 +169,21 @@ pub fn compile_as_child(
     output: &mut impl Write,
     errors: &mut impl Write,
 ) -> u8 {
-    let useless = |reason: String| (EXIT_USELESS, reason);
-    let result = limit_self(limits).map_err(useless).and_then(|()| {
+    let failed = |reason: String| (EXIT_FAILED, reason);
+    let result = limit_self(limits).map_err(failed).and_then(|()| {
         let mut bytes = Vec::new();
-        input.read_to_end(&mut bytes).map_err(|error| useless(error.to_string()))?;
-        let engine = plain_engine(codegen).map_err(|error| useless(error.to_string()))?;
+        input.read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
+        let engine = plain_engine(codegen).map_err(|error| failed(error.to_string()))?;
         let code = engine.precompile_component(&bytes).map_err(|error| {
-            let exit = if error.is::<wasmtime::OutOfMemory>() { EXIT_MEMORY } else { EXIT_BROKEN };
+            let exit = if error.is::<wasmtime::OutOfMemory>() { EXIT_MEMORY } else { EXIT_INVALID };
             (exit, format!("{error:#}"))
         })?;
-        output.write_all(&code).and_then(|()| output.flush()).map_err(|error| useless(error.to_string()))
+        output.write_all(&code).and_then(|()| output.flush()).map_err(|error| failed(error.to_string()))
     });
     match result {
         Ok(()) => 0,
         Err((exit, reason)) => {
-            // Nobody is left to tell if stderr is closed.
+            // If stderr is closed, there is no other way to report the reason.
             let _ = writeln!(errors, "{reason}");
             exit
         }

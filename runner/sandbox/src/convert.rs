@@ -1,10 +1,10 @@
-//! Between the domain and the interface: rounds on their way in, claims on their way out.
+//! Conversions between the domain and the WIT interface: rounds on their way in, claimed trades on their way out.
 
 use domain::{Energy, Party, Price, Round, Trade};
 
 use crate::bindings::rec::market::types as wit;
 
-/// The positions as the interface wants them, lending the names.
+/// Converts the positions, borrowing the names.
 pub(crate) fn positions(round: &Round) -> Vec<wit::Position<'_>> {
     round
         .positions()
@@ -23,12 +23,12 @@ pub(crate) fn positions(round: &Round) -> Vec<wit::Position<'_>> {
         .collect()
 }
 
-/// The settings as the interface wants them.
+/// Converts the settings, borrowing keys and values.
 pub(crate) fn settings(round: &Round) -> Vec<(&str, &str)> {
     round.terms().settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
 }
 
-/// The whole round, lending positions and settings.
+/// Converts the round, borrowing converted positions and settings.
 pub(crate) fn round<'a>(
     round: &'a Round,
     positions: &'a [wit::Position<'a>],
@@ -49,7 +49,7 @@ pub(crate) fn round<'a>(
     }
 }
 
-/// Bytes of the round in the interface's memory layout, without padding between texts.
+/// Returns the size of a round in the canonical ABI's memory layout, in bytes, without padding between strings.
 pub(crate) fn round_bytes(round: &Round) -> u64 {
     /// Canonical ABI sizes of `round`, of a pair of strings and of `position`.
     const ROUND_BYTES: usize = 96;
@@ -61,7 +61,7 @@ pub(crate) fn round_bytes(round: &Round) -> u64 {
     (ROUND_BYTES + terms.community.len() + settings.sum::<usize>() + positions.sum::<usize>()) as u64
 }
 
-/// Bytes of a list of trades in the interface's memory layout.
+/// Returns the size of a list of trades in the canonical ABI's memory layout, in bytes.
 pub(crate) fn trades_bytes(trades: usize) -> u64 {
     /// Canonical ABI size of `trade`.
     const TRADE_BYTES: u64 = 32;

@@ -1,8 +1,8 @@
-//! What a component asks for before its first instruction, read from its file without compiling it.
+//! The resources that a component declares, read from its file without compiling it.
 //!
-//! Instances, memories and tables are counted as they would be instantiated, with what a module or component declares
-//! once for each of its instances. A module that comes in at run time, as an argument or an instance's export, counts
-//! as nothing here; the limits of a run hold for it all the same. Validity is the compiler's business.
+//! Instances, memories and tables are counted as they would be instantiated: those of a module or component count once
+//! for each of its instances. A module that is only known at run time, as an argument or as an instance's export,
+//! counts as nothing here, but the limits of a run apply to it as well. The compiler validates the file.
 
 use wasmparser::{
     BinaryReaderError, ComponentAlias, ComponentInstance, ComponentOuterAliasKind, ComponentTypeRef, Encoding,
@@ -13,52 +13,52 @@ use crate::error::{LoadError, quoted};
 use crate::imports::Refused;
 use crate::limits::{INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENT_BYTES, TABLE_ELEMENTS_MAX, TABLES_MAX};
 
-/// How deep components may lie in each other, and how many modules or components one may name: no more than the
-/// compiler takes, so that a hostile file does not fill our memory first.
+/// Maximum nesting depth of components, and maximum number of modules or components in an index space. The compiler
+/// accepts no more either; the limits keep a hostile file from exhausting our memory first.
 const DEPTH_MAX: usize = 1000;
 const NAMED_MAX: usize = 1000;
-/// Bytes of a page, unless a memory says otherwise.
+/// Size of a page of memory, as a power of two, unless the memory declares another.
 const PAGE_BYTES_LOG2: u32 = 16;
 
-/// What a component declares: as much as it has at least, as soon as it is instantiated.
+/// The resources that a component declares: the minimum that it has once it is instantiated. Counts saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Declared {
-    /// Instances of its core modules.
+    /// Number of instances of core modules.
     pub instances: u64,
-    /// Memories.
+    /// Number of memories.
     pub memories: u64,
-    /// Tables.
+    /// Number of tables.
     pub tables: u64,
-    /// Elements of its largest table.
+    /// Number of elements in the largest table.
     pub table_elements: u64,
-    /// Bytes of all memories and tables together.
+    /// Initial size of all memories and tables together, in bytes.
     pub memory_bytes: u64,
 }
 
-/// A kind of thing that a component declares.
+/// A resource that a component declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Bytes of memories and tables together.
+    /// Size of all memories and tables together, in bytes.
     MemoryBytes,
-    /// Memories.
+    /// Number of memories.
     Memories,
-    /// Tables.
+    /// Number of tables.
     Tables,
-    /// Elements of one table.
+    /// Number of elements in one table.
     TableElements,
-    /// Instances of core modules.
+    /// Number of instances of core modules.
     Instances,
 }
 
-/// More of something than a run may have.
+/// A declared resource that exceeds its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("declares {declared} {}, but at most {limit} are allowed ({})", part.name(), part.mend())]
+#[error("declares {declared} {}, but at most {limit} are allowed ({})", part.name(), part.remedy())]
 pub struct Excess {
-    /// Of what.
+    /// The resource.
     pub part: Part,
-    /// How much the component declares.
+    /// How much of it the component declares, in the unit of `part`.
     pub declared: u64,
-    /// How much there may be.
+    /// How much of it is allowed.
     pub limit: u64,
 }
 
@@ -73,7 +73,8 @@ impl Part {
         }
     }
 
-    fn mend(self) -> &'static str {
+    /// How an author can get below the limit.
+    fn remedy(self) -> &'static str {
         match self {
             Part::MemoryBytes => {
                 "let it grow when it is needed: in Rust without --initial-memory among the linker's arguments and without \
@@ -87,7 +88,7 @@ impl Part {
 }
 
 impl Declared {
-    /// What is beyond the limits of a run that may have so many bytes: all of it.
+    /// Returns every resource that exceeds the limits of a run with `memory_bytes_max` bytes of memories and tables.
     pub fn excesses(&self, memory_bytes_max: u64) -> Vec<Excess> {
         let bytes = (Part::MemoryBytes, self.memory_bytes, memory_bytes_max);
         let counted = self.counts().map(|(part, declared, limit)| (part, declared, limit));
@@ -95,7 +96,7 @@ impl Declared {
         all.map(|(part, declared, limit)| Excess { part, declared, limit }).collect()
     }
 
-    /// Everything of which the engine has room for a fixed number, with that.
+    /// Returns the resources that the engine limits to a fixed number, each as (resource, declared, limit).
     pub fn counts(&self) -> [(Part, u64, u64); 4] {
         [
             (Part::Memories, self.memories, MEMORIES_MAX as u64),
@@ -127,17 +128,17 @@ impl Declared {
     }
 }
 
-/// A module or component whose end is not yet read.
+/// A module or component that has begun but not yet ended in the file.
 #[derive(Default)]
 struct Open {
     is_module: bool,
     declared: Declared,
-    /// What an instance of each of its modules and components declares, by index.
+    /// The resources that an instance of each of its modules and components declares, by index.
     modules: Vec<Declared>,
     components: Vec<Declared>,
 }
 
-/// Reads what a component declares, and which imports the policy refuses.
+/// Reads the declared resources of a component, and the imports that the policy refuses.
 pub(crate) fn read(bytes: &[u8]) -> Result<(Declared, Refused), LoadError> {
     let broken = |error: BinaryReaderError| LoadError::Malformed(quoted(&error.to_string()));
     let mut reader = Reader::default();
@@ -152,10 +153,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Declared, Refused), LoadError> {
 
 #[derive(Default)]
 struct Reader {
-    /// The innermost last.
+    /// From the outermost to the innermost.
     open: Vec<Open>,
     refused: Refused,
-    /// What the outermost declares, once its end is read.
+    /// The resources of the outermost component, once it has ended.
     declared: Declared,
 }
 
@@ -196,7 +197,7 @@ impl Reader {
                 for import in imports {
                     let import = import?;
                     open.import(import.ty);
-                    // What an inner component imports, the outer one gives it. A type is nothing that can be called.
+                    // Imports of inner components are satisfied by the outer one, and a type cannot be called.
                     if is_outermost && !matches!(import.ty, ComponentTypeRef::Type(_)) {
                         self.refused.add(import.name.name);
                     }
@@ -213,7 +214,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Something that another component made gets an index here.
+    /// Gives an index to something that another component defined.
     fn alias(&mut self, alias: ComponentAlias<'_>) {
         use wasmparser::ComponentExternalKind as Kind;
         let outer = |count: u32| self.open.len().checked_sub(1 + count as usize).and_then(|at| self.open.get(at));
@@ -263,7 +264,7 @@ impl Open {
     }
 }
 
-/// What an index stands for; nothing, if the file is wrong.
+/// Looks an index up; nothing if the file is invalid.
 fn named(all: &[Declared], index: u32) -> Declared {
     all.get(index as usize).copied().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The one engine: its configuration, how a file becomes an algorithm, and the clock behind deadlines.
+//! The engine: its configuration, how a file becomes an algorithm, and the ticker behind deadlines.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -16,47 +16,47 @@ use crate::imports;
 use crate::limits::{COMPONENT_BYTES_MAX, INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
 use crate::run::State;
 
-/// How often epochs advance: the grain of deadlines.
+/// How often epochs advance: the resolution of deadlines.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
-/// Stack of a run, in bytes. A merge sort over a million members needs a few KiB; endless recursion ends here.
+/// Stack size of a run, in bytes. A merge sort of a million members needs a few KiB; infinite recursion traps here.
 const STACK_BYTES: usize = 512 << 10;
-/// The same where code is not optimised, whose frames are larger.
+/// Stack size without optimisation, where frames are larger.
 const STACK_BYTES_CHECKING: usize = 1 << 20;
-/// Fuel for each page of `memory.grow`, which must be zeroed; the most that the engine can charge.
+/// Fuel for each page of `memory.grow`, which has to be zeroed: the most that the engine can charge.
 const FUEL_PER_PAGE: u8 = u8::MAX;
-/// Fuel for each element that is copied into a table, which the engine looks up one by one (some 60 ns).
+/// Fuel for each element copied into a table, which the engine looks up one by one (about 60 ns each).
 const FUEL_PER_ELEMENT: u8 = 60;
-/// Bytes of each memory slot that stay mapped between runs, so that small rounds touch no fresh pages.
+/// Bytes of each memory slot that stay mapped between runs, so that small rounds cause no page faults.
 const KEEP_RESIDENT_BYTES: usize = 512 << 10;
 
-/// How an engine makes machine code of a component, which must not show in any result.
+/// How an engine generates machine code. It must not influence any result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Codegen {
-    /// Optimised, with guard pages around memories: what settles.
+    /// Optimised, with guard pages around memories: used for settlement.
     #[default]
     Usual,
-    /// Not optimised, every access checked by instructions, memories without pages set aside: what the gate compares with.
+    /// Not optimised, with explicit bounds checks and without reserved memory: used by the gate for comparison.
     Checking,
 }
 
-/// How a sandbox is set up.
+/// Options of a sandbox.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many runs go on at the same time; more wait.
+    /// Maximum number of concurrent runs; further runs wait.
     pub runs_max: usize,
-    /// A private directory for compiled code; none to compile every time.
+    /// A private directory for compiled code; `None` to compile every time.
     pub cache: Option<PathBuf>,
-    /// What code its engine runs. A compiler child must be told the same.
+    /// The engine's code generation. The arguments of [`Compiler::Child`] must specify the same.
     pub codegen: Codegen,
-    /// Who compiles components that are not our own.
+    /// Where components are compiled that were not built with this program.
     pub compiler: Compiler,
-    /// Largest component, in bytes.
+    /// Maximum size of a component, in bytes.
     pub component_bytes_max: u64,
 }
 
 impl Default for Options {
-    /// As many runs as cores, no cache, compiling in this process.
+    /// One run per core, no cache, compilation in this process, components of up to [`COMPONENT_BYTES_MAX`].
     fn default() -> Options {
         let runs_max = std::thread::available_parallelism().map_or(1, usize::from);
         Options {
@@ -69,7 +69,7 @@ impl Default for Options {
     }
 }
 
-/// Loads algorithms and lends them room to run. Cheap to clone.
+/// Loads algorithms, and limits how many run at once. Cheap to clone; clones share the limit.
 #[derive(Clone)]
 pub struct Sandbox(pub(crate) Arc<Inner>);
 
@@ -87,7 +87,7 @@ impl Sandbox {
     /// Starts the engine.
     ///
     /// # Errors
-    /// If the machine has no room for it, or the cache is not private.
+    /// If the machine lacks the resources, or the cache directory cannot be used or is not private.
     pub fn new(options: Options) -> Result<Sandbox, SandboxError> {
         let engine = engine(options.codegen, options.runs_max)?;
         let cache = options.cache.map(|directory| Cache::open(&directory, &engine)).transpose();
@@ -103,7 +103,7 @@ impl Sandbox {
         })))
     }
 
-    /// The engine's name and version, as settled intervals record it.
+    /// Returns the engine's name and version, which every settled interval records.
     pub fn engine_version() -> &'static str {
         "wasmtime 48.0.8"
     }
@@ -111,15 +111,16 @@ impl Sandbox {
     /// Makes an algorithm from the bytes of a component file.
     ///
     /// # Errors
-    /// If it is no component of this world, imports what it may not, is too large or takes too much to compile.
+    /// The first reason found: it is not a component for this world, has forbidden imports, is too large, or exceeds
+    /// the limits of compilation. [`LoadError::Sandbox`] is the machine's fault.
     pub fn load(&self, bytes: &[u8]) -> Result<Algorithm, LoadError> {
         self.load_with(bytes, &self.0.compiler)
     }
 
-    /// As [`Sandbox::load`], for components that were built with this program: compiled in this process.
+    /// Like [`Sandbox::load`], but compiles in this process: for components that were built with this program.
     ///
     /// # Errors
-    /// As [`Sandbox::load`].
+    /// Like [`Sandbox::load`].
     pub fn load_own(&self, bytes: &[u8]) -> Result<Algorithm, LoadError> {
         self.load_with(bytes, &Compiler::InProcess)
     }
@@ -132,7 +133,7 @@ impl Sandbox {
         self.algorithm(bytes, digest, &component)
     }
 
-    /// Makes an algorithm of a component, if it is of this world. What it imports against the policy would trap.
+    /// Makes an algorithm from a compiled component for this world. Forbidden imports would trap when called.
     pub(crate) fn algorithm(
         &self,
         bytes: &[u8],
@@ -164,7 +165,7 @@ impl Sandbox {
     }
 }
 
-/// Tells what a file is before anything parses it, so that the message names the mistake.
+/// Identifies a file before anything parses it, so that the message names the actual mistake.
 pub(crate) fn examine(bytes: &[u8], bytes_max: u64) -> Result<(), LoadError> {
     const MAGIC: &[u8] = b"\0asm";
     let size = bytes.len() as u64;
@@ -188,7 +189,7 @@ pub(crate) fn examine(bytes: &[u8], bytes_max: u64) -> Result<(), LoadError> {
     }
 }
 
-/// A component that is ready to run.
+/// A component that is ready to run. Cheap to clone.
 #[derive(Clone)]
 pub struct Algorithm {
     digest: Digest,
@@ -205,23 +206,23 @@ impl std::fmt::Debug for Algorithm {
 }
 
 impl Algorithm {
-    /// SHA-256 of the component file.
+    /// Returns the SHA-256 digest of the component file.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Size of the component file.
+    /// Returns the size of the component file, in bytes.
     pub fn component_bytes(&self) -> u64 {
         self.component_bytes
     }
 
-    /// Whether it imports the inert part of WASI.
+    /// Returns whether it imports any of WASI, so that a host without WASI cannot run it.
     pub fn imports_wasi(&self) -> bool {
         self.imports_wasi
     }
 }
 
-/// The engine's configuration. Everything that changes results or fuel is pinned here.
+/// Returns the engine's configuration. Everything that affects results or fuel is fixed here.
 fn config(codegen: Codegen) -> Config {
     let mut config = Config::new();
     config
@@ -229,20 +230,20 @@ fn config(codegen: Codegen) -> Config {
         .operator_cost(operator_cost())
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES)
-        // The same bits on every machine.
+        // Identical bits on every machine.
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)
         .relaxed_simd_deterministic(true)
-        // Nothing that the world does not need.
+        // The world does not need it.
         .wasm_memory64(false);
     match codegen {
         Codegen::Usual => {}
-        // Traps stay signals where they are, since without those the engine leaves out its guards against speculation.
+        // Signal-based traps stay enabled: without them the engine omits its Spectre mitigations.
         Codegen::Checking => {
             config
                 .cranelift_opt_level(OptLevel::None)
                 .memory_reservation(0)
-                // Without, a memory that grows page by page is copied as often: a second for 128 MiB.
+                // Otherwise a memory that grows page by page would be copied for each page: a second for 128 MiB.
                 .memory_reservation_for_growth(256 << 20)
                 .memory_guard_size(0)
                 .max_wasm_stack(STACK_BYTES_CHECKING);
@@ -258,12 +259,12 @@ fn operator_cost() -> OperatorCost {
     cost
 }
 
-/// An engine that reserves no memory ahead: for compiling only, and for machines with a small address space.
+/// Makes an engine without reserved memory: for compilation, and for machines with a small address space.
 pub(crate) fn plain_engine(codegen: Codegen) -> Result<Engine, SandboxError> {
     Engine::new(&config(codegen)).map_err(|error| SandboxError::Engine(format!("{error:#}")))
 }
 
-/// An engine that runs: with slots reserved ahead where the machine has the address space, or without.
+/// Makes the engine for runs, with reserved slots if the machine has enough address space.
 fn engine(codegen: Codegen, runs_max: usize) -> Result<Engine, SandboxError> {
     match codegen {
         Codegen::Usual => {
@@ -286,7 +287,7 @@ fn pool(runs_max: usize) -> PoolingAllocationConfig {
         .max_core_instances_per_component(most(INSTANCES_MAX))
         .max_memories_per_component(most(MEMORIES_MAX))
         .max_tables_per_component(most(TABLES_MAX))
-        // One module may have them all, as it may where no slots are reserved.
+        // A single module may use all of them, as it may without reserved slots.
         .max_memories_per_module(most(MEMORIES_MAX))
         .max_tables_per_module(most(TABLES_MAX))
         .max_component_instance_size(16 << 20)
@@ -298,13 +299,13 @@ fn pool(runs_max: usize) -> PoolingAllocationConfig {
     pool
 }
 
-/// Room for runs: an exhausted pool would be an error, so runs wait in front of it.
+/// Limits concurrent runs. An exhausted pool would be an error, so runs wait for a slot first.
 pub(crate) struct Slots {
     free: Mutex<usize>,
     freed: Condvar,
 }
 
-/// Room for one run, until dropped.
+/// Permission for one run; released when dropped.
 pub(crate) struct Slot<'a>(&'a Slots);
 
 impl Slots {
@@ -312,7 +313,7 @@ impl Slots {
         Slots { free: Mutex::new(runs_max), freed: Condvar::new() }
     }
 
-    /// Waits for room.
+    /// Waits for a free slot and takes it.
     pub(crate) fn take(&self) -> Slot<'_> {
         let free = lock(&self.free);
         let mut free = self.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
@@ -328,12 +329,12 @@ impl Drop for Slot<'_> {
     }
 }
 
-/// A panic elsewhere cannot leave a counter half changed.
+/// Ignores poisoning: a panic cannot leave these counters in an inconsistent state.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Advances the engine's epoch while anything runs, and sleeps while nothing does.
+/// Advances the engine's epoch while there are runs, and sleeps otherwise.
 pub(crate) struct Ticker(Arc<Running>);
 
 struct Running {

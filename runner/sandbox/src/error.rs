@@ -1,4 +1,4 @@
-//! What can go wrong, and whose fault it is: a component that cannot be loaded, an algorithm that fails, or ourselves.
+//! Errors by whose fault they are: components that cannot be loaded, algorithms that fail, and failures of the machine.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,59 +6,59 @@ use std::time::Duration;
 
 use domain::Digest;
 
-/// Why some bytes are no algorithm.
+/// Why a file cannot be loaded as an algorithm.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// No bytes.
+    /// The file is empty.
     #[error("the file is empty (a WebAssembly component is expected)")]
     Empty,
-    /// More bytes than are looked at.
+    /// The file exceeds the maximum size.
     #[error(
         "the file has {bytes} bytes, at most {bytes_max} are allowed (build with optimisation and strip debug information)"
     )]
     TooLarge {
-        /// How many it has.
+        /// Size of the file.
         bytes: u64,
-        /// How many it may have.
+        /// Maximum size.
         bytes_max: u64,
     },
-    /// WebAssembly in text form.
+    /// The file is WebAssembly in text form.
     #[error("the file is WebAssembly text (assemble it first, for example with `wasm-tools parse`)")]
     Text,
-    /// Compiled code.
+    /// The file is precompiled machine code.
     #[error(
         "the file is precompiled code (.cwasm), which is never accepted because it can do anything (give the .wasm it was made from)"
     )]
     Precompiled,
-    /// A core module.
+    /// The file is a core module.
     #[error(
         "the file is a core WebAssembly module, not a component (build with `--target wasm32-wasip2`, or wrap it with `wasm-tools component new`)"
     )]
     CoreModule,
-    /// Something else.
+    /// The file is something else; these are its first bytes, at most eight.
     #[error("the file is no WebAssembly: it begins with {0:02x?} (a component begins with 00 61 73 6d 0d 00 01 00)")]
     NotWasm(Vec<u8>),
-    /// A component that does not hold together.
+    /// The component is invalid, for this reason.
     #[error("the component is broken: {0}")]
     Malformed(String),
-    /// A component that would take too much to compile.
+    /// Compilation exceeded its limits.
     #[error("the component did not compile within {time:?} and {memory_bytes} bytes of memory: {reason}")]
     CompileLimit {
-        /// Allowed time.
+        /// The time limit.
         time: Duration,
-        /// Allowed memory.
+        /// The memory limit, in bytes.
         memory_bytes: u64,
-        /// How it ended.
+        /// How compilation ended.
         reason: String,
     },
-    /// Imports that the policy refuses.
+    /// The component has these forbidden imports.
     #[error("the component imports {}: an algorithm gets no files, network, clocks or randomness ({IMPORTS_HINT})", .0.join(", "))]
     Imports(Vec<String>),
-    /// A component of another world.
+    /// The component is for another world.
     #[error("the component is not of the world rec:market/algorithm@1.0.0: {0}")]
     WrongWorld(String),
-    /// Our own fault.
+    /// A failure of the machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
 }
@@ -66,47 +66,47 @@ pub enum LoadError {
 const IMPORTS_HINT: &str = "in Rust avoid std::fs, std::time, std::net and HashMap's default hasher; \
     with componentize-py use --stub-wasi, with componentize-js disable all features";
 
-/// Our own fault or the machine's: says nothing of the algorithm.
+/// A failure of this program or the machine. It says nothing about the algorithm.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// The engine does not start.
+    /// The engine cannot be started.
     #[error("the sandbox cannot start: {0}")]
     Engine(String),
-    /// The machine ran out of something during a run.
+    /// The machine ran out of a resource during a run.
     #[error("the machine could not run the algorithm: {0}")]
     Machine(String),
-    /// The compiler process does not work.
-    #[error("the compiler process {} does not work: {reason}", program.display())]
+    /// The compiler's child process failed for a reason unrelated to the component.
+    #[error("the compiler process {} failed: {reason}", program.display())]
     Compiler {
         /// The program that was started.
         program: PathBuf,
-        /// What went wrong.
+        /// The system's error, or the exit status with the last line on stderr.
         reason: String,
     },
 }
 
-/// How an algorithm failed; the contract's closed list.
+/// How an algorithm failed: a closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailureKind {
-    /// It answered with an error of its own.
+    /// It returned an error.
     Algorithm,
     /// It trapped.
     Trap,
-    /// It used all its fuel.
+    /// It ran out of fuel.
     Fuel,
-    /// It took too long: a slow machine, since fuel should have ended it first.
+    /// It missed the deadline. The machine is slow, since fuel should have run out first.
     Deadline,
-    /// It wanted more memory than allowed.
+    /// It exceeded its memory limit.
     Memory,
     /// Its result is larger than allowed.
     Output,
-    /// What it answered is no value of the interface.
+    /// Its result violates the canonical ABI, so that it is not a value of the interface's types.
     Invalid,
 }
 
 impl FailureKind {
-    /// Every kind, so that none is missing where they are counted.
+    /// Every kind, for metrics that start each count at 0.
     pub const ALL: [FailureKind; 7] = [
         FailureKind::Algorithm,
         FailureKind::Trap,
@@ -117,7 +117,7 @@ impl FailureKind {
         FailureKind::Invalid,
     ];
 
-    /// The kind's name in the contract.
+    /// Returns the kind's code: a short name for programs that never changes.
     pub fn code(self) -> &'static str {
         match self {
             FailureKind::Algorithm => "algorithm",
@@ -137,13 +137,13 @@ impl fmt::Display for FailureKind {
     }
 }
 
-/// A run that brought no result.
+/// A run without a result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// How it failed.
+    /// How the algorithm failed.
     pub kind: FailureKind,
-    /// What a person should know.
+    /// The reason, for people. Text from the algorithm is shortened and made safe to print.
     pub message: String,
 }
 
@@ -153,23 +153,24 @@ impl Failure {
     }
 }
 
-/// Names a component in messages.
+/// Abbreviates a digest to its first 12 digits.
 pub(crate) fn short(digest: &Digest) -> String {
     digest.to_string().chars().take(12).collect()
 }
 
-/// Longest foreign text that is passed on, in characters.
+/// Maximum length of untrusted text in messages, in characters.
 const TEXT_CHARS_MAX: usize = 1000;
 
-/// What an algorithm, its component or the engine says about either, as it may stand in a message.
+/// Makes untrusted text safe for messages, in at most 1000 characters; see [`shortened`].
 pub(crate) fn quoted(text: &str) -> String {
     shortened(text, TEXT_CHARS_MAX)
 }
 
-/// A foreign text as it may stand in a message: on one line, in order, and no longer than that many characters.
+/// Makes untrusted text safe for messages: on one line, without control or direction characters, and cut after
+/// `chars_max` characters.
 pub(crate) fn shortened(text: &str, chars_max: usize) -> String {
     let visible = |c: char| match c {
-        // Marks that turn the text around them, and line breaks that are no control characters.
+        // Characters that change the direction of text, and line breaks that are not control characters.
         '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
         c if c.is_control() => ' ',
         c => c,

@@ -1,9 +1,10 @@
-//! What a component may import: nothing, or the part of WASI that a standard library drags along, made inert.
+//! The import policy: a component may import nothing, or inert versions of the WASI interfaces that standard libraries
+//! import.
 //!
-//! A Rust `wasm32-wasip2` component imports `wasi:cli` and `wasi:io` although it uses neither. Here stdin is closed, the
-//! environment empty, and what goes to stdout and stderr ends in a short log. Functions of these interfaces that no
-//! standard library needs to start or to panic trap when called. Everything else (files, network, clocks, randomness)
-//! is refused by name.
+//! A Rust `wasm32-wasip2` component imports `wasi:cli` and `wasi:io` even if it uses neither. Here stdin is closed, the
+//! environment is empty, and the beginning of stdout and stderr is kept as a short log. Functions of these interfaces
+//! that no standard library needs to start or to panic trap when called. Everything else (files, network, clocks,
+//! randomness) is refused by name.
 
 use wasmtime::component::{Component, Linker, Resource, ResourceType, WasmList};
 use wasmtime::{Engine, Result, StoreContextMut, Trap, bail};
@@ -11,7 +12,7 @@ use wasmtime::{Engine, Result, StoreContextMut, Trap, bail};
 use crate::error::{LoadError, quoted, shortened};
 use crate::run::State;
 
-/// The interfaces a component may import, without their version.
+/// The interfaces that a component may import, without version.
 const INERT: [&str; 11] = [
     "wasi:cli/environment",
     "wasi:cli/exit",
@@ -27,15 +28,15 @@ const INERT: [&str; 11] = [
 ];
 const INERT_IO: [&str; 2] = ["wasi:io/poll", "wasi:io/streams"];
 
-/// The version all 0.2.x resolve to.
+/// The version to which all of 0.2.x resolve.
 const VERSION: &str = "@0.2.0";
 
-/// Longest log of a run, in bytes: a panic message with its place fits, a flood does not.
+/// Maximum size of a run's log, in bytes: enough for a panic message and its location.
 const LOG_BYTES_MAX: usize = 4 << 10;
-/// What `check-write` grants at a time, in bytes.
+/// How many bytes `check-write` permits at a time.
 const WRITE_BYTES_MAX: u64 = 4 << 10;
 
-/// What a run wrote to stdout and stderr: the beginning of it.
+/// The beginning of what a run wrote to stdout and stderr.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     bytes: Vec<u8>,
@@ -43,18 +44,18 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// How many bytes it still takes.
+    /// Returns how many more bytes fit.
     fn room(&self) -> usize {
         LOG_BYTES_MAX.saturating_sub(self.bytes.len())
     }
 
-    /// Keeps bytes, of which there were so many more.
+    /// Appends bytes, and counts those that were dropped after them.
     fn write(&mut self, bytes: &[u8], dropped: usize) {
         self.bytes.extend_from_slice(bytes);
         self.dropped = self.dropped.saturating_add(dropped as u64);
     }
 
-    /// The log as text that a terminal can show, saying how much was left out.
+    /// Returns the log as printable text, with a note on how much was dropped.
     pub(crate) fn text(&self) -> String {
         let text = String::from_utf8_lossy(&self.bytes);
         let lines: Vec<_> = text.trim_end().lines().map(|line| shortened(line, LOG_BYTES_MAX)).collect();
@@ -66,11 +67,11 @@ impl Log {
     }
 }
 
-/// How many refused imports an error names, and with how many characters: enough for a person, whatever was uploaded.
+/// Maximum number of refused imports in an error, and maximum length of each in characters, whatever was uploaded.
 const REFUSED_MAX: usize = 20;
 const NAME_CHARS_MAX: usize = 100;
 
-/// The imports of a component that the policy refuses, as it names them.
+/// The names of a component's imports that the policy refuses.
 #[derive(Debug, Default)]
 pub(crate) struct Refused {
     names: Vec<String>,
@@ -87,7 +88,7 @@ impl Refused {
         }
     }
 
-    /// An error that names them, if there are any.
+    /// Returns an error that lists the refused imports, if there are any.
     pub(crate) fn check(mut self) -> Result<(), LoadError> {
         if self.more > 0 {
             self.names.push(format!("{} more", self.more));
@@ -99,23 +100,23 @@ impl Refused {
 fn allowed(name: &str) -> bool {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     (INERT.contains(&interface) || INERT_IO.contains(&interface)) && version.starts_with("0.2.")
-        // The interface of the types themselves, which has no functions.
+        // The interface of the shared types, which has no functions.
         || name == "rec:market/types@1.0.0"
 }
 
-/// Refuses a component for what it imports.
+/// Checks the imports of a component against the policy.
 pub(crate) fn check(engine: &Engine, component: &Component) -> Result<(), LoadError> {
     let mut refused = Refused::default();
     component.component_type().imports(engine).for_each(|(name, _)| refused.add(name));
     refused.check()
 }
 
-/// Whether the component imports any of WASI, so that a strict host without it cannot run it.
+/// Returns whether the component imports any of WASI, so that a host without WASI cannot run it.
 pub(crate) fn any_wasi(engine: &Engine, component: &Component) -> bool {
     component.component_type().imports(engine).any(|(name, _)| name.starts_with("wasi:"))
 }
 
-/// A linker with the inert imports that this component needs, and traps for all others.
+/// Makes a linker with inert versions of the imports that this component needs, and traps for all others.
 pub(crate) fn linker(engine: &Engine, component: &Component) -> Result<Linker<State>, LoadError> {
     let mut linker = Linker::new(engine);
     if any_wasi(engine, component) {
@@ -127,7 +128,7 @@ pub(crate) fn linker(engine: &Engine, component: &Component) -> Result<Linker<St
     Ok(linker)
 }
 
-/// Fuel for each call of a function below, which takes some 200 ns: calling them must not be cheaper than computing.
+/// Fuel for each call of a function below, which takes about 200 ns: a call must not be cheaper than computation.
 const CALL_FUEL: u64 = 200;
 
 fn charge(store: &mut StoreContextMut<'_, State>) -> Result<()> {
@@ -140,7 +141,7 @@ struct Pollable;
 struct IoError;
 struct Terminal;
 
-/// The error of every stream operation that must not happen. The field is WIT's variant `closed`.
+/// `wasi:io/streams.stream-error`. Reading always fails with `closed`.
 #[derive(wasmtime::component::ComponentType, wasmtime::component::Lower)]
 #[component(variant)]
 enum StreamError {
@@ -151,8 +152,8 @@ enum StreamError {
     Closed,
 }
 
-/// Defines the inert interfaces. A resource that one interface uses of another is defined in both: where it is missing,
-/// `define_unknown_imports_as_traps` would put a resource of its own and no component would match.
+/// Defines the inert interfaces. A resource that one interface uses from another must be defined in both: otherwise
+/// `define_unknown_imports_as_traps` would define a different resource there, and no component would match.
 fn define(linker: &mut Linker<State>) -> Result<()> {
     define_io(linker)?;
     define_cli(linker)
@@ -184,7 +185,7 @@ fn define_io(linker: &mut Linker<State>) -> Result<()> {
             write,
             |mut store: StoreContextMut<'_, State>, (_, list): (Resource<Output>, WasmList<u8>)| {
                 charge(&mut store)?;
-                // Lent by the guest and copied only as far as the log takes it: a flood costs the host nothing.
+                // Borrowed from the guest, and copied only as far as the log has room: a flood costs the host nothing.
                 let most = store.data().log.room().min(list.len());
                 let bytes = list.as_le_slice(&store)[..most].to_vec();
                 let dropped = list.len() - most;
@@ -202,7 +203,7 @@ fn define_io(linker: &mut Linker<State>) -> Result<()> {
     Ok(())
 }
 
-/// Stdout or stderr: both go to the same log.
+/// The resource for stdout and stderr, which share one log.
 struct Output;
 
 fn define_cli(linker: &mut Linker<State>) -> Result<()> {

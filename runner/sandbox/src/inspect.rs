@@ -1,4 +1,4 @@
-//! Looks at a component for everything that is wrong with it, where [`Sandbox::load`] answers with the first.
+//! Finds everything that is wrong with a component, whereas [`Sandbox::load`] stops at the first error.
 
 use domain::Digest;
 
@@ -8,32 +8,32 @@ use crate::engine::{Algorithm, Sandbox, examine};
 use crate::error::{LoadError, SandboxError};
 use crate::imports;
 
-/// What was found out about a component.
+/// The findings about a component.
 #[derive(Debug, Default)]
 pub struct Inspection {
-    /// What it declares; none if it is no component.
+    /// The resources that it declares; `None` if the file could not be read as a component.
     pub declared: Option<Declared>,
-    /// Everything for which it would not load.
+    /// Every reason found why it would not load.
     pub refusals: Vec<LoadError>,
     /// Whether it was compiled.
     pub compiled: bool,
-    /// It itself, if nothing was refused.
+    /// The loaded algorithm, if there are no refusals.
     pub algorithm: Option<Algorithm>,
 }
 
 impl Sandbox {
-    /// Looks at a component from every side, and compiles it unless it declares more than the engine has room for.
+    /// Examines a component completely. Compiles it unless it declares more than the engine has room for.
     ///
     /// # Errors
-    /// Only if the machine fails.
+    /// Only if the machine fails; whatever is wrong with the component is among the refusals.
     pub fn inspect(&self, bytes: &[u8]) -> Result<Inspection, SandboxError> {
         self.inspect_with(bytes, &self.0.compiler)
     }
 
-    /// As [`Sandbox::inspect`], for components that were built with this program: compiled in this process.
+    /// Like [`Sandbox::inspect`], but compiles in this process: for components that were built with this program.
     ///
     /// # Errors
-    /// As [`Sandbox::inspect`].
+    /// Like [`Sandbox::inspect`].
     pub fn inspect_own(&self, bytes: &[u8]) -> Result<Inspection, SandboxError> {
         self.inspect_with(bytes, &Compiler::InProcess)
     }
@@ -51,7 +51,7 @@ impl Sandbox {
         let Some(component) = found.take(self.component(bytes, &digest, compiler))? else { return Ok(found) };
         found.compiled = true;
         if found.refusals.is_empty() {
-            // What loading goes by, should the engine ever see an import where the file shows none.
+            // Loading relies on the engine's view of the imports, so check that too, should it ever differ from ours.
             found.take(imports::check(&self.0.engine, &component))?;
         }
         let algorithm = found.take(self.algorithm(bytes, digest, &component))?;
@@ -61,7 +61,7 @@ impl Sandbox {
 }
 
 impl Inspection {
-    /// The value; or none, and a refusal more, unless it is the machine's fault.
+    /// Unwraps a value. An error becomes a refusal and `None`, unless it is the machine's fault.
     fn take<T>(&mut self, result: Result<T, LoadError>) -> Result<Option<T>, SandboxError> {
         match result {
             Ok(value) => Ok(Some(value)),

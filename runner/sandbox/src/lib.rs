@@ -1,14 +1,15 @@
-//! Runs matching algorithms that nobody trusts: WebAssembly components behind the world of `wit/market.wit`.
+//! Runs untrusted matching algorithms: WebAssembly components for the world of `wit/market.wit`.
 //!
-//! [`Sandbox::load`] turns a component file into an [`Algorithm`]; [`Algorithm::clear`] runs one round in a fresh
-//! instance within a [`Budget`] and answers with what the algorithm claims, which nobody believes before
-//! `domain::Settlement::check`. This is the only crate that names wasmtime; its interface speaks bytes, time and domain
-//! values. Deliberately not here: the check, files of rounds, configuration, async.
+//! [`Sandbox::load`] turns a component file into an [`Algorithm`]. [`Algorithm::clear`] runs one round in a fresh
+//! instance within a [`Budget`] and returns the trades that the algorithm claims; they are untrusted until
+//! `domain::Settlement::check`. This is the only crate that names wasmtime; its interface consists of bytes, time and
+//! domain values. Deliberately absent: round files, configuration, async.
 //!
-//! Start reading at `run.rs`, one round from beginning to end.
+//! Start reading at `run.rs`: one round from beginning to end.
 
 mod bindings;
 mod cache;
+mod check;
 mod compile;
 mod convert;
 mod declared;
@@ -20,6 +21,7 @@ mod limits;
 mod run;
 
 pub use cache::CacheError;
+pub use check::{BadResult, CheckedRun};
 pub use compile::{CompileLimits, Compiler, compile_as_child};
 pub use declared::{Declared, Excess, Part};
 pub use engine::{Algorithm, Codegen, Options, Sandbox};

@@ -1,73 +1,74 @@
-//! How much one run may use, and the meter that holds it to that.
+//! The limits of a run, and the meter that enforces those on memory.
 
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// Largest component that is looked at, in bytes. An interpreter in a component (Python 18 MB, JavaScript 12 MB) fits
-/// three times over; more is not a matching rule.
+/// Default maximum size of a component, in bytes. An interpreter in a component (Python 18 MB, JavaScript 12 MB) fits
+/// three times; a matching algorithm needs no more.
 pub const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 
-/// Fuel that every run has. One unit is about one instruction; an interpreter needs some 10⁸ to start.
+/// Fuel of every run. One unit is about one instruction; an interpreter needs about 10⁸ to start.
 const FUEL_BASE: u64 = 500_000_000;
-/// Fuel for each position. The base algorithms use a few hundred; this leaves room for an interpreted language.
+/// Additional fuel per position. The base algorithms use a few hundred; the rest allows for interpreted languages.
 const FUEL_PER_POSITION: u64 = 50_000;
-/// Fuel that no run has more of: about a minute.
+/// Maximum fuel of a run: about a minute.
 const FUEL_MAX: u64 = 60_000_000_000;
 
-/// Memory that every run has, in bytes: an interpreter and its libraries.
+/// Memory of every run, in bytes: enough for an interpreter and its libraries.
 const MEMORY_BASE: u64 = 128 << 20;
-/// Memory for each position, in bytes. A position arrives in some 80 bytes; this allows a dozen copies.
+/// Additional memory per position, in bytes. A position takes about 80 bytes, so this allows a dozen copies.
 const MEMORY_PER_POSITION: u64 = 1 << 10;
-/// Memory that no run has more of, in bytes: what a 32-bit memory can address.
+/// Maximum memory of a run, in bytes: what a 32-bit memory can address.
 const MEMORY_MAX: u64 = 4 << 30;
 
-/// Wall-clock time that every run has. Far above what the fuel allows on a machine that is not overloaded, because
-/// time is only the backstop: fuel decides, the same on every machine.
+/// Wall-clock time of every run. Far above what the fuel takes on a machine that is not overloaded: fuel decides,
+/// because it is the same on every machine; time is only the backstop.
 const TIME_BASE: Duration = Duration::from_secs(10);
-/// Wall-clock time for each position.
+/// Additional wall-clock time per position.
 const TIME_PER_POSITION: Duration = Duration::from_micros(100);
 
-/// Bytes that a result may copy to the host: 4 million trades.
+/// Maximum size of a result, in bytes, as it is copied to the host: 4 million trades.
 const OUTPUT_BYTES: u64 = 128 << 20;
 
-/// Instances, memories and tables that one component may have. An interpreter linked from parts has some fifty.
+/// Maximum numbers of instances, memories and tables of a component. An interpreter linked from parts has about fifty.
 pub(crate) const INSTANCES_MAX: usize = 200;
 pub(crate) const MEMORIES_MAX: usize = 50;
 pub(crate) const TABLES_MAX: usize = 50;
-/// Elements that one table may have.
+/// Maximum number of elements in one table.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 1 << 20;
-/// What one table element costs in host memory, in bytes.
+/// Host memory of one table element, in bytes.
 pub(crate) const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 
-/// Limits on runs: what a community's configuration sets, and defaults that grow with the round for the rest.
+/// Limits on runs as configured for a community. A limit that is `None` has a default, which mostly grows with the
+/// round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Fuel for a run, whatever the size of the round.
+    /// Fuel, whatever the size of the round. Default: 500 million plus 50 000 per position, at most 60 billion.
     pub fuel: Option<u64>,
-    /// Bytes of all memories and tables together.
+    /// Size of all memories and tables together, in bytes. Default: 128 MiB plus 1 KiB per position, at most 4 GiB.
     pub memory_bytes: Option<u64>,
-    /// Wall-clock time.
+    /// Wall-clock time. Default: 10 s plus 0.1 ms per position.
     pub time: Option<Duration>,
-    /// Bytes of the result.
+    /// Size of the result, in bytes. Default: 128 MiB.
     pub output_bytes: Option<u64>,
 }
 
-/// What one run may use.
+/// The resources that one run may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Units of fuel.
+    /// Units of fuel; one is about one instruction.
     pub fuel: u64,
-    /// Bytes of all memories and tables together.
+    /// Size of all memories and tables together, in bytes.
     pub memory_bytes: u64,
     /// Wall-clock time.
     pub time: Duration,
-    /// Bytes of the result.
+    /// Size of the result, in bytes.
     pub output_bytes: u64,
 }
 
 impl Limits {
-    /// The budget for a round of that many positions.
+    /// Computes the budget for a round with this number of positions.
     pub fn budget(&self, positions: usize) -> Budget {
         let positions = u32::try_from(positions).unwrap_or(u32::MAX);
         let grown =
@@ -81,7 +82,7 @@ impl Limits {
     }
 }
 
-/// A growth that the budget does not allow.
+/// The error for growth beyond the budget: the algorithm's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("needs {wanted_bytes} bytes of memory and tables, but only {limit_bytes} are allowed")]
 pub(crate) struct MemoryExceeded {
@@ -89,14 +90,14 @@ pub(crate) struct MemoryExceeded {
     pub(crate) limit_bytes: u64,
 }
 
-/// The machine had no memory although the budget allowed it: nobody's fault but ours.
+/// The error for growth within the budget for which the machine has no memory: not the algorithm's fault.
 #[derive(Debug, thiserror::Error)]
 #[error("the machine has no memory left for a run: {0}")]
 pub(crate) struct HostMemoryExhausted(pub(crate) String);
 
-/// Adds up all memories and tables of a run, refuses what is too much, and remembers the peak.
+/// Adds up all memories and tables of a run, refuses growth beyond the limit, and remembers the peak.
 ///
-/// Refuses with an error, which traps: a guest cannot handle the failure and try its luck again.
+/// It refuses with an error, which traps, so that a guest cannot handle the failure and keep probing.
 #[derive(Debug)]
 pub(crate) struct Meter {
     limit_bytes: u64,
@@ -108,7 +109,7 @@ impl Meter {
         Meter { limit_bytes, used_bytes: 0 }
     }
 
-    /// The most that was in use at once. Memories never shrink, so it is what is in use.
+    /// Returns the peak usage, in bytes. Memories never shrink, so that is the current usage.
     pub(crate) fn peak_bytes(&self) -> u64 {
         self.used_bytes
     }
@@ -126,7 +127,7 @@ impl Meter {
 
 impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        // A memory that declares its own maximum may not grow beyond it, but that is no fault: it gets −1.
+        // Growth beyond the memory's own declared maximum is not an error: `memory.grow` returns −1.
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_grows_with_the_round_up_to_an_end() {
+    fn a_budget_grows_with_the_round_up_to_a_maximum() {
         let limits = Limits::default();
         let (none, thousand, all) = (limits.budget(0), limits.budget(1000), limits.budget(usize::MAX));
         assert_eq!(
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_configured_holds_whatever_the_size() {
+    fn configured_limits_apply_whatever_the_size_of_the_round() {
         let limits =
             Limits { fuel: Some(7), memory_bytes: Some(8), time: Some(Duration::from_secs(9)), output_bytes: Some(10) };
         assert_eq!(limits.budget(0), limits.budget(1_000_000));

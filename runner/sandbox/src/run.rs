@@ -1,4 +1,4 @@
-//! One run: a fresh store, one call, everything dropped.
+//! One run: a fresh store, one call, then everything is dropped.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -12,78 +12,78 @@ use crate::error::{Failure, FailureKind, SandboxError, quoted};
 use crate::imports::Log;
 use crate::limits::{Budget, HostMemoryExhausted, MemoryExceeded, Meter};
 
-/// Bytes that `describe` may answer with: it says a few sentences.
+/// Maximum size of a description, in bytes: a few sentences.
 const DESCRIPTION_BYTES_MAX: u64 = 64 << 10;
 
-/// What the host keeps for one run.
+/// The host's data for one run.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) meter: Meter,
     pub(crate) log: Log,
 }
 
-/// What one run used, and of how much.
+/// The resources that one run used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Units of fuel.
+    /// Units of fuel used.
     pub fuel: u64,
-    /// What it might have used.
+    /// The limits of the run.
     pub budget: Budget,
-    /// The most bytes that all memories and tables had together.
+    /// Peak size of all memories and tables together, in bytes.
     pub peak_memory_bytes: u64,
-    /// Wall-clock time from an empty store to the lifted result.
+    /// Wall-clock time from the creation of the store to the converted result, without waiting for a slot.
     pub duration: Duration,
-    /// Bytes that were handed in.
+    /// Size of the round, in bytes, in the canonical ABI's layout.
     pub input_bytes: u64,
-    /// Bytes of the result.
+    /// Size of the result, in bytes, in the canonical ABI's layout; 0 if the run failed without one.
     pub output_bytes: u64,
 }
 
-/// One run and its result: the trades are what the algorithm claims, no more.
+/// One run and its result.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// The claimed trades, or how the run failed.
+    /// The trades that the algorithm claims, unchecked; or how it failed.
     pub result: Result<Vec<Trade>, Failure>,
-    /// What it used.
+    /// The resources that it used.
     pub usage: Usage,
-    /// The beginning of what it wrote to stdout and stderr.
+    /// The beginning of what it wrote to stdout and stderr, made safe to print.
     pub log: String,
 }
 
-/// What an algorithm says of itself.
+/// An algorithm's description of itself. Texts are cut to 1000 characters and made safe to print.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
-    /// Its name.
+    /// Short name, such as `mid-market-rate`.
     pub name: String,
-    /// Its version.
+    /// Version, such as `1.0.0`.
     pub version: String,
-    /// One sentence on the rule.
+    /// One sentence on the matching rule.
     pub summary: String,
-    /// Every setting it reads.
+    /// Every setting that it reads.
     pub settings: Vec<Setting>,
 }
 
 /// A setting that an algorithm reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Setting {
-    /// Its key.
+    /// The key in a community's `settings`.
     pub key: String,
-    /// What it does.
+    /// One sentence on its effect, with its unit.
     pub summary: String,
-    /// The value it has when none is given.
+    /// The value that applies if the community sets none, as text.
     pub default: String,
 }
 
-/// A description, or how the algorithm failed to give one.
+/// A description, or how the algorithm failed to provide one.
 pub type Described = Result<Description, Failure>;
 
 impl Algorithm {
     /// Clears one round within a budget.
     ///
-    /// Waits while as many runs as the sandbox has room for are going on. Blocks: call it where blocking is allowed.
+    /// Blocks the thread, also while it waits for other runs if the sandbox's maximum is reached.
     ///
     /// # Errors
-    /// Only if the machine fails; what the algorithm does wrong is in the result.
+    /// Only if the machine fails; the algorithm's own failures are in [`Run::result`].
     pub fn clear(&self, round: &Round, budget: Budget) -> Result<Run, SandboxError> {
         let (positions, settings) = (convert::positions(round), convert::settings(round));
         let round_in = convert::round(round, &positions, &settings);
@@ -108,10 +108,11 @@ impl Algorithm {
         Ok(Run { result: result.and_then(|answer| answer), usage, log })
     }
 
-    /// Asks the algorithm what it is, within the budget of an empty round.
+    /// Calls the algorithm's `describe` within a budget, with at most 64 KiB of output. Blocks like
+    /// [`Algorithm::clear`].
     ///
     /// # Errors
-    /// Only if the machine fails.
+    /// Only if the machine fails; the algorithm's own failures are in [`Described`].
     pub fn describe(&self, budget: Budget) -> Result<Described, SandboxError> {
         let budget = Budget { output_bytes: budget.output_bytes.min(DESCRIPTION_BYTES_MAX), ..budget };
         let (result, _, _) = self.enter(budget, |store| {
@@ -134,7 +135,7 @@ impl Algorithm {
         }))
     }
 
-    /// Runs something in a fresh store and tells the algorithm's failures from the machine's.
+    /// Makes a call in a fresh store, and separates the algorithm's failures from the machine's.
     fn enter<T>(
         &self,
         budget: Budget,
@@ -168,14 +169,14 @@ impl Algorithm {
         store.limiter(|state| &mut state.meter);
         store.set_fuel(budget.fuel).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         store.set_hostcall_fuel(usize::try_from(budget.output_bytes).unwrap_or(usize::MAX));
-        // One tick more, since the first one may come at once.
+        // One tick more, since the first may come immediately.
         let ticks = budget.time.as_nanos().div_ceil(TICK.as_nanos()) + 1;
         store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
         Ok(store)
     }
 }
 
-/// What a failed run means. The machine's own failures are no failures of the algorithm.
+/// Classifies the error of a run: `Ok` is the algorithm's failure, `Err` the machine's.
 fn failure(error: &wasmtime::Error, usage: &Usage, log: &str) -> Result<Failure, SandboxError> {
     let budget = usage.budget;
     if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
@@ -199,7 +200,7 @@ fn failure(error: &wasmtime::Error, usage: &Usage, log: &str) -> Result<Failure,
         None if cause.contains(HOSTCALL_FUEL) => {
             Failure::new(FailureKind::Output, format!("answered with more than {} bytes", budget.output_bytes))
         }
-        // A host function refused, such as `exit`, or a handle was wrong.
+        // A host function refused, such as `exit`, or a handle was invalid.
         None if error.is::<wasmtime::WasmBacktrace>() => {
             Failure::new(FailureKind::Trap, with_log(format!("trapped: {cause}"), log))
         }
@@ -207,7 +208,8 @@ fn failure(error: &wasmtime::Error, usage: &Usage, log: &str) -> Result<Failure,
     })
 }
 
-/// How the engine says that a result is too large; it has no type for it. A guest in tests/guests keeps this true.
+/// Part of the engine's message for a result that is too large, for which it has no type. A guest in tests/guests
+/// detects if the message changes.
 const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
 
 fn with_log(message: String, log: &str) -> String {

@@ -14,7 +14,7 @@ use super::problems::Problems;
 use super::read::Field;
 use super::schema::{Community, Delay, Interval, Is, Limits as LimitKeys, Member, OnFailure};
 use super::tariff;
-use crate::algorithms::{self, Reference};
+use base::Reference;
 
 /// The platform's Meters service in the stack.
 const METERS: &str = "http://meters:5049";
@@ -155,7 +155,7 @@ fn timing(
 }
 
 fn algorithm(algorithm: Field<String>, problems: &Problems<'_>) -> Option<Reference> {
-    let Field { value, at: Some(at) } = algorithm else { return Some(Reference::Base(algorithms::default_base())) };
+    let Field { value, at: Some(at) } = algorithm else { return Some(Reference::Base(base::default_base())) };
     let tell = |reason| problems.at(at, format!("community.algorithm: {reason}"));
     let reference =
         Reference::parse_stored(&value?, problems.directory()).map_err(|error| tell(error.to_string())).ok()?;

@@ -22,10 +22,9 @@ use tonic::transport::Uri;
 
 use super::Role;
 use super::read::{Field, WRITTEN};
-use crate::algorithms::is_label;
+use base::is_label;
+use books::SERVICE_ITSELF;
 
-/// The name under which the service's own decisions are recorded; no caller may have it.
-pub const ITSELF: &str = "rec-market";
 /// The whole of a community, in parts per million.
 const SHARE_MAX: u32 = 1_000_000;
 
@@ -237,7 +236,7 @@ kinds! {
         it.as_str().filter(usable).map(str::to_owned)
     }, text;
     CallerName: String, "a name of 1 to 64 characters other than \"rec-market\"",
-        |it| it.as_str().filter(|name| is_label(name) && *name != ITSELF).map(str::to_owned), text;
+        |it| it.as_str().filter(|name| is_label(name) && *name != SERVICE_ITSELF).map(str::to_owned), text;
     DnsName: String, "the DNS name that its client certificate is for", |it| {
         let is_name = |name: &&str| matches!(ServerName::try_from(*name), Ok(ServerName::DnsName(_)));
         it.as_str().filter(is_name).map(str::to_owned)

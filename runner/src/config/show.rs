@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::read::Field;
 use super::schema::{self, Community, File, Member, Mode, OnFailure, Period};
 use super::{CallerConfig, CommunityConfig, Config, ForwardMode, MemberConfig, StoreConfig};
-use crate::algorithms::Reference;
+use base::Reference;
 
 impl Config {
     /// The whole of it as it holds, in the form of its file; read again it is the same configuration, but for a password,

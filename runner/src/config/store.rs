@@ -5,7 +5,7 @@ use super::overrides::PASSWORD;
 use super::problems::Problems;
 use super::read::Field;
 use super::schema::Mongodb;
-use crate::store::{MongoAddress, Secret};
+use ::store::{MongoAddress, Secret};
 
 /// The store used when none is named: a file beside the configuration.
 const STORE: &str = "sqlite:market.db";

@@ -15,7 +15,7 @@ use sandbox::Limits;
 
 use super::service::{TLS_CERTIFICATE, TLS_KEY};
 use super::*;
-use crate::algorithms::{self, Reference};
+use base::Reference;
 
 /// The example of the contract's section 7, to the letter.
 const CONTRACT: &str = r#"
@@ -120,7 +120,7 @@ fn the_contracts_example_means_what_it_says() {
         grace: Duration::from_secs(300),
         tolerance: Duration::from_secs(120),
         basis: Basis::Net,
-        algorithm: Reference::Base(algorithms::base("mid-market-rate").unwrap()),
+        algorithm: Reference::Base(base::base("mid-market-rate").unwrap()),
         fallback: false,
         rollback_after: 3,
         tariff: TariffSchedule::Constant(Tariff { retail: price(162_400), feed_in: price(30_000) }),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use rec_market::algorithms::{self, BASE};
+use base::BASE;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -32,7 +32,7 @@ pub fn base_names() -> [&'static str; 9] {
 
 /// The component file of a base algorithm.
 pub fn base_component(name: &str) -> &'static [u8] {
-    algorithms::base(name).unwrap().bytes
+    base::base(name).unwrap().bytes
 }
 
 impl Bench {

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rec_market::proto::MatchesFilter;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -15,6 +14,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion, version};
 use tonic::transport::{Channel, ClientTlsConfig};
+use wire::MatchesFilter;
 
 use crate::authority::{self, Authority, Pair, write};
 use crate::log;
@@ -28,7 +28,7 @@ const LOCKED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCR
 /// Why a market with these files does not start.
 async fn refusal(setting: &Setting) -> String {
     let error = setting.start().await.err().unwrap().to_string();
-    let usable = rec_market::api::usable(setting.tls.clone(), setting.clock.clone()).await;
+    let usable = rec_market::adapter::grpc::usable(setting.tls.clone(), setting.clock.clone()).await;
     assert_eq!(usable.unwrap_err().to_string(), error, "asking before it starts says the same");
     error
 }

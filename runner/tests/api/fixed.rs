@@ -3,10 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use rec_market::proto::{
-    ListPricesUpdate, ListUpdateMatch, MatchesFilter, PriceFilter, PriceUpdate, State, UpdateMatch,
-};
 use tonic::Code;
+use wire::{ListPricesUpdate, ListUpdateMatch, MatchesFilter, PriceFilter, PriceUpdate, State, UpdateMatch};
 
 use crate::setting::*;
 
@@ -128,7 +126,7 @@ async fn retrieve_matches_marks_sent_and_shows_the_states_before() {
     tls.update_match(list(&[update(&ids[2], State::Sent)])).await.unwrap();
     tls.update_match(list(&[update(&ids[2], State::NotPaid)])).await.unwrap();
     let answer = tls.retrieve_matches(waiting("b")).await.unwrap();
-    assert!(answer.metadata().get(rec_market::api::MORE).is_none());
+    assert!(answer.metadata().get(rec_market::adapter::grpc::MORE).is_none());
     let claimed: Vec<_> = answer.get_ref().matches.iter().map(shown).collect();
     assert_eq!(claimed, ["12:15 a > b 0.001 kWh at 0.0962 Created", "12:15 d > b 0.003 kWh at 0.0962 NotPaid"]);
     assert_eq!(

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rec_market::proto::{Empty, ListPricesUpdate, MatchesFilter, PriceFilter, PriceUpdate};
 use rusqlite::Connection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request};
+use wire::{Empty, ListPricesUpdate, MatchesFilter, PriceFilter, PriceUpdate};
 
 use crate::log;
 use crate::setting::*;

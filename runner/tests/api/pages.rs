@@ -1,10 +1,10 @@
 //! Answers that would not fit one message are cut, say so, and go on where they were cut.
 
-use rec_market::api::MORE;
-use rec_market::proto::{
+use rec_market::adapter::grpc::MORE;
+use tonic::Response;
+use wire::{
     ListPricesUpdate, ListUpdateMatch, MatchResponse, MatchesFilter, PriceFilter, PriceUpdate, State, UpdateMatch,
 };
-use tonic::Response;
 
 use crate::setting::*;
 

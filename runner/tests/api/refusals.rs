@@ -2,11 +2,9 @@
 
 use prost::Message as _;
 use prost::bytes::{Buf, BufMut};
-use rec_market::proto::{
-    ListPricesUpdate, ListUpdateMatch, MatchesFilter, PriceFilter, PriceUpdate, State, UpdateMatch,
-};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Request, Status};
+use wire::{ListPricesUpdate, ListUpdateMatch, MatchesFilter, PriceFilter, PriceUpdate, State, UpdateMatch};
 
 use crate::setting::*;
 

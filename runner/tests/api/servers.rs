@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rec_market::api::{UNKNOWN_METHOD, ask};
-use rec_market::proto::{Empty, ListPricesUpdate, MatchesFilter, PriceFilter, PriceUpdate};
+use rec_market::adapter::grpc::{UNKNOWN_METHOD, ask};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -16,6 +15,7 @@ use tonic::{Code, Request, Response, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use wire::{Empty, ListPricesUpdate, MatchesFilter, PriceFilter, PriceUpdate};
 
 use crate::setting::*;
 

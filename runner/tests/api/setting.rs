@@ -5,21 +5,22 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::netting::{Basis, LastReads};
+use books::{Books, ClearedInterval, ClearedRound, Commit, Committed, Provenance};
+use domain::netting::Basis;
 use domain::round::{PriceLimits, Terms};
 use domain::{Boundary, Digest, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement};
 use domain::{Tariff, Trade, TradeId};
 use jiff::Timestamp;
-use rec_market::api::{Api, ApiLimits, Observer, ServingApi, start_observed};
+use rec_market::adapter::grpc::{Api, ApiLimits, Observer, ServingApi, start_observed};
 use rec_market::clock::Clock;
 use rec_market::config::TlsConfig;
-use rec_market::proto::authenticated_market_service_client::AuthenticatedMarketServiceClient;
-use rec_market::proto::market_service_client::MarketServiceClient;
-use rec_market::proto::{MatchResponse, MatchesFilter};
-use rec_market::store::{Cleared, Commit, Committed, Provenance, SqliteStore, Store};
+use store::SqliteStore;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use wire::authenticated_market_service_client::AuthenticatedMarketServiceClient;
+use wire::market_service_client::MarketServiceClient;
+use wire::{MatchResponse, MatchesFilter};
 
 use crate::authority::{self, Authority};
 
@@ -91,8 +92,9 @@ impl Setting {
     /// `grid` at the tariff. A minute after its end.
     pub async fn settle(&self, number: u64, trades: &[&str]) -> Vec<String> {
         let commit = settled(number, trades);
-        let after = self.store.progress("aveiro").await.unwrap().mark;
-        let ids = (0..trades.len() as u64).map(|trade| TradeId::derive("aveiro", commit.interval, trade).to_string());
+        let after = self.store.mark("aveiro").await.unwrap();
+        let ids =
+            (0..trades.len() as u64).map(|trade| TradeId::derive("aveiro", commit.cleared.interval, trade).to_string());
         let ids = ids.collect();
         assert_eq!(self.store.commit(Arc::new(Commit { after, ..commit })).await.unwrap(), Committed::Now);
         ids
@@ -105,7 +107,7 @@ impl Setting {
     }
 
     /// As [`Setting::open`], where that may fail.
-    pub async fn start(&self) -> Result<ServingApi, rec_market::api::ApiError> {
+    pub async fn start(&self) -> Result<ServingApi, rec_market::adapter::grpc::ApiError> {
         let api = Api {
             store: Arc::new(self.store.clone()),
             clock: self.clock.clone(),
@@ -173,20 +175,14 @@ pub fn settled(number: u64, trades: &[&str]) -> Commit {
         fuel: 0,
         fallback_reason: None,
     };
+    let round = ClearedRound { settlement, provenance, component: b"component".as_slice().into() };
     Commit {
         community: "aveiro".to_owned(),
         after: None,
-        course: 0,
+        decision: 0,
         fence: None,
         settled_at: interval.end().timestamp() + Duration::from_secs(60),
-        interval,
-        basis: Basis::Gross,
-        configuration: None,
-        readings: Vec::new(),
-        absent: LastReads::new(),
-        cleared: Some(Cleared { settlement, provenance, component: b"component".as_slice().into() }),
-        gaps: Vec::new(),
-        events: Vec::new(),
+        cleared: ClearedInterval::new("aveiro", interval, Basis::Gross, Some(round), Vec::new()),
     }
 }
 
@@ -244,9 +240,8 @@ pub fn claiming(channel: Channel) -> AuthenticatedMarketServiceClient<Channel> {
 pub fn shown(trade: &MatchResponse) -> String {
     let MatchResponse { timestamp, seller_id, buyer_id, energy, price, .. } = trade;
     let time = timestamp.strip_prefix("2023-09-01T").and_then(|time| time.strip_suffix(":00Z")).unwrap_or(timestamp);
-    let state = trade
-        .transaction_state
-        .map(|state| format!(" {}", rec_market::proto::State::try_from(state).unwrap().as_str_name()));
+    let state =
+        trade.transaction_state.map(|state| format!(" {}", wire::State::try_from(state).unwrap().as_str_name()));
     format!("{time} {seller_id} > {buyer_id} {energy} kWh at {price}{}", state.unwrap_or_default())
 }
 

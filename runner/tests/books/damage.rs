@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use crate::common::*;
 
 fn settled() -> (Meters, Market) {
-    let meters = Meters::recorded(recorded(4, 60), rec_market::meters::service::Package::Platform);
+    let meters = Meters::recorded(recorded(4, 60), demo::meters::Package::Platform);
     let market = Market::of(&meters);
     market.settle().ends_with(0);
     (meters, market)

@@ -1,7 +1,7 @@
 //! Histories of many pages, and answers larger than gRPC's usual limit.
 
-use rec_market::meters::service::Package;
-use rec_market::proto::QueryMeters;
+use demo::meters::Package;
+use wire::QueryMeters;
 
 use crate::common::*;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rec_market::meters::service::Package;
+use demo::meters::Package;
 use serde_json::Value;
 
 use crate::common::*;
@@ -26,7 +26,7 @@ fn file() -> Option<PathBuf> {
 #[test]
 fn four_weeks_of_sixteen_households_settle_to_the_totals_of_their_meters() {
     let Some(file) = file() else { return };
-    let recorded = rec_market::demo::recorded::read(&file).unwrap();
+    let recorded = demo::recording::read(&file).unwrap();
     let meters = Meters::recorded(recorded, Package::Platform);
     let market = Market::of(&meters);
     let summary = &market.json(&["settle", "--json"])[0];

@@ -4,7 +4,6 @@ use std::fs;
 use std::sync::OnceLock;
 
 use domain::Digest;
-use rec_market::algorithms;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -50,7 +49,7 @@ fn database() -> &'static [u8] {
 
 /// A base algorithm as it is called where there may be several.
 fn called(name: &str) -> String {
-    let digest = Digest::of(algorithms::base(name).unwrap().bytes).to_string();
+    let digest = Digest::of(base::base(name).unwrap().bytes).to_string();
     format!("{name} {VERSION} {}", &digest[..12])
 }
 
@@ -211,7 +210,7 @@ fn communities_are_named_or_all_are_recomputed() {
 
 #[test]
 fn as_many_jobs_as_anybody_wants_say_the_same_in_the_same_order() {
-    let meters = Meters::recorded(recorded(4, 250), rec_market::meters::service::Package::Platform);
+    let meters = Meters::recorded(recorded(4, 250), demo::meters::Package::Platform);
     let market = Market::of(&meters);
     market.settle().ends_with(0);
     // Pages end within it.
@@ -415,7 +414,7 @@ fn another_algorithm_than_the_one_that_settled() {
     sql("UPDATE interval SET algorithm = zeroblob(32) WHERE start = 1693569600", &["the bytes of algorithm 00000000"]);
     found(
         |connection| {
-            let other = algorithms::base("public-grid").unwrap();
+            let other = base::base("public-grid").unwrap();
             let digest = *Digest::of(other.bytes).as_bytes();
             connection.execute("INSERT INTO component VALUES (?1, ?2)", (digest, other.bytes)).unwrap();
             connection.execute("UPDATE interval SET algorithm = ?2 WHERE start = ?1", (START, digest)).unwrap();
@@ -431,7 +430,7 @@ fn another_algorithm_than_the_one_that_settled() {
 
 /// A component of nobody but this test: `uniform` with a section that says nothing.
 pub fn own_component() -> Vec<u8> {
-    let mut bytes = algorithms::base("uniform").unwrap().bytes.to_vec();
+    let mut bytes = base::base("uniform").unwrap().bytes.to_vec();
     bytes.extend([0, 5, 4, b't', b'e', b's', b't']);
     bytes
 }
@@ -512,5 +511,5 @@ fn a_cache_that_cannot_be_used_is_done_without() {
     let market = market();
     fs::write(market.path("file"), "").unwrap();
     fs::write(market.path("market.toml"), format!("cache = \"file/cache\"\n{READING}")).unwrap();
-    market.run(&["replay"]).ends_with(0).says("going on without a cache");
+    market.run(&["replay"]).ends_with(0).says("continuing without a cache");
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::Command;
 
 use domain::Digest;
-use rec_market::algorithms;
 
 use crate::common::*;
 use crate::replay::{market, own_component, own_market};
@@ -50,10 +49,9 @@ fn usual_file(name: &str, component: &[u8]) -> String {
 #[test]
 fn the_plain_cli_brings_the_trades_that_are_in_the_books() {
     let Some(wasmtime) = wasmtime() else { return };
-    for (market, name, component) in [
-        (market(), "mid-market-rate", algorithms::default_base().bytes.to_vec()),
-        (own_market(), "uniform", own_component()),
-    ] {
+    for (market, name, component) in
+        [(market(), "mid-market-rate", base::default_base().bytes.to_vec()), (own_market(), "uniform", own_component())]
+    {
         let printed = market.run(&INTERVAL).ends_with(0);
         assert_eq!(printed.out.lines().count(), 1, "{printed:?}");
         let file = usual_file(name, &component);
@@ -72,7 +70,7 @@ fn the_plain_cli_brings_the_trades_that_are_in_the_books() {
 #[test]
 fn a_component_is_written_where_it_is_wanted_and_over_nothing_else() {
     let market = market();
-    let component = algorithms::default_base().bytes;
+    let component = base::default_base().bytes;
     let to = |file: &str| market.run(&[&INTERVAL[..], &["--component", file]].concat());
     fs::create_dir(market.path("my folder")).unwrap();
     // Twice: the same is there already.
@@ -95,7 +93,7 @@ fn a_name_in_the_books_chooses_no_place() {
     let market = market();
     market.database().execute("UPDATE interval SET name = '../../evil $(touch owned)'", ()).unwrap();
     market.run(&INTERVAL).ends_with(0);
-    let file = usual_file("_.._evil___touch_owned_", algorithms::default_base().bytes);
+    let file = usual_file("_.._evil___touch_owned_", base::default_base().bytes);
     assert!(market.path(&file).exists());
 }
 

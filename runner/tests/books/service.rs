@@ -4,9 +4,9 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rec_market::meters::service::Package;
-use rec_market::proto::{QueryMeters, QueryResponse};
+use demo::meters::Package;
 use tonic::Status;
+use wire::{QueryMeters, QueryResponse};
 
 use crate::common::*;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rec_market::meters::service::Package;
+use demo::meters::Package;
 use serde_json::Value;
 
 use crate::common::*;
@@ -21,7 +21,7 @@ fn number(object: &Value, key: &str) -> i128 {
     object[key].to_string().parse().unwrap()
 }
 
-/// Sums of trades by member: Wh and nEUR sold and bought, here and with the grid, in the order of the statement.
+/// ShadowTotals of trades by member: Wh and nEUR sold and bought, here and with the grid, in the order of the statement.
 fn sums(trades: &[Value]) -> BTreeMap<String, [i128; 8]> {
     let mut sums: BTreeMap<String, [i128; 8]> = BTreeMap::new();
     for trade in trades {

@@ -1,7 +1,8 @@
 //! What the configuration says of members and communities, as far as the trades.
 
+use books::{Books, Span};
 use domain::{Price, Tariff};
-use rec_market::store::{Span, SqliteStore, Store};
+use store::SqliteStore;
 
 use crate::common::*;
 

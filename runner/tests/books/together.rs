@@ -2,10 +2,10 @@
 
 use std::process::Child;
 
-use rec_market::meters::service::Package;
-use rec_market::proto::QueryMeters;
+use demo::meters::Package;
 use rusqlite::{Connection, OpenFlags};
 use tonic::Status;
+use wire::QueryMeters;
 
 use crate::common::*;
 

@@ -10,11 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use demo::meters::{self, MetersService, Package, Recorded, RecordedMeter, Serving};
 use jiff::Timestamp;
 use rec_market::clock::{Clock, SystemClock};
-use rec_market::meters::service::{self, MetersService, Package, Recorded, RecordedMeter, Serving};
-use rec_market::proto::meters_service_server::{self, MetersServiceServer};
-use rec_market::proto::{MeasurementResponse, MeterEntry, MeterResponse, QueryMeters, QueryResponse};
 use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -23,6 +21,8 @@ use tokio::runtime::Runtime;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
+use wire::meters_service_server::{self, MetersServiceServer};
+use wire::{MeasurementResponse, MeterEntry, MeterResponse, QueryMeters, QueryResponse};
 
 /// One row of a Meters service's answer.
 pub type Row = MeasurementResponse;
@@ -146,7 +146,7 @@ impl Meters {
         let service = MetersService::new(recorded, || SystemClock.now());
         let serving = {
             let _inside = runtime.enter();
-            service::serve(service, package, listener).unwrap()
+            meters::serve(service, package, listener).unwrap()
         };
         let address = format!("http://{}", serving.address());
         Meters { address, rows: Arc::default(), asked: Arc::default(), _serving: Some(serving), _runtime: runtime }

@@ -2,23 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use rec_market::certs;
+use demo::certificates;
+use demo::meters::MetersService;
 use rec_market::clock::{Clock, SystemClock};
-use rec_market::meters::service::MetersService;
-use rec_market::proto::meters_service_server::MetersServiceServer;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
+use wire::meters_service_server::MetersServiceServer;
 
 use crate::common::*;
 
 /// A service that shows this certificate, and its address; it stops when the runtime is dropped.
-fn over_tls(issued: &certs::Issued) -> (Runtime, String) {
+fn over_tls(issued: &certificates::Issued) -> (Runtime, String) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-    let identity = Identity::from_pem(&issued.certificate, issued.key.reveal());
+    let identity = Identity::from_pem(&issued.certificate, &issued.key);
     let service = MetersService::new(recorded(3, 4), || SystemClock.now());
     let mut server = Server::builder().tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
     let server = server.add_service(MetersServiceServer::new(service));
@@ -28,23 +28,23 @@ fn over_tls(issued: &certs::Issued) -> (Runtime, String) {
 
 #[test]
 fn a_meters_service_is_believed_by_the_authority_that_is_configured() {
-    let made = certs::development(&[] as &[&str], 30).unwrap();
+    let made = certificates::development(SystemClock.now(), &[] as &[&str], 30).unwrap();
     let (_runtime, address) = over_tls(&made.market);
     let market = Market::new(&community("aveiro", &address, "meters_ca = \"ca.pem\""));
     let configured = |pem: &str| std::fs::write(market.path("ca.pem"), pem).unwrap();
     configured(&made.authority.certificate);
     assert!(!market.books().is_empty());
 
-    let other = certs::development(&[] as &[&str], 30).unwrap();
+    let other = certificates::development(SystemClock.now(), &[] as &[&str], 30).unwrap();
     configured(&other.authority.certificate);
     market.settle().ends_with(3).says("invalid peer certificate");
     // Nor is one that the machine does not know.
     market.configure(&community("aveiro", &address, ""));
     market.settle().ends_with(3).says("invalid peer certificate");
     market.configure(&community("aveiro", &address, "meters_ca = \"ca.pem\""));
-    for pem in ["", "no certificate", made.authority.key.reveal()] {
+    for pem in ["", "no certificate", &made.authority.key] {
         configured(pem);
-        market.settle().ends_with(2).says("cannot trust the authorities in ca.pem: there is no certificate in it");
+        market.settle().ends_with(2).says("cannot use the certificate authorities in ca.pem: it contains no certificate");
     }
 }
 

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use books::{MatchFilter, Window};
+use demo::transactions::ledger::{Paying, Totals};
+use demo::transactions::market::{MarketClient, MarketError};
+use demo::transactions::service::{Fault, TransactionsService};
+use demo::transactions::trade::Payable;
+use demo::transactions::worker::Source;
 use domain::trade::State;
 use domain::{Amount, Energy};
 use rec_market::clock::{Clock, SystemClock};
-use rec_market::proto::transactions_service_client::TransactionsServiceClient;
-use rec_market::proto::{DeviceInfo, IssuerId, JsonReceipt, ListReceipts};
-use rec_market::store::{MatchFilter, Window};
-use rec_market::transactions::ledger::{Paying, Totals};
-use rec_market::transactions::market::{MarketClient, MarketError};
-use rec_market::transactions::service::{Fault, TransactionsService};
-use rec_market::transactions::trade::Payable;
-use rec_market::transactions::worker::Source;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
+use wire::transactions_service_client::TransactionsServiceClient;
+use wire::{DeviceInfo, IssuerId, JsonReceipt, ListReceipts};
 
 use crate::world::{Hand, PAIRS, Port, Transactions, World, ids_in, until};
 
@@ -170,7 +170,7 @@ async fn a_report_that_comes_before_its_acknowledgement_comes_again() {
     // A little after the market lost the answer: Transactions has paid, the market knows of nothing.
     let forwarder = world.forwarder(&port);
     service.script().faults.push_back(Fault::LoseAnswer);
-    let wire: Vec<_> = world.trades().await.iter().map(rec_market::transactions::trade::to_wire).collect();
+    let wire: Vec<_> = world.trades().await.iter().map(rec_market::adapter::transactions::to_wire).collect();
     forwarder.client.deliver(&wire).await.unwrap_err();
     worker.round().await.unwrap();
     assert_eq!(world.count(State::Created).await, 4);

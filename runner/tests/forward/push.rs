@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use books::MatchUpdate;
+use demo::transactions::ledger::{Paying, Totals};
+use demo::transactions::service::{Fault, TransactionsService};
 use domain::Amount;
 use domain::trade::State;
+use rec_market::adapter::transactions::outbox::OutboxRelay;
 use rec_market::clock::{Clock, SystemClock};
-use rec_market::forward::Forwarder;
-use rec_market::metrics::Metrics;
-use rec_market::store::MatchUpdate;
-use rec_market::transactions::ledger::{Paying, Totals};
-use rec_market::transactions::service::{Fault, TransactionsService};
+use rec_market::telemetry::metrics::Metrics;
 use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +47,7 @@ async fn every_trade_between_members_arrives_once_and_in_order() {
 async fn a_service_that_is_away_is_told_of_and_waited_for() {
     let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
     let metrics = Arc::new(Metrics::new(Arc::new(SystemClock)));
-    let forwarder = Arc::new(Forwarder { metrics: Some(Arc::clone(&metrics)), ..world.forwarder(&port) });
+    let forwarder = Arc::new(OutboxRelay { metrics: Some(Arc::clone(&metrics)), ..world.forwarder(&port) });
     let requests = |outcome: &str, count: usize| {
         let line = format!("rec_market_push_request_seconds_count{{outcome=\"{outcome}\"}} {count}");
         let text = metrics.render();

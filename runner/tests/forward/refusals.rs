@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use demo::transactions::service::{Fault, TransactionsService, Verdict};
 use domain::trade::State;
-use rec_market::proto::transactions_service_server::TransactionsServiceServer;
-use rec_market::transactions::service::{Fault, TransactionsService, Verdict};
 use tonic::Code;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
+use wire::transactions_service_server::TransactionsServiceServer;
 
 use crate::world::{Port, Transactions, World, ids_in, until};
 
@@ -38,7 +38,7 @@ async fn a_refused_trade_is_kept_with_the_reason_and_not_sent_again() {
     let drained = forwarder.drain_once().await.unwrap();
     assert_eq!((drained.sent, drained.refused), (11, 1));
     assert_only_bad_is_refused(&world, &service, &bad, "b2 has no account").await;
-    assert_eq!(forwarder.drain_once().await.unwrap(), rec_market::forward::Drained::default());
+    assert_eq!(forwarder.drain_once().await.unwrap(), rec_market::adapter::transactions::outbox::Drained::default());
     assert_eq!(service.script().requests, [5, 5, 2]);
 }
 
@@ -90,7 +90,7 @@ async fn a_service_that_does_not_know_pushing_is_told_of_clearly() {
     let serving = tokio::spawn(router.serve_with_incoming(TcpIncoming::from(port.listen())));
     let mut forwarder = world.forwarder(&port);
     // Nobody waits for what will be the same tomorrow.
-    forwarder.backoff.longest = Duration::from_secs(3600);
+    forwarder.lasting_pause = Duration::from_secs(3600);
     let error = forwarder.drain_once().await.unwrap_err().to_string();
     assert!(error.contains("Unimplemented") && error.contains("forward.mode = \"pull\""), "{error}");
     assert_eq!(world.count(State::Created).await, 4);
@@ -103,7 +103,7 @@ async fn who_is_not_let_in_keeps_everything_and_tries_slowly() {
     let _serving = Transactions::start(&service, &world, &port);
     service.script().faults.extend([Fault::Fail(Code::Unauthenticated), Fault::Fail(Code::PermissionDenied)]);
     let mut forwarder = world.forwarder(&port);
-    forwarder.backoff.longest = Duration::from_millis(400);
+    forwarder.lasting_pause = Duration::from_millis(400);
     let error = forwarder.drain_once().await.unwrap_err().to_string();
     assert!(error.contains("Unauthenticated") && error.contains("client certificate"), "{error}");
     assert_eq!(service.script().requests.len(), 1, "not tried again at once");

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use books::Acquired;
+use demo::transactions::service::{Fault, TransactionsService};
 use domain::trade::State;
 use rec_market::clock::{Clock, SystemClock};
-use rec_market::store::Acquired;
-use rec_market::transactions::service::{Fault, TransactionsService};
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{Hand, Port, Transactions, World, ids, ids_in, until};

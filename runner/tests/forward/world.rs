@@ -5,7 +5,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use domain::netting::{Basis, LastReads};
+use backon::ExponentialBuilder;
+use books::{
+    ClearedInterval, ClearedRound, Commit, Committed, Match, MatchFilter, Provenance, Quantity, Store, Window,
+};
+use demo::certificates::{self, Certificates};
+use demo::transactions::ledger::Totals;
+use demo::transactions::market::MarketClient;
+use demo::transactions::service::{ServerPem, TransactionsService};
+use demo::transactions::worker::{Source, Worker};
+use domain::netting::Basis;
 use domain::round::{PriceLimits, Terms};
 use domain::trade::State;
 use domain::{
@@ -13,26 +22,19 @@ use domain::{
     Trade,
 };
 use jiff::Timestamp;
-use rec_market::api::{self, Api, ApiLimits, ServingApi};
-use rec_market::backoff::Backoff;
-use rec_market::certs::{self, Certificates};
+use rec_market::adapter::grpc::{self, Api, ApiLimits, ServingApi};
+use rec_market::adapter::transactions::batch::BatchLimits;
+use rec_market::adapter::transactions::outbox::OutboxRelay;
+use rec_market::adapter::transactions::push::PushClient;
 use rec_market::clock::{Clock, SystemClock};
 use rec_market::config::TlsConfig;
-use rec_market::forward::{Batch, Forwarder};
-use rec_market::service::Holder;
-use rec_market::store::{
-    Cleared, Commit, Committed, Match, MatchFilter, Provenance, Quantity, SqliteStore, Store, Window,
-};
-use rec_market::transactions::ledger::Totals;
-use rec_market::transactions::market::MarketClient;
-use rec_market::transactions::push::PushClient;
-use rec_market::transactions::service::{ServerPem, TransactionsService};
-use rec_market::transactions::tls::ClientTls;
-use rec_market::transactions::worker::{Source, Worker};
+use rec_market::lease::LeaseOwner;
+use store::SqliteStore;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
+use wire::tls::ClientTls;
 
 /// After which nobody waits any more.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -80,13 +82,13 @@ impl World {
     /// Books with so many intervals, of [`PAIRS`] trades between members and as many with the grid each.
     pub async fn with_intervals(count: u64) -> World {
         let directory = tempfile::tempdir().unwrap();
-        let certificates = certs::development(&[""; 0], 1).unwrap();
+        let certificates = certificates::development(SystemClock.now(), &[""; 0], 1).unwrap();
         let files = [
             ("ca.pem", certificates.authority.certificate.as_str()),
             ("market.pem", &certificates.market.certificate),
-            ("market_key.pem", certificates.market.key.reveal()),
+            ("market_key.pem", &certificates.market.key),
             ("client.pem", &certificates.client.certificate),
-            ("client_key.pem", certificates.client.key.reveal()),
+            ("client_key.pem", &certificates.client.key),
         ];
         for (name, text) in files {
             std::fs::write(directory.path().join(name), text).unwrap();
@@ -136,7 +138,7 @@ impl World {
             key: self.file("market_key.pem"),
             client_ca: client_ca.then(|| self.file("ca.pem")),
         };
-        api::start(api, listen().await, listen().await, tls).await.unwrap()
+        grpc::start(api, listen().await, listen().await, tls).await.unwrap()
     }
 
     /// Keeps a Transactions service at work with a market.
@@ -149,7 +151,7 @@ impl World {
     /// Transactions' certificate.
     pub fn pem(&self) -> ServerPem {
         let issued = &self.certificates.client;
-        ServerPem { certificate: issued.certificate.clone(), key: issued.key.reveal().to_owned() }
+        ServerPem { certificate: issued.certificate.clone(), key: issued.key.to_owned() }
     }
 
     /// A client that gives a request up after so long.
@@ -158,16 +160,20 @@ impl World {
     }
 
     /// A forwarder in a hurry, in requests of five trades.
-    pub fn forwarder(&self, port: &Port) -> Forwarder {
+    pub fn forwarder(&self, port: &Port) -> OutboxRelay {
         self.forwarder_called("us", port, Arc::new(SystemClock))
     }
 
-    pub fn forwarder_called(&self, name: &str, port: &Port, clock: Arc<dyn Clock>) -> Forwarder {
+    pub fn forwarder_called(&self, name: &str, port: &Port, clock: Arc<dyn Clock>) -> OutboxRelay {
         let client = self.client(port, Duration::from_secs(10));
         let mut forwarder =
-            Forwarder::new(Arc::clone(&self.store), clock, client, Holder::named(name), Duration::from_secs(900));
-        forwarder.batch = Batch { trades: 5, ..Batch::default() };
-        forwarder.backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_millis(50) };
+            OutboxRelay::new(Arc::clone(&self.store), clock, client, LeaseOwner::named(name), Duration::from_secs(900));
+        forwarder.batch = BatchLimits { trades: 5, ..BatchLimits::default() };
+        forwarder.pauses = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(10))
+            .with_max_delay(Duration::from_millis(50))
+            .without_max_times();
+        forwarder.lasting_pause = Duration::from_millis(50);
         forwarder.poll = Duration::from_millis(50);
         forwarder
     }
@@ -318,19 +324,13 @@ fn commit(number: u64, remark: Option<String>) -> Commit {
         fuel: 0,
         fallback_reason: remark,
     };
+    let round = ClearedRound { settlement, provenance, component: b"component".as_slice().into() };
     Commit {
         community: "aveiro".to_owned(),
         after: None,
-        course: 0,
+        decision: 0,
         fence: None,
         settled_at: Timestamp::from_second(1_700_000_000).unwrap(),
-        interval,
-        basis: Basis::Net,
-        configuration: None,
-        readings: Vec::new(),
-        absent: LastReads::new(),
-        cleared: Some(Cleared { settlement, provenance, component: b"component".as_slice().into() }),
-        gaps: Vec::new(),
-        events: Vec::new(),
+        cleared: ClearedInterval::new("aveiro", interval, Basis::Net, Some(round), Vec::new()),
     }
 }

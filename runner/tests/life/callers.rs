@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use demo::certificates;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
-use rec_market::certs;
 use rec_market_tests::guests;
 use tonic::Code;
 
@@ -70,15 +70,15 @@ fn a_token_is_a_caller_with_a_role() {
 /// A market that wants client certificates, with these keys more.
 fn market_of_certificates(meters: &Meters, keys: &str) -> Market {
     let market = market(meters, keys, "");
-    let made = certs::development(&[""; 0], 1).unwrap();
+    let made = certificates::development(jiff::Timestamp::now(), &[""; 0], 1).unwrap();
     for (file, text) in [
         ("ca_crt.pem", made.authority.certificate.as_str()),
         ("market_crt.pem", &made.market.certificate),
-        ("market_key.pem", made.market.key.reveal()),
+        ("market_key.pem", &made.market.key),
         ("client_crt.pem", &made.client.certificate),
-        ("client_key.pem", made.client.key.reveal()),
+        ("client_key.pem", &made.client.key),
         ("operator_crt.pem", &made.operator.certificate),
-        ("operator_key.pem", made.operator.key.reveal()),
+        ("operator_key.pem", &made.operator.key),
     ] {
         std::fs::write(market.path(file), text).unwrap();
     }
@@ -172,9 +172,9 @@ fn a_wrong_authority_an_expired_certificate_and_plaintext_are_refused() {
         let runtime = runtime();
         let answer = runtime.block_on(async {
             let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap();
-            let client = rec_market::proto::rec_market_v1::algorithm_service_client::AlgorithmServiceClient::new;
+            let client = wire::rec_market_v1::algorithm_service_client::AlgorithmServiceClient::new;
             let mut client = client(channel.connect_lazy());
-            client.list_algorithms(rec_market::proto::rec_market_v1::ListAlgorithmsRequest {}).await
+            client.list_algorithms(wire::rec_market_v1::ListAlgorithmsRequest {}).await
         });
         let code = answer.unwrap_err().code();
         assert!(matches!(code, Code::Unimplemented | Code::Unavailable | Code::Unknown | Code::Internal), "{code:?}");

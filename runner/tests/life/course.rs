@@ -109,11 +109,11 @@ fn settings_of_an_activation_hold_with_it() {
     let desk = Desk::of(&market, &service);
     let activate = |settings: &[(&str, &str)]| {
         let settings = settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        desk.activate_with(rec_market::proto::rec_market_v1::ActivateRequest {
+        desk.activate_with(wire::rec_market_v1::ActivateRequest {
             community: A.to_owned(),
             algorithm: "static".to_owned(),
             from: String::new(),
-            settings: Some(rec_market::proto::rec_market_v1::Settings { settings }),
+            settings: Some(wire::rec_market_v1::Settings { settings }),
         })
     };
     refused(activate(&[("prise", "1")]), Code::FailedPrecondition, &["\"prise\"", "it has: price"]);

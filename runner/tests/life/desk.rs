@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use base::base;
 use domain::Digest;
-use rec_market::algorithms::base;
-use rec_market::proto::rec_market_v1::algorithm_service_client::AlgorithmServiceClient;
-use rec_market::proto::rec_market_v1::upload_request::Part;
-use rec_market::proto::rec_market_v1::*;
 use tokio::runtime::Runtime;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
+use wire::rec_market_v1::algorithm_service_client::AlgorithmServiceClient;
+use wire::rec_market_v1::upload_request::Part;
+use wire::rec_market_v1::*;
 
 use crate::common::{Market, Meters, runtime};
 use crate::running::{Running, market};

@@ -1,10 +1,10 @@
 //! Candidates in the shadow: they run on what is settled, touch nothing, and their report says what would be different.
 
-use rec_market::meters::service::Package;
-use rec_market::proto::rec_market_v1::{MemberDifference, ShadowReport};
+use demo::meters::Package;
 use rec_market_tests::guests;
 use serde_json::Value;
 use tonic::Code;
+use wire::rec_market_v1::{MemberDifference, ShadowReport};
 
 use crate::common::*;
 use crate::desk::*;

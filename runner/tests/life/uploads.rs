@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use base::{BASE, base};
 use domain::Digest;
-use rec_market::algorithms::{BASE, base};
 use rec_market::clock::{Clock, SystemClock};
 use rec_market_tests::{corpus, guests};
 use serde_json::Value;
@@ -165,7 +165,7 @@ fn an_upload_that_is_not_what_it_says_leaves_nothing_but_a_record() {
     for (messages, says) in [
         (vec![], "the first message of an upload must be its header"),
         (vec![whole.clone()], "the first message of an upload must be its header"),
-        (vec![header("12", 5), whole.clone()], "header.sha256: \"12\" is no SHA-256 digest"),
+        (vec![header("12", 5), whole.clone()], "header.sha256: \"12\" is not a SHA-256 digest"),
         (vec![header(&other, bytes), whole.clone()], "was announced (send them again)"),
         (vec![header(&digest, bytes + 1), whole.clone()], "ended after"),
         (vec![header(&digest, bytes - 1), whole.clone()], "more than the"),
@@ -173,10 +173,7 @@ fn an_upload_that_is_not_what_it_says_leaves_nothing_but_a_record() {
         (vec![header(&digest, most + 1), whole.clone()], "and a component may have 67108864"),
         (vec![header(&digest, u64::MAX), whole.clone()], "and a component may have 67108864"),
         (vec![header(&digest, bytes), header(&digest, bytes)], "only the first is a header"),
-        (
-            vec![header(&digest, bytes), rec_market::proto::rec_market_v1::UploadRequest { part: None }],
-            "only the first",
-        ),
+        (vec![header(&digest, bytes), wire::rec_market_v1::UploadRequest { part: None }], "only the first"),
     ] {
         refused(desk.send(messages), Code::InvalidArgument, &[says]);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::Boundary;
 use rec_market::clock::FixedClock;
 use rec_market::config::Config;
-use rec_market::metrics::{Forwarded, MetersOutcome, Metrics, PushOutcome, StoreOutcome};
+use rec_market::telemetry::metrics::{Forwarded, MetersOutcome, Metrics, PushOutcome, StoreOutcome};
 use serde_json::Value;
 
 use crate::common::community;
@@ -36,7 +36,7 @@ fn told() -> Told {
     let config = Config::load(&file).unwrap().communities.remove(0);
     let now = "2023-09-01T12:20:00Z".parse().unwrap();
     let metrics = Metrics::new(Arc::new(FixedClock(now)));
-    let (of, took) = (metrics.community(&config), Duration::from_millis(1));
+    let (of, took) = (metrics.community(&config.name, config.grace), Duration::from_millis(1));
     of.stands(Boundary::from_seconds(1_693_569_600).unwrap());
     MetersOutcome::ALL.iter().for_each(|outcome| of.meters_request(*outcome, took));
     StoreOutcome::ALL.iter().for_each(|outcome| metrics.store_operation("commit", *outcome, took));

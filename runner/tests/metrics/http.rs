@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use rec_market::metrics::http::serve;
-use rec_market::store::StoreError;
+use books::StoreError;
+use rec_market::adapter::http::serve;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

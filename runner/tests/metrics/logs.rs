@@ -59,7 +59,7 @@ fn refusals_and_holds_are_lines_with_fields() {
 
 #[test]
 fn a_backlog_is_summed_up_and_the_last_interval_has_its_own_line() {
-    let meters = Meters::recorded(recorded(3, 200), rec_market::meters::service::Package::Platform);
+    let meters = Meters::recorded(recorded(3, 200), demo::meters::Package::Platform);
     let market = Market::of(&meters);
     let settle = ["settle", "--until", "2023-09-03T12:00:00Z"];
     let ran = |level: &str| {

@@ -1,6 +1,6 @@
 //! A pass through a real Meters service moves the counters that it should, and no others.
 
-use rec_market::settle::PassError;
+use rec_market::settlement::PassError;
 use tonic::Status;
 
 use crate::common::*;

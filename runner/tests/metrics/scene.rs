@@ -3,19 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::ExponentialBuilder;
+use base::base;
+use books::Store;
 use jiff::Timestamp;
-use rec_market::algorithms::base;
-use rec_market::backoff::Backoff;
-use rec_market::clearing::{Clearing, ReadyAlgorithm};
+use rec_market::adapter::meters::{MetersClient, RetryPolicy};
+use rec_market::algorithms::cache::AlgorithmCache;
+use rec_market::algorithms::cache::ReadyAlgorithm;
 use rec_market::clock::{Clock, FixedClock};
 use rec_market::config::{CommunityConfig, Config};
-use rec_market::meters::client::{MetersClient, Patience};
-use rec_market::metrics::{Metrics, Status};
-use rec_market::settle::{Pass, PassError, Settler, Summary};
-use rec_market::stock::Stock;
-use rec_market::store::{Measured, SqliteStore, Store};
+use rec_market::settlement::clearing::Clearing;
+use rec_market::settlement::{Pass, PassError, PassSummary, Settler};
+use rec_market::telemetry::metrics::Metrics;
+use rec_market::telemetry::status::Status;
+use rec_market::telemetry::store::MeasuredStore;
 use rec_market_tests::corpus;
 use sandbox::{Description, Limits, Options, Sandbox};
+use store::SqliteStore;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -45,8 +49,8 @@ impl Scene {
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(now));
         let metrics = Arc::new(Metrics::new(Arc::clone(&clock)));
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("market.db")).unwrap());
-        let store: Arc<dyn Store> = Arc::new(Measured::new(store, Arc::clone(&metrics)));
-        let status = Arc::new(Status::new(Arc::clone(&clock), [metrics.community(&community)]));
+        let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, Arc::clone(&metrics)));
+        let status = Arc::new(Status::new(Arc::clone(&clock), [metrics.community(&community.name, community.grace)]));
         let sandbox = Sandbox::new(Options { runs_max: 1, ..Options::default() }).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Scene { metrics, status, now, runtime, community, store, clock, sandbox, _directory: directory }
@@ -69,26 +73,30 @@ impl Scene {
     }
 
     /// One pass with this algorithm, as the service makes it: with one attempt more than fails at once.
-    pub fn pass(&self, algorithm: ReadyAlgorithm, fallback: Option<ReadyAlgorithm>) -> Result<Summary, PassError> {
+    pub fn pass(&self, algorithm: ReadyAlgorithm, fallback: Option<ReadyAlgorithm>) -> Result<PassSummary, PassError> {
         let name = &self.community.name;
         self.status.algorithm(name, algorithm.label());
         let clearing = Clearing::new(self.community.clone(), algorithm, fallback);
-        let patience = Patience {
-            backoff: Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(1) },
-            attempts: 2,
-            ..Patience::default()
-        };
-        let mut summary = Summary::default();
+        let pauses = ExponentialBuilder::new().with_min_delay(Duration::from_millis(1)).with_max_times(1);
+        let policy = RetryPolicy { pauses, ..RetryPolicy::default() };
+        let metrics = self.metrics.community(name, self.community.grace);
+        let mut summary = PassSummary::default();
         let result = self.runtime.block_on(async {
-            let meters = MetersClient::new(&self.community.meters, patience).unwrap();
-            let stock = Arc::new(Stock::new(self.sandbox.clone(), Arc::clone(&self.store)));
-            let settler = Settler::new(clearing, meters, stock, Arc::clone(&self.store), Arc::clone(&self.clock));
+            let meters = MetersClient::new(&self.community.meters, policy, Arc::clone(&metrics)).unwrap();
+            let settler = Settler {
+                clearing,
+                meters: Arc::new(meters),
+                algorithms: Arc::new(AlgorithmCache::new(self.sandbox.clone(), Arc::clone(&self.store))),
+                store: Arc::clone(&self.store),
+                clock: Arc::clone(&self.clock),
+                metrics,
+            };
             let pass = Pass { now: self.now, until: None, fence: None };
-            settler.with_metrics(&self.metrics).pass(pass, &mut summary, |_| {}).await
+            settler.pass(pass, &mut summary, |_| {}).await
         });
         match &result {
             Ok(()) => self.status.passed(name),
-            Err(error) => self.status.failed(name, error),
+            Err(error) => self.status.failed(name, error.to_string(), error.is_held()),
         }
         result.map(|()| summary)
     }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rec_market::meters::service::Package;
-use rec_market::transactions::worker::Source;
+use demo::meters::Package;
+use demo::transactions::worker::Source;
 use rec_market_tests::mongo_server;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use rec_market::meters::service::Package;
+use demo::meters::Package;
 use rec_market_tests::mongo_server::{self, MongoServer, TestDatabase};
 use tempfile::TempDir;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use rec_market::meters::service::Package;
-use rec_market::transactions::worker::Source;
+use demo::meters::Package;
+use demo::transactions::worker::Source;
 use serde_json::Value;
 
 use crate::common::*;

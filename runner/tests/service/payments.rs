@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rec_market::transactions::ledger::Paying;
-use rec_market::transactions::market::MarketClient;
-use rec_market::transactions::service::{ServerPem, TransactionsService};
-use rec_market::transactions::tls::ClientTls;
-use rec_market::transactions::worker::{Source, Worker};
+use demo::transactions::ledger::Paying;
+use demo::transactions::market::MarketClient;
+use demo::transactions::service::{ServerPem, TransactionsService};
+use demo::transactions::worker::{Source, Worker};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use wire::tls::ClientTls;
 
 use crate::common::{Market, runtime};
 use crate::running::Running;

@@ -1,6 +1,6 @@
 //! Two replicas on one store.
 
-use rec_market::meters::service::Package;
+use demo::meters::Package;
 use rec_market_tests::mongo_server;
 
 use crate::common::*;

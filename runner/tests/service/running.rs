@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use rec_market::certs;
+use demo::certificates;
 
 use crate::common::{Market, Meters, Ran, community, date, ran};
 
@@ -142,13 +142,13 @@ pub fn market_of(communities: &str, keys: &str) -> Market {
 }
 
 fn write_certificates(directory: &Path) {
-    let certificates = certs::development(&[""; 0], 1).unwrap();
+    let certificates = certificates::development(jiff::Timestamp::now(), &[""; 0], 1).unwrap();
     for (file, text) in [
         ("ca_crt.pem", certificates.authority.certificate.as_str()),
         ("market_crt.pem", &certificates.market.certificate),
-        ("market_key.pem", certificates.market.key.reveal()),
+        ("market_key.pem", &certificates.market.key),
         ("client_crt.pem", &certificates.client.certificate),
-        ("client_key.pem", certificates.client.key.reveal()),
+        ("client_key.pem", &certificates.client.key),
     ] {
         std::fs::write(directory.join(file), text).unwrap();
     }

@@ -1,6 +1,6 @@
 //! How the service starts, ends, and says how it is.
 
-use rec_market::meters::service::Package;
+use demo::meters::Package;
 
 use crate::common::*;
 use crate::running::*;

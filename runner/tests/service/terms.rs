@@ -1,7 +1,7 @@
 //! What members say over gRPC, and what is settled by it.
 
-use rec_market::proto::market_service_client::MarketServiceClient;
-use rec_market::proto::{ListPricesUpdate, MatchesFilter, PriceUpdate};
+use wire::market_service_client::MarketServiceClient;
+use wire::{ListPricesUpdate, MatchesFilter, PriceUpdate};
 
 use crate::common::*;
 use crate::payments::Payments;

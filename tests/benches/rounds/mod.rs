@@ -1,4 +1,4 @@
-//! Rounds for benchmarks: communities of any size that look like a summer noon.
+//! Rounds for benchmarks: communities of any size at noon in summer.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use domain::{Boundary, Energy, Interval, IntervalLength, Position, Price, Round,
 /// 2023-09-01T12:00:00Z.
 const START: u64 = 1_693_569_600;
 
-/// A round of that many members: four of ten sell, the rest buy, with prices of their own.
+/// Makes a round with this number of members: four of ten sell and the others buy, each at its own price.
 pub fn round(members: u32) -> Arc<Round> {
     let tariff = Tariff { retail: Price::from_micro_eur(162_400), feed_in: Price::from_micro_eur(30_000) };
     let mut rng = fastrand::Rng::with_seed(u64::from(members));

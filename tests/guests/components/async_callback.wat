@@ -1,4 +1,4 @@
-;; Lifts its export with a callback that an event loop would drive.
+;; Lifts its export with a callback for an event loop.
 (component
   ;;@include types
   (core module $Callback

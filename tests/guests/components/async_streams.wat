@@ -1,4 +1,4 @@
-;; Makes a stream between tasks.
+;; Creates a stream between tasks.
 (component
   (type $bytes (stream u8))
   (core func $new (canon stream.new $bytes)))

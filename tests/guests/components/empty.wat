@@ -1,3 +1,3 @@
-;; Is a component, and nothing besides.
+;; An empty component.
 (component
 )

@@ -1,8 +1,8 @@
-;; Imports functions by the name of our types: they exist and trap.
+;; Imports functions under the name of our types interface: they are defined, and trap.
 (component
   (import "rec:market/types@1.0.0" (instance $wish
     (export "read-secret" (func (result u64)))))
-  ;; The types that our own world would have imported, under a name that nobody checks.
+  ;; The types that our world imports, under a name that is not checked.
   (component $Types
     (type $setting' (record (field "key" string) (field "summary" string) (field "default" string)))
     (export $setting "setting" (type $setting'))

@@ -1,4 +1,4 @@
-;; Imports a component by the name of our types.
+;; Imports a component under the name of our types interface.
 (component
   (import "rec:market/types@1.0.0" (component $types))
   (instance (instantiate $types)))

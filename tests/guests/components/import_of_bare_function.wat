@@ -1,4 +1,4 @@
-;; Imports a function at the top, outside of any interface.
+;; Imports a function at the top level, outside any interface.
 (component
   (import "read-secret" (func $read-secret (result u64)))
   ;;@include types

@@ -1,4 +1,4 @@
-;; Imports a function by the name of an interface that the sandbox has.
+;; Imports a function under the name of an interface that the sandbox provides.
 (component
   (import "wasi:cli/exit@0.2.0" (func $exit))
   ;;@include types

@@ -1,4 +1,4 @@
-;; Imports an inert function with a signature of its own.
+;; Imports an inert function with a different signature.
 (component
   (import "wasi:cli/exit@0.2.0" (instance $exit (export "exit" (func (param "status" string) (result u64)))))
   ;;@include types

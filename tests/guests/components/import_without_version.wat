@@ -1,4 +1,4 @@
-;; Imports the inert interfaces without saying which version.
+;; Imports the inert interfaces without a version.
 (component
   (import "wasi:cli/exit" (instance $exit (export "exit" (func (param "status" (result))))))
   ;;@include types

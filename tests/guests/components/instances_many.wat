@@ -1,4 +1,4 @@
-;; Instantiates its module a dozen times: each instance has a memory of 2 pages, and all count together.
+;; Instantiates its module twelve times: each instance has a memory of 2 pages, and all count together.
 (component
   ;;@include types
   ;;@include honest-core

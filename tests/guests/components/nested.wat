@@ -1,4 +1,4 @@
-;; Hides the algorithm in a component within a component.
+;; Wraps the algorithm in a component inside a component.
 (component
   ;;@include types
   (component $Middle

@@ -1,4 +1,4 @@
-;; The honest guest without help from an encoder: shows that the shared text of these components is right.
+;; The honest guest, written without an encoder: shows that the shared text of these components is valid.
 (component
   ;;@include types
   ;;@include honest-core

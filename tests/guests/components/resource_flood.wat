@@ -1,4 +1,4 @@
-;; Makes resources of its own for ever and drops none: each is a little host memory.
+;; Creates its own resources endlessly without dropping any: each takes a little host memory.
 (component
   ;;@include types
   (type $thing (resource (rep i32)))

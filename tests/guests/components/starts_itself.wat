@@ -1,4 +1,4 @@
-;; Has a start function of the component, which runs before anybody called it.
+;; Has a component start function, which runs before any call.
 (component
   ;;@include types
   ;;@include honest-core

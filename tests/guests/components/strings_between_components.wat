@@ -1,4 +1,4 @@
-;; Passes 1 MiB of text for ever between two components of its own: the host transcodes it, outside of fuel.
+;; Passes 1 MiB of text back and forth between two inner components: the host transcodes it, which costs no fuel.
 (component
   ;;@include types
   (component $Listener

@@ -1,4 +1,4 @@
-  ;; Keeps the positions' place and number in globals and calls the guest's $clear.
+  ;; Stores address and number of the positions in globals, and calls the guest's $clear.
   (global $positions (mut i32) (i32.const 0))
   (global $positions-count (mut i32) (i32.const 0))
   (func (export "clear")

@@ -1,4 +1,4 @@
-  ;; Trades everything with the grid, at each member's own tariffs: balances in any round of up to a thousand positions.
+  ;; Trades everything with the grid at each member's own tariff: balances in any round of up to a thousand positions.
   (func $grid-only (result i32)
     (local $index i32) (local $at i32)
     (block $done

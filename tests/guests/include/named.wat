@@ -1,4 +1,4 @@
-  ;; A description that the gate takes.
+  ;; A description that passes the gate.
   (data (i32.const 0) "guest1.0.0Trades with the grid alone.")
   (func (export "describe") (result i32)
     (memory.fill (i32.const 1040) (i32.const 0) (i32.const 32))

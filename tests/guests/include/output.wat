@@ -1,4 +1,4 @@
-  ;; What a standard library needs to print.
+  ;; The imports with which a standard library prints.
   (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $get-stdout (result i32)))
   (import "wasi:cli/stderr@0.2.0" "get-stderr" (func $get-stderr (result i32)))
   (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"

@@ -1,4 +1,4 @@
-  ;; A bump allocator that grows the memory as it needs to.
+  ;; A bump allocator that grows the memory as needed.
   (global $free (mut i32) (i32.const 65536))
   (func (export "cabi_realloc") (param $old i32) (param $old-size i32) (param $align i32) (param $size i32) (result i32)
     (local $start i32)

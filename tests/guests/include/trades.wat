@@ -1,9 +1,9 @@
-  ;; Trades, as a guest would write them down: parties are $grid, $operator or a position's index.
+  ;; Helpers to build trades; a party is $grid, $operator or the index of a position.
   (global $grid i32 (i32.const -1))
   (global $operator i32 (i32.const -2))
   (global $trades (mut i32) (i32.const 0))
 
-  ;; Writes a variant `party`: its case in the first byte, the index four bytes later.
+  ;; Writes a variant `party`: the case in the first byte, the index four bytes later.
   (func $party (param $at i32) (param $party i32)
     (i32.store8 (local.get $at)
       (select (i32.const 0)
@@ -21,6 +21,6 @@
     (i64.store offset=24 (local.get $at) (local.get $price))
     (global.set $trades (i32.add (global.get $trades) (i32.const 1))))
 
-  ;; Answers with the trades so far.
+  ;; Returns the trades so far.
   (func $answer (result i32)
     (call $answer-list (global.get $trades-area) (global.get $trades)))

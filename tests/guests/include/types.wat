@@ -1,4 +1,4 @@
-  ;; The types of our world, as every component of it imports them.
+  ;; The types of our world, which every component for it imports.
   (import "rec:market/types@1.0.0" (instance $types
     (type $setting' (record (field "key" string) (field "summary" string) (field "default" string)))
     (export "setting" (type $setting (eq $setting')))

@@ -1,4 +1,4 @@
-;; Answers with neither ok nor err.
+;; Returns neither ok nor err.
 (module
   ;;@include standard
   (func $clear (result i32)

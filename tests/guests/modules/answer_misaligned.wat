@@ -1,4 +1,4 @@
-;; Answers from an odd address.
+;; Returns an odd address.
 (module
   ;;@include standard
   (func $clear (result i32)

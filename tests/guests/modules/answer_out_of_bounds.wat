@@ -1,4 +1,4 @@
-;; Answers from an address behind its memory.
+;; Returns an address beyond its memory.
 (module
   ;;@include standard
   (func $clear (result i32)

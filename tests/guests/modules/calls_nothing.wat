@@ -1,4 +1,4 @@
-;; Calls through a table where nothing is.
+;; Calls an empty element of a table.
 (module
   ;;@include standard
 

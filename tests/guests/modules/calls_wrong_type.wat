@@ -1,4 +1,4 @@
-;; Calls a function through a table as another type: data as code.
+;; Calls a function through a table with the wrong type.
 (module
   ;;@include standard
 

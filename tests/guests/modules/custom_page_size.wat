@@ -1,4 +1,4 @@
-;; Has a memory of single bytes.
+;; Has a memory with pages of one byte.
 (module
   ;;@include standard
   (memory $bytes 1 (pagesize 1))

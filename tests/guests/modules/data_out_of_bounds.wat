@@ -1,4 +1,4 @@
-;; Has data that lie outside its memory.
+;; Has a data segment outside its memory.
 (module
   ;;@include standard
   (data (i32.const 0x1fffff) "ab")

@@ -1,4 +1,4 @@
-;; Calls itself for ever: the stack ends, and it is not the host's.
+;; Recurses endlessly: its stack overflows, not the host's.
 (module
   ;;@include standard
 

@@ -1,4 +1,4 @@
-;; Has a name that is no UTF-8.
+;; Has a name that is not UTF-8.
 (module
   ;;@include memory
   ;;@include realloc

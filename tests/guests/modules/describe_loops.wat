@@ -1,4 +1,4 @@
-;; Never says what it is.
+;; Loops in `describe`.
 (module
   ;;@include memory
   ;;@include realloc

@@ -1,4 +1,4 @@
-;; Describes itself from behind its memory.
+;; Returns a description beyond its memory.
 (module
   ;;@include memory
   ;;@include realloc

@@ -1,4 +1,4 @@
-;; Traps when asked what it is.
+;; Traps in `describe`.
 (module
   ;;@include memory
   ;;@include realloc

@@ -1,4 +1,4 @@
-;; Sends the same trade twice: paid twice, if it were believed.
+;; Returns the same trade twice, which would be paid twice.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Has table elements that lie outside its table.
+;; Has table elements outside its table.
 (module
   ;;@include standard
   (table $table 1 funcref)

@@ -1,4 +1,4 @@
-;; Copies memory over and over, overlapping.
+;; Copies overlapping memory in an endless loop.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Asks over and over for more than the maximum that its memory declares: refused with -1, and paid for.
+;; Keeps asking for more than the maximum that its memory declares: it gets -1, and each attempt costs fuel.
 (module
   (memory (export "memory") 2 2)
   (global $answer-area i32 (i32.const 1024))

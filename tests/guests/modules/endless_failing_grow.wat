@@ -1,4 +1,4 @@
-;; Asks over and over for memory that its own maximum refuses: a question that must cost something.
+;; Keeps asking for memory that its own maximum refuses: a failed attempt must cost fuel.
 (module
   ;;@include standard
   (func $clear (result i32)

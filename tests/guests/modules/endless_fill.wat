@@ -1,4 +1,4 @@
-;; Fills memory over and over: one instruction that writes a MiB must not cost as little as an addition.
+;; Fills memory in an endless loop: one instruction that writes 1 MiB must cost more than an addition.
 (module
   ;;@include standard
   (func $clear (result i32)

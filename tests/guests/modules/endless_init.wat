@@ -1,4 +1,4 @@
-;; Copies a passive data segment over and over.
+;; Copies a passive data segment in an endless loop.
 (module
   ;;@include standard
 

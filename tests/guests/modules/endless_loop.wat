@@ -1,4 +1,4 @@
-;; Never comes back.
+;; Loops endlessly.
 (module
   ;;@include standard
   (func $clear (result i32)

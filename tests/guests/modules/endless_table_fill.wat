@@ -1,4 +1,4 @@
-;; Fills and copies a table over and over.
+;; Fills and copies a table in an endless loop.
 (module
   ;;@include standard
 

@@ -1,4 +1,4 @@
-;; Never comes back and never grows the stack: only fuel can end a chain of tail calls.
+;; Makes endless tail calls, which never grow the stack: only fuel can stop it.
 (module
   ;;@include standard
   (func $clear (result i32)

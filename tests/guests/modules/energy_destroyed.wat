@@ -1,4 +1,4 @@
-;; Leaves energy of the seller unsold and the buyer in the dark.
+;; Leaves some of the seller's energy unsold and the buyer's need uncovered.
 (module
   ;;@include standard
   (func $clear (result i32)

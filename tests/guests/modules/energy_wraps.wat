@@ -1,4 +1,4 @@
-;; Sells 2^64-1 Wh and 901 Wh more, which a sum of 64 bits takes for 900.
+;; Sells 2^64-1 Wh and another 901 Wh, which add up to 900 in 64 bits.
 (module
   ;;@include standard
   (func $clear (result i32)

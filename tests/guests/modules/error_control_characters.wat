@@ -1,4 +1,4 @@
-;; Fails with a message that would clear a terminal and forge a line of the log.
+;; Fails with a message that would clear a terminal and forge a log line.
 (module
   ;;@include standard
 

@@ -1,4 +1,4 @@
-;; Fails with a message whose direction marks turn text around in whatever shows it.
+;; Fails with a message whose direction marks would reorder the text around it.
 (module
   ;;@include standard
 

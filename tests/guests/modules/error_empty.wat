@@ -1,4 +1,4 @@
-;; Fails and does not say why.
+;; Fails without a reason.
 (module
   ;;@include standard
   (func $clear (result i32)

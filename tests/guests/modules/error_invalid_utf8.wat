@@ -1,4 +1,4 @@
-;; Fails with a message that is no UTF-8.
+;; Fails with a message that is not UTF-8.
 (module
   ;;@include standard
   (data (i32.const 0) "abc\ff\fe")

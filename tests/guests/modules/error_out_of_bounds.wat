@@ -1,4 +1,4 @@
-;; Fails with a message that ends behind its memory.
+;; Fails with a message that extends beyond its memory.
 (module
   ;;@include standard
   (func $clear (result i32)

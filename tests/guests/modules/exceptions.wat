@@ -1,4 +1,4 @@
-;; Throws an exception out of its only function.
+;; Throws an exception from its only function.
 (module
   ;;@include standard
   (tag $tag)

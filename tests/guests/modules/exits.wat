@@ -1,4 +1,4 @@
-;; Calls exit to end the host.
+;; Calls exit to terminate the host.
 (module
   (import "wasi:cli/exit@0.2.0" "exit" (func $exit (param i32)))
   ;;@include standard

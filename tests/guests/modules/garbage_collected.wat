@@ -1,4 +1,4 @@
-;; Uses objects that the host would have to collect.
+;; Uses garbage-collected objects.
 (module
   ;;@include standard
   (type $pair (struct (field i32 i32)))

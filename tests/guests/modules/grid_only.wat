@@ -1,4 +1,4 @@
-;; Trades everything with the grid and says what it is: passes the gate.
+;; Trades everything with the grid and describes itself: passes the gate.
 (module
   ;;@include memory
   ;;@include realloc

@@ -1,4 +1,4 @@
-;; Sells to the grid above its tariff.
+;; Sells to the grid above the feed-in tariff.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Buys from the grid a little below its tariff.
+;; Buys from the grid slightly below the retail tariff.
 (module
   ;;@include standard
   (func $clear (result i32)

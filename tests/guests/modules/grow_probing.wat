@@ -1,4 +1,4 @@
-;; Probes how much memory there is, up to the maximum it declares itself, and lives with -1.
+;; Probes for available memory up to its own declared maximum, and handles -1.
 (module
   (memory (export "memory") 2 8)
   (global $answer-area i32 (i32.const 1024))

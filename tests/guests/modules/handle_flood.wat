@@ -1,4 +1,4 @@
-;; Opens stdout for ever and closes nothing: each handle is a little host memory.
+;; Opens stdout endlessly without closing it: each handle takes a little host memory.
 (module
   (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $get-stdout (result i32)))
   ;;@include standard

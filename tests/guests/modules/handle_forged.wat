@@ -1,4 +1,4 @@
-;; Writes to handles it never got.
+;; Writes to handles that it was never given.
 (module
   ;;@include output
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Passes its stdin off as stdout.
+;; Uses stdin where stdout is expected.
 (module
   (import "wasi:cli/stdin@0.2.0" "get-stdin" (func $get-stdin (result i32)))
   ;;@include output

@@ -1,4 +1,4 @@
-;; Does nothing wrong: the neighbour that must never notice the others.
+;; Does nothing wrong: the neighbour that the other guests must not disturb.
 (module
   ;;@include standard
   (func $clear (result i32)

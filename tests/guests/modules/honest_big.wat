@@ -1,10 +1,10 @@
-;; Does nothing wrong with any round: each member trades with the grid alone. Shows what large rounds need.
+;; Does nothing wrong in any round: each member trades with the grid only. Shows what large rounds need.
 (module
   ;;@include standard
 
   (func $clear (result i32)
     (local $at i32) (local $index i32) (local $count i32) (local $list i32)
-    ;; Room for two trades a position, behind what the host handed in.
+    ;; Room for two trades per position, after the host's input.
     (local.set $list
       (call $room (i32.mul (global.get $positions-count) (i32.const 64))))
     (global.set $list (local.get $list))
@@ -22,7 +22,7 @@
   (global $list (mut i32) (i32.const 0))
   (global $added (mut i32) (i32.const 0))
 
-  ;; As $trade, at $list, and nothing for 0 Wh.
+  ;; Like $trade, but at $list, and does nothing for 0 Wh.
   (func $add (param $seller i32) (param $buyer i32) (param $energy i64) (param $price i64)
     (local $at i32)
     (if (i64.ne (local.get $energy) (i64.const 0))
@@ -34,7 +34,7 @@
         (i64.store offset=24 (local.get $at) (local.get $price))
         (global.set $added (i32.add (global.get $added) (i32.const 1))))))
 
-  ;; Fresh memory behind everything else.
+  ;; Fresh memory after everything else.
   (func $room (param $bytes i32) (result i32)
     (i32.mul
       (memory.grow (i32.add (i32.div_u (local.get $bytes) (i32.const 65536)) (i32.const 1)))

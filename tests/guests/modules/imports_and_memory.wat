@@ -1,4 +1,4 @@
-;; Asks for files, and for 1 GiB before its first instruction.
+;; Imports the file system, and declares 1 GiB of memory.
 (module
   (import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $wish (param i32)))
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Asks for files.
+;; Imports the file system.
 (module
   (import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $wish (param i32)))
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Asks to send a request.
+;; Imports outgoing HTTP.
 (module
   (import "wasi:http/outgoing-handler@0.2.0" "handle" (func $wish (param i32 i32 i32)))
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Asks for randomness, and for 1 GiB and 61 tables before its first instruction.
+;; Imports randomness, and declares 1 GiB of memory and 61 tables.
 (module
   (import "wasi:random/random@0.2.0" "get-random-u64" (func $wish (result i64)))
   ;;@include standard

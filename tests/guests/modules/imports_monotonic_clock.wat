@@ -1,4 +1,4 @@
-;; Asks how much time has passed.
+;; Imports the monotonic clock.
 (module
   (import "wasi:clocks/monotonic-clock@0.2.0" "now" (func $wish (result i64)))
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Asks for randomness.
+;; Imports randomness.
 (module
   (import "wasi:random/random@0.2.0" "get-random-u64" (func $wish (result i64)))
   ;;@include standard

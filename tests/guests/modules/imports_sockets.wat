@@ -1,4 +1,4 @@
-;; Asks for the network.
+;; Imports the network.
 (module
   (import "wasi:sockets/instance-network@0.2.0" "instance-network" (func $wish (result i32)))
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Asks for an interface that nobody knows.
+;; Imports an unknown interface.
 (module
   (import "nobody:knows/this@0.1.0" "wish" (func $wish (result i64)))
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Asks what time it is.
+;; Imports the wall clock.
 (module
   (import "wasi:clocks/wall-clock@0.2.0" "now" (func $wish (param i32)))
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Answers with an empty list at an address that does not exist.
+;; Returns an empty list at an address that does not exist.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Answers with a list of four billion trades that is not there.
+;; Returns a list that claims four billion trades.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Answers with more trades than fit the output limit, all of them in its memory.
+;; Returns more trades than fit the output limit, all of them within its memory.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Answers with a list at an odd address.
+;; Returns a list at an odd address.
 (module
   ;;@include standard
   (func $clear (result i32)

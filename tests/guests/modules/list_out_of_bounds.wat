@@ -1,4 +1,4 @@
-;; Answers with a list that begins in its memory and ends behind it.
+;; Returns a list that begins within its memory and ends beyond it.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Answers with a list at the end of the address space, so that a careless sum wraps.
+;; Returns a list at the end of the address space, where a careless sum would wrap.
 (module
   ;;@include standard
   (func $clear (result i32)

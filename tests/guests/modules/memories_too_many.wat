@@ -1,4 +1,4 @@
-;; Has 60 memories of nothing: each reserves address space.
+;; Has 60 empty memories: each reserves address space.
 (module
   ;;@include standard
   (memory 0) (memory 0) (memory 0) (memory 0) (memory 0) (memory 0) (memory 0) (memory 0) (memory 0) (memory 0)

@@ -1,4 +1,4 @@
-;; Has a memory beyond 4 GiB.
+;; Has a 64-bit memory.
 (module
   ;;@include standard
   (memory $large i64 1)

@@ -1,4 +1,4 @@
-;; Grows its memory for ever.
+;; Grows its memory endlessly.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Grows many memories a little each: no single one is large, the sum is.
+;; Grows many memories a little each: none is large, but the total is.
 (module
   ;;@include standard
 

@@ -1,4 +1,4 @@
-;; Asks for 1 GiB before its first instruction.
+;; Declares 1 GiB of memory.
 (module
   ;;@include standard
 

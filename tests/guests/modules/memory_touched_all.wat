@@ -1,4 +1,4 @@
-;; Grows to 10 MiB and writes to every page: allowed, and gone with the run.
+;; Grows to 10 MiB and writes to every page: allowed, and released after the run.
 (module
   ;;@include standard
 

@@ -1,4 +1,4 @@
-;; Makes its prices of the bits of a NaN, which differ between machines unless they are pinned.
+;; Uses the bits of NaNs as prices, which differ between machines unless they are canonicalised.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Answers with no trades although there is energy.
+;; Returns no trades although there is energy.
 (module
   ;;@include standard
   (func $clear (result i32)

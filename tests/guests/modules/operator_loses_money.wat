@@ -1,4 +1,4 @@
-;; Lets the operator buy dear and sell cheap.
+;; Lets the operator buy high and sell low.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Lets the operator pay the highest price for the most energy, again and again, until a sum of 128 bits wraps.
+;; Lets the operator pay the highest price for the most energy repeatedly, until a 128-bit sum would wrap.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Does what a panic does: writes a message to stderr and traps.
+;; Behaves like a panic: writes a message to stderr and traps.
 (module
   ;;@include output
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Panics with a message of 4 MB of quotes from its input.
+;; Panics with a 4 MB message.
 (module
   ;;@include output
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Names a party that is neither grid, operator nor member.
+;; Returns a party that is neither grid, operator nor member.
 (module
   ;;@include standard
   (func $clear (result i32)

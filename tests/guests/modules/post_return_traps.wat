@@ -1,4 +1,4 @@
-;; Answers honestly and traps while clearing up.
+;; Returns an honest result and then traps in post-return.
 (module
   ;;@include standard
   (func (export "cabi_post_clear") (param i32)

@@ -1,4 +1,4 @@
-;; Trades at the lowest price there is.
+;; Trades at the lowest possible price.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Prints a line to each of stdout and stderr and clears honestly: the log keeps both.
+;; Prints one line each to stdout and stderr and clears honestly: the log has both.
 (module
   ;;@include output
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Floods stdout, 64 KiB at a time: the log must not grow, and the copying must not be free.
+;; Floods stdout, 64 KiB at a time: the log must not grow, and the copies must cost fuel.
 (module
   ;;@include output
   ;;@include standard

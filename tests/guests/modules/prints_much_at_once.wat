@@ -1,4 +1,4 @@
-;; Writes 16 MiB to stdout in one call, more than its result may have.
+;; Writes 16 MiB to stdout in one call, more than the output limit.
 (module
   ;;@include output
   ;;@include standard

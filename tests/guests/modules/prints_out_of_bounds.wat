@@ -1,4 +1,4 @@
-;; Writes to stdout what lies behind its memory.
+;; Writes bytes from beyond its memory to stdout.
 (module
   ;;@include output
   ;;@include standard

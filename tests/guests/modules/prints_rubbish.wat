@@ -1,4 +1,4 @@
-;; Writes half a character and terminal commands to stdout, then traps: the failure quotes the log on one line.
+;; Writes half a character and terminal escapes to stdout, then traps: the failure quotes the log on one line.
 (module
   ;;@include output
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Looks for secrets in environment and arguments. Clears honestly only if both are empty.
+;; Looks for secrets in the environment and the arguments. Clears honestly only if both are empty.
 (module
   (import "wasi:cli/environment@0.2.0" "get-environment" (func $get-environment (param i32)))
   (import "wasi:cli/environment@0.2.0" "get-arguments" (func $get-arguments (param i32)))

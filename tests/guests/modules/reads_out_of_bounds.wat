@@ -1,4 +1,4 @@
-;; Reads 2 GiB past its memory: the guard region.
+;; Reads 2 GiB beyond its memory, in the guard region.
 (module
   ;;@include standard
   (func $clear (result i32)

@@ -1,4 +1,4 @@
-;; Waits for input on stdin: there is none, and nobody waits. Clears honestly only if the stream is closed.
+;; Waits for input on stdin. Clears honestly only if the stream is closed.
 (module
   (import "wasi:cli/stdin@0.2.0" "get-stdin" (func $get-stdin (result i32)))
   (import "wasi:io/streams@0.2.0" "[method]input-stream.blocking-read"

@@ -1,4 +1,4 @@
-;; Prints while the host hands in the round, when it may not call anybody.
+;; Prints from `realloc`, while the host passes the round and calls are not allowed.
 (module
   ;;@include output
   ;;@include memory

@@ -1,4 +1,4 @@
-;; Grows its memory with each request, so that the host's view of it is always old.
+;; Grows its memory on each `realloc`, so that the host's view of it is always outdated.
 (module
   ;;@include memory
   ;;@include describe

@@ -1,4 +1,4 @@
-;; Lets the host wait for room.
+;; Loops in `realloc`.
 (module
   ;;@include memory
   ;;@include describe

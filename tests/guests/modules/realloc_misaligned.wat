@@ -1,4 +1,4 @@
-;; Gives the host room at an odd address.
+;; Returns an odd address from `realloc`.
 (module
   ;;@include memory
   ;;@include describe

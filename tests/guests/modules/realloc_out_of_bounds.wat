@@ -1,4 +1,4 @@
-;; Gives the host room behind its memory.
+;; Returns an address beyond its memory from `realloc`.
 (module
   ;;@include memory
   ;;@include describe

@@ -1,4 +1,4 @@
-;; Gives the host the place of its own answers.
+;; Returns the address of its own result from `realloc`.
 (module
   ;;@include memory
   ;;@include describe

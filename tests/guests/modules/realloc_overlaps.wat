@@ -1,4 +1,4 @@
-;; Gives the host the same room for everything: its input is rubbish, and nobody else's.
+;; Returns the same address from every `realloc`: its own input is garbage, and nobody else's.
 (module
   ;;@include memory
   ;;@include describe

@@ -1,4 +1,4 @@
-;; Asks itself for room, for ever.
+;; Recurses endlessly in `realloc`.
 (module
   ;;@include memory
   ;;@include describe

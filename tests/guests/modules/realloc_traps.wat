@@ -1,4 +1,4 @@
-;; Refuses the host room for the round.
+;; Traps in `realloc`.
 (module
   ;;@include memory
   ;;@include describe

@@ -1,4 +1,4 @@
-;; Gives the host room at the end of the address space, so that a careless sum wraps.
+;; Returns an address at the end of the address space from `realloc`, where a careless sum would wrap.
 (module
   ;;@include memory
   ;;@include describe

@@ -1,4 +1,4 @@
-;; Divides for ever on more fuel than anybody lives for: what the deadline is there for.
+;; Divides endlessly with practically unlimited fuel: only the deadline can stop it.
 (module
   ;;@include standard
   (func $clear (result i32)

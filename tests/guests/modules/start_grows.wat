@@ -1,4 +1,4 @@
-;; Grows its memory before anybody called it.
+;; Grows its memory in the start function, before any call.
 (module
   ;;@include standard
   (start $start)

@@ -1,4 +1,4 @@
-;; Loops before anybody called it.
+;; Loops in the start function, before any call.
 (module
   ;;@include standard
   (start $start)

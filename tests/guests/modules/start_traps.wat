@@ -1,4 +1,4 @@
-;; Traps before anybody called it.
+;; Traps in the start function, before any call.
 (module
   ;;@include standard
   (start $start)

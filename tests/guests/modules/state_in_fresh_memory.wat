@@ -1,10 +1,10 @@
-;; Looks for what others left in memory that it has not written: answers with the first byte that is not zero.
+;; Looks for data of other runs in untouched memory: returns the first byte that is not zero.
 (module
   ;;@include standard
 
   (func $clear (result i32)
     (local $at i32) (local $end i32)
-    ;; Only pages that no one in this run has touched.
+    ;; Only pages that this run has not touched.
     (local.set $at (i32.mul (memory.grow (i32.const 100)) (i32.const 65536)))
     (local.set $end (i32.mul (memory.size) (i32.const 65536)))
     (loop $next

@@ -1,4 +1,4 @@
-;; Remembers in a global and in memory that it was called, and cheats from the second time on.
+;; Remembers calls in a global and in memory, and cheats from the second call on.
 (module
   ;;@include standard
 

@@ -1,4 +1,4 @@
-;; Grows a table beyond what the engine holds ready for it, but within its memory: no fault of the machine.
+;; Grows a table beyond the engine's slot, but within the memory limit: not the machine's fault.
 (module
   ;;@include standard
 

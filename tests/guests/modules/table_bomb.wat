@@ -1,4 +1,4 @@
-;; Grows tables for ever: tables are host memory too.
+;; Grows tables endlessly: tables take host memory too.
 (module
   ;;@include standard
 

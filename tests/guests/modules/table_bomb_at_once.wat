@@ -1,4 +1,4 @@
-;; Grows a table by four billion at once.
+;; Grows a table by four billion elements at once.
 (module
   ;;@include standard
 

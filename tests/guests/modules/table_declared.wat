@@ -1,4 +1,4 @@
-;; Asks for a table of ten million before its first instruction.
+;; Declares a table of ten million elements.
 (module
   ;;@include standard
 

@@ -1,4 +1,4 @@
-;; Has 60 tables of nothing.
+;; Has 60 empty tables.
 (module
   ;;@include standard
   (table 0 funcref) (table 0 funcref) (table 0 funcref) (table 0 funcref) (table 0 funcref) (table 0 funcref)

@@ -1,4 +1,4 @@
-;; Answers with more trades than a round of three may have, each of them well formed.
+;; Returns more trades than a round of three positions may have, each of them well formed.
 (module
   ;;@include standard
   (func $clear (result i32)

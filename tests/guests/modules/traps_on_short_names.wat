@@ -1,4 +1,4 @@
-;; Does well until a member's name has one letter, as no made round has one.
+;; Works until a member's name has only one letter, which no probe round has.
 (module
   ;;@include memory
   ;;@include realloc
@@ -12,7 +12,7 @@
     (block $done
       (loop $next
         (br_if $done (i32.ge_u (local.get $index) (global.get $positions-count)))
-        ;; a name's length, behind its place
+        ;; the length of a name, stored after its address
         (if (i32.eq (i32.const 1)
               (i32.load offset=4 (i32.add (global.get $positions) (i32.mul (local.get $index) (i32.const 64)))))
           (then unreachable))

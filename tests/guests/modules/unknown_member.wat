@@ -1,4 +1,4 @@
-;; Trades with a member that is not there.
+;; Trades with a member that does not exist.
 (module
   ;;@include standard
   (func $clear (result i32)

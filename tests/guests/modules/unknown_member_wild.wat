@@ -1,4 +1,4 @@
-;; Trades with the last member that an index can name.
+;; Trades with the highest possible index of a member.
 (module
   ;;@include standard
   (func $clear (result i32)

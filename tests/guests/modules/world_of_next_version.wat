@@ -1,4 +1,4 @@
-;; Is built for a version of the interface that we do not know.
+;; Is built for an unknown version of the interface.
 ;;@world next-version
 (module
   ;;@include memory

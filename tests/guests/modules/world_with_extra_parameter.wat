@@ -1,4 +1,4 @@
-;; Wants a second parameter: 17 values, which the canonical ABI passes in memory.
+;; Has a second parameter: 17 values, which the canonical ABI passes in memory.
 ;;@world extra-parameter
 (module
   ;;@include memory

@@ -1,4 +1,4 @@
-;; Knows a party that we do not.
+;; Has one more kind of party.
 ;;@world extra-party
 (module
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Counts energy in floating-point numbers.
+;; Has floating-point energy.
 ;;@world float-energy
 (module
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Says what it is and cannot clear.
+;; Describes itself but cannot clear.
 ;;@world no-clear
 (module
   ;;@include memory

@@ -1,4 +1,4 @@
-;; Clears and does not say what it is.
+;; Clears but does not describe itself.
 ;;@world no-describe
 (module
   ;;@include memory

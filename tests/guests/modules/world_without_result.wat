@@ -1,4 +1,4 @@
-;; Answers with bare trades.
+;; Returns trades without a `result`.
 ;;@world no-result
 (module
   ;;@include standard

@@ -1,4 +1,4 @@
-;; Adds a trade of nothing.
+;; Adds a trade of 0 Wh.
 (module
   ;;@include standard
   (func $clear (result i32)

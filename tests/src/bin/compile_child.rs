@@ -1,4 +1,5 @@
-//! A compiler process for tests, as the `rec-market` binary is one for itself: `compile-child MEMORY_BYTES SECONDS [checking]`.
+//! A compiler process for tests, like the one that `rec-market` starts: `compile-child MEMORY_BYTES SECONDS
+//! [checking]`.
 
 use std::process::ExitCode;
 use std::time::Duration;

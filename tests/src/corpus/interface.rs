@@ -1,4 +1,4 @@
-//! Guests that break the canonical ABI: traps, results and rooms that are none.
+//! Guests that trap or break the canonical ABI: invalid results, and invalid answers of `realloc`.
 
 use sandbox::FailureKind;
 

@@ -1,4 +1,4 @@
-//! Guests that keep to the interface and cheat on the market.
+//! Guests that respect the interface but cheat on the market.
 
 use super::Expected;
 

@@ -1,4 +1,4 @@
-//! Guests that reach for the outside through the inert part of WASI.
+//! Guests that try to reach the outside through the inert part of WASI.
 
 use sandbox::{Budget, FailureKind};
 
@@ -9,7 +9,7 @@ pub fn exits() -> Expected {
 }
 
 pub fn handle_flood() -> Expected {
-    // More fuel than 100,000 calls take, so that their number is what ends it.
+    // More fuel than 100,000 calls take, so that the limit on handles is reached first.
     let budget = Budget { fuel: 3 * BUDGET.fuel, ..BUDGET };
     Expected::fails(FailureKind::Trap, "cannot allocate another handle: store handle limit exceeded").within(budget)
 }

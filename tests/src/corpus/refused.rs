@@ -1,4 +1,4 @@
-//! Guests that are no algorithms and never load.
+//! Guests that are not algorithms and never load.
 
 use super::Expected;
 

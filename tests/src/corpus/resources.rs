@@ -1,4 +1,4 @@
-//! Guests that take time, memory, stack or anything else there is an end of.
+//! Guests that exhaust time, memory, stack or other limited resources.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use sandbox::{Budget, FailureKind};
 
 use super::{BUDGET, Expected};
 
-/// More fuel than anybody lives for, and little time.
+/// Practically unlimited fuel, and little time.
 const SHORT: Budget = Budget { fuel: u64::MAX / 2, time: Duration::from_millis(50), ..BUDGET };
 
 pub fn blocks_deep() -> Expected {

@@ -1,4 +1,4 @@
-# Stands in for the Rust image where no image can be pulled: a shell, and a cargo that has the program ready.
+# Stands in for the Rust image where no image can be pulled: a shell, and a cargo that returns the program built before.
 FROM scratch
 COPY shell /
 COPY program.libraries /

@@ -1,4 +1,4 @@
-# Stands in for MongoDB's image: FerretDB over SQLite, with what the stack uses of the image.
+# Stands in for MongoDB's image: FerretDB over SQLite, with the parts of the image that the stack uses.
 FROM scratch
 COPY shell /
 COPY ferretdb.libraries /

@@ -1,3 +1,3 @@
-# Stands in for the distroless image: the libraries that the program names, and nothing else.
+# Stands in for the distroless image: only the libraries that the program links to.
 FROM scratch
 COPY program.libraries /

@@ -6,7 +6,7 @@ use crate::reading::REGISTER_WH_MAX;
 
 const START: u64 = 1_693_569_600;
 
-/// The boundary that many quarter-hours after 2023-09-01T12:00:00Z.
+/// The boundary `number` quarter-hours after 2023-09-01T12:00:00Z.
 fn boundary(number: u64) -> Boundary {
     Boundary::from_seconds(START + 900 * number).unwrap()
 }
@@ -16,10 +16,10 @@ fn readings(rows: &[(&str, u64, u64)]) -> BoundaryReadings {
     rows.iter().map(|(meter, import, export)| (meter.parse().unwrap(), registers(*import, *export))).collect()
 }
 
-/// A boundary's number, and what meters show there: import and export in Wh.
+/// A boundary's number, and the meters read there: name, import and export in Wh.
 type Row<'a> = (u64, &'a [(&'a str, u64, u64)]);
 
-/// Runs boundaries one after the other; answers what each brings, in words.
+/// Nets one boundary after the other; returns the results as lines of text.
 fn run(basis: Basis, ownership: &Ownership, boundaries: &[Row<'_>]) -> Vec<String> {
     let mut last = LastReads::new();
     let mut lines = Vec::new();
@@ -42,7 +42,16 @@ fn run(basis: Basis, ownership: &Ownership, boundaries: &[Row<'_>]) -> Vec<Strin
 }
 
 #[test]
-fn the_first_reading_of_a_meter_only_opens_its_account() {
+fn every_basis_can_be_printed_and_parsed() {
+    for basis in Basis::ALL {
+        assert_eq!(basis.to_string().parse(), Ok(basis));
+    }
+    let error = "Net".parse::<Basis>().unwrap_err();
+    assert_eq!(error.to_string(), "\"Net\" is not a basis (it must be \"net\" or \"gross\")");
+}
+
+#[test]
+fn the_first_reading_of_a_meter_settles_nothing() {
     let lines = run(
         Basis::Net,
         &Ownership::default(),
@@ -62,7 +71,7 @@ fn gross_keeps_both_directions() {
 }
 
 #[test]
-fn several_meters_of_a_member_are_one_position() {
+fn the_meters_of_a_member_form_one_position() {
     let ownership = Ownership::new(["a", "b"].map(|meter| (meter.parse().unwrap(), "school".parse().unwrap())));
     let lines = run(
         Basis::Net,
@@ -70,7 +79,7 @@ fn several_meters_of_a_member_are_one_position() {
         &[
             (1, &[("a", 0, 0), ("b", 0, 0), ("c", 0, 0)]),
             (2, &[("a", 100, 0), ("b", 0, 30), ("c", 1, 0)]),
-            // One of the two is missing: the other trades as usual.
+            // One of the two was not read; the other trades as usual.
             (3, &[("a", 150, 0), ("c", 1, 5)]),
             (4, &[("a", 150, 0), ("b", 10, 30), ("c", 1, 5)]),
         ],
@@ -91,7 +100,7 @@ fn several_meters_of_a_member_are_one_position() {
 }
 
 #[test]
-fn several_meters_return_at_once_from_gaps_of_different_length() {
+fn meters_may_return_from_gaps_of_different_length_at_once() {
     let lines = run(
         Basis::Net,
         &Ownership::default(),
@@ -118,7 +127,7 @@ fn several_meters_return_at_once_from_gaps_of_different_length() {
 }
 
 #[test]
-fn a_register_that_falls_settles_nothing_and_counts_from_there() {
+fn a_falling_register_settles_nothing_and_counts_from_its_new_value() {
     let lines = run(
         Basis::Net,
         &Ownership::default(),
@@ -126,7 +135,7 @@ fn a_register_that_falls_settles_nothing_and_counts_from_there() {
             (1, &[("a", 5000, 100)]),
             (2, &[("a", 3, 120)]),
             (3, &[("a", 13, 120)]),
-            // Falls during a gap, both registers.
+            // Both registers fall during a gap.
             (5, &[("a", 1, 1)]),
             (6, &[("a", 2, 1)]),
         ],
@@ -143,7 +152,7 @@ fn a_meter_with_a_reserved_name_needs_an_owner() {
 }
 
 #[test]
-fn sums_that_no_store_can_keep_settle_nothing() {
+fn balances_too_large_for_a_store_settle_nothing() {
     let ownership = Ownership::new(["a", "b"].map(|meter| (meter.parse().unwrap(), "firm".parse().unwrap())));
     let lines = run(
         Basis::Gross,
@@ -158,7 +167,7 @@ fn sums_that_no_store_can_keep_settle_nothing() {
 }
 
 #[test]
-fn a_boundary_that_was_settled_before_brings_nothing() {
+fn a_boundary_that_is_already_settled_changes_nothing() {
     let interval = boundary(1).interval(IntervalLength::QUARTER_HOUR).unwrap();
     let meters = readings(&[("a", 5, 5)]);
     let first = net(interval, Basis::Net, &Ownership::default(), &LastReads::new(), &meters);
@@ -166,14 +175,14 @@ fn a_boundary_that_was_settled_before_brings_nothing() {
     assert_eq!(again, Netting::default());
 }
 
-/// What a meter does from one boundary to the next: rise by so much, or not be read.
+/// What each of three meters does from boundary to boundary: `Some` rise of import and export, or `None` if not read.
 fn steps() -> impl Strategy<Value = Vec<Vec<Option<(u64, u64)>>>> {
     let step = proptest::option::weighted(0.8, (0..5000_u64, 0..5000_u64));
     proptest::collection::vec(proptest::collection::vec(step, 3), 1..30)
 }
 
 proptest! {
-    /// However meters come and go, what is settled is the change of their registers.
+    /// Whichever boundaries a meter misses, the settled energy is the change of its registers.
     #[test]
     fn prop_energy_telescopes(steps in steps(), gross in any::<bool>()) {
         let basis = if gross { Basis::Gross } else { Basis::Net };
@@ -185,7 +194,7 @@ proptest! {
         for (number, meters) in steps.iter().enumerate() {
             let mut rows = Vec::new();
             for (meter, step) in meters.iter().enumerate() {
-                // Not read does not mean not used: the registers go on.
+                // The registers rise even if the meter is not read.
                 let (import, export) = step.unwrap_or((11, 7));
                 registers[meter].0 += import;
                 registers[meter].1 += export;

@@ -43,7 +43,7 @@ fn party(name: &str) -> Party {
     }
 }
 
-/// Trades as `seller buyer Wh price`, one a line.
+/// Parses trades, one per line: `seller buyer Wh price`.
 fn trades(table: &str) -> Vec<Trade> {
     let lines = table.lines().map(str::trim).filter(|line| !line.is_empty());
     lines
@@ -59,7 +59,7 @@ fn trades(table: &str) -> Vec<Trade> {
         .collect()
 }
 
-/// Checks a table against positions of (surplus, deficit) and compares the messages with their codes in front.
+/// Checks a table of trades against positions of (surplus, deficit); expects violations as `code: message`.
 fn check(energies: &[(u64, u64)], table: &str, expected: &[&str]) {
     check_with(PriceLimits::default(), usize::MAX, energies, table, expected);
 }
@@ -83,7 +83,7 @@ fn an_honest_result_is_a_settlement() {
 }
 
 #[test]
-fn energy_sold_twice_kept_or_taken_for_nothing() {
+fn members_trade_exactly_their_surplus_and_deficit() {
     check(
         &[(900, 0), (0, 1000), (100, 0)],
         "0 1 1200 96200",
@@ -101,7 +101,7 @@ fn energy_sold_twice_kept_or_taken_for_nothing() {
 }
 
 #[test]
-fn parties_that_do_not_exist_or_trade_with_themselves() {
+fn parties_exist_and_do_not_trade_with_themselves() {
     check(
         &[],
         "7 grid 1 0\n 4294967295 4294967295 1 0\n grid grid 1 0\n operator operator 1 0\n grid operator 5 0\n operator grid 5 0",
@@ -123,7 +123,7 @@ fn parties_that_do_not_exist_or_trade_with_themselves() {
 }
 
 #[test]
-fn a_trade_of_nothing_is_no_trade() {
+fn a_trade_has_energy() {
     check(
         &[(0, 0), (0, 0)],
         "0 1 0 96200",
@@ -132,7 +132,7 @@ fn a_trade_of_nothing_is_no_trade() {
 }
 
 #[test]
-fn the_grid_has_one_price_for_each_member_and_direction() {
+fn trades_with_the_grid_are_at_the_members_tariff() {
     check(
         &[(10, 0), (0, 10)],
         "0 grid 10 162400\n grid 1 10 162399",
@@ -144,7 +144,7 @@ fn the_grid_has_one_price_for_each_member_and_direction() {
 }
 
 #[test]
-fn limits_hold_between_members_only() {
+fn price_limits_apply_between_members_only() {
     let price = |micro_eur| Some(Price::from_micro_eur(micro_eur));
     let limits = PriceLimits::new(price(50_000), price(60_000)).unwrap();
     check_with(
@@ -161,7 +161,7 @@ fn limits_hold_between_members_only() {
 }
 
 #[test]
-fn the_operator_keeps_no_energy_and_loses_no_money() {
+fn the_operator_neither_keeps_energy_nor_loses_money() {
     check(
         &[(100, 0), (0, 99)],
         "0 operator 100 60000\n operator 1 99 60000",
@@ -170,7 +170,7 @@ fn the_operator_keeps_no_energy_and_loses_no_money() {
             "operator-loss: the operator pays 6000000 nEUR but takes in 5940000 nEUR (it may not lose money, and both must fit 128 bits)",
         ],
     );
-    // Buying at a negative price brings money in.
+    // The operator earns money by buying at a negative price.
     check(&[(1, 0), (0, 1)], "0 operator 1 -5\n operator 1 1 -4", &[]);
     check(
         &[(1, 0), (0, 1)],
@@ -182,7 +182,7 @@ fn the_operator_keeps_no_energy_and_loses_no_money() {
 }
 
 #[test]
-fn too_many_trades_are_summed_but_not_each_reported() {
+fn trades_beyond_the_limit_count_in_totals_but_are_not_examined() {
     check_with(
         PriceLimits::default(),
         1,
@@ -195,7 +195,7 @@ fn too_many_trades_are_summed_but_not_each_reported() {
 }
 
 #[test]
-fn sums_beyond_every_machine_word_are_violations() {
+fn totals_beyond_every_machine_word_are_violations() {
     let most = u64::MAX;
     check(
         &[(most, 0), (0, most)],
@@ -206,7 +206,7 @@ fn sums_beyond_every_machine_word_are_violations() {
         ],
     );
     check(&[(most, 0), (0, most)], &format!("0 1 {most} {}", i64::MIN), &[]);
-    // Energy that wraps to the right sum in 64 bits.
+    // Energy that would wrap to the correct total in 64 bits.
     check(
         &[(5, 0), (0, 5)],
         &format!("0 1 {most} 7\n 0 1 6 7"),
@@ -215,7 +215,7 @@ fn sums_beyond_every_machine_word_are_violations() {
             "overbought: member m0001 buys 18446744073709551621 Wh but has a deficit of 5 Wh",
         ],
     );
-    // Money that does not fit, although the operator loses none.
+    // Money that does not fit 128 bits, although the operator does not lose any.
     let line = format!("0 operator {most} {0}\n operator 1 {most} {0}\n", i64::MAX);
     check(
         &[(0, 0), (0, 0)],
@@ -228,7 +228,7 @@ fn sums_beyond_every_machine_word_are_violations() {
     );
 }
 
-/// An honest result, made the dull way: everybody meets everybody, then the grid, some through the operator.
+/// Makes an honest result by brute force: each seller meets each buyer, some through the operator, then the grid.
 fn honest(energies: &[(u64, u64)]) -> Vec<Trade> {
     let mut left = energies.to_vec();
     let mut trades = Vec::new();
@@ -273,7 +273,7 @@ enum Mutation {
     RepricedGrid(i64),
 }
 
-/// Applies the mutation, or answers `None` where it changes nothing.
+/// Applies the mutation; `None` if it changes nothing.
 fn mutate(mut trades: Vec<Trade>, at: usize, mutation: Mutation) -> Option<Vec<Trade>> {
     let trade = trades.get_mut(at)?;
     let before = *trade;
@@ -352,7 +352,7 @@ proptest! {
         }
     }
 
-    /// Nothing panics or wraps, and what passes really balances, counted again in another way.
+    /// Nothing panics or wraps, and accepted results balance when counted independently.
     #[test]
     fn prop_what_passes_balances(energies in energies(), trades in proptest::collection::vec(any_trade(), 0..8)) {
         let round = round(PriceLimits::default(), &energies);

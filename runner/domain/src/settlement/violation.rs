@@ -1,4 +1,4 @@
-//! The closed list of rules that a result can break, each with the trade or member and both numbers.
+//! The closed list of rules that a result can break. Each violation names the trade or member, and both numbers.
 
 use std::fmt;
 
@@ -6,189 +6,167 @@ use crate::energy::Energy;
 use crate::member::MemberId;
 use crate::money::{Amount, Price};
 
-/// One broken rule. Trades are counted from 0, in the order the algorithm gave them.
+/// One broken rule. Trades are numbered from 0, in the algorithm's order.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
-    /// An index outside the positions.
+    /// A trade names an index outside the positions.
     #[error("trade {trade} names position {index}, but the round has {positions} positions (counted from 0)")]
     UnknownMember {
-        /// The trade.
+        /// Number of the trade.
         trade: usize,
-        /// The index it names.
+        /// The index that it names.
         index: u32,
-        /// How many positions there are.
+        /// Number of positions in the round.
         positions: usize,
     },
     /// Seller and buyer are the same party.
     #[error("trade {trade} has {party} on both sides (seller and buyer must differ)")]
     SelfTrade {
-        /// The trade.
+        /// Number of the trade.
         trade: usize,
-        /// The party, as a person would name it.
+        /// The party, as it is named in messages.
         party: String,
     },
     /// A trade without energy.
     #[error("trade {trade} is of 0 Wh (a trade is of at least 1 Wh; leave it out)")]
     ZeroEnergy {
-        /// The trade.
+        /// Number of the trade.
         trade: usize,
     },
-    /// A member sells more than it has.
+    /// A member sells more than its surplus.
     #[error("member {member} sells {sold_wh} Wh but has a surplus of {surplus}")]
     Oversold {
-        /// The member.
+        /// The seller.
         member: MemberId,
-        /// What all its sales add up to, in Wh.
+        /// Total of its sales, in Wh.
         sold_wh: u128,
-        /// What it has.
+        /// Its surplus.
         surplus: Energy,
     },
-    /// A member sells less than it has.
+    /// A member sells less than its surplus.
     #[error("member {member} sells {sold_wh} Wh but has a surplus of {surplus} (sell the rest to the grid)")]
     Undersold {
-        /// The member.
+        /// The seller.
         member: MemberId,
-        /// What all its sales add up to, in Wh.
+        /// Total of its sales, in Wh.
         sold_wh: u128,
-        /// What it has.
+        /// Its surplus.
         surplus: Energy,
     },
-    /// A member buys more than it needs.
+    /// A member buys more than its deficit.
     #[error("member {member} buys {bought_wh} Wh but has a deficit of {deficit}")]
     Overbought {
-        /// The member.
+        /// The buyer.
         member: MemberId,
-        /// What all its purchases add up to, in Wh.
+        /// Total of its purchases, in Wh.
         bought_wh: u128,
-        /// What it needs.
+        /// Its deficit.
         deficit: Energy,
     },
-    /// A member buys less than it needs.
+    /// A member buys less than its deficit.
     #[error("member {member} buys {bought_wh} Wh but has a deficit of {deficit} (buy the rest from the grid)")]
     Underbought {
-        /// The member.
+        /// The buyer.
         member: MemberId,
-        /// What all its purchases add up to, in Wh.
+        /// Total of its purchases, in Wh.
         bought_wh: u128,
-        /// What it needs.
+        /// Its deficit.
         deficit: Energy,
     },
-    /// A trade with the grid that is not at the member's own tariff.
+    /// A trade with the grid is not at the member's own tariff.
     #[error(
         "trade {trade}: member {member} {} at {price} but its {} is {due}",
         if *buys { "buys from the grid" } else { "sells to the grid" },
         if *buys { "retail tariff" } else { "feed-in tariff" },
     )]
     GridPrice {
-        /// The trade.
+        /// Number of the trade.
         trade: usize,
-        /// The member.
+        /// The member on the other side.
         member: MemberId,
-        /// Whether the member buys, so that its retail tariff is due, and not its feed-in.
+        /// Whether the member buys, so that its retail tariff is due; otherwise its feed-in tariff is.
         buys: bool,
         /// The trade's price.
         price: Price,
-        /// The member's tariff.
+        /// The price that the member's tariff requires.
         due: Price,
     },
-    /// A price between members below the community's limit.
+    /// A price between members is below the community's floor.
     #[error("trade {trade} is at {price}, below the community's price floor of {floor}")]
     PriceFloor {
-        /// The trade.
+        /// Number of the trade.
         trade: usize,
-        /// Its price.
+        /// The trade's price.
         price: Price,
-        /// The limit.
+        /// The lowest allowed price.
         floor: Price,
     },
-    /// A price between members above the community's limit.
+    /// A price between members is above the community's ceiling.
     #[error("trade {trade} is at {price}, above the community's price ceiling of {ceiling}")]
     PriceCeiling {
-        /// The trade.
+        /// Number of the trade.
         trade: usize,
-        /// Its price.
+        /// The trade's price.
         price: Price,
-        /// The limit.
+        /// The highest allowed price.
         ceiling: Price,
     },
     /// The operator keeps or invents energy.
     #[error("the operator buys {bought_wh} Wh but sells {sold_wh} Wh (it keeps no energy: both must be equal)")]
     OperatorEnergy {
-        /// What its sales add up to, in Wh.
+        /// Total of its sales, in Wh.
         sold_wh: u128,
-        /// What its purchases add up to, in Wh.
+        /// Total of its purchases, in Wh.
         bought_wh: u128,
     },
-    /// The operator pays out more than it takes in.
+    /// The operator pays more than it receives, or one of the totals does not fit 128 bits.
     #[error("the operator pays {paid} but takes in {received} (it may not lose money, and both must fit 128 bits)")]
     OperatorLoss {
-        /// What its sales bring.
+        /// Proceeds of its sales.
         received: MoneySum,
-        /// What its purchases cost.
+        /// Cost of its purchases.
         paid: MoneySum,
     },
     /// The operator trades with the grid.
     #[error("trade {trade} is of {energy} between the operator and the grid (only members trade with the grid)")]
     GridOperator {
-        /// The trade.
+        /// Number of the trade.
         trade: usize,
-        /// Its energy.
+        /// The trade's energy.
         energy: Energy,
     },
-    /// More trades than allowed.
+    /// The result has more trades than allowed.
     #[error("the result has {trades} trades, but at most {trades_max} are allowed for this round")]
     TooManyTrades {
-        /// How many there are.
+        /// Number of trades in the result.
         trades: usize,
-        /// How many may be.
+        /// The limit.
         trades_max: usize,
     },
 }
 
-impl Violation {
-    /// Every code, so that none is missing where they are counted.
-    pub const CODES: [&str; 14] = [
-        "unknown-member",
-        "self-trade",
-        "zero-energy",
-        "oversold",
-        "undersold",
-        "overbought",
-        "underbought",
-        "grid-price",
-        "price-floor",
-        "price-ceiling",
-        "operator-energy",
-        "operator-loss",
-        "grid-operator",
-        "too-many-trades",
-    ];
-
-    /// The rule's code in the contract's closed list.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Violation::UnknownMember { .. } => "unknown-member",
-            Violation::SelfTrade { .. } => "self-trade",
-            Violation::ZeroEnergy { .. } => "zero-energy",
-            Violation::Oversold { .. } => "oversold",
-            Violation::Undersold { .. } => "undersold",
-            Violation::Overbought { .. } => "overbought",
-            Violation::Underbought { .. } => "underbought",
-            Violation::GridPrice { .. } => "grid-price",
-            Violation::PriceFloor { .. } => "price-floor",
-            Violation::PriceCeiling { .. } => "price-ceiling",
-            Violation::OperatorEnergy { .. } => "operator-energy",
-            Violation::OperatorLoss { .. } => "operator-loss",
-            Violation::GridOperator { .. } => "grid-operator",
-            Violation::TooManyTrades { .. } => "too-many-trades",
-        }
-    }
+codes! {
+    Violation:
+    UnknownMember => "unknown-member",
+    SelfTrade => "self-trade",
+    ZeroEnergy => "zero-energy",
+    Oversold => "oversold",
+    Undersold => "undersold",
+    Overbought => "overbought",
+    Underbought => "underbought",
+    GridPrice => "grid-price",
+    PriceFloor => "price-floor",
+    PriceCeiling => "price-ceiling",
+    OperatorEnergy => "operator-energy",
+    OperatorLoss => "operator-loss",
+    GridOperator => "grid-operator",
+    TooManyTrades => "too-many-trades",
 }
 
-/// A sum of amounts that cannot overflow: 192 bits, as a high and a low part.
+/// A sum of amounts in nEUR that cannot overflow: 192 bits, kept as a high and a low part.
 ///
-/// Each amount is split into its low 64 bits (never negative) and the rest. With fewer than 2⁶³ amounts neither part's
-/// 128 bits can overflow.
+/// Each amount is split into its low 64 bits, which are not negative, and the rest. With fewer than 2⁶³ amounts,
+/// neither part overflows its 128 bits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MoneySum {
     high: i128,
@@ -203,17 +181,18 @@ impl MoneySum {
         self.low += nano_eur.cast_unsigned() & u128::from(u64::MAX);
     }
 
-    /// The same sum with a low part below 2⁶⁴, so that equal sums have equal parts and order is by parts.
+    /// Carries the low part's excess over 64 bits into the high part, so that equal sums have equal parts, and sums
+    /// compare part by part.
     fn normal(self) -> (i128, u128) {
         // OK because low >> 64 is below 2⁶⁴.
         (self.high + (self.low >> 64).cast_signed(), self.low & u128::from(u64::MAX))
     }
 
-    /// The sum, if it fits 128 bits.
+    /// Returns the sum; `None` if it does not fit 128 bits.
     pub fn amount(self) -> Option<Amount> {
         let (high, low) = self.normal();
         let high = i64::try_from(high).ok()?;
-        // OK because the parts do not overlap: high has the upper 64 bits, low the lower.
+        // OK because the parts do not overlap: `high` has the upper 64 bits, `low` the lower.
         Some(Amount::from_nano_eur((i128::from(high) << 64) | low.cast_signed()))
     }
 }

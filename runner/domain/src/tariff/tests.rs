@@ -1,11 +1,11 @@
-//! Every quarter-hour of the days on which clocks change, against offsets that the law gives and not the time zone
-//! database; midnight; days; series.
+//! Checks every quarter-hour of days with clock changes against the offsets set by law, not against the time zone
+//! database; then midnight, days and series.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Tariffs are told apart by their retail price.
+/// Makes a tariff that the tests identify by its retail price.
 fn tariff(retail: i64) -> Tariff {
     Tariff { retail: Price::from_micro_eur(retail), feed_in: Price::from_micro_eur(-retail) }
 }
@@ -15,7 +15,7 @@ fn boundary(text: &str) -> Boundary {
     Boundary::from_seconds(at.as_second().try_into().unwrap()).unwrap()
 }
 
-/// Periods as (days, from, to); the tariff of each is its place, counted from 1, and 0 where none holds.
+/// Makes a schedule of periods (days, from, to). The tariff of the n-th period is n, and 0 outside all periods.
 fn schedule(zone: &str, periods: &[(&str, &str, &str)]) -> TariffSchedule {
     let period = |(tariff_of, (days, from, to)): (i64, &(&str, &str, &str))| Period {
         days: days.parse().unwrap(),
@@ -34,17 +34,17 @@ fn at(schedule: &TariffSchedule, start: Boundary) -> i64 {
     schedule.at(start).retail.micro_eur()
 }
 
-/// The quarter-hours that start from one instant up to another.
+/// Iterates over the quarter-hours that start in a half-open span.
 fn quarters(from: &str, to: &str) -> impl Iterator<Item = Boundary> {
     (boundary(from).seconds()..boundary(to).seconds()).step_by(900).map(|at| Boundary::from_seconds(at).unwrap())
 }
 
-/// Minute of the day on a wall that is so many minutes ahead of UTC.
+/// Returns the local minute of the day, `ahead` minutes ahead of UTC.
 fn wall_minute(start: Boundary, ahead: i64) -> i64 {
     (i64::try_from(start.seconds()).unwrap() / 60 + ahead).rem_euclid(1440)
 }
 
-/// How many quarter-hours of a stretch each tariff has; asserts each against the offset (in minutes) that holds then.
+/// Counts the quarter-hours of each tariff in a span, and checks each against the offset (in minutes) in force then.
 #[track_caller]
 fn compare(
     schedule: &TariffSchedule,
@@ -62,7 +62,7 @@ fn compare(
     counts
 }
 
-/// Night (1) from 00:30 to 02:30, day (2) from 08:00 to 22:00, else 0.
+/// Returns 1 for the night from 00:30 to 02:30, 2 for the day from 08:00 to 22:00, and 0 otherwise.
 const PERIODS: [(&str, &str, &str); 2] = [("mon-sun", "00:30", "02:30"), ("mon-sun", "08:00", "22:00")];
 
 fn by_rule(minute: i64) -> i64 {
@@ -74,8 +74,8 @@ fn by_rule(minute: i64) -> i64 {
 }
 
 #[test]
-fn in_lisbon_the_hour_that_spring_leaves_out_is_nobodys() {
-    // 2024-03-31T01:00Z: from 01:00 at once to 02:00 (Directive 2000/84/EC). The local day is 00:00Z to 23:00Z.
+fn in_lisbon_the_hour_skipped_in_spring_does_not_count() {
+    // 2024-03-31T01:00Z: clocks go from 01:00 to 02:00 (Directive 2000/84/EC). The local day is 00:00Z to 23:00Z.
     let change = boundary("2024-03-31T01:00:00Z");
     let ahead = |start: Boundary| if start < change { 0 } else { 60 };
     let schedule = schedule("Europe/Lisbon", &PERIODS);
@@ -87,8 +87,8 @@ fn in_lisbon_the_hour_that_spring_leaves_out_is_nobodys() {
 }
 
 #[test]
-fn in_lisbon_the_hour_that_autumn_repeats_is_there_twice() {
-    // 2024-10-27T01:00Z: from 02:00 back to 01:00. The local day is 23:00Z the day before to 24:00Z.
+fn in_lisbon_the_hour_repeated_in_autumn_counts_twice() {
+    // 2024-10-27T01:00Z: clocks go back from 02:00 to 01:00. The local day is 23:00Z the day before to 24:00Z.
     let change = boundary("2024-10-27T01:00:00Z");
     let ahead = |start: Boundary| if start < change { 60 } else { 0 };
     let schedule = schedule("Europe/Lisbon", &PERIODS);
@@ -99,7 +99,7 @@ fn in_lisbon_the_hour_that_autumn_repeats_is_there_twice() {
 }
 
 #[test]
-fn zones_whose_hours_are_not_those_of_utc() {
+fn zones_may_differ_from_utc_by_fractions_of_an_hour() {
     let kolkata = schedule("Asia/Kolkata", &PERIODS);
     let counts = compare(&kolkata, ("2024-03-30T18:30:00Z", "2024-03-31T18:30:00Z"), |_| 330, by_rule);
     assert_eq!(counts, [96 - 8 - 56, 8, 56]);
@@ -113,8 +113,8 @@ fn zones_whose_hours_are_not_those_of_utc() {
 }
 
 #[test]
-fn what_passes_midnight_belongs_to_the_day_on_which_it_begins() {
-    // 2024-01-05 is a Friday; UTC is the wall's time.
+fn a_period_past_midnight_belongs_to_the_day_on_which_it_begins() {
+    // 2024-01-05 is a Friday; the zone is UTC.
     let night = schedule("UTC", &[("fri", "22:00", "06:00")]);
     let holds = |text: &str| at(&night, boundary(text)) == 1;
     assert!(!holds("2024-01-05T05:45:00Z"), "the morning of Friday is Thursday's night");
@@ -124,7 +124,7 @@ fn what_passes_midnight_belongs_to_the_day_on_which_it_begins() {
     assert!(holds("2024-01-06T05:45:00Z"));
     assert!(!holds("2024-01-06T06:00:00Z"));
     assert!(!holds("2024-01-06T22:00:00Z"));
-    // Until midnight, written either way.
+    // Midnight as the end may be written 24:00 or 00:00.
     for to in ["00:00", "24:00"] {
         let evening = schedule("UTC", &[("sun", "22:00", to)]);
         assert_eq!(at(&evening, boundary("2024-01-07T23:45:00Z")), 1, "{to}");
@@ -133,7 +133,7 @@ fn what_passes_midnight_belongs_to_the_day_on_which_it_begins() {
 }
 
 #[test]
-fn the_first_period_that_matches_holds() {
+fn the_first_matching_period_applies() {
     let both = schedule("UTC", &[("sat", "10:00", "12:00"), ("sat-sun", "00:00", "24:00")]);
     let found = ["2024-01-06T11:00:00Z", "2024-01-06T12:00:00Z", "2024-01-07T11:00:00Z", "2024-01-08T11:00:00Z"];
     assert_eq!(found.map(|text| at(&both, boundary(text))), [1, 2, 2, 0]);
@@ -150,8 +150,8 @@ fn the_start_of_an_interval_counts_to_the_second() {
 }
 
 #[test]
-fn days_are_names_ranges_and_lists() {
-    let shown = |text: &str| text.parse::<Days>().map(|days| days.to_string());
+fn days_can_be_names_ranges_and_lists() {
+    let printed = |text: &str| text.parse::<Days>().map(|days| days.to_string());
     for (text, days) in [
         ("mon", "mon"),
         ("mon-fri", "mon,tue,wed,thu,fri"),
@@ -161,17 +161,17 @@ fn days_are_names_ranges_and_lists() {
         ("sun-sat", "mon,tue,wed,thu,fri,sat,sun"),
         ("wed-wed", "wed"),
     ] {
-        assert_eq!(shown(text).as_deref(), Ok(days), "{text}");
-        assert_eq!(shown(days).as_deref(), Ok(days));
+        assert_eq!(printed(text).as_deref(), Ok(days), "{text}");
+        assert_eq!(printed(days).as_deref(), Ok(days));
     }
     for text in ["", ",", "mon-", "monday", "Mon", "mon-tue-wed", "mon;tue", "mon,"] {
-        assert_eq!(shown(text), Err(InvalidDays(text.to_owned())));
+        assert_eq!(printed(text), Err(InvalidDays(text.to_owned())));
     }
     assert_eq!("mon-sun".parse(), Ok(Days::ALL));
 }
 
 #[test]
-fn times_of_the_day_have_two_digits_and_end_at_24() {
+fn times_of_day_have_two_digits_and_end_at_24_00() {
     for text in ["00:00", "09:05", "23:59", "24:00"] {
         assert_eq!(text.parse::<WallTime>().unwrap().to_string(), text);
     }
@@ -186,7 +186,7 @@ fn times_of_the_day_have_two_digits_and_end_at_24() {
 }
 
 #[test]
-fn a_series_holds_from_each_start_until_the_next() {
+fn a_row_of_a_series_applies_from_its_start_until_the_next() {
     let row = |text: &str, retail| (text.parse().unwrap(), tariff(retail));
     let series = Series::new(tariff(0), vec![row("2024-01-01T00:00:00Z", 1), row("2024-01-01T01:00:00+01:00", 2)]);
     assert_eq!(
@@ -208,7 +208,7 @@ fn a_series_holds_from_each_start_until_the_next() {
 }
 
 #[test]
-fn a_partial_tariff_is_completed_half_by_half() {
+fn each_price_of_a_partial_tariff_is_completed_separately() {
     let half = PartialTariff { retail: Some(Price::from_micro_eur(5)), feed_in: None };
     assert_eq!(half.complete(tariff(7)), Tariff { retail: Price::from_micro_eur(5), ..tariff(7) });
     assert_eq!(PartialTariff::default().complete(tariff(7)), tariff(7));
@@ -229,15 +229,15 @@ fn every_tariff_of_a_schedule_is_mapped() {
 }
 
 proptest! {
-    /// In a zone without changes a period is what plain arithmetic on minutes of a week says.
+    /// In a zone without clock changes, periods agree with plain arithmetic on the minutes of a week.
     #[test]
-    fn periods_are_stretches_of_the_week(minute in 0_u64..10_000_000, days in 1_u8..128, from in 0_i16..1440, to in 0_i16..=1440) {
+    fn prop_periods_are_spans_of_the_week(minute in 0_u64..10_000_000, days in 1_u8..128, from in 0_i16..1440, to in 0_i16..=1440) {
         prop_assume!(from != to);
         let hours = Hours::new(WallTime(from), WallTime(to)).unwrap();
         let period = Period { days: Days(days), hours, tariff: tariff(1) };
         let zone = TimeZone::UTC;
         let schedule = TariffSchedule::TimeOfUse(TimeOfUse { zone, periods: vec![period], otherwise: tariff(0) });
-        // The epoch was a Thursday. A stretch starts on a chosen day and is from..to long, over midnight if need be.
+        // The epoch was a Thursday. A span starts on a chosen day and lasts from..to, past midnight if necessary.
         let in_week = (minute + 3 * 1440) % (7 * 1440);
         let (from, to) = (u64::try_from(from).unwrap(), u64::try_from(to).unwrap());
         let length = if from < to { to - from } else { to + 1440 - from };

@@ -87,8 +87,8 @@ fn what_is_shown_is_the_same_configuration_but_for_the_mask() {
     let text = toml::to_string(&config.shown()).unwrap();
     assert!(!text.contains("hidden") && text.contains("mongodb://us%2Fer:…@host:27017/market"), "{text}");
     let StoreConfig::Mongo(mongo) = &mut config.store else { panic!("{text}") };
-    assert_eq!(mongo.password, Some(Secret::new("hidden".to_owned())));
-    mongo.password = Some(Secret::new("…".to_owned()));
+    assert_eq!(mongo.password, Some(::store::Secret::new("hidden".to_owned())));
+    mongo.password = Some(::store::Secret::new("…".to_owned()));
     assert_eq!(again(&config), config);
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 const COMMUNITY: &str = "[[community]]\nname = \"a\"\n";
 
-fn mongo(keys: &str, directory: &Path, variables: &[(&str, &str)]) -> Result<MongoConfig, Vec<Problem>> {
+fn mongo(keys: &str, directory: &Path, variables: &[(&str, &str)]) -> Result<MongoAddress, Vec<Problem>> {
     let variables: Vec<(String, String)> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     parse(&format!("{keys}\n{COMMUNITY}"), directory, &variables).map(|config| match config.store {
@@ -13,7 +13,7 @@ fn mongo(keys: &str, directory: &Path, variables: &[(&str, &str)]) -> Result<Mon
     })
 }
 
-fn credentials(config: MongoConfig) -> (Option<String>, Option<String>) {
+fn credentials(config: MongoAddress) -> (Option<String>, Option<String>) {
     (config.username, config.password.map(|password| password.reveal().to_owned()))
 }
 

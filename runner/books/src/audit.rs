@@ -1,0 +1,326 @@
+//! Proves stored books: every interval again, from the registers it was netted from to the ids of its trades.
+//!
+//! Reads intervals in order and believes none of them: positions are netted anew from consecutive registers, trades
+//! checked anew against them, digests and ids derived anew; and for each member the energy of all its trades must be the
+//! change of its registers. Holds one interval and one line for each meter and member, whatever the length of the books.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use domain::netting::{self, Basis, LastRead, LastReads, Ownership};
+use domain::reading::{BoundaryReadings, REGISTER_WH_MAX, Registers};
+use domain::round::{self, Terms};
+use domain::settlement::{digest_of_trades, trades_max_default};
+use domain::{Boundary, Digest, MemberId, MeterId, NamedParty, NamedTrade, Party, Round, Settlement, Trade, TradeId};
+
+use crate::interval::{Provenance, StoredInterval};
+use crate::store::Progress;
+use crate::trade::{GapTrade, StoredTrade};
+
+/// Findings that are kept for each community; more are only counted.
+const FINDINGS_MAX: usize = 1000;
+
+/// What a member's meters and its trades say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// Change of its import registers, in Wh, without the jumps of registers that fell.
+    pub import_wh: i128,
+    /// Change of its export registers, in Wh, without the jumps of registers that fell.
+    pub export_wh: i128,
+    /// What its trades sold, in Wh.
+    pub sold_wh: i128,
+    /// What its trades bought, in Wh.
+    pub bought_wh: i128,
+    /// What both directions cancelled out within intervals, in Wh; only where the basis is net.
+    pub netted_wh: i128,
+}
+
+impl Proof {
+    /// Whether the trades are the change of the registers: in both directions, once what cancelled out is taken off.
+    pub fn holds(&self) -> bool {
+        self.sold_wh + self.netted_wh == self.export_wh && self.bought_wh + self.netted_wh == self.import_wh
+    }
+}
+
+/// The audit of one community.
+#[derive(Debug, Default)]
+pub struct Audit {
+    community: String,
+    last: LastReads,
+    mark: Option<Boundary>,
+    /// Every member that was ever in the books.
+    pub members: BTreeMap<MemberId, Proof>,
+    /// Intervals with a round.
+    pub intervals: u64,
+    /// Trades.
+    pub trades: u64,
+    /// What is wrong: at most 1000.
+    pub findings: Vec<String>,
+    /// How many findings there are in all.
+    pub findings_total: u64,
+    /// Digests of the algorithms that intervals were cleared with.
+    pub algorithms: BTreeMap<Digest, u64>,
+}
+
+impl Audit {
+    /// Begins the audit of a community.
+    pub fn new(community: &str) -> Audit {
+        Audit { community: community.to_owned(), ..Audit::default() }
+    }
+
+    /// Records something that is wrong.
+    pub fn find(&mut self, finding: String) {
+        self.findings_total += 1;
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        }
+    }
+
+    /// Proves the next interval.
+    pub fn add(&mut self, stored: &StoredInterval) {
+        let interval = stored.interval;
+        if self.mark.is_some_and(|mark| interval.start() < mark && interval.end() <= mark) {
+            self.find(format!("interval {interval} comes after one that ends later"));
+        }
+        self.mark = Some(interval.end());
+        self.intervals += u64::from(stored.round.is_some());
+        self.trades += stored.trades.len() as u64;
+        for finding in self.prove(stored) {
+            self.find(format!("interval {interval}: {finding}"));
+        }
+    }
+
+    fn prove(&mut self, stored: &StoredInterval) -> Vec<String> {
+        let mut findings = self.prove_inputs(stored);
+        let gap_trades: usize = stored.gaps.iter().map(gap_trades).sum();
+        let settled = stored.trades.len().saturating_sub(gap_trades);
+        findings.extend(prove_ids(&self.community, stored, settled as u64..u64::MAX));
+        let (settled, gaps) = stored.trades.split_at(settled);
+        match &stored.round {
+            Some(round) => {
+                findings.extend(self.prove_terms(stored, round));
+                findings.extend(prove_settlement(round, settled, stored.trades_digest));
+            }
+            None if !settled.is_empty() => findings.push(format!("it has {} trades but no round", settled.len())),
+            None => {}
+        }
+        findings.extend(prove_gap_trades(&stored.gaps, gaps));
+        if stored.provenance.is_some() != stored.round.is_some() {
+            findings.push("it has a round but not how it was cleared, or how but no round".to_owned());
+        }
+        if let Some(provenance) = &stored.provenance {
+            *self.algorithms.entry(provenance.algorithm).or_default() += 1;
+        }
+        for trade in &stored.trades {
+            let wh = i128::from(trade.energy.wh());
+            if let NamedParty::Member(seller) = &trade.seller {
+                self.members.entry(seller.clone()).or_default().sold_wh += wh;
+            }
+            if let NamedParty::Member(buyer) = &trade.buyer {
+                self.members.entry(buyer.clone()).or_default().bought_wh += wh;
+            }
+        }
+        findings
+    }
+
+    /// A round names its place itself, and draws its lots from it.
+    fn prove_terms(&self, stored: &StoredInterval, round: &Round) -> Vec<String> {
+        let Terms { community, interval, seed, .. } = round.terms();
+        let mut findings = Vec::new();
+        if (community, *interval) != (&self.community, stored.interval) {
+            findings.push(format!("its round is of {community} at {interval}"));
+        }
+        if *seed != round::seed(&self.community, stored.interval) {
+            findings.push(format!("its round has the seed {seed}, which is not that of its place"));
+        }
+        if stored.round_digest != Some(round.digest()) {
+            findings.push("its round is not the one that was cleared (its digest differs)".to_owned());
+        }
+        findings
+    }
+
+    /// Nets the stored registers anew and compares with the round and the gaps.
+    fn prove_inputs(&mut self, stored: &StoredInterval) -> Vec<String> {
+        let mut findings = Vec::new();
+        let owners = stored.readings.iter().map(|reading| (reading.meter.clone(), reading.member.clone()));
+        let ownership = Ownership::new(owners);
+        let readings: BoundaryReadings =
+            stored.readings.iter().map(|reading| (reading.meter.clone(), reading.registers)).collect();
+        let netting = netting::net(stored.interval, stored.basis, &ownership, &self.last, &readings);
+        let positions = stored.round.iter().flat_map(|round| round.positions());
+        let positions: BTreeMap<_, _> = positions.map(|position| (&position.member, position)).collect();
+        for (member, balance) in &netting.balances {
+            match positions.get(member) {
+                Some(position) if (position.surplus, position.deficit) == (balance.surplus, balance.deficit) => {}
+                Some(position) => findings.push(format!(
+                    "member {member} has {} and {} in the round, but {} and {} by its registers",
+                    position.surplus, position.deficit, balance.surplus, balance.deficit
+                )),
+                None => findings.push(format!("member {member} was read at both ends but is not in the round")),
+            }
+        }
+        for member in positions.keys().filter(|member| !netting.balances.contains_key(**member)) {
+            findings.push(format!("member {member} is in the round but was not read at both ends"));
+        }
+        let same = |gap: &netting::Gap, stored: &GapTrade| {
+            (&gap.member, gap.since) == (&stored.member, stored.since)
+                && (gap.balance.surplus, gap.balance.deficit) == (stored.surplus, stored.deficit)
+        };
+        let gaps_match = netting.gaps.len() == stored.gaps.len()
+            && netting.gaps.iter().zip(&stored.gaps).all(|(gap, stored)| same(gap, stored));
+        if !gaps_match {
+            findings.push("its gaps are not those of its registers".to_owned());
+        }
+        self.add_registers(stored);
+        self.last.extend(netting.read);
+        findings
+    }
+
+    /// Adds up the change of the registers, apart from the netting that it is to prove.
+    fn add_registers(&mut self, stored: &StoredInterval) {
+        let mut within: HashMap<&MemberId, (i128, i128)> = HashMap::new();
+        for reading in &stored.readings {
+            self.members.entry(reading.member.clone()).or_default();
+            let Some(LastRead { boundary, registers }) = self.last.get(&reading.meter) else { continue };
+            let Some((import, export)) = change(*registers, reading.registers) else { continue };
+            if *boundary == stored.interval.start() {
+                let sum = within.entry(&reading.member).or_default();
+                *sum = (sum.0 + import, sum.1 + export);
+            } else {
+                // Meters that come back from a gap are netted each on its own.
+                self.add_change(&reading.member, stored.basis, import, export);
+            }
+        }
+        for (member, (import, export)) in within {
+            self.add_change(member, stored.basis, import, export);
+        }
+    }
+
+    fn add_change(&mut self, member: &MemberId, basis: Basis, import: i128, export: i128) {
+        let cancelled = match basis {
+            Basis::Net => import.min(export),
+            Basis::Gross => 0,
+        };
+        // What no store can keep is not settled: the meters start anew, as after a fall.
+        if (import - cancelled).max(export - cancelled) > i128::from(REGISTER_WH_MAX) {
+            return;
+        }
+        let proof = self.members.entry(member.clone()).or_default();
+        proof.import_wh += import;
+        proof.export_wh += export;
+        proof.netted_wh += cancelled;
+    }
+
+    /// Ends the audit: compares with where the store says the community stands.
+    pub fn finish(&mut self, progress: &Progress) {
+        if progress.mark != self.mark {
+            let shown = |mark: Option<Boundary>| mark.map_or("none".to_owned(), |mark| mark.to_string());
+            self.find(format!(
+                "the resume mark is {}, but the books end at {}",
+                shown(progress.mark),
+                shown(self.mark)
+            ));
+        }
+        if progress.last_reads != self.last {
+            for meter in differing(&progress.last_reads, &self.last) {
+                self.find(format!("the last registers of meter {meter} are not those of the books"));
+            }
+        }
+        let broken: Vec<String> = self
+            .members
+            .iter()
+            .filter(|(_, proof)| !proof.holds())
+            .map(|(member, proof)| {
+                format!(
+                    "member {member} sold {} Wh and bought {} Wh, but its registers moved by {} Wh and {} Wh, of which {} Wh cancelled out",
+                    proof.sold_wh, proof.bought_wh, proof.export_wh, proof.import_wh, proof.netted_wh
+                )
+            })
+            .collect();
+        broken.into_iter().for_each(|finding| self.find(finding));
+    }
+}
+
+/// How far both registers moved, unless one of them fell: then the meter starts anew.
+fn change(from: Registers, to: Registers) -> Option<(i128, i128)> {
+    let import = i128::from(to.import_wh) - i128::from(from.import_wh);
+    let export = i128::from(to.export_wh) - i128::from(from.export_wh);
+    (import >= 0 && export >= 0).then_some((import, export))
+}
+
+fn differing(a: &LastReads, b: &LastReads) -> BTreeSet<MeterId> {
+    let meters = a.keys().chain(b.keys());
+    meters.filter(|meter| a.get(*meter) != b.get(*meter)).cloned().collect()
+}
+
+/// Numbers, ids, states and messages; `gaps` are the numbers of trades of gaps.
+fn prove_ids(community: &str, stored: &StoredInterval, gaps: Range<u64>) -> Vec<String> {
+    let mut findings = Vec::new();
+    let remark = stored.provenance.as_ref().and_then(Provenance::remark);
+    for (trade, number) in stored.trades.iter().zip(0_u64..) {
+        if trade.number != number {
+            findings.push(format!("trade {number} is missing"));
+            break;
+        }
+        let id = TradeId::derive(community, stored.interval, number);
+        if trade.id != id {
+            findings.push(format!("trade {number} has the id {}, but its place gives {id}", trade.id));
+        }
+        let with_grid = trade.kind().is_with_grid();
+        // Who pays may remark on a trade between members; of the others only gaps and fallbacks have a message.
+        let unexpected = with_grid && !gaps.contains(&number) && trade.message != remark;
+        if let Some(message) = trade.message.as_ref().filter(|_| unexpected) {
+            findings.push(format!("trade {number} has the message {message:?} although it is with the grid"));
+        }
+        if trade.state.is_none() != with_grid {
+            findings
+                .push(format!("trade {number} has a state although it is with the grid, or none although it is not"));
+        }
+    }
+    findings
+}
+
+fn prove_settlement(round: &Round, stored: &[StoredTrade], digest: Option<Digest>) -> Vec<String> {
+    let index = |member: &MemberId| {
+        let found = round.positions().binary_search_by(|position| position.member.cmp(member));
+        // A member that is not in the round gets an index that is not either.
+        Party::Member(found.ok().and_then(|index| u32::try_from(index).ok()).unwrap_or(u32::MAX))
+    };
+    let party = |party: &NamedParty| match party {
+        NamedParty::Grid => Party::Grid,
+        NamedParty::Operator => Party::Operator,
+        NamedParty::Member(member) => index(member),
+    };
+    let trades: Vec<Trade> = stored
+        .iter()
+        .map(|trade| Trade {
+            seller: party(&trade.seller),
+            buyer: party(&trade.buyer),
+            energy: trade.energy,
+            price: trade.price,
+        })
+        .collect();
+    let mut findings = Vec::new();
+    if digest != Some(digest_of_trades(&trades)) {
+        findings.push("its trades are not those that were settled (their digest differs)".to_owned());
+    }
+    let most = trades_max_default(round.positions().len());
+    if let Err(violations) = Settlement::check(Arc::new(round.clone()), trades, most) {
+        findings.extend(violations.iter().map(|violation| format!("{}: {violation}", violation.code())));
+    }
+    findings
+}
+
+fn gap_trades(gap: &GapTrade) -> usize {
+    usize::from(gap.surplus.wh() > 0) + usize::from(gap.deficit.wh() > 0)
+}
+
+fn prove_gap_trades(gaps: &[GapTrade], stored: &[StoredTrade]) -> Vec<String> {
+    let expected = gaps.iter().flat_map(|gap| gap.trades().map(|trade| (trade, Some(gap.message()))));
+    let stored = stored.iter().map(|trade| {
+        let StoredTrade { seller, buyer, energy, price, message, .. } = trade.clone();
+        (NamedTrade { seller, buyer, energy, price }, message)
+    });
+    if expected.eq(stored) { Vec::new() } else { vec!["trades of gaps are not those that were settled".to_owned()] }
+}

@@ -1,0 +1,150 @@
+//! A Meters service of our own, over recorded registers: what `demo` and the tests settle from.
+//!
+//! It answers `RetrieveMeasurement` as the platform's does, under either of its two names. Deliberately not here: a
+//! database and writing to it. Start reading at [`query`], which finds the rows; [`serve`] puts it on the network.
+
+pub mod query;
+pub mod recorded;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+use wire::meters_microservice::meters_service_server as own;
+use wire::meters_service_server as platform;
+
+use query::{InvalidQuery, Query};
+pub use recorded::{InvalidRecorded, Recorded, RecordedMeter};
+
+/// Under which package the service is served; the other one is then UNIMPLEMENTED.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Package {
+    /// `proto.MetersService`, as the platform's clients expect.
+    Platform,
+    /// `meters_microservice.MetersService`, as the Meters repository itself serves it.
+    Own,
+}
+
+/// The service: recorded registers and a notion of now.
+#[derive(Clone)]
+pub struct MetersService {
+    recorded: Arc<Recorded>,
+    now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl MetersService {
+    /// A service that has every row up to `now`, which is asked at each request: letting it rise makes readings arrive.
+    pub fn new(
+        recorded: impl Into<Arc<Recorded>>,
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> MetersService {
+        MetersService { recorded: recorded.into(), now: Arc::new(now) }
+    }
+
+    fn retrieve(&self, filter: &wire::QueryMeters) -> Result<Response<wire::QueryResponse>, Status> {
+        let query = Query::parse(filter, (self.now)())?;
+        Ok(Response::new(query.answer(&self.recorded)))
+    }
+}
+
+/// The platform's codes: ABORTED when its database refuses, FAILED_PRECONDITION when the request is wrong by itself.
+impl From<InvalidQuery> for Status {
+    fn from(invalid: InvalidQuery) -> Status {
+        match &invalid {
+            InvalidQuery::Future { .. } => Status::aborted(invalid.to_string()),
+            InvalidQuery::Start(_) | InvalidQuery::Skip(_) | InvalidQuery::Limit(_) => {
+                Status::failed_precondition(invalid.to_string())
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl platform::MetersService for MetersService {
+    async fn retrieve_measurement(
+        &self,
+        request: Request<wire::QueryMeters>,
+    ) -> Result<Response<wire::QueryResponse>, Status> {
+        self.retrieve(request.get_ref())
+    }
+
+    async fn add_measurement(&self, _: Request<wire::MeterEntry>) -> Result<Response<wire::MeterResponse>, Status> {
+        Err(Status::unimplemented("this Meters service shows recorded readings and takes no new ones"))
+    }
+}
+
+#[tonic::async_trait]
+impl own::MetersService for MetersService {
+    async fn retrieve_measurement(
+        &self,
+        request: Request<wire::QueryMeters>,
+    ) -> Result<Response<wire::QueryResponse>, Status> {
+        self.retrieve(request.get_ref())
+    }
+}
+
+/// A service on the network; it stops when this is dropped.
+#[derive(Debug)]
+pub struct Serving {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+/// A service that did not end as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum ServingError {
+    /// The transport failed.
+    #[error("the Meters service failed")]
+    Transport(#[from] tonic::transport::Error),
+    /// The service's task panicked or was cancelled.
+    #[error("the Meters service ended early")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// Serves on a listener, plaintext, until the answer is stopped or dropped. Must be called within a tokio runtime.
+///
+/// # Errors
+/// If the listener has no local address.
+pub fn serve(service: MetersService, package: Package, listener: TcpListener) -> io::Result<Serving> {
+    let address = listener.local_addr()?;
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut server = Server::builder();
+    let router = match package {
+        Package::Platform => server.add_service(platform::MetersServiceServer::new(service)),
+        Package::Own => server.add_service(own::MetersServiceServer::new(service)),
+    };
+    let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
+        // Either way it is time to stop: told to, or nobody is left to tell.
+        let _ = stopped.await;
+    }));
+    Ok(Serving { address, stop, server })
+}
+
+impl Serving {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Finishes the requests under way, then stops.
+    ///
+    /// # Errors
+    /// If the service failed meanwhile.
+    pub async fn stop(self) -> Result<(), ServingError> {
+        drop(self.stop);
+        Ok(self.server.await??)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,7 @@
+//! What the program speaks with. No adapter knows another one.
+
+pub mod client;
+pub mod grpc;
+pub mod http;
+pub mod meters;
+pub mod transactions;

@@ -1,0 +1,196 @@
+//! `rec.market.v1.AlgorithmService`: the life of algorithms, for callers that say who they are.
+//!
+//! Who asks is settled before what is asked is looked at. Deliberately not here: what is decided (`registry`).
+
+mod convert;
+pub(super) mod receive;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sandbox::{COMPONENT_BYTES_MAX, Sandbox};
+use tokio::sync::Semaphore;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::callers::Callers;
+use crate::algorithms::registry::{Registry, RegistryError};
+use crate::config::{CallerConfig, Role};
+use wire::rec_market_v1 as v1;
+use wire::rec_market_v1::algorithm_service_server::AlgorithmService;
+
+/// Uploads that are received at once: each may take 64 MiB.
+const UPLOADS_MAX: usize = 2;
+/// How long an upload waits for its turn.
+const TURN_MAX: Duration = Duration::from_secs(20);
+/// Bytes of a component in one message of a download.
+const CHUNK_BYTES: usize = 256 << 10;
+/// Records that are listed if nobody says how many, and at most.
+const CHANGES_USUAL: u32 = 100;
+const CHANGES_MAX: u32 = 1000;
+
+/// The service over a registry.
+#[derive(Clone)]
+pub(super) struct Algorithms {
+    registry: Arc<Registry>,
+    callers: Callers,
+    uploads: Arc<Semaphore>,
+}
+
+impl Algorithms {
+    pub(super) fn new(registry: Arc<Registry>, callers: Vec<CallerConfig>) -> Algorithms {
+        Algorithms { registry, callers: Callers::new(callers), uploads: Arc::new(Semaphore::new(UPLOADS_MAX)) }
+    }
+}
+
+impl From<RegistryError> for Status {
+    fn from(error: RegistryError) -> Status {
+        let message = error.to_string();
+        match error {
+            RegistryError::NotFound(_) => Status::not_found(message),
+            RegistryError::Invalid(_) => Status::invalid_argument(message),
+            RegistryError::Refused(_) => Status::failed_precondition(message),
+            RegistryError::Store(error) => super::market::store_failed(error),
+            RegistryError::Sandbox(error) => {
+                tracing::error!("an algorithm could not be looked at: {error}");
+                Status::unavailable("the market's machine cannot run algorithms at the moment (try again)")
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl AlgorithmService for Algorithms {
+    async fn upload(
+        &self,
+        request: Request<Streaming<v1::UploadRequest>>,
+    ) -> Result<Response<v1::UploadResponse>, Status> {
+        let caller = self.callers.permit(&request, Role::Administer).await?;
+        let turn = tokio::time::timeout(TURN_MAX, Arc::clone(&self.uploads).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            return Err(Status::resource_exhausted("other uploads are under way (try again in a minute)"));
+        };
+        let registry = Arc::clone(&self.registry);
+        // In a task of its own: a caller that goes away leaves a whole upload, or the record that it was none.
+        let upload = tokio::spawn(async move {
+            let _turn = turn;
+            receive::upload(&registry, &caller.name, request.into_inner()).await
+        });
+        let uploaded = upload.await.map_err(|_| Status::internal("the upload ended early"))??;
+        Ok(Response::new(convert::uploaded(uploaded)))
+    }
+
+    async fn list_algorithms(
+        &self,
+        request: Request<v1::ListAlgorithmsRequest>,
+    ) -> Result<Response<v1::ListAlgorithmsResponse>, Status> {
+        self.callers.permit(&request, Role::Read).await?;
+        let (versions, communities) = self.registry.list().await?;
+        Ok(Response::new(v1::ListAlgorithmsResponse {
+            versions: versions.into_iter().map(convert::version).collect(),
+            communities: communities.into_iter().map(convert::community).collect(),
+        }))
+    }
+
+    async fn show_algorithm(
+        &self,
+        request: Request<v1::ShowAlgorithmRequest>,
+    ) -> Result<Response<v1::ShowAlgorithmResponse>, Status> {
+        self.callers.permit(&request, Role::Read).await?;
+        let (listed, ready) = self.registry.show(&request.get_ref().algorithm).await?;
+        let report = listed.uploaded.as_ref().map(|version| version.report.clone()).unwrap_or_default();
+        let settings = ready.description.settings.iter().map(|setting| v1::Setting {
+            key: setting.key.clone(),
+            summary: setting.summary.clone(),
+            default: setting.default.clone(),
+        });
+        let settings = settings.collect();
+        Ok(Response::new(v1::ShowAlgorithmResponse { version: Some(convert::version(listed)), settings, report }))
+    }
+
+    type DownloadStream = Pin<Box<dyn Stream<Item = Result<v1::DownloadResponse, Status>> + Send>>;
+
+    async fn download(&self, request: Request<v1::DownloadRequest>) -> Result<Response<Self::DownloadStream>, Status> {
+        self.callers.permit(&request, Role::Read).await?;
+        let (listed, ready) = self.registry.show(&request.get_ref().algorithm).await?;
+        let part = |part| Ok(v1::DownloadResponse { part: Some(part) });
+        let header = part(v1::download_response::Part::Algorithm(convert::algorithm(&listed.label)));
+        let component = ready.component;
+        let starts = (0..component.len()).step_by(CHUNK_BYTES);
+        let chunks = starts.map(move |start| {
+            let end = component.len().min(start.saturating_add(CHUNK_BYTES));
+            let bytes = component.get(start..end).unwrap_or_default().to_vec();
+            part(v1::download_response::Part::Chunk(bytes))
+        });
+        Ok(Response::new(Box::pin(tokio_stream::iter(std::iter::once(header).chain(chunks)))))
+    }
+
+    async fn activate(&self, request: Request<v1::ActivateRequest>) -> Result<Response<v1::Change>, Status> {
+        let caller = self.callers.permit(&request, Role::Administer).await?;
+        let v1::ActivateRequest { community, algorithm, from, settings } = request.into_inner();
+        let from = convert::time("from", &from)?;
+        let change =
+            self.registry.activate(&caller.name, &community, &algorithm, from, settings.map(convert::settings));
+        Ok(Response::new(convert::change(change.await?)))
+    }
+
+    async fn roll_back(&self, request: Request<v1::RollBackRequest>) -> Result<Response<v1::Change>, Status> {
+        let caller = self.callers.permit(&request, Role::Administer).await?;
+        let change = self.registry.roll_back(&caller.name, &request.get_ref().community).await?;
+        Ok(Response::new(convert::change(change)))
+    }
+
+    async fn start_shadow(&self, request: Request<v1::StartShadowRequest>) -> Result<Response<v1::Change>, Status> {
+        let caller = self.callers.permit(&request, Role::Administer).await?;
+        let v1::StartShadowRequest { community, algorithm, since, settings } = request.into_inner();
+        let (since, settings) = (convert::time("since", &since)?, settings.map(convert::settings));
+        let change = self.registry.start_shadow(&caller.name, &community, &algorithm, since, settings).await?;
+        Ok(Response::new(convert::change(change)))
+    }
+
+    async fn end_shadow(&self, request: Request<v1::EndShadowRequest>) -> Result<Response<v1::Change>, Status> {
+        let caller = self.callers.permit(&request, Role::Administer).await?;
+        let change = self.registry.end_shadow(&caller.name, &request.get_ref().community).await?;
+        Ok(Response::new(convert::change(change)))
+    }
+
+    async fn report_shadow(
+        &self,
+        request: Request<v1::ReportShadowRequest>,
+    ) -> Result<Response<v1::ShadowReport>, Status> {
+        self.callers.permit(&request, Role::Read).await?;
+        let community = &request.get_ref().community;
+        Ok(Response::new(convert::shadow_report(community, self.registry.shadowed(community).await?)))
+    }
+
+    async fn list_changes(
+        &self,
+        request: Request<v1::ListChangesRequest>,
+    ) -> Result<Response<v1::ListChangesResponse>, Status> {
+        self.callers.permit(&request, Role::Read).await?;
+        let v1::ListChangesRequest { community, limit } = request.get_ref();
+        let limit = if *limit == 0 { CHANGES_USUAL } else { (*limit).min(CHANGES_MAX) };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let community = Some(community.as_str()).filter(|community| !community.is_empty());
+        let (changes, uploads) = self.registry.changes(community, limit).await?;
+        let changes = convert::changes(changes, uploads, limit);
+        Ok(Response::new(v1::ListChangesResponse { changes }))
+    }
+
+    async fn show_limits(
+        &self,
+        request: Request<v1::ShowLimitsRequest>,
+    ) -> Result<Response<v1::ShowLimitsResponse>, Status> {
+        self.callers.permit(&request, Role::Read).await?;
+        let community = Some(request.get_ref().community.as_str()).filter(|community| !community.is_empty());
+        let of = self.registry.limits(community)?;
+        let usual = v1::ShowLimitsResponse {
+            market_version: env!("CARGO_PKG_VERSION").to_owned(),
+            engine: Sandbox::engine_version().to_owned(),
+            component_bytes_max: COMPONENT_BYTES_MAX,
+            ..v1::ShowLimitsResponse::default()
+        };
+        Ok(Response::new(of.map_or(usual.clone(), |community| convert::limits(community, usual))))
+    }
+}

@@ -1,0 +1,185 @@
+//! Between the wire and the registry's words.
+
+use domain::Price;
+use jiff::Timestamp;
+use tonic::Status;
+
+use crate::algorithms::registry::{Listed, ListedCommunity, Settings, Shadowed, Uploaded};
+use crate::config::CommunityConfig;
+use books::ShadowTotals;
+use books::shadow::Difference;
+use books::{Action, Change, KeptChange, Label, Version};
+use wire::rec_market_v1 as v1;
+
+/// A time that may be left out.
+pub(super) fn time(field: &str, text: &str) -> Result<Option<Timestamp>, Status> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let expected = "a time such as 2023-09-01T12:15:00Z is expected";
+    let wrong = |_| Status::invalid_argument(format!("{field} is {text:?}, but {expected}"));
+    text.parse().map(Some).map_err(wrong)
+}
+
+/// Settings as the sandbox takes them, by key.
+pub(super) fn settings(settings: v1::Settings) -> Settings {
+    let mut settings: Settings = settings.settings.into_iter().collect();
+    settings.sort_unstable();
+    settings
+}
+
+fn shown_settings(settings: &[(String, String)]) -> v1::Settings {
+    v1::Settings { settings: settings.iter().cloned().collect() }
+}
+
+pub(super) fn algorithm(label: &Label) -> v1::Algorithm {
+    let Label { digest, name, version } = label;
+    v1::Algorithm { sha256: digest.to_string(), name: name.clone(), version: version.clone() }
+}
+
+pub(super) fn uploaded(uploaded: Uploaded) -> v1::UploadResponse {
+    let Uploaded { accepted, was_there, label, report } = uploaded;
+    v1::UploadResponse { accepted, was_there, algorithm: label.as_ref().map(algorithm), report }
+}
+
+pub(super) fn version(listed: Listed) -> v1::Version {
+    let Listed { label, summary, component_bytes, uploaded, settles, shadows } = listed;
+    v1::Version {
+        algorithm: Some(algorithm(&label)),
+        summary,
+        component_bytes,
+        is_base: uploaded.is_none(),
+        uploaded_at: uploaded.as_ref().map(|uploaded| uploaded.uploaded_at.to_string()).unwrap_or_default(),
+        uploaded_by: uploaded.map(|uploaded| uploaded.uploaded_by).unwrap_or_default(),
+        settles,
+        shadows,
+    }
+}
+
+pub(super) fn community(listed: ListedCommunity) -> v1::Community {
+    let ListedCommunity { name, next, settles, is_configured, then, shadow, failures } = listed;
+    v1::Community {
+        name,
+        next: next.map(|next| next.to_string()).unwrap_or_default(),
+        settles: Some(algorithm(&settles)),
+        is_configured,
+        then: then.as_ref().map(|(_, label)| algorithm(label)),
+        then_from: then.map(|(from, _)| from.to_string()).unwrap_or_default(),
+        shadow: shadow.as_ref().map(algorithm),
+        failures: u32::try_from(failures).unwrap_or(u32::MAX),
+    }
+}
+
+pub(super) fn change(change: Change) -> v1::Change {
+    let shown = v1::Change {
+        at: change.at.to_string(),
+        by: change.by,
+        action: change.action.code().to_owned(),
+        community: change.community.unwrap_or_default(),
+        ..v1::Change::default()
+    };
+    match change.action {
+        Action::Refuse { digest, reason } => {
+            let refused = v1::Algorithm { sha256: digest.to_string(), ..v1::Algorithm::default() };
+            v1::Change { algorithm: Some(refused), reason, ..shown }
+        }
+        Action::Activate { before, to, start, settings } => v1::Change {
+            before: Some(algorithm(&before)),
+            algorithm: Some(algorithm(&to)),
+            start: start.to_string(),
+            settings: settings.as_deref().map(shown_settings),
+            ..shown
+        },
+        Action::RollBack { before, to, start, reason, .. } => v1::Change {
+            before: Some(algorithm(&before)),
+            algorithm: Some(algorithm(&to)),
+            start: start.to_string(),
+            reason: reason.unwrap_or_default(),
+            ..shown
+        },
+        Action::StartShadow { candidate, since, settings } => v1::Change {
+            algorithm: Some(algorithm(&candidate)),
+            start: since.to_string(),
+            settings: settings.as_deref().map(shown_settings),
+            ..shown
+        },
+        Action::EndShadow { candidate } => v1::Change { algorithm: Some(algorithm(&candidate)), ..shown },
+        Action::Fail { algorithm: failed, start, reason, .. } => {
+            v1::Change { algorithm: Some(algorithm(&failed)), start: start.to_string(), reason, ..shown }
+        }
+    }
+}
+
+/// Changes and uploads as one list, the newest first.
+pub(super) fn changes(changes: Vec<KeptChange>, uploads: Vec<Version>, limit: usize) -> Vec<v1::Change> {
+    let upload = |version: Version| {
+        let shown = v1::Change {
+            at: version.uploaded_at.to_string(),
+            by: version.uploaded_by,
+            action: "uploaded".to_owned(),
+            algorithm: Some(algorithm(&version.label)),
+            ..v1::Change::default()
+        };
+        (version.uploaded_at, shown)
+    };
+    let mut all: Vec<(Timestamp, v1::Change)> =
+        changes.into_iter().map(|kept| (kept.change.at, change(kept.change))).collect();
+    // Behind what was done with it at the same instant.
+    all.extend(uploads.into_iter().rev().map(upload));
+    all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    all.into_iter().take(limit).map(|(_, change)| change).collect()
+}
+
+pub(super) fn shadow_report(community: &str, shadowed: Shadowed) -> v1::ShadowReport {
+    let Shadowed { shadow, is_running, until, settled_until, totals } = shadowed;
+    let ShadowTotals { intervals, failed, rejected, cost, .. } = totals;
+    let difference = |member: &str, Difference { settled, candidate }: Difference| v1::MemberDifference {
+        member: member.to_owned(),
+        local_wh: settled.local_wh.to_string(),
+        candidate_local_wh: candidate.local_wh.to_string(),
+        balance_nano_eur: settled.balance.to_string(),
+        candidate_balance_nano_eur: candidate.balance.to_string(),
+    };
+    let problem = |(start, reason): &(_, String)| v1::Problem { interval: boundary(start), reason: reason.clone() };
+    v1::ShadowReport {
+        community: community.to_owned(),
+        candidate: Some(algorithm(&shadow.candidate)),
+        is_running,
+        since: shadow.since.to_string(),
+        until: until.as_ref().map(boundary).unwrap_or_default(),
+        settled_until: settled_until.as_ref().map(boundary).unwrap_or_default(),
+        intervals,
+        failed,
+        rejected,
+        cost: Some(v1::Cost {
+            fuel: cost.fuel,
+            fuel_max: cost.fuel_max,
+            settled_fuel: cost.settled_fuel,
+            peak_memory_bytes_max: cost.peak_memory_bytes_max,
+            duration_us: cost.duration_us,
+            duration_us_max: cost.duration_us_max,
+        }),
+        members: totals.members.iter().map(|(member, sums)| difference(member.as_str(), *sums)).collect(),
+        total: Some(difference("", totals.total())),
+        problems: totals.problems.iter().map(problem).collect(),
+    }
+}
+
+fn boundary(boundary: &domain::Boundary) -> String {
+    boundary.to_string()
+}
+
+/// A community's own limits above the usual ones.
+pub(super) fn limits(community: &CommunityConfig, usual: v1::ShowLimitsResponse) -> v1::ShowLimitsResponse {
+    let limits = &community.limits;
+    v1::ShowLimitsResponse {
+        fuel: limits.fuel,
+        memory_bytes: limits.memory_bytes,
+        time_us: limits.time.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
+        output_bytes: limits.output_bytes,
+        settings: Some(shown_settings(&community.settings)),
+        price_floor: community.price_limits.floor().map(Price::micro_eur),
+        price_ceiling: community.price_limits.ceiling().map(Price::micro_eur),
+        ..usual
+    }
+}

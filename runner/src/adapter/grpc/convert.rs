@@ -1,0 +1,247 @@
+//! From the wire to the store's words and back: texts become times and ids, floats whole numbers, once and here.
+//!
+//! Pure. Whatever cannot be meant is refused with the field, its value and what is expected. Start reading at
+//! [`match_filter`] and [`match_response`].
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+
+use domain::trade::State;
+use domain::{MeterId, MeterPrice, Price, TradeId};
+use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
+use tonic::Status;
+
+use super::instant::Instant;
+use books::{Match, MatchFilter, MatchUpdate, Quantity};
+
+/// Longest id of a payment, in bytes: ledgers' ids have some 90.
+const TRANSACTION_BYTES_MAX: usize = 256;
+/// Longest remark, in bytes: room for another program's error, and a page still holds hundreds of them.
+const MESSAGE_BYTES_MAX: usize = 4096;
+/// How much of a wrong value an answer repeats, in characters.
+const SHOWN_MAX: usize = 64;
+/// 2⁶³: the first number of µEUR/kWh that is too large to keep.
+const MICRO_EUR_END: f64 = 9_223_372_036_854_775_808.0;
+
+const AN_ID: &str = "24 hexadecimal digits are expected";
+const A_TIME: &str = "YYYY-MM-DDTHH:MM:SSZ is expected (or with an offset, such as +01:00, from the year 1 on)";
+
+/// A request that cannot be meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Invalid(String);
+
+/// From when until when, each if it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    /// The first instant of it.
+    pub(super) from: Option<Timestamp>,
+    /// The first instant after it.
+    pub(super) to: Option<Timestamp>,
+}
+
+impl Invalid {
+    /// A field, what it says and what is expected, each in words.
+    pub(super) fn new(field: impl fmt::Display, value: impl fmt::Display, expected: impl fmt::Display) -> Invalid {
+        Invalid(format!("{field} is {value}, but {expected}"))
+    }
+
+    fn text(field: impl fmt::Display, value: &str, expected: &str) -> Invalid {
+        let mut start: String = value.chars().take(SHOWN_MAX).collect();
+        if start.len() < value.len() {
+            start.push('…');
+        }
+        Invalid::new(field, format_args!("{start:?}"), expected)
+    }
+}
+
+impl From<Invalid> for Status {
+    fn from(invalid: Invalid) -> Status {
+        Status::invalid_argument(invalid.to_string())
+    }
+}
+
+/// Which trades a caller asks for; none if no trade can be among them.
+pub(super) fn match_filter(filter: &wire::MatchesFilter) -> Result<Option<MatchFilter>, Invalid> {
+    let states = filter.state.iter().enumerate().map(|(at, number)| state(format_args!("state[{at}]"), *number));
+    let states = states.collect::<Result<BTreeSet<State>, Invalid>>()?;
+    let span = span(filter.start_timestamp.as_deref(), filter.end_timestamp.as_deref())?;
+    let id = filter.match_id.as_deref().map(|text| trade_id("matchID", text)).transpose()?;
+    Ok(span.map(|Span { from, to }| MatchFilter {
+        buyer: filter.buyer_id.clone(),
+        seller: filter.seller_id.clone(),
+        states,
+        from,
+        to,
+        id,
+    }))
+}
+
+/// The buyer whose waiting trades a caller wants to have handed over: exactly a buyer and both waiting states are given.
+pub(super) fn claimed_buyer(filter: &wire::MatchesFilter) -> Option<&str> {
+    let waiting = State::ALL.into_iter().filter(|state| state.is_waiting()).map(|state| state as i32);
+    let asked: BTreeSet<i32> = filter.state.iter().copied().collect();
+    let narrowed = filter.seller_id.is_some()
+        || filter.match_id.is_some()
+        || filter.start_timestamp.is_some()
+        || filter.end_timestamp.is_some();
+    (!narrowed && asked == waiting.collect()).then_some(filter.buyer_id.as_deref()).flatten()
+}
+
+/// What Transactions reports, each trade at most once.
+pub(super) fn updates(list: &wire::ListUpdateMatch) -> Result<Vec<MatchUpdate>, Invalid> {
+    let mut seen = HashSet::with_capacity(list.matches.len());
+    let read = |(at, update): (usize, &wire::UpdateMatch)| {
+        let field = |name: &str| format!("matches[{at}].{name}");
+        let id = trade_id(field("matchID"), &update.match_id)?;
+        if !seen.insert(id) {
+            return Err(Invalid::new(field("matchID"), id, "that trade is in the list already (report each one once)"));
+        }
+        Ok(MatchUpdate {
+            id,
+            state: state(field("state"), update.state)?,
+            transaction_id: short(field("transactionID"), update.transaction_id.as_deref(), TRANSACTION_BYTES_MAX)?,
+            message: short(field("message"), update.message.as_deref(), MESSAGE_BYTES_MAX)?,
+        })
+    };
+    list.matches.iter().enumerate().map(read).collect()
+}
+
+/// The prices that members set.
+pub(super) fn meter_prices(list: &wire::ListPricesUpdate) -> Result<Vec<MeterPrice>, Invalid> {
+    let read = |(at, price): (usize, &wire::PriceUpdate)| {
+        let field = |name: &str| format!("prices[{at}].{name}");
+        Ok(MeterPrice {
+            meter: meter(field("meterID"), &price.meter_id)?,
+            from: whole_second(field("timestamp"), &price.timestamp)?,
+            bid: micro_eur(field("buyPrice"), price.buy_price)?,
+            offer: micro_eur(field("sellPrice"), price.sell_price)?,
+        })
+    };
+    list.prices.iter().enumerate().map(read).collect()
+}
+
+/// A meter, and from when until when prices of it are asked for; none if no price can be among them.
+pub(super) fn price_filter(filter: &wire::PriceFilter) -> Result<(MeterId, Option<Span>), Invalid> {
+    let meter = meter("meterID", &filter.meter_id)?;
+    Ok((meter, span(filter.start_timestamp.as_deref(), filter.end_timestamp.as_deref())?))
+}
+
+/// A trade as the platform reads it.
+pub(super) fn match_response(trade: Match) -> wire::MatchResponse {
+    let (energy, price) = match trade.quantity {
+        Quantity::Exact { energy, price } => (to_wire(energy.wh() as f64 / 1e3), eur(price)),
+        Quantity::Original { kwh, eur_per_kwh } => (to_wire(kwh), to_wire(eur_per_kwh)),
+    };
+    wire::MatchResponse {
+        timestamp: time(trade.end),
+        buyer_id: trade.buyer,
+        seller_id: trade.seller,
+        energy,
+        price,
+        id: trade.id.to_string(),
+        created_at: time(trade.created_at),
+        transaction_id: trade.transaction_id,
+        transaction_state: trade.state.map(|state| state as i32),
+        updated_at: trade.updated_at.map(time),
+        message: trade.message,
+    }
+}
+
+/// A price as the platform reads it.
+pub(super) fn price_response(price: &MeterPrice) -> wire::PriceResponse {
+    wire::PriceResponse {
+        timestamp: time(price.from),
+        meter_id: price.meter.as_str().to_owned(),
+        sell_price: eur(price.offer),
+        buy_price: eur(price.bid),
+    }
+}
+
+/// A span of time; none if nothing can lie in it, because it starts after all that can be stored.
+fn span(start: Option<&str>, end: Option<&str>) -> Result<Option<Span>, Invalid> {
+    let read = |field: &str, text: &str| Instant::parse(text).ok_or_else(|| Invalid::text(field, text, A_TIME));
+    let from = start.map(|text| read("startTimestamp", text)).transpose()?;
+    let to = end.map(|text| read("endTimestamp", text)).transpose()?;
+    if let (Some(from), Some(to), Some(text)) = (from, to, start)
+        && from > to
+    {
+        return Err(Invalid::text("startTimestamp", text, "endTimestamp is earlier (it may not be before the start)"));
+    }
+    let stored = |instant| match instant {
+        Instant::At(at) => Some(at),
+        Instant::AfterAll => None,
+    };
+    match from {
+        Some(Instant::AfterAll) => Ok(None),
+        _ => Ok(Some(Span { from: from.and_then(stored), to: to.and_then(stored) })),
+    }
+}
+
+fn whole_second(field: String, text: &str) -> Result<Timestamp, Invalid> {
+    match Instant::parse(text) {
+        Some(Instant::At(at)) if at.subsec_nanosecond() == 0 => Ok(at),
+        Some(Instant::At(_)) => Err(Invalid::text(field, text, "a whole second is expected")),
+        Some(Instant::AfterAll) => {
+            let expected = format!("it must not be after {} (the latest that can be kept)", time(Timestamp::MAX));
+            Err(Invalid::text(field, text, &expected))
+        }
+        None => Err(Invalid::text(field, text, A_TIME)),
+    }
+}
+
+fn trade_id(field: impl fmt::Display, text: &str) -> Result<TradeId, Invalid> {
+    text.parse().map_err(|_| Invalid::text(field, text, AN_ID))
+}
+
+fn meter(field: impl fmt::Display, text: &str) -> Result<MeterId, Invalid> {
+    text.parse().map_err(|error| Invalid::text(field, text, &format!("a meter's name is expected: {error}")))
+}
+
+fn state(field: impl fmt::Display, number: i32) -> Result<State, Invalid> {
+    let expected = "Created (0), Sent (1), Paid (2), NotPaid (3) or Error (4) is expected";
+    State::from_number(number.into()).ok_or_else(|| Invalid::new(field, number, expected))
+}
+
+fn short(field: String, text: Option<&str>, most: usize) -> Result<Option<String>, Invalid> {
+    match text {
+        Some(text) if text.len() > most => {
+            let expected = format!("{most} are allowed (shorten it)");
+            Err(Invalid::new(field, format_args!("{} bytes long", text.len()), expected))
+        }
+        text => Ok(text.map(str::to_owned)),
+    }
+}
+
+/// EUR/kWh as whole µEUR/kWh, to the nearest.
+fn micro_eur(field: String, eur: f32) -> Result<Price, Invalid> {
+    let micro = (f64::from(eur) * 1e6).round();
+    if eur.is_nan() || eur < 0.0 || micro >= MICRO_EUR_END {
+        let expected = "a number of EUR/kWh from 0 to below 9223372036854 is expected";
+        return Err(Invalid::new(field, eur, expected));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number from 0 to below 2⁶³")]
+    Ok(Price::from_micro_eur(micro as i64))
+}
+
+fn eur(price: Price) -> f32 {
+    to_wire(price.micro_eur() as f64 / 1e6)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the platform's wire has floats of 32 bit; nothing is computed from them"
+)]
+fn to_wire(value: f64) -> f32 {
+    value as f32
+}
+
+/// The platform's form of a time: whole seconds in UTC.
+fn time(at: Timestamp) -> String {
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
+    PRINTER.timestamp_to_string(&at)
+}
+
+#[cfg(test)]
+mod tests;

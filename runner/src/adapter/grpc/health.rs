@@ -1,0 +1,98 @@
+//! Health and reflection: what other programs may ask of the servers themselves.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tonic::server::NamedService;
+use tonic::transport::Endpoint;
+use tonic_health::ServingStatus;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus as Answer;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+use tonic_reflection::server::{v1, v1alpha};
+
+use wire::status::{innermost, status_text};
+
+/// Says to whoever asks `grpc.health.v1.Health`, on both ports, whether the service does its work.
+#[derive(Clone, Debug)]
+pub struct Health {
+    reporter: HealthReporter,
+    /// Every name that may be asked for; the empty one is the whole.
+    names: Vec<&'static str>,
+}
+
+impl Health {
+    /// A service that does its work.
+    pub(super) async fn of(services: &[&'static str]) -> Health {
+        let names = [&[""], services].concat();
+        let health = Health { reporter: HealthReporter::new(), names };
+        health.set(true).await;
+        health
+    }
+
+    /// From now on it is `SERVING`, or `NOT_SERVING`.
+    pub async fn set(&self, serving: bool) {
+        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for name in &self.names {
+            self.reporter.set_service_status(name, status).await;
+        }
+    }
+
+    /// Ends what watches, after a last word: who waits for news would never let the server stop.
+    pub(super) async fn end(mut self) {
+        self.set(false).await;
+        for name in &self.names {
+            self.reporter.clear_service_status(name).await;
+        }
+    }
+
+    pub(super) fn server(&self) -> HealthServer<HealthService> {
+        HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
+    }
+}
+
+/// Asks the service at a plaintext address whether it does its work.
+///
+/// # Errors
+/// If it does not, or does not answer within the deadline.
+pub async fn ask(address: SocketAddr, deadline: Duration) -> Result<(), String> {
+    let asked = async {
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
+        let channel = endpoint.connect().await.map_err(|error| innermost(&error))?;
+        let request = HealthCheckRequest { service: String::new() };
+        HealthClient::new(channel).check(request).await.map_err(|status| status_text(&status))
+    };
+    let answer =
+        tokio::time::timeout(deadline, asked).await.map_err(|_| format!("no answer within {deadline:?}"))??;
+    match answer.into_inner().status() {
+        Answer::Serving => Ok(()),
+        other => Err(format!("it says {}", other.as_str_name())),
+    }
+}
+
+/// Reflection of these services, in both versions that clients ask.
+pub(super) fn reflection(
+    services: &[&'static str],
+) -> Result<
+    (
+        v1::ServerReflectionServer<impl v1::ServerReflection>,
+        v1alpha::ServerReflectionServer<impl v1alpha::ServerReflection>,
+    ),
+    tonic_reflection::server::Error,
+> {
+    let builder = || {
+        let mut builder = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name(<HealthServer<HealthService> as NamedService>::NAME);
+        for service in services {
+            builder = builder.with_service_name(*service);
+        }
+        builder
+    };
+    let v1 = builder().with_service_name("grpc.reflection.v1.ServerReflection").build_v1()?;
+    let v1alpha = builder().with_service_name("grpc.reflection.v1alpha.ServerReflection").build_v1alpha()?;
+    Ok((v1, v1alpha))
+}

@@ -1,0 +1,114 @@
+//! Requests of a bearable size, and smaller ones.
+
+use prost::Message as _;
+
+use wire::rec_market_v1::Trade;
+
+/// How large a request may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Trades in one request; at least 1.
+    pub trades: usize,
+    /// Bytes in one request; a trade that is larger goes alone.
+    pub bytes: usize,
+}
+
+impl Default for BatchLimits {
+    /// What `proto/rec_market_trade.proto` promises to receivers.
+    fn default() -> BatchLimits {
+        BatchLimits { trades: 500, bytes: 1 << 20 }
+    }
+}
+
+/// Bytes that a trade takes in a request: itself, its tag and its length.
+fn bytes(trade: &Trade) -> usize {
+    const TAG: usize = 1;
+    let trade = trade.encoded_len();
+    TAG + prost::length_delimiter_len(trade) + trade
+}
+
+/// Trades that go together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// The trades, in order; at least one.
+    pub trades: Vec<Trade>,
+    /// Bytes of the request.
+    pub bytes: usize,
+}
+
+impl Batch {
+    fn of(trades: Vec<Trade>) -> Batch {
+        let bytes = trades.iter().map(bytes).sum();
+        Batch { trades, bytes }
+    }
+
+    /// The first half and the second.
+    ///
+    /// # Errors
+    /// If there is only one trade in it: the batch itself.
+    pub fn halves(mut self) -> Result<[Batch; 2], Batch> {
+        if self.trades.len() < 2 {
+            return Err(self);
+        }
+        let second = self.trades.split_off(self.trades.len() / 2);
+        Ok([Batch::of(self.trades), Batch::of(second)])
+    }
+}
+
+/// Packs trades in their order.
+pub fn batches(trades: impl IntoIterator<Item = Trade>, limits: BatchLimits) -> Vec<Batch> {
+    let mut packed: Vec<Batch> = Vec::new();
+    for trade in trades {
+        let bytes = bytes(&trade);
+        let open = packed
+            .last_mut()
+            .filter(|batch| batch.trades.len() < limits.trades && batch.bytes.saturating_add(bytes) <= limits.bytes);
+        match open {
+            Some(batch) => {
+                batch.bytes += bytes;
+                batch.trades.push(trade);
+            }
+            None => packed.push(Batch { trades: vec![trade], bytes }),
+        }
+    }
+    packed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::rec_market_v1::DeliverTradesRequest;
+
+    fn trade(number: usize, message: usize) -> Trade {
+        Trade { id: format!("{number:024}"), message: "x".repeat(message), ..Trade::default() }
+    }
+
+    fn counts(batches_made: &[Batch]) -> Vec<usize> {
+        batches_made.iter().map(|batch| batch.trades.len()).collect()
+    }
+
+    #[test]
+    fn batches_made_are_within_both_limits_and_in_order() {
+        let limits = BatchLimits { trades: 3, bytes: 1000 };
+        let batches_made = batches((0..7).map(|number| trade(number, 10)), limits);
+        assert_eq!(counts(&batches_made), [3, 3, 1]);
+        let batches_made =
+            batches([10, 880, 2000, 10, 10].into_iter().enumerate().map(|(i, long)| trade(i, long)), limits);
+        assert_eq!(counts(&batches_made), [2, 1, 2]);
+        let ids: Vec<_> = batches_made.iter().flat_map(|batch| &batch.trades).map(|trade| trade.id.clone()).collect();
+        assert!(ids.is_sorted());
+        for batch in batches_made {
+            let request = DeliverTradesRequest { trades: batch.trades };
+            assert_eq!(batch.bytes, request.encoded_len());
+        }
+    }
+
+    #[test]
+    fn halves_end_at_one_trade() {
+        let batch = Batch::of((0..3).map(|number| trade(number, 0)).collect());
+        let [first, second] = batch.halves().unwrap();
+        assert_eq!(counts(&[first.clone(), second.clone()]), [1, 2]);
+        assert_eq!(first.clone().halves(), Err(first));
+        assert_eq!(counts(&second.halves().unwrap()), [1, 1]);
+    }
+}

@@ -1,0 +1,183 @@
+//! Algorithms that are ready to run, by their digest: each is fetched from the store and compiled once.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base::Reference;
+use books::{Label, Store, StoreError};
+use domain::Digest;
+use sandbox::{Algorithm, Description, Limits, Sandbox, SandboxError};
+
+use crate::algorithms::catalogue::{self, UnusableAlgorithm};
+
+/// Most algorithms that are kept ready: a community has two or three.
+const READY_MAX: usize = 64;
+
+/// An algorithm that is ready to run, with its bytes and what it says of itself.
+#[derive(Clone, Debug)]
+pub struct ReadyAlgorithm {
+    /// The component.
+    pub algorithm: Algorithm,
+    /// The component file, for the books.
+    pub component: Arc<[u8]>,
+    /// What it says of itself.
+    pub description: Description,
+}
+
+impl ReadyAlgorithm {
+    /// Its digest, name and version.
+    pub fn label(&self) -> Label {
+        let Description { name, version, .. } = &self.description;
+        Label { digest: self.algorithm.digest(), name: name.clone(), version: version.clone() }
+    }
+}
+
+/// An algorithm that cannot be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum AlgorithmError {
+    /// The store is to blame.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The machine is to blame.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// It itself is to blame.
+    #[error(transparent)]
+    Unusable(#[from] UnusableAlgorithm),
+}
+
+/// Where ready algorithms are.
+pub struct AlgorithmCache {
+    sandbox: Sandbox,
+    store: Arc<dyn Store>,
+    ready: Mutex<HashMap<Digest, ReadyAlgorithm>>,
+}
+
+impl AlgorithmCache {
+    /// Algorithms of this store, made ready in this sandbox.
+    pub fn new(sandbox: Sandbox, store: Arc<dyn Store>) -> AlgorithmCache {
+        AlgorithmCache { sandbox, store, ready: Mutex::default() }
+    }
+
+    /// An algorithm of the store or of this program.
+    ///
+    /// # Errors
+    /// If it is not there, or does not load.
+    pub async fn get(&self, digest: &Digest) -> Result<ReadyAlgorithm, AlgorithmError> {
+        let kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
+        if let Some(ready) = kept {
+            return Ok(ready);
+        }
+        let reference = Reference::of(*digest);
+        let stored = match reference {
+            Reference::Base(_) => None,
+            _ => self.store.component(digest).await?,
+        };
+        let component = catalogue::read(&reference, |_| stored)?;
+        let ready = tokio::task::block_in_place(|| make_ready(&self.sandbox, &reference, component))?;
+        let mut kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= READY_MAX {
+            // They are made ready again where they are needed.
+            kept.clear();
+        }
+        kept.insert(*digest, ready.clone());
+        Ok(ready)
+    }
+}
+
+impl AlgorithmCache {
+    /// The algorithm that a community's configuration names. A name without a version means what it meant when the community
+    /// first used it: an upload changes nothing by itself.
+    ///
+    /// # Errors
+    /// If it is not there, or does not load.
+    pub async fn configured(&self, community: &str, reference: &Reference) -> Result<ReadyAlgorithm, AlgorithmError> {
+        match reference {
+            Reference::Base(_) | Reference::File(_) => {
+                let component = catalogue::read(reference, |_| None)?;
+                tokio::task::block_in_place(|| make_ready(&self.sandbox, reference, component))
+            }
+            Reference::Digest(digest) => self.get(digest).await,
+            Reference::Uploaded { name, version } => {
+                let digest = match (version, self.store.pinned(community, name).await?) {
+                    (None, Some(digest)) => digest,
+                    (None, None) => {
+                        let newest = self.find(name, None).await?.digest;
+                        self.store.pin(community, name, newest).await?
+                    }
+                    (Some(version), _) => self.find(name, Some(version)).await?.digest,
+                };
+                self.get(&digest).await
+            }
+        }
+    }
+
+    /// What a label means: a base algorithm's name, an uploaded one's newest version, or exactly that version.
+    ///
+    /// # Errors
+    /// If there is no such algorithm.
+    pub async fn find(&self, name: &str, version: Option<&str>) -> Result<Label, AlgorithmError> {
+        if let Some(base) = base::base(name) {
+            let label = self.get(&Digest::of(base.bytes)).await?.label();
+            if version.is_none_or(|version| label.version == version) {
+                return Ok(label);
+            }
+        }
+        let versions = self.store.versions().await?;
+        let is_meant = |label: &Label| label.name == name && version.is_none_or(|version| label.version == version);
+        if let Some(found) = versions.iter().rev().find(|found| is_meant(&found.label)) {
+            return Ok(found.label.clone());
+        }
+        let reference = Reference::Uploaded { name: name.to_owned(), version: version.map(str::to_owned) };
+        let uploaded = versions.iter().map(|version| version.label.to_string()).collect();
+        Err(UnusableAlgorithm::UnknownLabel { reference: reference.to_string(), uploaded }.into())
+    }
+}
+
+/// Loads an algorithm and asks it what it is. Blocks.
+///
+/// # Errors
+/// If it does not load or does not say what it is.
+pub fn make_ready(
+    sandbox: &Sandbox,
+    reference: &Reference,
+    component: Cow<'_, [u8]>,
+) -> Result<ReadyAlgorithm, AlgorithmError> {
+    let algorithm = catalogue::load(sandbox, reference, &component)?;
+    let described = algorithm.describe(Limits::default().budget(0))?;
+    let description =
+        described.map_err(|failure| UnusableAlgorithm::Describe { reference: reference.to_string(), failure })?;
+    Ok(ReadyAlgorithm { algorithm, component: component.as_ref().into(), description })
+}
+
+/// A setting that an algorithm does not know: a misspelt one would leave it at its default.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("setting {key:?} is not known to {algorithm} ({})", known_text(.known))]
+pub struct UnknownSetting {
+    key: String,
+    algorithm: String,
+    known: Vec<String>,
+}
+
+fn known_text(known: &[String]) -> String {
+    if known.is_empty() { "it has none".to_owned() } else { format!("it has: {}", known.join(", ")) }
+}
+
+/// Checks that an algorithm, named for people, knows all these settings.
+///
+/// # Errors
+/// The first one that it does not know.
+pub fn check_settings<'s>(
+    keys: impl IntoIterator<Item = &'s str>,
+    description: &Description,
+    algorithm: impl ToString,
+) -> Result<(), UnknownSetting> {
+    let known = || description.settings.iter().map(|setting| setting.key.clone());
+    match keys.into_iter().find(|key| known().all(|known| known != **key)) {
+        None => Ok(()),
+        Some(key) => {
+            Err(UnknownSetting { key: key.to_owned(), algorithm: algorithm.to_string(), known: known().collect() })
+        }
+    }
+}

@@ -1,0 +1,488 @@
+//! The gate: what an algorithm must pass before anybody settles with it. Complete: every finding, not the first.
+//!
+//! What a component is, imports and declares is looked at before it is compiled. Then it runs: each probe twice on the
+//! engine that settles and twice on one that makes other code of it, and must come to the same trades and the same fuel.
+
+mod compare;
+mod probes;
+mod recent;
+mod report;
+
+use std::sync::Arc;
+
+use domain::round::PriceLimits;
+use domain::settlement::trades_max_default;
+use domain::{Round, Settlement, Trade, Violation};
+use sandbox::{
+    Algorithm, COMPONENT_BYTES_MAX, Declared, Description, FailureKind, Inspection, Limits, LoadError, Part, Run,
+    Sandbox, SandboxError,
+};
+
+use base::{LABEL_CHARS_MAX, is_label};
+use compare::differences;
+use probes::{Probe, probes};
+pub use recent::recent;
+pub use report::{Check, Report, Verdict};
+
+/// How many violations of one probe are told one by one.
+const VIOLATIONS_SHOWN: usize = 3;
+/// How much fuel, or time in ns, may be used up by probes that come to no end, before no more are tried: some four of the
+/// usual limits, each a second or more, and there are twenty.
+const WASTE_MAX: u64 = 2_000_000_000;
+/// How many times longer code that is not optimised may take: fuel decides, time is the backstop.
+const PATIENCE: u32 = 10;
+
+/// Where and under what conditions algorithms are examined.
+pub struct Gate<'g> {
+    /// The sandbox that settles.
+    pub usual: &'g Sandbox,
+    /// One whose engine makes other code.
+    pub checking: &'g Sandbox,
+    /// Limits on runs.
+    pub limits: Limits,
+    /// The community it is for, if it is for one.
+    pub terms: Option<CommunityTerms>,
+}
+
+/// What a community expects its algorithm to stand.
+#[derive(Clone, Debug, Default)]
+pub struct CommunityTerms {
+    /// Its settings.
+    pub settings: Vec<(String, String)>,
+    /// Its limits on prices between members.
+    pub price_limits: PriceLimits,
+    /// Rounds that it settled last.
+    pub recent: Vec<Round>,
+}
+
+/// An algorithm that loads, on both engines.
+struct Candidate {
+    usual: Algorithm,
+    /// None if it does not compile for that engine, which is then told.
+    checking: Option<Algorithm>,
+}
+
+/// The report on a component that was too large to be read.
+pub fn refuse_unread(error: &LoadError) -> Report {
+    let mut report = Report::default();
+    report.add("size", Verdict::Failed, error.to_string());
+    report
+}
+
+impl Gate<'_> {
+    /// Examines a component; `is_own` if it was built with this program.
+    ///
+    /// # Errors
+    /// Only if the machine fails.
+    pub fn examine(&self, component: &[u8], is_own: bool) -> Result<Report, SandboxError> {
+        let mut report = Report::default();
+        let inspect = |sandbox: &Sandbox| match is_own {
+            true => sandbox.inspect_own(component),
+            false => sandbox.inspect(component),
+        };
+        let mut found = inspect(self.usual)?;
+        let loaded = found.algorithm.take();
+        let checking = if loaded.is_some() { Some(inspect(self.checking)?) } else { None };
+        self.report_file(component, loaded.as_ref(), &found, checking.as_ref(), &mut report);
+        let Some(usual) = loaded else {
+            if found.declared.is_some() {
+                let reason = "not asked and not run, because of what is refused above (mend that, and check again)";
+                report.add("probes", Verdict::Noted, reason);
+            }
+            return Ok(report);
+        };
+        let candidate = Candidate { usual, checking: checking.and_then(|checking| checking.algorithm) };
+        self.examine_description(&candidate, &mut report)?;
+        self.examine_probes(&candidate, |_| true, &mut report)?;
+        Ok(report)
+    }
+
+    /// Everything that the file itself shows, in the order of the gate.
+    fn report_file(
+        &self,
+        component: &[u8],
+        loaded: Option<&Algorithm>,
+        found: &Inspection,
+        checking: Option<&Inspection>,
+        report: &mut Report,
+    ) {
+        let refusal = |name| found.refusals.iter().find(|error| check_of(error) == name).map(LoadError::to_string);
+        let bytes = component.len() as u64;
+        report.add_or("size", refusal("size"), format!("{bytes} bytes"));
+        report.figures([("component_bytes", bytes), ("component_bytes_max", COMPONENT_BYTES_MAX)]);
+        if !report.passed() {
+            return;
+        }
+        report.add_or("component", refusal("component"), format!("sha256:{}", domain::Digest::of(component)));
+        let Some(declared) = &found.declared else { return };
+        if found.compiled {
+            report.add_or("world", refusal("world"), "rec:market/algorithm@1.0.0");
+        }
+        let imports = match loaded {
+            Some(algorithm) if !algorithm.imports_wasi() => "none",
+            Some(_) => "only the inert part of WASI",
+            None => "none that is refused",
+        };
+        report.add_or("imports", refusal("imports"), imports);
+        let fits = self.report_declared(declared, report);
+        match (refusal("compile"), checking.and_then(|checking| checking.refusals.first())) {
+            (Some(reason), _) => report.add("compile", Verdict::Failed, reason),
+            (None, Some(reason)) => {
+                report.add(
+                    "compile",
+                    Verdict::Failed,
+                    format!("without optimisation, as the gate does to compare: {reason}"),
+                );
+            }
+            (None, None) if found.compiled => report.add("compile", Verdict::Passed, "for both engines, within limits"),
+            (None, None) if !fits => {
+                let reason = "not tried: it declares more than an engine has room for (mend that, and check again)";
+                report.add("compile", Verdict::Noted, reason);
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Whether the engine has room for what a component declares.
+    fn report_declared(&self, declared: &Declared, report: &mut Report) -> bool {
+        let memory_bytes_max = self.limits.budget(0).memory_bytes;
+        let excesses = declared.excesses(memory_bytes_max);
+        let excess = |parts: &[Part]| {
+            let found = excesses.iter().filter(|excess| parts.contains(&excess.part)).map(ToString::to_string);
+            Some(found.collect::<Vec<_>>().join("; ")).filter(|found| !found.is_empty())
+        };
+        let Declared { instances, memories, tables, table_elements, memory_bytes } = *declared;
+        let [memories_max, tables_max, table_elements_max, instances_max] =
+            declared.counts().map(|(_, _, limit)| limit);
+        report.add_or(
+            "memory",
+            excess(&[Part::MemoryBytes, Part::Memories]),
+            format!("{memory_bytes} bytes from the start, {memories} of at most {memories_max} memories"),
+        );
+        report.figures([
+            ("declared_bytes", memory_bytes),
+            ("declared_bytes_max", memory_bytes_max),
+            ("memories", memories),
+            ("memories_max", memories_max),
+        ]);
+        report.add_or(
+            "tables",
+            excess(&[Part::Tables, Part::TableElements]),
+            format!("{tables} of at most {tables_max}, the largest with {table_elements} elements"),
+        );
+        report.figures([
+            ("tables", tables),
+            ("tables_max", tables_max),
+            ("table_elements", table_elements),
+            ("table_elements_max", table_elements_max),
+        ]);
+        report.add_or("instances", excess(&[Part::Instances]), format!("{instances} of at most {instances_max}"));
+        report.figures([("instances", instances), ("instances_max", instances_max)]);
+        excesses.iter().all(|excess| excess.part == Part::MemoryBytes)
+    }
+
+    /// Examines a component that passed before with what a community expects of it: its settings, and its own rounds.
+    ///
+    /// # Errors
+    /// Only if the machine fails.
+    pub fn examine_for(&self, component: &[u8]) -> Result<Report, SandboxError> {
+        let mut report = Report::default();
+        let [usual, checking] = [self.usual, self.checking].map(|sandbox| sandbox.load(component));
+        let usual = match usual {
+            Ok(usual) => usual,
+            Err(LoadError::Sandbox(error)) => return Err(error),
+            Err(error) => {
+                report.add("compile", Verdict::Failed, error.to_string());
+                return Ok(report);
+            }
+        };
+        let candidate = Candidate { usual, checking: checking.ok() };
+        self.examine_description(&candidate, &mut report)?;
+        self.examine_probes(&candidate, |probe| probe.is_recent, &mut report)?;
+        Ok(report)
+    }
+
+    fn examine_description(&self, candidate: &Candidate, report: &mut Report) -> Result<(), SandboxError> {
+        let budget = self.limits.budget(0);
+        let description = match candidate.usual.describe(budget)? {
+            Ok(description) => description,
+            Err(failure) => {
+                report.add("describe", Verdict::Failed, format!("{failure}{}", way_out(failure.kind)));
+                return Ok(());
+            }
+        };
+        report.add_description(&description);
+        if let Some(checking) = &candidate.checking {
+            let patient = sandbox::Budget { time: budget.time.saturating_mul(PATIENCE), ..budget };
+            if checking.describe(patient)?.as_ref() != Ok(&description) {
+                report.fail("it says something else of itself on an engine that does not optimise");
+            }
+        }
+        if let Some(terms) = &self.terms {
+            report.add_settings(&description, &terms.settings);
+        }
+        Ok(())
+    }
+
+    /// Runs these probes; what used up all it may have again and again is not asked for more.
+    fn examine_probes(
+        &self,
+        candidate: &Candidate,
+        wanted: impl Fn(&Probe) -> bool,
+        report: &mut Report,
+    ) -> Result<(), SandboxError> {
+        let probes = match probes(self.terms.as_ref()) {
+            Ok(probes) => probes,
+            // Two settings of one key, which no configuration has.
+            Err(error) => {
+                report.add("probes", Verdict::Failed, error.to_string());
+                return Ok(());
+            }
+        };
+        let (mut wasted, mut left) = (0_u64, 0);
+        for probe in probes.into_iter().filter(wanted) {
+            if wasted < WASTE_MAX {
+                wasted = wasted.saturating_add(self.examine_probe(candidate, probe, report)?);
+            } else {
+                left += 1;
+            }
+        }
+        if left > 0 {
+            let reason = format!("{left} more are not tried: those above used up all their fuel or time");
+            report.add("other probes", Verdict::Noted, format!("{reason} (mend that, and check again)"));
+        }
+        Ok(())
+    }
+
+    /// Answers how much fuel or time it used up to no end.
+    fn examine_probe(
+        &self,
+        candidate: &Candidate,
+        Probe { name, round, advisory, .. }: Probe,
+        report: &mut Report,
+    ) -> Result<u64, SandboxError> {
+        let budget = self.limits.budget(round.positions().len());
+        let first = candidate.usual.clear(&round, budget)?;
+        let unlike = self.compare(candidate, &round, &first)?;
+        let name = format!("probe: {name}");
+        let failed = if advisory { Verdict::Noted } else { Verdict::Failed };
+        match judge(&round, &first) {
+            Ok(1) => report.add(name, Verdict::Passed, format!("1 trade, {}", first.usage)),
+            Ok(trades) => report.add(name, Verdict::Passed, format!("{trades} trades, {}", first.usage)),
+            Err(reason) => report.add(name, failed, reason),
+        }
+        report.figures(figures(&round, &first));
+        unlike.into_iter().for_each(|difference| report.fail(&difference));
+        Ok(waste(&first))
+    }
+
+    /// Runs a round three times more, and tells in what any of them differs from the first.
+    fn compare(&self, candidate: &Candidate, round: &Arc<Round>, first: &Run) -> Result<Vec<String>, SandboxError> {
+        // Once is enough: what uses up all its fuel would do so for minutes.
+        if waste(first) > 0 {
+            return Ok(Vec::new());
+        }
+        let budget = first.usage.budget;
+        let patient = sandbox::Budget { time: budget.time.saturating_mul(PATIENCE), ..budget };
+        let mut found = Vec::new();
+        let again = [("a second run", Some(&candidate.usual), budget)];
+        let checking = ["an engine that does not optimise", "a second run on an engine that does not optimise"];
+        let checking = checking.map(|place| (place, candidate.checking.as_ref(), patient));
+        for (place, algorithm, budget) in again.into_iter().chain(checking) {
+            let Some(algorithm) = algorithm else { continue };
+            let run = algorithm.clear(round, budget)?;
+            found.extend(differences(first, &run).iter().map(|difference| {
+                format!("{place} on the same round differs: {difference} (nothing but the round may decide, no bits of a NaN and no addresses)")
+            }));
+        }
+        Ok(found)
+    }
+}
+
+/// The fuel, or the time in ns, that a run used up without coming to an end; 0 for one that ended.
+fn waste(run: &Run) -> u64 {
+    let budget = &run.usage.budget;
+    match run.result.as_ref().map_err(|failure| failure.kind) {
+        Err(FailureKind::Fuel) => budget.fuel.max(1),
+        Err(FailureKind::Deadline) => u64::try_from(budget.time.as_nanos()).unwrap_or(u64::MAX).max(1),
+        _ => 0,
+    }
+}
+
+/// Which check a refusal belongs to.
+fn check_of(error: &LoadError) -> &'static str {
+    match error {
+        LoadError::Empty | LoadError::TooLarge { .. } => "size",
+        LoadError::Imports(_) => "imports",
+        LoadError::WrongWorld(_) => "world",
+        LoadError::CompileLimit { .. } => "compile",
+        _ => "component",
+    }
+}
+
+/// What a run used, as a program reads it: the names of `run --json`.
+fn figures(round: &Round, run: &Run) -> Vec<(&'static str, u64)> {
+    let usage = &run.usage;
+    let mut figures = vec![
+        ("positions", round.positions().len() as u64),
+        ("fuel", usage.fuel),
+        ("fuel_limit", usage.budget.fuel),
+        ("peak_memory_bytes", usage.peak_memory_bytes),
+        ("memory_limit_bytes", usage.budget.memory_bytes),
+        ("duration_us", u64::try_from(usage.duration.as_micros()).unwrap_or(u64::MAX)),
+        ("input_bytes", usage.input_bytes),
+        ("output_bytes", usage.output_bytes),
+        ("output_limit_bytes", usage.budget.output_bytes),
+    ];
+    if let Ok(trades) = &run.result {
+        figures.push(("trades", trades.len() as u64));
+    }
+    figures
+}
+
+/// How many trades a run brought, or what is wrong with it and how to mend that.
+fn judge(round: &Arc<Round>, run: &Run) -> Result<usize, String> {
+    match &run.result {
+        Ok(trades) => checked(round, trades.clone()),
+        Err(failure) => Err(format!("{}: {failure}{}", failure.kind, way_out(failure.kind))),
+    }
+}
+
+fn checked(round: &Arc<Round>, trades: Vec<Trade>) -> Result<usize, String> {
+    let most = trades_max_default(round.positions().len());
+    match Settlement::check(Arc::clone(round), trades, most) {
+        Ok(settlement) => Ok(settlement.trades().len()),
+        Err(violations) => Err(rejected(&violations)),
+    }
+}
+
+fn rejected(violations: &[Violation]) -> String {
+    let shown = violations.iter().take(VIOLATIONS_SHOWN);
+    let shown: Vec<String> = shown.map(|violation| format!("{}: {violation}", violation.code())).collect();
+    let more = violations.len().saturating_sub(shown.len());
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let mut rules: Vec<&str> = violations.iter().map(|violation| rule(violation.code())).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    format!("{}{rest} ({})", shown.join("; "), rules.join("; "))
+}
+
+/// What a violation's code asks for.
+fn rule(code: &str) -> &'static str {
+    match code {
+        "oversold" | "undersold" | "overbought" | "underbought" => {
+            "each member's trades add up to its surplus and its deficit, and what no member takes or gives the grid does"
+        }
+        "grid-price" => "with the grid a member sells at its own feed-in and buys at its own retail price",
+        "price-floor" | "price-ceiling" => "prices between members stay within the round's limits, where it has any",
+        "operator-energy" | "operator-loss" | "grid-operator" => {
+            "the operator sells what it buys, from and to members, and pays out no more than it takes in"
+        }
+        "too-many-trades" => "join trades of the same two parties",
+        _ => "leave out trades of no energy, with oneself, or with who is not there",
+    }
+}
+
+/// What an author can do about a failure, where its message does not say.
+fn way_out(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Algorithm => " (clear every round: what cannot be traded here the grid takes and gives)",
+        FailureKind::Trap => " (look for overflows, indices and unwraps that this round reaches)",
+        FailureKind::Fuel => " (do less for each position, or raise the limit on fuel)",
+        FailureKind::Deadline => " (try again on a machine with less to do, or raise the limit on time)",
+        FailureKind::Memory => " (keep less, or raise the limit on memory)",
+        FailureKind::Output => " (answer with less, or raise the limit on the output)",
+        FailureKind::Invalid => " (build it with bindings that are made from wit/market.wit)",
+    }
+}
+
+impl Report {
+    fn add_description(&mut self, description: &Description) {
+        let Description { name, version, summary, settings } = description;
+        let mut wrong = Vec::new();
+        for (what, text) in [("name", name), ("version", version)] {
+            if !is_label(text) {
+                wrong.push(format!("{what} {text:?} must have 1 to {LABEL_CHARS_MAX} characters, none of them a control character, no space around"));
+            }
+        }
+        if summary.trim().is_empty() {
+            wrong.push("summary is empty (say the rule in one sentence)".to_owned());
+        }
+        for (index, setting) in settings.iter().enumerate() {
+            if setting.key.is_empty() || settings[..index].iter().any(|other| other.key == setting.key) {
+                wrong.push(format!("setting {:?} must have a key of its own", setting.key));
+            }
+        }
+        let wrong = Some(wrong.join("; ")).filter(|wrong| !wrong.is_empty());
+        self.add_or("describe", wrong, format!("{name} {version}: {summary}"));
+        self.description = Some(description.clone());
+    }
+
+    /// Compares what an algorithm reads with what a community sets.
+    fn add_settings(&mut self, description: &Description, settings: &[(String, String)]) {
+        let reads = &description.settings;
+        let known: Vec<&str> = reads.iter().map(|setting| setting.key.as_str()).collect();
+        let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has: {}", known.join(", ")) };
+        let unknown = settings.iter().filter(|(key, _)| reads.iter().all(|setting| setting.key != *key));
+        let unknown: Vec<String> = unknown
+            .map(|(key, _)| {
+                format!("setting {key:?} of the community is not known to it ({known}; take it out, or correct it)")
+            })
+            .collect();
+        let unset = reads.iter().filter(|setting| settings.iter().all(|(key, _)| *key != setting.key));
+        let unset: Vec<String> = unset
+            .map(|setting| {
+                let (key, default, summary) = (&setting.key, &setting.default, &setting.summary);
+                format!("setting {key:?} is not set, so that its default {default:?} holds ({summary})")
+            })
+            .collect();
+        let verdict = match (unknown.is_empty(), unset.is_empty()) {
+            (false, _) => Verdict::Failed,
+            (true, false) => Verdict::Noted,
+            (true, true) => Verdict::Passed,
+        };
+        let told = [unknown, unset].concat();
+        let detail = if told.is_empty() { "all that it reads, and no others".to_owned() } else { told.join("; ") };
+        self.add("settings", verdict, detail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(key: &str) -> sandbox::Setting {
+        sandbox::Setting { key: key.to_owned(), default: "7".to_owned(), ..sandbox::Setting::default() }
+    }
+
+    #[test]
+    fn a_description_is_looked_at_whole() {
+        let mut report = Report::default();
+        let description = Description { settings: vec![setting("a"), setting("a")], ..Description::default() };
+        report.add_description(&description);
+        let detail = &report.checks[0].detail;
+        assert!(!report.passed());
+        for part in ["name \"\"", "version \"\"", "summary", "setting \"a\""] {
+            assert!(detail.contains(part), "{part}: {detail}");
+        }
+    }
+
+    #[test]
+    fn settings_that_are_not_known_are_refused_and_defaults_are_told() {
+        let description = Description { settings: vec![setting("a"), setting("b")], ..Description::default() };
+        let of = |keys: &[&str]| {
+            let mut report = Report::default();
+            let settings: Vec<_> = keys.iter().map(|key| (key.to_string(), "1".to_owned())).collect();
+            report.add_settings(&description, &settings);
+            (report.checks[0].verdict, report.checks.remove(0).detail)
+        };
+        assert_eq!(of(&["a", "b"]), (Verdict::Passed, "all that it reads, and no others".to_owned()));
+        let (verdict, detail) = of(&["a"]);
+        assert!(verdict == Verdict::Noted && detail.contains("setting \"b\" is not set, so that its default \"7\""));
+        let (verdict, detail) = of(&["c", "d"]);
+        assert_eq!(verdict, Verdict::Failed);
+        for part in ["setting \"c\" of", "setting \"d\" of", "it has: a, b", "setting \"a\" is not set"] {
+            assert!(detail.contains(part), "{part}: {detail}");
+        }
+    }
+}

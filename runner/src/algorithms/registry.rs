@@ -1,0 +1,141 @@
+//! What administrators do with algorithms on a running service: upload, look, activate, roll back, run in the shadow.
+//!
+//! Everything is checked here and decided in the store, so that all replicas know the same. Deliberately not here: who may
+//! do it, and what follows from it.
+
+mod decide;
+mod listing;
+mod upload;
+
+use std::sync::Arc;
+
+use domain::{Boundary, Digest};
+use jiff::Timestamp;
+use sandbox::{Codegen, Sandbox, SandboxError};
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::algorithms::cache::ReadyAlgorithm;
+use crate::algorithms::cache::{AlgorithmCache, AlgorithmError};
+use crate::clock::Clock;
+use crate::config::CommunityConfig;
+use base::Reference;
+use books::{Action, Change, Store, StoreError};
+
+pub use listing::{Listed, ListedCommunity, Shadowed};
+pub use upload::Uploaded;
+
+/// Settings of an algorithm, in order.
+pub type Settings = Vec<(String, String)>;
+
+/// Makes sandboxes whose compiler is a child process.
+pub type MakeSandbox = dyn Fn(Codegen) -> Result<Sandbox, SandboxError> + Send + Sync;
+
+/// Something that is not done, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// What it is about is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// What is asked makes no sense, whatever the state.
+    #[error("{0}")]
+    Invalid(String),
+    /// It cannot be done as things stand.
+    #[error("{0}")]
+    Refused(String),
+    /// The store is to blame.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The machine is to blame.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+}
+
+impl From<AlgorithmError> for RegistryError {
+    fn from(error: AlgorithmError) -> RegistryError {
+        match error {
+            AlgorithmError::Store(error) => error.into(),
+            AlgorithmError::Sandbox(error) => error.into(),
+            AlgorithmError::Unusable(error) => RegistryError::NotFound(error.to_string()),
+        }
+    }
+}
+
+/// The algorithms of a running service.
+pub struct Registry {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    communities: Vec<CommunityConfig>,
+    cache: Arc<AlgorithmCache>,
+    make_sandbox: Box<MakeSandbox>,
+    /// The gate's own, made when they are needed: uploads take no room from what settles.
+    sandboxes: OnceCell<(Sandbox, Sandbox)>,
+    /// One candidate is examined at a time.
+    examining: Mutex<()>,
+}
+
+impl Registry {
+    /// The algorithms of these communities.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        communities: Vec<CommunityConfig>,
+        cache: Arc<AlgorithmCache>,
+        make_sandbox: Box<MakeSandbox>,
+    ) -> Registry {
+        let (sandboxes, examining) = (OnceCell::new(), Mutex::new(()));
+        Registry { store, clock, communities, cache, make_sandbox, sandboxes, examining }
+    }
+
+    async fn sandboxes(&self) -> Result<&(Sandbox, Sandbox), SandboxError> {
+        let make = || async { Ok(((self.make_sandbox)(Codegen::Usual)?, (self.make_sandbox)(Codegen::Checking)?)) };
+        self.sandboxes.get_or_try_init(make).await
+    }
+
+    fn community(&self, name: &str) -> Result<&CommunityConfig, RegistryError> {
+        self.communities.iter().find(|community| community.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.communities.iter().map(|community| community.name.as_str()).collect();
+            RegistryError::NotFound(format!("there is no community {name:?} here (there are: {})", names.join(", ")))
+        })
+    }
+
+    /// The algorithm that a caller names: NAME for its newest version, NAME@VERSION, or sha256:….
+    async fn named(&self, text: &str) -> Result<ReadyAlgorithm, RegistryError> {
+        // A caller's files are its own.
+        let reference = match text.contains('/') {
+            true => None,
+            false => Reference::parse_stored(text, std::path::Path::new("")).ok(),
+        };
+        let digest = match reference {
+            Some(Reference::Base(base)) => Digest::of(base.bytes),
+            Some(Reference::Digest(digest)) => {
+                let is_known = Reference::of(digest) != Reference::Digest(digest);
+                if !is_known && self.store.versions().await?.iter().all(|version| version.label.digest != digest) {
+                    let way_out = "upload it; what was refused is not kept";
+                    return Err(RegistryError::NotFound(format!("no algorithm {text} is here ({way_out})")));
+                }
+                digest
+            }
+            Some(Reference::Uploaded { name, version }) => self.cache.find(&name, version.as_deref()).await?.digest,
+            Some(Reference::File(_)) | None => {
+                let forms = "NAME, NAME@VERSION or sha256:DIGEST";
+                return Err(RegistryError::Invalid(format!("{text:?} names no algorithm of a service ({forms})")));
+            }
+        };
+        Ok(self.cache.get(&digest).await?)
+    }
+
+    fn change(&self, by: &str, community: Option<&str>, action: Action) -> Change {
+        Change { at: now(&*self.clock), by: by.to_owned(), community: community.map(str::to_owned), action }
+    }
+}
+
+/// Now, as precisely as it is kept.
+fn now(clock: &dyn Clock) -> Timestamp {
+    Timestamp::from_millisecond(clock.now().as_millisecond()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The start of the next interval to be settled; before the first one the earliest there can be.
+fn next(community: &CommunityConfig, mark: Option<Boundary>) -> Boundary {
+    let mark = mark.map(Boundary::timestamp).or(community.from).unwrap_or(Timestamp::UNIX_EPOCH);
+    Boundary::at_or_after(mark, community.interval).unwrap_or(Boundary::EPOCH)
+}

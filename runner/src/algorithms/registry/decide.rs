@@ -1,0 +1,224 @@
+//! Decisions about a community: what settles it, and what runs beside it.
+
+use std::sync::Arc;
+
+use domain::Boundary;
+use jiff::Timestamp;
+
+use super::{Registry, RegistryError, Settings, next};
+use crate::algorithms::cache::{ReadyAlgorithm, check_settings as check_known};
+use crate::algorithms::gate::{CommunityTerms, Gate, Verdict, recent};
+use crate::config::CommunityConfig;
+use books::{Action, Change, ExpectedState, Label, Span};
+use books::{Activation, ActivationLog};
+
+/// How often a decision is tried again that others overtook: a backfill settles intervals every few milliseconds.
+const TRIES: usize = 100;
+
+/// Where a community stands when something is decided.
+struct DecisionPoint<'a> {
+    log: &'a ActivationLog,
+    /// The next interval's start.
+    next: Boundary,
+    /// Whether anything is settled.
+    has_begun: bool,
+    /// The algorithm of its configuration.
+    configured: &'a Label,
+}
+
+impl DecisionPoint<'_> {
+    fn label(&self, activation: Option<&Activation>) -> Label {
+        activation.map_or(self.configured, |activation| &activation.algorithm).clone()
+    }
+}
+
+impl Registry {
+    /// Settles a community with an algorithm from the interval on that starts at `from`, or from the next one.
+    ///
+    /// # Errors
+    /// If there is no such community or algorithm, that interval is settled, or the algorithm cannot clear what the
+    /// community settled last.
+    pub async fn activate(
+        &self,
+        by: &str,
+        community: &str,
+        algorithm: &str,
+        from: Option<Timestamp>,
+        settings: Option<Settings>,
+    ) -> Result<Change, RegistryError> {
+        let config = self.community(community)?;
+        let ready = self.named(algorithm).await?;
+        self.examine_for(config, &ready, settings.as_ref()).await?;
+        let to = ready.label();
+        self.decide(by, config, |now| {
+            let start = from.map_or(Ok(now.next), |from| open(config, from, now))?;
+            let before = now.label(now.log.at(start));
+            Ok((Action::Activate { before, to: to.clone(), start, settings: settings.clone() }, Some(start)))
+        })
+        .await
+    }
+
+    /// Withdraws what was activated last, from the next interval on.
+    ///
+    /// # Errors
+    /// If there is no such community, or nothing is activated.
+    pub async fn roll_back(&self, by: &str, community: &str) -> Result<Change, RegistryError> {
+        let config = self.community(community)?;
+        self.decide(by, config, |now| {
+            let start = now.next;
+            let nothing = |error| RegistryError::Refused(format!("community {community}: {error}"));
+            let (last, back) = now.log.last(start).map_err(nothing)?;
+            let (before, to) = (last.algorithm.clone(), now.label(back));
+            Ok((Action::RollBack { before, activation: last.number, to, start, reason: None }, Some(start)))
+        })
+        .await
+    }
+
+    /// Runs a candidate beside what settles a community: from the next interval on, or from the first one that is settled
+    /// at or after `since`.
+    ///
+    /// # Errors
+    /// If there is no such community or algorithm, it does not know the settings, or no interval can start at `since`.
+    pub async fn start_shadow(
+        &self,
+        by: &str,
+        community: &str,
+        algorithm: &str,
+        since: Option<Timestamp>,
+        settings: Option<Settings>,
+    ) -> Result<Change, RegistryError> {
+        let config = self.community(community)?;
+        let ready = self.named(algorithm).await?;
+        check_settings(config, &ready, settings.as_ref())?;
+        let candidate = ready.label();
+        let since = match since {
+            Some(since) => Some(self.first_settled(config, since).await?),
+            None => None,
+        };
+        self.decide(by, config, |now| {
+            let since = since.unwrap_or(now.next);
+            Ok((Action::StartShadow { candidate: candidate.clone(), since, settings: settings.clone() }, None))
+        })
+        .await
+    }
+
+    /// The start of the first interval that is settled at or after a time, or else the first boundary from then on.
+    async fn first_settled(&self, config: &CommunityConfig, since: Timestamp) -> Result<Boundary, RegistryError> {
+        let Some(boundary) = Boundary::at_or_after(since, config.interval) else {
+            return Err(RegistryError::Invalid(format!("since: {since} is not from 1970 to 9999, as intervals are")));
+        };
+        let span = Span { from: Some(boundary.seconds()), to: None };
+        let settled = self.store.intervals(&config.name, span, 1).await?;
+        Ok(settled.first().map_or(boundary, |settled| settled.interval.start()))
+    }
+
+    /// Runs no candidate any more beside what settles a community.
+    ///
+    /// # Errors
+    /// If there is no such community, or none runs.
+    pub async fn end_shadow(&self, by: &str, community: &str) -> Result<Change, RegistryError> {
+        let config = self.community(community)?;
+        self.decide(by, config, |now| {
+            let Some(shadow) = now.log.shadow() else {
+                return Err(RegistryError::Refused(format!("no candidate runs beside community {community}")));
+            };
+            Ok((Action::EndShadow { candidate: shadow.candidate.clone() }, None))
+        })
+        .await
+    }
+
+    /// Decides, again until nobody else came between.
+    async fn decide(
+        &self,
+        by: &str,
+        config: &CommunityConfig,
+        make: impl Fn(&DecisionPoint<'_>) -> Result<(Action, Option<Boundary>), RegistryError>,
+    ) -> Result<Change, RegistryError> {
+        let name = &config.name;
+        let configured = self.cache.configured(name, &config.algorithm).await?.label();
+        for _ in 0..TRIES {
+            let log = ActivationLog::of(&self.store.decisions(name).await?);
+            let mark = self.store.mark(name).await?;
+            let (next, has_begun) = (next(config, mark), mark.is_some());
+            let (action, open) = make(&DecisionPoint { log: &log, next, has_begun, configured: &configured })?;
+            let change = self.change(by, Some(name), action);
+            if self.store.decide(name, &change, ExpectedState { open, decision: log.number() }).await?.is_some() {
+                tracing::info!(by, community = name, action = change.action.code(), "decided: {:?}", change.action);
+                return Ok(change);
+            }
+        }
+        Err(RegistryError::Refused(format!("community {name} moves on too quickly to decide about it (try again)")))
+    }
+
+    /// Whether an algorithm can settle a community: its settings, and the rounds that were settled last.
+    async fn examine_for(
+        &self,
+        config: &CommunityConfig,
+        ready: &ReadyAlgorithm,
+        settings: Option<&Settings>,
+    ) -> Result<(), RegistryError> {
+        check_settings(config, ready, settings)?;
+        let (usual, checking) = self.sandboxes().await?.clone();
+        let terms = CommunityTerms {
+            settings: settings.unwrap_or(&config.settings).clone(),
+            price_limits: config.price_limits,
+            recent: recent(&*self.store, config).await?,
+        };
+        let (limits, component, label) = (config.limits, Arc::clone(&ready.component), ready.label());
+        let _alone = self.examining.lock().await;
+        let examined = tokio::task::spawn_blocking(move || {
+            let gate = Gate { usual: &usual, checking: &checking, limits, terms: Some(terms) };
+            gate.examine_for(&component)
+        });
+        let report = match examined.await {
+            Ok(report) => report?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        if report.checks.iter().all(|check| check.verdict != Verdict::Failed) {
+            return Ok(());
+        }
+        let way_out = "mend it and upload it as another version, or try it in the shadow first";
+        Err(RegistryError::Refused(format!(
+            "{label} cannot settle community {}: {} ({way_out})",
+            config.name,
+            report.reason()
+        )))
+    }
+}
+
+/// The interval that starts at an instant, if it can still be settled with something else.
+fn open(config: &CommunityConfig, from: Timestamp, now: &DecisionPoint<'_>) -> Result<Boundary, RegistryError> {
+    let name = &config.name;
+    let start = Boundary::at_or_after(from, config.interval).filter(|start| start.timestamp() == from);
+    let Some(start) = start else {
+        let seconds = config.interval.seconds();
+        let near =
+            Boundary::at_or_after(from, config.interval).map(|near| format!("; {near} does")).unwrap_or_default();
+        return Err(RegistryError::Invalid(format!(
+            "no interval of community {name} starts at {from} (they start every {seconds} s{near})"
+        )));
+    };
+    if start < now.next && now.has_begun {
+        return Err(RegistryError::Refused(format!(
+            "the interval of community {name} that starts at {start} is settled already, and stays as it is (the first that \
+             is not starts at {})",
+            now.next
+        )));
+    }
+    Ok(start)
+}
+
+/// Refuses settings that an algorithm does not know: a misspelt one would settle at a default.
+fn check_settings(
+    config: &CommunityConfig,
+    ready: &ReadyAlgorithm,
+    settings: Option<&Settings>,
+) -> Result<(), RegistryError> {
+    let (settings, way_out) = match settings {
+        Some(settings) => (settings, "correct it"),
+        None => (&config.settings, "it is in the configuration: say which settings the algorithm is to have"),
+    };
+    let keys = settings.iter().map(|(key, _)| key.as_str());
+    check_known(keys, &ready.description, ready.label())
+        .map_err(|error| RegistryError::Refused(format!("{error}; {way_out}")))
+}

@@ -1,0 +1,131 @@
+//! Uploads: a component that passes the gate is kept for ever, one that does not leaves only a record that it came.
+
+use std::sync::Arc;
+
+use domain::Digest;
+use sandbox::{Description, Limits};
+
+use super::{Registry, RegistryError, now};
+use crate::algorithms::gate::{Gate, Report};
+use base::Reference;
+use books::{Action, KeptVersion, Label, Version};
+
+/// What came of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uploaded {
+    /// Whether it is here now.
+    pub accepted: bool,
+    /// Whether it was here before.
+    pub was_there: bool,
+    /// What it is, if it says that.
+    pub label: Option<Label>,
+    /// What the gate found, as JSON; empty for what is part of the program.
+    pub report: String,
+}
+
+impl Registry {
+    /// Takes a component that should have this digest.
+    ///
+    /// # Errors
+    /// If it has another digest, or its name and version mean something else; it is no error that the gate refuses it.
+    pub async fn upload(&self, by: &str, expected: Digest, component: Vec<u8>) -> Result<Uploaded, RegistryError> {
+        let component: Arc<[u8]> = component.into();
+        let digest = tokio::task::block_in_place(|| Digest::of(&component));
+        if digest != expected {
+            let bytes = component.len();
+            let reason =
+                format!("the {bytes} bytes have the digest {digest}, but {expected} was announced (send them again)");
+            return self.refuse(by, digest, reason.clone()).await.and(Err(RegistryError::Invalid(reason)));
+        }
+        if let Reference::Base(_) = Reference::of(digest) {
+            let label = Some(self.cache.get(&digest).await?.label());
+            return Ok(Uploaded { accepted: true, was_there: true, label, report: String::new() });
+        }
+        if let Some(version) = self.store.versions().await?.into_iter().find(|version| version.label.digest == digest) {
+            return Ok(there(version));
+        }
+        let report = self.examine(&component).await?;
+        let name = report.description.as_ref().map_or("component", |description| description.name.as_str());
+        let json = report.json(name, Some(&component), None).to_string();
+        let description = match (report.passed(), report.description.clone()) {
+            (true, Some(description)) => description,
+            (_, description) => {
+                let label = description.map(|description| label(digest, &description));
+                tracing::warn!(by, sha256 = %digest, code = "refused", "an upload is refused: {}", report.reason());
+                self.refuse(by, digest, report.reason()).await?;
+                return Ok(Uploaded { accepted: false, was_there: false, label, report: json });
+            }
+        };
+        self.keep(by, digest, &description, component, json).await
+    }
+
+    /// Puts a component through the gate.
+    async fn examine(&self, component: &Arc<[u8]>) -> Result<Report, RegistryError> {
+        let (usual, checking) = self.sandboxes().await?;
+        let _alone = self.examining.lock().await;
+        let (usual, checking, component) = (usual.clone(), checking.clone(), Arc::clone(component));
+        let examined = tokio::task::spawn_blocking(move || {
+            let gate = Gate { usual: &usual, checking: &checking, limits: Limits::default(), terms: None };
+            gate.examine(&component, false)
+        });
+        match examined.await {
+            Ok(report) => Ok(report?),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    async fn keep(
+        &self,
+        by: &str,
+        digest: Digest,
+        description: &Description,
+        component: Arc<[u8]>,
+        report: String,
+    ) -> Result<Uploaded, RegistryError> {
+        let label = label(digest, description);
+        let taken = |holder: String| {
+            let way_out = "change the name or raise the version in describe, and build it again";
+            format!("{label} is {holder} already, and a version never changes its meaning ({way_out})")
+        };
+        if base::base(&label.name).is_some() {
+            let reason = taken(format!("a base algorithm: {}", label.name));
+            return self.refuse(by, digest, reason.clone()).await.and(Err(RegistryError::Refused(reason)));
+        }
+        let version = Version {
+            label: label.clone(),
+            summary: description.summary.clone(),
+            component_bytes: component.len() as u64,
+            uploaded_at: now(&*self.clock),
+            uploaded_by: by.to_owned(),
+            report: report.clone(),
+        };
+        match self.store.keep_version(&version, component).await? {
+            KeptVersion::Now => {
+                tracing::info!(by, sha256 = %digest, algorithm = %label, "an algorithm was uploaded");
+                Ok(Uploaded { accepted: true, was_there: false, label: Some(label), report })
+            }
+            KeptVersion::Already(version) => Ok(there(version)),
+            KeptVersion::Taken(version) => {
+                let reason = taken(format!("sha256:{}", version.label.digest));
+                self.refuse(by, digest, reason.clone()).await.and(Err(RegistryError::Refused(reason)))
+            }
+        }
+    }
+
+    /// Records that an upload was refused: also one that never came to its end.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn refuse(&self, by: &str, digest: Digest, reason: String) -> Result<(), RegistryError> {
+        let change = self.change(by, None, Action::Refuse { digest, reason });
+        Ok(self.store.note(&change).await?)
+    }
+}
+
+fn label(digest: Digest, description: &Description) -> Label {
+    Label { digest, name: description.name.clone(), version: description.version.clone() }
+}
+
+fn there(version: Version) -> Uploaded {
+    Uploaded { accepted: true, was_there: true, label: Some(version.label), report: version.report }
+}

@@ -1,0 +1,154 @@
+//! The only wiring: from a configuration to the parts that it asks for, run and ended together.
+//!
+//! `serve`, `settle` and the tests of the whole build from here, the clock included.
+
+pub mod service;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use base::{Reference, public_grid};
+use books::{Store, StoreError};
+use sandbox::{Codegen, CompileLimits, Compiler, Options, Sandbox, SandboxError};
+use store::{MongoStore, SqliteStore};
+use wire::tls::{ClientTls, TlsError};
+
+use crate::adapter::meters::{MetersClient, RetryPolicy};
+use crate::adapter::transactions::outbox::OutboxRelay;
+use crate::adapter::transactions::push::PushClient;
+use crate::algorithms::cache::{AlgorithmCache, check_settings};
+use crate::clock::Clock;
+use crate::config::{CommunityConfig, Config, ForwardMode, StoreConfig};
+use crate::lease::LeaseOwner;
+use crate::settlement::Settler;
+use crate::settlement::clearing::Clearing;
+use crate::telemetry::metrics::Metrics;
+
+/// Opens the configured store, making what is missing.
+///
+/// # Errors
+/// If it cannot be opened or written.
+pub async fn open_store(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match config {
+        StoreConfig::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
+        StoreConfig::Mongo(address) => Arc::new(MongoStore::open(address).await?),
+    })
+}
+
+/// Opens the configured store to read only.
+///
+/// # Errors
+/// If it is not there.
+pub async fn open_store_to_read(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match config {
+        StoreConfig::Sqlite(path) => Arc::new(SqliteStore::open_to_read(path)?),
+        StoreConfig::Mongo(address) => Arc::new(MongoStore::open_to_read(address).await?),
+    })
+}
+
+/// A sandbox whose compiler is this program in a child process, with room for as many runs at once as there are cores.
+///
+/// # Errors
+/// If the cache cannot be used, or the machine fails.
+pub fn open_sandbox(cache: Option<PathBuf>) -> Result<Sandbox, SandboxError> {
+    make_sandbox(Codegen::Usual, cache, None)
+}
+
+/// As [`open_sandbox`], for commands that only try or prove: nobody asked them for a cache, so without it things only take
+/// longer.
+///
+/// # Errors
+/// If the machine fails.
+pub fn open_sandbox_with_any_cache(cache: Option<PathBuf>) -> Result<Sandbox, SandboxError> {
+    let is_cached = cache.is_some();
+    open_sandbox(cache).or_else(|error| {
+        if !is_cached {
+            return Err(error);
+        }
+        tracing::warn!("{error} (continuing without a cache)");
+        open_sandbox(None)
+    })
+}
+
+/// The sandbox that the gate compares with. It keeps no code: nobody settles with what it compiles.
+///
+/// # Errors
+/// If the machine fails.
+pub fn open_checking_sandbox() -> Result<Sandbox, SandboxError> {
+    make_sandbox(Codegen::Checking, None, None)
+}
+
+/// A sandbox with room for so many runs at once, or for as many as there are cores.
+///
+/// # Errors
+/// If the cache cannot be used, or the machine fails.
+pub fn make_sandbox(codegen: Codegen, cache: Option<PathBuf>, runs: Option<usize>) -> Result<Sandbox, SandboxError> {
+    let unknown = |error| SandboxError::Engine(format!("the path of this program is unknown: {error}"));
+    let program = std::env::current_exe().map_err(unknown)?;
+    let mut arguments = vec!["compile-component".to_owned()];
+    if codegen == Codegen::Checking {
+        arguments.push("--checking".to_owned());
+    }
+    let compiler = Compiler::Child { program, arguments, limits: CompileLimits::default() };
+    let usual = Options::default();
+    Sandbox::new(Options { runs_max: runs.unwrap_or(usual.runs_max), cache, codegen, compiler, ..usual })
+}
+
+/// Everything that is needed to settle a community, checked before the first interval.
+///
+/// # Errors
+/// If an algorithm cannot be had or does not know its settings, or the address of the Meters service is wrong.
+pub async fn settler(
+    community: &CommunityConfig,
+    cache: &Arc<AlgorithmCache>,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+) -> anyhow::Result<Settler> {
+    let made = make_settler(community, cache, store, clock, metrics).await;
+    made.with_context(|| format!("community {}", community.name))
+}
+
+async fn make_settler(
+    community: &CommunityConfig,
+    cache: &Arc<AlgorithmCache>,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+) -> anyhow::Result<Settler> {
+    let algorithm = cache.configured(&community.name, &community.algorithm).await?;
+    let keys = community.settings.iter().map(|(key, _)| key.as_str());
+    check_settings(keys, &algorithm.description, &community.algorithm)?;
+    let fallback = match community.fallback {
+        true => Some(cache.configured(&community.name, &Reference::Base(public_grid())).await?),
+        false => None,
+    };
+    let metrics = metrics.community(&community.name, community.grace);
+    let policy = RetryPolicy { deadline: community.meters_timeout, ..RetryPolicy::default() };
+    let ca = community.meters_ca.as_deref();
+    Ok(Settler {
+        clearing: Clearing::new(community.clone(), algorithm, fallback),
+        meters: Arc::new(MetersClient::trusting(&community.meters, policy, ca, Arc::clone(&metrics))?),
+        algorithms: Arc::clone(cache),
+        store: Arc::clone(store),
+        clock: Arc::clone(clock),
+        metrics,
+    })
+}
+
+/// What pushes trades to Transactions, if the configuration wants that.
+///
+/// # Errors
+/// If the address of Transactions or a certificate authority cannot be used.
+pub fn outbox_relay(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    owner: &LeaseOwner,
+) -> Result<Option<OutboxRelay>, TlsError> {
+    let ForwardMode::Push { to, ca } = &config.forward.mode else { return Ok(None) };
+    let tls = ClientTls { ca: ca.clone(), identity: None };
+    let client = PushClient::new(to, tls, PushClient::DEADLINE)?;
+    Ok(Some(OutboxRelay::new(Arc::clone(store), Arc::clone(clock), client, owner.clone(), config.forward.lease)))
+}

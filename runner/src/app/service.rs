@@ -1,0 +1,290 @@
+//! The service: communities, servers and the outbox together, until it is told to end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use books::{Store, StoreError};
+use sandbox::{Codegen, Sandbox};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{make_sandbox, open_sandbox, open_store, outbox_relay, settler};
+use crate::adapter::grpc::{self, Api, ApiError, ApiLimits, Operators, ServingApi};
+use crate::adapter::http;
+use crate::adapter::transactions::outbox::OutboxRelay;
+use crate::algorithms::cache::AlgorithmCache;
+use crate::algorithms::registry::Registry;
+use crate::algorithms::shadow::ShadowTask;
+use crate::clock::Clock;
+use crate::config::{Config, Listen, StoreConfig};
+use crate::lease::LeaseOwner;
+use crate::retry::{self, Failures};
+use crate::settlement::CommunityTask;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::status::Status;
+use crate::telemetry::store::MeasuredStore;
+
+/// How long what is under way may take to end.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(20);
+/// How often the store is asked how much waits, which also tells whether it answers.
+const WATCH_EVERY: Duration = Duration::from_secs(5);
+
+/// A port that cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: cannot listen on {address} (is another copy running?)")]
+pub struct PortTaken {
+    key: &'static str,
+    address: SocketAddr,
+    source: io::Error,
+}
+
+/// Every port, taken before anything else: one that is not free starts nothing.
+pub struct Listeners {
+    plain: TcpListener,
+    tls: TcpListener,
+    metrics: TcpListener,
+}
+
+impl Listeners {
+    /// Takes every port of the configuration.
+    ///
+    /// # Errors
+    /// If one is not free.
+    pub async fn bind(listen: &Listen) -> Result<Listeners, PortTaken> {
+        Ok(Listeners {
+            plain: bind("listen", listen.plain).await?,
+            tls: bind("listen_tls", listen.tls).await?,
+            metrics: bind("listen_metrics", listen.metrics).await?,
+        })
+    }
+
+    /// Where everything is, for people and for programs that let the system choose ports.
+    ///
+    /// # Errors
+    /// If a port has no address.
+    pub fn line(&self, communities: usize) -> io::Result<String> {
+        let (plain, tls, metrics) = (self.plain.local_addr()?, self.tls.local_addr()?, self.metrics.local_addr()?);
+        let noun = if communities == 1 { "community" } else { "communities" };
+        Ok(format!("rec-market serves {communities} {noun}: grpc={plain} tls={tls} metrics={metrics}"))
+    }
+
+    /// The same for the log, which often outlives stdout and is read apart from it.
+    fn log(&self, communities: usize) -> io::Result<()> {
+        let (plain, tls, metrics) = (self.plain.local_addr()?, self.tls.local_addr()?, self.metrics.local_addr()?);
+        let (version, engine) = (env!("CARGO_PKG_VERSION"), Sandbox::engine_version());
+        tracing::info!(version, engine, communities, grpc = %plain, %tls, %metrics, "the service starts");
+        Ok(())
+    }
+}
+
+async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, PortTaken> {
+    TcpListener::bind(address).await.map_err(|source| PortTaken { key, address, source })
+}
+
+/// Runs the service on these ports until the shutdown, then drains it.
+///
+/// # Errors
+/// If it cannot start, or a server fails.
+pub async fn serve(
+    config: Config,
+    listeners: Listeners,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let metrics = Arc::new(Metrics::new(Arc::clone(&clock)));
+    let parts = config.communities.iter().map(|community| metrics.community(&community.name, community.grace));
+    let status = Arc::new(Status::new(Arc::clone(&clock), parts));
+    listeners.log(config.communities.len())?;
+    // Until the very end: who watches wants to see it.
+    let watched = http::serve(listeners.metrics, Arc::clone(&metrics), Arc::clone(&status), CancellationToken::new());
+    let watched = tokio::spawn(watched);
+    let Some(store) = wait_for_store(&config.store, &status, &shutdown).await? else { return Ok(()) };
+    let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, Arc::clone(&metrics)));
+    let service = Service { config, clock, metrics, status, store, shutdown };
+    let ended = service.run(listeners.plain, listeners.tls).await;
+    watched.abort();
+    ended
+}
+
+/// Opens the store, however long it is away.
+async fn wait_for_store(
+    config: &StoreConfig,
+    status: &Status,
+    shutdown: &CancellationToken,
+) -> Result<Option<Arc<dyn Store>>, StoreError> {
+    let mut failures = Failures::new(retry::USUAL);
+    loop {
+        let Some(opened) = shutdown.run_until_cancelled(open_store(config)).await else { return Ok(None) };
+        match opened {
+            Ok(store) => return Ok(Some(store)),
+            Err(error @ (StoreError::Away { .. } | StoreError::Busy { .. } | StoreError::Failed { .. })) => {
+                let pause = failures.add();
+                tracing::warn!(attempt = failures.count(), ?pause, "{error}; trying again");
+                status.store(Err(&error));
+                if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                    return Ok(None);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What all parts share.
+struct Service {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    status: Arc<Status>,
+    store: Arc<dyn Store>,
+    shutdown: CancellationToken,
+}
+
+impl Service {
+    async fn run(self, plain: TcpListener, tls: TcpListener) -> anyhow::Result<()> {
+        let owner = LeaseOwner::this(&*self.clock);
+        let wake = Arc::new(Notify::new());
+        let mut tasks = JoinSet::new();
+        let sandbox = open_sandbox(Some(self.config.cache.clone()))?;
+        let cache = Arc::new(AlgorithmCache::new(sandbox, Arc::clone(&self.store)));
+        for community in self.communities(&owner, &cache, &wake).await? {
+            tasks.spawn(community.run());
+        }
+        tasks.spawn(self.shadows(&owner).run());
+        if let Some(relay) = outbox_relay(&self.config, &self.store, &self.clock, &owner)? {
+            let metrics = Some(Arc::clone(&self.metrics));
+            let (relay, stop) = (OutboxRelay { wake, metrics, ..relay }, self.shutdown.clone());
+            tasks.spawn(async move { relay.run(stop).await });
+        }
+        let api = self.start_api(&cache, plain, tls).await?;
+        self.status.serving(true);
+        let watching = self.watch(&api);
+        let failed = tokio::select! {
+            () = self.shutdown.cancelled() => None,
+            error = watching => Some(error),
+        };
+        self.status.stopping();
+        api.health().set(false).await;
+        // Whatever ended it: nothing is left half done.
+        self.shutdown.cancel();
+        let ending = async {
+            let stopped = api.stop().await;
+            while tasks.join_next().await.is_some() {}
+            stopped
+        };
+        match tokio::time::timeout(SHUTDOWN_MAX, ending).await {
+            Ok(stopped) => {
+                stopped?;
+                tracing::info!("the service has ended");
+            }
+            Err(_) => {
+                tracing::warn!("not everything ended within {SHUTDOWN_MAX:?}; what is not committed is settled again")
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn communities(
+        &self,
+        owner: &LeaseOwner,
+        cache: &Arc<AlgorithmCache>,
+        wake: &Arc<Notify>,
+    ) -> anyhow::Result<Vec<CommunityTask>> {
+        let mut tasks = Vec::new();
+        for community in &self.config.communities {
+            let settler = settler(community, cache, &self.store, &self.clock, &self.metrics).await?;
+            tasks.push(CommunityTask {
+                metrics: Arc::clone(&settler.metrics),
+                settler,
+                store: Arc::clone(&self.store),
+                clock: Arc::clone(&self.clock),
+                owner: owner.clone(),
+                term: self.config.replicas.lease,
+                status: Arc::clone(&self.status),
+                wake: Arc::clone(wake),
+                shutdown: self.shutdown.clone(),
+            });
+        }
+        Ok(tasks)
+    }
+
+    fn shadows(&self, owner: &LeaseOwner) -> ShadowTask {
+        let (store, cache) = (Arc::clone(&self.store), self.config.cache.clone());
+        let make_cache = move || {
+            let sandbox = make_sandbox(Codegen::Usual, Some(cache.clone()), Some(1))?;
+            Ok(AlgorithmCache::new(sandbox, Arc::clone(&store)))
+        };
+        ShadowTask {
+            communities: self.config.communities.clone(),
+            store: Arc::clone(&self.store),
+            make_cache: Box::new(make_cache),
+            clock: Arc::clone(&self.clock),
+            owner: owner.clone(),
+            term: self.config.replicas.lease,
+            metrics: Arc::clone(&self.metrics),
+            shutdown: self.shutdown.clone(),
+        }
+    }
+
+    /// What operators work with. The gate has sandboxes of its own, and keeps no code: most of what it sees is refused.
+    fn operators(&self, cache: &Arc<AlgorithmCache>) -> Operators {
+        let registry = Registry::new(
+            Arc::clone(&self.store),
+            Arc::clone(&self.clock),
+            self.config.communities.clone(),
+            Arc::clone(cache),
+            Box::new(|codegen| make_sandbox(codegen, None, Some(1))),
+        );
+        Operators { registry: Arc::new(registry), callers: self.config.callers.clone() }
+    }
+
+    async fn start_api(
+        &self,
+        cache: &Arc<AlgorithmCache>,
+        plain: TcpListener,
+        tls: TcpListener,
+    ) -> Result<ServingApi, ApiError> {
+        let api = Api {
+            operators: Some(self.operators(cache)),
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            claim_lease: self.config.forward.lease,
+            limits: ApiLimits::default(),
+        };
+        let metrics = Arc::clone(&self.metrics);
+        let observer: grpc::Observer =
+            Arc::new(move |method, code, took| metrics.grpc_request(method, code as i32, took));
+        grpc::start_observed(api, Some(observer), plain, tls, self.config.tls.clone()).await
+    }
+
+    /// Looks after what nobody asks for: how much waits, whether the store answers, a SIGHUP for new certificates. Ends
+    /// only if it cannot go on.
+    async fn watch(&self, api: &ServingApi) -> anyhow::Error {
+        let mut hangup = match signal(SignalKind::hangup()) {
+            Ok(hangup) => hangup,
+            Err(error) => return error.into(),
+        };
+        let mut ticks = tokio::time::interval(WATCH_EVERY);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {
+                    let depth = self.store.outbox_depth(self.clock.now()).await;
+                    self.status.store(depth.as_ref().map(|_| ()));
+                    if let Ok(depth) = depth {
+                        self.metrics.outbox(depth);
+                    }
+                    api.health().set(self.status.unready().is_empty()).await;
+                }
+                _ = hangup.recv() => match api.reload().await {
+                    Ok(changed) => tracing::info!(changed, "SIGHUP: read the certificate again"),
+                    Err(error) => tracing::error!("SIGHUP: {error}; the certificate before is used on"),
+                },
+            }
+        }
+    }
+}

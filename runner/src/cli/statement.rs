@@ -1,0 +1,151 @@
+//! `rec-market statement`: what every member sold, bought, paid and saved.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::cli::args::{PeriodArg, StatementArgs};
+use crate::cli::exit::Exit;
+use crate::cli::{output, stored, trades};
+use books::StoredInterval;
+use books::statement::{Account, Statement};
+
+/// One line of `--json` and `--csv`: energy in Wh, money in nEUR.
+#[derive(Serialize)]
+struct CommitBatch<'a> {
+    community: &'a str,
+    period: &'a str,
+    member: &'a str,
+    sold_local_wh: u128,
+    sold_local_neur: i128,
+    bought_local_wh: u128,
+    bought_local_neur: i128,
+    sold_grid_wh: u128,
+    sold_grid_neur: i128,
+    bought_grid_wh: u128,
+    bought_grid_neur: i128,
+    paid_neur: i128,
+    grid_alone_neur: i128,
+    saved_neur: i128,
+}
+
+/// The heading of `--csv`: the names of the row's fields, also where there is no row.
+const COLUMNS: [&str; 14] = [
+    "community",
+    "period",
+    "member",
+    "sold_local_wh",
+    "sold_local_neur",
+    "bought_local_wh",
+    "bought_local_neur",
+    "sold_grid_wh",
+    "sold_grid_neur",
+    "bought_grid_wh",
+    "bought_grid_neur",
+    "paid_neur",
+    "grid_alone_neur",
+    "saved_neur",
+];
+
+impl<'a> CommitBatch<'a> {
+    fn new(community: &'a str, period: &'a str, member: &'a str, account: &Account) -> CommitBatch<'a> {
+        CommitBatch {
+            community,
+            period,
+            member,
+            sold_local_wh: account.sold_local.wh,
+            sold_local_neur: account.sold_local.amount.nano_eur(),
+            bought_local_wh: account.bought_local.wh,
+            bought_local_neur: account.bought_local.amount.nano_eur(),
+            sold_grid_wh: account.sold_grid.wh,
+            sold_grid_neur: account.sold_grid.amount.nano_eur(),
+            bought_grid_wh: account.bought_grid.wh,
+            bought_grid_neur: account.bought_grid.amount.nano_eur(),
+            paid_neur: account.paid().nano_eur(),
+            grid_alone_neur: account.grid_alone.nano_eur(),
+            saved_neur: account.saved().nano_eur(),
+        }
+    }
+}
+
+/// Runs the command.
+pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
+    let span = stored::span(&args.span)?;
+    let (config, store) = stored::open(&args.config).await?;
+    let names = stored::communities(&config, &*store, None).await?;
+    let mut csv = args.csv.then(|| csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new()));
+    if let Some(csv) = &mut csv {
+        csv.write_record(COLUMNS).map_err(trades::csv_failed)?;
+    }
+    for name in &names {
+        let mut periods: BTreeMap<String, Statement> = BTreeMap::new();
+        stored::each_interval(&*store, name, span, |interval| {
+            periods.entry(period(args.period, interval)).or_default().add(interval);
+            Ok::<(), anyhow::Error>(())
+        })
+        .await?;
+        for (period, statement) in &periods {
+            for (member, account) in &statement.members {
+                let row = CommitBatch::new(name, period, member.as_str(), account);
+                if args.json {
+                    serde_json::to_writer(&mut *out, &row).map_err(std::io::Error::from)?;
+                    out.write_all(b"\n")?;
+                } else if let Some(csv) = &mut csv {
+                    csv.serialize(row).map_err(trades::csv_failed)?;
+                }
+            }
+            if !args.json && !args.csv {
+                writeln!(out, "{name}, {period}")?;
+                print(statement, out)?;
+            }
+        }
+    }
+    if let Some(csv) = csv {
+        let bytes = csv.into_inner().map_err(|error| anyhow::Error::from(error.into_error()))?;
+        out.write_all(&bytes)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The name of the period that an interval belongs to, by its start in UTC.
+fn period(by: PeriodArg, interval: &StoredInterval) -> String {
+    let start = interval.interval.start().to_string();
+    match by {
+        PeriodArg::Total => "total".to_owned(),
+        PeriodArg::Month => start.chars().take(7).collect(),
+        PeriodArg::Day => start.chars().take(10).collect(),
+    }
+}
+
+/// Prints a statement as a table with a line for the whole community.
+pub fn print(statement: &Statement, out: &mut impl Write) -> anyhow::Result<()> {
+    let headings = [
+        "member",
+        "sold here\nkWh",
+        "\nEUR",
+        "bought here\nkWh",
+        "\nEUR",
+        "to grid\nkWh",
+        "\nEUR",
+        "from grid\nkWh",
+        "\nEUR",
+        "paid\nEUR",
+        "grid alone\nEUR",
+        "saved\nEUR",
+    ];
+    let mut table = output::table(&headings, 1);
+    let total = statement.total();
+    let members = statement.members.iter().map(|(member, account)| (member.as_str(), account));
+    for (name, account) in members.chain([("community", &total)]) {
+        let mut row = vec![name.to_owned()];
+        for flow in [account.sold_local, account.bought_local, account.sold_grid, account.bought_grid] {
+            row.push(output::kwh(i128::try_from(flow.wh).unwrap_or(i128::MAX)));
+            row.push(output::eur(flow.amount));
+        }
+        row.extend([account.paid(), account.grid_alone, account.saved()].map(output::eur));
+        table.add_row(row);
+    }
+    writeln!(out, "{table}")?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! What the commands that read the books have in common.
+
+use std::sync::Arc;
+
+use domain::{Boundary, Digest};
+use jiff::Timestamp;
+
+use crate::app;
+use crate::cli::args::{ConfigArg, SpanArgs};
+use crate::cli::exit::usage;
+use crate::config::Config;
+use books::{Span, Store, StoreError, StoredInterval};
+
+/// Intervals that are held at a time.
+pub const PAGE: usize = 100;
+
+/// Opens the store of a configuration to read.
+pub async fn open(args: &ConfigArg) -> anyhow::Result<(Config, Arc<dyn Store>)> {
+    let config = Config::load(&args.config)?;
+    let store = app::open_store_to_read(&config.store).await?;
+    Ok((config, store))
+}
+
+/// A span in the store's terms: intervals start on whole seconds.
+pub fn span(args: &SpanArgs) -> anyhow::Result<Span> {
+    let second = |at: Timestamp| {
+        let whole = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
+        u64::try_from(whole).unwrap_or(0)
+    };
+    let span = Span { from: args.from.map(second), to: args.to.map(second) };
+    match (args.from, args.to) {
+        (Some(from), Some(to)) if from > to => {
+            Err(usage(format!("--from {from} is after --to {to} (nothing could be between them)")))
+        }
+        _ => Ok(span),
+    }
+}
+
+/// Reads intervals page by page, in order of time.
+pub async fn each_interval<E: From<StoreError>>(
+    store: &dyn Store,
+    community: &str,
+    span: Span,
+    mut seen: impl FnMut(&StoredInterval) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut span = span;
+    loop {
+        let page = store.intervals(community, span, PAGE).await?;
+        for interval in &page {
+            seen(interval)?;
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => span.from = Some(after(last.interval.start())),
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// From where on the store finds what starts later.
+pub fn after(start: Boundary) -> u64 {
+    start.seconds().saturating_add(1)
+}
+
+/// The communities to show: those of the configuration that have books, or the one that was asked for.
+pub async fn communities(config: &Config, store: &dyn Store, only: Option<&str>) -> anyhow::Result<Vec<String>> {
+    selection(config, store.communities().await?, only)
+}
+
+/// As [`communities`], of those that have books.
+pub fn selection(config: &Config, stored: Vec<String>, only: Option<&str>) -> anyhow::Result<Vec<String>> {
+    let mut names: Vec<String> = config.communities.iter().map(|community| community.name.clone()).collect();
+    for name in stored {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    match only {
+        None => Ok(names),
+        Some(only) if names.iter().any(|name| name == only) => Ok(vec![only.to_owned()]),
+        Some(only) => Err(usage(format!("there is no community {only:?} (there are: {})", names.join(", ")))),
+    }
+}
+
+/// Tells an error of the store from books that are damaged.
+pub fn is_damage(error: &StoreError) -> bool {
+    matches!(error, StoreError::Corrupt { .. })
+}
+
+/// The stored bytes of an algorithm, or what is wrong with them.
+pub async fn component(store: &dyn Store, digest: &Digest) -> Result<Result<Vec<u8>, String>, StoreError> {
+    Ok(match store.component(digest).await? {
+        Some(bytes) if Digest::of(&bytes) == *digest => Ok(bytes),
+        Some(_) => Err(format!("the stored bytes of algorithm {digest} are not its bytes")),
+        None => Err(format!("the bytes of algorithm {digest} are not stored")),
+    })
+}

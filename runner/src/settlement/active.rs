@@ -1,0 +1,93 @@
+//! What settles each interval: what the community's activation log says, made ready.
+
+use books::{Activation, ActivationLog, Decisions, Label, StoreError};
+use domain::Boundary;
+use sandbox::SandboxError;
+
+use crate::algorithms::cache::{AlgorithmCache, AlgorithmError, ReadyAlgorithm};
+
+/// What an interval is to be cleared with.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// What decided it; none if that is the configuration.
+    pub activation: Option<Activation>,
+    /// The algorithm; if it cannot be made ready, why.
+    pub ready: Result<ReadyAlgorithm, String>,
+}
+
+impl Selection {
+    /// What it calls itself.
+    pub(super) fn name(&self) -> &str {
+        match (&self.activation, &self.ready) {
+            (Some(activation), _) => &activation.algorithm.name,
+            (None, Ok(ready)) => &ready.description.name,
+            (None, Err(_)) => "the configured algorithm",
+        }
+    }
+}
+
+/// An activation that was not made ready before the interval that it settles.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("activation {number} of {algorithm} is not ready for the interval that starts at {start} (run it again)")]
+pub struct NotReady {
+    number: u64,
+    algorithm: Label,
+    start: Boundary,
+}
+
+/// A community's activation log from the resume mark on, with everything in it made ready.
+pub(super) struct ActiveAlgorithms {
+    log: ActivationLog,
+    configured: Selection,
+    activated: Vec<Selection>,
+}
+
+/// Why nothing can be made ready: never the fault of an algorithm.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+}
+
+impl ActiveAlgorithms {
+    /// What settles a community from its resume mark on.
+    pub(super) async fn load(
+        store: &(impl Decisions + ?Sized),
+        cache: &AlgorithmCache,
+        configured: Selection,
+        community: &str,
+        mark: Option<Boundary>,
+    ) -> Result<ActiveAlgorithms, LoadError> {
+        let log = ActivationLog::of(&store.decisions(community).await?);
+        let mut activated = Vec::new();
+        for activation in log.from(mark) {
+            let ready = match cache.get(&activation.algorithm.digest).await {
+                Ok(ready) => Ok(ready),
+                // Its own fault counts as a failure of each interval, and leads to a roll-back.
+                Err(AlgorithmError::Unusable(error)) => Err(error.to_string()),
+                Err(AlgorithmError::Store(error)) => return Err(error.into()),
+                Err(AlgorithmError::Sandbox(error)) => return Err(error.into()),
+            };
+            activated.push(Selection { activation: Some(activation.clone()), ready });
+        }
+        Ok(ActiveAlgorithms { log, configured, activated })
+    }
+
+    /// The number of the last decision that is in the log.
+    pub(super) fn decision(&self) -> u64 {
+        self.log.number()
+    }
+
+    /// What settles the interval with this start.
+    pub(super) fn at(&self, start: Boundary) -> Result<&Selection, NotReady> {
+        let Some(activation) = self.log.at(start) else { return Ok(&self.configured) };
+        let is_ready = |selection: &&Selection| selection.activation.as_ref() == Some(activation);
+        self.activated.iter().find(is_ready).ok_or_else(|| NotReady {
+            number: activation.number,
+            algorithm: activation.algorithm.clone(),
+            start,
+        })
+    }
+}

@@ -1,0 +1,291 @@
+//! Clears one boundary: readings become positions, positions a round, the round a checked settlement.
+//!
+//! Everything here is computed; nothing is fetched, stored or timed. What comes out is one [`ClearedInterval`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use books::{ClearedInterval, ClearedRound, GapTrade, MeterReading, Provenance, StoredEvent};
+use domain::netting::{self, Balance, Gap, LastReads, Netting, Ownership};
+use domain::reading::BoundaryReadings;
+use domain::round::{InvalidRound, Terms, seed};
+use domain::{Digest, Interval, MemberId, MeterId, Position, Price, PriceBook, Round, Tariff};
+use sandbox::{BadResult, CheckedRun, Limits, Sandbox, SandboxError, Usage};
+
+use super::active::{NotReady, Selection};
+use crate::algorithms::cache::ReadyAlgorithm;
+use crate::config::{CommunityConfig, MemberConfig};
+
+/// Clears the intervals of one community.
+#[derive(Clone, Debug)]
+pub struct Clearing {
+    community: CommunityConfig,
+    /// The configuration's, which every interval keeps.
+    configuration: Digest,
+    ownership: Ownership,
+    algorithm: ReadyAlgorithm,
+    /// What to settle with where the algorithm fails, if the community wants that.
+    fallback: Option<ReadyAlgorithm>,
+}
+
+/// With what an interval is cleared, besides its readings.
+pub struct Circumstances<'p> {
+    /// What clears it.
+    pub selection: &'p Selection,
+    /// The prices that members set.
+    pub prices: &'p PriceBook,
+    /// What was noticed before it was cleared.
+    pub events: Vec<StoredEvent>,
+    /// Is told of every run of an algorithm, whatever comes of the interval.
+    pub report: &'p dyn Fn(&RunReport<'_>),
+}
+
+/// One run of an algorithm and the verdict on it.
+pub struct RunReport<'r> {
+    /// The algorithm's name, as it says itself.
+    pub algorithm: &'r str,
+    /// What it used.
+    pub usage: &'r Usage,
+    /// Whether its result can be used, and if not, why.
+    pub verdict: Result<(), &'r BadResult>,
+}
+
+/// An interval that cannot be settled now.
+#[derive(Debug, thiserror::Error)]
+pub enum ClearingError {
+    /// The algorithm is to blame, and the community's policy is to wait.
+    #[error(
+        "interval {interval} is on hold: {algorithm}: {reason} (mend the algorithm, name another, or set on_failure = \"fallback\")"
+    )]
+    Held {
+        /// The interval.
+        interval: Interval,
+        /// The algorithm's name.
+        algorithm: String,
+        /// What was wrong.
+        reason: BadResult,
+    },
+    /// The machine failed.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// Nothing is ready for an interval that an activation settles. Better to stop than to settle with anything else.
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
+    /// The positions make no round.
+    #[error("interval {interval}: {reason}")]
+    Round {
+        /// The interval.
+        interval: Interval,
+        /// What was wrong.
+        reason: InvalidRound,
+    },
+}
+
+impl Clearing {
+    /// Clears for this community with this algorithm.
+    pub fn new(community: CommunityConfig, algorithm: ReadyAlgorithm, fallback: Option<ReadyAlgorithm>) -> Clearing {
+        let owners = community
+            .members
+            .iter()
+            .flat_map(|(member, config)| config.meters.iter().map(move |meter| (meter.clone(), member.clone())));
+        let configuration = community.digest();
+        Clearing { ownership: Ownership::new(owners), community, configuration, algorithm, fallback }
+    }
+
+    /// The community.
+    pub fn community(&self) -> &CommunityConfig {
+        &self.community
+    }
+
+    /// The algorithm of its configuration.
+    pub fn algorithm(&self) -> &ReadyAlgorithm {
+        &self.algorithm
+    }
+
+    /// What clears where nothing was activated.
+    pub fn configured(&self) -> Selection {
+        Selection { activation: None, ready: Ok(self.algorithm.clone()) }
+    }
+
+    /// Clears the interval that ends at a boundary, from the registers read there and before.
+    ///
+    /// # Errors
+    /// If the algorithm fails and the community's policy is to hold, or the machine fails.
+    pub fn clear(
+        &self,
+        interval: Interval,
+        last: &LastReads,
+        readings: &BoundaryReadings,
+        Circumstances { selection, prices, mut events, report }: Circumstances<'_>,
+    ) -> Result<(ClearedInterval, LastReads), ClearingError> {
+        let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings);
+        events.extend(netting.events.iter().map(|event| StoredEvent {
+            code: event.kind.code().to_owned(),
+            subject: event.meter.to_string(),
+            message: event.kind.to_string(),
+        }));
+        let settings = selection.activation.as_ref().and_then(|activation| activation.settings.as_ref());
+        let settings = settings.unwrap_or(&self.community.settings);
+        let round = |balances| self.round(interval, balances, settings, prices);
+        let round = if netting.balances.is_empty() { None } else { Some(round(&netting.balances)?) };
+        let round = round.map(|round| self.settle(selection, Arc::new(round), &mut events, report)).transpose()?;
+        let gaps = netting.gaps.iter().map(|gap| self.gap(gap, interval)).collect();
+        let cleared = ClearedInterval {
+            configuration: Some(self.configuration),
+            readings: self.readings(&netting),
+            absent: last.iter().filter(|(meter, _)| !netting.read.contains_key(*meter)).map(cloned).collect(),
+            events,
+            ..ClearedInterval::new(&self.community.name, interval, self.community.basis, round, gaps)
+        };
+        Ok((cleared, netting.read))
+    }
+
+    /// The registers read at a boundary that others have settled.
+    pub fn reads(&self, interval: Interval, last: &LastReads, readings: &BoundaryReadings) -> LastReads {
+        netting::net(interval, self.community.basis, &self.ownership, last, readings).read
+    }
+
+    fn readings(&self, netting: &Netting) -> Vec<MeterReading> {
+        let reading = |(meter, read): (&MeterId, &netting::LastRead)| {
+            let member = self.ownership.member(meter)?;
+            Some(MeterReading { meter: meter.clone(), member, registers: read.registers })
+        };
+        netting.read.iter().filter_map(reading).collect()
+    }
+
+    /// A gap is traded in the interval in which its meter came back, at that interval's tariff.
+    fn gap(&self, gap: &Gap, interval: Interval) -> GapTrade {
+        GapTrade {
+            member: gap.member.clone(),
+            since: gap.since,
+            surplus: gap.balance.surplus,
+            deficit: gap.balance.deficit,
+            tariff: self.tariff(&gap.member, interval, self.community.tariff.at(interval.start())),
+        }
+    }
+
+    /// A member's own tariff at the interval's start; what that leaves open is the community's of that time.
+    fn tariff(&self, member: &MemberId, interval: Interval, communitys: Tariff) -> Tariff {
+        let own = self.community.members.get(member).and_then(|config| config.tariff.as_ref());
+        own.map_or(communitys, |own| own.at(interval.start()).complete(communitys))
+    }
+
+    fn round(
+        &self,
+        interval: Interval,
+        balances: &BTreeMap<MemberId, Balance>,
+        settings: &[(String, String)],
+        prices: &PriceBook,
+    ) -> Result<Round, ClearingError> {
+        let tariff = self.community.tariff.at(interval.start());
+        let terms = Terms {
+            community: self.community.name.clone(),
+            interval,
+            tariff,
+            limits: self.community.price_limits,
+            seed: seed(&self.community.name, interval),
+            settings: settings.to_vec(),
+        };
+        let position = |(member, balance): (&MemberId, &Balance)| self.position(member, *balance, &terms, prices);
+        let positions = balances.iter().map(position).collect();
+        Round::new(terms, positions).map_err(|reason| ClearingError::Round { interval, reason })
+    }
+
+    fn position(&self, member: &MemberId, balance: Balance, terms: &Terms, prices: &PriceBook) -> Position {
+        let config: Option<&MemberConfig> = self.community.members.get(member);
+        let tariff = self.tariff(member, terms.interval, terms.tariff);
+        let set = self.price_set(member, config, terms.interval, prices);
+        Position {
+            member: member.clone(),
+            surplus: balance.surplus,
+            deficit: balance.deficit,
+            offer: set.0.or(config.and_then(|config| config.offer)).unwrap_or(tariff.feed_in),
+            bid: set.1.or(config.and_then(|config| config.bid)).unwrap_or(tariff.retail),
+            tariff,
+            share: config.map_or(0, |config| config.share),
+            rank: config.map_or(0, |config| config.rank),
+        }
+    }
+
+    /// The offer and bid that a member set itself, for any of its meters, as they hold at the interval's start.
+    fn price_set(
+        &self,
+        member: &MemberId,
+        config: Option<&MemberConfig>,
+        interval: Interval,
+        prices: &PriceBook,
+    ) -> (Option<Price>, Option<Price>) {
+        if prices.is_empty() {
+            return (None, None);
+        }
+        let own = member.as_str().parse::<MeterId>().ok();
+        let own = own.filter(|meter| self.ownership.member(meter).as_ref() == Some(member));
+        let meters = config.into_iter().flat_map(|config| &config.meters).chain(&own);
+        let set = prices.at(meters, interval.start().timestamp());
+        set.map_or((None, None), |set| (Some(set.offer), Some(set.bid)))
+    }
+
+    /// Settles by the selection algorithm, or by the fallback if it has one and the algorithm's result is bad.
+    fn settle(
+        &self,
+        selection: &Selection,
+        round: Arc<Round>,
+        events: &mut Vec<StoredEvent>,
+        report: &dyn Fn(&RunReport<'_>),
+    ) -> Result<ClearedRound, ClearingError> {
+        let interval = round.terms().interval;
+        let limits = &self.community.limits;
+        let settled = match &selection.ready {
+            Ok(ready) => settle(ready, limits, &round, report)?,
+            Err(reason) => Err(BadResult::Unusable(reason.clone())),
+        };
+        let reason = match settled {
+            Ok(cleared) => return Ok(cleared),
+            Err(reason) => reason,
+        };
+        let algorithm = selection.name().to_owned();
+        let Some(fallback) = &self.fallback else {
+            return Err(ClearingError::Held { interval, algorithm, reason });
+        };
+        events.push(StoredEvent {
+            code: "fallback".to_owned(),
+            subject: algorithm.clone(),
+            message: format!("settled with {} instead: {reason}", fallback.description.name),
+        });
+        let cleared = settle(fallback, &Limits::default(), &round, report)?;
+        let mut cleared = cleared.map_err(|reason| ClearingError::Held { interval, algorithm, reason })?;
+        cleared.provenance.fallback_reason = Some(reason.to_string());
+        Ok(cleared)
+    }
+}
+
+fn cloned((meter, read): (&MeterId, &netting::LastRead)) -> (MeterId, netting::LastRead) {
+    (meter.clone(), *read)
+}
+
+/// One run and its check.
+fn settle(
+    ready: &ReadyAlgorithm,
+    limits: &Limits,
+    round: &Arc<Round>,
+    report: &dyn Fn(&RunReport<'_>),
+) -> Result<Result<ClearedRound, BadResult>, SandboxError> {
+    let positions = round.positions().len();
+    let algorithm = ready.description.name.as_str();
+    let span = tracing::info_span!("run algorithm", algorithm, positions);
+    let CheckedRun { result, usage, .. } =
+        span.in_scope(|| ready.algorithm.run_and_check(round, limits.budget(positions)))?;
+    report(&RunReport { algorithm, usage: &usage, verdict: result.as_ref().map(drop) });
+    Ok(result.map(|settlement| ClearedRound {
+        settlement,
+        provenance: Provenance {
+            algorithm: ready.algorithm.digest(),
+            name: ready.description.name.clone(),
+            version: ready.description.version.clone(),
+            engine: Sandbox::engine_version().to_owned(),
+            fuel: usage.fuel,
+            fallback_reason: None,
+        },
+        component: Arc::clone(&ready.component),
+    }))
+}

@@ -1,0 +1,107 @@
+//! What a pass tells the log: everything a person should see, each with its community and interval, and no more lines for
+//! a year of backlog than a person reads.
+
+use books::{ClearedInterval, Label, StoredEvent};
+use domain::{Boundary, Interval, TradeKind};
+use sandbox::BadResult;
+
+use super::clearing::{ClearingError, RunReport};
+use super::error::PassError;
+
+/// Violations of one result that get a line each; a bad algorithm can break a rule with every trade.
+const VIOLATIONS_MAX: usize = 20;
+
+/// Something that people should see; `interval` is none for what no commit has taken yet.
+pub(super) fn event(community: &str, interval: Option<Interval>, event: &StoredEvent) {
+    let interval = interval.map(tracing::field::display);
+    let StoredEvent { code, subject, message } = event;
+    tracing::warn!(community, interval, code, subject, "{message}");
+}
+
+/// An interval is in the books. While one after the other is, most of them only show with more detail: those are answered,
+/// for [`backlog`] to sum up.
+pub(super) fn settled(community: &str, cleared: &ClearedInterval, live: bool) -> Option<Interval> {
+    let ClearedInterval { interval, events, trades, .. } = cleared;
+    for one in events {
+        event(community, Some(*interval), one);
+    }
+    let of = |kind| {
+        let of_kind = trades.iter().filter(|trade| trade.kind() == kind);
+        of_kind.fold(0_u64, |wh, trade| wh.saturating_add(trade.energy.wh()))
+    };
+    let (local_wh, from_grid_wh, to_grid_wh) = (of(TradeKind::Local), of(TradeKind::FromGrid), of(TradeKind::ToGrid));
+    let trades = trades.len();
+    if live {
+        tracing::info!(community, %interval, trades, local_wh, from_grid_wh, to_grid_wh, "settled");
+        return None;
+    }
+    tracing::debug!(community, %interval, trades, local_wh, from_grid_wh, to_grid_wh, "settled");
+    Some(*interval)
+}
+
+/// ShadowTotals up the intervals of a page that were due for longer.
+pub(super) fn backlog(community: &str, settled: &[Interval]) {
+    if let [first, .., last] | [first @ last] = settled {
+        let (intervals, from, until) = (settled.len(), first.start(), last.end());
+        tracing::info!(community, intervals, %from, %until, "settled a part of the backlog");
+    }
+}
+
+/// A run of an algorithm whose result cannot be used: one line for each reason.
+pub(super) fn run(community: &str, interval: Interval, run: &RunReport<'_>) {
+    let RunReport { algorithm: subject, usage, verdict } = run;
+    tracing::debug!(community, %interval, subject, "an algorithm ran: {usage}");
+    match verdict {
+        // What cannot be run did not run.
+        Ok(()) | Err(BadResult::Unusable(_)) => {}
+        Err(BadResult::Failed(failure)) => {
+            let code = failure.kind.code();
+            tracing::warn!(community, %interval, code, subject, "the algorithm failed: {failure}");
+        }
+        Err(BadResult::Rejected(violations)) => {
+            for violation in violations.iter().take(VIOLATIONS_MAX) {
+                let code = violation.code();
+                tracing::warn!(community, %interval, code, subject, "the result is rejected: {violation}");
+            }
+            let more = violations.len().saturating_sub(VIOLATIONS_MAX);
+            if more > 0 {
+                tracing::warn!(community, %interval, code = "rejected", subject, "{more} more violations");
+            }
+        }
+    }
+}
+
+/// An activated algorithm brought no result that could be used.
+pub(super) fn activation_failed(community: &str, interval: Interval, algorithm: &Label, failures: usize, limit: u32) {
+    tracing::warn!(
+        community, %interval, code = "activation-failed", subject = %algorithm, failures,
+        "an activated algorithm failed; after {limit} failures within a day it is rolled back"
+    );
+}
+
+/// An activated algorithm was rolled back.
+pub(super) fn rolled_back(community: &str, start: Boundary, before: &Label, to: &Label, reason: &str) {
+    tracing::error!(
+        community, %start, code = "rolled-back", subject = %before,
+        "rolled back: {reason}; from here on {to} settles"
+    );
+}
+
+/// A pass could not go on.
+pub(super) fn stopped(community: &str, error: &PassError) {
+    match error {
+        PassError::Meters(_) => tracing::error!(community, code = "meters", "{error}"),
+        PassError::Store(_) => tracing::error!(community, code = "store", "{error}"),
+        PassError::Clearing(of) => match &**of {
+            ClearingError::Held { interval, algorithm, .. } => {
+                tracing::error!(community, %interval, code = "held", subject = algorithm, "{error}");
+            }
+            ClearingError::Round { interval, .. } => tracing::error!(community, %interval, code = "round", "{error}"),
+            ClearingError::Sandbox(_) | ClearingError::NotReady(_) => {
+                tracing::error!(community, code = "machine", "{error}");
+            }
+        },
+        PassError::Sandbox(_) => tracing::error!(community, code = "machine", "{error}"),
+        PassError::Fenced(_) => tracing::warn!(community, code = "fenced", "{error}"),
+    }
+}

@@ -1,0 +1,50 @@
+//! What a pass did.
+
+use std::collections::BTreeMap;
+
+use books::ClearedInterval;
+use domain::{Boundary, Energy, TradeKind};
+
+/// What a pass did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PassSummary {
+    /// Intervals with a round that were settled.
+    pub intervals: u64,
+    /// End of the first one.
+    pub first: Option<Boundary>,
+    /// End of the last one.
+    pub last: Option<Boundary>,
+    /// Trades made.
+    pub trades: u64,
+    /// Energy traded within the community.
+    pub local: Energy,
+    /// Energy bought from the grid.
+    pub from_grid: Energy,
+    /// Energy sold to the grid.
+    pub to_grid: Energy,
+    /// Events by code.
+    pub events: BTreeMap<String, u64>,
+}
+
+impl PassSummary {
+    pub(super) fn add(&mut self, cleared: &ClearedInterval) {
+        let end = cleared.interval.end();
+        self.first.get_or_insert(end);
+        self.last = Some(end);
+        self.intervals += u64::from(cleared.round.is_some());
+        for trade in &cleared.trades {
+            self.trades += 1;
+            let sum = match trade.kind() {
+                TradeKind::FromGrid => &mut self.from_grid,
+                TradeKind::ToGrid => &mut self.to_grid,
+                TradeKind::Local => &mut self.local,
+                // What the operator buys it sells again.
+                TradeKind::Operator => continue,
+            };
+            *sum = Energy::from_wh(sum.wh().saturating_add(trade.energy.wh()));
+        }
+        for event in &cleared.events {
+            *self.events.entry(event.code.clone()).or_default() += 1;
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! What the service counts and measures, for Prometheus.
+//!
+//! One registry for each [`Metrics`], typed methods in front of it: whoever reports names no family and no label. Labels
+//! have closed sets of values (`labels`) or come from the configuration, so that nobody outside can make series without
+//! end. What depends on the time, such as a lag, is computed when somebody looks.
+
+mod community;
+mod labels;
+mod process;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{
+    Counter, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+use sandbox::Sandbox;
+
+use crate::clock::Clock;
+use books::OutboxDepth;
+
+pub use community::CommunityMetrics;
+pub use labels::{By, Forwarded, MetersOutcome, PassOutcome, PushOutcome, StoreOutcome};
+use process::Process;
+
+/// A sandboxed run takes from tens of microseconds to seconds.
+const ALGORITHM_SECONDS: &[f64] =
+    &[0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
+/// From one page of linear memory to the usual limit and above.
+const MEMORY_BYTES: &[f64] =
+    &[65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0, 268_435_456.0];
+/// A page of readings, or a batch of trades, takes from a millisecond to the deadline of 30 s.
+const PEER_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// The store and our own requests: a read takes microseconds, a synced commit milliseconds.
+const STORE_SECONDS: &[f64] =
+    &[0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// The names of gRPC's codes, by number.
+const GRPC_CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+/// Everything that is counted and measured.
+pub struct Metrics {
+    registry: Registry,
+    clock: Arc<dyn Clock>,
+    families: Arc<Families>,
+    communities: Mutex<BTreeMap<String, Arc<CommunityMetrics>>>,
+    outbox: Mutex<OutboxDepth>,
+    process: Mutex<Process>,
+}
+
+/// The families, with their labels open.
+struct Families {
+    intervals: IntCounterVec,
+    settled_until: IntGaugeVec,
+    lag: IntGaugeVec,
+    trades: IntCounterVec,
+    energy: IntCounterVec,
+    events: IntCounterVec,
+    violations: IntCounterVec,
+    failures: IntCounterVec,
+    changes: IntCounterVec,
+    shadow: IntCounterVec,
+    held: IntGaugeVec,
+    lease: IntGaugeVec,
+    passes: IntCounterVec,
+    fuel: IntCounterVec,
+    algorithm_seconds: HistogramVec,
+    algorithm_memory: HistogramVec,
+    meters_seconds: HistogramVec,
+    meters_retries: IntCounterVec,
+    store_seconds: HistogramVec,
+    outbox_trades: IntGauge,
+    outbox_age: IntGauge,
+    forwarded: IntCounterVec,
+    push_seconds: HistogramVec,
+    grpc: IntCounterVec,
+    grpc_seconds: HistogramVec,
+}
+
+impl Metrics {
+    /// All families at zero, and no community yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Metrics {
+        let registry = Registry::new();
+        let families = Arc::new(Families::new(&registry));
+        for outcome in Forwarded::ALL {
+            families.forwarded.with_label_values(&[outcome.as_str()]);
+        }
+        let (name, help) = ("rec_market_build_info", "1, with what this program was built from");
+        let build = register(&registry, IntGaugeVec::new(Opts::new(name, help), &["version", "engine", "revision"]));
+        let revision = option_env!("REC_MARKET_REVISION").unwrap_or("unknown");
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), Sandbox::engine_version(), revision]).set(1);
+        let process = Mutex::new(Process::new(&registry, clock.now().as_second()));
+        Metrics { registry, clock, families, communities: Mutex::default(), outbox: Mutex::default(), process }
+    }
+
+    /// The part of a configured community; the same one whenever it is asked for.
+    pub fn community(&self, name: &str, grace: Duration) -> Arc<CommunityMetrics> {
+        let mut communities = lock(&self.communities);
+        let made = || Arc::new(CommunityMetrics::new(name, grace, Arc::clone(&self.families)));
+        Arc::clone(communities.entry(name.to_owned()).or_insert_with(made))
+    }
+
+    /// An operation of the store has ended; its name is one of the trait's methods.
+    pub fn store_operation(&self, operation: &'static str, outcome: StoreOutcome, took: Duration) {
+        self.families.store_seconds.with_label_values(&[operation, outcome.as_str()]).observe(took.as_secs_f64());
+    }
+
+    /// How much waits to be forwarded, as the store says. The oldest one's age goes on rising until this is told again.
+    pub fn outbox(&self, outbox: OutboxDepth) {
+        self.families.outbox_trades.set(i64::try_from(outbox.waiting).unwrap_or(i64::MAX));
+        *lock(&self.outbox) = outbox;
+    }
+
+    /// That many trades came to this on their way to payment. What is reported twice is counted twice.
+    pub fn forwarded(&self, outcome: Forwarded, trades: usize) {
+        let trades = u64::try_from(trades).unwrap_or(u64::MAX);
+        self.families.forwarded.with_label_values(&[outcome.as_str()]).inc_by(trades);
+    }
+
+    /// A request that pushes trades to Transactions has ended.
+    pub fn push_request(&self, outcome: PushOutcome, took: Duration) {
+        self.families.push_seconds.with_label_values(&[outcome.as_str()]).observe(took.as_secs_f64());
+    }
+
+    /// A gRPC request (`/package.Service/Method`) was answered with that code.
+    ///
+    /// Requests for methods that nobody implements are counted together, since strangers could invent names without end.
+    pub fn grpc_request(&self, method: &str, code: i32, took: Duration) {
+        let code = usize::try_from(code).ok().and_then(|code| GRPC_CODES.get(code)).copied().unwrap_or("UNKNOWN");
+        let method = if code == "UNIMPLEMENTED" { "other" } else { method.trim_start_matches('/') };
+        self.families.grpc.with_label_values(&[method, code]).inc();
+        self.families.grpc_seconds.with_label_values(&[method]).observe(took.as_secs_f64());
+    }
+
+    /// Something was decided or noted about algorithms, by the name of the action.
+    pub fn algorithm_changed(&self, community: Option<&str>, action: &str) {
+        self.families.changes.with_label_values(&[community.unwrap_or(""), action]).inc();
+    }
+
+    /// A candidate ran on settled intervals: so often with a result that could be used, so often without.
+    pub fn shadow_ran(&self, community: &str, usable: u64, bad: u64) {
+        self.families.shadow.with_label_values(&[community, "usable"]).inc_by(usable);
+        self.families.shadow.with_label_values(&[community, "bad"]).inc_by(bad);
+    }
+
+    /// Everything as it is now, in Prometheus' text format.
+    pub fn render(&self) -> String {
+        // Held to the end, so that two who look at once do not add the same processor time.
+        let process = lock(&self.process);
+        process.refresh();
+        let now = self.clock.now();
+        for community in lock(&self.communities).values() {
+            community.refresh(now);
+        }
+        let oldest = lock(&self.outbox).oldest;
+        let age = oldest.map_or(0, |oldest| now.as_second().saturating_sub(oldest.as_second()).max(0));
+        self.families.outbox_age.set(age);
+        let mut text = String::new();
+        if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
+            tracing::error!("the metrics cannot be written: {error}");
+        }
+        text
+    }
+}
+
+impl Families {
+    fn new(registry: &Registry) -> Families {
+        let counters = |name: &str, help, labels: &[&str]| {
+            register(registry, IntCounterVec::new(Opts::new(format!("rec_market_{name}_total"), help), labels))
+        };
+        let gauges = |name: &str, help| {
+            register(registry, IntGaugeVec::new(Opts::new(format!("rec_market_{name}"), help), &["community"]))
+        };
+        let histograms = |name: &str, help, labels: &[&str], buckets: &[f64]| {
+            let options = HistogramOpts::new(format!("rec_market_{name}"), help).buckets(buckets.to_vec());
+            register(registry, HistogramVec::new(options, labels))
+        };
+        let by_kind = &["community", "kind"];
+        let by_code = &["community", "code"];
+        let community = &["community"];
+        Families {
+            intervals: counters("intervals_settled", "Intervals settled, by what", &["community", "by"]),
+            settled_until: gauges(
+                "settled_until_timestamp_seconds",
+                "End of the last interval in the books, Unix time",
+            ),
+            lag: gauges(
+                "lag_seconds",
+                "How far the books are behind now less the grace period; up to an interval is usual",
+            ),
+            trades: counters("trades", "Trades made; the operator's sales are local, its purchases not", by_kind),
+            energy: counters("energy_watt_hours", "Energy traded, in Wh, by kind of trade", by_kind),
+            events: counters(
+                "events",
+                "What people should see: gaps, falls of registers, rows that are no readings",
+                by_code,
+            ),
+            violations: counters("violations", "Rules that results of algorithms broke", by_code),
+            failures: counters("algorithm_failures", "Runs of algorithms whose result is not used", by_kind),
+            changes: counters(
+                "algorithm_changes",
+                "What was decided or noted about algorithms; uploads are of no community",
+                &["community", "action"],
+            ),
+            shadow: counters(
+                "shadow_runs",
+                "Runs of candidates beside what settles, by whether they brought a result",
+                &["community", "outcome"],
+            ),
+            held: gauges("community_held", "1 while an interval is on hold because of the algorithm"),
+            lease: gauges("lease_held", "1 while this process settles the community"),
+            passes: counters("passes", "Passes over a community, by how they ended", &["community", "outcome"]),
+            fuel: counters("algorithm_fuel", "Fuel that algorithms used, about one unit an instruction", community),
+            algorithm_seconds: histograms("algorithm_seconds", "Time of a run", community, ALGORITHM_SECONDS),
+            algorithm_memory: histograms(
+                "algorithm_peak_memory_bytes",
+                "Most memory of a run",
+                community,
+                MEMORY_BYTES,
+            ),
+            meters_seconds: histograms(
+                "meters_request_seconds",
+                "Time of a request to the Meters service",
+                &["community", "outcome"],
+                PEER_SECONDS,
+            ),
+            meters_retries: counters(
+                "meters_retries",
+                "Requests to the Meters service that were tried again",
+                community,
+            ),
+            store_seconds: histograms(
+                "store_operation_seconds",
+                "Time of an operation of the store",
+                &["operation", "outcome"],
+                STORE_SECONDS,
+            ),
+            outbox_trades: gauge(registry, "rec_market_outbox_trades", "Trades that wait to be forwarded"),
+            outbox_age: gauge(
+                registry,
+                "rec_market_outbox_oldest_age_seconds",
+                "Since when the oldest trade waits: from its interval's end to now",
+            ),
+            forwarded: counters(
+                "forwarded_trades",
+                "Trades on their way to payment, by what became of them",
+                &["outcome"],
+            ),
+            push_seconds: histograms(
+                "push_request_seconds",
+                "Time of a request that pushes trades to Transactions",
+                &["outcome"],
+                PEER_SECONDS,
+            ),
+            grpc: counters("grpc_requests", "gRPC requests answered", &["method", "code"]),
+            grpc_seconds: histograms("grpc_request_seconds", "Time of a gRPC request", &["method"], STORE_SECONDS),
+        }
+    }
+}
+
+/// A gauge without labels.
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    register(registry, IntGauge::new(name, help))
+}
+
+/// A counter of a quantity that is not whole.
+fn counter(registry: &Registry, name: &str, help: &str) -> Counter {
+    register(registry, Counter::new(name, help))
+}
+
+/// Puts a family into the registry.
+#[allow(clippy::expect_used, reason = "OK because all names are constants, each used once: a test makes them all")]
+fn register<C: Collector + Clone + 'static>(registry: &Registry, family: prometheus::Result<C>) -> C {
+    let family = family.expect("a valid name and help");
+    registry.register(Box::new(family.clone())).expect("a name used once");
+    family
+}
+
+/// What is kept here is whole at every instant, even if a thread panicked in between.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,188 @@
+//! What is counted of one community.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use books::{Action, Provenance, StoredEvent, StoredTrade};
+use domain::settlement::Violation;
+use domain::{Boundary, TradeKind};
+use jiff::Timestamp;
+use prometheus::{Histogram, IntCounter, IntGauge};
+use sandbox::{BadResult, FailureKind, Usage};
+
+use super::labels::{By, MetersOutcome, PassOutcome};
+use super::{Families, lock};
+
+/// The codes of events that settling can leave, so that each is there at 0 before the first one.
+const EVENT_CODES: [&str; 6] = ["gap", "register-fell", "too-large", "no-member", "unreadable", "fallback"];
+
+/// The kind of failure of a run whose result breaks rules.
+const REJECTED: &str = "rejected";
+/// The kind of failure of an algorithm that cannot be run at all.
+const UNUSABLE: &str = "unusable";
+
+impl By {
+    /// What settled an interval with a round.
+    pub fn of(provenance: &Provenance) -> By {
+        if provenance.fallback_reason.is_some() { By::Fallback } else { By::Algorithm }
+    }
+}
+
+/// One community's counters. Whoever settles it reports here.
+pub struct CommunityMetrics {
+    name: String,
+    grace: Duration,
+    mark: Mutex<Option<Boundary>>,
+    held: IntGauge,
+    lease: IntGauge,
+    fuel: IntCounter,
+    seconds: Histogram,
+    memory: Histogram,
+    retries: IntCounter,
+    families: Arc<Families>,
+}
+
+impl CommunityMetrics {
+    /// Everything at zero. A series that is there from the beginning shows its first step; one that appears at 1 does not.
+    pub(super) fn new(name: &str, grace: Duration, families: Arc<Families>) -> CommunityMetrics {
+        for by in By::ALL {
+            families.intervals.with_label_values(&[name, by.as_str()]);
+        }
+        for kind in TradeKind::ALL {
+            families.trades.with_label_values(&[name, kind.as_str()]);
+            families.energy.with_label_values(&[name, kind.as_str()]);
+        }
+        for outcome in PassOutcome::ALL {
+            families.passes.with_label_values(&[name, outcome.as_str()]);
+        }
+        EVENT_CODES.iter().for_each(|code| drop(families.events.with_label_values(&[name, code])));
+        Violation::CODES.iter().for_each(|code| drop(families.violations.with_label_values(&[name, code])));
+        let kinds = FailureKind::ALL.iter().map(|kind| kind.code()).chain([REJECTED, UNUSABLE]);
+        kinds.for_each(|kind| drop(families.failures.with_label_values(&[name, kind])));
+        Action::OF_COMMUNITIES.iter().for_each(|action| drop(families.changes.with_label_values(&[name, action])));
+        ["usable", "bad"].iter().for_each(|outcome| drop(families.shadow.with_label_values(&[name, outcome])));
+        let only = &[name];
+        CommunityMetrics {
+            name: name.to_owned(),
+            grace,
+            mark: Mutex::default(),
+            held: families.held.with_label_values(only),
+            lease: families.lease.with_label_values(only),
+            fuel: families.fuel.with_label_values(only),
+            seconds: families.algorithm_seconds.with_label_values(only),
+            memory: families.algorithm_memory.with_label_values(only),
+            retries: families.meters_retries.with_label_values(only),
+            families,
+        }
+    }
+
+    /// The community's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The end of the last interval in the books, as far as is known.
+    pub fn mark(&self) -> Option<Boundary> {
+        *lock(&self.mark)
+    }
+
+    /// How far the books are behind: now less grace less mark, never below 0. None before the mark is known.
+    pub fn lag(&self, now: Timestamp) -> Option<Duration> {
+        let due = now.checked_sub(self.grace).unwrap_or(Timestamp::MIN);
+        let behind = due.duration_since(self.mark()?.timestamp());
+        Some(Duration::try_from(behind).unwrap_or_default())
+    }
+
+    /// Whether an interval is on hold.
+    pub fn is_held(&self) -> bool {
+        self.held.get() != 0
+    }
+
+    /// Whether this process has the community's lease.
+    pub fn has_lease(&self) -> bool {
+        self.lease.get() != 0
+    }
+
+    /// The books stand here.
+    pub fn stands(&self, mark: Boundary) {
+        *lock(&self.mark) = Some(mark);
+    }
+
+    /// An interval was committed: by what it was settled, if there was a round, its trades, and what people should see.
+    pub fn committed(&self, mark: Boundary, settled: Option<By>, trades: &[StoredTrade], events: &[StoredEvent]) {
+        self.stands(mark);
+        if let Some(by) = settled {
+            self.families.intervals.with_label_values(&[self.name.as_str(), by.as_str()]).inc();
+        }
+        let mut sums = [(0_u64, 0_u64); TradeKind::ALL.len()];
+        for trade in trades {
+            let (count, wh) = &mut sums[trade.kind() as usize];
+            (*count, *wh) = (*count + 1, wh.saturating_add(trade.energy.wh()));
+        }
+        for (kind, (count, wh)) in TradeKind::ALL.iter().zip(sums).filter(|(_, (count, _))| *count > 0) {
+            let labels = &[self.name.as_str(), kind.as_str()];
+            self.families.trades.with_label_values(labels).inc_by(count);
+            self.families.energy.with_label_values(labels).inc_by(wh);
+        }
+        for event in events {
+            self.families.events.with_label_values(&[self.name.as_str(), event.code.as_str()]).inc();
+        }
+    }
+
+    /// An algorithm ran for the community, its own or the fallback.
+    pub fn ran(&self, usage: &Usage, result: Result<(), &BadResult>) {
+        self.fuel.inc_by(usage.fuel);
+        self.seconds.observe(usage.duration.as_secs_f64());
+        // Exact: memories are far below 2^53 bytes.
+        #[allow(clippy::cast_precision_loss, reason = "a histogram takes nothing else")]
+        self.memory.observe(usage.peak_memory_bytes as f64);
+        let Err(bad) = result else { return };
+        let (kind, violations) = match bad {
+            BadResult::Failed(failure) => (failure.kind.code(), &[][..]),
+            BadResult::Rejected(violations) => (REJECTED, &violations[..]),
+            BadResult::Unusable(_) => (UNUSABLE, &[][..]),
+        };
+        self.families.failures.with_label_values(&[self.name.as_str(), kind]).inc();
+        for violation in violations {
+            self.families.violations.with_label_values(&[self.name.as_str(), violation.code()]).inc();
+        }
+    }
+
+    /// A pass has ended.
+    pub fn passed(&self, outcome: PassOutcome) {
+        self.families.passes.with_label_values(&[self.name.as_str(), outcome.as_str()]).inc();
+        match outcome {
+            PassOutcome::Done => self.held.set(0),
+            PassOutcome::Held => self.held.set(1),
+            // Nothing is known of the interval on hold, if there is one.
+            PassOutcome::Meters | PassOutcome::Store | PassOutcome::Failed | PassOutcome::Fenced => {}
+        }
+    }
+
+    /// The community's lease was taken or lost.
+    pub fn lease(&self, held: bool) {
+        self.lease.set(i64::from(held));
+    }
+
+    /// A request to the Meters service has ended.
+    pub fn meters_request(&self, outcome: MetersOutcome, took: Duration) {
+        let labels = &[self.name.as_str(), outcome.as_str()];
+        self.families.meters_seconds.with_label_values(labels).observe(took.as_secs_f64());
+    }
+
+    /// A request to the Meters service is tried again.
+    pub fn meters_retry(&self) {
+        self.retries.inc();
+    }
+
+    /// Brings what depends on the time up to date. A community of which nothing is known has no lag, rather than one of
+    /// fifty years.
+    pub(super) fn refresh(&self, now: Timestamp) {
+        let (Some(mark), Some(lag)) = (self.mark(), self.lag(now)) else { return };
+        let set = |family: &prometheus::IntGaugeVec, seconds: u64| {
+            family.with_label_values(&[self.name.as_str()]).set(i64::try_from(seconds).unwrap_or(i64::MAX));
+        };
+        set(&self.families.settled_until, mark.seconds());
+        set(&self.families.lag, lag.as_secs());
+    }
+}

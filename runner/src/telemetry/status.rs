@@ -1,0 +1,169 @@
+//! How the service is: whether it is ready, and what a person wants to know of each community.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use books::{Label, StoreError};
+
+use super::metrics::{CommunityMetrics, lock};
+use crate::clock::Clock;
+
+/// The state of the service. Those who do the work tell it; `/ready` and `/status` show it.
+pub struct Status {
+    clock: Arc<dyn Clock>,
+    communities: Vec<(Arc<CommunityMetrics>, Mutex<CommunityState>)>,
+    /// Why the store cannot be used; at first, that nobody has asked it.
+    store: Mutex<Option<String>>,
+    serving: AtomicBool,
+    stopping: AtomicBool,
+}
+
+/// What is known of a community besides its counters.
+#[derive(Default)]
+struct CommunityState {
+    algorithm: Option<Label>,
+    held: Option<String>,
+    passed_at: Option<Timestamp>,
+    error: Option<(Timestamp, String)>,
+}
+
+#[derive(Serialize)]
+struct StatusJson<'a> {
+    version: &'a str,
+    ready: bool,
+    reasons: Vec<String>,
+    communities: Vec<CommunityJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct CommunityJson<'a> {
+    name: &'a str,
+    /// End of the last interval in the books.
+    mark: Option<String>,
+    lag_seconds: Option<u64>,
+    /// Why its next interval is on hold.
+    held: Option<String>,
+    last_pass_at: Option<String>,
+    last_error: Option<String>,
+    last_error_at: Option<String>,
+    lease_held: bool,
+    algorithm: Option<AlgorithmJson>,
+}
+
+#[derive(Serialize)]
+struct AlgorithmJson {
+    name: String,
+    version: String,
+    sha256: String,
+}
+
+impl Status {
+    /// Nothing is up yet.
+    pub fn new(clock: Arc<dyn Clock>, communities: impl IntoIterator<Item = Arc<CommunityMetrics>>) -> Status {
+        Status {
+            clock,
+            communities: communities.into_iter().map(|community| (community, Mutex::default())).collect(),
+            store: Mutex::new(Some("the store was not asked yet".to_owned())),
+            serving: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// The algorithm a community is settled with.
+    pub fn algorithm(&self, community: &str, algorithm: Label) {
+        self.change(community, |state| state.algorithm = Some(algorithm));
+    }
+
+    /// A pass over a community came to its end.
+    pub fn passed(&self, community: &str) {
+        let now = self.clock.now();
+        self.change(community, |state| {
+            state.held = None;
+            state.passed_at = Some(now);
+        });
+    }
+
+    /// A pass over a community could not go on; `is_held` if an interval is on hold.
+    pub fn failed(&self, community: &str, error: String, is_held: bool) {
+        let now = self.clock.now();
+        self.change(community, |state| {
+            if is_held {
+                state.held = Some(error.clone());
+            }
+            state.error = Some((now, error));
+        });
+    }
+
+    /// The store answered, or it did not.
+    pub fn store(&self, answer: Result<(), &StoreError>) {
+        *lock(&self.store) = answer.err().map(ToString::to_string);
+    }
+
+    /// All servers of the platform's interface listen, or some do not.
+    pub fn serving(&self, up: bool) {
+        self.serving.store(up, Ordering::Relaxed);
+    }
+
+    /// The service is about to end: whoever has a choice should ask another replica.
+    pub fn stopping(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Why the service should get no requests; empty if it should. A community on hold is no reason: its trades are there.
+    pub fn unready(&self) -> Vec<String> {
+        let mut reasons: Vec<String> = lock(&self.store).clone().into_iter().collect();
+        if !self.serving.load(Ordering::Relaxed) {
+            reasons.push("the gRPC servers are not up".to_owned());
+        }
+        if self.stopping.load(Ordering::Relaxed) {
+            reasons.push("the service is stopping".to_owned());
+        }
+        reasons
+    }
+
+    /// Everything, for people and programs.
+    ///
+    /// # Errors
+    /// If it cannot be written as JSON.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        let (now, reasons) = (self.clock.now(), self.unready());
+        serde_json::to_string_pretty(&StatusJson {
+            version: env!("CARGO_PKG_VERSION"),
+            ready: reasons.is_empty(),
+            reasons,
+            communities: self
+                .communities
+                .iter()
+                .map(|(community, of)| of_community(community, &lock(of), now))
+                .collect(),
+        })
+    }
+
+    fn change(&self, community: &str, change: impl FnOnce(&mut CommunityState)) {
+        if let Some((_, state)) = self.communities.iter().find(|(metrics, _)| metrics.name() == community) {
+            change(&mut lock(state));
+        }
+    }
+}
+
+fn of_community<'a>(metrics: &'a CommunityMetrics, state: &CommunityState, now: Timestamp) -> CommunityJson<'a> {
+    let CommunityState { algorithm, held, passed_at, error } = state;
+    CommunityJson {
+        name: metrics.name(),
+        mark: metrics.mark().map(|mark| mark.to_string()),
+        lag_seconds: metrics.lag(now).map(|lag| lag.as_secs()),
+        held: held.clone(),
+        last_pass_at: passed_at.map(|at| at.to_string()),
+        last_error: error.as_ref().map(|(_, message)| message.clone()),
+        last_error_at: error.as_ref().map(|(at, _)| at.to_string()),
+        lease_held: metrics.has_lease(),
+        algorithm: algorithm.as_ref().map(|label| AlgorithmJson {
+            name: label.name.clone(),
+            version: label.version.clone(),
+            sha256: label.digest.to_string(),
+        }),
+    }
+}

@@ -1,0 +1,277 @@
+//! A store that is measured: how long each operation took, how it ended, and what becomes of trades on their way to
+//! payment. It decides nothing and changes nothing.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use domain::trade::State;
+use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
+use jiff::Timestamp;
+
+use books::{
+    Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, ExpectedState, KeptChange, KeptVersion, Leases,
+    Match, MatchFilter, MatchUpdate, OutboxDepth, Payments, Prices, Progress, ShadowState, Span, Store, StoreError,
+    StoredInterval, StoredTrade, UpdateError, Version, Window,
+};
+
+use super::metrics::{Forwarded, Metrics, StoreOutcome};
+
+/// A store behind a stopwatch.
+pub struct MeasuredStore {
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+}
+
+impl MeasuredStore {
+    /// Measures a store.
+    pub fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>) -> MeasuredStore {
+        MeasuredStore { store, metrics }
+    }
+
+    /// Takes the time of an operation.
+    async fn timed<T, E: Outcome>(
+        &self,
+        operation: &'static str,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let started = Instant::now();
+        let answer = answer.await;
+        let outcome = answer.as_ref().err().map_or(StoreOutcome::Ok, Outcome::outcome);
+        self.metrics.store_operation(operation, outcome, started.elapsed());
+        answer
+    }
+}
+
+/// An error as a label.
+trait Outcome {
+    fn outcome(&self) -> StoreOutcome;
+}
+
+impl Outcome for StoreError {
+    fn outcome(&self) -> StoreOutcome {
+        match self {
+            StoreError::Open { .. } => StoreOutcome::Open,
+            StoreError::ReadOnly { .. } => StoreOutcome::ReadOnly,
+            StoreError::Corrupt { .. } => StoreOutcome::Corrupt,
+            StoreError::Away { .. } | StoreError::Busy { .. } => StoreOutcome::Away,
+            StoreError::Failed { .. } => StoreOutcome::Failed,
+        }
+    }
+}
+
+impl Outcome for UpdateError {
+    fn outcome(&self) -> StoreOutcome {
+        match self {
+            UpdateError::Unknown(_) | UpdateError::Stateless(_) | UpdateError::Transition { .. } => {
+                StoreOutcome::Refused
+            }
+            UpdateError::Store(error) => error.outcome(),
+        }
+    }
+}
+
+/// What a report means for a trade; none for one that says it was never sent.
+fn reported(state: State) -> Option<Forwarded> {
+    match state {
+        State::Created => None,
+        State::Sent => Some(Forwarded::Sent),
+        State::Paid => Some(Forwarded::Paid),
+        State::NotPaid => Some(Forwarded::NotPaid),
+        State::Error => Some(Forwarded::Failed),
+    }
+}
+
+#[async_trait]
+impl Books for MeasuredStore {
+    async fn mark(&self, community: &str) -> Result<Option<Boundary>, StoreError> {
+        self.timed("mark", self.store.mark(community)).await
+    }
+
+    async fn progress(&self, community: &str) -> Result<Progress, StoreError> {
+        self.timed("progress", self.store.progress(community)).await
+    }
+
+    async fn commit_batch(&self, batch: Vec<Arc<Commit>>) -> CommittedBatch {
+        let mut committed = 0;
+        let whole = async {
+            let batch = self.store.commit_batch(batch).await;
+            committed = batch.committed;
+            batch.ended
+        };
+        let ended = self.timed("commit", whole).await;
+        CommittedBatch { committed, ended }
+    }
+
+    async fn communities(&self) -> Result<Vec<String>, StoreError> {
+        self.timed("communities", self.store.communities()).await
+    }
+
+    async fn intervals(&self, community: &str, span: Span, limit: usize) -> Result<Vec<StoredInterval>, StoreError> {
+        self.timed("intervals", self.store.intervals(community, span, limit)).await
+    }
+
+    async fn trades(
+        &self,
+        community: &str,
+        span: Span,
+        member: Option<&MemberId>,
+        after: Option<(Boundary, u64)>,
+        limit: usize,
+    ) -> Result<Vec<StoredTrade>, StoreError> {
+        self.timed("trades", self.store.trades(community, span, member, after, limit)).await
+    }
+
+    async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.timed("component", self.store.component(digest)).await
+    }
+
+    async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        self.timed("event_counts", self.store.event_counts(community)).await
+    }
+
+    async fn examine(&self) -> Result<Vec<String>, StoreError> {
+        self.timed("examine", self.store.examine()).await
+    }
+}
+
+#[async_trait]
+impl Decisions for MeasuredStore {
+    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError> {
+        let kept = self.timed("keep_version", self.store.keep_version(version, component)).await?;
+        if kept == KeptVersion::Now {
+            self.metrics.algorithm_changed(None, "uploaded");
+        }
+        Ok(kept)
+    }
+
+    async fn versions(&self) -> Result<Vec<Version>, StoreError> {
+        self.timed("versions", self.store.versions()).await
+    }
+
+    async fn pin(&self, community: &str, name: &str, digest: Digest) -> Result<Digest, StoreError> {
+        self.timed("pin", self.store.pin(community, name, digest)).await
+    }
+
+    async fn pinned(&self, community: &str, name: &str) -> Result<Option<Digest>, StoreError> {
+        self.timed("pinned", self.store.pinned(community, name)).await
+    }
+
+    async fn decide(
+        &self,
+        community: &str,
+        change: &Change,
+        expected: ExpectedState,
+    ) -> Result<Option<u64>, StoreError> {
+        let decided = self.timed("decide", self.store.decide(community, change, expected)).await?;
+        if decided.is_some() {
+            self.metrics.algorithm_changed(change.community.as_deref(), change.action.code());
+        }
+        Ok(decided)
+    }
+
+    async fn note(&self, change: &Change) -> Result<(), StoreError> {
+        self.timed("note", self.store.note(change)).await?;
+        self.metrics.algorithm_changed(change.community.as_deref(), change.action.code());
+        Ok(())
+    }
+
+    async fn decisions(&self, community: &str) -> Result<Vec<KeptChange>, StoreError> {
+        self.timed("decisions", self.store.decisions(community)).await
+    }
+
+    async fn changes(&self, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, StoreError> {
+        self.timed("changes", self.store.changes(community, limit)).await
+    }
+
+    async fn shadow_totals(&self, community: &str, decision: u64) -> Result<Option<ShadowState>, StoreError> {
+        self.timed("shadow_totals", self.store.shadow_totals(community, decision)).await
+    }
+
+    async fn keep_shadow_totals(
+        &self,
+        community: &str,
+        decision: u64,
+        after: Option<Boundary>,
+        state: &ShadowState,
+    ) -> Result<bool, StoreError> {
+        self.timed("keep_shadow_totals", self.store.keep_shadow_totals(community, decision, after, state)).await
+    }
+}
+
+#[async_trait]
+impl Leases for MeasuredStore {
+    async fn acquire(&self, lease: &str, owner: &str, now: Timestamp, term: Duration) -> Result<Acquired, StoreError> {
+        self.timed("acquire", self.store.acquire(lease, owner, now, term)).await
+    }
+
+    async fn release(&self, lease: &str, owner: &str) -> Result<(), StoreError> {
+        self.timed("release", self.store.release(lease, owner)).await
+    }
+}
+
+#[async_trait]
+impl Prices for MeasuredStore {
+    async fn set_prices(&self, prices: &[MeterPrice], now: Timestamp) -> Result<(), StoreError> {
+        self.timed("set_prices", self.store.set_prices(prices, now)).await
+    }
+
+    async fn prices(
+        &self,
+        meter: &str,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        window: Window,
+    ) -> Result<Vec<MeterPrice>, StoreError> {
+        self.timed("prices", self.store.prices(meter, from, to, window)).await
+    }
+
+    async fn price_book(&self, from: Timestamp, to: Timestamp) -> Result<PriceBook, StoreError> {
+        self.timed("price_book", self.store.price_book(from, to)).await
+    }
+}
+
+#[async_trait]
+impl Payments for MeasuredStore {
+    async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError> {
+        self.timed("matches", self.store.matches(filter, window, now)).await
+    }
+
+    async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError> {
+        let claimed = self.timed("claim", self.store.claim(claim, window)).await?;
+        self.metrics.forwarded(Forwarded::Claimed, claimed.len());
+        Ok(claimed)
+    }
+
+    async fn update(&self, updates: &[MatchUpdate], now: Timestamp) -> Result<(), UpdateError> {
+        self.timed("update", self.store.update(updates, now)).await?;
+        updates
+            .iter()
+            .filter_map(|update| reported(update.state))
+            .for_each(|outcome| self.metrics.forwarded(outcome, 1));
+        Ok(())
+    }
+
+    async fn outbox(&self, again: Timestamp, limit: usize, now: Timestamp) -> Result<Vec<Match>, StoreError> {
+        self.timed("outbox", self.store.outbox(again, limit, now)).await
+    }
+
+    async fn outbox_depth(&self, now: Timestamp) -> Result<OutboxDepth, StoreError> {
+        let outbox = self.timed("outbox_depth", self.store.outbox_depth(now)).await?;
+        self.metrics.outbox(outbox);
+        Ok(outbox)
+    }
+
+    async fn delivered(
+        &self,
+        sent: &[TradeId],
+        refused: &[(TradeId, String)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.timed("delivered", self.store.delivered(sent, refused, now)).await?;
+        self.metrics.forwarded(Forwarded::Sent, sent.len());
+        self.metrics.forwarded(Forwarded::Refused, refused.len());
+        Ok(())
+    }
+}

@@ -1,0 +1,325 @@
+//! What every store promises of intervals and their trades.
+
+use domain::netting::LastRead;
+
+use super::*;
+
+pub(super) async fn nothing_is_known_at_first<S: Shelf>(shelf: S) {
+    for _ in 0..2 {
+        let store = shelf.open().await;
+        assert_eq!(store.progress("aveiro").await.unwrap(), Progress::default());
+        assert_eq!(store.communities().await.unwrap(), [""; 0]);
+        assert_eq!(all_intervals(&store, "aveiro").await, []);
+        assert_eq!(all_trades(&store, "aveiro").await, []);
+        assert_eq!(store.component(&Digest::of(b"component")).await.unwrap(), None);
+        assert_eq!(store.event_counts("aveiro").await.unwrap(), []);
+        assert_eq!(store.examine().await.unwrap(), [""; 0]);
+    }
+}
+
+pub(super) async fn what_is_committed_comes_back<S: Shelf>(shelf: S) {
+    let commits = [opening("aveiro", 0), full("aveiro", 1), full("aveiro", 7)];
+    for commit in &commits {
+        assert_eq!(put(&shelf.open().await, commit.clone()).await.unwrap(), Committed::Now);
+    }
+    let store = shelf.open().await;
+    assert_eq!(all_intervals(&store, "aveiro").await, commits.each_ref().map(kept));
+    let trades: Vec<StoredTrade> = commits.iter().flat_map(|commit| commit.cleared.trades.clone()).collect();
+    assert_eq!(all_trades(&store, "aveiro").await, trades);
+    let read = |import_wh, export_wh| LastRead { boundary: boundary(8), registers: Registers { import_wh, export_wh } };
+    let progress = Progress {
+        mark: Some(boundary(8)),
+        last_reads: [("a", read(5, 14)), ("b1", read(1, 2)), ("b2", read(3, 4))]
+            .map(|(meter, read)| (meter.parse().unwrap(), read))
+            .into(),
+        original: None,
+    };
+    assert_eq!(store.progress("aveiro").await.unwrap(), progress);
+    let counts = [("gap".to_owned(), 2), ("unreadable".to_owned(), 2)];
+    assert_eq!(store.event_counts("aveiro").await.unwrap(), counts);
+    assert_eq!(store.examine().await.unwrap(), [""; 0]);
+    // Who sold what to whom, with states, messages and ids, in words for once.
+    let shown: Vec<String> = trades[..4]
+        .iter()
+        .map(|trade| {
+            let StoredTrade { number, seller, buyer, energy, price, state, message, .. } = trade;
+            format!("{number} {seller} > {buyer} {energy} at {price} {state:?} {message:?}")
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "0 a > bob 101 Wh at 96200 µEUR/kWh Some(Created) Some(\"settled with own instead: the other one failed\")",
+            "1 a > grid 1 Wh at 30000 µEUR/kWh None Some(\"settled with own instead: the other one failed\")",
+            "2 carla > grid 8 Wh at -42000 µEUR/kWh None Some(\"Start timestamp: 2023-09-01T12:00:00Z\")",
+            "3 grid > carla 9 Wh at 171000 µEUR/kWh None Some(\"Start timestamp: 2023-09-01T12:00:00Z\")",
+        ]
+    );
+    assert_eq!(trades[0].id, TradeId::derive("aveiro", interval(1), 0));
+}
+
+pub(super) async fn the_largest_numbers_come_back<S: Shelf>(shelf: S) {
+    let most = i64::MAX.unsigned_abs();
+    let usual = full("aveiro", 1);
+    let mut gaps = usual.cleared.gaps.clone();
+    for (surplus, price) in [(most, i64::MIN), (1, i64::MAX)] {
+        gaps.push(GapTrade {
+            surplus: Energy::from_wh(surplus),
+            deficit: Energy::from_wh(surplus),
+            tariff: tariff(price, price),
+            ..gaps[0].clone()
+        });
+    }
+    let mut commit = with(usual, Some(cleared("aveiro", 1, ("a", "bob"), most - 1)), gaps);
+    commit.cleared.readings[0].registers = Registers { import_wh: most, export_wh: most };
+    assert_eq!(put(&shelf.open().await, commit.clone()).await.unwrap(), Committed::Now);
+    let store = shelf.open().await;
+    assert_eq!(all_intervals(&store, "aveiro").await, [kept(&commit)]);
+    assert_eq!(store.progress("aveiro").await.unwrap().last_reads[&"a".parse().unwrap()].registers.import_wh, most);
+}
+
+pub(super) async fn the_same_interval_again_changes_nothing<S: Shelf>(shelf: S) {
+    put(&shelf.open().await, full("aveiro", 1)).await.unwrap();
+    let before =
+        (all_intervals(&shelf.open().await, "aveiro").await, shelf.open().await.progress("aveiro").await.unwrap());
+    // Also if it says something else this time.
+    let mut other = full("aveiro", 1);
+    other.cleared.readings[0].registers.import_wh += 1;
+    other.cleared.events.push(event("more"));
+    for commit in [full("aveiro", 1), other, opening("aveiro", 1)] {
+        assert_eq!(put(&shelf.open().await, commit).await.unwrap(), Committed::Overtaken);
+        let store = shelf.open().await;
+        assert_eq!((all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap()), before);
+    }
+}
+
+pub(super) async fn an_earlier_interval_is_there_already<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    put(&store, opening("aveiro", 5)).await.unwrap();
+    for number in [4, 0] {
+        assert_eq!(put(&store, full("aveiro", number)).await.unwrap(), Committed::Overtaken);
+    }
+    assert_eq!(all_intervals(&store, "aveiro").await, [kept(&opening("aveiro", 5))]);
+    assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(6)));
+}
+
+pub(super) async fn of_two_at_once_one_commits<S: Shelf>(shelf: S) {
+    let stores = [shelf.open().await, shelf.open().await];
+    for number in 0..20 {
+        let committing =
+            stores.clone().map(|store| tokio::spawn(async move { put(&store, full("aveiro", number)).await }));
+        let mut outcomes = Vec::new();
+        for task in committing {
+            outcomes.push(task.await.unwrap().unwrap());
+        }
+        outcomes.sort_by_key(|outcome| *outcome == Committed::Overtaken);
+        assert_eq!(outcomes, [Committed::Now, Committed::Overtaken]);
+    }
+    let kept: Vec<StoredInterval> = (0..20).map(|number| kept(&full("aveiro", number))).collect();
+    assert_eq!(all_intervals(&stores[0], "aveiro").await, kept);
+    assert_eq!(all_intervals(&stores[1], "aveiro").await, kept);
+}
+
+pub(super) async fn a_row_is_committed_up_to_what_cannot_be<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    let following = |number: u64| Commit { after: (number > 0).then(|| boundary(number)), ..full("aveiro", number) };
+    let row = |numbers: &[u64]| numbers.iter().map(|number| Arc::new(following(*number))).collect::<Vec<_>>();
+    let done = store.commit_batch(row(&[0, 1, 2])).await;
+    assert_eq!((done.committed, done.ended.unwrap()), (3, Committed::Now));
+    // Somebody else was there: the whole row is of no use.
+    let done = store.commit_batch(row(&[2, 3])).await;
+    assert_eq!((done.committed, done.ended.unwrap()), (0, Committed::Overtaken));
+    // One that does not follow from the one before it ends the row; so does one that no store can keep, without a trace.
+    let done = store.commit_batch(row(&[3, 5])).await;
+    assert_eq!((done.committed, done.ended.unwrap()), (1, Committed::Overtaken));
+    let mut bad = following(5);
+    bad.cleared.readings.push(reading("z", "z", u64::MAX, 0));
+    let with_bad = [row(&[4]), vec![Arc::new(bad)], row(&[6])].concat();
+    let done = store.commit_batch(with_bad).await;
+    assert_eq!(done.committed, 1);
+    assert!(matches!(done.ended, Err(StoreError::Failed { .. })), "{:?}", done.ended);
+    let done = store.commit_batch(Vec::new()).await;
+    assert_eq!((done.committed, done.ended.unwrap()), (0, Committed::Now));
+    let kept: Vec<StoredInterval> = (0..5).map(|number| kept(&full("aveiro", number))).collect();
+    for store in [store, shelf.open().await] {
+        assert_eq!(all_intervals(&store, "aveiro").await, kept);
+        assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(5)));
+        assert_eq!(store.examine().await.unwrap(), [""; 0]);
+    }
+}
+
+pub(super) async fn half_a_commit_is_none<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    put(&store, full("aveiro", 1)).await.unwrap();
+    let before = (all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap());
+    // A sum that no store can keep comes last, after everything else of the interval has been written.
+    let mut commit = full("aveiro", 2);
+    commit.cleared.readings.push(reading("z", "z", u64::MAX, 0));
+    assert!(matches!(put(&store, commit).await, Err(StoreError::Failed { .. })));
+    for store in [store, shelf.open().await] {
+        assert_eq!((all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap()), before);
+        assert_eq!(all_trades(&store, "aveiro").await, before.0[0].trades);
+        assert_eq!(store.examine().await.unwrap(), [""; 0]);
+    }
+    assert_eq!(put(&shelf.open().await, full("aveiro", 2)).await.unwrap(), Committed::Now);
+}
+
+pub(super) async fn trades_are_paged<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    for number in 0..5 {
+        put(&store, full("aveiro", number)).await.unwrap();
+    }
+    let all = all_trades(&store, "aveiro").await;
+    assert_eq!(all.len(), 20);
+    for limit in [1, 3, 4, 19, 20, 21] {
+        let mut pages = Vec::new();
+        loop {
+            let after = pages.last().map(|last: &StoredTrade| (last.interval.start(), last.number));
+            let page = store.trades("aveiro", Span::default(), None, after, limit).await.unwrap();
+            assert!(page.len() <= limit);
+            if page.is_empty() {
+                break;
+            }
+            pages.extend(page);
+        }
+        assert_eq!(pages, all, "{limit} at a time");
+    }
+    let span = Span { from: Some(START + 900), to: Some(START + 2700) };
+    let after = Some((boundary(1), 2));
+    assert_eq!(store.trades("aveiro", span, None, after, 100).await.unwrap(), all[7..12]);
+    assert_eq!(store.trades("aveiro", span, None, None, 0).await.unwrap(), []);
+}
+
+pub(super) async fn intervals_are_paged<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    for number in 0..5 {
+        put(&store, full("aveiro", number)).await.unwrap();
+    }
+    let all = all_intervals(&store, "aveiro").await;
+    let mut pages = Vec::new();
+    let mut from = 0;
+    loop {
+        let span = Span { from: Some(from), to: None };
+        let page = store.intervals("aveiro", span, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        from = last.interval.start().seconds() + 1;
+        pages.extend(page);
+    }
+    assert_eq!(pages, all);
+}
+
+pub(super) async fn spans_are_half_open<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    for number in 0..4 {
+        put(&store, full("aveiro", number)).await.unwrap();
+    }
+    for (from, to, first, end) in [
+        (None, None, 0, 4),
+        (Some(START), Some(START + 3600), 0, 4),
+        (Some(START + 900), None, 1, 4),
+        (Some(START + 901), None, 2, 4),
+        (None, Some(START + 900), 0, 1),
+        (None, Some(START + 901), 0, 2),
+        (Some(START + 900), Some(START + 900), 1, 1),
+        (Some(START + 1800), Some(START + 900), 2, 2),
+        (Some(0), Some(START), 0, 0),
+        (Some(u64::MAX), None, 4, 4),
+        (Some(START), Some(u64::MAX), 0, 4),
+    ] {
+        let span = Span { from, to };
+        let intervals = store.intervals("aveiro", span, 100).await.unwrap();
+        let starts: Vec<u64> = intervals.iter().map(|kept| (kept.interval.start().seconds() - START) / 900).collect();
+        assert_eq!(starts, (first..end).collect::<Vec<u64>>(), "{span:?}");
+        let trades = store.trades("aveiro", span, None, None, 100).await.unwrap();
+        assert_eq!(trades.len(), starts.len() * 4, "{span:?}");
+    }
+}
+
+pub(super) async fn trades_are_found_by_member<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    put(&store, full("aveiro", 0)).await.unwrap();
+    put(&store, full("aveiro", 1)).await.unwrap();
+    for (name, numbers) in
+        [("a", &[0, 1, 0, 1][..]), ("bob", &[0, 0]), ("carla", &[2, 3, 2, 3]), ("nobody", &[]), ("A", &[]), ("%", &[])]
+    {
+        let trades = store.trades("aveiro", Span::default(), Some(&member(name)), None, 100).await.unwrap();
+        assert_eq!(trades.iter().map(|trade| trade.number).collect::<Vec<u64>>(), numbers, "{name}");
+    }
+    let first = store.trades("aveiro", Span::default(), Some(&member("carla")), None, 1).await.unwrap();
+    let after = Some((first[0].interval.start(), first[0].number));
+    let second = store.trades("aveiro", Span::default(), Some(&member("carla")), after, 1).await.unwrap();
+    assert_eq!((first[0].number, second[0].number), (2, 3));
+}
+
+pub(super) async fn communities_are_apart<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    let names = ["beta", "Alpha", "alpha", "Ωmega", "a'; DROP TABLE trade; --"];
+    for (number, name) in (0..).zip(names) {
+        put(&store, full(name, number)).await.unwrap();
+    }
+    let mut sorted = names.map(str::to_owned);
+    sorted.sort();
+    assert_eq!(store.communities().await.unwrap(), sorted);
+    for (number, name) in (0..).zip(names) {
+        assert_eq!(all_intervals(&store, name).await, [kept(&full(name, number))]);
+        assert_eq!(store.progress(name).await.unwrap().mark, Some(boundary(number + 1)));
+        assert_eq!(store.event_counts(name).await.unwrap().len(), 2);
+    }
+    assert_eq!(store.progress("gamma").await.unwrap(), Progress::default());
+}
+
+pub(super) async fn a_component_is_kept_once<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    put(&store, full("one", 0)).await.unwrap();
+    put(&store, full("other", 0)).await.unwrap();
+    let mut next = full("one", 1);
+    let cleared = next.cleared.round.as_mut().unwrap();
+    (cleared.component, cleared.provenance.algorithm) = (b"next".as_slice().into(), Digest::of(b"next"));
+    put(&store, next).await.unwrap();
+    for bytes in [b"component".as_slice(), b"next"] {
+        assert_eq!(shelf.open().await.component(&Digest::of(bytes)).await.unwrap().as_deref(), Some(bytes));
+    }
+    assert_eq!(store.component(&Digest::of(b"")).await.unwrap(), None);
+}
+
+pub(super) async fn a_commit_after_another_mark_is_overtaken<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    let early = Commit { after: Some(boundary(1)), ..full("aveiro", 1) };
+    assert_eq!(store.commit(Arc::new(early)).await.unwrap(), Committed::Overtaken);
+    assert_eq!(store.progress("aveiro").await.unwrap(), Progress::default());
+    put(&store, full("aveiro", 0)).await.unwrap();
+    let before = (all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap());
+    for after in [None, Some(boundary(0)), Some(boundary(2))] {
+        let commit = Commit { after, ..full("aveiro", 5) };
+        assert_eq!(store.commit(Arc::new(commit)).await.unwrap(), Committed::Overtaken, "{after:?}");
+        assert_eq!((all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap()), before);
+    }
+}
+
+pub(super) async fn meters_that_were_not_read_come_back<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    put(&store, full("aveiro", 0)).await.unwrap();
+    for number in 1..4 {
+        let mut absent = store.progress("aveiro").await.unwrap().last_reads;
+        absent.remove(&"a".parse().unwrap());
+        let mut commit = opening("aveiro", number);
+        commit.cleared.absent = absent;
+        put(&store, commit).await.unwrap();
+    }
+    let progress = shelf.open().await.progress("aveiro").await.unwrap();
+    let boundaries: Vec<(&str, Boundary)> =
+        progress.last_reads.iter().map(|(meter, read)| (meter.as_str(), read.boundary)).collect();
+    assert_eq!(boundaries, [("a", boundary(4)), ("b1", boundary(1)), ("b2", boundary(1))]);
+    let registers = Registers { import_wh: 3, export_wh: 4 };
+    assert_eq!(progress.last_reads[&"b2".parse().unwrap()].registers, registers);
+}
+
+pub(super) async fn a_reader_sees_what_a_writer_commits<S: Shelf>(shelf: S) {
+    let (writer, reader) = (shelf.open().await, shelf.open().await);
+    for number in 0..3_u64 {
+        assert_eq!(reader.progress("aveiro").await.unwrap().mark, (number > 0).then(|| boundary(number)));
+        put(&writer, full("aveiro", number)).await.unwrap();
+        assert_eq!(all_intervals(&reader, "aveiro").await.last(), Some(&kept(&full("aveiro", number))));
+        assert_eq!(reader.communities().await.unwrap(), ["aveiro"]);
+    }
+}

@@ -1,0 +1,77 @@
+//! What every store promises of leases.
+
+use super::*;
+
+const TERM: Duration = Duration::from_secs(30);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+fn held(token: u64, until: i64) -> Acquired {
+    Acquired::Held(Lease { token, until: at(until) })
+}
+
+pub(super) async fn a_lease_has_one_owner<S: Shelf>(shelf: S) {
+    let (one, other) = (shelf.open().await, shelf.open().await);
+    assert_eq!(one.acquire("community a", "one", at(0), TERM).await.unwrap(), held(1, 30));
+    let taken = Acquired::ByOther { owner: "one".to_owned(), until: at(30) };
+    assert_eq!(other.acquire("community a", "other", at(0), TERM).await.unwrap(), taken);
+    assert_eq!(other.acquire("community a", "other", at(29), TERM).await.unwrap(), taken);
+    assert_eq!(other.acquire("community b", "other", at(0), TERM).await.unwrap(), held(1, 30));
+    // Who holds it may take it again, even late, and keeps its token.
+    assert_eq!(one.acquire("community a", "one", at(20), TERM).await.unwrap(), held(1, 50));
+    assert_eq!(one.acquire("community a", "one", at(60), TERM).await.unwrap(), held(1, 90));
+}
+
+pub(super) async fn a_lease_that_ran_out_or_was_released_goes_on_with_another_token<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    store.acquire("a", "one", at(0), TERM).await.unwrap();
+    assert_eq!(store.acquire("a", "other", at(30), TERM).await.unwrap(), held(2, 60));
+    store.release("a", "one").await.unwrap();
+    let taken = Acquired::ByOther { owner: "other".to_owned(), until: at(60) };
+    assert_eq!(store.acquire("a", "one", at(31), TERM).await.unwrap(), taken);
+    store.release("a", "other").await.unwrap();
+    store.release("a", "other").await.unwrap();
+    store.release("never taken", "other").await.unwrap();
+    assert_eq!(shelf.open().await.acquire("a", "other", at(32), TERM).await.unwrap(), held(3, 62));
+}
+
+pub(super) async fn of_many_at_once_one_gets_the_lease<S: Shelf>(shelf: S) {
+    let stores = [shelf.open().await, shelf.open().await];
+    for round in 0..3_i64 {
+        let asking = (0..6).map(|number: usize| {
+            let store = stores[number % 2].clone();
+            tokio::spawn(
+                async move { store.acquire("a", &format!("process {round}.{number}"), at(round * 60), TERM).await },
+            )
+        });
+        let mut tokens = Vec::new();
+        for task in asking.collect::<Vec<_>>() {
+            if let Acquired::Held(lease) = task.await.unwrap().unwrap() {
+                tokens.push(lease.token);
+            }
+        }
+        assert_eq!(tokens, [u64::try_from(round).unwrap() + 1]);
+    }
+}
+
+pub(super) async fn a_commit_under_a_lost_lease_is_fenced<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    let lease = community_lease("aveiro");
+    let commit = |fence, number, after: Option<u64>| {
+        let after = after.map(boundary);
+        store.commit(Arc::new(Commit { fence: Some(fence), after, ..full("aveiro", number) }))
+    };
+    store.acquire(&lease, "one", at(0), TERM).await.unwrap();
+    assert_eq!(commit(1, 0, None).await.unwrap(), Committed::Now);
+    store.acquire(&lease, "other", at(40), TERM).await.unwrap();
+    let before = (all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap());
+    assert_eq!(commit(1, 1, Some(1)).await.unwrap(), Committed::Fenced);
+    assert_eq!((all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap()), before);
+    assert_eq!(commit(2, 1, Some(1)).await.unwrap(), Committed::Now);
+    // Who asks for no lease, as `settle` by hand does, is not fenced; nor is who holds that of another community.
+    assert_eq!(put(&store, full("aveiro", 2)).await.unwrap(), Committed::Now);
+    let beta = Commit { fence: Some(1), ..full("beta", 0) };
+    assert_eq!(store.commit(Arc::new(beta)).await.unwrap(), Committed::Now);
+}

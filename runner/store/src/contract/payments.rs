@@ -1,0 +1,333 @@
+//! What every store promises of trades on their way to payment.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// When the test's trades are claimed and reported, in seconds after some instant.
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_001_000 + second).unwrap()
+}
+
+const ALL: Window = Window { skip: 0, limit: usize::MAX };
+
+fn id(number: u64, trade: u64) -> TradeId {
+    TradeId::derive("aveiro", interval(number), trade)
+}
+
+/// Intervals with one trade from a to bob each, and three with the grid.
+async fn settled<S: Shelf>(shelf: &S, intervals: u64) -> S::Store {
+    let store = shelf.open().await;
+    for number in 0..intervals {
+        assert_eq!(put(&store, full("aveiro", number)).await.unwrap(), Committed::Now);
+    }
+    store
+}
+
+fn claim_of(buyer: &str, now: i64, until: i64) -> Claim {
+    Claim { buyer: buyer.to_owned(), now: at(now), until: at(until) }
+}
+
+fn report(id: TradeId, state: State) -> MatchUpdate {
+    MatchUpdate { id, state, transaction_id: None, message: None }
+}
+
+async fn one(store: &impl Store, id: TradeId, now: i64) -> Match {
+    let filter = MatchFilter { id: Some(id), ..MatchFilter::default() };
+    store.matches(&filter, ALL, at(now)).await.unwrap().remove(0)
+}
+
+async fn state(store: &impl Store, id: TradeId, now: i64) -> Option<State> {
+    one(store, id, now).await.state
+}
+
+fn ids(matches: &[Match]) -> Vec<TradeId> {
+    matches.iter().map(|found| found.id).collect()
+}
+
+/// Brings a trade that waits into a state.
+async fn bring(store: &impl Store, id: TradeId, state: State) {
+    let path: &[State] = match state {
+        State::Created => &[],
+        State::Sent => &[State::Sent],
+        other => &[State::Sent, other],
+    };
+    for state in path {
+        store.update(&[report(id, *state)], at(0)).await.unwrap();
+    }
+}
+
+pub(super) async fn a_trade_is_shown_whole<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 2).await;
+    let settled_at = Timestamp::from_second(1_700_000_000).unwrap();
+    let shown = one(&store, id(1, 0), 0).await;
+    let expected = Match {
+        id: id(1, 0),
+        end: boundary(2).timestamp(),
+        of: Some(("aveiro".to_owned(), interval(1))),
+        seller: "a".to_owned(),
+        buyer: "bob".to_owned(),
+        quantity: Quantity::Exact { energy: Energy::from_wh(101), price: Price::from_micro_eur(96_200) },
+        state: Some(State::Created),
+        transaction_id: None,
+        message: Some("settled with own instead: the other one failed".to_owned()),
+        created_at: settled_at,
+        updated_at: None,
+    };
+    assert_eq!(shown, expected);
+    let with_grid = one(&store, id(1, 3), 0).await;
+    assert_eq!((with_grid.seller.as_str(), with_grid.buyer.as_str(), with_grid.state), ("100", "carla", None));
+    assert_eq!(with_grid.message.as_deref(), Some("Start timestamp: 2023-09-01T12:00:00Z"));
+}
+
+pub(super) async fn filters_narrow_alone_and_together<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 3).await;
+    bring(&store, id(1, 0), State::Paid).await;
+    let all = MatchFilter::default();
+    let name = |name: &str| Some(name.to_owned());
+    let end = |number: u64| Some(boundary(number).timestamp());
+    let states = |states: &[State]| states.iter().copied().collect::<BTreeSet<State>>();
+    let later = |at: Option<Timestamp>| at.map(|at| at + Duration::from_millis(500));
+    // Each trade as interval.number; a sells 0 to bob and 1 to the grid, carla sells 2 to it and buys 3 from it.
+    for (filter, expected) in [
+        (all.clone(), "0.0 0.1 0.2 0.3 1.0 1.1 1.2 1.3 2.0 2.1 2.2 2.3"),
+        (MatchFilter { buyer: name("bob"), ..all.clone() }, "0.0 1.0 2.0"),
+        (MatchFilter { seller: name("a"), ..all.clone() }, "0.0 0.1 1.0 1.1 2.0 2.1"),
+        (MatchFilter { buyer: name("100"), ..all.clone() }, "0.1 0.2 1.1 1.2 2.1 2.2"),
+        (MatchFilter { seller: name("100"), ..all.clone() }, "0.3 1.3 2.3"),
+        (MatchFilter { buyer: name("grid"), ..all.clone() }, ""),
+        (MatchFilter { buyer: name("Bob"), ..all.clone() }, ""),
+        (MatchFilter { seller: name("a"), buyer: name("100"), ..all.clone() }, "0.1 1.1 2.1"),
+        (MatchFilter { states: states(&[State::Created]), ..all.clone() }, "0.0 2.0"),
+        (MatchFilter { states: states(&[State::Paid]), ..all.clone() }, "1.0"),
+        (MatchFilter { states: states(&[State::Paid, State::Created]), ..all.clone() }, "0.0 1.0 2.0"),
+        (MatchFilter { states: states(&[State::Sent, State::Error]), ..all.clone() }, ""),
+        (MatchFilter { states: states(&State::ALL), buyer: name("100"), ..all.clone() }, ""),
+        (MatchFilter { from: end(2), ..all.clone() }, "1.0 1.1 1.2 1.3 2.0 2.1 2.2 2.3"),
+        (MatchFilter { from: later(end(2)), ..all.clone() }, "2.0 2.1 2.2 2.3"),
+        (MatchFilter { to: end(2), ..all.clone() }, "0.0 0.1 0.2 0.3"),
+        (MatchFilter { to: later(end(1)), ..all.clone() }, "0.0 0.1 0.2 0.3"),
+        (MatchFilter { from: end(2), to: end(2), ..all.clone() }, ""),
+        (
+            MatchFilter { from: Some(Timestamp::MIN), to: Some(Timestamp::MAX), seller: name("100"), ..all.clone() },
+            "0.3 1.3 2.3",
+        ),
+        (MatchFilter { id: Some(id(1, 2)), ..all.clone() }, "1.2"),
+        (MatchFilter { id: Some(id(1, 2)), buyer: name("bob"), ..all.clone() }, ""),
+        (MatchFilter { id: Some(id(7, 2)), ..all.clone() }, ""),
+        (
+            MatchFilter {
+                buyer: name("bob"),
+                seller: name("a"),
+                states: states(&[State::Created]),
+                from: end(2),
+                to: end(4),
+                id: Some(id(2, 0)),
+            },
+            "2.0",
+        ),
+    ] {
+        let found = store.matches(&filter, ALL, at(0)).await.unwrap();
+        let places: Vec<String> = ids(&found)
+            .iter()
+            .flat_map(|found| (0..3).flat_map(move |number| (0..4).map(move |trade| (number, trade, *found))))
+            .filter(|(number, trade, found)| id(*number, *trade) == *found)
+            .map(|(number, trade, _)| format!("{number}.{trade}"))
+            .collect();
+        assert_eq!(places.join(" "), expected, "{filter:?}");
+    }
+}
+
+pub(super) async fn matches_come_in_order_and_windows<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 2).await;
+    // Of another community, between the two by time.
+    put(&store, full("beta", 0)).await.unwrap();
+    let all = store.matches(&MatchFilter::default(), ALL, at(0)).await.unwrap();
+    assert_eq!(all.len(), 12);
+    assert!(all.is_sorted_by_key(|found| (found.end, found.id)));
+    for (skip, limit, first, end) in
+        [(0, 5, 0, 5), (5, 5, 5, 10), (10, 5, 10, 12), (12, 5, 12, 12), (u64::MAX, 5, 12, 12), (0, 0, 0, 0)]
+    {
+        let window = Window { skip, limit };
+        let page = store.matches(&MatchFilter::default(), window, at(0)).await.unwrap();
+        assert_eq!(page, all[first..end], "{window:?}");
+    }
+}
+
+pub(super) async fn no_two_claims_get_the_same_trade<S: Shelf>(shelf: S) {
+    settled(&shelf, 6).await;
+    let stores = [shelf.open().await, shelf.open().await];
+    let claiming = (0..8).map(|number: usize| {
+        let store = stores[number % 2].clone();
+        tokio::spawn(async move { store.claim(&claim_of("bob", 0, 900), Window::first(1)).await })
+    });
+    let mut claimed = Vec::new();
+    for task in claiming.collect::<Vec<_>>() {
+        claimed.extend(task.await.unwrap().unwrap());
+    }
+    // Eight asked for one each, and there were six.
+    assert!(claimed.iter().all(|claimed| claimed.state == Some(State::Created)));
+    let mut claimed = ids(&claimed);
+    claimed.sort_unstable();
+    assert_eq!(claimed, (0..6).map(|number| id(number, 0)).collect::<Vec<_>>());
+    assert_eq!(stores[0].claim(&claim_of("bob", 1, 900), ALL).await.unwrap(), []);
+}
+
+pub(super) async fn a_claim_takes_what_waits_of_its_buyer<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 4).await;
+    for (number, state) in [(1, State::NotPaid), (2, State::Paid)] {
+        bring(&store, id(number, 0), state).await;
+    }
+    for buyer in ["carla", "a", "100", "nobody"] {
+        assert_eq!(store.claim(&claim_of(buyer, 1, 900), ALL).await.unwrap(), [], "{buyer}");
+    }
+    let second = store.claim(&claim_of("bob", 1, 900), Window { skip: 1, limit: 1 }).await.unwrap();
+    assert_eq!((ids(&second), second[0].state), (vec![id(1, 0)], Some(State::NotPaid)));
+    let others = store.claim(&claim_of("bob", 2, 900), ALL).await.unwrap();
+    assert_eq!(ids(&others), [id(0, 0), id(3, 0)]);
+    let shown = one(&store, id(0, 0), 3).await;
+    assert_eq!((shown.state, shown.updated_at), (Some(State::Sent), Some(at(2))));
+    assert_eq!(shown.created_at, others[0].created_at);
+}
+
+pub(super) async fn a_claim_that_nobody_reports_of_returns<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 3).await;
+    bring(&store, id(1, 0), State::NotPaid).await;
+    store.claim(&claim_of("bob", 1, 60), ALL).await.unwrap();
+    // One is paid, so nothing returns of it; one is confirmed, which ends its lease too.
+    store.update(&[report(id(2, 0), State::Paid)], at(2)).await.unwrap();
+    for number in [0, 1] {
+        assert_eq!(state(&store, id(number, 0), 59).await, Some(State::Sent));
+    }
+    let other = shelf.open().await;
+    let returned = one(&other, id(0, 0), 60).await;
+    assert_eq!((returned.state, returned.updated_at), (Some(State::Created), Some(at(60))));
+    assert_eq!(state(&store, id(1, 0), 60).await, Some(State::NotPaid));
+    assert_eq!(state(&store, id(2, 0), 60).await, Some(State::Paid));
+    let again = store.claim(&claim_of("bob", 100, 200), ALL).await.unwrap();
+    assert_eq!(ids(&again), [id(0, 0), id(1, 0)]);
+    let confirmed = MatchUpdate { transaction_id: Some("tx".to_owned()), ..report(id(0, 0), State::Sent) };
+    store.update(&[confirmed], at(150)).await.unwrap();
+    assert_eq!(state(&store, id(0, 0), 10_000).await, Some(State::Sent));
+    // The other one ran out long ago, and is claimed without being looked at before.
+    let again = store.claim(&claim_of("bob", 10_000, 10_100), ALL).await.unwrap();
+    assert_eq!((ids(&again), again[0].state), (vec![id(1, 0)], Some(State::NotPaid)));
+    // A report that comes after its claim ran out is about a trade that waits again.
+    let late = store.update(&[report(id(1, 0), State::Paid)], at(20_000)).await.unwrap_err();
+    assert!(matches!(late, UpdateError::Transition { from: State::NotPaid, .. }), "{late}");
+}
+
+pub(super) async fn reports_change_what_they_say<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 1).await;
+    let before = one(&store, id(0, 0), 0).await;
+    let sent = MatchUpdate { transaction_id: Some("tx 1".to_owned()), ..report(id(0, 0), State::Sent) };
+    store.update(std::slice::from_ref(&sent), at(1)).await.unwrap();
+    let failed = MatchUpdate { message: Some("no money".to_owned()), ..report(id(0, 0), State::NotPaid) };
+    store.update(std::slice::from_ref(&failed), at(2)).await.unwrap();
+    let expected = Match {
+        state: Some(State::NotPaid),
+        transaction_id: Some("tx 1".to_owned()),
+        message: Some("no money".to_owned()),
+        updated_at: Some(at(2)),
+        ..before
+    };
+    assert_eq!(one(&store, id(0, 0), 3).await, expected);
+    // The answer was lost, so it comes again.
+    store.update(std::slice::from_ref(&failed), at(4)).await.unwrap();
+    let again = one(&shelf.open().await, id(0, 0), 5).await;
+    assert_eq!(Match { updated_at: expected.updated_at, ..again }, expected);
+    store.update(&[], at(6)).await.unwrap();
+}
+
+pub(super) async fn only_real_transitions_are_made<S: Shelf>(shelf: S) {
+    let pairs: Vec<(State, State)> = State::ALL
+        .into_iter()
+        .flat_map(|from| State::ALL.map(|to| (from, to)))
+        .filter(|(from, to)| from != to)
+        .collect();
+    let store = settled(&shelf, 5).await;
+    for (number, from) in (0..).zip(State::ALL) {
+        bring(&store, id(number, 0), from).await;
+    }
+    for (from, to) in pairs.into_iter().filter(|(from, to)| !from.may_become(*to)) {
+        let trade = id(from as u64, 0);
+        let error = store.update(&[report(trade, to)], at(1)).await.unwrap_err();
+        let expected = format!("trade {trade} is {from} and cannot become {to} ");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+        assert_eq!(state(&store, trade, 1).await, Some(from));
+    }
+    let error = store.update(&[report(id(0, 0), State::Created)], at(1)).await.unwrap_err();
+    assert!(matches!(error, UpdateError::Transition { .. }), "{error}");
+}
+
+pub(super) async fn a_list_of_reports_is_made_whole_or_not_at_all<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 3).await;
+    bring(&store, id(2, 0), State::Paid).await;
+    let before = store.matches(&MatchFilter::default(), ALL, at(0)).await.unwrap();
+    let good = || report(id(0, 0), State::Sent);
+    let unknown = store.update(&[good(), report(id(9, 0), State::Sent)], at(1)).await.unwrap_err();
+    assert!(matches!(unknown, UpdateError::Unknown(trade) if trade == id(9, 0)), "{unknown}");
+    let stateless = store.update(&[good(), report(id(1, 1), State::Sent)], at(1)).await.unwrap_err();
+    assert!(matches!(stateless, UpdateError::Stateless(trade) if trade == id(1, 1)), "{stateless}");
+    let transition = store.update(&[good(), report(id(2, 0), State::Sent)], at(1)).await.unwrap_err();
+    assert!(matches!(transition, UpdateError::Transition { .. }), "{transition}");
+    // Each is checked against what those before it in the list have made.
+    let paid_twice = [good(), report(id(0, 0), State::Paid), report(id(0, 0), State::NotPaid)];
+    let twice = store.update(&paid_twice, at(1)).await.unwrap_err();
+    assert!(matches!(twice, UpdateError::Transition { from: State::Paid, .. }), "{twice}");
+    assert_eq!(store.matches(&MatchFilter::default(), ALL, at(0)).await.unwrap(), before);
+    let whole = [good(), report(id(1, 0), State::Sent), report(id(0, 0), State::Paid)];
+    store.update(&whole, at(2)).await.unwrap();
+    assert_eq!(state(&store, id(0, 0), 3).await, Some(State::Paid));
+    assert_eq!(state(&store, id(1, 0), 3).await, Some(State::Sent));
+}
+
+pub(super) async fn what_waits_is_pushed_in_order<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 4).await;
+    assert_eq!(shelf.open().await.outbox(at(0), 0, at(0)).await.unwrap(), []);
+    for (number, state) in [(0, State::NotPaid), (2, State::Paid)] {
+        bring(&store, id(number, 0), state).await;
+    }
+    // Not paid at second 0: it is due again from then on.
+    assert_eq!(ids(&store.outbox(at(-1), 10, at(1)).await.unwrap()), [id(1, 0), id(3, 0)]);
+    let waiting = store.outbox(at(0), 10, at(1)).await.unwrap();
+    assert_eq!(ids(&waiting), [id(0, 0), id(1, 0), id(3, 0)]);
+    assert_eq!(store.outbox(at(0), 2, at(1)).await.unwrap(), waiting[..2]);
+    let depth = OutboxDepth { waiting: 3, oldest: Some(boundary(1).timestamp()) };
+    assert_eq!(store.outbox_depth(at(1)).await.unwrap(), depth);
+    // A claim is no wait, until it runs out.
+    store.claim(&claim_of("bob", 1, 60), Window::first(2)).await.unwrap();
+    let depth = OutboxDepth { waiting: 1, oldest: Some(boundary(4).timestamp()) };
+    assert_eq!(store.outbox_depth(at(59)).await.unwrap(), depth);
+    assert_eq!(ids(&store.outbox(at(60), 10, at(60)).await.unwrap()), ids(&waiting));
+    let depth = OutboxDepth { waiting: 3, oldest: Some(boundary(1).timestamp()) };
+    assert_eq!(store.outbox_depth(at(60)).await.unwrap(), depth);
+}
+
+pub(super) async fn a_push_changes_only_what_waits<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 5).await;
+    bring(&store, id(1, 0), State::NotPaid).await;
+    // Paid while the push was under way.
+    bring(&store, id(2, 0), State::Paid).await;
+    let sent = [id(0, 0), id(1, 0), id(2, 0), id(0, 1), id(9, 0)];
+    let refused = [(id(3, 0), "who is bob?".to_owned()), (id(2, 0), "late".to_owned())];
+    for second in [1, 5] {
+        store.delivered(&sent, &refused, at(second)).await.unwrap();
+        let states = [0, 1, 2, 3, 4].map(|number| id(number, 0));
+        let mut found = Vec::new();
+        for trade in states {
+            found.push(state(&store, trade, second).await.unwrap());
+        }
+        assert_eq!(found, [State::Sent, State::Sent, State::Paid, State::Error, State::Created]);
+        assert_eq!(one(&store, id(0, 0), second).await.updated_at, Some(at(1)));
+        assert_eq!(one(&store, id(3, 0), second).await.message.as_deref(), Some("who is bob?"));
+        assert_eq!(one(&store, id(0, 1), second).await.state, None);
+    }
+    assert_eq!(ids(&store.outbox(at(10), 10, at(10)).await.unwrap()), [id(4, 0)]);
+    // A claim that ran out waits again, and may be delivered.
+    store.claim(&claim_of("bob", 11, 20), ALL).await.unwrap();
+    store.delivered(&[id(4, 0)], &[], at(15)).await.unwrap();
+    assert_eq!(one(&store, id(4, 0), 16).await.updated_at, Some(at(11)));
+    store.delivered(&[id(4, 0)], &[], at(30)).await.unwrap();
+    assert_eq!(one(&store, id(4, 0), 10_000).await.updated_at, Some(at(30)));
+}

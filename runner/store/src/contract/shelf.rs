@@ -1,0 +1,60 @@
+//! Where stores are kept between two openings: a file, and a database of a server.
+
+use std::path::PathBuf;
+
+use rec_market_tests::mongo_server::{self, TestDatabase};
+use tempfile::TempDir;
+
+use super::*;
+
+/// Somewhere to keep a store.
+pub(crate) trait Shelf {
+    type Store: Store + Clone + 'static;
+
+    /// Opens what is kept here.
+    async fn open(&self) -> Self::Store;
+}
+
+/// A file of the embedded store.
+pub(crate) struct File(TempDir);
+
+impl File {
+    /// An empty one.
+    pub(crate) fn new() -> File {
+        File(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.path().join("market.db")
+    }
+}
+
+impl Shelf for File {
+    type Store = SqliteStore;
+
+    async fn open(&self) -> SqliteStore {
+        SqliteStore::open(&self.path()).unwrap()
+    }
+}
+
+/// A database of a MongoDB server.
+pub(crate) struct Database(TestDatabase);
+
+impl Database {
+    /// An empty one; none where there is no server, which was told.
+    pub(crate) async fn new() -> Option<Database> {
+        mongo_server::database().map(Database)
+    }
+
+    pub(crate) fn config(&self) -> MongoAddress {
+        MongoAddress { address: self.0.address().to_owned(), username: None, password: None }
+    }
+}
+
+impl Shelf for Database {
+    type Store = MongoStore;
+
+    async fn open(&self) -> MongoStore {
+        MongoStore::open(&self.config()).await.unwrap()
+    }
+}

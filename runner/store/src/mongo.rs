@@ -1,0 +1,276 @@
+//! The MongoDB store: an append-only chain of intervals for each community, and everything else derived from it.
+//!
+//! It asks of the server only that changing one document is atomic and that an `_id` is there once: no transactions, so a
+//! standalone server is enough. `chain.rs` says how an interval is committed, `journal.rs` how several documents change as
+//! one. Nothing is ever deleted. A database that the Python original filled is taken over as it is.
+
+mod address;
+mod algorithms;
+mod blobs;
+mod chain;
+mod document;
+mod examine;
+mod fault;
+mod field;
+mod find;
+mod journal;
+mod leases;
+mod link;
+mod original;
+mod prices;
+mod read;
+mod server;
+#[cfg(test)]
+mod shapes;
+mod states;
+#[cfg(test)]
+mod tests;
+mod trades;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
+use jiff::Timestamp;
+use mongodb::bson::oid::ObjectId;
+
+pub use address::{InvalidAddress, MongoAddress, Secret};
+use fault::{Fault, retry};
+use server::Server;
+
+use books::{
+    Acquired, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, ExpectedState, KeptChange,
+    KeptVersion, Leases, Match, MatchFilter, MatchUpdate, OutboxDepth, Payments, Prices, Progress, ShadowState, Span,
+    StoreError, StoredInterval, StoredTrade, UpdateError, Version, Window,
+};
+
+/// A database on a MongoDB server.
+#[derive(Clone)]
+pub struct MongoStore {
+    server: Arc<Server>,
+    /// The address as people may see it.
+    name: Arc<str>,
+}
+
+impl MongoStore {
+    /// Connects, and makes the indexes that are missing.
+    ///
+    /// # Errors
+    /// If the server is away, or does not let us in.
+    pub async fn open(config: &MongoAddress) -> Result<MongoStore, StoreError> {
+        MongoStore::connect(config, true).await
+    }
+
+    /// Connects to read only.
+    ///
+    /// # Errors
+    /// If the server is away, does not let us in, or has nothing of ours.
+    pub async fn open_to_read(config: &MongoAddress) -> Result<MongoStore, StoreError> {
+        MongoStore::connect(config, false).await
+    }
+
+    async fn connect(config: &MongoAddress, writable: bool) -> Result<MongoStore, StoreError> {
+        let name: Arc<str> = config.address.as_str().into();
+        let server = retry(&name, || Server::connect(config, writable)).await?;
+        Ok(MongoStore { server: Arc::new(server), name })
+    }
+
+    /// Does something that may be begun again if the connection is lost.
+    async fn retry<T, F>(&self, work: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        retry(&self.name, work).await
+    }
+}
+
+#[async_trait]
+impl Books for MongoStore {
+    async fn mark(&self, community: &str) -> Result<Option<Boundary>, StoreError> {
+        Ok(self.retry(|| chain::completed(&self.server, community)).await?.end())
+    }
+
+    async fn progress(&self, community: &str) -> Result<Progress, StoreError> {
+        self.retry(|| chain::progress(&self.server, community)).await
+    }
+
+    async fn commit_batch(&self, batch: Vec<Arc<Commit>>) -> CommittedBatch {
+        for (committed, commit) in batch.iter().enumerate() {
+            let by = ObjectId::new();
+            match self.retry(|| chain::commit(&self.server, commit, by)).await {
+                Ok(Committed::Now) => {}
+                ended => return CommittedBatch { committed, ended },
+            }
+        }
+        CommittedBatch { committed: batch.len(), ended: Ok(Committed::Now) }
+    }
+
+    async fn communities(&self) -> Result<Vec<String>, StoreError> {
+        let marks = self.retry(|| chain::marks(&self.server)).await?;
+        Ok(marks.into_iter().map(|mark| mark.community).collect())
+    }
+
+    async fn intervals(&self, community: &str, span: Span, limit: usize) -> Result<Vec<StoredInterval>, StoreError> {
+        self.retry(|| read::intervals(&self.server, community, span, limit)).await
+    }
+
+    async fn trades(
+        &self,
+        community: &str,
+        span: Span,
+        member: Option<&MemberId>,
+        after: Option<(Boundary, u64)>,
+        limit: usize,
+    ) -> Result<Vec<StoredTrade>, StoreError> {
+        self.retry(|| trades::list(&self.server, community, span, member, after, limit)).await
+    }
+
+    async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.retry(|| blobs::get(&self.server, digest)).await
+    }
+
+    async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        self.retry(|| read::event_counts(&self.server, community)).await
+    }
+
+    async fn examine(&self) -> Result<Vec<String>, StoreError> {
+        self.retry(|| examine::examine(&self.server)).await
+    }
+}
+
+#[async_trait]
+impl Decisions for MongoStore {
+    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError> {
+        let by = ObjectId::new();
+        self.retry(|| algorithms::keep(&self.server, version, &component, by)).await
+    }
+
+    async fn versions(&self) -> Result<Vec<Version>, StoreError> {
+        self.retry(|| algorithms::versions(&self.server)).await
+    }
+
+    async fn pin(&self, community: &str, name: &str, digest: Digest) -> Result<Digest, StoreError> {
+        self.retry(|| algorithms::pin(&self.server, community, name, digest)).await
+    }
+
+    async fn pinned(&self, community: &str, name: &str) -> Result<Option<Digest>, StoreError> {
+        self.retry(|| algorithms::pinned(&self.server, community, name)).await
+    }
+
+    async fn decide(
+        &self,
+        community: &str,
+        change: &Change,
+        expected: ExpectedState,
+    ) -> Result<Option<u64>, StoreError> {
+        let by = ObjectId::new();
+        self.retry(|| chain::decide(&self.server, community, change, expected, by)).await
+    }
+
+    async fn note(&self, change: &Change) -> Result<(), StoreError> {
+        let id = ObjectId::new();
+        self.retry(|| algorithms::note(&self.server, change, id)).await
+    }
+
+    async fn decisions(&self, community: &str) -> Result<Vec<KeptChange>, StoreError> {
+        self.retry(|| algorithms::decisions(&self.server, community)).await
+    }
+
+    async fn changes(&self, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, StoreError> {
+        self.retry(|| algorithms::changes(&self.server, community, limit)).await
+    }
+
+    async fn shadow_totals(&self, community: &str, decision: u64) -> Result<Option<ShadowState>, StoreError> {
+        self.retry(|| algorithms::shadow_totals(&self.server, community, decision)).await
+    }
+
+    async fn keep_shadow_totals(
+        &self,
+        community: &str,
+        decision: u64,
+        after: Option<Boundary>,
+        state: &ShadowState,
+    ) -> Result<bool, StoreError> {
+        let by = ObjectId::new();
+        self.retry(|| algorithms::keep_shadow_totals(&self.server, (community, decision), after, state, by)).await
+    }
+}
+
+#[async_trait]
+impl Leases for MongoStore {
+    async fn acquire(&self, lease: &str, owner: &str, now: Timestamp, term: Duration) -> Result<Acquired, StoreError> {
+        self.retry(|| leases::acquire(&self.server, lease, owner, now, term)).await
+    }
+
+    async fn release(&self, lease: &str, owner: &str) -> Result<(), StoreError> {
+        self.retry(|| leases::release(&self.server, lease, owner)).await
+    }
+}
+
+#[async_trait]
+impl Prices for MongoStore {
+    async fn set_prices(&self, prices: &[MeterPrice], now: Timestamp) -> Result<(), StoreError> {
+        self.retry(|| prices::set(&self.server, prices, now)).await
+    }
+
+    async fn prices(
+        &self,
+        meter: &str,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        window: Window,
+    ) -> Result<Vec<MeterPrice>, StoreError> {
+        self.retry(|| prices::list(&self.server, meter, from, to, window)).await
+    }
+
+    async fn price_book(&self, from: Timestamp, to: Timestamp) -> Result<PriceBook, StoreError> {
+        self.retry(|| prices::book(&self.server, from, to)).await
+    }
+}
+
+#[async_trait]
+impl Payments for MongoStore {
+    async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError> {
+        let find = || async {
+            states::refresh(&self.server, now).await?;
+            let found = find::find(&self.server, find::conditions(filter), window).await?;
+            Ok(found.into_iter().map(|found| found.shown).collect())
+        };
+        self.retry(find).await
+    }
+
+    async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError> {
+        self.retry(|| states::claim(&self.server, claim, window)).await
+    }
+
+    async fn update(&self, updates: &[MatchUpdate], now: Timestamp) -> Result<(), UpdateError> {
+        self.retry(|| states::update_all(&self.server, updates, now)).await?
+    }
+
+    async fn outbox(&self, again: Timestamp, limit: usize, now: Timestamp) -> Result<Vec<Match>, StoreError> {
+        let read = || async {
+            states::refresh(&self.server, now).await?;
+            find::outbox(&self.server, again, limit).await
+        };
+        self.retry(read).await
+    }
+
+    async fn outbox_depth(&self, now: Timestamp) -> Result<OutboxDepth, StoreError> {
+        let read = || async {
+            states::refresh(&self.server, now).await?;
+            find::depth(&self.server).await
+        };
+        self.retry(read).await
+    }
+
+    async fn delivered(
+        &self,
+        sent: &[TradeId],
+        refused: &[(TradeId, String)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.retry(|| states::delivered(&self.server, sent, refused, now)).await
+    }
+}

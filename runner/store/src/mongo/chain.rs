@@ -1,0 +1,243 @@
+//! Commits and decisions: a chain of links for each community, and a mark up to which all that follows is there.
+//!
+//! A link is one document whose `_id` is the community and its number. Whoever inserts number n + 1 first has committed;
+//! the server refuses the second one. A link holds everything of its interval, so the documents that people and the
+//! platform read (trades, events) only repeat it: any process can write them again at any time, under ids that derive from
+//! their place. Only when they are all there does the mark move past the link, and readers see nothing beyond the mark. So
+//! a process may die between any two steps, and the next one that asks for the community's state finishes its work.
+
+use domain::Boundary;
+use domain::netting::LastRead;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, doc};
+use serde::{Deserialize, Serialize};
+
+use super::document::{self, all, decode, encode, insert, insert_missing, one};
+use super::fault::Fault;
+use super::field::BoundaryDate;
+use super::link::{self, DecisionLink, IntervalLink, Link, NewInterval, Settled};
+use super::server::Server;
+use super::trades::{self, TradeDocument};
+use super::{algorithms, leases};
+use books::{Change, Commit, Committed, ExpectedState, Progress, StoredEvent};
+
+/// How far a community is, in `communities`. Numbers only rise; what is none is 0.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Mark {
+    #[serde(rename = "_id", skip_serializing)]
+    pub(super) community: String,
+    /// The number of the last link that may be seen.
+    pub(super) number: u64,
+    /// The number of the last one that is an interval. Marks from before there were decisions have none: there every link
+    /// is an interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<BoundaryDate>,
+    /// The number of the last one that is a decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    course: Option<u64>,
+}
+
+impl Mark {
+    /// The end of the last interval.
+    pub(super) fn end(&self) -> Option<Boundary> {
+        self.mark.map(|mark| mark.0)
+    }
+
+    pub(super) fn decision(&self) -> u64 {
+        self.course.unwrap_or(0)
+    }
+
+    fn of_interval(number: u64, end: Boundary) -> Mark {
+        Mark { number, interval: Some(number), mark: Some(BoundaryDate(end)), ..Mark::default() }
+    }
+
+    fn of_decision(number: u64) -> Mark {
+        Mark { number, course: Some(number), ..Mark::default() }
+    }
+}
+
+/// An event, which only repeats its link.
+#[derive(Serialize)]
+pub(super) struct EventDocument {
+    #[serde(rename = "_id")]
+    id: String,
+    community: String,
+    start: BoundaryDate,
+    code: String,
+    subject: String,
+    message: String,
+}
+
+/// Where a community's readers stop.
+pub(super) async fn mark(server: &Server, community: &str) -> Result<Mark, Fault> {
+    Ok(one("community", &server.communities, doc! { "_id": community }).await?.unwrap_or_default())
+}
+
+/// Every community with its mark, in order of names.
+pub(super) async fn marks(server: &Server) -> Result<Vec<Mark>, Fault> {
+    all("community", server.communities.find(doc! {}).sort(doc! { "_id": 1 })).await
+}
+
+/// The mark of a community, after completing what somebody has left half-done.
+pub(super) async fn completed(server: &Server, community: &str) -> Result<Mark, Fault> {
+    let mut mark = mark(server, community).await?;
+    while server.is_writable() {
+        let Some(next) = link::find(server, community, mark.number + 1).await? else { break };
+        let link = Link::read(server, &next).await?;
+        tracing::info!(community, %link, "completing what was left half-written");
+        complete(server, &link).await?;
+        mark = self::mark(server, community).await?;
+    }
+    Ok(mark)
+}
+
+async fn complete(server: &Server, link: &Link) -> Result<(), Fault> {
+    match link {
+        Link::Interval(link) => complete_interval(server, &link.settled()).await,
+        Link::Decision(link) => complete_decision(server, &link.community, link.number, &link.change.0).await,
+    }
+}
+
+/// Writes what follows from an interval, then moves the mark past it.
+async fn complete_interval(server: &Server, settled: &Settled<'_>) -> Result<(), Fault> {
+    let documents = trades::documents(settled);
+    let there = insert_missing(&server.matches.clone_with_type(), &documents).await?;
+    check_same(server, settled, there.iter().filter_map(|position| documents.get(*position))).await?;
+    insert_missing(&server.events, &events(settled)).await?;
+    move_mark(server, settled.community, &Mark::of_interval(settled.number, settled.interval.end())).await
+}
+
+/// Writes what people read of a decision, then moves the mark past it.
+async fn complete_decision(server: &Server, community: &str, number: u64, change: &Change) -> Result<(), Fault> {
+    insert_missing(&server.changes, &[algorithms::decision(community, number, change)]).await?;
+    move_mark(server, community, &Mark::of_decision(number)).await
+}
+
+/// Moves a mark forward, never back, whoever comes last.
+async fn move_mark(server: &Server, community: &str, mark: &Mark) -> Result<(), Fault> {
+    let update = doc! { "q": { "_id": community }, "u": { "$max": encode(mark)? }, "upsert": true };
+    server.update(&server.communities, &[update]).await
+}
+
+/// Trades that were there before must be the same ones: an id that somebody else has taken would hide one of ours.
+async fn check_same(
+    server: &Server,
+    settled: &Settled<'_>,
+    there: impl Iterator<Item = &TradeDocument>,
+) -> Result<(), Fault> {
+    let ids: Vec<Bson> = there.map(|trade| trade.id.into()).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    for found in all("trade", server.matches.find(doc! { "_id": { "$in": ids } })).await? {
+        let same = |trade: TradeDocument| {
+            trade.community == settled.community && trade.interval().is_ok_and(|of| of == settled.interval)
+        };
+        if !decode("trade", &found).is_ok_and(same) {
+            return Err(Fault::Record(format!(
+                "the id {} of a trade of interval {} is taken by another document",
+                document::id(&found),
+                settled.interval
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn events(settled: &Settled<'_>) -> Vec<EventDocument> {
+    let link = link::id(settled.community, settled.number);
+    let event = |(number, event): (usize, &StoredEvent)| EventDocument {
+        id: format!("{link}/{number}"),
+        community: settled.community.to_owned(),
+        start: BoundaryDate(settled.interval.start()),
+        code: event.code.clone(),
+        subject: event.subject.clone(),
+        message: event.message.clone(),
+    };
+    settled.events.iter().enumerate().map(event).collect()
+}
+
+/// Commits an interval; `by` tells this commit from any other, however often it is tried.
+pub(super) async fn commit(server: &Server, commit: &Commit, by: ObjectId) -> Result<Committed, Fault> {
+    server.check_writable()?;
+    let mark = completed(server, &commit.community).await?;
+    let number = mark.number + 1;
+    let is_expected = mark.end() == commit.after && mark.decision() == commit.decision;
+    if !is_expected || mark.end().is_some_and(|end| end >= commit.cleared.interval.end()) {
+        return kept_or_overtaken(server, commit, mark.number, by).await;
+    }
+    if leases::is_fenced(server, &commit.community, commit.fence).await? {
+        return Ok(Committed::Fenced);
+    }
+    let link = NewInterval::new(server, commit, number, by).await?;
+    if !insert(&server.intervals.clone_with_type(), &link).await? {
+        return kept_or_overtaken(server, commit, number, by).await;
+    }
+    complete_interval(server, &Settled::of(commit, number)).await?;
+    Ok(Committed::Now)
+}
+
+/// Whether the link with that number is an earlier try of this very commit, whose answer was lost.
+async fn kept_or_overtaken(server: &Server, commit: &Commit, number: u64, by: ObjectId) -> Result<Committed, Fault> {
+    let is_kept = complete_own(server, &commit.community, number, by).await?;
+    Ok(if is_kept { Committed::Now } else { Committed::Overtaken })
+}
+
+/// Completes the link with that number if it is this very one; answers whether it is.
+async fn complete_own(server: &Server, community: &str, number: u64, by: ObjectId) -> Result<bool, Fault> {
+    match link::find(server, community, number).await? {
+        Some(document) if document.get_object_id("by").ok() == Some(by) => {
+            complete(server, &Link::read(server, &document).await?).await?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Keeps a decision if the community still is where it should be; answers its number. `by` tells this decision from any
+/// other, however often it is tried.
+pub(super) async fn decide(
+    server: &Server,
+    community: &str,
+    change: &Change,
+    expected: ExpectedState,
+    by: ObjectId,
+) -> Result<Option<u64>, Fault> {
+    server.check_writable()?;
+    loop {
+        let mark = completed(server, community).await?;
+        // The answer to an earlier try may have been lost.
+        if mark.decision() > 0 && complete_own(server, community, mark.decision(), by).await? {
+            return Ok(Some(mark.decision()));
+        }
+        if !expected.holds(mark.end(), mark.decision()) {
+            return Ok(None);
+        }
+        let number = mark.number + 1;
+        let link = DecisionLink::new(community, number, change, by);
+        // If somebody else was there first, what is asked may still be true.
+        if insert(&server.intervals.clone_with_type(), &link).await? {
+            complete_decision(server, community, number, change).await?;
+        }
+    }
+}
+
+/// The mark of a community, and the last registers of every meter.
+pub(super) async fn progress(server: &Server, community: &str) -> Result<Progress, Fault> {
+    let mark = completed(server, community).await?;
+    let Some(boundary) = mark.end() else {
+        return Ok(Progress { original: trades::original_end(server).await?, ..Progress::default() });
+    };
+    let number = mark.interval.unwrap_or(mark.number);
+    let Some(newest) = link::find(server, community, number).await? else {
+        return Err(Fault::Record(format!("interval {} is missing", link::id(community, number))));
+    };
+    let IntervalLink { whole, .. } = IntervalLink::read(server, &newest).await?;
+    let mut last_reads = whole.absent;
+    for reading in whole.inputs.readings {
+        last_reads.insert(reading.meter, LastRead { boundary, registers: reading.registers });
+    }
+    Ok(Progress { mark: Some(boundary), last_reads, original: None })
+}

@@ -1,0 +1,200 @@
+//! What can go wrong between the store and its server, which of the store's errors it is, and what is worth retrying.
+
+use std::future::Future;
+use std::time::Duration;
+
+use mongodb::error::{Error, ErrorKind, WriteFailure};
+
+use crate::record::InvalidRecord;
+use books::StoreError;
+
+/// For how long an operation is retried.
+const RETRY_FOR: Duration = Duration::from_secs(10);
+/// The first pause before a retry; each is twice as long as the one before.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// The server's code for a second document with the same `_id`.
+pub(super) const DUPLICATE: i32 = 11_000;
+/// The server's codes for "not now": it shuts down, starts, or is no primary any more.
+const NOT_NOW: [i32; 12] = [6, 7, 89, 91, 189, 262, 9001, 10_107, 11_600, 11_602, 13_435, 13_436];
+/// The server's codes for "you may not": Unauthorized, AuthenticationFailed.
+const NO_RIGHTS: [i32; 2] = [13, 18];
+
+/// What can go wrong between here and the server.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Driver(Error),
+    /// A document says something impossible.
+    Record(String),
+    /// The database is not one for us.
+    NotOurs(String),
+    /// What should be kept cannot be.
+    Refused(String),
+    /// A write was not acknowledged by as many members as it should be.
+    Unsafe(String),
+    /// The store was opened to read only.
+    ReadOnly,
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        match error.kind.as_ref() {
+            ErrorKind::BsonDeserialization(reason) => Fault::Record(reason.to_string()),
+            _ => Fault::Driver(error),
+        }
+    }
+}
+
+impl From<InvalidRecord> for Fault {
+    fn from(error: InvalidRecord) -> Fault {
+        Fault::Record(error.0)
+    }
+}
+
+impl Fault {
+    /// Tells which document a fault is about.
+    pub(super) fn of(self, what: impl FnOnce() -> String) -> Fault {
+        match self {
+            Fault::Record(reason) => Fault::Record(format!("{}: {reason}", what())),
+            other => other,
+        }
+    }
+
+    /// Whether a retry may work.
+    fn is_transient(&self) -> bool {
+        let error = match self {
+            Fault::Driver(error) => error,
+            Fault::Unsafe(_) => return true,
+            _ => return false,
+        };
+        let code = match error.kind.as_ref() {
+            ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } | ErrorKind::ServerSelection { .. } => {
+                return true;
+            }
+            ErrorKind::Command(error) => error.code,
+            ErrorKind::Write(WriteFailure::WriteConcernError(error)) => error.code,
+            _ => return error.contains_label("RetryableWriteError"),
+        };
+        NOT_NOW.contains(&code) || error.contains_label("RetryableWriteError")
+    }
+}
+
+/// Whether the server has a document with that `_id` already.
+pub(super) fn is_duplicate(error: &Error) -> bool {
+    matches!(error.kind.as_ref(), ErrorKind::Write(WriteFailure::WriteError(error)) if error.code == DUPLICATE)
+}
+
+/// A write that the server refused.
+pub(super) fn write_failed(message: &str) -> Fault {
+    Fault::Refused(format!("a write failed: {message}"))
+}
+
+/// Retries for a while if the server does not answer. The work must come to the same however often it is begun.
+pub(super) async fn retry<T, F>(store: &str, work: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    retry_for(RETRY_FOR, store, work).await
+}
+
+async fn retry_for<T, F>(limit: Duration, store: &str, mut work: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    let begun = tokio::time::Instant::now();
+    let mut pause = PAUSE;
+    loop {
+        let fault = match work().await {
+            Ok(done) => return Ok(done),
+            Err(fault) => fault,
+        };
+        if !fault.is_transient() || begun.elapsed() + pause > limit {
+            return Err(store_error(store, fault));
+        }
+        // Half of it at random: those who lost the server together do not come back together.
+        let wait = pause / 2 + pause.mul_f64(fastrand::f64() / 2.0);
+        tracing::warn!(store, ?wait, "the store does not answer, retrying: {}", reason(&fault));
+        tokio::time::sleep(wait).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+fn reason(fault: &Fault) -> String {
+    match fault {
+        Fault::Driver(error) => error.kind.to_string(),
+        Fault::Record(reason) | Fault::NotOurs(reason) | Fault::Refused(reason) | Fault::Unsafe(reason) => {
+            reason.clone()
+        }
+        Fault::ReadOnly => "it was opened to read only".to_owned(),
+    }
+}
+
+pub(super) fn store_error(store: &str, fault: Fault) -> StoreError {
+    let (store, reason) = (store.to_owned(), reason(&fault));
+    match &fault {
+        Fault::Record(_) => StoreError::Corrupt { store, reason },
+        Fault::NotOurs(_) => StoreError::Open { store, reason },
+        Fault::Refused(_) => StoreError::Failed { store, reason },
+        Fault::Unsafe(_) => StoreError::Away { store, reason },
+        Fault::ReadOnly => StoreError::ReadOnly { store, reason },
+        Fault::Driver(error) => match error.kind.as_ref() {
+            _ if fault.is_transient() => StoreError::Away { store, reason },
+            ErrorKind::DnsResolve { .. } => StoreError::Away { store, reason },
+            ErrorKind::Authentication { .. } => StoreError::Open {
+                store,
+                reason: format!("{reason} (check the user name and password, and authSource in the address)"),
+            },
+            ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. } => {
+                StoreError::Open { store, reason }
+            }
+            ErrorKind::Command(error) if NO_RIGHTS.contains(&error.code) => StoreError::ReadOnly {
+                store,
+                reason: format!("{reason} (give the user the role readWrite on the database)"),
+            },
+            _ => StoreError::Failed { store, reason },
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn away() -> Fault {
+        Fault::Driver(Error::from(io::Error::from(io::ErrorKind::ConnectionReset)))
+    }
+
+    #[tokio::test]
+    async fn a_lost_connection_is_retried_and_a_damaged_document_is_not() {
+        let tries = AtomicU32::new(0);
+        let done =
+            retry("here", || async { if tries.fetch_add(1, Ordering::Relaxed) < 3 { Err(away()) } else { Ok(7) } });
+        assert_eq!((done.await.unwrap(), tries.load(Ordering::Relaxed)), (7, 4));
+        let wrong = retry("here", || async {
+            tries.fetch_add(1, Ordering::Relaxed);
+            Err::<(), _>(Fault::Record("no".to_owned()))
+        });
+        assert!(matches!(wrong.await, Err(StoreError::Corrupt { .. })));
+        assert_eq!(tries.load(Ordering::Relaxed), 5);
+    }
+
+    #[tokio::test]
+    async fn retries_end() {
+        let (limit, begun) = (Duration::from_millis(300), tokio::time::Instant::now());
+        let tries = AtomicU32::new(0);
+        let trying = retry_for(limit, "here", || async {
+            tries.fetch_add(1, Ordering::Relaxed);
+            Err::<(), _>(away())
+        });
+        let error = trying.await.unwrap_err();
+        assert!(matches!(error, StoreError::Away { .. }), "{error:?}");
+        // Pauses of up to 50, 100 and 200 ms: the third may not fit any more.
+        let tries = tries.load(Ordering::Relaxed);
+        assert!((2..=4).contains(&tries), "{tries}");
+        assert!(begun.elapsed() >= PAUSE / 2, "{:?}", begun.elapsed());
+    }
+}

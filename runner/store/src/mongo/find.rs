@@ -1,0 +1,169 @@
+//! Finds trades for the platform: ours up to their communities' marks, and those that the original left.
+
+use domain::trade::State;
+use domain::{Energy, PLATFORM_GRID, Price};
+use jiff::Timestamp;
+use mongodb::bson::{Bson, DateTime, Document, RawDocument, deserialize_from_document, doc};
+
+use super::document::{all, decode, has};
+use super::fault::Fault;
+use super::field::GRID;
+use super::server::Server;
+use super::trades::{ClaimFields, TradeDocument};
+use super::{chain, field, original};
+use books::{Match, MatchFilter, OutboxDepth, Quantity, Window, platform_name};
+
+/// Documents fetched at once where some may have to be left out.
+const PAGE: usize = 10_000;
+/// No database has more documents.
+const SKIP_MAX: u64 = 1 << 62;
+
+/// A trade with what a change of its state has to know.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) shown: Match,
+    /// The number of the journal's entry that changed it last; none if nothing did.
+    pub(super) revision: Option<i64>,
+    claim: Option<ClaimFields>,
+}
+
+impl Found {
+    /// Its state and last change, at an instant: an expired claim counts no more.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        if let Some(claim) = self.claim.take_if(|claim| claim.until.0 <= now) {
+            (self.shown.state, self.shown.updated_at) = (Some(claim.from.0), Some(claim.until.0));
+        }
+    }
+}
+
+/// Leaves out what is beyond a mark: it may be half-written.
+pub(super) async fn visible(server: &Server) -> Result<Document, Fault> {
+    let marks = chain::marks(server).await?;
+    let names: Vec<&str> = marks.iter().map(|mark| mark.community.as_str()).collect();
+    let mut beyond = vec![doc! { "community": { "$exists": true, "$nin": names } }];
+    beyond.extend(marks.iter().map(|mark| {
+        let end = mark.end().map_or(DateTime::MIN, field::boundary_date);
+        doc! { "community": &mark.community, "timestamp": { "$gt": end } }
+    }));
+    Ok(doc! { "$nor": beyond })
+}
+
+/// Trades in any of these states. The original gave some trades with the grid one: they are never paid.
+pub(super) fn in_states(states: impl IntoIterator<Item = State>) -> Document {
+    let states: Vec<i32> = states.into_iter().map(|state| state as i32).collect();
+    let member = doc! { "$nin": [GRID, PLATFORM_GRID] };
+    doc! { "metadata.transaction_state": { "$in": states }, "buyer_id": member.clone(), "seller_id": member }
+}
+
+fn named(name: &str) -> Bson {
+    if name == PLATFORM_GRID { Bson::Document(doc! { "$in": [GRID, PLATFORM_GRID] }) } else { Bson::from(name) }
+}
+
+/// What a filter asks for, as conditions of a query.
+pub(super) fn conditions(filter: &MatchFilter) -> Vec<Document> {
+    let mut conditions = Vec::new();
+    if let Some(id) = &filter.id {
+        conditions.push(doc! { "_id": field::object_id(id) });
+    }
+    for (field, name) in [("buyer_id", &filter.buyer), ("seller_id", &filter.seller)] {
+        conditions.extend(name.as_ref().map(|name| doc! { field: named(name) }));
+    }
+    if !filter.states.is_empty() {
+        conditions.push(in_states(filter.states.iter().copied()));
+    }
+    conditions.extend(filter.from.map(|from| doc! { "timestamp": { "$gte": field::date_from(from) } }));
+    conditions.extend(filter.to.map(|to| doc! { "timestamp": { "$lt": field::date_from(to) } }));
+    conditions
+}
+
+/// Trades that meet all conditions, in order of time and id.
+pub(super) async fn find(server: &Server, mut conditions: Vec<Document>, window: Window) -> Result<Vec<Found>, Fault> {
+    conditions.push(visible(server).await?);
+    let filter = doc! { "$and": conditions };
+    let mut found = Vec::new();
+    let mut skip = window.skip;
+    // The server adds skip and limit as signed numbers.
+    if skip > SKIP_MAX {
+        return Ok(found);
+    }
+    while found.len() < window.limit {
+        let limit = PAGE.min(window.limit - found.len());
+        let query = server.matches.find(filter.clone()).sort(doc! { "timestamp": 1, "_id": 1 });
+        let page = all("trade", query.skip(skip).limit(i64::try_from(limit).unwrap_or(i64::MAX))).await?;
+        for document in &page {
+            found.extend(read(document)?);
+        }
+        if page.len() < limit {
+            break;
+        }
+        skip = skip.saturating_add(limit as u64);
+    }
+    Ok(found)
+}
+
+/// A trade of ours, which must be right, or one that the original left, if it can be shown.
+fn read(document: &RawDocument) -> Result<Option<Found>, Fault> {
+    if has(document, "community") {
+        return ours(decode("trade", document)?).map(Some);
+    }
+    let document: Document = decode("trade", document)?;
+    let Some(shown) = original::trade(&document) else { return Ok(None) };
+    let metadata = document.get_document("metadata").ok();
+    let revision = metadata.and_then(|metadata| metadata.get_i64("revision").ok());
+    let claim = metadata.and_then(|metadata| metadata.get_document("claim").ok());
+    let claim = claim.map(|claim| deserialize_from_document(claim.clone())).transpose();
+    let claim = claim.map_err(|error| Fault::Record(format!("trade {}: field claim: {error}", shown.id)))?;
+    Ok(Some(Found { shown, revision, claim }))
+}
+
+fn ours(trade: TradeDocument) -> Result<Found, Fault> {
+    let interval = trade.interval()?;
+    let TradeDocument { id, community, seller_id, buyer_id, energy_wh, price_micro_eur, metadata, .. } = trade;
+    let shown = Match {
+        id: id.0,
+        end: interval.end().timestamp(),
+        of: Some((community, interval)),
+        seller: platform_name(&seller_id.0).to_owned(),
+        buyer: platform_name(&buyer_id.0).to_owned(),
+        quantity: Quantity::Exact { energy: Energy::from_wh(energy_wh), price: Price::from_micro_eur(price_micro_eur) },
+        state: metadata.transaction_state.map(|state| state.0),
+        transaction_id: metadata.transaction_id,
+        message: metadata.message,
+        created_at: trade.created_at.0,
+        updated_at: metadata.updated_at.map(|at| at.0),
+    };
+    Ok(Found { shown, revision: metadata.revision, claim: metadata.claim })
+}
+
+fn created() -> Document {
+    in_states([State::Created])
+}
+
+/// What was not paid and changed last at or before an instant.
+fn unpaid(again: Timestamp) -> Document {
+    let due = doc! { "metadata.updated_at": { "$lte": field::date(again) } };
+    doc! { "$and": [in_states([State::NotPaid]), { "$or": [due, { "metadata.updated_at": Bson::Null }] }] }
+}
+
+/// The trades to push, see [`books::Payments::outbox`]. Each half is in the order of an index.
+pub(super) async fn outbox(server: &Server, again: Timestamp, limit: usize) -> Result<Vec<Match>, Fault> {
+    let mut waiting = find(server, vec![created()], Window::first(limit)).await?;
+    waiting.extend(find(server, vec![unpaid(again)], Window::first(limit)).await?);
+    let mut waiting: Vec<Match> = waiting.into_iter().map(|found| found.shown).collect();
+    waiting.sort_by_key(|waiting| (waiting.end, waiting.id));
+    waiting.truncate(limit);
+    Ok(waiting)
+}
+
+/// How much waits to be pushed.
+pub(super) async fn depth(server: &Server) -> Result<OutboxDepth, Fault> {
+    let states = || State::ALL.into_iter().filter(|state| state.is_waiting());
+    let filter = doc! { "$and": [in_states(states()), visible(server).await?] };
+    let waiting = server.matches.count_documents(filter).await?;
+    let mut oldest = None;
+    for state in states() {
+        let first = find(server, vec![in_states([state])], Window::first(1)).await?;
+        oldest = first.first().map(|first| first.shown.end).into_iter().chain(oldest).min();
+    }
+    Ok(OutboxDepth { waiting, oldest })
+}

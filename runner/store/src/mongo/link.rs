@@ -1,0 +1,274 @@
+//! A link of a community's chain, in one document of `intervals`: an interval and all that it came to, or a decision.
+
+use domain::{Digest, Interval};
+use jiff::Timestamp;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{RawDocumentBuf, doc};
+use serde::{Deserialize, Serialize};
+
+use super::blobs;
+use super::document::{decode, has, one};
+use super::fault::Fault;
+use super::field::{BasisName, BoundaryDate, Bytes, ChangeRecord, Date, HexDigest};
+use super::server::Server;
+use crate::record::{self, Whole};
+use books::{Change, ClearedInterval, ClearedRound, Commit, Provenance, StoredEvent, StoredInterval, StoredTrade};
+
+/// What every link that is an interval has.
+#[derive(Serialize, Deserialize)]
+pub(super) struct IntervalFields {
+    #[serde(rename = "_id")]
+    id: String,
+    pub(super) community: String,
+    /// Its place in the chain, from 1.
+    pub(super) number: u64,
+    /// The end of the interval before; none for the first.
+    pub(super) after: Option<BoundaryDate>,
+    start: BoundaryDate,
+    end: BoundaryDate,
+    /// In seconds.
+    length: u32,
+    basis: BasisName,
+    configuration: Option<HexDigest>,
+    settled_at: Date,
+    fence: Option<u64>,
+    by: ObjectId,
+    /// Of the record.
+    digest: HexDigest,
+    /// The record; none if it is in `chunks` by its digest, because it is too large.
+    whole: Option<Bytes>,
+}
+
+/// What an interval with a round has besides: how it was cleared.
+#[derive(Serialize, Deserialize)]
+struct ClearedFields {
+    algorithm: HexDigest,
+    name: String,
+    version: String,
+    engine: String,
+    fuel: u64,
+    fallback_reason: Option<String>,
+    round_digest: HexDigest,
+    trades_digest: HexDigest,
+}
+
+/// A link that is an interval, as it is written. It is read in two steps, so that an error names its field.
+#[derive(Serialize)]
+pub(super) struct NewInterval {
+    #[serde(flatten)]
+    fields: IntervalFields,
+    #[serde(flatten)]
+    cleared: Option<ClearedFields>,
+}
+
+/// A link that is a decision about a community's algorithm.
+#[derive(Serialize, Deserialize)]
+pub(super) struct DecisionLink {
+    #[serde(rename = "_id")]
+    id: String,
+    pub(super) community: String,
+    /// Its place in the chain, from 1.
+    pub(super) number: u64,
+    pub(super) change: ChangeRecord,
+    by: ObjectId,
+}
+
+/// A link, read and verified.
+pub(super) enum Link {
+    Interval(Box<IntervalLink>),
+    /// In the chain, because a commit that does not know of it must not be made.
+    Decision(Box<DecisionLink>),
+}
+
+/// An interval that was read.
+pub(super) struct IntervalLink {
+    pub(super) fields: IntervalFields,
+    cleared: Option<ClearedFields>,
+    pub(super) interval: Interval,
+    pub(super) whole: Whole,
+}
+
+/// What the documents that repeat an interval are made of, whether it was just committed or is read.
+pub(super) struct Settled<'a> {
+    pub(super) community: &'a str,
+    pub(super) number: u64,
+    pub(super) interval: Interval,
+    pub(super) settled_at: Timestamp,
+    pub(super) trades: &'a [StoredTrade],
+    pub(super) events: &'a [StoredEvent],
+}
+
+/// The `_id` of a link. No two communities share one, because the number has no slash.
+pub(super) fn id(community: &str, number: u64) -> String {
+    format!("{community}/{number}")
+}
+
+/// The link of a community with that number, as it is kept.
+pub(super) async fn find(server: &Server, community: &str, number: u64) -> Result<Option<RawDocumentBuf>, Fault> {
+    one("link", &server.intervals, doc! { "_id": id(community, number) }).await
+}
+
+impl Settled<'_> {
+    pub(super) fn of(commit: &Commit, number: u64) -> Settled<'_> {
+        Settled {
+            community: &commit.community,
+            number,
+            interval: commit.cleared.interval,
+            settled_at: commit.settled_at,
+            trades: &commit.cleared.trades,
+            events: &commit.cleared.events,
+        }
+    }
+}
+
+impl Link {
+    /// Reads a link of either kind.
+    pub(super) async fn read(server: &Server, document: &RawDocumentBuf) -> Result<Link, Fault> {
+        Ok(if has(document, "change") {
+            Link::Decision(Box::new(decode("decision", document)?))
+        } else {
+            Link::Interval(Box::new(IntervalLink::read(server, document).await?))
+        })
+    }
+}
+
+impl std::fmt::Display for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Link::Interval(link) => write!(f, "interval {}", link.interval),
+            Link::Decision(decision) => write!(f, "decision {}", decision.id),
+        }
+    }
+}
+
+impl IntervalLink {
+    /// Reads an interval, with the record that may be kept beside it.
+    pub(super) async fn read(server: &Server, document: &RawDocumentBuf) -> Result<IntervalLink, Fault> {
+        let mut fields: IntervalFields = decode("interval", document)?;
+        let cleared = if has(document, "algorithm") { Some(decode("interval", document)?) } else { None };
+        let named = || format!("interval {}", fields.id);
+        let digest = fields.digest.0;
+        let bytes = match fields.whole.take() {
+            Some(Bytes(bytes)) => bytes,
+            None => match blobs::get(server, &digest).await? {
+                Some(bytes) => bytes,
+                None => return Err(Fault::Record(format!("{}: chunk {digest}/0 is missing", named()))),
+            },
+        };
+        let (interval, whole) = fields.verified(&bytes).map_err(|fault| fault.of(named))?;
+        Ok(IntervalLink { fields, cleared, interval, whole })
+    }
+
+    pub(super) fn settled(&self) -> Settled<'_> {
+        Settled {
+            community: &self.fields.community,
+            number: self.fields.number,
+            interval: self.interval,
+            settled_at: self.fields.settled_at.0,
+            trades: &self.whole.trades,
+            events: &self.whole.events,
+        }
+    }
+
+    /// As the trait shows it, without its trades: those change their states.
+    pub(super) fn into_stored(self) -> StoredInterval {
+        let cleared = self.cleared.as_ref();
+        StoredInterval {
+            interval: self.interval,
+            basis: self.fields.basis.0,
+            configuration: self.fields.configuration.map(|digest| digest.0),
+            readings: self.whole.inputs.readings,
+            round: self.whole.round,
+            round_digest: cleared.map(|cleared| cleared.round_digest.0),
+            trades_digest: cleared.map(|cleared| cleared.trades_digest.0),
+            provenance: self.cleared.map(ClearedFields::into_provenance),
+            gaps: self.whole.inputs.gaps,
+            trades: Vec::new(),
+            events: self.whole.events,
+        }
+    }
+}
+
+impl IntervalFields {
+    fn verified(&self, bytes: &[u8]) -> Result<(Interval, Whole), Fault> {
+        blobs::verify(&self.digest.0, bytes)?;
+        let interval = record::decode_interval(self.start.0.seconds(), self.length)?;
+        Ok((interval, record::decode_whole(&self.community, interval, bytes)?))
+    }
+}
+
+impl NewInterval {
+    /// Makes a commit the link of that number; what does not fit into its document is kept beforehand.
+    pub(super) async fn new(server: &Server, commit: &Commit, number: u64, by: ObjectId) -> Result<NewInterval, Fault> {
+        let cleared = &commit.cleared;
+        check_numbers(cleared)?;
+        let whole = record::encode_whole(cleared);
+        let digest = Digest::of(&whole);
+        let whole = if blobs::fits(&whole) {
+            Some(Bytes(whole))
+        } else {
+            blobs::put(server, digest, &whole).await?;
+            None
+        };
+        if let Some(round) = &cleared.round {
+            blobs::put(server, round.provenance.algorithm, &round.component).await?;
+        }
+        let fields = IntervalFields {
+            id: id(&commit.community, number),
+            community: commit.community.clone(),
+            number,
+            after: commit.after.map(BoundaryDate),
+            start: BoundaryDate(cleared.interval.start()),
+            end: BoundaryDate(cleared.interval.end()),
+            length: cleared.interval.length().seconds(),
+            basis: BasisName(cleared.basis),
+            configuration: cleared.configuration.map(HexDigest),
+            settled_at: Date(commit.settled_at),
+            fence: commit.fence,
+            by,
+            digest: HexDigest(digest),
+            whole,
+        };
+        Ok(NewInterval { fields, cleared: cleared.round.as_ref().map(ClearedFields::new) })
+    }
+}
+
+impl ClearedFields {
+    fn new(round: &ClearedRound) -> ClearedFields {
+        let Provenance { algorithm, name, version, engine, fuel, fallback_reason } = round.provenance.clone();
+        ClearedFields {
+            algorithm: HexDigest(algorithm),
+            name,
+            version,
+            engine,
+            fuel,
+            fallback_reason,
+            round_digest: HexDigest(round.settlement.round().digest()),
+            trades_digest: HexDigest(round.settlement.digest()),
+        }
+    }
+
+    fn into_provenance(self) -> Provenance {
+        let ClearedFields { algorithm: HexDigest(algorithm), name, version, engine, fuel, fallback_reason, .. } = self;
+        Provenance { algorithm, name, version, engine, fuel, fallback_reason }
+    }
+}
+
+impl DecisionLink {
+    pub(super) fn new(community: &str, number: u64, change: &Change, by: ObjectId) -> DecisionLink {
+        let change = ChangeRecord(change.clone());
+        DecisionLink { id: id(community, number), community: community.to_owned(), number, change, by }
+    }
+}
+
+/// Refuses numbers that the trades' documents cannot hold: better nothing of an interval than all but one trade.
+fn check_numbers(cleared: &ClearedInterval) -> Result<(), Fault> {
+    let registers = cleared.readings.iter().map(|reading| reading.registers);
+    let registers = registers.flat_map(|registers| [registers.import_wh, registers.export_wh]);
+    let energies = cleared.trades.iter().map(|trade| ("a trade's energy", trade.energy.wh()));
+    let mut numbers = registers.map(|wh| ("a register", wh)).chain(energies);
+    match numbers.find(|(_, wh)| i64::try_from(*wh).is_err()) {
+        Some((what, wh)) => Err(Fault::Refused(format!("{what} is {wh} Wh, at most {} can be kept", i64::MAX))),
+        None => Ok(()),
+    }
+}

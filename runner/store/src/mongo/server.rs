@@ -1,0 +1,169 @@
+//! The connection: who we are there, which collections there are, and what every step needs.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::Digest;
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::options::{Acknowledgment, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::{Client, Collection, Database, IndexModel};
+
+use super::address::MongoAddress;
+use super::algorithms::{ChangeDocument, Pin, TotalsDocument, Upload};
+use super::blobs::Chunk;
+use super::chain::{EventDocument, Mark};
+use super::document::encode;
+use super::fault::{DUPLICATE, Fault, write_failed};
+use super::journal::Entry;
+use super::leases::LeaseDocument;
+use super::prices::PriceFields;
+
+/// The database where the address names none: the original's.
+const DATABASE: &str = "comsolve";
+/// How long the driver looks for a server that answers, each time it is asked.
+const SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements sent at once: the protocol allows 100,000, and 48 MB.
+const BATCH: usize = 1000;
+
+/// A database of a server.
+pub(super) struct Server {
+    database: Database,
+    /// Trades, in the original's shape: ours and its own.
+    pub(super) matches: Collection<RawDocumentBuf>,
+    pub(super) communities: Collection<Mark>,
+    /// The chain of each community: intervals and decisions.
+    pub(super) intervals: Collection<RawDocumentBuf>,
+    pub(super) events: Collection<EventDocument>,
+    pub(super) chunks: Collection<Chunk>,
+    pub(super) algorithms: Collection<Upload>,
+    pub(super) changes: Collection<ChangeDocument>,
+    pub(super) pins: Collection<Pin>,
+    pub(super) tallies: Collection<TotalsDocument>,
+    pub(super) leases: Collection<LeaseDocument>,
+    pub(super) journal: Collection<Entry>,
+    pub(super) market_prices: Collection<PriceFields>,
+    /// The original's prices: a time-series collection, which is only read.
+    pub(super) original_prices: Collection<Document>,
+    /// Whether the original left prices there.
+    pub(super) has_original_prices: bool,
+    /// Whether it was opened to write.
+    writable: bool,
+    /// Digests of blobs that are known to be there. Nothing is ever deleted.
+    known: Mutex<HashSet<Digest>>,
+}
+
+/// Which collections a database must have for those who only read.
+const EVIDENCE: [&str; 2] = ["intervals", "matches"];
+
+impl Server {
+    pub(super) async fn connect(address: &MongoAddress, writable: bool) -> Result<Server, Fault> {
+        let mut options = address.client_options().await?;
+        options.app_name.get_or_insert_with(|| "rec-market".to_owned());
+        options.server_selection_timeout.get_or_insert(SELECTION_TIMEOUT);
+        options.connect_timeout.get_or_insert(SELECTION_TIMEOUT);
+        // What is acknowledged is on the disks of most members: a settled interval is money.
+        let durable = || WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
+        options.write_concern.get_or_insert_with(durable);
+        // Whatever the address says: what is decided on a secondary's old news could be paid twice.
+        options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        let client = Client::with_options(options)?;
+        let database = client.default_database().unwrap_or_else(|| client.database(DATABASE));
+        let names = database.list_collection_names().await?;
+        let has = |name: &str| names.iter().any(|found| found == name);
+        let server = Server {
+            matches: database.collection("matches"),
+            communities: database.collection("communities"),
+            intervals: database.collection("intervals"),
+            events: database.collection("events"),
+            chunks: database.collection("chunks"),
+            algorithms: database.collection("algorithms"),
+            changes: database.collection("changes"),
+            pins: database.collection("pins"),
+            tallies: database.collection("tallies"),
+            leases: database.collection("leases"),
+            journal: database.collection("journal"),
+            market_prices: database.collection("market_prices"),
+            original_prices: database.collection("prices"),
+            has_original_prices: has("prices"),
+            writable,
+            known: Mutex::new(HashSet::new()),
+            database,
+        };
+        if writable {
+            server.make_indexes().await?;
+        } else if !EVIDENCE.iter().any(|name| has(name)) {
+            let name = server.database.name();
+            return Err(Fault::NotOurs(format!("database {name:?} has nothing of ours (settle first)")));
+        }
+        Ok(server)
+    }
+
+    async fn make_indexes(&self) -> Result<(), Fault> {
+        let matches = vec![
+            doc! { "timestamp": 1, "_id": 1 },
+            doc! { "buyer_id": 1, "timestamp": 1, "_id": 1 },
+            doc! { "buyer_id": 1, "metadata.transaction_state": 1, "timestamp": 1, "_id": 1 },
+            doc! { "seller_id": 1, "timestamp": 1, "_id": 1 },
+            doc! { "metadata.transaction_state": 1, "timestamp": 1, "_id": 1 },
+            doc! { "community": 1, "start": 1, "number": 1 },
+            doc! { "metadata.claim.until": 1 },
+        ];
+        let indexes = [
+            ("matches", matches),
+            ("intervals", vec![doc! { "community": 1, "start": 1 }]),
+            ("events", vec![doc! { "community": 1, "code": 1, "start": 1 }]),
+            ("algorithms", vec![doc! { "sha256": 1 }]),
+            ("changes", vec![doc! { "community": 1, "at": 1, "_id": 1 }]),
+            ("market_prices", vec![doc! { "meter": 1, "start": -1 }]),
+        ];
+        for (name, keys) in indexes {
+            let collection = self.database.collection::<Document>(name);
+            // One by one: of several in one request FerretDB drops the connection.
+            for keys in keys {
+                collection.create_index(IndexModel::builder().keys(keys).build()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Only a store that was opened to write may be written.
+    pub(super) fn check_writable(&self) -> Result<(), Fault> {
+        if self.writable { Ok(()) } else { Err(Fault::ReadOnly) }
+    }
+
+    pub(super) fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    pub(super) fn knows(&self, digest: &Digest) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    }
+
+    pub(super) fn remember(&self, digest: Digest) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
+    }
+
+    /// Runs update statements, each of which changes nothing if it was run before.
+    pub(super) async fn update<T>(&self, collection: &Collection<T>, statements: &[Document]) -> Result<(), Fault>
+    where
+        T: Send + Sync,
+    {
+        for batch in statements.chunks(BATCH) {
+            let mut command = doc! { "update": collection.name(), "updates": batch, "ordered": false };
+            if let Some(concern) = self.database.write_concern() {
+                command.insert("writeConcern", encode(concern)?);
+            }
+            let answer = self.database.run_command(command).await?;
+            if let Ok(error) = answer.get_document("writeConcernError") {
+                return Err(Fault::Unsafe(error.get_str("errmsg").unwrap_or("unknown").to_owned()));
+            }
+            let errors = answer.get_array("writeErrors").into_iter().flatten().filter_map(Bson::as_document);
+            // An upsert that finds its `_id` taken comes too late.
+            if let Some(error) = errors.into_iter().find(|error| error.get_i32("code").ok() != Some(DUPLICATE)) {
+                return Err(write_failed(error.get_str("errmsg").unwrap_or("unknown")));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,389 @@
+//! What only the MongoDB store has to promise: that what is half-written is completed, that a database of the original is
+//! taken over, and that a server may go away.
+
+use std::net::{SocketAddr, TcpListener};
+
+use domain::netting::LastReads;
+use domain::trade::State;
+use domain::{MeterPrice, Price};
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use rec_market_tests::mongo_server::MongoServer;
+
+use super::*;
+use crate::Secret;
+use crate::contract::{
+    Database, Shelf, all_intervals, all_trades, boundary, event, full, interval, kept, opening, put,
+};
+use books::Quantity;
+use domain::PLATFORM_GRID;
+
+const ALL: Window = Window { skip: 0, limit: usize::MAX };
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_700_001_000).unwrap()
+}
+
+async fn all_matches(store: &MongoStore) -> Vec<Match> {
+    store.matches(&MatchFilter::default(), ALL, now()).await.unwrap()
+}
+
+/// The trades, whatever they look like.
+fn documents_of(store: &MongoStore) -> mongodb::Collection<Document> {
+    store.server.matches.clone_with_type()
+}
+
+/// Takes away what is written after a community's link with that number, as if its process had died there.
+async fn forget(store: &MongoStore, community: &str, number: i64, matches: Document) {
+    let server = &store.server;
+    server.matches.delete_many(matches).await.unwrap();
+    if number == 1 {
+        server.communities.delete_one(doc! { "_id": community }).await.unwrap();
+        server.events.delete_many(doc! { "community": community }).await.unwrap();
+    } else {
+        let before = u64::try_from(number - 1).unwrap();
+        let mark = field::boundary_date(boundary(before));
+        let mark = doc! { "$set": { "number": number - 1, "interval": number - 1, "mark": mark } };
+        server.communities.update_one(doc! { "_id": community }, mark).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_half_written_interval_is_not_seen_and_then_completed() {
+    let Some(shelf) = Database::new().await else { return };
+    let store = shelf.open().await;
+    for number in 0..2 {
+        // After the link; after some of the trades; after all of them.
+        for left in [0, 1, 4] {
+            let done = i64::try_from(number).unwrap() + 1;
+            let store = shelf.open().await;
+            put(&store, full("aveiro", number)).await.unwrap();
+            let start = field::boundary_date(interval(number).start());
+            forget(&store, "aveiro", done, doc! { "start": start, "number": { "$gte": left } }).await;
+            let seen = usize::try_from(number).unwrap();
+            let reader = MongoStore::open_to_read(&shelf.config()).await.unwrap();
+            for store in [&store, &reader] {
+                assert_eq!(all_matches(store).await.len(), 4 * seen);
+                assert_eq!(all_trades(store, "aveiro").await.len(), 4 * seen);
+                assert_eq!(all_intervals(store, "aveiro").await.len(), seen);
+                assert_eq!(store.event_counts("aveiro").await.unwrap().len(), 2 * seen.min(1));
+                assert_eq!(store.communities().await.unwrap().len(), seen.min(1));
+                assert_eq!(store.outbox_depth(now()).await.unwrap().waiting, number);
+                assert_eq!(store.examine().await.unwrap(), [""; 0]);
+            }
+            // Who only reads completes nothing.
+            assert_eq!(reader.progress("aveiro").await.unwrap().mark, (number > 0).then(|| boundary(number)));
+            // A commit that knows nothing of it comes too late, but leaves it complete.
+            if left == 1 {
+                let after = (number > 0).then(|| boundary(number));
+                let commit = Commit { after, ..full("aveiro", number + 3) };
+                assert_eq!(store.commit(Arc::new(commit)).await.unwrap(), Committed::Overtaken);
+                assert_eq!(all_matches(&store).await.len(), 4 * (seen + 1));
+            }
+            assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(number + 1)));
+            assert_eq!(all_intervals(&store, "aveiro").await[seen], kept(&full("aveiro", number)));
+            assert_eq!(all_matches(&store).await.len(), 4 * (seen + 1));
+            assert_eq!(store.event_counts("aveiro").await.unwrap()[0].1, number + 1);
+            assert_eq!(store.examine().await.unwrap(), [""; 0]);
+            if left != 4 {
+                store.server.intervals.delete_one(doc! { "number": done }).await.unwrap();
+                forget(&store, "aveiro", done, doc! { "start": start }).await;
+                store.server.events.delete_many(doc! { "start": start }).await.unwrap();
+            }
+        }
+    }
+    assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(2)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_somebody_has_taken_is_told_and_hides_nothing() {
+    let Some(shelf) = Database::new().await else { return };
+    let store = shelf.open().await;
+    let stolen = field::object_id(&TradeId::derive("aveiro", interval(0), 2));
+    documents_of(&store).insert_one(doc! { "_id": stolen, "buyer_id": "mallory" }).await.unwrap();
+    let error = put(&store, full("aveiro", 0)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Corrupt { .. }), "{error:?}");
+    assert!(error.to_string().contains(&format!("the id {stolen} of a trade of interval")), "{error}");
+    assert_eq!(all_intervals(&store, "aveiro").await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_for_a_document_comes_back() {
+    let Some(shelf) = Database::new().await else { return };
+    let store = shelf.open().await;
+    let mut large = event("large");
+    large.message = "0123456789abcdef".repeat((13 << 20) / 16);
+    let mut commit = full("aveiro", 0);
+    commit.cleared.events = vec![large];
+    assert_eq!(put(&store, commit.clone()).await.unwrap(), Committed::Now);
+    assert_eq!(all_intervals(&shelf.open().await, "aveiro").await, [kept(&commit)]);
+    let bytes: Vec<u8> = (0..26_u32 << 20).map(|number| (number % 251).to_le_bytes()[0]).collect();
+    let digest = Digest::of(&bytes);
+    blobs::put(&store.server, digest, &bytes).await.unwrap();
+    let store = shelf.open().await;
+    assert_eq!(store.component(&digest).await.unwrap(), Some(bytes));
+    store.server.chunks.delete_one(doc! { "_id": format!("{digest}/1") }).await.unwrap();
+    let error = store.component(&digest).await.unwrap_err();
+    assert!(error.to_string().contains(&format!("chunk {digest}/1 of 3 is missing")), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_touched_by_hand_is_found() {
+    let Some(shelf) = Database::new().await else { return };
+    let store = shelf.open().await;
+    for number in 0..3 {
+        put(&store, full("aveiro", number)).await.unwrap();
+    }
+    let server = &store.server;
+    let id = |number, trade| field::object_id(&TradeId::derive("aveiro", interval(number), trade));
+    server.matches.delete_one(doc! { "_id": id(0, 1) }).await.unwrap();
+    let change = doc! { "$set": { "energy_wh": 7_i64, "metadata.message": "paid" } };
+    server.matches.update_one(doc! { "_id": id(1, 0) }, change).await.unwrap();
+    for (community, number) in [("aveiro", 2), ("aveiro", 8), ("nowhere", 0)] {
+        let start = field::boundary_date(interval(number).start());
+        let end = field::boundary_date(interval(number).end());
+        let stray = doc! { "community": community, "start": start, "timestamp": end };
+        documents_of(&store).insert_one(stray).await.unwrap();
+    }
+    server.intervals.delete_one(doc! { "number": 2 }).await.unwrap();
+    let findings = store.examine().await.unwrap().join("\n");
+    let place = |number| interval(number).to_string();
+    for expected in [
+        format!("trade {} of interval {} is missing", id(0, 1), place(0)),
+        "interval aveiro/2 is missing".to_owned(),
+        "interval aveiro/3 does not follow from the one before".to_owned(),
+        format!("is no trade of interval {}", place(2)),
+        "belongs to no interval".to_owned(),
+        "belongs to no community".to_owned(),
+    ] {
+        assert!(findings.contains(&expected), "{expected} is not in\n{findings}");
+    }
+    let Some(shelf) = Database::new().await else { return };
+    let store = shelf.open().await;
+    put(&store, full("aveiro", 1)).await.unwrap();
+    let change = doc! { "$set": { "energy_wh": 7_i64, "metadata.message": "paid" } };
+    store.server.matches.update_one(doc! { "_id": id(1, 0) }, change).await.unwrap();
+    let expected = format!("trade {} of interval {}: field energy_wh is not what was settled", id(1, 0), place(1));
+    assert_eq!(store.examine().await.unwrap(), [expected]);
+}
+
+/// An instant of the original's, in quarter-hours before the first of the test's.
+fn before(quarters: i64) -> DateTime {
+    DateTime::from_millis((1_693_569_600 - 900 * quarters) * 1000)
+}
+
+fn original(id: u8, quarters: i64, seller: impl Into<Bson>, buyer: impl Into<Bson>, state: Option<i32>) -> Document {
+    let id = ObjectId::from_bytes([id; 12]);
+    let mut metadata = doc! { "match_id": id };
+    metadata.extend(state.map(|state| ("transaction_state".to_owned(), Bson::from(state))));
+    doc! {
+        "_id": id,
+        "timestamp": before(quarters),
+        "buyer_id": buyer.into(),
+        "seller_id": seller.into(),
+        "energy": 0.25,
+        "price": 0.1624,
+        "created_at": before(quarters - 1),
+        "metadata": metadata,
+    }
+}
+
+fn original_price(id: u8, meter: &str, quarters: i64, buy: f64) -> Document {
+    let id = ObjectId::from_bytes([id; 12]);
+    let metadata = doc! { "meter_id": meter, "sell_price": buy / 2.0, "buy_price": buy, "id": id };
+    doc! { "_id": id, "timestamp": before(quarters), "metadata": metadata }
+}
+
+/// A database as the original left it.
+async fn left_by_the_original(shelf: &Database) -> mongodb::Database {
+    let client = mongodb::Client::with_uri_str(shelf.config().address).await.unwrap();
+    let database = client.default_database().unwrap();
+    let mut dust = original(3, 3, 100, "bob", Some(0));
+    dust.insert("energy", 1e-17);
+    let mut unreadable = original(9, 0, "a", "bob", Some(0));
+    unreadable.insert("timestamp", "2023-09-01");
+    let matches = [
+        original(1, 4, "a", "bob", Some(0)),
+        original(2, 4, "a", 100, None),
+        dust,
+        original(4, 3, "a", "bob", Some(3)),
+        original(5, 2, "a", "bob", Some(2)),
+        original(6, 1, "a", "carla", Some(0)),
+        unreadable,
+    ];
+    database.collection("matches").insert_many(matches).await.unwrap();
+    let prices = [
+        original_price(1, "a", 4, 0.1),
+        original_price(2, "a", 2, 0.2),
+        original_price(3, "a", 2, 0.21),
+        original_price(4, "b", 9, 0.3),
+        original_price(5, "a", 1, -0.1),
+    ];
+    database.collection("prices").insert_many(prices).await.unwrap();
+    database
+}
+
+async fn documents(database: &mongodb::Database, name: &str) -> Vec<Document> {
+    let collection = database.collection(name);
+    let find = collection.find(doc! { "community": Bson::Null }).sort(doc! { "_id": 1 });
+    document::all("document", find).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trades_of_the_original_are_served_claimed_and_updated() {
+    let Some(shelf) = Database::new().await else { return };
+    let database = left_by_the_original(&shelf).await;
+    let untouched = documents(&database, "matches").await;
+    let store = shelf.open().await;
+    let found = all_matches(&store).await;
+    let id = |byte| TradeId::from_bytes([byte; 12]);
+    let shown: Vec<(TradeId, &str, &str, Option<State>)> =
+        found.iter().map(|found| (found.id, found.seller.as_str(), found.buyer.as_str(), found.state)).collect();
+    let expected = [
+        (id(1), "a", "bob", Some(State::Created)),
+        (id(2), "a", "100", None),
+        (id(3), "100", "bob", None),
+        (id(4), "a", "bob", Some(State::NotPaid)),
+        (id(5), "a", "bob", Some(State::Paid)),
+        (id(6), "a", "carla", Some(State::Created)),
+    ];
+    assert_eq!(shown, expected);
+    assert_eq!(found[0].quantity, Quantity::Original { kwh: 0.25, eur_per_kwh: 0.1624 });
+    assert_eq!(found[2].quantity, Quantity::Original { kwh: 1e-17, eur_per_kwh: 0.1624 });
+    assert_eq!((&found[0].of, found[0].created_at), (&None, field::timestamp(before(3)).unwrap()));
+    let grid = MatchFilter { buyer: Some(PLATFORM_GRID.to_owned()), ..MatchFilter::default() };
+    assert_eq!(store.matches(&grid, ALL, now()).await.unwrap(), found[1..2]);
+
+    // The one that cannot be read waits too: so it is seen.
+    assert_eq!(store.outbox_depth(now()).await.unwrap().waiting, 4);
+    let claim = Claim { buyer: "bob".to_owned(), now: now(), until: now() + Duration::from_secs(60) };
+    assert_eq!(store.claim(&claim, ALL).await.unwrap(), [found[0].clone(), found[3].clone()]);
+    let paid = MatchUpdate { id: id(1), state: State::Paid, transaction_id: Some("tx".to_owned()), message: None };
+    store.update(&[paid], now()).await.unwrap();
+    let later = now() + Duration::from_secs(90);
+    let states: Vec<Option<State>> =
+        store.matches(&MatchFilter::default(), ALL, later).await.unwrap().iter().map(|found| found.state).collect();
+    let expected = [Some(State::Paid), None, None, Some(State::NotPaid), Some(State::Paid), Some(State::Created)];
+    assert_eq!(states, expected);
+    // Nothing is rewritten but what became of two trades.
+    for (mut before, mut after) in untouched.into_iter().zip(documents(&database, "matches").await) {
+        let changed = [Bson::ObjectId(ObjectId::from_bytes([1; 12])), Bson::ObjectId(ObjectId::from_bytes([4; 12]))];
+        if changed.contains(before.get("_id").unwrap()) {
+            let metadata =
+                |document: &mut Document| document.remove("metadata").unwrap().as_document().cloned().unwrap();
+            let (was, is) = (metadata(&mut before), metadata(&mut after));
+            assert_eq!(was.get("match_id"), is.get("match_id"));
+        }
+        assert_eq!(before, after);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settling_goes_on_where_the_original_stopped() {
+    let Some(shelf) = Database::new().await else { return };
+    let database = left_by_the_original(&shelf).await;
+    let untouched = (documents(&database, "matches").await, documents(&database, "prices").await);
+    let store = shelf.open().await;
+    let progress = store.progress("aveiro").await.unwrap();
+    let newest = Boundary::from_seconds(1_693_569_600 - 900);
+    assert_eq!(progress, Progress { mark: None, last_reads: LastReads::new(), original: newest });
+    assert_eq!(store.communities().await.unwrap(), [""; 0]);
+    put(&store, opening("aveiro", 0)).await.unwrap();
+    put(&store, full("aveiro", 1)).await.unwrap();
+    assert_eq!(store.progress("aveiro").await.unwrap().original, None);
+    assert_eq!(store.progress("other").await.unwrap().original, newest);
+    assert_eq!(all_matches(&store).await.len(), 6 + 4);
+    assert_eq!(all_trades(&store, "aveiro").await.len(), 4);
+    assert_eq!(store.examine().await.unwrap(), [""; 0]);
+    assert_eq!((documents(&database, "matches").await, documents(&database, "prices").await), untouched);
+    // What dashboards of the original read.
+    let id = field::object_id(&TradeId::derive("aveiro", interval(1), 1));
+    let ours: Document = database.collection("matches").find_one(doc! { "_id": id }).await.unwrap().unwrap();
+    let expected = doc! {
+        "_id": id,
+        "timestamp": field::boundary_date(boundary(2)),
+        "buyer_id": 100,
+        "seller_id": "a",
+        "energy": 0.001,
+        "price": 0.03,
+        "created_at": DateTime::from_millis(1_700_000_000_000),
+        "metadata": { "match_id": id, "message": "settled with own instead: the other one failed" },
+        "community": "aveiro",
+        "start": field::boundary_date(boundary(1)),
+        "number": 1_i64,
+        "energy_wh": 1_i64,
+        "price_micro_eur": 30_000_i64,
+    };
+    assert_eq!(ours, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prices_of_the_original_hold_until_they_are_set_anew() {
+    let Some(shelf) = Database::new().await else { return };
+    left_by_the_original(&shelf).await;
+    let store = shelf.open().await;
+    let instant = |quarters| field::timestamp(before(quarters)).unwrap();
+    let bids = |prices: Vec<MeterPrice>| prices.iter().map(|price| price.bid.micro_eur()).collect::<Vec<_>>();
+    let all = store.prices("a", None, None, ALL).await.unwrap();
+    assert_eq!((all[0].from, all[0].offer), (instant(2), Price::from_micro_eur(105_000)));
+    assert_eq!(bids(all), [210_000, 100_000]);
+    let price = |quarters, bid| MeterPrice {
+        meter: "a".parse().unwrap(),
+        from: instant(quarters),
+        bid: Price::from_micro_eur(bid),
+        offer: Price::from_micro_eur(0),
+    };
+    store.set_prices(&[price(2, 5), price(3, 6)], now()).await.unwrap();
+    assert_eq!(bids(store.prices("a", None, None, ALL).await.unwrap()), [5, 6, 100_000]);
+    let window = Window { skip: 1, limit: 1 };
+    assert_eq!(bids(store.prices("a", None, None, window).await.unwrap()), [6]);
+    let book = store.price_book(instant(4), instant(0)).await.unwrap();
+    let bid = |meter: &str, quarters| book.at(&[meter.parse().unwrap()], instant(quarters)).unwrap().bid.micro_eur();
+    assert_eq!([4, 3, 2, 0].map(|quarters| bid("a", quarters)), [100_000, 6, 5, 5]);
+    assert_eq!(bid("b", 0), 300_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_cannot_write_and_finds_no_empty_database() {
+    let Some(shelf) = Database::new().await else { return };
+    let error = MongoStore::open_to_read(&shelf.config()).await.err().unwrap();
+    assert!(matches!(&error, StoreError::Open { .. }), "{error:?}");
+    assert!(error.to_string().ends_with("has nothing of ours (settle first)"), "{error}");
+    put(&shelf.open().await, full("aveiro", 0)).await.unwrap();
+    let reader = MongoStore::open_to_read(&shelf.config()).await.unwrap();
+    assert_eq!(all_intervals(&reader, "aveiro").await, [kept(&full("aveiro", 0))]);
+    let error = put(&reader, full("aveiro", 1)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::ReadOnly { .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_away_is_told_without_the_password() {
+    // Nobody listens there: the port was just given back.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = MongoAddress {
+        address: format!("mongodb://127.0.0.1:{port}/market?serverSelectionTimeoutMS=100"),
+        username: Some("market".to_owned()),
+        password: Some(Secret::new("p@ss/word".to_owned())),
+    };
+    let error = MongoStore::open(&config).await.err().unwrap();
+    assert!(matches!(&error, StoreError::Away { .. }), "{error:?}");
+    let text = format!("{error} {error:?}");
+    assert!(text.contains(&format!("127.0.0.1:{port}")), "{text}");
+    assert!(!text.contains("ss/word") && !text.contains("ss%2Fword"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_back_is_used_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().to_owned();
+    let start = move |port| MongoServer::start(SocketAddr::from(([127, 0, 0, 1], port)), Some(&data));
+    let Some(server) = start(0) else { return };
+    let port = server.address().rsplit_once(':').unwrap().1.parse().unwrap();
+    let address = format!("{}/market?serverSelectionTimeoutMS=500", server.address());
+    let store = MongoStore::open(&MongoAddress { address, username: None, password: None }).await.unwrap();
+    put(&store, full("aveiro", 0)).await.unwrap();
+    drop(server);
+    let restart = tokio::task::spawn_blocking(move || start(port));
+    assert_eq!(put(&store, full("aveiro", 1)).await.unwrap(), Committed::Now);
+    assert_eq!(all_intervals(&store, "aveiro").await, [0, 1].map(|number| kept(&full("aveiro", number))));
+    drop(restart.await.unwrap());
+}

@@ -1,0 +1,282 @@
+//! How rounds, readings and gaps are written down: protobuf messages, so that any later version can read them.
+//!
+//! Only fields that differ from what follows from others are written: a member's prices are usually its tariff, and its
+//! tariff the community's.
+
+mod change;
+mod shadow;
+mod whole;
+
+use domain::reading::Registers;
+use domain::round::{PriceLimits, Terms};
+use domain::{Boundary, Energy, Interval, IntervalLength, Position, Price, Round, Tariff};
+use prost::Message;
+
+use books::{GapTrade, MeterReading};
+use domain::NamedParty;
+
+pub use change::{decode_change, encode_change};
+pub use shadow::{decode_shadow_totals, encode_shadow_totals};
+pub use whole::{Whole, decode_whole, encode_whole};
+
+/// A record that says something impossible.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a record cannot be read: {0}")]
+pub struct InvalidRecord(pub String);
+
+impl InvalidRecord {
+    fn new(reason: impl std::fmt::Display) -> InvalidRecord {
+        InvalidRecord(reason.to_string())
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct RoundRecord {
+    #[prost(string, tag = "1")]
+    community: String,
+    #[prost(uint64, tag = "2")]
+    start: u64,
+    #[prost(uint32, tag = "3")]
+    duration: u32,
+    #[prost(sint64, tag = "4")]
+    retail: i64,
+    #[prost(sint64, tag = "5")]
+    feed_in: i64,
+    #[prost(sint64, optional, tag = "6")]
+    price_floor: Option<i64>,
+    #[prost(sint64, optional, tag = "7")]
+    price_ceiling: Option<i64>,
+    #[prost(fixed64, tag = "8")]
+    seed: u64,
+    #[prost(message, repeated, tag = "9")]
+    settings: Vec<SettingRecord>,
+    #[prost(message, repeated, tag = "10")]
+    positions: Vec<PositionRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SettingRecord {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(string, tag = "2")]
+    value: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct PositionRecord {
+    #[prost(string, tag = "1")]
+    member: String,
+    #[prost(uint64, tag = "2")]
+    surplus: u64,
+    #[prost(uint64, tag = "3")]
+    deficit: u64,
+    /// Absent if the member's feed-in.
+    #[prost(sint64, optional, tag = "4")]
+    offer: Option<i64>,
+    /// Absent if the member's retail.
+    #[prost(sint64, optional, tag = "5")]
+    bid: Option<i64>,
+    /// Absent if the round's.
+    #[prost(sint64, optional, tag = "6")]
+    retail: Option<i64>,
+    /// Absent if the round's.
+    #[prost(sint64, optional, tag = "7")]
+    feed_in: Option<i64>,
+    #[prost(uint32, tag = "8")]
+    share: u32,
+    #[prost(uint32, tag = "9")]
+    rank: u32,
+}
+
+/// Writes a round.
+pub fn encode_round(round: &Round) -> Vec<u8> {
+    let terms = round.terms();
+    let unless = |value: Price, usual: Price| (value != usual).then_some(value.micro_eur());
+    let position = |position: &Position| PositionRecord {
+        member: position.member.as_str().to_owned(),
+        surplus: position.surplus.wh(),
+        deficit: position.deficit.wh(),
+        offer: unless(position.offer, position.tariff.feed_in),
+        bid: unless(position.bid, position.tariff.retail),
+        retail: unless(position.tariff.retail, terms.tariff.retail),
+        feed_in: unless(position.tariff.feed_in, terms.tariff.feed_in),
+        share: position.share,
+        rank: position.rank,
+    };
+    let setting = |(key, value): &(String, String)| SettingRecord { key: key.clone(), value: value.clone() };
+    let record = RoundRecord {
+        community: terms.community.clone(),
+        start: terms.interval.start().seconds(),
+        duration: terms.interval.length().seconds(),
+        retail: terms.tariff.retail.micro_eur(),
+        feed_in: terms.tariff.feed_in.micro_eur(),
+        price_floor: terms.limits.floor().map(Price::micro_eur),
+        price_ceiling: terms.limits.ceiling().map(Price::micro_eur),
+        seed: terms.seed,
+        settings: terms.settings.iter().map(setting).collect(),
+        positions: round.positions().iter().map(position).collect(),
+    };
+    record.encode_to_vec()
+}
+
+/// Reads a round.
+///
+/// # Errors
+/// If the bytes are no round.
+pub fn decode_round(bytes: &[u8]) -> Result<Round, InvalidRecord> {
+    let record = RoundRecord::decode(bytes).map_err(InvalidRecord::new)?;
+    let price = Price::from_micro_eur;
+    let tariff = Tariff { retail: price(record.retail), feed_in: price(record.feed_in) };
+    let limits = PriceLimits::new(record.price_floor.map(price), record.price_ceiling.map(price));
+    let position = |position: PositionRecord| {
+        let retail = position.retail.map_or(tariff.retail, price);
+        let feed_in = position.feed_in.map_or(tariff.feed_in, price);
+        Ok(Position {
+            member: position.member.parse().map_err(InvalidRecord::new)?,
+            surplus: Energy::from_wh(position.surplus),
+            deficit: Energy::from_wh(position.deficit),
+            offer: position.offer.map_or(feed_in, price),
+            bid: position.bid.map_or(retail, price),
+            tariff: Tariff { retail, feed_in },
+            share: position.share,
+            rank: position.rank,
+        })
+    };
+    let positions: Result<Vec<Position>, InvalidRecord> = record.positions.into_iter().map(position).collect();
+    let terms = Terms {
+        community: record.community,
+        interval: decode_interval(record.start, record.duration)?,
+        tariff,
+        limits: limits.map_err(InvalidRecord::new)?,
+        seed: record.seed,
+        settings: record.settings.into_iter().map(|setting| (setting.key, setting.value)).collect(),
+    };
+    Round::new(terms, positions?).map_err(InvalidRecord::new)
+}
+
+/// Makes an interval of stored numbers.
+///
+/// # Errors
+/// If there is no such interval.
+pub fn decode_interval(start: u64, length: u32) -> Result<Interval, InvalidRecord> {
+    let length = IntervalLength::from_seconds(length).map_err(InvalidRecord::new)?;
+    let interval = decode_boundary(start).ok().and_then(|start| Interval::starting(start, length));
+    interval.ok_or_else(|| InvalidRecord(format!("no interval starts at Unix second {start}")))
+}
+
+/// Makes a party of its stored name.
+///
+/// # Errors
+/// If nobody can be called that.
+pub fn decode_party(name: &str) -> Result<NamedParty, InvalidRecord> {
+    match name {
+        "grid" => Ok(NamedParty::Grid),
+        "operator" => Ok(NamedParty::Operator),
+        member => member.parse().map(NamedParty::Member).map_err(InvalidRecord::new),
+    }
+}
+
+/// Makes a boundary of a stored number.
+///
+/// # Errors
+/// If there is no such boundary.
+pub fn decode_boundary(seconds: u64) -> Result<Boundary, InvalidRecord> {
+    Boundary::from_seconds(seconds).ok_or_else(|| InvalidRecord(format!("Unix second {seconds} is out of range")))
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct InputsRecord {
+    #[prost(message, repeated, tag = "1")]
+    readings: Vec<ReadingRecord>,
+    #[prost(message, repeated, tag = "2")]
+    gaps: Vec<GapRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ReadingRecord {
+    #[prost(string, tag = "1")]
+    meter: String,
+    /// Absent if the meter is its own member.
+    #[prost(string, optional, tag = "2")]
+    member: Option<String>,
+    #[prost(uint64, tag = "3")]
+    import_wh: u64,
+    #[prost(uint64, tag = "4")]
+    export_wh: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct GapRecord {
+    #[prost(string, tag = "1")]
+    member: String,
+    #[prost(uint64, tag = "2")]
+    since: u64,
+    #[prost(uint64, tag = "3")]
+    surplus: u64,
+    #[prost(uint64, tag = "4")]
+    deficit: u64,
+    #[prost(sint64, tag = "5")]
+    retail: i64,
+    #[prost(sint64, tag = "6")]
+    feed_in: i64,
+}
+
+/// What an interval was made from, besides its round.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Every meter that was read at its end.
+    pub readings: Vec<MeterReading>,
+    /// Meters that came back.
+    pub gaps: Vec<GapTrade>,
+}
+
+/// Writes inputs.
+pub fn encode_inputs(readings: &[MeterReading], gaps: &[GapTrade]) -> Vec<u8> {
+    let reading = |reading: &MeterReading| ReadingRecord {
+        meter: reading.meter.as_str().to_owned(),
+        member: (reading.member.as_str() != reading.meter.as_str()).then(|| reading.member.as_str().to_owned()),
+        import_wh: reading.registers.import_wh,
+        export_wh: reading.registers.export_wh,
+    };
+    let gap = |gap: &GapTrade| GapRecord {
+        member: gap.member.as_str().to_owned(),
+        since: gap.since.seconds(),
+        surplus: gap.surplus.wh(),
+        deficit: gap.deficit.wh(),
+        retail: gap.tariff.retail.micro_eur(),
+        feed_in: gap.tariff.feed_in.micro_eur(),
+    };
+    let record =
+        InputsRecord { readings: readings.iter().map(reading).collect(), gaps: gaps.iter().map(gap).collect() };
+    record.encode_to_vec()
+}
+
+/// Reads inputs.
+///
+/// # Errors
+/// If the bytes are none.
+pub fn decode_inputs(bytes: &[u8]) -> Result<Inputs, InvalidRecord> {
+    let record = InputsRecord::decode(bytes).map_err(InvalidRecord::new)?;
+    let reading = |reading: ReadingRecord| {
+        let member = reading.member.as_deref().unwrap_or(&reading.meter);
+        Ok(MeterReading {
+            member: member.parse().map_err(InvalidRecord::new)?,
+            meter: reading.meter.parse().map_err(InvalidRecord::new)?,
+            registers: Registers { import_wh: reading.import_wh, export_wh: reading.export_wh },
+        })
+    };
+    let gap = |gap: GapRecord| {
+        let price = Price::from_micro_eur;
+        Ok(GapTrade {
+            member: gap.member.parse().map_err(InvalidRecord::new)?,
+            since: decode_boundary(gap.since)?,
+            surplus: Energy::from_wh(gap.surplus),
+            deficit: Energy::from_wh(gap.deficit),
+            tariff: Tariff { retail: price(gap.retail), feed_in: price(gap.feed_in) },
+        })
+    };
+    Ok(Inputs {
+        readings: record.readings.into_iter().map(reading).collect::<Result<_, InvalidRecord>>()?,
+        gaps: record.gaps.into_iter().map(gap).collect::<Result<_, InvalidRecord>>()?,
+    })
+}

@@ -1,0 +1,134 @@
+//! One blob with all that a boundary came to, for stores that keep an interval in one document.
+
+use std::collections::BTreeMap;
+
+use domain::netting::{LastRead, LastReads};
+use domain::reading::Registers;
+use domain::{Energy, Interval, MeterId, NamedTrade, Price, Round};
+use prost::Message;
+
+use super::{Inputs, InvalidRecord, decode_boundary, decode_inputs, decode_party, decode_round};
+use super::{encode_inputs, encode_round};
+use books::{ClearedInterval, StoredEvent, StoredTrade};
+
+#[derive(Clone, PartialEq, Message)]
+struct WholeRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    inputs: Vec<u8>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    round: Option<Vec<u8>>,
+    #[prost(message, repeated, tag = "3")]
+    absent: Vec<AbsentRecord>,
+    #[prost(message, repeated, tag = "4")]
+    trades: Vec<TradeRecord>,
+    #[prost(message, repeated, tag = "5")]
+    events: Vec<EventRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct AbsentRecord {
+    #[prost(string, tag = "1")]
+    meter: String,
+    #[prost(uint64, tag = "2")]
+    boundary: u64,
+    #[prost(uint64, tag = "3")]
+    import_wh: u64,
+    #[prost(uint64, tag = "4")]
+    export_wh: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TradeRecord {
+    #[prost(string, tag = "1")]
+    seller: String,
+    #[prost(string, tag = "2")]
+    buyer: String,
+    #[prost(uint64, tag = "3")]
+    energy: u64,
+    #[prost(sint64, tag = "4")]
+    price: i64,
+    #[prost(string, optional, tag = "5")]
+    message: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct EventRecord {
+    #[prost(string, tag = "1")]
+    code: String,
+    #[prost(string, tag = "2")]
+    subject: String,
+    #[prost(string, tag = "3")]
+    message: String,
+}
+
+/// All that a boundary came to.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// What it was made from.
+    pub inputs: Inputs,
+    /// The round; none if no member was read at both ends.
+    pub round: Option<Round>,
+    /// The last registers of every meter that was not read there.
+    pub absent: LastReads,
+    /// All its trades as they were born.
+    pub trades: Vec<StoredTrade>,
+    /// What people should see.
+    pub events: Vec<StoredEvent>,
+}
+
+/// Writes all of a cleared interval but how it was cleared.
+pub fn encode_whole(cleared: &ClearedInterval) -> Vec<u8> {
+    let ClearedInterval { readings, gaps, round, absent: absent_meters, trades, events, .. } = cleared;
+    let absent = |(meter, read): (&MeterId, &LastRead)| AbsentRecord {
+        meter: meter.as_str().to_owned(),
+        boundary: read.boundary.seconds(),
+        import_wh: read.registers.import_wh,
+        export_wh: read.registers.export_wh,
+    };
+    let trade = |trade: &StoredTrade| TradeRecord {
+        seller: trade.seller.to_string(),
+        buyer: trade.buyer.to_string(),
+        energy: trade.energy.wh(),
+        price: trade.price.micro_eur(),
+        message: trade.message.clone(),
+    };
+    let event = |event: &StoredEvent| EventRecord {
+        code: event.code.clone(),
+        subject: event.subject.clone(),
+        message: event.message.clone(),
+    };
+    let record = WholeRecord {
+        inputs: encode_inputs(readings, gaps),
+        round: round.as_ref().map(|round| encode_round(round.settlement.round())),
+        absent: absent_meters.iter().map(absent).collect(),
+        trades: trades.iter().map(trade).collect(),
+        events: events.iter().map(event).collect(),
+    };
+    record.encode_to_vec()
+}
+
+/// Reads what was written of a community's interval.
+///
+/// # Errors
+/// If the bytes are no such record.
+pub fn decode_whole(community: &str, interval: Interval, bytes: &[u8]) -> Result<Whole, InvalidRecord> {
+    let record = WholeRecord::decode(bytes).map_err(InvalidRecord::new)?;
+    let absent = |absent: AbsentRecord| {
+        let registers = Registers { import_wh: absent.import_wh, export_wh: absent.export_wh };
+        let read = LastRead { boundary: decode_boundary(absent.boundary)?, registers };
+        Ok((absent.meter.parse().map_err(InvalidRecord::new)?, read))
+    };
+    let trade = |(number, trade): (u64, TradeRecord)| {
+        let (seller, buyer) = (decode_party(&trade.seller)?, decode_party(&trade.buyer)?);
+        let (energy, price) = (Energy::from_wh(trade.energy), Price::from_micro_eur(trade.price));
+        Ok(StoredTrade::new(community, interval, number, NamedTrade { seller, buyer, energy, price }, trade.message))
+    };
+    let event = |EventRecord { code, subject, message }| StoredEvent { code, subject, message };
+    Ok(Whole {
+        inputs: decode_inputs(&record.inputs)?,
+        round: record.round.as_deref().map(decode_round).transpose()?,
+        absent: record.absent.into_iter().map(absent).collect::<Result<BTreeMap<_, _>, InvalidRecord>>()?,
+        trades: (0..).zip(record.trades).map(trade).collect::<Result<_, InvalidRecord>>()?,
+        events: record.events.into_iter().map(event).collect(),
+    })
+}

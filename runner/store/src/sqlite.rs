@@ -1,0 +1,492 @@
+//! The embedded store: one SQLite file, one transaction for each interval.
+
+mod algorithms;
+mod fault;
+mod leases;
+mod payments;
+mod prices;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+
+use fault::{Fault, is_locked_out, open_error, refused, store_error};
+
+use books::{
+    Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, ExpectedState, KeptChange, KeptVersion, Leases,
+    Match, MatchFilter, MatchUpdate, OutboxDepth, Payments, Prices, Progress, ShadowState, Span, StoreError,
+    StoredInterval, StoredTrade, UpdateError, Version, Window,
+};
+
+const SCHEMA: &str = include_str!("schema.sql");
+/// Version of the schema, in the file's header.
+const VERSION: i64 = 3;
+/// Tells our files from other programs' databases: "rcmk" in the file's header.
+const APPLICATION_ID: i64 = 0x7263_6d6b;
+/// How long to wait while another process commits.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait before trying again what SQLite does not wait for itself.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+
+/// Pages that the writer keeps in memory, in KiB (negative, as SQLite wants it): every member's part of two indexes.
+const CACHE_KIB: i64 = -4 * 1024;
+/// Pages in the log after which it is brought into the file, which writes each of them once more: a backfill changes the
+/// same ones again and again.
+const CHECKPOINT_PAGES: i64 = 8 * 1024;
+
+const IS_DIRECTORY: &str = "it is a directory (name a file in it)";
+
+/// The embedded store.
+#[derive(Clone)]
+pub struct SqliteStore {
+    path: Arc<PathBuf>,
+    /// The one that writes.
+    connection: Arc<Mutex<Connection>>,
+    /// The one that reads, so that a long answer holds up no commit. The same, where nothing is written.
+    reader: Arc<Mutex<Connection>>,
+}
+
+impl SqliteStore {
+    /// Opens a file, making it if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be opened or written, or is not one of ours.
+    pub fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| matches!(parent.try_exists(), Ok(false))) {
+            return Err(refused(path, format!("there is no directory {} (make it first)", parent.display())));
+        }
+        if path.is_dir() {
+            return Err(refused(path, IS_DIRECTORY));
+        }
+        let opened = Connection::open(path).map_err(Fault::from).and_then(|mut connection| {
+            prepare(&mut connection)?;
+            let reader = Connection::open(path)?;
+            reader.busy_timeout(BUSY_TIMEOUT)?;
+            reader.pragma_update(None, "query_only", true)?;
+            Ok((connection, Some(reader)))
+        });
+        SqliteStore::new(path, opened)
+    }
+
+    /// Opens a file that is there, to read only.
+    ///
+    /// # Errors
+    /// If it is not there or is not one of ours.
+    pub fn open_to_read(path: &Path) -> Result<SqliteStore, StoreError> {
+        if path.is_dir() {
+            return Err(refused(path, IS_DIRECTORY));
+        }
+        if !path.is_file() {
+            return Err(refused(path, "there is no such file (settle first)"));
+        }
+        let prepare = |connection: Connection| {
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.pragma_update(None, "query_only", true)?;
+            check_ours(&connection)?;
+            Ok(connection)
+        };
+        let opened = Connection::open(path).map_err(Fault::from).and_then(prepare).or_else(|fault| {
+            // In a directory that may not be written there can be no lock, and nobody who writes either.
+            match unchanging(path) {
+                Some(uri) if is_locked_out(&fault) => {
+                    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+                    Connection::open_with_flags(uri, flags).map_err(Fault::from).and_then(prepare)
+                }
+                _ => Err(fault),
+            }
+        });
+        SqliteStore::new(path, opened.map(|connection| (connection, None)))
+    }
+
+    fn new(path: &Path, opened: Result<(Connection, Option<Connection>), Fault>) -> Result<SqliteStore, StoreError> {
+        let (connection, reader) = opened.map_err(|fault| open_error(path, fault))?;
+        let connection = Arc::new(Mutex::new(connection));
+        let reader = reader.map_or_else(|| Arc::clone(&connection), |reader| Arc::new(Mutex::new(reader)));
+        Ok(SqliteStore { path: Arc::new(path.to_owned()), connection, reader })
+    }
+
+    /// Runs something that writes, in a transaction of its own.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(&self.connection, |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        })
+        .await
+    }
+
+    /// Runs something that reads.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(&self.reader, work).await
+    }
+
+    /// Runs something on a connection where blocking is allowed.
+    async fn run<T: Send + 'static>(
+        &self,
+        connection: &Arc<Mutex<Connection>>,
+        work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (connection, path) = (Arc::clone(connection), Arc::clone(&self.path));
+        let done = tokio::task::spawn_blocking(move || {
+            // A transaction that panicked was rolled back when it was dropped.
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut connection)
+        });
+        match done.await {
+            Ok(result) => result.map_err(|fault| store_error(&path, fault)),
+            Err(error) => Err(StoreError::Failed { store: path.display().to_string(), reason: error.to_string() }),
+        }
+    }
+}
+
+/// The address of a file that nobody changes; none if a writer has left something beside it.
+fn unchanging(path: &Path) -> Option<String> {
+    let text = path.to_str()?;
+    if matches!(Path::new(&format!("{text}-wal")).metadata(), Ok(file) if file.len() > 0) {
+        return None;
+    }
+    Some(format!("file:{}?immutable=1", text.replace('%', "%25").replace('?', "%3f").replace('#', "%23")))
+}
+
+fn prepare(connection: &mut Connection) -> Result<(), Fault> {
+    // SQLite opens what may only be read, and would say so at the first commit.
+    if connection.is_readonly("main")? {
+        return Err(Fault::ReadOnly);
+    }
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if is_empty(&transaction)? {
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    // Before anything is changed: it may be a file of another program.
+    check_ours(&transaction)?;
+    transaction.commit()?;
+    // Every commit reaches the disk before the next interval starts: a crash at any instant loses nothing.
+    use_log(connection)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    Ok(())
+}
+
+/// Switches to the write-ahead log. Two that switch a new file at once would block each other, so SQLite refuses one of
+/// them at once, whatever its timeout: that one waits here until the other is done.
+fn use_log(connection: &Connection) -> Result<(), Fault> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && waited < BUSY_TIMEOUT => {
+                std::thread::sleep(BUSY_PAUSE);
+                waited += BUSY_PAUSE;
+            }
+            switched => return Ok(switched?),
+        }
+    }
+}
+
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", (), |row| row.get(0))
+}
+
+/// Refuses files of other programs and of other versions.
+fn check_ours(connection: &Connection) -> Result<(), Fault> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    if is_empty(connection)? {
+        return Err(Fault::NotOurs("it is empty (settle first)".to_owned()));
+    }
+    if pragma("application_id")? != APPLICATION_ID {
+        return Err(Fault::NotOurs("it is a database of another program (name another file)".to_owned()));
+    }
+    match pragma("user_version")? {
+        VERSION => Ok(()),
+        version if version < VERSION => Err(Fault::NotOurs(format!(
+            "it has schema version {version}, from before the first release; this program needs {VERSION} (settle again into a new file)"
+        ))),
+        version => Err(Fault::NotOurs(format!(
+            "it has schema version {version}, but this program knows only {VERSION} (use a newer rec-market, or name another file)"
+        ))),
+    }
+}
+
+#[async_trait]
+impl Books for SqliteStore {
+    async fn mark(&self, community: &str) -> Result<Option<Boundary>, StoreError> {
+        let name = community.to_owned();
+        self.read(move |connection| read::mark(connection, &name)).await
+    }
+
+    async fn progress(&self, community: &str) -> Result<Progress, StoreError> {
+        let name = community.to_owned();
+        self.read(move |connection| read::progress(connection, &name)).await
+    }
+
+    async fn commit_batch(&self, batch: Vec<Arc<Commit>>) -> CommittedBatch {
+        let path = Arc::clone(&self.path);
+        let written = self.run(&self.connection, move |connection| write::write_batch(connection, &batch)).await;
+        match written {
+            Ok((committed, ended)) => {
+                CommittedBatch { committed, ended: ended.map_err(|fault| store_error(&path, fault)) }
+            }
+            Err(error) => CommittedBatch { committed: 0, ended: Err(error) },
+        }
+    }
+
+    async fn communities(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| {
+            let mut names = connection.prepare_cached("SELECT name FROM community ORDER BY name")?;
+            let names = names.query_map((), |row| row.get(0))?;
+            Ok(names.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    async fn intervals(&self, community: &str, span: Span, limit: usize) -> Result<Vec<StoredInterval>, StoreError> {
+        let name = community.to_owned();
+        self.read(move |connection| {
+            // One transaction, so that an interval and its trades are of one moment.
+            let transaction = connection.transaction()?;
+            read::intervals(&transaction, &name, span, limit)
+        })
+        .await
+    }
+
+    async fn trades(
+        &self,
+        community: &str,
+        span: Span,
+        member: Option<&MemberId>,
+        after: Option<(Boundary, u64)>,
+        limit: usize,
+    ) -> Result<Vec<StoredTrade>, StoreError> {
+        let (name, member) = (community.to_owned(), member.cloned());
+        self.read(move |connection| read::trades(connection, &name, span, member.as_ref(), after, limit)).await
+    }
+
+    async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        let digest = *digest.as_bytes();
+        self.read(move |connection| {
+            let mut bytes = connection.prepare_cached("SELECT bytes FROM component WHERE digest = ?1")?;
+            Ok(bytes.query_row([digest], |row| row.get(0)).optional()?)
+        })
+        .await
+    }
+
+    async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let name = community.to_owned();
+        self.read(move |connection| {
+            let mut counts = connection.prepare_cached(
+                "SELECT code, count(*) FROM event JOIN community ON community.id = event.community
+                 WHERE community.name = ?1 GROUP BY code ORDER BY code",
+            )?;
+            let counts = counts.query_map([name], |row| Ok((row.get(0)?, read::unsigned(row, 1)?)))?;
+            Ok(counts.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    async fn examine(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| {
+            let mut found = texts(connection, "PRAGMA integrity_check(20)")?;
+            found.retain(|finding| finding != "ok");
+            // Rows that no query for an interval would show.
+            found.extend(texts(connection, STRAYS)?);
+            Ok(found)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Decisions for SqliteStore {
+    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError> {
+        let version = version.clone();
+        self.write(move |transaction| algorithms::keep(transaction, &version, &component)).await
+    }
+
+    async fn versions(&self) -> Result<Vec<Version>, StoreError> {
+        self.read(|connection| algorithms::versions(connection)).await
+    }
+
+    async fn pin(&self, community: &str, name: &str, digest: Digest) -> Result<Digest, StoreError> {
+        let (community, name) = (community.to_owned(), name.to_owned());
+        self.write(move |transaction| algorithms::pin(transaction, &community, &name, digest)).await
+    }
+
+    async fn pinned(&self, community: &str, name: &str) -> Result<Option<Digest>, StoreError> {
+        let (community, name) = (community.to_owned(), name.to_owned());
+        self.read(move |connection| algorithms::pinned(connection, &community, &name)).await
+    }
+
+    async fn decide(
+        &self,
+        community: &str,
+        change: &Change,
+        expected: ExpectedState,
+    ) -> Result<Option<u64>, StoreError> {
+        let (community, change) = (community.to_owned(), change.clone());
+        self.write(move |transaction| algorithms::decide(transaction, &community, &change, expected)).await
+    }
+
+    async fn note(&self, change: &Change) -> Result<(), StoreError> {
+        let change = change.clone();
+        self.write(move |transaction| algorithms::note(transaction, &change)).await
+    }
+
+    async fn decisions(&self, community: &str) -> Result<Vec<KeptChange>, StoreError> {
+        let community = community.to_owned();
+        self.read(move |connection| algorithms::decisions(connection, &community)).await
+    }
+
+    async fn changes(&self, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, StoreError> {
+        let community = community.map(str::to_owned);
+        self.read(move |connection| algorithms::changes(connection, community.as_deref(), limit)).await
+    }
+
+    async fn shadow_totals(&self, _community: &str, decision: u64) -> Result<Option<ShadowState>, StoreError> {
+        self.read(move |connection| algorithms::shadow_totals(connection, decision)).await
+    }
+
+    async fn keep_shadow_totals(
+        &self,
+        _community: &str,
+        decision: u64,
+        after: Option<Boundary>,
+        state: &ShadowState,
+    ) -> Result<bool, StoreError> {
+        let state = state.clone();
+        self.write(move |transaction| algorithms::keep_shadow_totals(transaction, decision, after, &state)).await
+    }
+}
+
+#[async_trait]
+impl Leases for SqliteStore {
+    async fn acquire(&self, lease: &str, owner: &str, now: Timestamp, term: Duration) -> Result<Acquired, StoreError> {
+        let (lease, owner) = (lease.to_owned(), owner.to_owned());
+        self.write(move |transaction| leases::acquire(transaction, &lease, &owner, now, term)).await
+    }
+
+    async fn release(&self, lease: &str, owner: &str) -> Result<(), StoreError> {
+        let (lease, owner) = (lease.to_owned(), owner.to_owned());
+        self.write(move |transaction| leases::release(transaction, &lease, &owner)).await
+    }
+}
+
+#[async_trait]
+impl Prices for SqliteStore {
+    async fn set_prices(&self, prices: &[MeterPrice], now: Timestamp) -> Result<(), StoreError> {
+        let prices = prices.to_vec();
+        self.write(move |transaction| prices::set(transaction, &prices, now)).await
+    }
+
+    async fn prices(
+        &self,
+        meter: &str,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        window: Window,
+    ) -> Result<Vec<MeterPrice>, StoreError> {
+        let meter = meter.to_owned();
+        self.read(move |connection| prices::list(connection, &meter, from, to, window)).await
+    }
+
+    async fn price_book(&self, from: Timestamp, to: Timestamp) -> Result<PriceBook, StoreError> {
+        self.read(move |connection| prices::book(connection, from, to)).await
+    }
+}
+
+#[async_trait]
+impl Payments for SqliteStore {
+    async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError> {
+        let filter = filter.clone();
+        self.release_claims(now).await?;
+        self.read(move |connection| payments::find(connection, &filter, window)).await
+    }
+
+    async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError> {
+        let claim = claim.clone();
+        self.write(move |transaction| {
+            payments::release_claims(transaction, claim.now)?;
+            payments::claim(transaction, &claim, window)
+        })
+        .await
+    }
+
+    async fn update(&self, updates: &[MatchUpdate], now: Timestamp) -> Result<(), UpdateError> {
+        let updates = updates.to_vec();
+        let update = move |transaction: &Transaction<'_>| {
+            payments::release_claims(transaction, now)?;
+            // A report that is refused has changed nothing yet, so this transaction may end like any other.
+            payments::update(transaction, &updates, now)
+        };
+        self.write(update).await?
+    }
+
+    async fn outbox(&self, again: Timestamp, limit: usize, now: Timestamp) -> Result<Vec<Match>, StoreError> {
+        self.release_claims(now).await?;
+        self.read(move |connection| payments::outbox(connection, again, limit)).await
+    }
+
+    async fn outbox_depth(&self, now: Timestamp) -> Result<OutboxDepth, StoreError> {
+        self.release_claims(now).await?;
+        self.read(|connection| payments::depth(connection)).await
+    }
+
+    async fn delivered(
+        &self,
+        sent: &[TradeId],
+        refused: &[(TradeId, String)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (sent, refused) = (sent.to_vec(), refused.to_vec());
+        self.write(move |transaction| payments::delivered(transaction, &sent, &refused, now)).await
+    }
+}
+
+impl SqliteStore {
+    /// Returns claims that ran out, if there are any: most of the time nothing is to be written.
+    async fn release_claims(&self, now: Timestamp) -> Result<(), StoreError> {
+        if self.read(move |connection| payments::has_expired(connection, now)).await? {
+            self.write(move |transaction| payments::release_claims(transaction, now)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Rows that refer to something that is not there, in words.
+const STRAYS: &str = "
+    SELECT * FROM (SELECT 'a row of ' || \"table\" || ' refers to no row of ' || parent
+                   FROM pragma_foreign_key_check() GROUP BY \"table\", parent)
+    UNION ALL
+    SELECT * FROM (SELECT 'trade ' || number || ' at ' || strftime('%Y-%m-%dT%H:%M:%SZ', trade.start, 'unixepoch')
+                       || ' belongs to no interval'
+                   FROM trade LEFT JOIN interval USING (community, start) WHERE interval.community IS NULL LIMIT 20)
+    UNION ALL
+    SELECT * FROM (SELECT 'event ' || number || ' at ' || strftime('%Y-%m-%dT%H:%M:%SZ', event.start, 'unixepoch')
+                       || ' belongs to no interval'
+                   FROM event LEFT JOIN interval USING (community, start) WHERE interval.community IS NULL LIMIT 20)";
+
+fn texts(connection: &Connection, query: &str) -> rusqlite::Result<Vec<String>> {
+    let mut select = connection.prepare(query)?;
+    let texts = select.query_map((), |row| row.get(0))?;
+    texts.collect()
+}

@@ -1,0 +1,168 @@
+//! Writes intervals, each whole or not at all.
+
+use std::sync::Arc;
+
+use domain::reading::Registers;
+use domain::{Boundary, Digest};
+use rusqlite::{Connection, Row, TransactionBehavior, params};
+
+use super::fault::Fault;
+use super::leases;
+use crate::record;
+use books::{ClearedInterval, ClearedRound, Commit, Committed};
+
+/// Writes intervals in order, in one transaction, until one cannot be written. Returns how many are kept, and the result of
+/// the last.
+pub(super) fn write_batch(
+    connection: &mut Connection,
+    batch: &[Arc<Commit>],
+) -> Result<(usize, Result<Committed, Fault>), Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut stopped = None;
+    for (written, commit) in batch.iter().enumerate() {
+        match write(&transaction, commit) {
+            Ok(Committed::Now) => {}
+            ended => {
+                stopped = Some((written, ended));
+                break;
+            }
+        }
+    }
+    let Some((good, ended)) = stopped else {
+        transaction.commit()?;
+        return Ok((batch.len(), Ok(Committed::Now)));
+    };
+    // Nothing of the one that failed may stay, so those before it are written again without it. That is rare; a savepoint
+    // before each would cost a backfill a quarter of its time.
+    transaction.rollback()?;
+    match batch.get(..good) {
+        Some(before) if good > 0 => {
+            let (committed, again) = write_batch(connection, before)?;
+            Ok((committed, if committed < good { again } else { ended }))
+        }
+        _ => Ok((0, ended)),
+    }
+}
+
+/// Commits an interval, if its community still stands where the commit says.
+fn write(transaction: &Connection, commit: &Commit) -> Result<Committed, Fault> {
+    let CommunityRow { id: community, mark, decision } = community_row(transaction, &commit.community)?;
+    let end = commit.cleared.interval.end().seconds();
+    let moved = mark != commit.after.map(Boundary::seconds) || decision != commit.decision;
+    if moved || mark.is_some_and(|mark| mark >= end) {
+        return Ok(Committed::Overtaken);
+    }
+    if leases::is_fenced(transaction, &commit.community, commit.fence)? {
+        return Ok(Committed::Fenced);
+    }
+    write_interval(transaction, community, commit)?;
+    write_trades(transaction, community, commit)?;
+    write_events(transaction, community, commit)?;
+    let mut meter = transaction.prepare_cached(
+        "INSERT INTO meter (community, meter, boundary, import_wh, export_wh) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (community, meter) DO UPDATE
+         SET boundary = excluded.boundary, import_wh = excluded.import_wh, export_wh = excluded.export_wh",
+    )?;
+    for reading in &commit.cleared.readings {
+        let Registers { import_wh, export_wh } = reading.registers;
+        meter.execute(params![community, reading.meter.as_str(), end, import_wh, export_wh])?;
+    }
+    transaction.prepare_cached("UPDATE community SET mark = ?2 WHERE id = ?1")?.execute(params![community, end])?;
+    Ok(Committed::Now)
+}
+
+/// Where a community stands.
+pub(super) struct CommunityRow {
+    pub(super) id: i64,
+    pub(super) mark: Option<u64>,
+    /// The number of its last decision.
+    pub(super) decision: u64,
+}
+
+/// Where a community stands, which has a row from now on.
+pub(super) fn community_row(transaction: &Connection, community: &str) -> Result<CommunityRow, Fault> {
+    transaction
+        .prepare_cached("INSERT INTO community (name) VALUES (?1) ON CONFLICT (name) DO NOTHING")?
+        .execute([community])?;
+    let mut find = transaction.prepare_cached("SELECT id, mark, course FROM community WHERE name = ?1")?;
+    let read = |row: &Row<'_>| Ok(CommunityRow { id: row.get(0)?, mark: row.get(1)?, decision: row.get(2)? });
+    Ok(find.query_row([community], read)?)
+}
+
+/// Keeps a component by its digest, if it is not there.
+pub(super) fn keep_component(transaction: &Connection, digest: &Digest, bytes: &[u8]) -> Result<(), Fault> {
+    transaction
+        .prepare_cached("INSERT INTO component (digest, bytes) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING")?
+        .execute(params![digest.as_bytes(), bytes])?;
+    Ok(())
+}
+
+fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
+    let ClearedInterval { interval, basis, configuration, readings, gaps, round, .. } = &commit.cleared;
+    if let Some(ClearedRound { provenance, component, .. }) = round {
+        keep_component(transaction, &provenance.algorithm, component)?;
+    }
+    let provenance = round.as_ref().map(|round| &round.provenance);
+    let settlement = round.as_ref().map(|round| &round.settlement);
+    transaction
+        .prepare_cached(
+            "INSERT INTO interval (community, start, length, basis, inputs, round, trades_digest, algorithm, name,
+                 version, engine, fuel, fallback_reason, round_digest, settled_at, fence,
+                 configuration)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        )?
+        .execute(params![
+            community,
+            interval.start().seconds(),
+            interval.length().seconds(),
+            basis.as_str(),
+            record::encode_inputs(readings, gaps),
+            settlement.map(|settlement| record::encode_round(settlement.round())),
+            settlement.map(|settlement| *settlement.digest().as_bytes()),
+            provenance.map(|provenance| *provenance.algorithm.as_bytes()),
+            provenance.map(|provenance| &provenance.name),
+            provenance.map(|provenance| &provenance.version),
+            provenance.map(|provenance| &provenance.engine),
+            provenance.map(|provenance| provenance.fuel),
+            provenance.and_then(|provenance| provenance.fallback_reason.as_ref()),
+            settlement.map(|settlement| *settlement.round().digest().as_bytes()),
+            commit.settled_at.as_second(),
+            commit.fence,
+            configuration.map(|configuration| *configuration.as_bytes()),
+        ])?;
+    Ok(())
+}
+
+fn write_trades(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO trade (community, start, number, id, seller, buyer, energy, price, state, message, \"end\")
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    for trade in &commit.cleared.trades {
+        insert.execute(params![
+            community,
+            trade.interval.start().seconds(),
+            trade.number,
+            trade.id.as_bytes(),
+            trade.seller.to_string(),
+            trade.buyer.to_string(),
+            trade.energy.wh(),
+            trade.price.micro_eur(),
+            trade.state.map(|state| state as i64),
+            trade.message,
+            trade.interval.end().seconds(),
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_events(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO event (community, start, number, code, subject, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let start = commit.cleared.interval.start().seconds();
+    for (event, number) in commit.cleared.events.iter().zip(0_i64..) {
+        insert.execute(params![community, start, number, event.code, event.subject, event.message])?;
+    }
+    Ok(())
+}
