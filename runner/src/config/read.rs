@@ -221,11 +221,8 @@ impl<'de> Deserializer<'de> for Value<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        match self.value {
-            DeValue::Array(_) => self.deserialize_any(visitor),
-            DeValue::Table(_) => Err(self.tell(de::Error::custom("a list of tables ([[…]])"))),
-            _ => Err(self.tell(de::Error::custom("a list"))),
-        }
+        let expected = "a list ([…], or [[…]] for tables)";
+        if self.value.is_array() { self.deserialize_any(visitor) } else { Err(self.tell(de::Error::custom(expected))) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Mistake> {

@@ -108,7 +108,7 @@ fn contradictions_are_told_with_their_lines() {
             "line 4: community.tariff.zone is \"Europe/Lissabon\", but a time zone",
         ),
         (format!("zone = \"Etc/Unknown\"\n{period}"), "line 4: community.tariff.zone is \"Etc/Unknown\""),
-        ("zone = \"UTC\"\nperiods = 5".to_owned(), "line 5: community.tariff.periods is 5, but a list is"),
+        ("zone = \"UTC\"\nperiods = 5".to_owned(), "line 5: community.tariff.periods is 5, but a list ("),
     ] {
         let text = format!("[[community]]\nname = \"a\"\n[community.tariff]\n{keys}\n");
         let found = parse(&text, directory.path(), &[]).unwrap_err();
