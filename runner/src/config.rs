@@ -30,7 +30,7 @@ pub use community::{CommunityConfig, MemberConfig};
 use overrides::PREFIX;
 pub use problems::Problem;
 use problems::Problems;
-use read::{Field, List};
+use read::Field;
 use schema::{Community, File};
 pub use schema::{parse_bytes, parse_duration};
 
@@ -255,12 +255,12 @@ fn check(file: File, problems: &Problems<'_>) -> Option<Config> {
     })
 }
 
-fn communities(tables: Field<List<Community>>, problems: &Problems<'_>) -> Vec<CommunityConfig> {
+fn communities(tables: Field<Vec<Field<Community>>>, problems: &Problems<'_>) -> Vec<CommunityConfig> {
     let mut communities: Vec<CommunityConfig> = Vec::new();
-    if tables.value.as_ref().map_or(tables.at.is_none(), |list| list.0.is_empty()) {
+    if tables.value.as_ref().map_or(tables.at.is_none(), Vec::is_empty) {
         problems.add("no community is configured (add [[community]] with a name)");
     }
-    for (table, at) in tables.value.map_or_else(Vec::new, |list| list.0).into_iter().filter_map(Field::placed) {
+    for (table, at) in tables.value.unwrap_or_default().into_iter().filter_map(Field::placed) {
         let Some(community) = community::check(table, at, problems) else { continue };
         if communities.iter().any(|other| other.name == community.name) {
             problems.at(at, format!("two communities are called {:?} (each needs a name of its own)", community.name));

@@ -1,7 +1,7 @@
 //! Who may do what with algorithms: `[[caller]]`.
 
 use super::problems::Problems;
-use super::read::{Field, List};
+use super::read::Field;
 use super::schema::Caller;
 use super::{CallerConfig, Role};
 
@@ -9,8 +9,12 @@ use super::{CallerConfig, Role};
 const OPERATOR: &str = "operator";
 
 /// Everybody who may call; with a client authority and without a `[[caller]]`, who has a certificate for `operator`.
-pub(super) fn check(callers: Field<List<Caller>>, has_client_ca: bool, problems: &Problems<'_>) -> Vec<CallerConfig> {
-    let given = callers.value.map_or_else(Vec::new, |list| list.0);
+pub(super) fn check(
+    callers: Field<Vec<Field<Caller>>>,
+    has_client_ca: bool,
+    problems: &Problems<'_>,
+) -> Vec<CallerConfig> {
+    let given = callers.value.unwrap_or_default();
     if has_client_ca && given.is_empty() {
         let (name, certificate) = (OPERATOR.to_owned(), Some(OPERATOR.to_owned()));
         return vec![CallerConfig { name, role: Role::Administer, certificate, token_file: None }];
@@ -55,7 +59,7 @@ fn caller(table: Caller, at: usize, has_client_ca: bool, problems: &Problems<'_>
     Some(CallerConfig {
         token_file: token_file.map(|(file, at)| problems.file("caller.token_file", &file, at, way_out)),
         certificate: table.certificate.get(),
-        role: table.role.value?,
+        role: table.role.get()?,
         name: table.name.get()?,
     })
 }

@@ -123,7 +123,7 @@ pub(super) fn check(table: Community, at: usize, problems: &Problems<'_>) -> Opt
         tolerance,
         basis: table.basis.get().unwrap_or_default(),
         algorithm: algorithm?,
-        fallback: table.on_failure.value == Some(OnFailure::Fallback),
+        fallback: table.on_failure.get() == Some(OnFailure::Fallback),
         rollback_after: table.rollback_after.get().unwrap_or(ROLLBACK_AFTER),
         tariff: tariff.map(|given| given.complete(Tariff::PLATFORM)),
         tariff_file,
@@ -221,11 +221,11 @@ fn members(tables: BTreeMap<String, Field<Member>>, problems: &Problems<'_>) -> 
 fn member(table: Member, path: &str, problems: &Problems<'_>) -> MemberConfig {
     let mut meters = Vec::new();
     if let Some((list, at)) = table.meters.placed() {
-        if list.0.is_empty() {
+        if list.is_empty() {
             let way_out = "name one, or leave meters out for the meter of the member's own name";
             problems.at(at, format!("{path}.meters has no meter ({way_out})"));
         }
-        for (meter, at) in list.0.into_iter().filter_map(Field::placed) {
+        for (meter, at) in list.into_iter().filter_map(Field::placed) {
             match meter.parse() {
                 Ok(meter) => meters.push(meter),
                 Err(error) => problems.at(at, format!("{path}.meters: {error}")),

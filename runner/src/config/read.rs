@@ -4,7 +4,7 @@
 //! the schema is in a [`Field`], which then has none. Nothing here knows any key.
 
 use std::fmt;
-use std::marker::PhantomData;
+use std::iter::once;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, SeqAccess, Unexpected, Visitor};
@@ -13,6 +13,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problems::Problems;
+
+/// Numbers with a fraction and times come as a table with this key and what the file says: nothing is rounded.
+pub(super) const WRITTEN: &str = "$written";
 
 /// The value of a key: missing, wrong (which was told), or right.
 pub(super) struct Field<T> {
@@ -58,60 +61,18 @@ impl<T: Serialize> Serialize for Field<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Field<T>, D::Error> {
-        struct Parts<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
-            type Value = Field<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a position and a value")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Field<T>, A::Error> {
-                let at = parts.next_element()?;
-                // Whatever is wrong was told where it was found.
-                let value = parts.next_element().ok().flatten();
-                Ok(Field { value, at })
-            }
-        }
-
-        // `Value` answers this with where it stands, and itself.
-        deserializer.deserialize_tuple(2, Parts(PhantomData))
+        // `Value` answers a pair with where it stands, and itself.
+        let (at, Caught(value)) = Deserialize::deserialize(deserializer)?;
+        Ok(Field { value, at: Some(at) })
     }
 }
 
-/// What can stand in a list.
-pub(super) trait Listed {
-    /// A list of it, for messages.
-    const LIST: &'static str;
-}
+/// A value, or none where it is wrong, which was told where it was found.
+struct Caught<T>(Option<T>);
 
-/// The values of a list, each right or wrong.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(super) struct List<T>(pub(super) Vec<Field<T>>);
-
-impl<'de, T: Deserialize<'de> + Listed> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<List<T>, D::Error> {
-        struct Items<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de> + Listed> Visitor<'de> for Items<T> {
-            type Value = List<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(T::LIST)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<List<T>, A::Error> {
-                let mut list = Vec::new();
-                while let Some(item) = items.next_element()? {
-                    list.push(item);
-                }
-                Ok(List(list))
-            }
-        }
-
-        deserializer.deserialize_any(Items(PhantomData))
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Caught<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Caught<T>, D::Error> {
+        Ok(Caught(T::deserialize(deserializer).ok()))
     }
 }
 
@@ -120,43 +81,34 @@ pub(super) fn read<'a, T: Deserialize<'a>>(document: &'a DeValue<'a>, problems: 
     T::deserialize(Value { value: document, at: 0, path: String::new(), problems }).ok()
 }
 
-/// Why a value cannot be read.
+/// What is expected in the place of a value that cannot be read; nothing if that was told already.
 #[derive(Debug)]
-enum Mistake {
-    /// Something else is expected.
-    Expected(String),
-    /// For another reason.
-    Other(String),
-    /// It was told already.
-    Told,
-}
+struct Mistake(Option<String>);
 
 impl std::error::Error for Mistake {}
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Mistake::Expected(text) | Mistake::Other(text) => text,
-            Mistake::Told => "told",
-        })
+        f.write_str(self.0.as_deref().unwrap_or("told"))
     }
 }
 
 impl de::Error for Mistake {
-    fn custom<T: fmt::Display>(message: T) -> Mistake {
-        Mistake::Other(message.to_string())
+    fn custom<T: fmt::Display>(expected: T) -> Mistake {
+        Mistake(Some(expected.to_string()))
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn de::Expected) -> Mistake {
-        Mistake::Expected(expected.to_string())
+        Mistake::custom(expected)
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn de::Expected) -> Mistake {
-        Mistake::Expected(expected.to_string())
+        Mistake::custom(expected)
     }
 }
 
 /// A value of the document.
+#[derive(Clone)]
 struct Value<'de> {
     value: &'de DeValue<'de>,
     at: usize,
@@ -187,17 +139,12 @@ impl<'de> Value<'de> {
     }
 
     /// Tells a mistake, if nobody has.
-    fn tell(&self, mistake: Mistake) -> Mistake {
-        let name = self.problems.name(self.at, &self.path);
-        match mistake {
-            Mistake::Expected(expected) => {
-                let found = written(self.value);
-                self.problems.at(self.at, format!("{name} is {found}, but {expected} is expected"));
-            }
-            Mistake::Other(reason) => self.problems.at(self.at, format!("{name}: {reason}")),
-            Mistake::Told => {}
+    fn tell(&self, Mistake(expected): Mistake) -> Mistake {
+        if let Some(expected) = expected {
+            let (name, found) = (self.problems.name(self.at, &self.path), written(self.value));
+            self.problems.at(self.at, format!("{name} is {found}, but {expected} is expected"));
         }
-        Mistake::Told
+        Mistake(None)
     }
 }
 
@@ -226,17 +173,19 @@ impl<'de> Deserializer<'de> for Value<'de> {
     type Error = Mistake;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        let as_written = |text: String| text.into_deserializer();
+        let as_written = |text: &str, visitor: V| visitor.visit_map(MapDeserializer::new(once((WRITTEN, text))));
         let visited = match self.value {
             DeValue::String(text) => visitor.visit_borrowed_str(text),
-            DeValue::Integer(number) => match i128::from_str_radix(number.as_str(), number.radix()) {
-                Ok(number) => visitor.visit_i128(number),
-                Err(_) => visitor.visit_newtype_struct(as_written(number.to_string())),
+            DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+                Ok(signed) => visitor.visit_i64(signed),
+                Err(_) => match u64::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(unsigned) => visitor.visit_u64(unsigned),
+                    Err(_) => visitor.visit_unit(),
+                },
             },
             DeValue::Boolean(truth) => visitor.visit_bool(*truth),
-            // To the digit: no schema of ours computes with floating-point numbers.
-            DeValue::Float(number) => visitor.visit_newtype_struct(as_written(number.as_str().to_owned())),
-            DeValue::Datetime(time) => visitor.visit_newtype_struct(as_written(time.to_string())),
+            DeValue::Float(number) => as_written(number.as_str(), visitor),
+            DeValue::Datetime(time) => as_written(&time.to_string(), visitor),
             DeValue::Array(items) => {
                 let items = items.iter().map(|item| self.inner(self.path.clone(), item));
                 visitor.visit_seq(SeqDeserializer::new(items))
@@ -268,27 +217,19 @@ impl<'de> Deserializer<'de> for Value<'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
+        if self.value.is_table() { self.deserialize_any(visitor) } else { Err(self.tell(de::Error::custom("a table"))) }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
         match self.value {
-            DeValue::Table(_) => self.deserialize_any(visitor),
-            _ => Err(self.tell(Mistake::Expected("a table".to_owned()))),
+            DeValue::Array(_) => self.deserialize_any(visitor),
+            DeValue::Table(_) => Err(self.tell(de::Error::custom("a list of tables ([[…]])"))),
+            _ => Err(self.tell(de::Error::custom("a list"))),
         }
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Mistake> {
-        match self.value {
-            DeValue::String(text) if variants.contains(&text.as_ref()) => {
-                visitor.visit_enum(text.as_ref().into_deserializer())
-            }
-            _ => {
-                let quoted: Vec<String> = variants.iter().map(|variant| format!("{variant:?}")).collect();
-                Err(self.tell(Mistake::Expected(quoted.join(" or "))))
-            }
-        }
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Mistake> {
+        visitor.visit_newtype_struct(self.clone()).map_err(|mistake| self.tell(mistake))
     }
 
     /// What a [`Field`] asks for.
@@ -298,7 +239,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple_struct identifier ignored_any
+        tuple_struct enum identifier ignored_any
     }
 }
 

@@ -3,7 +3,6 @@
 //! Tables are structs of serde, and what a value may be is a [`Kind`] below them. What values mean together is checked
 //! where they become a [`Config`](super::Config).
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,15 +14,17 @@ use domain::tariff::{Days, WallTime};
 use domain::{IntervalLength, Price};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Unexpected, Visitor};
+use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::transport::Uri;
 
 use super::Role;
-use super::read::{Field, List, Listed};
+use super::read::{Field, WRITTEN};
 use base::is_label;
 use books::SERVICE_ITSELF;
+
 /// The whole of a community, in parts per million.
 const SHARE_MAX: u32 = 1_000_000;
 
@@ -35,10 +36,6 @@ macro_rules! tables {
         #[serde(default, expecting = $expected)]
         pub(super) struct $table {
             $(#[serde(skip_serializing_if = "Field::is_empty")] pub(super) $key: Field<$value>,)*
-        }
-
-        impl Listed for $table {
-            const LIST: &'static str = "a list of tables ([[…]])";
         }
     )* };
 }
@@ -55,8 +52,8 @@ tables! {
         tls: Tls,
         forward: Forward,
         replicas: Replicas,
-        caller: List<Caller>,
-        community: List<Community>,
+        caller: Vec<Field<Caller>>,
+        community: Vec<Field<Community>>,
     }
     /// Who we are at MongoDB; shown as a part of `store`.
     Mongodb = "a table" {
@@ -69,7 +66,7 @@ tables! {
         client_ca: String,
     }
     Forward = "a table" {
-        mode: Mode,
+        mode: Is<ModeName>,
         to: Is<HttpsAddress>,
         ca: String,
         lease: Is<Length>,
@@ -79,7 +76,7 @@ tables! {
     }
     Caller = "a table" {
         name: Is<CallerName>,
-        role: Role,
+        role: Is<RoleName>,
         certificate: Is<DnsName>,
         token_file: String,
     }
@@ -94,7 +91,7 @@ tables! {
         tolerance: Is<Delay>,
         basis: Is<BasisName>,
         algorithm: String,
-        on_failure: OnFailure,
+        on_failure: Is<OnFailureName>,
         rollback_after: Is<Failures>,
         tariff: Tariff,
         settings: BTreeMap<String, Field<Is<Setting>>>,
@@ -110,7 +107,7 @@ tables! {
         output: Is<Size>,
     }
     Member = "a table" {
-        meters: List<String>,
+        meters: Vec<Field<String>>,
         share: Is<Share>,
         rank: Is<Rank>,
         offer: Is<MicroEur>,
@@ -123,7 +120,7 @@ tables! {
         zone: Is<Zone>,
         retail: Is<MicroEur>,
         feed_in: Is<MicroEur>,
-        periods: List<Period>,
+        periods: Vec<Field<Period>>,
     }
     Period = "a table such as { days = \"mon-fri\", from = \"08:00\", to = \"22:00\", retail = 200000 }" {
         days: Is<Weekdays>,
@@ -132,10 +129,6 @@ tables! {
         retail: Is<MicroEur>,
         feed_in: Is<MicroEur>,
     }
-}
-
-impl Listed for String {
-    const LIST: &'static str = "a list of strings";
 }
 
 /// Who calls whom to forward trades.
@@ -154,156 +147,47 @@ pub(super) enum OnFailure {
     Fallback,
 }
 
-/// What a single value may be, and how it is written.
+/// What a value may be, and how it is written.
 pub(super) trait Kind {
     /// What it becomes.
     type Value;
     /// What is expected, for messages.
     const EXPECTED: &'static str;
 
-    fn read(scalar: &Scalar<'_>) -> Option<Self::Value>;
+    fn read(json: &Json) -> Option<Self::Value>;
 
-    fn write(value: &Self::Value) -> Scalar<'static>;
-
-    /// Reads several, in a list, as one; for most kinds a list is wrong.
-    const JOIN: Option<Join<Self::Value>> = None;
-}
-
-/// Makes one value of several.
-type Join<T> = fn(&[T]) -> Option<T>;
-
-/// A single value of a file.
-pub(super) enum Scalar<'a> {
-    Text(Cow<'a, str>),
-    Integer(i128),
-    Boolean(bool),
-    /// A floating-point number or a time, as it is written.
-    Other(Cow<'a, str>),
-}
-
-impl Scalar<'_> {
-    fn text(&self) -> Option<&str> {
-        match self {
-            Scalar::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    fn integer<T: TryFrom<i128>>(&self) -> Option<T> {
-        match self {
-            Scalar::Integer(number) => T::try_from(*number).ok(),
-            _ => None,
-        }
-    }
-}
-
-/// As a text.
-fn shown(value: &impl ToString) -> Scalar<'static> {
-    Scalar::Text(value.to_string().into())
-}
-
-/// As a number.
-fn number<T: Copy + Into<i128>>(value: &T) -> Scalar<'static> {
-    Scalar::Integer((*value).into())
-}
-
-/// Kinds of values: what each becomes, what is expected, and how it is read and written.
-macro_rules! kinds {
-    ($($kind:ident: $value:ty, $expected:literal, |$scalar:ident| $read:expr, $write:expr;)*) => { $(
-        pub(super) enum $kind {}
-
-        impl Kind for $kind {
-            type Value = $value;
-            const EXPECTED: &'static str = $expected;
-
-            fn read($scalar: &Scalar<'_>) -> Option<$value> {
-                $read
-            }
-
-            fn write(value: &$value) -> Scalar<'static> {
-                $write(value)
-            }
-        }
-    )* };
-}
-
-kinds! {
-    Address: SocketAddr, "an address (such as \"0.0.0.0:50050\")", |it| it.text()?.parse().ok(), shown;
-    HttpAddress: String, "an http:// or https:// address", |it| address(it.text()?, &["http", "https"]), shown;
-    HttpsAddress: String, "an https:// address (such as \"https://transactions:5055\")",
-        |it| address(it.text()?, &["https"]), shown;
-    CommunityName: String, "a name of 1 to 64 characters without control characters", |it| {
-        let usable = |name: &&str| (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-        it.text().filter(usable).map(str::to_owned)
-    }, shown;
-    CallerName: String, "a name of 1 to 64 characters other than \"rec-market\"",
-        |it| it.text().filter(|name| is_label(name) && *name != SERVICE_ITSELF).map(str::to_owned), shown;
-    DnsName: String, "the DNS name that its client certificate is for", |it| {
-        let is_name = |name: &&str| matches!(ServerName::try_from(*name), Ok(ServerName::DnsName(_)));
-        it.text().filter(is_name).map(str::to_owned)
-    }, shown;
-    Length: Duration, "a length of time (such as \"15m\" or \"2s\")", |it| parse_duration(it.text()?), length;
-    Delay: Duration, "a length of time (such as \"2m\" or \"0s\")", |it| parse_delay(it.text()?), length;
-    ReplicaLease: Duration, "a length of time from \"1s\" to \"1h\"", |it| {
-        let range = Duration::from_secs(1)..=Duration::from_secs(3600);
-        parse_duration(it.text()?).filter(|lease| range.contains(lease))
-    }, length;
-    Interval: IntervalLength, "a whole number of seconds (from \"1m\" to \"1d\")", |it| {
-        let length = parse_duration(&it.text()?.replace("1d", "24h"))?;
-        let seconds = u32::try_from(length.as_secs()).ok().filter(|_| length.subsec_nanos() == 0)?;
-        IntervalLength::from_seconds(seconds).ok()
-    }, |interval: &IntervalLength| length(&Duration::from_secs(interval.seconds().into()));
-    Start: Timestamp, "a time (RFC 3339, such as 2023-09-01T00:00:00Z)", |it| match it {
-        Scalar::Text(text) | Scalar::Other(text) => text.parse().ok(),
-        _ => None,
-    }, shown;
-    BasisName: Basis, "\"net\" or \"gross\"", |it| match it.text()? {
-        "net" => Some(Basis::Net),
-        "gross" => Some(Basis::Gross),
-        _ => None,
-    }, |basis: &Basis| Scalar::Text(match basis { Basis::Net => "net", Basis::Gross => "gross" }.into());
-    Failures: u32, "a number of failures (0 for never)", |it| it.integer(), number;
-    MicroEur: Price, "a whole number of µEUR/kWh (0.1624 EUR/kWh is 162400)",
-        |it| it.integer().map(Price::from_micro_eur), |price: &Price| number(&price.micro_eur());
-    Share: u32, "a whole number of parts per million (0 to 1000000)", |it| it.integer().filter(|share| *share <= SHARE_MAX), number;
-    Rank: u32, "a whole number (0 comes first)", |it| it.integer(), number;
-    Fuel: u64, "a whole number above 0", |it| it.integer().filter(|fuel| *fuel > 0), number;
-    Size: u64, "a size above 0 (such as \"256MiB\")",
-        |it| it.text().map_or_else(|| it.integer().filter(|size| *size > 0), parse_bytes), number;
-    Zone: TimeZone, "a time zone (such as \"Europe/Lisbon\")",
-        |it| TimeZone::get(it.text()?).ok().filter(|zone| !zone.is_unknown() && zone.iana_name().is_some()),
-        |zone: &TimeZone| shown(&zone.iana_name().unwrap_or_default());
-    TimeOfDay: WallTime, "a time of the day (such as \"08:00\", from \"00:00\" to \"24:00\")",
-        |it| it.text()?.parse().ok(), shown;
-    Setting: String, "a string, a number or a boolean", |it| match it {
-        Scalar::Text(text) => Some(text.to_string()),
-        Scalar::Integer(_) => it.integer::<i64>().map(|number| number.to_string()),
-        Scalar::Boolean(truth) => Some(truth.to_string()),
-        // A number, but no time.
-        Scalar::Other(text) => text.parse::<f64>().ok().map(|_| text.to_string()),
-    }, shown;
-}
-
-/// Days of the week, in one text or in a list of them.
-pub(super) enum Weekdays {}
-
-impl Kind for Weekdays {
-    type Value = Days;
-    const EXPECTED: &'static str = "days (such as \"mon-fri\", \"sat,sun\" or [\"mon\", \"wed-fri\"])";
-    const JOIN: Option<Join<Days>> =
-        Some(|days| days.iter().map(Days::to_string).collect::<Vec<_>>().join(",").parse().ok());
-
-    fn read(scalar: &Scalar<'_>) -> Option<Days> {
-        scalar.text()?.parse().ok()
-    }
-
-    fn write(days: &Days) -> Scalar<'static> {
-        shown(days)
-    }
+    fn write(value: &Self::Value) -> Json;
 }
 
 /// A value of a kind.
 pub(super) struct Is<K: Kind>(pub(super) K::Value);
+
+impl<K: Kind> Serialize for Is<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        K::write(&self.0).serialize(serializer)
+    }
+}
+
+impl<'de, K: Kind> Deserialize<'de> for Is<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Is<K>, D::Error> {
+        struct Reads<K>(PhantomData<K>);
+
+        impl<'de, K: Kind> Visitor<'de> for Reads<K> {
+            type Value = Is<K>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(K::EXPECTED)
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Is<K>, D::Error> {
+                let json = Json::deserialize(deserializer)?;
+                K::read(&json).map(Is).ok_or_else(|| de::Error::invalid_value(Unexpected::Other("value"), &self))
+            }
+        }
+
+        deserializer.deserialize_newtype_struct("Is", Reads(PhantomData))
+    }
+}
 
 impl<K: Kind> Field<Is<K>> {
     /// What it became, if it is right.
@@ -322,66 +206,100 @@ impl<K: Kind> Field<Is<K>> {
     }
 }
 
-impl<K: Kind> Serialize for Is<K> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match K::write(&self.0) {
-            Scalar::Text(text) | Scalar::Other(text) => serializer.serialize_str(&text),
-            Scalar::Integer(number) => match i64::try_from(number) {
-                Ok(number) => serializer.serialize_i64(number),
-                // OK because no kind has more.
-                Err(_) => serializer.serialize_u64(u64::try_from(number).unwrap_or(u64::MAX)),
-            },
-            Scalar::Boolean(truth) => serializer.serialize_bool(truth),
+/// Kinds of values: what each becomes, what is expected, and how it is read and written.
+macro_rules! kinds {
+    ($($kind:ident: $value:ty, $expected:literal, |$json:ident| $read:expr, $write:expr;)*) => { $(
+        pub(super) enum $kind {}
+
+        impl Kind for $kind {
+            type Value = $value;
+            const EXPECTED: &'static str = $expected;
+
+            fn read($json: &Json) -> Option<$value> {
+                $read
+            }
+
+            fn write(value: &$value) -> Json {
+                $write(value)
+            }
         }
-    }
+    )* };
 }
 
-impl<'de, K: Kind> Deserialize<'de> for Is<K> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Is<K>, D::Error> {
-        struct Reads<K>(PhantomData<K>);
+kinds! {
+    Address: SocketAddr, "an address (such as \"0.0.0.0:50050\")", |it| it.as_str()?.parse().ok(), text;
+    HttpAddress: String, "an http:// or https:// address", |it| address(it.as_str()?, &["http", "https"]), text;
+    HttpsAddress: String, "an https:// address (such as \"https://transactions:5055\")",
+        |it| address(it.as_str()?, &["https"]), text;
+    CommunityName: String, "a name of 1 to 64 characters without control characters", |it| {
+        let usable = |name: &&str| (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        it.as_str().filter(usable).map(str::to_owned)
+    }, text;
+    CallerName: String, "a name of 1 to 64 characters other than \"rec-market\"",
+        |it| it.as_str().filter(|name| is_label(name) && *name != SERVICE_ITSELF).map(str::to_owned), text;
+    DnsName: String, "the DNS name that its client certificate is for", |it| {
+        let is_name = |name: &&str| matches!(ServerName::try_from(*name), Ok(ServerName::DnsName(_)));
+        it.as_str().filter(is_name).map(str::to_owned)
+    }, text;
+    Length: Duration, "a length of time (such as \"15m\" or \"2s\")", |it| parse_duration(it.as_str()?), length;
+    Delay: Duration, "a length of time (such as \"2m\" or \"0s\")", |it| parse_delay(it.as_str()?), length;
+    ReplicaLease: Duration, "a length of time from \"1s\" to \"1h\"", |it| {
+        let range = Duration::from_secs(1)..=Duration::from_secs(3600);
+        parse_duration(it.as_str()?).filter(|lease| range.contains(lease))
+    }, length;
+    Interval: IntervalLength, "a whole number of seconds (from \"1m\" to \"1d\")", |it| {
+        let length = parse_duration(&it.as_str()?.replace("1d", "24h"))?;
+        let seconds = u32::try_from(length.as_secs()).ok().filter(|_| length.subsec_nanos() == 0)?;
+        IntervalLength::from_seconds(seconds).ok()
+    }, |interval: &IntervalLength| length(&Duration::from_secs(interval.seconds().into()));
+    Start: Timestamp, "a time (RFC 3339, such as 2023-09-01T00:00:00Z)",
+        |it| it.as_str().or_else(|| it.get(WRITTEN)?.as_str())?.parse().ok(), text;
+    RoleName: Role, "\"read\" or \"administer\"", |it| Role::deserialize(it).ok(), json;
+    ModeName: Mode, "\"pull\" or \"push\"", |it| Mode::deserialize(it).ok(), json;
+    OnFailureName: OnFailure, "\"hold\" or \"fallback\"", |it| OnFailure::deserialize(it).ok(), json;
+    BasisName: Basis, "\"net\" or \"gross\"", |it| match it.as_str()? {
+        "net" => Some(Basis::Net),
+        "gross" => Some(Basis::Gross),
+        _ => None,
+    }, |basis: &Basis| Json::from(match basis { Basis::Net => "net", Basis::Gross => "gross" });
+    Failures: u32, "a number of failures (0 for never)", |it| it.as_u64()?.try_into().ok(), number;
+    MicroEur: Price, "a whole number of µEUR/kWh (0.1624 EUR/kWh is 162400)",
+        |it| it.as_i64().map(Price::from_micro_eur), |price: &Price| number(&price.micro_eur());
+    Share: u32, "a whole number of parts per million (0 to 1000000)",
+        |it| it.as_u64()?.try_into().ok().filter(|share| *share <= SHARE_MAX), number;
+    Rank: u32, "a whole number (0 comes first)", |it| it.as_u64()?.try_into().ok(), number;
+    Fuel: u64, "a whole number above 0", |it| it.as_u64().filter(|fuel| *fuel > 0), number;
+    Size: u64, "a size above 0 (such as \"256MiB\")",
+        |it| it.as_str().map_or_else(|| it.as_u64().filter(|size| *size > 0), parse_bytes), number;
+    Zone: TimeZone, "a time zone (such as \"Europe/Lisbon\")",
+        |it| TimeZone::get(it.as_str()?).ok().filter(|zone| !zone.is_unknown() && zone.iana_name().is_some()),
+        |zone: &TimeZone| text(&zone.iana_name().unwrap_or_default());
+    Weekdays: Days, "days (such as \"mon-fri\", \"sat,sun\" or [\"mon\", \"wed-fri\"])", |it| match it {
+        Json::Array(days) => days.iter().map(Json::as_str).collect::<Option<Vec<_>>>()?.join(",").parse().ok(),
+        days => days.as_str()?.parse().ok(),
+    }, text;
+    TimeOfDay: WallTime, "a time of the day (such as \"08:00\", from \"00:00\" to \"24:00\")",
+        |it| it.as_str()?.parse().ok(), text;
+    Setting: String, "a string, a number or a boolean", |it| match it {
+        Json::String(text) => Some(text.clone()),
+        Json::Bool(truth) => Some(truth.to_string()),
+        Json::Number(number) => number.as_i64().map(|number| number.to_string()),
+        // A number with a fraction, but no time.
+        other => other.get(WRITTEN)?.as_str().filter(|text| text.parse::<f64>().is_ok()).map(str::to_owned),
+    }, text;
+}
 
-        impl<K: Kind> Reads<K> {
-            fn read<E: de::Error>(&self, scalar: &Scalar<'_>) -> Result<Is<K>, E> {
-                K::read(scalar).map(Is).ok_or_else(|| E::invalid_value(Unexpected::Other("value"), self))
-            }
-        }
+fn text(value: &impl ToString) -> Json {
+    Json::String(value.to_string())
+}
 
-        impl<'de, K: Kind> Visitor<'de> for Reads<K> {
-            type Value = Is<K>;
+fn json(value: &impl Serialize) -> Json {
+    // OK because a name can be written.
+    serde_json::to_value(value).unwrap_or_default()
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(K::EXPECTED)
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Is<K>, E> {
-                self.read(&Scalar::Text(text.into()))
-            }
-
-            fn visit_i128<E: de::Error>(self, number: i128) -> Result<Is<K>, E> {
-                self.read(&Scalar::Integer(number))
-            }
-
-            fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Is<K>, E> {
-                self.read(&Scalar::Boolean(truth))
-            }
-
-            fn visit_newtype_struct<D: Deserializer<'de>>(self, written: D) -> Result<Is<K>, D::Error> {
-                self.read(&Scalar::Other(String::deserialize(written)?.into()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Is<K>, A::Error> {
-                let wrong = || de::Error::invalid_type(Unexpected::Seq, &self);
-                let join = K::JOIN.ok_or_else(wrong)?;
-                let mut list = Vec::new();
-                while let Some(Is(item)) = items.next_element::<Is<K>>()? {
-                    list.push(item);
-                }
-                join(&list).map(Is).ok_or_else(wrong)
-            }
-        }
-
-        deserializer.deserialize_any(Reads(PhantomData))
-    }
+fn number<T: Copy + Into<Json>>(value: &T) -> Json {
+    (*value).into()
 }
 
 /// An address of a server with one of these schemes.
@@ -391,10 +309,10 @@ fn address(text: &str, schemes: &[&str]) -> Option<String> {
 }
 
 /// Friendly, such as `15m` or `1m 30s`.
-fn length(length: &Duration) -> Scalar<'static> {
+fn length(length: &Duration) -> Json {
     // OK because what was read from a text fits one: the default is never used.
     let length = SignedDuration::try_from(*length).unwrap_or(SignedDuration::MAX);
-    Scalar::Text(format!("{length:#}").into())
+    Json::String(format!("{length:#}"))
 }
 
 /// Reads a length of time above zero, such as `15m`, `2s` or `500ms`.

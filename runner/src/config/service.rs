@@ -79,17 +79,17 @@ pub(super) fn tls(tls: Tls, problems: &Problems<'_>) -> TlsConfig {
 pub(super) fn forward(forward: Forward, problems: &Problems<'_>) -> ForwardConfig {
     let Forward { mode, to, ca, lease } = forward;
     let (to_at, ca_at) = (to.at, ca.at);
-    let mode = match (mode.value, mode.at, to.get()) {
-        (Some(Mode::Push), _, Some(to)) => {
+    let mode = match (mode.at, mode.get(), to.get()) {
+        (_, Some(Mode::Push), Some(to)) => {
             let ca = ca.placed().map(|(ca, at)| problems.file("forward.ca", &ca, at, CERTIFICATES));
             ForwardMode::Push { to, ca }
         }
-        (Some(Mode::Push), Some(at), None) if to_at.is_none() => {
+        (Some(at), Some(Mode::Push), None) if to_at.is_none() => {
             let (name, way_out) = (problems.name(at, "forward.mode"), "name Transactions' https:// address");
             problems.at(at, format!("{name} is \"push\", but forward.to is missing ({way_out})"));
             ForwardMode::Pull
         }
-        (Some(Mode::Pull), at, _) | (None, at @ None, _) => {
+        (at, Some(Mode::Pull), _) | (at @ None, None, _) => {
             // A variable that says pull stands above the whole of a file that is for push.
             let above = at.is_some_and(|at| problems.is_variable(at));
             for (key, at) in [("forward.to", to_at), ("forward.ca", ca_at)] {

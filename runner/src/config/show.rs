@@ -6,7 +6,7 @@ use domain::Digest;
 use domain::tariff::{PartialTariff, TariffSchedule, TimeOfUse};
 use serde::Serialize;
 
-use super::read::{Field, List};
+use super::read::Field;
 use super::schema::{self, Community, File, Member, Mode, OnFailure, Period};
 use super::{CallerConfig, CommunityConfig, Config, ForwardMode, MemberConfig, StoreConfig};
 use base::Reference;
@@ -35,7 +35,7 @@ impl Config {
                 client_ca: optional_path(self.tls.client_ca.as_deref()),
             }),
             forward: Field::new(schema::Forward {
-                mode: Field::new(mode),
+                mode: Field::of(mode),
                 to: Field::maybe(to),
                 ca: optional_path(ca),
                 lease: Field::of(self.forward.lease),
@@ -59,7 +59,7 @@ impl CommunityConfig {
 fn caller(config: &CallerConfig) -> schema::Caller {
     schema::Caller {
         name: Field::of(config.name.clone()),
-        role: Field::new(config.role),
+        role: Field::of(config.role),
         certificate: Field::maybe(config.certificate.clone()),
         token_file: optional_path(config.token_file.as_deref()),
     }
@@ -83,7 +83,7 @@ fn community(config: &CommunityConfig) -> Community {
             Reference::File(file) => path(file),
             other => Field::new(other.to_string()),
         },
-        on_failure: Field::new(if config.fallback { OnFailure::Fallback } else { OnFailure::Hold }),
+        on_failure: Field::of(if config.fallback { OnFailure::Fallback } else { OnFailure::Hold }),
         rollback_after: Field::of(config.rollback_after),
         tariff: Field::new(tariff(&config.tariff, config.tariff_file.as_deref())),
         settings: Field::new(settings.collect()),
@@ -138,9 +138,9 @@ fn tariff<T: Copy + Into<PartialTariff>>(schedule: &TariffSchedule<T>, file: Opt
 }
 
 /// A list; nothing where it is empty.
-fn list<T>(items: impl Iterator<Item = T>) -> Field<List<T>> {
+fn list<T>(items: impl Iterator<Item = T>) -> Field<Vec<Field<T>>> {
     let items: Vec<Field<T>> = items.map(Field::new).collect();
-    if items.is_empty() { Field::default() } else { Field::new(List(items)) }
+    if items.is_empty() { Field::default() } else { Field::new(items) }
 }
 
 /// A path; what of it is no Unicode cannot be written in TOML.

@@ -17,7 +17,7 @@ pub(super) fn check(tariff: Field<Tariff>, name: &str, problems: &Problems<'_>) 
     let tariff = tariff.value?;
     contradictions(&tariff, name, problems);
     let otherwise = prices(tariff.retail, tariff.feed_in);
-    let periods = tariff.periods.value.map_or_else(Vec::new, |list| list.0);
+    let periods = tariff.periods.value.unwrap_or_default();
     let periods: Vec<Period<PartialTariff>> = periods
         .into_iter()
         .filter_map(Field::placed)
@@ -39,7 +39,7 @@ pub(super) fn check(tariff: Field<Tariff>, name: &str, problems: &Problems<'_>) 
 
 /// Tells keys of two kinds of tariff, and those of one that lack others.
 fn contradictions(tariff: &Tariff, name: &str, problems: &Problems<'_>) {
-    let no_periods = tariff.periods.value.as_ref().is_some_and(|list| list.0.is_empty());
+    let no_periods = tariff.periods.value.as_ref().is_some_and(Vec::is_empty);
     match (tariff.zone.at, tariff.periods.at, tariff.series.at) {
         (Some(at), _, Some(_)) | (_, Some(at), Some(_)) => {
             let message = "has periods in a time zone and a series as well (a tariff is one or the other)";

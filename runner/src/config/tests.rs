@@ -296,7 +296,7 @@ fn a_community_needs_a_usable_name() {
     }
     assert_eq!(problems(""), ["no community is configured (add [[community]] with a name)"]);
     assert_eq!(problems("# nothing\n"), ["no community is configured (add [[community]] with a name)"]);
-    assert!(problems("community = 5")[0].starts_with("line 1: community is 5, but a list of tables"));
+    assert!(problems("community = 5")[0].starts_with("line 1: community is 5, but a list is"));
     assert!(problems("[community]\nname = \"a\"")[0].contains("[[…]]"));
 }
 

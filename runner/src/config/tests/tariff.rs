@@ -108,7 +108,7 @@ fn contradictions_are_told_with_their_lines() {
             "line 4: community.tariff.zone is \"Europe/Lissabon\", but a time zone",
         ),
         (format!("zone = \"Etc/Unknown\"\n{period}"), "line 4: community.tariff.zone is \"Etc/Unknown\""),
-        ("zone = \"UTC\"\nperiods = 5".to_owned(), "line 5: community.tariff.periods is 5, but a list of tables"),
+        ("zone = \"UTC\"\nperiods = 5".to_owned(), "line 5: community.tariff.periods is 5, but a list is"),
     ] {
         let text = format!("[[community]]\nname = \"a\"\n[community.tariff]\n{keys}\n");
         let found = parse(&text, directory.path(), &[]).unwrap_err();
@@ -126,7 +126,7 @@ fn every_mistake_in_a_period_is_told() {
         ("from = [\"08:00\"], retail = 1", "community.tariff.periods.from is a list, but a time of the day"),
         ("to = 8, retail = 1", "community.tariff.periods.to is 8, but a time of the day"),
         ("days = \"mo-fr\", retail = 1", "community.tariff.periods.days is \"mo-fr\", but days"),
-        ("days = [\"mon\", 5], retail = 1", "community.tariff.periods.days is 5, but days"),
+        ("days = [\"mon\", 5], retail = 1", "community.tariff.periods.days is a list, but days"),
         ("days = [], retail = 1", "community.tariff.periods.days is a list, but days"),
         ("days = \"mon\"", "community.tariff.periods: a period has no price"),
         ("retail = 0.2", "community.tariff.periods.retail is 0.2, but a whole number of µEUR/kWh"),

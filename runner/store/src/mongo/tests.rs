@@ -27,6 +27,11 @@ async fn all_matches(store: &MongoStore) -> Vec<Match> {
     store.matches(&MatchFilter::default(), ALL, now()).await.unwrap()
 }
 
+/// The trades, whatever they look like.
+fn documents_of(store: &MongoStore) -> mongodb::Collection<Document> {
+    store.server.matches.clone_with_type()
+}
+
 /// Takes away what is written after a community's link with that number, as if its process had died there.
 async fn forget(store: &MongoStore, community: &str, number: i64, matches: Document) {
     let server = &store.server;
@@ -93,8 +98,8 @@ async fn a_half_written_interval_is_not_seen_and_then_completed() {
 async fn an_id_that_somebody_has_taken_is_told_and_hides_nothing() {
     let Some(shelf) = Database::new().await else { return };
     let store = shelf.open().await;
-    let stolen = find::id_of(&TradeId::derive("aveiro", interval(0), 2));
-    store.server.matches.insert_one(doc! { "_id": stolen, "buyer_id": "mallory" }).await.unwrap();
+    let stolen = field::object_id(&TradeId::derive("aveiro", interval(0), 2));
+    documents_of(&store).insert_one(doc! { "_id": stolen, "buyer_id": "mallory" }).await.unwrap();
     let error = put(&store, full("aveiro", 0)).await.unwrap_err();
     assert!(matches!(&error, StoreError::Corrupt { .. }), "{error:?}");
     assert!(error.to_string().contains(&format!("the id {stolen} of a trade of interval")), "{error}");
@@ -129,7 +134,7 @@ async fn what_was_touched_by_hand_is_found() {
         put(&store, full("aveiro", number)).await.unwrap();
     }
     let server = &store.server;
-    let id = |number, trade| find::id_of(&TradeId::derive("aveiro", interval(number), trade));
+    let id = |number, trade| field::object_id(&TradeId::derive("aveiro", interval(number), trade));
     server.matches.delete_one(doc! { "_id": id(0, 1) }).await.unwrap();
     let change = doc! { "$set": { "energy_wh": 7_i64, "metadata.message": "paid" } };
     server.matches.update_one(doc! { "_id": id(1, 0) }, change).await.unwrap();
@@ -137,7 +142,7 @@ async fn what_was_touched_by_hand_is_found() {
         let start = field::boundary_date(interval(number).start());
         let end = field::boundary_date(interval(number).end());
         let stray = doc! { "community": community, "start": start, "timestamp": end };
-        server.matches.insert_one(stray).await.unwrap();
+        documents_of(&store).insert_one(stray).await.unwrap();
     }
     server.intervals.delete_one(doc! { "number": 2 }).await.unwrap();
     let findings = store.examine().await.unwrap().join("\n");
@@ -220,7 +225,7 @@ async fn left_by_the_original(shelf: &Database) -> mongodb::Database {
 async fn documents(database: &mongodb::Database, name: &str) -> Vec<Document> {
     let collection = database.collection(name);
     let find = collection.find(doc! { "community": Bson::Null }).sort(doc! { "_id": 1 });
-    server::all(find).await.unwrap()
+    document::all("document", find).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -291,7 +296,7 @@ async fn settling_goes_on_where_the_original_stopped() {
     assert_eq!(store.examine().await.unwrap(), [""; 0]);
     assert_eq!((documents(&database, "matches").await, documents(&database, "prices").await), untouched);
     // What dashboards of the original read.
-    let id = find::id_of(&TradeId::derive("aveiro", interval(1), 1));
+    let id = field::object_id(&TradeId::derive("aveiro", interval(1), 1));
     let ours: Document = database.collection("matches").find_one(doc! { "_id": id }).await.unwrap().unwrap();
     let expected = doc! {
         "_id": id,

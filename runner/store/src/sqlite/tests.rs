@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::SqliteStore;
 use crate::contract::{File, Shelf, all_intervals, boundary, full, interval, put};
-use books::{Books, Claim, Committed, MatchFilter, Payments, Progress, Span, StoreError, Window};
+use books::{Books, Committed, Progress, Span, StoreError};
 
 fn open(path: &Path) -> String {
     SqliteStore::open(path).err().unwrap().to_string()
@@ -115,9 +115,14 @@ async fn an_empty_file_is_an_empty_store_for_who_writes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_version_is_refused_by_its_number() {
     let shelf = settled().await;
-    for version in [0, 4, i32::MAX] {
+    for (version, reason) in [
+        (0, "from before the first release; this program needs 3"),
+        (2, "from before the first release; this program needs 3"),
+        (4, "but this program knows only 3"),
+        (i32::MAX, "but this program knows only 3"),
+    ] {
         Connection::open(shelf.path()).unwrap().pragma_update(None, "user_version", version).unwrap();
-        let says = format!("it has schema version {version}, but this program knows only 3");
+        let says = format!("it has schema version {version}, {reason}");
         refused(&shelf.path(), &[&says, "use a newer rec-market"]);
     }
 }
@@ -184,56 +189,4 @@ fn several_may_open_a_new_file_at_once() {
             }
         });
     }
-}
-
-/// A file as version 1 made it, with what is in a file of today.
-fn of_version_1(path: &Path, today: &Path) {
-    let connection = Connection::open(path).unwrap();
-    connection.execute_batch(include_str!("schema_1.sql")).unwrap();
-    connection.pragma_update(None, "application_id", super::APPLICATION_ID).unwrap();
-    connection.pragma_update(None, "user_version", 1).unwrap();
-    connection.execute("ATTACH ?1 AS today", [today.to_str().unwrap()]).unwrap();
-    for table in ["community", "component", "meter", "interval", "trade", "event"] {
-        let columns = "SELECT group_concat(name) FROM pragma_table_info(?1)";
-        let columns: String = connection.query_row(columns, [table], |row| row.get(0)).unwrap();
-        let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM today.{table}");
-        assert!(connection.execute(&copy, ()).unwrap() > 0, "{table}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_version_1_is_brought_up() {
-    let (old, today) = (File::new(), settled().await);
-    of_version_1(&old.path(), &today.path());
-    let says = "it has the earlier schema version 1 (settle or serve brings it up to 3)";
-    assert!(open_to_read(&old.path()).contains(says), "{}", open_to_read(&old.path()));
-    let (store, expected) = (old.open().await, today.open().await);
-    let mut before = all_intervals(&expected, "aveiro").await;
-    // Nothing said under which configuration they were settled.
-    before.iter_mut().for_each(|before| before.configuration = None);
-    assert_eq!(all_intervals(&store, "aveiro").await, before);
-    assert_eq!(store.progress("aveiro").await.unwrap(), expected.progress("aveiro").await.unwrap());
-    assert_eq!(store.examine().await.unwrap(), [""; 0]);
-    // Nothing said when they were settled: at their interval's end.
-    let now = boundary(1000).timestamp();
-    let all = || Window::first(usize::MAX);
-    let found = store.matches(&MatchFilter::default(), all(), now).await.unwrap();
-    let mut same = expected.matches(&MatchFilter::default(), all(), now).await.unwrap();
-    same.iter_mut().for_each(|same| same.created_at = same.end);
-    assert_eq!(found, same);
-    let claim = Claim { buyer: "bob".to_owned(), now, until: boundary(1001).timestamp() };
-    assert_eq!(store.claim(&claim, all()).await.unwrap().len(), 40);
-    assert_eq!(put(&store, full("aveiro", 40)).await.unwrap(), Committed::Now);
-    assert_eq!(schema(&old.path()), schema(&today.path()));
-}
-
-/// Tables with their columns, and indexes.
-fn schema(path: &Path) -> Vec<String> {
-    let connection = Connection::open(path).unwrap();
-    let text = "SELECT type || ' ' || sqlite_schema.name || ' ' ||
-                    (SELECT coalesce(group_concat(name || type || \"notnull\" || pk), '')
-                     FROM (SELECT * FROM pragma_table_info(sqlite_schema.name) ORDER BY name))
-                FROM sqlite_schema ORDER BY 1";
-    let mut select = connection.prepare(text).unwrap();
-    select.query_map((), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
