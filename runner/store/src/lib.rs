@@ -1,7 +1,7 @@
-//! Keeps the books: in a SQLite file, or in a MongoDB database.
+//! The stores: a SQLite file, or a MongoDB database.
 //!
-//! Both implement the traits of the crate `books`, and both pass the same contract. Only [`sqlite`](SqliteStore) writes SQL,
-//! only [`mongo`](MongoStore) names MongoDB.
+//! Both implement the traits of the crate `books` and pass the same contract tests. Only [`sqlite`](SqliteStore)
+//! contains SQL, and only [`mongo`](MongoStore) names MongoDB.
 
 #[cfg(test)]
 mod contract;

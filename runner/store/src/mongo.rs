@@ -1,8 +1,8 @@
-//! The MongoDB store: an append-only chain of intervals for each community, and everything else derived from it.
+//! The MongoDB store: an append-only chain of intervals per community, from which everything else is derived.
 //!
-//! It asks of the server only that changing one document is atomic and that an `_id` is there once: no transactions, so a
-//! standalone server is enough. `chain.rs` says how an interval is committed, `journal.rs` how several documents change as
-//! one. Nothing is ever deleted. A database that the Python original filled is taken over as it is.
+//! It only relies on atomic changes of single documents and on unique `_id`s, not on transactions, so a standalone
+//! server is enough. `chain.rs` explains how an interval is committed, `journal.rs` how several documents are changed
+//! as one. Nothing is ever deleted. A database that the Python original filled is continued in place.
 
 mod address;
 mod algorithms;
@@ -50,23 +50,23 @@ use books::{
 #[derive(Clone)]
 pub struct MongoStore {
     server: Arc<Server>,
-    /// The address as people may see it.
+    /// The address without credentials, for messages.
     name: Arc<str>,
 }
 
 impl MongoStore {
-    /// Connects, and makes the indexes that are missing.
+    /// Connects, and creates missing indexes.
     ///
     /// # Errors
-    /// If the server is away, or does not let us in.
+    /// If the server is unavailable or refuses the credentials.
     pub async fn open(config: &MongoAddress) -> Result<MongoStore, StoreError> {
         MongoStore::connect(config, true).await
     }
 
-    /// Connects to read only.
+    /// Connects for reading only.
     ///
     /// # Errors
-    /// If the server is away, does not let us in, or has nothing of ours.
+    /// If the server is unavailable or refuses the credentials, or the database does not contain a store.
     pub async fn open_to_read(config: &MongoAddress) -> Result<MongoStore, StoreError> {
         MongoStore::connect(config, false).await
     }
@@ -77,7 +77,7 @@ impl MongoStore {
         Ok(MongoStore { server: Arc::new(server), name })
     }
 
-    /// Does something that may be begun again if the connection is lost.
+    /// Runs an operation, and retries it from its beginning if the connection is lost.
     async fn retry<T, F>(&self, work: impl FnMut() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, Fault>>,

@@ -32,8 +32,8 @@ fn cannot_be_had(bench: &Bench, file: &str, says: &[&str]) {
 fn there_is_no_file() {
     let bench = Bench::new();
     cannot_be_had(&bench, "nowhere.wasm", &["cannot read nowhere.wasm: No such file", "uniform"]);
-    cannot_be_had(&bench, "unifrom", &["\"unifrom\" is no algorithm", "name a .wasm file", "uniform"]);
-    cannot_be_had(&bench, "", &["\"\" is no algorithm"]);
+    cannot_be_had(&bench, "unifrom", &["\"unifrom\" is not an algorithm", "name a .wasm file", "uniform"]);
+    cannot_be_had(&bench, "", &["\"\" is not an algorithm"]);
     cannot_be_had(&bench, "sha256:12", &["\"12\"", "64 hexadecimal digits"]);
     cannot_be_had(&bench, &format!("sha256:{}", "a".repeat(64)), &["no algorithm with digest aaaa", "give its file"]);
 }

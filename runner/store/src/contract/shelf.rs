@@ -1,4 +1,4 @@
-//! Where stores are kept between two openings: a file, and a database of a server.
+//! Storage that outlives an open store: a file, and a database on a MongoDB server.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,11 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// Somewhere to keep a store.
+/// Storage in which a store can be opened, several times and by several clients.
 pub(crate) trait Shelf {
     type Store: Store + Clone + 'static;
 
-    /// Opens what is kept here.
+    /// Opens the store, with everything that was stored in it before.
     async fn open(&self) -> Self::Store;
 }
 
@@ -19,7 +19,7 @@ pub(crate) trait Shelf {
 pub(crate) struct File(TempDir);
 
 impl File {
-    /// An empty one.
+    /// Makes an empty file.
     pub(crate) fn new() -> File {
         File(tempfile::tempdir().unwrap())
     }
@@ -41,7 +41,7 @@ impl Shelf for File {
 pub(crate) struct Database(TestDatabase);
 
 impl Database {
-    /// An empty one; none where there is no server, which was told.
+    /// Makes an empty database; `None` if no server is available, which has then been reported.
     pub(crate) async fn new() -> Option<Database> {
         mongo_server::database().map(Database)
     }

@@ -1,4 +1,4 @@
-//! What only the embedded store has to promise: it is a file that anybody may have touched.
+//! Tests that concern only the embedded store: a file that anybody may have changed.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn open_to_read(path: &Path) -> String {
     SqliteStore::open_to_read(path).err().unwrap().to_string()
 }
 
-/// Both ways to open refuse the file, name it, and say this.
+/// Asserts that opening the file fails in both ways, with messages that name the file and contain these texts.
 #[track_caller]
 fn refused(path: &Path, says: &[&str]) {
     for message in [open(path), open_to_read(path)] {
@@ -37,16 +37,16 @@ async fn settled() -> File {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_that_is_there_twice_leaves_nothing_of_its_interval() {
+async fn a_duplicate_trade_id_rolls_back_its_whole_interval() {
     let shelf = File::new();
     let store = shelf.open().await;
     put(&store, full("aveiro", 0)).await.unwrap();
     let before = all_intervals(&store, "aveiro").await;
-    // Somebody has taken the id of the third trade to come.
-    let stolen = TradeId::derive("aveiro", interval(1), 2);
+    // The id of the third trade of the next interval is taken.
+    let taken = TradeId::derive("aveiro", interval(1), 2);
     Connection::open(shelf.path())
         .unwrap()
-        .execute("UPDATE trade SET id = ?1 WHERE number = 3", [stolen.as_bytes()])
+        .execute("UPDATE trade SET id = ?1 WHERE number = 3", [taken.as_bytes()])
         .unwrap();
     let error = put(&store, full("aveiro", 1)).await.unwrap_err();
     assert!(matches!(&error, StoreError::Failed { .. }) && error.to_string().contains("trade.id"), "{error}");
@@ -57,7 +57,7 @@ async fn an_id_that_is_there_twice_leaves_nothing_of_its_interval() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_somebody_keeps_locked_is_busy_and_can_be_read() {
+async fn a_locked_file_is_busy_but_can_be_read() {
     let shelf = settled().await;
     let store = shelf.open().await;
     store.connection.lock().unwrap().busy_timeout(Duration::from_millis(1)).unwrap();
@@ -71,7 +71,7 @@ async fn a_file_that_somebody_keeps_locked_is_busy_and_can_be_read() {
 }
 
 #[test]
-fn a_directory_and_a_missing_one_are_told_apart() {
+fn a_directory_and_a_missing_directory_are_distinguished() {
     let directory = tempfile::tempdir().unwrap();
     refused(directory.path(), &["cannot open the store", "it is a directory (name a file in it)"]);
     let missing = directory.path().join("no/market.db");
@@ -81,8 +81,8 @@ fn a_directory_and_a_missing_one_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_beside_the_working_directory_needs_no_parent() {
-    // A path without a directory has the empty one as its parent.
+async fn a_file_in_the_working_directory_needs_no_parent() {
+    // The parent of a path without a directory is empty.
     let error = SqliteStore::open_to_read(Path::new("no-such-file.db")).err().unwrap();
     assert_eq!(error.to_string(), "cannot open the store no-such-file.db: there is no such file (settle first)");
 }
@@ -103,7 +103,7 @@ fn other_files_are_refused_and_not_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_file_is_an_empty_store_for_who_writes() {
+async fn an_empty_file_becomes_an_empty_store_when_opened_for_writing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("empty.db");
     std::fs::write(&path, "").unwrap();
@@ -113,22 +113,22 @@ async fn an_empty_file_is_an_empty_store_for_who_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_version_is_refused_by_its_number() {
+async fn other_schema_versions_are_refused() {
     let shelf = settled().await;
     for (version, reason) in [
-        (0, "from before the first release; this program needs 3"),
-        (2, "from before the first release; this program needs 3"),
-        (4, "but this program knows only 3"),
-        (i32::MAX, "but this program knows only 3"),
+        (0, "from before the first release; this program needs 3 (settle again into a new file)"),
+        (2, "from before the first release; this program needs 3 (settle again into a new file)"),
+        (4, "but this program knows only 3 (use a newer rec-market, or name another file)"),
+        (i32::MAX, "but this program knows only 3 (use a newer rec-market, or name another file)"),
     ] {
         Connection::open(shelf.path()).unwrap().pragma_update(None, "user_version", version).unwrap();
         let says = format!("it has schema version {version}, {reason}");
-        refused(&shelf.path(), &[&says, "use a newer rec-market"]);
+        refused(&shelf.path(), &[&says]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_cut_short_or_scribbled_on_is_damaged() {
+async fn a_truncated_file_is_damaged() {
     let shelf = settled().await;
     let whole = std::fs::read(shelf.path()).unwrap();
     for length in [50, 4096, whole.len() / 2, whole.len() - 4096] {
@@ -152,7 +152,7 @@ async fn a_file_cut_short_or_scribbled_on_is_damaged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_reads_cannot_write() {
+async fn a_store_opened_for_reading_cannot_be_written() {
     let shelf = settled().await;
     let store = SqliteStore::open_to_read(&shelf.path()).unwrap();
     let error = put(&store, full("aveiro", 40)).await.unwrap_err();
@@ -162,7 +162,7 @@ async fn who_reads_cannot_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_of_files_may_have_any_character() {
+async fn file_names_may_have_any_character() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["a b.db", "100%.db", "what?.db", "no#1.db", "Zähler.db"] {
         let path = directory.path().join(name);
@@ -173,7 +173,7 @@ async fn names_of_files_may_have_any_character() {
 }
 
 #[test]
-fn several_may_open_a_new_file_at_once() {
+fn a_new_file_can_be_opened_several_times_at_once() {
     for _ in 0..100 {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("market.db");
