@@ -1,11 +1,11 @@
-//! Builds the base algorithms as components, to be embedded in the program.
+//! Builds the base algorithms to the components that are part of this program.
 
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The base algorithms. Each is a package of the same name under algorithms/.
+/// The base algorithms; each is a package of that name under algorithms/.
 const BASE: [&str; 9] = [
     "public-grid",
     "static",
@@ -19,15 +19,16 @@ const BASE: [&str; 9] = [
 ];
 const TARGET: &str = "wasm32-wasip2";
 
-/// Builds the components with a nested cargo, and writes a table of them for src/lib.rs.
+/// Builds the components with a cargo of their own, and writes a table of them for src/lib.rs.
 fn main() -> Result<(), Box<dyn Error>> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     for input in ["algorithms", "wit", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", workspace.join(input).display());
     }
     let out_dir = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set (build with cargo)")?);
-    // A separate directory, because the outer cargo holds the lock of the usual one.
-    let target_dir = out_dir.join("components");
+    // Not the usual target directory, whose lock the outer cargo holds. Not OUT_DIR either: Clippy runs this script with
+    // another OUT_DIR, and would build everything a second time.
+    let target_dir = out_dir.ancestors().nth(3).unwrap_or(&out_dir).join("components");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(&workspace).args(["build", "--locked", "--profile", "component", "--target", TARGET]);
     cargo.arg("--target-dir").arg(&target_dir);
@@ -41,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         } else {
             String::new()
         };
-        return Err(format!("{hint}cannot build the base algorithms:\n{log}").into());
+        return Err(format!("{hint}the base algorithms do not build:\n{log}").into());
     }
     let mut table = format!("/// The nine base algorithms.\npub static BASE: [Base; {}] = [\n", BASE.len());
     for name in BASE {
@@ -52,8 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Removes the variables that the outer cargo sets for its own crates, and the machine's paths from the output, so that
-/// the components are reproducible bit for bit.
+/// Takes away what the outer cargo set for its own crates, and the machine's paths, so that everybody's components are
+/// the same to the bit.
 fn clean_environment(cargo: &mut Command, workspace: &Path) {
     for variable in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS"]
     {
@@ -65,7 +66,7 @@ fn clean_environment(cargo: &mut Command, workspace: &Path) {
     if let Some(home) = home {
         flags += &format!("\x1f--remap-path-prefix={}=/cargo", home.display());
     }
-    // A stack of 64 KiB instead of 1 MiB, and code at fixed addresses: less memory to zero in every run.
+    // A stack of 64 KiB in place of one MiB, and code at fixed places: less memory to zero for every run.
     flags += "\x1f-Clink-arg=-zstack-size=65536\x1f-Crelocation-model=static";
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags);
 }
