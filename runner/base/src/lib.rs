@@ -55,7 +55,8 @@ pub enum Reference {
     Uploaded {
         /// The algorithm's name.
         name: String,
-        /// The algorithm's version; `None` for the one to which the name is pinned, or else the first one uploaded.
+        /// The algorithm's version. `None` means the newest one, to which a community's configuration pins the name
+        /// when it first uses it.
         version: Option<String>,
     },
 }

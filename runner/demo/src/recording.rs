@@ -329,7 +329,7 @@ mod tests {
         );
         assert_eq!(
             refuse(",2023-09-01T12:00:00Z,1,0"),
-            "readings.csv, line 2: meter \"\" is not a valid meter id:  a name is empty"
+            "readings.csv, line 2: meter \"\" is not a valid meter id: a name is empty"
         );
     }
 
