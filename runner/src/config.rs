@@ -19,13 +19,13 @@ mod tests;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
+use crate::file::create_private_directory;
 pub use community::{CommunityConfig, MemberConfig};
 use overrides::PREFIX;
 pub use problems::Problem;
@@ -196,7 +196,7 @@ pub fn user_cache() -> Option<PathBuf> {
     let base = directory("XDG_CACHE_HOME").or_else(|| directory("HOME").map(|home| home.join(".cache")))?;
     let path = base.join("rec-market");
     // Private whatever the user's umask says, or the sandbox would not trust it. A read-only home is no reason not to run.
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).ok()?;
+    create_private_directory(&path).ok()?;
     let writable = !std::fs::metadata(&path).ok()?.permissions().readonly();
     writable.then_some(path)
 }

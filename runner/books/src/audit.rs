@@ -287,26 +287,28 @@ fn prove_ids(community: &str, stored: &StoredInterval, gaps: Range<u64>) -> Vec<
 fn prove_settlement(round: &Round, stored: &[StoredTrade], digest: Option<Digest>) -> Vec<String> {
     let index = |member: &MemberId| {
         let found = round.positions().binary_search_by(|position| position.member.cmp(member));
-        // A member that is not in the round gets an index that is not in the round either.
-        Party::Member(found.ok().and_then(|index| u32::try_from(index).ok()).unwrap_or(u32::MAX))
+        found.ok().and_then(|index| u32::try_from(index).ok())
     };
     let party = |party: &NamedParty| match party {
-        NamedParty::Grid => Party::Grid,
-        NamedParty::Operator => Party::Operator,
-        NamedParty::Member(member) => index(member),
+        NamedParty::Grid => Ok(Party::Grid),
+        NamedParty::Operator => Ok(Party::Operator),
+        NamedParty::Member(member) => index(member).map(Party::Member).ok_or_else(|| member.clone()),
     };
-    let trades: Vec<Trade> = stored
-        .iter()
-        .map(|trade| Trade {
-            seller: party(&trade.seller),
-            buyer: party(&trade.buyer),
-            energy: trade.energy,
-            price: trade.price,
-        })
-        .collect();
-    let mut findings = Vec::new();
-    if digest != Some(digest_of_trades(&trades)) {
+    let (mut trades, mut findings) = (Vec::with_capacity(stored.len()), Vec::new());
+    for StoredTrade { number, seller, buyer, energy, price, .. } in stored {
+        match (party(seller), party(buyer)) {
+            (Ok(seller), Ok(buyer)) => trades.push(Trade { seller, buyer, energy: *energy, price: *price }),
+            (Err(member), _) | (_, Err(member)) => {
+                findings.push(format!("unknown-member: trade {number} names {member}, who is not in the round"));
+            }
+        }
+    }
+    // With an unknown member they are not those that were settled either, and there is nothing to check.
+    if !findings.is_empty() || digest != Some(digest_of_trades(&trades)) {
         findings.push("its trades are not those that were settled (their digest differs)".to_owned());
+    }
+    if trades.len() < stored.len() {
+        return findings;
     }
     let most = trades_max_default(round.positions().len());
     if let Err(violations) = Settlement::check(Arc::new(round.clone()), trades, most) {

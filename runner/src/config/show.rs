@@ -50,9 +50,9 @@ impl Config {
 impl CommunityConfig {
     /// Tells one configuration of a community from another: SHA-256 of what `config show --json` says of it, without white
     /// space. A file that it names counts by its name; what it brought into an interval is kept with that.
+    #[allow(clippy::expect_used, reason = "OK because it has neither floating-point numbers nor keys that are no text")]
     pub fn digest(&self) -> Digest {
-        // OK because it has neither floating-point numbers nor keys that are no text, so it can be written.
-        Digest::of(&serde_json::to_vec(&community(self)).unwrap_or_default())
+        Digest::of(&serde_json::to_vec(&community(self)).expect("a configuration that can be written as JSON"))
     }
 }
 

@@ -19,7 +19,8 @@ const MORE_EVENT_CODES: [&str; 2] = ["unreadable", "fallback"];
 
 /// The kind of failure of a run whose result breaks rules.
 const REJECTED: &str = "rejected";
-/// The kind of failure of an algorithm that cannot be run at all.
+/// The kind of failure of an algorithm that cannot be run at all. Nothing counts it, since nothing ran; the series stays,
+/// because dashboards may ask for it.
 const UNUSABLE: &str = "unusable";
 
 impl By {
@@ -144,7 +145,6 @@ impl CommunityMetrics {
         let (kind, violations) = match bad {
             BadResult::Failed(failure) => (failure.kind.code(), &[][..]),
             BadResult::Rejected(violations) => (REJECTED, &violations[..]),
-            BadResult::Unusable(_) => (UNUSABLE, &[][..]),
         };
         self.families.failures.with_label_values(&[self.name.as_str(), kind]).inc();
         for violation in violations {

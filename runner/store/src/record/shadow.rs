@@ -111,8 +111,10 @@ pub fn decode_shadow_totals(bytes: &[u8]) -> Result<ShadowTotals, InvalidRecord>
     };
     let member = |record: MemberRecord| {
         let member = record.member.parse().map_err(InvalidRecord::new)?;
-        let (settled, candidate) = (record.settled.unwrap_or_default(), record.candidate.unwrap_or_default());
-        Ok((member, Difference { settled: settled.into(), candidate: candidate.into() }))
+        let side =
+            |side: Option<PositionRecord>| side.ok_or_else(|| InvalidRecord::new("a member's totals have one side"));
+        let (settled, candidate) = (side(record.settled)?.into(), side(record.candidate)?.into());
+        Ok((member, Difference { settled, candidate }))
     };
     let problem = |record: ProblemRecord| Ok((decode_boundary(record.start)?, record.reason));
     Ok(ShadowTotals {
@@ -166,5 +168,10 @@ mod tests {
             ..TotalsRecord::default()
         };
         assert!(decode_shadow_totals(&wrong.encode_to_vec()).is_err());
+        // One side alone would read as if the candidate moved nothing.
+        let member =
+            MemberRecord { member: "m01".to_owned(), settled: Some(PositionRecord::default()), candidate: None };
+        let one_sided = TotalsRecord { cost: vec![0; 6], members: vec![member], ..TotalsRecord::default() };
+        assert!(decode_shadow_totals(&one_sided.encode_to_vec()).is_err());
     }
 }
