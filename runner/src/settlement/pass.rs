@@ -1,7 +1,7 @@
-//! One pass over a community: every due interval, from its readings to its books.
+//! One pass over a community: settles every due interval, from readings to commit.
 //!
-//! Pages of readings come one after the other, the next being fetched while one is settled, so that a backfill of a year
-//! holds two pages and no more. Which intervals are due is decided here and nowhere else.
+//! The next page of readings is fetched while the current one is settled, so a backfill of a year holds only two pages in
+//! memory. This is the only place that decides which intervals are due.
 
 use std::sync::Arc;
 
@@ -28,68 +28,62 @@ use crate::clock::Clock;
 use crate::config::CommunityConfig;
 use crate::telemetry::metrics::{By, CommunityMetrics, PassOutcome};
 
-/// How far back readings are looked for that the Python original settled: a meter that was away when it ended continues
+/// How far back to look for readings that the Python original has settled: a meter that was missing at the end continues
 /// from its last reading before.
 const LOOK_BACK: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
-/// What a pass is to do.
+/// The parameters of a pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Pass {
-    /// Now, which decides what is due.
+    /// Decides which intervals are due.
     pub now: Timestamp,
     /// Only intervals that end at or before this.
     pub until: Option<Timestamp>,
-    /// The fencing token of the lease under which it runs, if any.
+    /// Fencing token of the lease under which the pass runs, if any.
     pub fence: Option<u64>,
 }
 
 /// Settles one community.
 pub struct Settler {
-    /// What clears its intervals.
     pub clearing: Clearing,
-    /// Where its readings come from.
     pub meters: Arc<dyn Meters>,
-    /// Where algorithms come from that are activated.
+    /// Provides activated algorithms.
     pub algorithms: Arc<AlgorithmCache>,
-    /// Where its books are.
     pub store: Arc<dyn Store>,
-    /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// Told of everything.
     pub metrics: Arc<CommunityMetrics>,
 }
 
-/// Who watches a pass: called with every interval that was committed.
+/// Called with every committed interval.
 type Observer<'o> = &'o mut (dyn FnMut(&Commit) + Send);
 
 impl Settler {
-    /// The community.
     pub fn community(&self) -> &CommunityConfig {
         self.clearing.community()
     }
 
-    /// The algorithm of its configuration.
+    /// The label of the configured algorithm.
     pub fn configured(&self) -> Label {
         self.clearing.algorithm().label()
     }
 
-    /// Settles every interval that is due and wanted.
+    /// Settles every interval that is due.
     ///
-    /// Adds what it commits to `summary`, and tells `seen` of each interval.
+    /// Adds each committed interval to `summary` and calls `observer` with it.
     ///
     /// # Errors
-    /// At the first thing that stops it; intervals before that are committed. It is in the log then.
+    /// At the first failure, which is logged. Intervals before it are committed.
     pub async fn pass(
         &self,
         pass: Pass,
         summary: &mut PassSummary,
-        mut seen: impl FnMut(&Commit) + Send,
+        mut observer: impl FnMut(&Commit) + Send,
     ) -> Result<(), PassError> {
         let community = &self.community().name;
         let whole = async {
-            // Starts anew when another process turns out to settle the same community.
-            while !self.pass_once(pass, summary, &mut seen).await? {
-                tracing::info!(community, "another process settles the same community: looking again where it stands");
+            // Starts anew if another process settles the same community.
+            while !self.pass_once(pass, summary, &mut observer).await? {
+                tracing::info!(community, "another process settles the same community; reading its progress again");
             }
             Ok(())
         };
@@ -101,11 +95,16 @@ impl Settler {
         passed
     }
 
-    /// Returns whether it came to the end.
-    async fn pass_once(&self, pass: Pass, summary: &mut PassSummary, seen: Observer<'_>) -> Result<bool, PassError> {
+    /// Returns false if another process interfered.
+    async fn pass_once(
+        &self,
+        pass: Pass,
+        summary: &mut PassSummary,
+        observer: Observer<'_>,
+    ) -> Result<bool, PassError> {
         let Progress { mark, last_reads, original } = self.store.progress(&self.community().name).await?;
         if let Some(mark) = mark {
-            self.metrics.stands(mark);
+            self.metrics.set_mark(mark);
         }
         let latest = latest(self.community(), pass.now, pass.until);
         let start = start(self.community(), mark, original);
@@ -127,13 +126,13 @@ impl Settler {
             let page = Page::read(&fetched.rows, fetched.limit, self.community().interval, self.community().tolerance);
             let (before, meters) = (position.mark, page.meters);
             let next = self.next_fetch(&page, fetched, latest)?;
-            if !self.settle_page(page, latest, pass.fence, &mut position, summary, seen).await? {
+            if !self.settle_page(page, latest, pass.fence, &mut position, summary, observer).await? {
                 return Ok(false);
             }
             fetch = match next {
                 Some(next) => next,
-                // As it says, there is no more. If this page brought anything, ask once more behind it: the service may
-                // have given fewer rows than it was asked for, or new ones may have come meanwhile.
+                // The service has no more. If this page brought anything, ask once more: the service may have sent fewer
+                // rows than it was asked for, or new ones may have arrived meanwhile.
                 None if position.mark > before => match self::start(self.community(), position.mark, None) {
                     start if start > latest => break,
                     start => self.fetch(start, limit_for(meters)),
@@ -145,12 +144,11 @@ impl Settler {
         Ok(true)
     }
 
-    /// Starts to fetch a page.
     fn fetch(&self, from: Timestamp, limit: u32) -> Fetch {
         Fetch::start(self.community().name.clone(), Arc::clone(&self.meters), from, limit)
     }
 
-    /// Starts to fetch the page after this one, if there is one that matters.
+    /// Starts to fetch the next page, if it can have due intervals.
     fn next_fetch(
         &self,
         page: &Page,
@@ -163,7 +161,7 @@ impl Settler {
         if next > from {
             return Ok(Some(self.fetch(next, limit_for(page.meters))));
         }
-        // So many readings around one boundary that the page has nothing else: ask for more at once, if there can be.
+        // The page has only readings around one boundary: ask for a larger one, if that is possible.
         if limit >= LIMIT_MAX || reduced {
             let address = self.meters.address().to_owned();
             return Err(MetersError::NoProgress { address, from: from.to_string() }.into());
@@ -171,7 +169,7 @@ impl Settler {
         Ok(Some(self.fetch(from, limit.saturating_mul(2).min(LIMIT_MAX))))
     }
 
-    /// Settles the boundaries of a page that are complete and due; returns false if another process was there first.
+    /// Settles the boundaries of a page that are complete and due; returns false if another process interfered.
     async fn settle_page(
         &self,
         page: Page,
@@ -179,7 +177,7 @@ impl Settler {
         fence: Option<u64>,
         position: &mut Position,
         summary: &mut PassSummary,
-        seen: Observer<'_>,
+        observer: Observer<'_>,
     ) -> Result<bool, PassError> {
         position.add_invalid(&page, latest);
         let prices = self.prices(&page).await?;
@@ -209,9 +207,10 @@ impl Settler {
                 Err(error) => Some(error),
             };
             if failure.is_some() || error.is_some() {
-                // What was cleared before is not lost with it.
-                let finished = self.finish(committing.take(), latest, summary, seen).await?;
-                if !finished || !self.finish(self.commit(std::mem::take(&mut batch)), latest, summary, seen).await? {
+                // Commit what was cleared before.
+                let finished = self.finish(committing.take(), latest, summary, observer).await?;
+                if !finished || !self.finish(self.commit(std::mem::take(&mut batch)), latest, summary, observer).await?
+                {
                     return Ok(false);
                 }
             }
@@ -224,37 +223,37 @@ impl Settler {
                 return Err(error.into());
             }
             if batch.is_full() {
-                if !self.finish(committing, latest, summary, seen).await? {
+                if !self.finish(committing, latest, summary, observer).await? {
                     return Ok(false);
                 }
                 committing = self.commit(std::mem::take(&mut batch));
             }
         }
-        let finished = self.finish(committing, latest, summary, seen).await?;
-        Ok(finished && self.finish(self.commit(batch), latest, summary, seen).await?)
+        let finished = self.finish(committing, latest, summary, observer).await?;
+        Ok(finished && self.finish(self.commit(batch), latest, summary, observer).await?)
     }
 
-    /// The interval that ends at a boundary, if it is still to be settled.
+    /// The interval that ends at a boundary, unless it is already settled.
     fn open_interval(&self, boundary: Boundary, mark: Option<Boundary>) -> Option<Interval> {
         let interval = boundary.interval(self.community().interval)?;
         let is_too_early = self.community().from.is_some_and(|from| boundary.timestamp() < from);
-        // An interval may start before the mark after its length was changed: a part of it is settled already.
+        // After a change of the length, an interval may start before the mark: a part of it is already settled.
         let is_settled = mark.is_some_and(|mark| boundary <= mark || interval.start() < mark);
         (!is_too_early && !is_settled).then_some(interval)
     }
 
-    /// Starts to commit what was cleared, if there is anything. Meanwhile the next intervals can be cleared.
+    /// Starts to commit a batch, if it is not empty, while the next intervals are cleared.
     fn commit(&self, batch: CommitBatch) -> Option<Committing> {
         Committing::start(Arc::clone(&self.store), batch)
     }
 
-    /// Waits until a batch is committed, and reports it; returns false if another process was there first.
+    /// Waits for a commit and reports it; returns false if another process interfered.
     async fn finish(
         &self,
         committing: Option<Committing>,
         latest: Timestamp,
         summary: &mut PassSummary,
-        seen: Observer<'_>,
+        observer: Observer<'_>,
     ) -> Result<bool, PassError> {
         let Some(committing) = committing else { return Ok(true) };
         let (commits, CommittedBatch { committed, ended }) = committing.finish().await;
@@ -266,7 +265,7 @@ impl Settler {
             self.metrics.committed(boundary, by, &cleared.trades, &cleared.events);
             let is_live = boundary.next(self.community().interval).is_none_or(|next| next.timestamp() > latest);
             backlog.extend(log::settled(&commit.community, cleared, is_live));
-            seen(commit);
+            observer(commit);
         }
         log::backlog(&self.community().name, &backlog);
         match ended? {
@@ -276,7 +275,7 @@ impl Settler {
         }
     }
 
-    /// Clears one interval and stamps what came of it for its commit; reports every run of an algorithm.
+    /// Clears one interval and prepares its commit; reports every run of an algorithm.
     fn clear(
         &self,
         interval: Interval,
@@ -286,7 +285,7 @@ impl Settler {
         position: &mut Position,
     ) -> Result<(Commit, LastReads), Box<ClearingError>> {
         let report = |run: &RunReport<'_>| {
-            self.metrics.ran(run.usage, run.verdict);
+            self.metrics.algorithm_run(run.usage, run.verdict);
             log::run(&self.community().name, interval, run);
         };
         let events = position.take_events(interval.end());
@@ -306,7 +305,7 @@ impl Settler {
         Ok((commit, read))
     }
 
-    /// The prices that hold in a page's intervals.
+    /// The prices that are valid in the intervals of a page.
     async fn prices(&self, page: &Page) -> Result<PriceBook, StoreError> {
         let starts = || page.boundaries.iter().filter_map(|(end, _)| end.interval(self.community().interval));
         let (first, last) = (starts().map(Interval::start).min(), starts().map(Interval::start).max());
@@ -317,13 +316,13 @@ impl Settler {
     }
 }
 
-/// The latest boundary that is due: `grace` after it has passed, and not after `until`.
+/// The latest boundary that is due: at least `grace` ago, and not after `until`.
 fn latest(community: &CommunityConfig, now: Timestamp, until: Option<Timestamp>) -> Timestamp {
     let due = now.checked_sub(community.grace).unwrap_or(Timestamp::MIN);
     until.map_or(due, |until| until.min(due))
 }
 
-/// Where to ask from: the earliest reading of the boundary after the mark, or the first of all.
+/// Where to start fetching: at the earliest reading of the boundary after the mark, or the first reading of all.
 fn start(community: &CommunityConfig, mark: Option<Boundary>, original: Option<Boundary>) -> Timestamp {
     let first = match (mark, original) {
         (Some(mark), _) => mark.next(community.interval).map_or(Timestamp::MAX, Boundary::timestamp),

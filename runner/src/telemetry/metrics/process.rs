@@ -1,5 +1,4 @@
-//! What the process itself uses, under the names that every Prometheus client has for it. Read from `/proc`, where there
-//! is one; elsewhere these families stay at 0.
+//! The resources of the process, under the usual names of Prometheus clients. Read from `/proc`; without it they stay at 0.
 
 use std::fs;
 
