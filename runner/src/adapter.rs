@@ -1,4 +1,4 @@
-//! What the program speaks with. No adapter knows another one.
+//! Connections with other programs. No adapter knows another one.
 
 pub mod client;
 pub mod grpc;

@@ -1,4 +1,4 @@
-//! Algorithms: where they come from, which are ready to run, what they must pass, and what was decided about them.
+//! Algorithms: finding and loading them, the gate, the decisions of administrators, shadows and replays.
 
 pub mod cache;
 pub mod catalogue;

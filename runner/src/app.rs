@@ -1,6 +1,6 @@
-//! The only wiring: from a configuration to the parts that it asks for, run and ended together.
+//! The only wiring: makes the parts that a configuration asks for, runs them and stops them.
 //!
-//! `serve`, `settle` and the tests of the whole build from here, the clock included.
+//! `serve`, `settle` and the tests build from here, clock included.
 
 pub mod service;
 
@@ -25,7 +25,7 @@ use crate::settlement::Settler;
 use crate::settlement::clearing::Clearing;
 use crate::telemetry::metrics::Metrics;
 
-/// Opens the configured store, making what is missing.
+/// Opens the configured store; creates what is missing.
 ///
 /// # Errors
 /// If it cannot be opened or written.
@@ -36,10 +36,10 @@ pub async fn open_store(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreErr
     })
 }
 
-/// Opens the configured store to read only.
+/// Opens the configured store for reading.
 ///
 /// # Errors
-/// If it is not there.
+/// If it does not exist.
 pub async fn open_store_to_read(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     Ok(match config {
         StoreConfig::Sqlite(path) => Arc::new(SqliteStore::open_to_read(path)?),
@@ -79,7 +79,7 @@ pub fn open_checking_sandbox() -> Result<Sandbox, SandboxError> {
     make_sandbox(Codegen::Checking, None, None)
 }
 
-/// A sandbox with room for so many runs at once, or for as many as there are cores.
+/// A sandbox with room for that many concurrent runs, or for as many as there are cores.
 ///
 /// # Errors
 /// If the cache cannot be used, or the machine fails.
@@ -98,7 +98,7 @@ pub fn make_sandbox(codegen: Codegen, cache: Option<PathBuf>, runs: Option<usize
 /// Everything that is needed to settle a community, checked before the first interval.
 ///
 /// # Errors
-/// If an algorithm cannot be had or does not know its settings, or the address of the Meters service is wrong.
+/// If an algorithm cannot be loaded or does not know its settings, or the address of the Meters service is invalid.
 pub async fn settler(
     community: &CommunityConfig,
     cache: &Arc<AlgorithmCache>,
@@ -137,7 +137,7 @@ async fn make_settler(
     })
 }
 
-/// What pushes trades to Transactions, if the configuration wants that.
+/// The relay that pushes trades to Transactions, if the configuration says so.
 ///
 /// # Errors
 /// If the address of Transactions or a certificate authority cannot be used.

@@ -1,17 +1,17 @@
 //! The command line: each command calls the library, prints for people or programs, and ends with an exit code.
+//!
+//! Each command has a file of its own with its arguments, its help and its `run`. Here is only which commands there are.
 
 mod algorithm;
-pub mod args;
+mod args;
 mod audit;
 mod certs;
-mod check;
+mod completions;
 mod config;
 mod demo;
 mod dev;
 pub mod exit;
-mod export;
 mod health;
-mod operator;
 mod output;
 mod replay;
 pub mod round_file;
@@ -24,59 +24,157 @@ mod wasmtime_cli;
 
 use std::io::{self, Write};
 
-use clap::CommandFactory;
+use clap::{Parser, Subcommand};
 use sandbox::{Codegen, CompileLimits};
 
-pub use args::Cli;
-use args::{AlgorithmCommand, Command, ConfigCommand, DevCommand};
+use crate::telemetry::log::LogFormat;
 use exit::Exit;
+
+/// Settle the energy trades of renewable energy communities
+///
+/// Every quarter-hour the meters of a community report their readings. A matching algorithm, a WebAssembly component in a
+/// sandbox, decides who sold energy to whom and at what price. Its result is checked to the watt-hour and stored.
+///
+/// Start with `rec-market demo`. Output goes to stdout, logs go to stderr (set REC_MARKET_LOG=debug for more).
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Format of log lines on stderr
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t, env = "REC_MARKET_LOG_FORMAT")]
+    pub log_format: LogFormat,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  success
+  1  the check failed: a rejected result, a failed audit, a replay that differs
+  2  usage or configuration error
+  3  a required service is unavailable";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Demo(demo::DemoArgs),
+    Serve(serve::ServeArgs),
+    Health(health::HealthArgs),
+    Settle(settle::SettleArgs),
+    Trades(trades::TradesArgs),
+    Statement(statement::StatementArgs),
+    Audit(audit::AuditArgs),
+    Replay(replay::ReplayArgs),
+    /// Try, check and administer matching algorithms
+    ///
+    /// `run`, `check` and `export` work on this machine. The others administer the algorithms of a running service; they
+    /// need a client certificate or a token that the service knows.
+    #[command(subcommand)]
+    Algorithm(AlgorithmCommand),
+    /// Check or show a configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    Certs(certs::CertsArgs),
+    Completions(completions::CompletionsArgs),
+    /// Run services of the platform to develop and test against
+    #[command(subcommand, hide = true)]
+    Dev(DevCommand),
+    /// Compile a component from stdin to stdout, within limits; the sandbox runs this in a child process
+    #[command(hide = true)]
+    CompileComponent {
+        /// Compile for the engine with which the gate compares results
+        #[arg(long)]
+        checking: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AlgorithmCommand {
+    Run(algorithm::run::RunArgs),
+    Check(algorithm::check::CheckArgs),
+    Export(algorithm::export::ExportArgs),
+    Upload(algorithm::upload::UploadArgs),
+    List(algorithm::list::ListArgs),
+    Show(algorithm::show::ShowArgs),
+    Download(algorithm::download::DownloadArgs),
+    Activate(algorithm::activate::ActivateArgs),
+    Rollback(algorithm::rollback::RollbackArgs),
+    Shadow(algorithm::shadow::ShadowArgs),
+    Changes(algorithm::changes::ChangesArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    Check(config::check::CheckArgs),
+    Show(config::show::ShowArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DevCommand {
+    Meters(dev::meters::MetersArgs),
+    Transactions(dev::transactions::TransactionsArgs),
+}
 
 /// Runs a command.
 ///
 /// # Errors
-/// If it cannot do what it should; the message is for people.
+/// If the command fails; [`exit::report`] prints the error and returns its exit code.
 pub async fn run(command: Command) -> anyhow::Result<Exit> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let exit = match command {
         Command::Demo(args) => demo::run(&args, &mut out).await?,
         Command::Serve(args) => serve::run(&args, &mut out).await?,
         Command::Health(args) => health::run(&args, &mut out).await?,
-        Command::Dev(DevCommand::Meters(args)) => dev::meters(&args, &mut out).await?,
-        Command::Dev(DevCommand::Transactions(args)) => dev::transactions(&args, &mut out).await?,
         Command::Settle(args) => settle::run(&args, &mut out).await?,
         Command::Trades(args) => trades::run(&args, &mut out).await?,
         Command::Statement(args) => statement::run(&args, &mut out).await?,
         Command::Audit(args) => audit::run(&args, &mut out).await?,
         Command::Replay(args) => replay::run(&args, &mut out).await?,
-        Command::Algorithm(AlgorithmCommand::Run(args)) => algorithm::run(&args, &mut out)?,
-        Command::Algorithm(AlgorithmCommand::Check(args)) => check::run(&args, &mut out).await?,
-        Command::Algorithm(AlgorithmCommand::Export(args)) => export::run(&args, &mut out)?,
-        Command::Algorithm(AlgorithmCommand::Upload(args)) => operator::upload(&args, &mut out).await?,
-        Command::Algorithm(AlgorithmCommand::List(args)) => operator::list(&args, &mut out).await?,
-        Command::Algorithm(AlgorithmCommand::Show(args)) => operator::show(&args, &mut out).await?,
-        Command::Algorithm(AlgorithmCommand::Download(args)) => operator::download(&args, &mut out).await?,
-        Command::Algorithm(AlgorithmCommand::Activate(args)) => operator::activate(&args, &mut out).await?,
-        Command::Algorithm(AlgorithmCommand::Rollback(args)) => operator::rollback(&args, &mut out).await?,
-        Command::Algorithm(AlgorithmCommand::Shadow(args)) => operator::shadow(&args, &mut out).await?,
-        Command::Algorithm(AlgorithmCommand::Changes(args)) => operator::changes(&args, &mut out).await?,
-        Command::Config(ConfigCommand::Check(args)) => config::check(&args, &mut out)?,
-        Command::Config(ConfigCommand::Show(args)) => config::show(&args, &mut out)?,
+        Command::Algorithm(command) => run_algorithm(command, &mut out).await?,
+        Command::Config(ConfigCommand::Check(args)) => config::check::run(&args, &mut out)?,
+        Command::Config(ConfigCommand::Show(args)) => config::show::run(&args, &mut out)?,
         Command::Certs(args) => certs::run(&args, &mut out)?,
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "rec-market", &mut out);
-            Exit::Done
-        }
-        // Main runs it before anything else is set up.
+        Command::Completions(args) => completions::run(&args, &mut out)?,
+        Command::Dev(DevCommand::Meters(args)) => dev::meters::run(&args, &mut out).await?,
+        Command::Dev(DevCommand::Transactions(args)) => dev::transactions::run(&args, &mut out).await?,
+        // `main` runs this one before it sets up anything else.
         Command::CompileComponent { .. } => Exit::Done,
     };
     out.flush()?;
     Ok(exit)
 }
 
-/// The compiler child: from stdin to stdout, within limits that it sets for itself. Returns the process's exit code, which
-/// is between it and the sandbox that started it.
+async fn run_algorithm(command: AlgorithmCommand, out: &mut impl Write) -> anyhow::Result<Exit> {
+    match command {
+        AlgorithmCommand::Run(args) => algorithm::run::run(&args, out),
+        AlgorithmCommand::Check(args) => algorithm::check::run(&args, out).await,
+        AlgorithmCommand::Export(args) => algorithm::export::run(&args, out),
+        AlgorithmCommand::Upload(args) => algorithm::upload::run(&args, out).await,
+        AlgorithmCommand::List(args) => algorithm::list::run(&args, out).await,
+        AlgorithmCommand::Show(args) => algorithm::show::run(&args, out).await,
+        AlgorithmCommand::Download(args) => algorithm::download::run(&args, out).await,
+        AlgorithmCommand::Activate(args) => algorithm::activate::run(&args, out).await,
+        AlgorithmCommand::Rollback(args) => algorithm::rollback::run(&args, out).await,
+        AlgorithmCommand::Shadow(args) => algorithm::shadow::run(&args, out).await,
+        AlgorithmCommand::Changes(args) => algorithm::changes::run(&args, out).await,
+    }
+}
+
+/// Compiles a component from stdin to stdout, in a child process that the sandbox has started.
+///
+/// It sets its own limits. Returns the exit code, whose meaning only the sandbox knows.
 pub fn compile_component(checking: bool) -> u8 {
     let codegen = if checking { Codegen::Checking } else { Codegen::Usual };
     let (mut input, mut output, mut errors) = (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
     sandbox::compile_as_child(CompileLimits::default(), codegen, &mut input, &mut output, &mut errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
 }

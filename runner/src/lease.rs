@@ -1,4 +1,4 @@
-//! The owner of leases: a process that can be told from every other, and whose end can be seen on the same machine.
+//! The owner of leases: a process with a unique name, whose end other processes on the same machine can see.
 
 use std::fs;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use books::{Acquired, Leases, StoreError};
 
 /// This process, as it names itself in leases: `NAME/PID@PLACE-START`.
 ///
-/// The place is the machine's boot and its namespace of process ids, so that two containers are two places. On the same
-/// place it can be seen whether a process is gone: then nobody has to wait for its leases to run out.
+/// The place consists of the machine's boot id and the namespace of process ids, so that two containers are two places. At
+/// the same place one can see whether a process is gone, and then nobody has to wait until its leases expire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseOwner {
     name: String,
@@ -22,17 +22,16 @@ pub struct LeaseOwner {
 struct Process {
     id: u32,
     place: String,
-    /// When it was started, in the kernel's ticks since the boot: ids are used again.
+    /// When it started, in kernel ticks since the boot, because process ids are reused.
     start: u64,
 }
 
 impl LeaseOwner {
-    /// This process.
     pub fn this(clock: &dyn Clock) -> LeaseOwner {
         let host = read("/proc/sys/kernel/hostname").unwrap_or_else(|| "unknown".to_owned());
         let id = std::process::id();
         let process = place().zip(start_of(id)).map(|(place, start)| Process { id, place, start });
-        // Where nothing is known of processes, the time tells two of them apart.
+        // Without /proc, the time makes the name unique.
         let name = match &process {
             Some(Process { id, place, start }) => format!("{host}/{id}@{place}-{start}"),
             None => format!("{host}/{id}@{}", clock.now().as_nanosecond()),
@@ -40,12 +39,12 @@ impl LeaseOwner {
         LeaseOwner { name, process }
     }
 
-    /// An owner of that name, of which nothing else is known.
+    /// An owner with a fixed name, whose end cannot be seen.
     pub fn named(name: &str) -> LeaseOwner {
         LeaseOwner { name: name.to_owned(), process: None }
     }
 
-    /// Takes a lease, or takes it again; from an owner that is gone at once.
+    /// Takes or renews a lease; takes it at once from an owner that is gone.
     ///
     /// # Errors
     /// If the store fails.
@@ -59,7 +58,7 @@ impl LeaseOwner {
         let acquired = store.acquire(lease, &self.name, now, term).await?;
         match &acquired {
             Acquired::ByOther { owner, .. } if self.knows_gone(owner) => {
-                tracing::info!(lease, owner, "the owner of a lease is gone");
+                tracing::info!(lease, owner, "taking over a lease whose owner is gone");
                 store.release(lease, owner).await?;
                 store.acquire(lease, &self.name, now, term).await
             }
@@ -67,12 +66,11 @@ impl LeaseOwner {
         }
     }
 
-    /// The name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether another owner is known to be gone.
+    /// Whether another owner is certainly gone.
     pub fn knows_gone(&self, other: &str) -> bool {
         let (Some(own), Some(other)) = (&self.process, parse(other)) else { return false };
         other.place == own.place && start_of(other.id) != Some(other.start)
@@ -86,7 +84,7 @@ fn parse(name: &str) -> Option<Process> {
     Some(Process { id: id.parse().ok()?, place: place.to_owned(), start: start.parse().ok()? })
 }
 
-/// The machine's boot and the namespace of process ids.
+/// The machine's boot id and the namespace of process ids.
 fn place() -> Option<String> {
     let boot = read("/proc/sys/kernel/random/boot_id")?;
     let namespace = fs::read_link("/proc/self/ns/pid").ok()?.into_os_string().into_string().ok()?;
@@ -94,13 +92,13 @@ fn place() -> Option<String> {
     Some(format!("{}-{number}", boot.get(..8)?))
 }
 
-/// When a process was started, if it is there.
+/// When a process started, if it is still running.
 fn start_of(id: u32) -> Option<u64> {
     let stat = read(&format!("/proc/{id}/stat"))?;
-    // The name of the program may contain anything but ends with the last parenthesis; then come fields 3, 4, …
+    // The program's name may contain anything, but it ends with the last parenthesis; fields 3, 4, … follow.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
-    // A zombie has ended, whoever has not looked yet.
+    // A zombie has ended, even if its parent has not noticed yet.
     let state = fields.next()?;
     let start = fields.nth(18)?.parse().ok()?;
     (!matches!(state, "Z" | "X")).then_some(start)

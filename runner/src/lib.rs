@@ -1,10 +1,9 @@
 //! Settles the energy trades of renewable energy communities through sandboxed matching algorithms.
 //!
-//! The rules are in the crate `domain`, what is kept in `books`, and whatever names wasmtime in `sandbox`; here is the
-//! program around them. Start reading at [`app`], which puts everything together, or at [`settlement`], the path of one
-//! interval.
+//! The program around the crates `domain` (the rules), `books` (what is stored) and `sandbox` (runs algorithms). Start
+//! reading at [`app`], which wires everything, or at [`settlement`], the path of one interval.
 
-#![allow(missing_docs, reason = "a program's own modules have no users but each other")]
+#![allow(missing_docs, reason = "the modules of a program are used only by each other")]
 
 pub mod adapter;
 pub mod algorithms;

@@ -1,18 +1,18 @@
-//! How long to wait before trying something again that failed.
+//! How long to wait before the next attempt.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// For peers and the store: up to half a second first, doubling up to a minute. Jitter draws each pause from its length to
-/// the double, so that many clients of a service that comes back do not all ask at once.
+/// For peers and the store: from a quarter of a second, doubling up to 30 s. Jitter makes each pause up to twice as long, so
+/// that the clients of a service that comes back do not all ask at once.
 pub const USUAL: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(250))
     .with_max_delay(Duration::from_secs(30))
     .without_max_times()
     .with_jitter();
 
-/// Failures in a row of something that is tried for ever, and the pauses between the attempts.
+/// Consecutive failures of something that is tried for ever, and the pauses between the attempts.
 #[derive(Debug)]
 pub struct Failures {
     policy: ExponentialBuilder,
@@ -21,24 +21,22 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// None yet.
     pub fn new(policy: ExponentialBuilder) -> Failures {
         Failures { policy, pauses: policy.build(), count: 0 }
     }
 
-    /// Counts one more; returns how long to wait before the next attempt.
+    /// Counts a failure; returns how long to wait before the next attempt.
     pub fn add(&mut self) -> Duration {
         self.count = self.count.saturating_add(1);
         self.pauses.next().unwrap_or_default()
     }
 
-    /// Forgets them after a success; returns how many there were.
+    /// Starts anew after a success; returns how many failures there were.
     pub fn clear(&mut self) -> u32 {
         self.pauses = self.policy.build();
         std::mem::take(&mut self.count)
     }
 
-    /// How many there are.
     pub fn count(&self) -> u32 {
         self.count
     }
@@ -49,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_begin_anew_after_a_success() {
+    fn pauses_double_up_to_a_limit_and_start_anew_after_a_success() {
         let mut failures = Failures::new(USUAL);
         for millis in [250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000] {
             let (least, pause) = (Duration::from_millis(millis), failures.add());

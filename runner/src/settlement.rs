@@ -1,7 +1,7 @@
-//! Settles communities: which intervals are due, from their readings to their commits.
+//! Settles communities: decides which intervals are due, and takes each from its readings to its commit.
 //!
-//! Start reading at [`pass`], one time through everything that is due, then [`clearing`], one interval of it.
-//! [`community`] runs passes for years.
+//! Start reading at [`pass`], which settles everything that is due, then [`clearing`], one interval of it. [`community`]
+//! runs passes for as long as the service lives.
 
 mod active;
 mod batch;

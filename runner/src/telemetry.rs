@@ -1,4 +1,4 @@
-//! What those see who watch the program: its log and traces, its metrics, and the state of the service.
+//! Log, traces, metrics, and the state of the service.
 
 pub mod log;
 pub mod metrics;

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use clap::Parser;
 use clap::error::ErrorKind;
-use rec_market::cli::args::Cli;
+use rec_market::cli::Cli;
 use rec_market::config::Config;
 use sandbox::{COMPONENT_BYTES_MAX, Limits};
 use tempfile::TempDir;

@@ -152,7 +152,7 @@ async fn serve(store: SqliteStore, directory: &Path) -> ServingApi {
         clock: Arc::new(FixedClock(now)),
         claim_lease: Duration::from_secs(900),
         limits: ApiLimits::default(),
-        operators: None,
+        administration: None,
     };
     let (plain, encrypted) = tokio::join!(TcpListener::bind("127.0.0.1:0"), TcpListener::bind("127.0.0.1:0"));
     start(api, plain.expect("a port"), encrypted.expect("a port"), tls).await.expect("it serves")

@@ -1,6 +1,8 @@
-//! What an operator says to a running service: a client of `rec.market.v1.AlgorithmService`.
+//! The administrator's client of a running service: `rec.market.v1.AlgorithmService`.
 
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::Digest;
@@ -15,72 +17,46 @@ use wire::tls::{ClientTls, TlsError};
 
 /// Bytes of a component in one message of an upload.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Longest answer, in bytes: a report has a line for each member.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// How long an answer may take that needs nothing examined, and one that does.
-const ANSWER: Duration = Duration::from_secs(30);
+/// Largest response, in bytes: a report has an entry for each member.
+const RESPONSE_BYTES_MAX: usize = 64 << 20;
+/// Deadline of a call.
+const CALL: Duration = Duration::from_secs(30);
+/// Deadline of a call for which the gate examines an algorithm.
 const EXAMINATION: Duration = Duration::from_secs(20 * 60);
 
-/// Where a service is, whom to believe that it is it, and who asks.
+/// Where a service is, and how to authenticate both sides.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
-    /// Its `https://` address.
+    /// An `https://` address.
     pub address: String,
-    /// How to connect.
     pub tls: ClientTls,
-    /// A file with our token.
     pub token_file: Option<PathBuf>,
 }
 
-/// Something that a service did not do.
+/// A call that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The connection cannot even be tried.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The token cannot be used.
-    #[error("the token in {} cannot be used: {reason}", path.display())]
-    Token {
-        /// Its file.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
-    /// It does not know us, or we may not.
-    #[error("{address}: {message} (name a --token-file, or a --certificate and its --key, of a caller that may)")]
-    NotPermitted {
-        /// The service.
-        address: String,
-        /// What it says.
-        message: String,
-    },
-    /// What is asked makes no sense to it.
+    #[error("cannot read the token in {}", path.display())]
+    TokenFile { path: PathBuf, source: io::Error },
+    #[error("the token in {} is {problem}", path.display())]
+    InvalidToken { path: PathBuf, problem: &'static str },
+    #[error("{address}: {message} (name the --token-file, or the --certificate and --key, of a permitted caller)")]
+    NotPermitted { address: String, message: String },
+    /// The request is wrong, whatever the state of the service.
     #[error("{0}")]
     Invalid(String),
-    /// It cannot be done as things stand.
+    /// The state of the service does not allow it.
     #[error("{0}")]
     Refused(String),
-    /// It is away, too slow or failing.
     #[error("{address} does not answer: {reason}")]
-    Away {
-        /// The service.
-        address: String,
-        /// What happened.
-        reason: String,
-    },
-    /// What it sent is not what it says.
-    #[error("{address} sent a component with the digest {found}, which should have been {said} (nothing was written)")]
-    Damaged {
-        /// The service.
-        address: String,
-        /// The digest of what came.
-        found: Digest,
-        /// What should have come.
-        said: String,
-    },
+    Away { address: String, reason: String },
+    #[error("{address} sent a component with the digest {found} instead of {expected} (nothing was written)")]
+    Damaged { address: String, found: Digest, expected: String },
 }
 
-/// A connection to a service.
+/// A connection to a service, made when it is first used.
 pub struct ServiceClient {
     address: String,
     client: AlgorithmServiceClient<Channel>,
@@ -88,17 +64,17 @@ pub struct ServiceClient {
 }
 
 impl ServiceClient {
-    /// Will talk to that service. Must be called within a tokio runtime.
+    /// Prepares the connection. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// If the address or a file is wrong.
     pub fn new(server: &Server) -> Result<ServiceClient, ClientError> {
         let channel = server.tls.endpoint(&server.address)?.connect_lazy();
         let token = match &server.token_file {
-            Some(path) => Some(read_token(path.clone())?),
+            Some(path) => Some(read_token(path)?),
             None => None,
         };
-        let client = AlgorithmServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let client = AlgorithmServiceClient::new(channel).max_decoding_message_size(RESPONSE_BYTES_MAX);
         Ok(ServiceClient { address: server.address.clone(), client, token })
     }
 
@@ -110,14 +86,13 @@ impl ServiceClient {
         request
     }
 
-    /// An answer within a time.
     async fn within<T>(
         &self,
         deadline: Duration,
-        answer: impl Future<Output = Result<Response<T>, Status>>,
+        response: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, ClientError> {
-        match tokio::time::timeout(deadline, answer).await {
-            Ok(Ok(answer)) => Ok(answer.into_inner()),
+        match tokio::time::timeout(deadline, response).await {
+            Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(self.failed(&status)),
             Err(_) => Err(self.away(format!("no answer within {deadline:?}"))),
         }
@@ -135,15 +110,15 @@ impl ServiceClient {
             }
             Code::NotFound | Code::InvalidArgument | Code::OutOfRange => ClientError::Invalid(message),
             Code::FailedPrecondition | Code::AlreadyExists => ClientError::Refused(message),
-            Code::Unimplemented => self.away(format!("it serves no algorithms there: {message}")),
+            Code::Unimplemented => self.away(format!("it does not administer algorithms there: {message}")),
             _ => self.away(status_text(status)),
         }
     }
 
-    /// Uploads a component; is told how many bytes are on their way.
+    /// Uploads a component; `sent` is called with the number of bytes sent so far.
     ///
     /// # Errors
-    /// If it is not taken; that the gate refuses it is none.
+    /// If the call fails. A component that the gate refuses is no error.
     pub async fn upload(
         &self,
         component: Vec<u8>,
@@ -163,18 +138,18 @@ impl ServiceClient {
         self.within(EXAMINATION, self.client.clone().upload(request)).await
     }
 
-    /// Downloads a component, and what it is.
+    /// Downloads a component with its label.
     ///
     /// # Errors
-    /// If there is none, or what comes is something else.
+    /// If there is none, or if what arrives has another digest.
     pub async fn download(&self, algorithm: &str) -> Result<(v1::Algorithm, Vec<u8>), ClientError> {
         use v1::download_response::Part;
         let request = self.request(v1::DownloadRequest { algorithm: algorithm.to_owned() });
-        let mut stream = self.within(ANSWER, self.client.clone().download(request)).await?;
+        let mut stream = self.within(CALL, self.client.clone().download(request)).await?;
         let (mut label, mut component) = (v1::Algorithm::default(), Vec::new());
         loop {
-            let message = tokio::time::timeout(ANSWER, stream.message()).await;
-            let message = message.map_err(|_| self.away(format!("nothing more within {ANSWER:?}")))?;
+            let message = tokio::time::timeout(CALL, stream.message()).await;
+            let message = message.map_err(|_| self.away(format!("nothing more within {CALL:?}")))?;
             match message.map_err(|status| self.failed(&status))?.map(|message| message.part) {
                 None => break,
                 Some(Some(Part::Algorithm(algorithm))) => label = algorithm,
@@ -183,24 +158,20 @@ impl ServiceClient {
             }
         }
         let found = Digest::of(&component);
-        // What is asked for by its digest is that, whatever the service says.
-        let said = algorithm.strip_prefix("sha256:").unwrap_or(&label.sha256);
-        if found.to_string() != said.to_lowercase() {
-            return Err(ClientError::Damaged { address: self.address.clone(), found, said: said.to_owned() });
+        // Who asks by digest gets that component or an error, whatever the service says.
+        let expected = algorithm.strip_prefix("sha256:").unwrap_or(&label.sha256);
+        if found.to_string() != expected.to_lowercase() {
+            return Err(ClientError::Damaged { address: self.address.clone(), found, expected: expected.to_owned() });
         }
         Ok((label, component))
     }
 }
 
-/// Calls that are one question and one answer.
+/// Calls with one request and one response.
 macro_rules! calls {
-    ($($(#[$doc:meta])* $name:ident($request:ident) -> $answer:ident within $deadline:ident;)*) => {
+    ($($name:ident($request:ident) -> $response:ident within $deadline:ident;)*) => {
         impl ServiceClient {
-            $($(#[$doc])*
-            ///
-            /// # Errors
-            /// If the service does not do it.
-            pub async fn $name(&self, request: v1::$request) -> Result<v1::$answer, ClientError> {
+            $(pub async fn $name(&self, request: v1::$request) -> Result<v1::$response, ClientError> {
                 let request = self.request(request);
                 self.within($deadline, self.client.clone().$name(request)).await
             })*
@@ -209,36 +180,25 @@ macro_rules! calls {
 }
 
 calls! {
-    /// Every algorithm and every community.
-    list_algorithms(ListAlgorithmsRequest) -> ListAlgorithmsResponse within ANSWER;
-    /// All that is known of one algorithm.
-    show_algorithm(ShowAlgorithmRequest) -> ShowAlgorithmResponse within ANSWER;
-    /// Settles a community with an algorithm from an interval on.
+    list_algorithms(ListAlgorithmsRequest) -> ListAlgorithmsResponse within CALL;
+    show_algorithm(ShowAlgorithmRequest) -> ShowAlgorithmResponse within CALL;
     activate(ActivateRequest) -> Change within EXAMINATION;
-    /// Withdraws what was activated last.
-    roll_back(RollBackRequest) -> Change within ANSWER;
-    /// Runs a candidate beside what settles.
-    start_shadow(StartShadowRequest) -> Change within ANSWER;
-    /// Runs it no more.
-    end_shadow(EndShadowRequest) -> Change within ANSWER;
-    /// What the candidate came to.
-    report_shadow(ReportShadowRequest) -> ShadowReport within ANSWER;
-    /// What was done, the newest first.
-    list_changes(ListChangesRequest) -> ListChangesResponse within ANSWER;
-    /// What the gate allows there.
-    show_limits(ShowLimitsRequest) -> ShowLimitsResponse within ANSWER;
+    roll_back(RollBackRequest) -> Change within CALL;
+    start_shadow(StartShadowRequest) -> Change within CALL;
+    end_shadow(EndShadowRequest) -> Change within CALL;
+    report_shadow(ReportShadowRequest) -> ShadowReport within CALL;
+    list_changes(ListChangesRequest) -> ListChangesResponse within CALL;
+    show_limits(ShowLimitsRequest) -> ShowLimitsResponse within CALL;
 }
 
-fn read_token(path: PathBuf) -> Result<MetadataValue<Ascii>, ClientError> {
-    let token = |reason: String| ClientError::Token { path: path.clone(), reason };
-    let text = std::fs::read_to_string(&path).map_err(|error| token(error.to_string()))?;
+fn read_token(path: &Path) -> Result<MetadataValue<Ascii>, ClientError> {
+    let text = fs::read_to_string(path).map_err(|source| ClientError::TokenFile { path: path.to_owned(), source })?;
     let text = text.trim();
+    let invalid = |problem| ClientError::InvalidToken { path: path.to_owned(), problem };
     if text.is_empty() {
-        return Err(token("it is empty".to_owned()));
+        return Err(invalid("empty"));
     }
     let is_plain = text.chars().all(|character| character.is_ascii_graphic() || character == ' ');
     let value = format!("Bearer {text}").parse().ok().filter(|_| is_plain);
-    value.ok_or_else(|| {
-        token("it has characters that no header may have (letters, digits and signs of ASCII)".to_owned())
-    })
+    value.ok_or_else(|| invalid("not a token (only ASCII letters, digits and punctuation are allowed)"))
 }

@@ -1,8 +1,8 @@
 //! The gRPC servers that the platform calls: `proto.MarketService` in plaintext for the stack's own network,
 //! `proto.AuthenticatedMarketService` and `rec.market.v1.AlgorithmService` over TLS; health and reflection on both.
 //!
-//! Start reading at [`start`], then [`market`](self), which answers. Deliberately not here: when trades are settled,
-//! and how they are kept.
+//! Start reading at [`start`], then `market`, which answers requests. Not here: when trades are settled, and how they are
+//! stored.
 
 mod algorithms;
 mod callers;
@@ -48,58 +48,53 @@ pub use market::MORE;
 pub use observe::{Observer, UNKNOWN_METHOD};
 pub use tonic::Code;
 
-/// What the servers work with.
+/// What the servers need.
 pub struct Api {
-    /// Where trades and prices are kept.
     pub store: Arc<dyn Store>,
-    /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// When a claim returns that nobody reports of.
+    /// When a claim expires if nobody reports on it.
     pub claim_lease: Duration,
-    /// What a caller may cost.
     pub limits: ApiLimits,
-    /// What operators may do, if there is a registry of algorithms.
-    pub operators: Option<Operators>,
+    /// Serves `AlgorithmService` if there is a registry.
+    pub administration: Option<Administration>,
 }
 
-/// What operators work with, and who they are.
+/// The algorithms, and who may administer them.
 #[derive(Clone)]
-pub struct Operators {
-    /// The algorithms.
+pub struct Administration {
     pub registry: Arc<Registry>,
-    /// Who may do what with them.
     pub callers: Vec<CallerConfig>,
 }
 
-/// What callers may cost. The defaults suit a platform's few services with long answers.
+/// Limits on callers. The defaults suit a platform with few services and large responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApiLimits {
-    /// Longest request, in bytes.
+    /// Largest request, in bytes.
     pub request_bytes: usize,
-    /// Longest answer, in bytes: below the 4 MiB that gRPC's clients take if nobody tells them otherwise.
+    /// Largest response, in bytes: below the 4 MiB that gRPC clients accept by default.
     pub answer_bytes: usize,
-    /// Longest headers of a request, in bytes.
+    /// Largest headers of a request, in bytes.
     pub header_bytes: u32,
-    /// Requests at once on one connection: not fewer than the 100 that clients assume until they hear of a limit
-    /// (RFC 9113, 6.5.2), because what they sent by then would be refused.
+    /// Concurrent requests on one connection: at least the 100 that clients assume until they learn of a limit
+    /// (RFC 9113, 6.5.2), because requests above it would be refused.
     pub streams: u32,
-    /// Connections at once on each port.
+    /// Concurrent connections on each port.
     pub connections: usize,
-    /// TLS handshakes at once; of more the oldest is given up.
+    /// Concurrent TLS handshakes; above it, the oldest is dropped.
     pub handshakes: usize,
-    /// Long answers that are put together at once.
+    /// Large responses that are built concurrently.
     pub lists: usize,
-    /// How long a TLS handshake may take, and then the beginning of HTTP/2.
+    /// Deadline of a TLS handshake, and then of the start of HTTP/2.
     pub opening: Duration,
-    /// How long a request may take.
+    /// Deadline of a request.
     pub request: Duration,
-    /// How long a request about algorithms may take: the gate compiles and runs what strangers wrote.
+    /// Deadline of a request about algorithms, for which the gate may compile and run foreign code.
     pub examination: Duration,
-    /// How often a silent caller is asked whether it is still there; it has 20 seconds to answer.
+    /// Interval of keepalive pings to silent callers, who have 20 seconds to respond.
     pub keepalive: Duration,
-    /// How often the files of the certificate are looked at.
+    /// How often the certificate files are checked for changes.
     pub reload: Duration,
-    /// How long requests under way may go on when the servers stop.
+    /// How long current requests may go on when the servers stop.
     pub drain: Duration,
 }
 
@@ -123,27 +118,22 @@ impl Default for ApiLimits {
     }
 }
 
-/// Servers that do not start, or do not end as they should.
+/// Servers that do not start, or fail.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// The certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] UnusableCertificate),
-    /// A listener has no address.
-    #[error("a listener of the gRPC servers has no address: {0}")]
+    #[error("a listener of the gRPC servers has no address")]
     Listener(#[from] io::Error),
-    /// The descriptors in this program do not fit each other.
-    #[error("the gRPC servers cannot describe themselves: {0}")]
+    #[error("the gRPC servers cannot offer reflection")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The transport failed.
-    #[error("a gRPC server failed: {0}")]
+    #[error("a gRPC server failed")]
     Transport(#[from] tonic::transport::Error),
-    /// A task panicked or was cancelled.
-    #[error("a gRPC server ended early: {0}")]
+    #[error("a task of the gRPC servers panicked or was cancelled")]
     Task(#[from] JoinError),
 }
 
-/// Servers at work. They end at once when this is dropped.
+/// Running servers. They stop at once when this is dropped.
 pub struct ServingApi {
     plain: SocketAddr,
     tls: SocketAddr,
@@ -151,18 +141,18 @@ pub struct ServingApi {
     certificates: Arc<Certificates>,
     drain: Duration,
     servers: JoinSet<Result<(), tonic::transport::Error>>,
-    /// Looks after the certificate.
+    /// Reloads the certificate when it changes.
     watching: JoinSet<()>,
-    /// Cancelled to accept no more, and finish what is under way.
+    /// Cancelled to accept no more connections and finish the current requests.
     stop: DropGuard,
     /// Cancelled to close every connection.
     end: DropGuard,
 }
 
-/// Starts the servers on their listeners, `SERVING`. Must be called within a tokio runtime.
+/// Starts the servers on their listeners, with health `SERVING`. Must be called within a tokio runtime.
 ///
 /// # Errors
-/// If the certificate cannot be used: missing, damaged, not of this key, not valid now.
+/// If the certificate cannot be used: missing, damaged, not matching its key, or not valid now.
 pub async fn start(
     api: Api,
     plain: TcpListener,
@@ -172,7 +162,7 @@ pub async fn start(
     start_observed(api, None, plain, tls, certificates).await
 }
 
-/// As [`start`]; the observer is told every request on both ports.
+/// As [`start`]; the observer is called for every request on both ports.
 ///
 /// # Errors
 /// As [`start`].
@@ -188,10 +178,10 @@ pub async fn start_observed(
     let certificates = tokio::task::spawn_blocking(move || Certificates::load(certificates, clock)).await??;
     let certificates = Arc::new(certificates);
     let health = Health::of(&[PLAIN_SERVICE, TLS_SERVICE, ALGORITHM_SERVICE]).await;
-    let operators = api.operators.clone();
+    let administration = api.administration.clone();
     let market = Market::new(Arc::new(api));
     let plain_routes = plain_routes(&market, limits, &health)?;
-    let tls_routes = tls_routes(&market, operators, limits, &health)?;
+    let tls_routes = tls_routes(&market, administration, limits, &health)?;
 
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
     let bounds =
@@ -216,11 +206,11 @@ pub async fn start_observed(
     })
 }
 
-/// Whether servers would start with this certificate.
+/// Checks that servers would start with this certificate.
 ///
 /// # Errors
-/// If it cannot be used: missing, damaged, not of this key, not valid now.
-pub async fn usable(certificates: TlsConfig, clock: Arc<dyn Clock>) -> Result<(), ApiError> {
+/// If it cannot be used: missing, damaged, not matching its key, or not valid now.
+pub async fn check_certificate(certificates: TlsConfig, clock: Arc<dyn Clock>) -> Result<(), ApiError> {
     tokio::task::spawn_blocking(move || Certificates::load(certificates, clock)).await??;
     Ok(())
 }
@@ -229,30 +219,28 @@ const PLAIN_SERVICE: &str = <MarketServiceServer<Market> as NamedService>::NAME;
 const TLS_SERVICE: &str = <AuthenticatedMarketServiceServer<Market> as NamedService>::NAME;
 const ALGORITHM_SERVICE: &str = <AlgorithmServiceServer<Algorithms> as NamedService>::NAME;
 
-/// What is served in plaintext.
 fn plain_routes(market: &Market, limits: ApiLimits, health: &Health) -> Result<Routes, ApiError> {
     let market = MarketServiceServer::new(market.clone()).max_decoding_message_size(limits.request_bytes);
-    about_itself(Routes::new(market), &[PLAIN_SERVICE], health)
+    with_health_and_reflection(Routes::new(market), &[PLAIN_SERVICE], health)
 }
 
-/// What is served over TLS.
 fn tls_routes(
     market: &Market,
-    operators: Option<Operators>,
+    administration: Option<Administration>,
     limits: ApiLimits,
     health: &Health,
 ) -> Result<Routes, ApiError> {
     let market = AuthenticatedMarketServiceServer::new(market.clone()).max_decoding_message_size(limits.request_bytes);
     let routes = Routes::new(market);
-    let Some(Operators { registry, callers }) = operators else {
-        return about_itself(routes, &[TLS_SERVICE], health);
+    let Some(Administration { registry, callers }) = administration else {
+        return with_health_and_reflection(routes, &[TLS_SERVICE], health);
     };
     let algorithms = AlgorithmServiceServer::new(Algorithms::new(registry, callers));
     let algorithms = algorithms.max_decoding_message_size(limits.request_bytes);
-    about_itself(routes.add_service(algorithms), &[TLS_SERVICE, ALGORITHM_SERVICE], health)
+    with_health_and_reflection(routes.add_service(algorithms), &[TLS_SERVICE, ALGORITHM_SERVICE], health)
 }
 
-fn about_itself(routes: Routes, services: &[&'static str], health: &Health) -> Result<Routes, ApiError> {
+fn with_health_and_reflection(routes: Routes, services: &[&'static str], health: &Health) -> Result<Routes, ApiError> {
     let (v1, v1alpha) = health::reflection(services)?;
     Ok(routes.add_service(health.server()).add_service(v1).add_service(v1alpha))
 }
@@ -277,34 +265,31 @@ where
 }
 
 impl ServingApi {
-    /// Where plaintext is served.
     pub fn plain_address(&self) -> SocketAddr {
         self.plain
     }
 
-    /// Where TLS is served.
     pub fn tls_address(&self) -> SocketAddr {
         self.tls
     }
 
-    /// What is said to who asks whether the service does its work.
     pub fn health(&self) -> &Health {
         &self.health
     }
 
-    /// Reads the files of the certificate again now; answers whether they changed. Open connections stay as they are.
+    /// Reads the certificate files again; returns whether they changed. Open connections keep the old certificate.
     ///
     /// # Errors
-    /// If they cannot be used; then those before are used on.
+    /// If they cannot be used; the servers keep the old ones.
     pub async fn reload(&self) -> Result<bool, ApiError> {
         let certificates = Arc::clone(&self.certificates);
         Ok(tokio::task::spawn_blocking(move || certificates.reload()).await??)
     }
 
-    /// Accepts nobody any more, finishes the requests under way, and closes what is still open after the limit for that.
+    /// Accepts no more connections, finishes the current requests, and closes what is still open after the drain time.
     ///
     /// # Errors
-    /// If a server failed meanwhile.
+    /// If a server failed.
     pub async fn stop(mut self) -> Result<(), ApiError> {
         self.watching.abort_all();
         drop(self.stop);
@@ -318,7 +303,7 @@ impl ServingApi {
         if let Ok(finished) = tokio::time::timeout(self.drain, finished).await {
             return finished;
         }
-        tracing::warn!(after = ?self.drain, "closed connections with requests under way");
+        tracing::warn!(after = ?self.drain, "closed connections with unfinished requests");
         drop(self.end);
         while let Some(served) = self.servers.join_next().await {
             served??;

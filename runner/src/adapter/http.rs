@@ -1,10 +1,10 @@
-//! The port for those who watch: metrics, liveness, readiness and status over plain HTTP.
+//! The port for monitoring: metrics, liveness, readiness and status over plain HTTP.
 //!
-//! | path | answers |
+//! | path | response |
 //! |---|---|
-//! | `/metrics` | everything in Prometheus' text format |
+//! | `/metrics` | everything in the Prometheus text format |
 //! | `/live` | 200 while the process serves |
-//! | `/ready` | 200, or 503 with one reason a line |
+//! | `/ready` | 200, or 503 with one reason per line |
 //! | `/status` | each community as JSON: mark, lag, hold, last error, lease, algorithm |
 
 use std::io;
@@ -22,20 +22,19 @@ use tokio_util::sync::CancellationToken;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::status::Status;
 
-/// How long a shutdown waits for answers under way: a client that never finishes its request must not hold it up.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long a shutdown waits for current requests, so that a client which never finishes does not block it.
+const DRAIN: Duration = Duration::from_secs(2);
 const TEXT: &str = "text/plain; charset=utf-8";
-/// Prometheus' text format, in the version that names itself.
+/// The Prometheus text format.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What the handlers look at.
 #[derive(Clone)]
-struct Watched {
+struct Monitored {
     metrics: Arc<Metrics>,
     status: Arc<Status>,
 }
 
-/// Serves until told to stop.
+/// Serves until the shutdown.
 ///
 /// # Errors
 /// If the listener fails.
@@ -50,33 +49,33 @@ pub async fn serve(
         .route("/live", get(async || text(StatusCode::OK, TEXT, "live\n".to_owned())))
         .route("/ready", get(ready))
         .route("/status", get(overview))
-        .with_state(Watched { metrics, status });
+        .with_state(Monitored { metrics, status });
     let server = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     tokio::select! {
         served = server.into_future() => served,
-        () = async { shutdown.cancelled().await; tokio::time::sleep(FAREWELL).await } => Ok(()),
+        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
     }
 }
 
-async fn exposition(State(watched): State<Watched>) -> Response {
-    text(StatusCode::OK, EXPOSITION, watched.metrics.render())
+async fn exposition(State(monitored): State<Monitored>) -> Response {
+    text(StatusCode::OK, EXPOSITION, monitored.metrics.render())
 }
 
-async fn ready(State(watched): State<Watched>) -> Response {
-    match &watched.status.unready()[..] {
+async fn ready(State(monitored): State<Monitored>) -> Response {
+    match &monitored.status.unready()[..] {
         [] => text(StatusCode::OK, TEXT, "ready\n".to_owned()),
         reasons => text(StatusCode::SERVICE_UNAVAILABLE, TEXT, reasons.join("\n") + "\n"),
     }
 }
 
-async fn overview(State(watched): State<Watched>) -> Response {
-    match watched.status.to_json() {
+async fn overview(State(monitored): State<Monitored>) -> Response {
+    match monitored.status.to_json() {
         Ok(json) => text(StatusCode::OK, "application/json", json + "\n"),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
     }
 }
 
-/// An answer that is true only now.
+/// A response that must not be cached.
 fn text(code: StatusCode, kind: &'static str, body: String) -> Response {
     (code, [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], body).into_response()
 }

@@ -1,5 +1,6 @@
-//! Fetches readings from a Meters service over gRPC: one page at a time, with deadlines, retries and the fallback package.
+//! The client of a Meters service: fetches readings page by page, with deadlines, retries and a fallback for the package.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,7 @@ use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable};
 use jiff::Timestamp;
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
@@ -21,49 +22,39 @@ use crate::retry;
 use crate::settlement::{Meters, MetersError, Row};
 use crate::telemetry::metrics::{CommunityMetrics, MetersOutcome};
 
-/// The platform's package, and the one that the Meters repository itself serves, with the same messages.
+/// The method in the platform's package, and in the package that the Meters repository itself serves, with the same messages.
 const PATHS: [&str; 2] =
     ["/proto.MetersService/RetrieveMeasurement", "/meters_microservice.MetersService/RetrieveMeasurement"];
-/// Largest answer, in bytes. 10,000 meters × 2 readings are 5 MB, above gRPC's usual 4 MiB.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// How long a connection may take.
+/// Largest response, in bytes. 10,000 meters × 2 readings are 5 MB, above gRPC's default of 4 MiB.
+const RESPONSE_BYTES_MAX: usize = 64 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// When a request is given up, and how often it is tried again.
+/// The deadline of a request, and how it is retried.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
-    /// How long one request may take.
+    /// Deadline of one attempt.
     pub deadline: Duration,
-    /// The pauses between attempts, and how many there are.
     pub pauses: ExponentialBuilder,
 }
 
 impl Default for RetryPolicy {
-    /// Gives up after some ten seconds of a service that is away: the next run continues where this one stopped.
+    /// Bridges an outage of some ten seconds. The next run continues where this one stopped.
     fn default() -> RetryPolicy {
         RetryPolicy { deadline: Duration::from_secs(30), pauses: retry::USUAL.with_max_times(4) }
     }
 }
 
-/// A client that cannot be made.
+/// A Meters service that cannot be configured like this.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidMeters {
-    /// The address is none.
     #[error("{address:?} is not the address of a Meters service")]
-    Address {
-        /// The text.
-        address: String,
-        /// Why not.
-        source: tonic::transport::Error,
-    },
-    /// The file of certificate authorities cannot be used.
-    #[error("cannot use the certificate authorities in {}: {reason}", path.display())]
-    Authorities {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
+    Address { address: String, source: tonic::transport::Error },
+    #[error("cannot read the certificate authorities in {}", path.display())]
+    UnreadableAuthorities { path: PathBuf, source: io::Error },
+    #[error("the certificate authorities in {} are not PEM", path.display())]
+    DamagedAuthorities { path: PathBuf, source: pem::Error },
+    #[error("{} contains no certificate (a PEM file is expected)", path.display())]
+    NoAuthorities { path: PathBuf },
 }
 
 /// A client of one Meters service. Connects when first used.
@@ -71,17 +62,16 @@ pub struct MetersClient {
     address: String,
     channel: Channel,
     policy: RetryPolicy,
-    /// Whether the service was found to speak only the second package.
+    /// Whether the service turned out to speak only the second package.
     fallback: AtomicBool,
-    /// Told of every request, for the community that it is made for.
     metrics: Arc<CommunityMetrics>,
 }
 
 impl MetersClient {
-    /// A client of the service at that `http://` or `https://` address.
+    /// A client of the service at an `http://` or `https://` address.
     ///
     /// # Errors
-    /// If it is no address.
+    /// If the address is invalid.
     pub fn new(
         address: &str,
         policy: RetryPolicy,
@@ -90,11 +80,11 @@ impl MetersClient {
         MetersClient::trusting(address, policy, None, metrics)
     }
 
-    /// As [`MetersClient::new`]; over TLS it believes only the authorities in a PEM file, if there is one, instead of
-    /// those of the machine.
+    /// As [`MetersClient::new`]; over TLS it trusts the authorities in a PEM file, if one is given, instead of those of the
+    /// machine.
     ///
     /// # Errors
-    /// If it is no address, or the file has no certificate.
+    /// If the address is invalid, or the file contains no certificate.
     pub fn trusting(
         address: &str,
         policy: RetryPolicy,
@@ -117,19 +107,19 @@ impl MetersClient {
         Ok(MetersClient { address: address.to_owned(), channel, policy, fallback: AtomicBool::new(false), metrics })
     }
 
-    async fn measured(&self, request: QueryMeters) -> Result<Vec<MeasurementResponse>, Status> {
-        let asked = Instant::now();
-        let answer = self.ask(request).await.and_then(|answer| match answer.error {
+    async fn request(&self, request: QueryMeters) -> Result<Vec<MeasurementResponse>, Status> {
+        let started = Instant::now();
+        let response = self.call_either(request).await.and_then(|response| match response.error {
             Some(error) if !error.is_empty() => Err(Status::aborted(error)),
-            _ => Ok(answer.entries),
+            _ => Ok(response.entries),
         });
-        let outcome = answer.as_ref().err().map_or(MetersOutcome::Ok, outcome);
-        self.metrics.meters_request(outcome, asked.elapsed());
-        answer
+        let outcome = response.as_ref().err().map_or(MetersOutcome::Ok, outcome);
+        self.metrics.meters_request(outcome, started.elapsed());
+        response
     }
 
-    /// Asks under the package that is known to work, and under the other one if it does not.
-    async fn ask(&self, request: QueryMeters) -> Result<QueryResponse, Status> {
+    /// Calls the package that worked last, and the other one if it is not implemented.
+    async fn call_either(&self, request: QueryMeters) -> Result<QueryResponse, Status> {
         let fallback = self.fallback.load(Ordering::Relaxed);
         let answer = self.call(PATHS[usize::from(fallback)], request.clone()).await;
         if answer.as_ref().is_err_and(|status| status.code() == Code::Unimplemented) {
@@ -143,7 +133,7 @@ impl MetersClient {
     }
 
     async fn call(&self, path: &'static str, request: QueryMeters) -> Result<QueryResponse, Status> {
-        let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX);
+        let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(RESPONSE_BYTES_MAX);
         grpc.ready().await.map_err(|error| Status::unavailable(innermost(&error)))?;
         let mut request = Request::new(request);
         request.set_timeout(self.policy.deadline);
@@ -160,7 +150,7 @@ impl Meters for MetersClient {
     }
 
     async fn page(&self, from: Timestamp, limit: u32) -> Result<Vec<Row>, MetersError> {
-        // The wire's form has whole seconds; rounding down only fetches a row again.
+        // Times on the wire are whole seconds; rounding down at most fetches a row again.
         let from = from.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let request = QueryMeters {
             start_interval: Some(from.clone()),
@@ -168,12 +158,19 @@ impl Meters for MetersClient {
             ..QueryMeters::default()
         };
         let mut attempts = 1;
-        let answer = (|| self.measured(request.clone()))
+        let answer = (|| self.request(request.clone()))
             .retry(self.policy.pauses)
             .when(|status| outcome(status) == MetersOutcome::Failed)
             .notify(|status, pause| {
                 let (community, meters, error) = (self.metrics.name(), &self.address, status_text(status));
-                tracing::warn!(community, meters, attempt = attempts, error, ?pause, "asking again");
+                tracing::warn!(
+                    community,
+                    meters,
+                    attempt = attempts,
+                    error,
+                    ?pause,
+                    "the Meters service failed; asking again"
+                );
                 self.metrics.meters_retry();
                 attempts += 1;
             })
@@ -185,14 +182,13 @@ impl Meters for MetersClient {
         };
         let address = self.address.clone();
         Err(match outcome(&status) {
-            MetersOutcome::TooLarge => MetersError::TooLarge { address, bytes_max: ANSWER_BYTES_MAX },
+            MetersOutcome::TooLarge => MetersError::TooLarge { address, bytes_max: RESPONSE_BYTES_MAX },
             MetersOutcome::Refused => MetersError::Refused { address, from, reason: status_text(&status) },
             _ => MetersError::Away { address, reason: status_text(&status), attempts },
         })
     }
 }
 
-/// What an error means for the next attempt.
 fn outcome(status: &Status) -> MetersOutcome {
     match status.code() {
         Code::OutOfRange | Code::ResourceExhausted if status.message().contains("too large") => MetersOutcome::TooLarge,
@@ -203,13 +199,17 @@ fn outcome(status: &Status) -> MetersOutcome {
     }
 }
 
-/// Reads a PEM file with at least one certificate: with none, no server could be trusted.
+/// Reads a PEM file with at least one certificate. Without any, no server would be trusted.
 fn authorities(path: &Path) -> Result<Certificate, InvalidMeters> {
-    let refused = |reason: String| InvalidMeters::Authorities { path: path.to_owned(), reason };
-    let pem = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    let path = path.to_owned();
+    let pem = match std::fs::read(&path) {
+        Ok(pem) => pem,
+        Err(source) => return Err(InvalidMeters::UnreadableAuthorities { path, source }),
+    };
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    if certificates.map_err(|error| refused(error.to_string()))?.is_empty() {
-        return Err(refused("it contains no certificate (PEM is expected)".to_owned()));
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => Err(InvalidMeters::NoAuthorities { path }),
+        Ok(_) => Ok(Certificate::from_pem(pem)),
+        Err(source) => Err(InvalidMeters::DamagedAuthorities { path, source }),
     }
-    Ok(Certificate::from_pem(pem))
 }

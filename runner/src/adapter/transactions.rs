@@ -1,4 +1,4 @@
-//! Transactions, the platform's payments: the outbox, which pushes trades to it.
+//! Transactions, the platform's payment service: the outbox pushes trades to it.
 
 pub mod batch;
 pub mod outbox;

@@ -1,4 +1,4 @@
-//! Algorithms that are ready to run, by their digest: each is fetched from the store and compiled once.
+//! The cache of algorithms that are ready to run: each is read from the store and compiled once.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,43 +11,38 @@ use sandbox::{Algorithm, Description, Limits, Sandbox, SandboxError};
 
 use crate::algorithms::catalogue::{self, UnusableAlgorithm};
 
-/// Most algorithms that are kept ready: a community has two or three.
+/// Maximum number of algorithms in the cache; a community has two or three.
 const READY_MAX: usize = 64;
 
-/// An algorithm that is ready to run, with its bytes and what it says of itself.
+/// An algorithm that is ready to run, with its bytes and its description.
 #[derive(Clone, Debug)]
 pub struct ReadyAlgorithm {
-    /// The component.
     pub algorithm: Algorithm,
-    /// The component file, for the books.
+    /// The bytes of the component, to be stored with the intervals that it settles.
     pub component: Arc<[u8]>,
-    /// What it says of itself.
     pub description: Description,
 }
 
 impl ReadyAlgorithm {
-    /// Its digest, name and version.
     pub fn label(&self) -> Label {
         let Description { name, version, .. } = &self.description;
         Label { digest: self.algorithm.digest(), name: name.clone(), version: version.clone() }
     }
 }
 
-/// An algorithm that cannot be made ready.
+/// An algorithm that cannot be loaded, and who is to blame.
 #[derive(Debug, thiserror::Error)]
 pub enum AlgorithmError {
-    /// The store is to blame.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The machine is to blame.
+    /// The machine.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// It itself is to blame.
+    /// The algorithm.
     #[error(transparent)]
     Unusable(#[from] UnusableAlgorithm),
 }
 
-/// Where ready algorithms are.
 pub struct AlgorithmCache {
     sandbox: Sandbox,
     store: Arc<dyn Store>,
@@ -55,7 +50,6 @@ pub struct AlgorithmCache {
 }
 
 impl AlgorithmCache {
-    /// Algorithms of this store, made ready in this sandbox.
     pub fn new(sandbox: Sandbox, store: Arc<dyn Store>) -> AlgorithmCache {
         AlgorithmCache { sandbox, store, ready: Mutex::default() }
     }
@@ -63,7 +57,7 @@ impl AlgorithmCache {
     /// An algorithm of the store or of this program.
     ///
     /// # Errors
-    /// If it is not there, or does not load.
+    /// If there is none with this digest, or it does not load.
     pub async fn get(&self, digest: &Digest) -> Result<ReadyAlgorithm, AlgorithmError> {
         let kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
         if let Some(ready) = kept {
@@ -78,20 +72,18 @@ impl AlgorithmCache {
         let ready = tokio::task::block_in_place(|| make_ready(&self.sandbox, &reference, component))?;
         let mut kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= READY_MAX {
-            // They are made ready again where they are needed.
+            // They are loaded again when they are needed.
             kept.clear();
         }
         kept.insert(*digest, ready.clone());
         Ok(ready)
     }
-}
 
-impl AlgorithmCache {
-    /// The algorithm that a community's configuration names. A name without a version means what it meant when the community
-    /// first used it: an upload changes nothing by itself.
+    /// The algorithm that a community's configuration names. A name without a version stands for the version that was newest
+    /// when the community first used it, so an upload changes nothing by itself.
     ///
     /// # Errors
-    /// If it is not there, or does not load.
+    /// If there is no such algorithm, or it does not load.
     pub async fn configured(&self, community: &str, reference: &Reference) -> Result<ReadyAlgorithm, AlgorithmError> {
         match reference {
             Reference::Base(_) | Reference::File(_) => {
@@ -113,7 +105,7 @@ impl AlgorithmCache {
         }
     }
 
-    /// What a label means: a base algorithm's name, an uploaded one's newest version, or exactly that version.
+    /// Resolves a name to a base algorithm, or to the newest or the given version of an uploaded one.
     ///
     /// # Errors
     /// If there is no such algorithm.
@@ -135,10 +127,10 @@ impl AlgorithmCache {
     }
 }
 
-/// Loads an algorithm and asks it what it is. Blocks.
+/// Loads an algorithm and calls `describe`. Blocks.
 ///
 /// # Errors
-/// If it does not load or does not say what it is.
+/// If it does not load, or `describe` fails.
 pub fn make_ready(
     sandbox: &Sandbox,
     reference: &Reference,
@@ -151,7 +143,7 @@ pub fn make_ready(
     Ok(ReadyAlgorithm { algorithm, component: component.as_ref().into(), description })
 }
 
-/// A setting that an algorithm does not know: a misspelt one would leave it at its default.
+/// A setting that an algorithm does not know. It is an error because a misspelt setting would silently stay at its default.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("setting {key:?} is not known to {algorithm} ({})", known_text(.known))]
 pub struct UnknownSetting {
@@ -164,10 +156,10 @@ fn known_text(known: &[String]) -> String {
     if known.is_empty() { "it has none".to_owned() } else { format!("it has: {}", known.join(", ")) }
 }
 
-/// Checks that an algorithm, named for people, knows all these settings.
+/// Checks that an algorithm knows all these settings.
 ///
 /// # Errors
-/// The first one that it does not know.
+/// For the first setting that it does not know.
 pub fn check_settings<'s>(
     keys: impl IntoIterator<Item = &'s str>,
     description: &Description,

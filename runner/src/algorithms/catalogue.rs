@@ -1,56 +1,37 @@
-//! Gets algorithms: the bytes of a reference, from this program, a file or a store, and made ready to load.
+//! Finds the component that a reference names, in this program, a file or a store, and loads it into a sandbox.
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use base::{Reference, base_by_digest, names};
 use domain::Digest;
 use sandbox::{Algorithm, COMPONENT_BYTES_MAX, Failure, LoadError, Sandbox};
 
-fn others(uploaded: &[String]) -> String {
-    if uploaded.is_empty() { String::new() } else { format!("{}, or ", uploaded.join(", ")) }
-}
-
-/// An algorithm that cannot be had.
+/// An algorithm that cannot be used.
+///
+/// Its text goes into stored records and over the wire, so each variant names its cause itself.
 #[derive(Debug, thiserror::Error)]
 pub enum UnusableAlgorithm {
-    /// The file cannot be read.
-    #[error("cannot read {}: {source} (name a component file, or one of {})", path.display(), names())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: std::io::Error,
-    },
-    /// No component has this digest.
+    #[error("cannot read {}: {error} (name a component file, or one of {})", path.display(), names())]
+    File { path: PathBuf, error: io::Error },
     #[error("no algorithm with digest {0} is known here (give its file, or upload it)")]
     UnknownDigest(Digest),
-    /// Nothing was uploaded under this label.
-    #[error("no algorithm {reference} was uploaded here (upload it, or name {}one of {})", others(.uploaded), names())]
-    UnknownLabel {
-        /// The label.
-        reference: String,
-        /// What was uploaded, by label.
-        uploaded: Vec<String>,
-    },
-    /// It does not say what it is.
+    #[error(
+        "no algorithm {reference} was uploaded here (upload it, or name {}one of {})",
+        list_uploaded(.uploaded),
+        names()
+    )]
+    UnknownLabel { reference: String, uploaded: Vec<String> },
     #[error("{reference}: describe failed: {failure} (rec-market algorithm check shows more)")]
-    Describe {
-        /// Which one.
-        reference: String,
-        /// How it failed.
-        failure: Failure,
-    },
-    /// It is there, but it is no algorithm.
-    #[error("{reference}: {source}")]
-    Load {
-        /// Which one.
-        reference: String,
-        /// Why not.
-        source: LoadError,
-    },
+    Describe { reference: String, failure: Failure },
+    #[error("{reference}: {error}")]
+    Load { reference: String, error: LoadError },
+}
+
+fn list_uploaded(uploaded: &[String]) -> String {
+    if uploaded.is_empty() { String::new() } else { format!("{}, or ", uploaded.join(", ")) }
 }
 
 /// The bytes of a component.
@@ -64,16 +45,16 @@ pub fn read(
     match reference {
         Reference::Base(base) => Ok(Cow::Borrowed(base.bytes)),
         Reference::File(path) => {
-            let unreadable = |source| UnusableAlgorithm::File { path: path.clone(), source };
+            let unreadable = |error| UnusableAlgorithm::File { path: path.clone(), error };
             let mut file = File::open(path).map_err(unreadable)?;
             let mut component = Vec::new();
-            // A device has no size, and no end.
+            // Limited, because a device has no end and reports no size.
             file.by_ref().take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut component).map_err(unreadable)?;
             let read = component.len() as u64;
             if read > COMPONENT_BYTES_MAX {
                 let bytes = file.metadata().map_or(read, |metadata| metadata.len().max(read));
-                let source = LoadError::TooLarge { bytes, bytes_max: COMPONENT_BYTES_MAX };
-                return Err(UnusableAlgorithm::Load { reference: reference.to_string(), source });
+                let error = LoadError::TooLarge { bytes, bytes_max: COMPONENT_BYTES_MAX };
+                return Err(UnusableAlgorithm::Load { reference: reference.to_string(), error });
             }
             Ok(Cow::Owned(component))
         }
@@ -81,23 +62,23 @@ pub fn read(
             Some(base) => Ok(Cow::Borrowed(base.bytes)),
             None => stored(digest).map(Cow::Owned).ok_or(UnusableAlgorithm::UnknownDigest(*digest)),
         },
-        // Whoever has a store asks it for the digest first.
+        // Callers with a store resolve the label to a digest first.
         Reference::Uploaded { .. } => {
             Err(UnusableAlgorithm::UnknownLabel { reference: reference.to_string(), uploaded: Vec::new() })
         }
     }
 }
 
-/// Makes a component ready to run. What was built with this program is compiled in this process.
+/// Compiles a component. Base algorithms are trusted and compiled in this process, others in a child process.
 ///
 /// # Errors
-/// If it is no algorithm.
+/// If it is not an algorithm.
 pub fn load(sandbox: &Sandbox, reference: &Reference, bytes: &[u8]) -> Result<Algorithm, UnusableAlgorithm> {
     let loaded = match reference {
         Reference::Base(_) => sandbox.load_own(bytes),
         Reference::File(_) | Reference::Digest(_) | Reference::Uploaded { .. } => sandbox.load(bytes),
     };
-    loaded.map_err(|source| UnusableAlgorithm::Load { reference: reference.to_string(), source })
+    loaded.map_err(|error| UnusableAlgorithm::Load { reference: reference.to_string(), error })
 }
 
 #[cfg(test)]

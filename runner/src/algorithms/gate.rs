@@ -1,7 +1,7 @@
-//! The gate: what an algorithm must pass before anybody settles with it. Complete: every finding, not the first.
+//! The gate: the checks that an algorithm must pass before anybody settles with it. It reports all findings, not only the first.
 //!
-//! What a component is, imports and declares is looked at before it is compiled. Then it runs: each probe twice on the
-//! engine that settles and twice on one that makes other code of it, and must come to the same trades and the same fuel.
+//! The gate inspects what a component is, imports and declares, and then compiles it. Then it runs each probe twice on the
+//! settling engine and twice on one that generates other code; all runs must have the same trades and the same fuel.
 
 mod compare;
 mod probes;
@@ -23,45 +23,43 @@ use probes::{Probe, probes};
 pub use recent::recent;
 pub use report::{Check, Report, Verdict};
 
-/// How many violations of one probe are told one by one.
-const VIOLATIONS_SHOWN: usize = 3;
-/// How much fuel, or time in ns, may be used up by probes that come to no end, before no more are tried: some four of the
-/// usual limits, each a second or more, and there are twenty.
+/// Maximum number of violations of one probe that are listed.
+const VIOLATIONS_LISTED: usize = 3;
+/// How much fuel, or time in ns, probes may exhaust before the remaining ones are skipped: about four times the default limit.
+/// Each such probe takes a second or more, and there are twenty.
 const WASTE_MAX: u64 = 2_000_000_000;
-/// How many times longer code that is not optimised may take: fuel decides, time is the backstop.
-const PATIENCE: u32 = 10;
+/// How many times longer unoptimised code may take. Fuel is the actual limit, time only a backstop.
+const UNOPTIMISED_FACTOR: u32 = 10;
 
-/// Where and under what conditions algorithms are examined.
+/// The engines and conditions under which algorithms are examined.
 pub struct Gate<'g> {
-    /// The sandbox that settles.
+    /// Runs as settlement does.
     pub usual: &'g Sandbox,
-    /// One whose engine makes other code.
+    /// Generates other code, for comparison.
     pub checking: &'g Sandbox,
-    /// Limits on runs.
     pub limits: Limits,
-    /// The community it is for, if it is for one.
+    /// What the community expects for which the algorithm is examined, if any.
     pub terms: Option<CommunityTerms>,
 }
 
-/// What a community expects its algorithm to stand.
+/// What a community expects of its algorithm.
 #[derive(Clone, Debug, Default)]
 pub struct CommunityTerms {
-    /// Its settings.
     pub settings: Vec<(String, String)>,
-    /// Its limits on prices between members.
+    /// Limits on prices between members.
     pub price_limits: PriceLimits,
-    /// Rounds that it settled last.
+    /// The rounds that it settled last.
     pub recent: Vec<Round>,
 }
 
-/// An algorithm that loads, on both engines.
+/// A loaded algorithm on both engines.
 struct Candidate {
     usual: Algorithm,
-    /// None if it does not compile for that engine, which is then told.
+    /// None if it does not compile for that engine, which is reported.
     checking: Option<Algorithm>,
 }
 
-/// The report on a component that was too large to be read.
+/// The report on a component that is too large to be read.
 pub fn refuse_unread(error: &LoadError) -> Report {
     let mut report = Report::default();
     report.add("size", Verdict::Failed, error.to_string());
@@ -69,10 +67,10 @@ pub fn refuse_unread(error: &LoadError) -> Report {
 }
 
 impl Gate<'_> {
-    /// Examines a component; `is_own` if it was built with this program.
+    /// Examines a component; `is_own` if it is a base algorithm.
     ///
     /// # Errors
-    /// Only if the machine fails.
+    /// Only if the sandbox fails.
     pub fn examine(&self, component: &[u8], is_own: bool) -> Result<Report, SandboxError> {
         let mut report = Report::default();
         let inspect = |sandbox: &Sandbox| match is_own {
@@ -96,7 +94,7 @@ impl Gate<'_> {
         Ok(report)
     }
 
-    /// Everything that the file itself shows, in the order of the gate.
+    /// Reports what the file itself shows.
     fn report_file(
         &self,
         component: &[u8],
@@ -142,7 +140,7 @@ impl Gate<'_> {
         }
     }
 
-    /// Whether the engine has room for what a component declares.
+    /// Reports what a component declares; returns whether it is within the limits of the engine.
     fn report_declared(&self, declared: &Declared, report: &mut Report) -> bool {
         let memory_bytes_max = self.limits.budget(0).memory_bytes;
         let excesses = declared.excesses(memory_bytes_max);
@@ -180,10 +178,10 @@ impl Gate<'_> {
         excesses.iter().all(|excess| excess.part == Part::MemoryBytes)
     }
 
-    /// Examines a component that passed before with what a community expects of it: its settings, and its own rounds.
+    /// Examines an already accepted component for a community: with its settings and its latest rounds.
     ///
     /// # Errors
-    /// Only if the machine fails.
+    /// Only if the sandbox fails.
     pub fn examine_for(&self, component: &[u8]) -> Result<Report, SandboxError> {
         let mut report = Report::default();
         let [usual, checking] = [self.usual, self.checking].map(|sandbox| sandbox.load(component));
@@ -212,8 +210,8 @@ impl Gate<'_> {
         };
         report.add_description(&description);
         if let Some(checking) = &candidate.checking {
-            let patient = sandbox::Budget { time: budget.time.saturating_mul(PATIENCE), ..budget };
-            if checking.describe(patient)?.as_ref() != Ok(&description) {
+            let unoptimised = sandbox::Budget { time: budget.time.saturating_mul(UNOPTIMISED_FACTOR), ..budget };
+            if checking.describe(unoptimised)?.as_ref() != Ok(&description) {
                 report.fail("it says something else of itself on an engine that does not optimise");
             }
         }
@@ -223,7 +221,7 @@ impl Gate<'_> {
         Ok(())
     }
 
-    /// Runs these probes; what used up all it may have again and again is not asked for more.
+    /// Runs the wanted probes, until too many have exhausted their limits.
     fn examine_probes(
         &self,
         candidate: &Candidate,
@@ -232,7 +230,7 @@ impl Gate<'_> {
     ) -> Result<(), SandboxError> {
         let probes = match probes(self.terms.as_ref()) {
             Ok(probes) => probes,
-            // Two settings of one key, which no configuration has.
+            // Only for two settings with the same key, which no configuration has.
             Err(error) => {
                 report.add("probes", Verdict::Failed, error.to_string());
                 return Ok(());
@@ -253,7 +251,7 @@ impl Gate<'_> {
         Ok(())
     }
 
-    /// Answers how much fuel or time it used up to no end.
+    /// Returns the exhausted fuel or time, or 0.
     fn examine_probe(
         &self,
         candidate: &Candidate,
@@ -277,18 +275,18 @@ impl Gate<'_> {
         Ok(waste)
     }
 
-    /// Runs a round three times more, and tells in what any of them differs from the first.
+    /// Runs a round three more times and returns the differences from the first run.
     fn compare(&self, candidate: &Candidate, round: &Arc<Round>, first: &Run) -> Result<Vec<String>, SandboxError> {
-        // Once is enough: what uses up all its fuel would do so for minutes.
+        // A run that exhausted its limits would take minutes.
         if waste(first) > 0 {
             return Ok(Vec::new());
         }
         let budget = first.usage.budget;
-        let patient = sandbox::Budget { time: budget.time.saturating_mul(PATIENCE), ..budget };
+        let unoptimised = sandbox::Budget { time: budget.time.saturating_mul(UNOPTIMISED_FACTOR), ..budget };
         let mut found = Vec::new();
         let again = [("a second run", Some(&candidate.usual), budget)];
         let checking = ["an engine that does not optimise", "a second run on an engine that does not optimise"];
-        let checking = checking.map(|place| (place, candidate.checking.as_ref(), patient));
+        let checking = checking.map(|place| (place, candidate.checking.as_ref(), unoptimised));
         for (place, algorithm, budget) in again.into_iter().chain(checking) {
             let Some(algorithm) = algorithm else { continue };
             let run = algorithm.clear(round, budget)?;
@@ -300,7 +298,7 @@ impl Gate<'_> {
     }
 }
 
-/// The fuel, or the time in ns, that a run used up without coming to an end; 0 for one that ended.
+/// The fuel, or the time in ns, of a run that exhausted it; 0 for any other run.
 fn waste(run: &Run) -> u64 {
     let budget = &run.usage.budget;
     match run.result.as_ref().map_err(|failure| failure.kind) {
@@ -310,7 +308,7 @@ fn waste(run: &Run) -> u64 {
     }
 }
 
-/// Which check a refusal belongs to.
+/// The name of the check to which a refusal belongs.
 fn check_of(error: &LoadError) -> &'static str {
     match error {
         LoadError::Empty | LoadError::TooLarge { .. } => "size",
@@ -321,7 +319,7 @@ fn check_of(error: &LoadError) -> &'static str {
     }
 }
 
-/// What a run used, as a program reads it: the names of `run --json`.
+/// The usage of a run, with the names of `algorithm run --json`.
 fn figures(round: &Round, run: &Run) -> Vec<(&'static str, u64)> {
     let usage = &run.usage;
     let mut figures = vec![
@@ -341,7 +339,7 @@ fn figures(round: &Round, run: &Run) -> Vec<(&'static str, u64)> {
     figures
 }
 
-/// What is wrong with a result, and how to mend that.
+/// What is wrong with a result, and how to fix it.
 fn explained(bad: &BadResult) -> String {
     match bad {
         BadResult::Failed(failure) => format!("{}: {failure}{}", failure.kind, way_out(failure.kind)),
@@ -350,17 +348,17 @@ fn explained(bad: &BadResult) -> String {
 }
 
 fn rejected(violations: &[Violation]) -> String {
-    let shown = violations.iter().take(VIOLATIONS_SHOWN);
-    let shown: Vec<String> = shown.map(|violation| format!("{}: {violation}", violation.code())).collect();
-    let more = violations.len().saturating_sub(shown.len());
+    let listed = violations.iter().take(VIOLATIONS_LISTED);
+    let listed: Vec<String> = listed.map(|violation| format!("{}: {violation}", violation.code())).collect();
+    let more = violations.len().saturating_sub(listed.len());
     let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
     let mut rules: Vec<&str> = violations.iter().map(|violation| rule(violation.code())).collect();
     rules.sort_unstable();
     rules.dedup();
-    format!("{}{rest} ({})", shown.join("; "), rules.join("; "))
+    format!("{}{rest} ({})", listed.join("; "), rules.join("; "))
 }
 
-/// What a violation's code asks for.
+/// The rule behind the code of a violation.
 fn rule(code: &str) -> &'static str {
     match code {
         "oversold" | "undersold" | "overbought" | "underbought" => {
@@ -376,7 +374,7 @@ fn rule(code: &str) -> &'static str {
     }
 }
 
-/// What an author can do about a failure, where its message does not say.
+/// What an author can do about a failure.
 fn way_out(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Algorithm => " (clear every round: what cannot be traded here the grid takes and gives)",
@@ -411,7 +409,7 @@ impl Report {
         self.description = Some(description.clone());
     }
 
-    /// Compares what an algorithm reads with what a community sets.
+    /// Compares the settings of an algorithm with those of a community.
     fn add_settings(&mut self, description: &Description, settings: &[(String, String)]) {
         let reads = &description.settings;
         let known: Vec<&str> = reads.iter().map(|setting| setting.key.as_str()).collect();
@@ -434,8 +432,9 @@ impl Report {
             (true, false) => Verdict::Noted,
             (true, true) => Verdict::Passed,
         };
-        let told = [unknown, unset].concat();
-        let detail = if told.is_empty() { "all that it reads, and no others".to_owned() } else { told.join("; ") };
+        let findings = [unknown, unset].concat();
+        let detail =
+            if findings.is_empty() { "all that it reads, and no others".to_owned() } else { findings.join("; ") };
         self.add("settings", verdict, detail);
     }
 }
@@ -449,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_is_looked_at_whole() {
+    fn all_problems_of_a_description_are_reported() {
         let mut report = Report::default();
         let description = Description { settings: vec![setting("a"), setting("a")], ..Description::default() };
         report.add_description(&description);
@@ -461,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_are_not_known_are_refused_and_defaults_are_told() {
+    fn unknown_settings_are_refused_and_defaults_are_reported() {
         let description = Description { settings: vec![setting("a"), setting("b")], ..Description::default() };
         let of = |keys: &[&str]| {
             let mut report = Report::default();

@@ -1,7 +1,7 @@
-//! What administrators do with algorithms on a running service: upload, look, activate, roll back, run in the shadow.
+//! What administrators do with the algorithms of a running service: upload, list, activate, roll back, run as shadows.
 //!
-//! Everything is checked here and decided in the store, so that all replicas know the same. Deliberately not here: who may
-//! do it, and what follows from it.
+//! Requests are checked here and decided in the store, so that all replicas know the same. Not here: who may do it
+//! (`adapter::grpc`), and what follows from a decision (`settlement`).
 
 mod decide;
 mod listing;
@@ -24,28 +24,25 @@ use books::{Action, Change, Store, StoreError};
 pub use listing::{Listed, ListedCommunity, Shadowed};
 pub use upload::Uploaded;
 
-/// Settings of an algorithm, in order.
+/// Settings of an algorithm, sorted by key.
 pub type Settings = Vec<(String, String)>;
 
 /// Makes sandboxes whose compiler is a child process.
 pub type MakeSandbox = dyn Fn(Codegen) -> Result<Sandbox, SandboxError> + Send + Sync;
 
-/// Something that is not done, and why.
+/// A request that is not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// What it is about is not there.
     #[error("{0}")]
     NotFound(String),
-    /// What is asked makes no sense, whatever the state.
+    /// The request is wrong, whatever the state.
     #[error("{0}")]
     Invalid(String),
-    /// It cannot be done as things stand.
+    /// The state does not allow it.
     #[error("{0}")]
     Refused(String),
-    /// The store is to blame.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The machine is to blame.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
 }
@@ -60,21 +57,19 @@ impl From<AlgorithmError> for RegistryError {
     }
 }
 
-/// The algorithms of a running service.
 pub struct Registry {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     communities: Vec<CommunityConfig>,
     cache: Arc<AlgorithmCache>,
     make_sandbox: Box<MakeSandbox>,
-    /// The gate's own, made when they are needed: uploads take no room from what settles.
+    /// Sandboxes of the gate, made when they are first needed, so that uploads take no capacity from settlement.
     sandboxes: OnceCell<(Sandbox, Sandbox)>,
-    /// One candidate is examined at a time.
+    /// Only one candidate is examined at a time.
     examining: Mutex<()>,
 }
 
 impl Registry {
-    /// The algorithms of these communities.
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -98,9 +93,9 @@ impl Registry {
         })
     }
 
-    /// The algorithm that a caller names: NAME for its newest version, NAME@VERSION, or sha256:….
+    /// The algorithm that a caller names: NAME for its newest version, NAME@VERSION, or sha256:DIGEST.
     async fn named(&self, text: &str) -> Result<ReadyAlgorithm, RegistryError> {
-        // A caller's files are its own.
+        // Never a file: a caller must not name files of this machine.
         let reference = match text.contains('/') {
             true => None,
             false => Reference::parse_stored(text, std::path::Path::new("")).ok(),
@@ -129,12 +124,12 @@ impl Registry {
     }
 }
 
-/// Now, as precisely as it is kept.
+/// The time in the precision of the store.
 fn now(clock: &dyn Clock) -> Timestamp {
     Timestamp::from_millisecond(clock.now().as_millisecond()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// The start of the next interval to be settled; before the first one the earliest there can be.
+/// The start of the next interval to settle; before the first one, the earliest possible start.
 fn next(community: &CommunityConfig, mark: Option<Boundary>) -> Boundary {
     let mark = mark.map(Boundary::timestamp).or(community.from).unwrap_or(Timestamp::UNIX_EPOCH);
     Boundary::at_or_after(mark, community.interval).unwrap_or(Boundary::EPOCH)

@@ -1,4 +1,4 @@
-//! Runs stored rounds again and compares what they come to with the books.
+//! Runs stored rounds again and compares the results with the books.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use books::replay::{NoResult, Recomputed, Replay, compare};
 use domain::Round;
 use sandbox::{Algorithm, BadResult, Budget, CheckedRun, Described, FailureKind, Limits, Sandbox, SandboxError};
 
-/// An algorithm that stored intervals name by its digest.
+/// An algorithm that stored intervals name.
 #[derive(Clone, Debug)]
 pub struct KnownAlgorithm {
-    /// It, and what it says of itself, or why it cannot be had.
+    /// The algorithm and its description, or why it cannot be loaded.
     pub algorithm: Result<(Algorithm, Described), String>,
-    /// What is wrong with what is stored of it, although it can be had.
+    /// What is wrong with its stored bytes, if it can be loaded nevertheless.
     pub damage: Option<String>,
 }
 
-/// What recomputing may use: what the community allows, but no less than is usual. What settled within less comes to the
-/// same within more, so limits that were tightened since fail no interval.
+/// The limits for recomputing: those of the community, but not below the default ones. With higher limits a round has the same
+/// result, and so an interval does not fail because the limits were tightened after it was settled.
 pub fn budget(limits: &Limits, round: &Round) -> Budget {
     let positions = round.positions().len();
     let (allowed, usual) = (limits.budget(positions), Limits::default().budget(positions));
@@ -29,12 +29,10 @@ pub fn budget(limits: &Limits, round: &Round) -> Budget {
     }
 }
 
-/// Recomputes an interval of a community; `known` is the algorithm that it names, if it names one.
-///
-/// Blocks: call it where blocking is allowed.
+/// Recomputes an interval of a community. `known` is the algorithm that it names, if any. Blocks.
 ///
 /// # Errors
-/// Only if the machine fails.
+/// Only if the sandbox fails, not the algorithm.
 pub fn replay(
     community: &str,
     stored: &StoredInterval,
@@ -80,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_that_were_tightened_since_fail_nothing() {
+    fn tightened_limits_do_not_make_a_replay_fail() {
         let tariff = Tariff { retail: Price::from_micro_eur(162_400), feed_in: Price::from_micro_eur(30_000) };
         let terms = Terms {
             community: "aveiro".to_owned(),

@@ -1,7 +1,7 @@
-//! Runs candidates beside what settles: on every interval once it is settled, one community after the other.
+//! Runs candidates as shadows: on every interval after it is settled, one community after the other.
 //!
-//! What came of a candidate is kept in the store with the interval up to which it counts, so a crash loses nothing and
-//! replicas go on from each other. Settlement waits for none of this.
+//! The totals of a candidate are stored with the interval up to which they count, so a crash loses nothing and replicas
+//! continue each other's work. Settlement does not wait for any of this.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,12 +21,11 @@ use crate::config::CommunityConfig;
 use crate::lease::LeaseOwner;
 use crate::telemetry::metrics::Metrics;
 
-/// How often the store is asked whether there is anything to do.
-const LOOK: Duration = Duration::from_secs(2);
-/// Intervals that are run before what came of them is kept.
+/// Pause when there is nothing to do.
+const POLL: Duration = Duration::from_secs(2);
+/// Number of intervals that are run before their totals are stored.
 const PAGE: usize = 100;
 
-/// A candidate that could not be run.
 #[derive(Debug, thiserror::Error)]
 enum ShadowError {
     #[error(transparent)]
@@ -39,34 +38,26 @@ enum ShadowError {
     Round(#[from] InvalidRound),
 }
 
-/// Makes a cache of algorithms.
 pub type MakeCache = dyn Fn() -> Result<AlgorithmCache, AlgorithmError> + Send + Sync;
 
-/// Runs the candidates of all communities.
 pub struct ShadowTask {
-    /// The communities.
     pub communities: Vec<CommunityConfig>,
-    /// Where decisions and intervals are.
     pub store: Arc<dyn Store>,
-    /// Makes what runs candidates: in a sandbox of its own, so that they take no room from what settles.
+    /// Makes a cache with a sandbox of its own, so that candidates take no capacity from settlement.
     pub make_cache: Box<MakeCache>,
-    /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// Who we are.
     pub owner: LeaseOwner,
     /// How long a lease lasts.
     pub term: Duration,
-    /// Told of runs.
     pub metrics: Arc<Metrics>,
-    /// Ends it.
     pub shutdown: CancellationToken,
 }
 
 impl ShadowTask {
-    /// Goes on until the shutdown.
+    /// Runs until the shutdown.
     pub async fn run(self) {
         let cache = OnceCell::new();
-        let mut told: HashMap<String, String> = HashMap::new();
+        let mut logged: HashMap<String, String> = HashMap::new();
         while !self.shutdown.is_cancelled() {
             let mut moved = false;
             for community in &self.communities {
@@ -74,26 +65,26 @@ impl ShadowTask {
                     None => return,
                     Some(Ok(advanced)) => {
                         moved |= advanced;
-                        told.remove(&community.name);
+                        logged.remove(&community.name);
                     }
-                    Some(Err(trouble)) => {
-                        let trouble = trouble.to_string();
-                        // Once, however often it is tried.
-                        if told.get(&community.name) != Some(&trouble) {
+                    Some(Err(error)) => {
+                        let error = error.to_string();
+                        // Log an error only once, however often it is retried.
+                        if logged.get(&community.name) != Some(&error) {
                             let community = &community.name;
-                            tracing::error!(community, code = "shadow", "the candidate does not run: {trouble}");
+                            tracing::error!(community, code = "shadow", "the candidate does not run: {error}");
                         }
-                        told.insert(community.name.clone(), trouble);
+                        logged.insert(community.name.clone(), error);
                     }
                 }
             }
             if !moved {
-                self.shutdown.run_until_cancelled(tokio::time::sleep(LOOK)).await;
+                self.shutdown.run_until_cancelled(tokio::time::sleep(POLL)).await;
             }
         }
     }
 
-    /// Runs a page of a community's intervals, if a candidate has not seen them; answers whether it did.
+    /// Runs the candidate of a community on the next page of intervals, if there are any; returns whether it did.
     async fn advance(
         &self,
         community: &CommunityConfig,
@@ -113,8 +104,7 @@ impl ShadowTask {
         let cache = cache.get_or_try_init(|| async { (self.make_cache)() }).await?;
         let advanced = self.page(community, cache, shadow, state, (from, mark)).await;
         if let Err(error) = self.store.release(&lease, self.owner.name()).await {
-            // It runs out by itself.
-            tracing::warn!(community = name, "the lease of the candidate is not given back: {error}");
+            tracing::warn!(community = name, "cannot release the lease of the candidate: {error}; it will expire");
         }
         advanced
     }
@@ -131,7 +121,7 @@ impl ShadowTask {
         let candidate = cache.get(&shadow.candidate.digest).await?.algorithm;
         let span = Span { from: Some(from.seconds()), to: Some(mark.seconds()) };
         let intervals = self.store.intervals(name, span, PAGE).await?;
-        // Nothing starts between the two: the candidate has seen all there is.
+        // Without intervals in the span, the candidate has seen everything up to the mark.
         let until = intervals.last().map_or(mark, |last: &StoredInterval| last.interval.end());
         let after = state.as_ref().map(|state| state.until);
         let mut totals = state.map(|state| state.totals).unwrap_or_default();
@@ -151,7 +141,7 @@ impl ShadowTask {
     }
 }
 
-/// Runs a candidate on a settled interval, within these limits and with these settings, and adds what it came to. Blocks.
+/// Runs a candidate on a settled interval, with these limits and settings, and adds the result to the totals. Blocks.
 fn add_run(
     totals: &mut ShadowTotals,
     candidate: &Algorithm,

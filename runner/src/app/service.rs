@@ -1,4 +1,4 @@
-//! The service: communities, servers and the outbox together, until it is told to end.
+//! The service: communities, servers and the outbox together, until it is told to stop.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{make_sandbox, open_sandbox, open_store, outbox_relay, settler};
-use crate::adapter::grpc::{self, Api, ApiError, ApiLimits, Operators, ServingApi};
+use crate::adapter::grpc::{self, Administration, Api, ApiError, ApiLimits, ServingApi};
 use crate::adapter::http;
 use crate::adapter::transactions::outbox::OutboxRelay;
 use crate::algorithms::cache::AlgorithmCache;
@@ -29,12 +29,12 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::status::Status;
 use crate::telemetry::store::MeasuredStore;
 
-/// How long what is under way may take to end.
+/// How long current work may take to finish after the signal to stop.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(20);
-/// How often the store is asked how much waits, which also tells whether it answers.
-const WATCH_EVERY: Duration = Duration::from_secs(5);
+/// How often the store is asked how many trades wait, which also shows whether it is available.
+const WATCH_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A port that cannot be had.
+/// A port that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("{key}: cannot listen on {address} (is another copy running?)")]
 pub struct PortTaken {
@@ -43,7 +43,7 @@ pub struct PortTaken {
     source: io::Error,
 }
 
-/// Every port, taken before anything else: one that is not free starts nothing.
+/// All ports, taken before anything else starts.
 pub struct Listeners {
     plain: TcpListener,
     tls: TcpListener,
@@ -51,10 +51,10 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Takes every port of the configuration.
+    /// Listens on every port of the configuration.
     ///
     /// # Errors
-    /// If one is not free.
+    /// If one is not available.
     pub async fn bind(listen: &Listen) -> Result<Listeners, PortTaken> {
         Ok(Listeners {
             plain: bind("listen", listen.plain).await?,
@@ -63,7 +63,7 @@ impl Listeners {
         })
     }
 
-    /// Where everything is, for people and for programs that let the system choose ports.
+    /// The line with all addresses, for people and for programs that let the system choose the ports.
     ///
     /// # Errors
     /// If a port has no address.
@@ -73,7 +73,7 @@ impl Listeners {
         Ok(format!("rec-market serves {communities} {noun}: grpc={plain} tls={tls} metrics={metrics}"))
     }
 
-    /// The same for the log, which often outlives stdout and is read apart from it.
+    /// The same for the log, which often goes elsewhere than stdout.
     fn log(&self, communities: usize) -> io::Result<()> {
         let (plain, tls, metrics) = (self.plain.local_addr()?, self.tls.local_addr()?, self.metrics.local_addr()?);
         let (version, engine) = (env!("CARGO_PKG_VERSION"), Sandbox::engine_version());
@@ -86,7 +86,7 @@ async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, Por
     TcpListener::bind(address).await.map_err(|source| PortTaken { key, address, source })
 }
 
-/// Runs the service on these ports until the shutdown, then drains it.
+/// Runs the service on these ports until the shutdown, then finishes the current work.
 ///
 /// # Errors
 /// If it cannot start, or a server fails.
@@ -100,18 +100,18 @@ pub async fn serve(
     let parts = config.communities.iter().map(|community| metrics.community(&community.name, community.grace));
     let status = Arc::new(Status::new(Arc::clone(&clock), parts));
     listeners.log(config.communities.len())?;
-    // Until the very end: who watches wants to see it.
-    let watched = http::serve(listeners.metrics, Arc::clone(&metrics), Arc::clone(&status), CancellationToken::new());
-    let watched = tokio::spawn(watched);
+    // Until the very end, so that monitoring sees it.
+    let http = http::serve(listeners.metrics, Arc::clone(&metrics), Arc::clone(&status), CancellationToken::new());
+    let http = tokio::spawn(http);
     let Some(store) = wait_for_store(&config.store, &status, &shutdown).await? else { return Ok(()) };
     let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, Arc::clone(&metrics)));
     let service = Service { config, clock, metrics, status, store, shutdown };
     let ended = service.run(listeners.plain, listeners.tls).await;
-    watched.abort();
+    http.abort();
     ended
 }
 
-/// Opens the store, however long it is away.
+/// Opens the store; waits for as long as it is not available.
 async fn wait_for_store(
     config: &StoreConfig,
     status: &Status,
@@ -135,7 +135,7 @@ async fn wait_for_store(
     }
 }
 
-/// What all parts share.
+/// What all parts of the service share.
 struct Service {
     config: Config,
     clock: Arc<dyn Clock>,
@@ -170,7 +170,7 @@ impl Service {
         };
         self.status.stopping();
         api.health().set(false).await;
-        // Whatever ended it: nothing is left half done.
+        // Also after a failure, so that nothing is left half done.
         self.shutdown.cancel();
         let ending = async {
             let stopped = api.stop().await;
@@ -180,10 +180,12 @@ impl Service {
         match tokio::time::timeout(SHUTDOWN_MAX, ending).await {
             Ok(stopped) => {
                 stopped?;
-                tracing::info!("the service has ended");
+                tracing::info!("the service has stopped");
             }
             Err(_) => {
-                tracing::warn!("not everything ended within {SHUTDOWN_MAX:?}; what is not committed is settled again")
+                tracing::warn!(
+                    "not everything finished within {SHUTDOWN_MAX:?}; what is not committed will be settled again"
+                )
             }
         }
         failed.map_or(Ok(()), Err)
@@ -231,8 +233,8 @@ impl Service {
         }
     }
 
-    /// What operators work with. The gate has sandboxes of its own, and keeps no code: most of what it sees is refused.
-    fn operators(&self, cache: &Arc<AlgorithmCache>) -> Operators {
+    /// The gate has sandboxes of its own without a code cache, because it sees most components only once.
+    fn administration(&self, cache: &Arc<AlgorithmCache>) -> Administration {
         let registry = Registry::new(
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
@@ -240,7 +242,7 @@ impl Service {
             Arc::clone(cache),
             Box::new(|codegen| make_sandbox(codegen, None, Some(1))),
         );
-        Operators { registry: Arc::new(registry), callers: self.config.callers.clone() }
+        Administration { registry: Arc::new(registry), callers: self.config.callers.clone() }
     }
 
     async fn start_api(
@@ -250,7 +252,7 @@ impl Service {
         tls: TcpListener,
     ) -> Result<ServingApi, ApiError> {
         let api = Api {
-            operators: Some(self.operators(cache)),
+            administration: Some(self.administration(cache)),
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             claim_lease: self.config.forward.lease,
@@ -262,14 +264,13 @@ impl Service {
         grpc::start_observed(api, Some(observer), plain, tls, self.config.tls.clone()).await
     }
 
-    /// Looks after what nobody asks for: how much waits, whether the store answers, a SIGHUP for new certificates. Ends
-    /// only if it cannot go on.
+    /// Watches the outbox, the store, and SIGHUP, which reloads the certificate. Returns only if it cannot go on.
     async fn watch(&self, api: &ServingApi) -> anyhow::Error {
         let mut hangup = match signal(SignalKind::hangup()) {
             Ok(hangup) => hangup,
             Err(error) => return error.into(),
         };
-        let mut ticks = tokio::time::interval(WATCH_EVERY);
+        let mut ticks = tokio::time::interval(WATCH_INTERVAL);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {
@@ -282,7 +283,10 @@ impl Service {
                 }
                 _ = hangup.recv() => match api.reload().await {
                     Ok(changed) => tracing::info!(changed, "SIGHUP: read the certificate again"),
-                    Err(error) => tracing::error!("SIGHUP: {error}; the certificate before is used on"),
+                    Err(error) => {
+                        let error = anyhow::Error::from(error);
+                        tracing::error!("SIGHUP: {error:#}; keeping the certificate in use");
+                    }
                 },
             }
         }

@@ -1,19 +1,33 @@
-//! `rec-market audit`: proves the stored books.
+//! `rec-market audit`: proves the stored books, or shows what is wrong with them.
 
 use std::io::Write;
 
+use books::audit::Audit;
+use books::{Span, Store, StoreError};
+use clap::Args;
 use serde::Serialize;
 
 use crate::app;
-use crate::cli::args::AuditArgs;
+use crate::cli::args::ConfigArg;
 use crate::cli::exit::Exit;
 use crate::cli::{output, stored};
 use crate::config::Config;
-use books::audit::Audit;
-use books::{Span, Store, StoreError};
 
-/// Findings that are printed; all are in `--json`.
-const SHOWN: usize = 20;
+/// Prove the stored books
+///
+/// Recomputes every interval from its stored meter readings, and checks the positions, the balance, the ids, and that each
+/// member's trades add up to the change of its registers.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Maximum number of findings that are printed as text; JSON has more.
+const PRINTED_MAX: usize = 20;
 
 #[derive(Serialize)]
 struct AuditJson {
@@ -28,12 +42,10 @@ pub struct CommunityJson {
     name: String,
     /// Intervals with a round.
     pub intervals: u64,
-    /// Trades.
     pub trades: u64,
     members: Vec<MemberJson>,
-    /// What is wrong, up to 1000 findings.
+    /// The first 1000 findings.
     pub findings: Vec<String>,
-    /// How many findings there are in all.
     pub findings_total: u64,
 }
 
@@ -48,20 +60,18 @@ struct MemberJson {
     ok: bool,
 }
 
-/// Runs the command.
 pub async fn run(args: &AuditArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let config = Config::load(&args.config.config)?;
     let report = match examine(&config).await {
         Ok(report) => report,
-        // Books that cannot be read are bad books.
+        // Damage is a finding, not a failure of the command.
         Err(error) if error.downcast_ref().is_some_and(stored::is_damage) => {
             AuditJson { ok: false, store: vec![error.to_string()], communities: Vec::new() }
         }
         Err(error) => return Err(error),
     };
     if args.json {
-        serde_json::to_writer(&mut *out, &report).map_err(std::io::Error::from)?;
-        writeln!(out)?;
+        output::json_line(&report, out)?;
     } else {
         print(&report, out)?;
     }
@@ -134,8 +144,7 @@ fn print(report: &AuditJson, out: &mut impl Write) -> anyhow::Result<()> {
 fn print_community(community: &CommunityJson, out: &mut impl Write) -> anyhow::Result<()> {
     let CommunityJson { name, intervals, trades, members, findings, findings_total } = community;
     writeln!(out, "{name}: {} intervals, {} trades", output::grouped(*intervals), output::grouped(*trades))?;
-    let headings =
-        ["member", "exported\nkWh", "imported\nkWh", "cancelled out\nkWh", "sold\nkWh", "bought\nkWh", "\nadds up"];
+    let headings = ["member", "exported\nkWh", "imported\nkWh", "netted\nkWh", "sold\nkWh", "bought\nkWh", "\nadds up"];
     let mut table = output::table(&headings, 1);
     for member in members {
         let numbers = [member.export_wh, member.import_wh, member.netted_wh, member.sold_wh, member.bought_wh];
@@ -147,15 +156,15 @@ fn print_community(community: &CommunityJson, out: &mut impl Write) -> anyhow::R
     if !members.is_empty() {
         writeln!(out, "{table}")?;
     }
-    for finding in findings.iter().take(SHOWN) {
+    for finding in findings.iter().take(PRINTED_MAX) {
         writeln!(out, "  {finding}")?;
     }
-    let shown = findings.len().min(SHOWN) as u64;
-    if *findings_total > shown {
-        writeln!(out, "  … and {} more (--json lists up to 1000)", findings_total - shown)?;
+    let printed = findings.len().min(PRINTED_MAX) as u64;
+    if *findings_total > printed {
+        writeln!(out, "  … and {} more (--json lists up to 1000)", findings_total - printed)?;
     }
     if *findings_total == 0 {
-        writeln!(out, "Every interval balances again from its registers, every id is its own.\n")?;
+        writeln!(out, "Every interval balances with its registers, and every id is unique.\n")?;
     }
     Ok(())
 }

@@ -1,8 +1,11 @@
-//! How a command ends: its exit code, and which error has which. This is the only place that says so.
+//! The exit code of every error: the only place that decides it.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 
 use books::StoreError;
+use demo::certificates::CertificateError;
 use sandbox::{LoadError, SandboxError};
 use wire::tls::TlsError;
 
@@ -16,50 +19,63 @@ use crate::config::InvalidConfig;
 use crate::settlement::clearing::ClearingError;
 use crate::settlement::{MetersError, PassError};
 
-/// The contract's exit codes.
+/// How a command ends. The numbers are part of the command line's contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// Done.
     Done = 0,
-    /// The thing checked is bad.
+    /// A check failed.
     Bad = 1,
-    /// Usage or configuration.
+    /// A usage or configuration error.
     Usage = 2,
-    /// A service it needs is away.
+    /// A required service is unavailable.
     Away = 3,
-}
-
-/// An error whose exit code its type does not say.
-#[derive(Debug, thiserror::Error)]
-#[error("{error:#}")]
-pub struct Failed {
-    exit: Exit,
-    error: anyhow::Error,
 }
 
 /// A mistake in usage or configuration.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
-    failed(Exit::Usage, anyhow::Error::msg(message.into()))
+    with_code(Exit::Usage, anyhow::Error::msg(message.into()))
 }
 
-/// An error with this exit code, whatever its type says.
-pub fn failed(exit: Exit, error: impl Into<anyhow::Error>) -> anyhow::Error {
-    Failed { exit, error: error.into() }.into()
+/// Sets the exit code of an error where its type does not tell, such as that of a file that cannot be written.
+pub trait ExitCode<T> {
+    fn exit_code(self, exit: Exit) -> anyhow::Result<T>;
 }
 
-/// The exit code of an error: of the first error in its chain that says one.
+impl<T, E: Into<anyhow::Error>> ExitCode<T> for Result<T, E> {
+    fn exit_code(self, exit: Exit) -> anyhow::Result<T> {
+        self.map_err(|error| with_code(exit, error.into()))
+    }
+}
+
+/// An error and its exit code. It prints like the error itself.
+#[derive(Debug)]
+struct WithCode {
+    exit: Exit,
+    error: anyhow::Error,
+}
+
+impl fmt::Display for WithCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for WithCode {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+fn with_code(exit: Exit, error: anyhow::Error) -> anyhow::Error {
+    WithCode { exit, error }.into()
+}
+
+/// The exit code of the first error in the chain that has one.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
     error.chain().find_map(exit_of_type).unwrap_or(Exit::Away)
 }
 
-fn exit_of_type(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
-    if let Some(error) = error.downcast_ref::<Failed>() {
-        return Some(error.exit);
-    }
-    if let Some(error) = error.downcast_ref::<io::Error>() {
-        // Nobody reads any more: not a failure of ours.
-        return Some(if error.kind() == io::ErrorKind::BrokenPipe { Exit::Done } else { Exit::Away });
-    }
+fn exit_of_type(error: &(dyn Error + 'static)) -> Option<Exit> {
     if error.is::<InvalidConfig>()
         || error.is::<InvalidMeters>()
         || error.is::<UnknownSetting>()
@@ -68,16 +84,41 @@ fn exit_of_type(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     {
         return Some(Exit::Usage);
     }
-    error
-        .downcast_ref::<StoreError>()
-        .map(of_store)
-        .or_else(|| error.downcast_ref::<PassError>().map(of_pass))
-        .or_else(|| error.downcast_ref::<AlgorithmError>().map(of_algorithm))
-        .or_else(|| error.downcast_ref::<UnusableAlgorithm>().map(of_unusable))
-        .or_else(|| error.downcast_ref::<ClientError>().map(of_client))
-        .or_else(|| error.downcast_ref::<ApiError>().map(of_api))
-        .or_else(|| error.downcast_ref::<SandboxError>().map(|_| Exit::Away))
-        .or_else(|| error.downcast_ref::<MetersError>().map(|_| Exit::Away))
+    if error.is::<SandboxError>() || error.is::<MetersError>() {
+        return Some(Exit::Away);
+    }
+    let with_code = error.downcast_ref::<WithCode>().map(|error| error.exit);
+    with_code
+        .or_else(|| error.downcast_ref().map(of_io))
+        .or_else(|| error.downcast_ref().and_then(of_json))
+        .or_else(|| error.downcast_ref().and_then(of_csv))
+        .or_else(|| error.downcast_ref().map(of_store))
+        .or_else(|| error.downcast_ref().map(of_pass))
+        .or_else(|| error.downcast_ref().map(of_algorithm))
+        .or_else(|| error.downcast_ref().map(of_unusable))
+        .or_else(|| error.downcast_ref().map(of_client))
+        .or_else(|| error.downcast_ref().map(of_api))
+        .or_else(|| error.downcast_ref().map(of_certificate))
+}
+
+fn of_io(error: &io::Error) -> Exit {
+    of_io_kind(error.kind())
+}
+
+fn of_io_kind(kind: io::ErrorKind) -> Exit {
+    // Whoever read our output has seen enough.
+    if kind == io::ErrorKind::BrokenPipe { Exit::Done } else { Exit::Away }
+}
+
+fn of_json(error: &serde_json::Error) -> Option<Exit> {
+    error.io_error_kind().map(of_io_kind)
+}
+
+fn of_csv(error: &csv::Error) -> Option<Exit> {
+    match error.kind() {
+        csv::ErrorKind::Io(error) => Some(of_io(error)),
+        _ => None,
+    }
 }
 
 fn of_store(error: &StoreError) -> Exit {
@@ -108,7 +149,7 @@ fn of_algorithm(error: &AlgorithmError) -> Exit {
 
 fn of_unusable(error: &UnusableAlgorithm) -> Exit {
     match error {
-        UnusableAlgorithm::Load { source: LoadError::Sandbox(_), .. } => Exit::Away,
+        UnusableAlgorithm::Load { error: LoadError::Sandbox(_), .. } => Exit::Away,
         UnusableAlgorithm::Describe { .. } => Exit::Bad,
         _ => Exit::Usage,
     }
@@ -117,7 +158,8 @@ fn of_unusable(error: &UnusableAlgorithm) -> Exit {
 fn of_client(error: &ClientError) -> Exit {
     match error {
         ClientError::Tls(_)
-        | ClientError::Token { .. }
+        | ClientError::TokenFile { .. }
+        | ClientError::InvalidToken { .. }
         | ClientError::NotPermitted { .. }
         | ClientError::Invalid(_) => Exit::Usage,
         ClientError::Refused(_) | ClientError::Damaged { .. } => Exit::Bad,
@@ -132,12 +174,46 @@ fn of_api(error: &ApiError) -> Exit {
     }
 }
 
-/// Reports an error to whoever typed the command; one of an output that nobody reads any more is none.
-#[allow(clippy::print_stderr, reason = "the last word of a command is for whoever typed it")]
+fn of_certificate(error: &CertificateError) -> Exit {
+    match error {
+        CertificateError::Name(_) | CertificateError::Validity { .. } => Exit::Usage,
+        CertificateError::Failed(_) => Exit::Away,
+    }
+}
+
+/// Prints an error for whoever typed the command, unless it only says that nobody reads the output any more.
+#[allow(clippy::print_stderr, reason = "the last line of a command goes to whoever typed it")]
 pub fn report(error: &anyhow::Error) -> Exit {
     let exit = exit_of(error);
     if exit != Exit::Done {
         eprintln!("error: {error:#}");
     }
     exit
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn an_exit_code_changes_nothing_that_is_printed() {
+        let read: io::Result<()> = Err(io::Error::new(io::ErrorKind::NotFound, "no such file"));
+        let error = read.context("cannot read x").exit_code(Exit::Usage).context("community aveiro").unwrap_err();
+        assert_eq!(format!("{error:#}"), "community aveiro: cannot read x: no such file");
+        assert_eq!(exit_of(&error), Exit::Usage);
+    }
+
+    #[test]
+    fn an_output_that_nobody_reads_is_no_failure() {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        for error in [
+            anyhow::Error::from(broken()),
+            anyhow::Error::from(serde_json::Error::io(broken())),
+            anyhow::Error::from(csv::Error::from(broken())),
+        ] {
+            assert_eq!(exit_of(&error), Exit::Done, "{error}");
+        }
+    }
 }

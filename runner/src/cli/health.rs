@@ -1,21 +1,36 @@
-//! `rec-market health`: whether a running service is well; what an image's healthcheck runs.
+//! `rec-market health`: what the health check of the container image runs.
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use anyhow::{anyhow, bail};
+use clap::Args;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::adapter::grpc;
-use crate::cli::args::HealthArgs;
+use crate::cli::args::ConfigArg;
 use crate::cli::exit::{Exit, usage};
 use crate::config::Config;
 
-/// How long the service may take to say so.
+/// Check whether a running service works: exits with 0 if it does, with 1 if not
+#[derive(Debug, Args)]
+pub struct HealthArgs {
+    /// Check only that the process serves its metrics port. Restart containers on this: without it, a service that waits
+    /// for its store fails too, and a new one would wait for the same store
+    #[arg(long)]
+    pub live: bool,
+    /// Plaintext address of the service (with --live, its metrics address) [default: from the configuration]
+    #[arg(long, value_name = "ADDRESS")]
+    pub address: Option<SocketAddr>,
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
+/// How long the service may take to respond.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Runs the command.
 pub async fn run(args: &HealthArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let address = match args.address {
         Some(address) => address,
@@ -25,32 +40,42 @@ pub async fn run(args: &HealthArgs, out: &mut impl Write) -> anyhow::Result<Exit
         }
     };
     if address.port() == 0 {
-        return Err(usage("the configuration leaves the port to the system (name it with --address)"));
+        return Err(usage("the configuration lets the system choose the port (name it with --address)"));
     }
-    let asked = if args.live { lives(address).await } else { grpc::ask(address, DEADLINE).await };
-    let (exit, verdict) = match asked {
-        Ok(()) => (Exit::Done, "is well".to_owned()),
-        Err(reason) => (Exit::Bad, format!("is not well: {reason}")),
+    let checked = match args.live {
+        true => check_live(address).await,
+        false => grpc::ask(address, DEADLINE).await.map_err(anyhow::Error::msg),
     };
-    writeln!(out, "the service at {address} {verdict}")?;
-    Ok(exit)
+    match checked {
+        Ok(()) => {
+            writeln!(out, "the service at {address} is well")?;
+            Ok(Exit::Done)
+        }
+        Err(error) => {
+            writeln!(out, "the service at {address} is not well: {error:#}")?;
+            Ok(Exit::Bad)
+        }
+    }
 }
 
-/// Asks the port of metrics whether the process serves.
-async fn lives(address: SocketAddr) -> Result<(), String> {
-    let asked = async {
+/// Asks the metrics port whether the process serves.
+async fn check_live(address: SocketAddr) -> anyhow::Result<()> {
+    let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
         stream.write_all(b"GET /live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
-        let mut answer = Vec::new();
-        stream.take(1024).read_to_end(&mut answer).await?;
-        Ok::<_, std::io::Error>(answer)
+        let mut response = Vec::new();
+        stream.take(1024).read_to_end(&mut response).await?;
+        Ok::<_, std::io::Error>(response)
     };
-    let answer = tokio::time::timeout(DEADLINE, asked).await.map_err(|_| format!("no answer within {DEADLINE:?}"))?;
-    let answer = answer.map_err(|error| error.to_string())?;
-    if answer.starts_with(b"HTTP/1.1 200 ") { Ok(()) } else { Err("it is no rec-market".to_owned()) }
+    let response = tokio::time::timeout(DEADLINE, exchange).await;
+    let response = response.map_err(|_| anyhow!("no answer within {DEADLINE:?}"))??;
+    if !response.starts_with(b"HTTP/1.1 200 ") {
+        bail!("it is not a rec-market service");
+    }
+    Ok(())
 }
 
-/// Where a service that listens everywhere can be reached from the same machine.
+/// The address at which this machine reaches a service that listens on all addresses.
 fn reachable(listens: SocketAddr) -> SocketAddr {
     let loopback = match listens.ip() {
         IpAddr::V4(address) if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

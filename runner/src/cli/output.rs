@@ -1,10 +1,17 @@
-//! How numbers and tables are shown to people, and progress to those who wait.
+//! Output for people and programs: numbers, tables, JSON lines, progress bars.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use domain::Amount;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+/// Prints one JSON object on a line of its own.
+pub fn json_line(value: &impl Serialize, out: &mut impl Write) -> anyhow::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    Ok(out.write_all(b"\n")?)
+}
 
 /// A table with these headings; the first `text_columns` hold text, the rest numbers.
 pub fn table(headings: &[&str], text_columns: usize) -> Table {
@@ -18,7 +25,7 @@ pub fn table(headings: &[&str], text_columns: usize) -> Table {
     table
 }
 
-/// Energy in kWh with all three decimals: nothing is hidden.
+/// Energy in kWh with all three decimals, so that nothing is rounded.
 pub fn kwh(wh: impl Into<i128>) -> String {
     let wh: i128 = wh.into();
     let sign = if wh < 0 { "-" } else { "" };
@@ -26,7 +33,7 @@ pub fn kwh(wh: impl Into<i128>) -> String {
     format!("{sign}{}.{:03}", grouped(size / 1000), size % 1000)
 }
 
-/// Money in euro and cents, rounded once, here.
+/// Money in euro and cents. This is the only place that rounds it.
 pub fn eur(amount: Amount) -> String {
     let cents = amount.to_cents();
     let sign = if cents < 0 { "-" } else { "" };
@@ -34,7 +41,7 @@ pub fn eur(amount: Amount) -> String {
     format!("{sign}{}.{:02}", grouped(size / 100), size % 100)
 }
 
-/// A whole number with thin gaps between thousands.
+/// A whole number with narrow spaces between thousands.
 pub fn grouped(number: impl Into<u128>) -> String {
     let digits = number.into().to_string();
     let mut text = String::new();
@@ -47,7 +54,7 @@ pub fn grouped(number: impl Into<u128>) -> String {
     text
 }
 
-/// A share in percent with one decimal, or a dash of nothing.
+/// A share in percent with one decimal, or a dash if the whole is 0.
 pub fn percent(part: u128, whole: u128) -> String {
     match part.saturating_mul(1000).checked_div(whole) {
         Some(tenths) => format!("{}.{} %", tenths / 10, tenths % 10),
@@ -55,7 +62,7 @@ pub fn percent(part: u128, whole: u128) -> String {
     }
 }
 
-/// A progress bar on stderr of so many steps; shows nothing where nobody looks.
+/// A progress bar on stderr with that many steps; hidden if stderr is not a terminal.
 pub fn progress(steps: u64, what: &'static str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");

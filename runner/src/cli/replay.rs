@@ -1,40 +1,69 @@
-//! `rec-market replay`: recomputes stored intervals and says what differs.
+//! `rec-market replay`: recomputes stored intervals and reports what differs.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+mod recompute;
+mod report;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use domain::{Boundary, Digest};
+use anyhow::anyhow;
+use books::{Span, Store, StoreError};
+use clap::Args;
+use domain::Boundary;
 use jiff::Timestamp;
-use sandbox::{Limits, LoadError, Sandbox, SandboxError};
+use sandbox::Limits;
 
-use crate::algorithms::catalogue;
-use crate::algorithms::catalogue::UnusableAlgorithm;
-use crate::algorithms::replay::{self, KnownAlgorithm};
-use crate::app;
-use crate::app::open_sandbox_with_any_cache;
-use crate::cli::args::ReplayArgs;
-use crate::cli::exit::{Exit, failed, usage};
-use crate::cli::{output, stored, wasmtime_cli};
+use crate::algorithms::replay;
+use crate::app::{self, open_sandbox_with_any_cache};
+use crate::cli::args::{ConfigArg, SpanArgs, time};
+use crate::cli::exit::{Exit, ExitCode, usage};
+use crate::cli::{stored, wasmtime_cli};
 use crate::config::Config;
-use base::Reference;
-use books::replay::Replay;
-use books::{Span, Store, StoreError, StoredInterval};
-
+use recompute::Replayer;
 use report::Report;
 
-mod report;
+/// Recompute stored intervals and report exactly what differs
+///
+/// Runs each stored round through the stored algorithm again, in the same sandbox, and compares the result with the books:
+/// the digest of the round, every trade, the digest of all trades, the fuel. Changes nothing, so it can run beside the
+/// service. Without --interval, --from and --to it recomputes everything.
+///
+/// To check without this program: `rec-market replay --interval 2023-09-01T12:00:00Z --print-wasmtime` prints a command
+/// for the plain wasmtime CLI that does the same, and writes the stored algorithm to a file for it.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// Only this community
+    #[arg(long, value_name = "NAME")]
+    pub community: Option<String>,
+    /// Only the interval that contains this time
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["from", "to"])]
+    pub interval: Option<Timestamp>,
+    #[command(flatten)]
+    pub span: SpanArgs,
+    /// Number of intervals to recompute at the same time [default: number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Print one JSON object for each interval, in order
+    #[arg(long)]
+    pub json: bool,
+    /// Print the equivalent command for the plain wasmtime CLI, and recompute nothing
+    #[arg(long, requires = "interval", conflicts_with_all = ["json", "jobs"])]
+    pub print_wasmtime: bool,
+    /// File to write the algorithm to for that command [default: its name and digest]
+    #[arg(long, value_name = "FILE", requires = "print_wasmtime")]
+    pub component: Option<PathBuf>,
+}
 
-/// How far back the interval that contains a time may start, in seconds: the usual lengths, then the longest. One after the
-/// other, so that few others are read, of which one may be damaged.
+/// How far before a time the interval that contains it may start, in seconds: the usual lengths, then the longest. They are
+/// tried one after the other, so that few other intervals are read, one of which may be damaged.
 const LENGTHS: [u64; 6] = [60, 300, 900, 1800, 3600, 86_400];
 
-/// Runs the command.
 pub async fn run(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let config = Config::load(&args.config.config)?;
-    let store = app::open_store_to_read(&config.store).await.map_err(unreadable)?;
-    let stored = store.communities().await.map_err(unreadable)?;
+    let store = expect_damage(app::open_store_to_read(&config.store).await)?;
+    let stored = expect_damage(store.communities().await)?;
     let names = stored::selection(&config, stored, args.community.as_deref())?;
     let selection = match args.interval {
         Some(at) => containing(&*store, names, at).await?,
@@ -43,12 +72,8 @@ pub async fn run(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<Exit
             names.into_iter().map(|name| (name, span)).collect()
         }
     };
-    let mut replayer = Replayer {
-        store: &*store,
-        sandbox: open_sandbox_with_any_cache(Some(config.cache.clone()))?,
-        jobs: args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
-        known: HashMap::new(),
-    };
+    let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let mut replayer = Replayer::new(&*store, open_sandbox_with_any_cache(Some(config.cache.clone()))?, jobs);
     if args.print_wasmtime {
         return print_wasmtime(&mut replayer, &config, &selection, args.component.as_ref(), out).await;
     }
@@ -65,35 +90,38 @@ pub async fn run(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<Exit
     Ok(exit)
 }
 
-/// Books that cannot be read are bad books.
-fn unreadable(error: StoreError) -> anyhow::Error {
-    if stored::is_damage(&error) { failed(Exit::Bad, error) } else { error.into() }
+/// Damage of the store is what this command looks for, so it ends with [`Exit::Bad`].
+fn expect_damage<T>(read: Result<T, StoreError>) -> anyhow::Result<T> {
+    match read {
+        Err(error) if stored::is_damage(&error) => Err(error).exit_code(Exit::Bad),
+        read => Ok(read?),
+    }
 }
 
-/// What a community allows; the usual if it is configured no more.
+/// The limits of a community; the usual ones if it is no longer configured.
 fn limits(config: &Config, name: &str) -> Limits {
     let community = config.communities.iter().find(|community| community.name == name);
     community.map(|community| community.limits).unwrap_or_default()
 }
 
-/// The communities that have an interval around a time, and where it is.
+/// The communities that have an interval which contains a time, with the span of that interval.
 async fn containing(store: &dyn Store, names: Vec<String>, at: Timestamp) -> anyhow::Result<Vec<(String, Span)>> {
     let mut found = Vec::new();
     let mut others = Vec::new();
     for name in names {
-        match start(store, &name, at).await.map_err(unreadable)? {
+        match expect_damage(start(store, &name, at).await)? {
             Some(start) => {
                 let span = Span { from: Some(start.seconds()), to: Some(stored::after(start)) };
                 found.push((name, span));
             }
-            None => others.push(there(store, &name).await.map_err(unreadable)?),
+            None => others.push(expect_damage(describe_span(store, &name).await)?),
         }
     }
     if found.is_empty() {
         return Err(usage(format!("no stored interval contains {at} ({})", others.join("; "))));
     }
     for other in others {
-        tracing::warn!("{other}: none contains {at}");
+        tracing::warn!("{other}; none contains {at}");
     }
     Ok(found)
 }
@@ -117,7 +145,7 @@ async fn start(store: &dyn Store, community: &str, at: Timestamp) -> Result<Opti
 }
 
 /// Which intervals a community has, in words.
-async fn there(store: &dyn Store, community: &str) -> Result<String, StoreError> {
+async fn describe_span(store: &dyn Store, community: &str) -> Result<String, StoreError> {
     let first = store.intervals(community, Span::default(), 1).await?;
     let mark = store.progress(community).await?.mark;
     Ok(match (first.first(), mark) {
@@ -126,122 +154,7 @@ async fn there(store: &dyn Store, community: &str) -> Result<String, StoreError>
     })
 }
 
-/// Recomputes page by page, with the algorithms of the page.
-struct Replayer<'s> {
-    store: &'s dyn Store,
-    sandbox: Sandbox,
-    jobs: usize,
-    known: HashMap<Digest, KnownAlgorithm>,
-}
-
-impl Replayer<'_> {
-    /// Recomputes a community's intervals and tells them in order. Answers the damage that ended it, if the books cannot be
-    /// read to their end.
-    async fn replay(
-        &mut self,
-        community: &str,
-        mut span: Span,
-        limits: Limits,
-        mut seen: impl FnMut(&StoredInterval, Replay) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Option<StoreError>> {
-        let bar = output::progress(0, "recomputing");
-        let mut size = stored::PAGE;
-        loop {
-            let page = match self.store.intervals(community, span, size).await {
-                Ok(page) => page,
-                // One by one, up to the one that cannot be read.
-                Err(error) if stored::is_damage(&error) && size > 1 => {
-                    size = 1;
-                    continue;
-                }
-                Err(error) if stored::is_damage(&error) => {
-                    bar.finish_and_clear();
-                    return Ok(Some(error));
-                }
-                Err(error) => return Err(error.into()),
-            };
-            bar.inc_length(page.len() as u64);
-            self.know(&page).await?;
-            let replays = tokio::task::block_in_place(|| self.recompute(community, &page, &limits))?;
-            // What is told now may go to the same terminal.
-            bar.suspend(|| page.iter().zip(replays).try_for_each(|(stored, replay)| seen(stored, replay)))?;
-            bar.inc(page.len() as u64);
-            match page.last() {
-                Some(last) if page.len() == size => span.from = Some(stored::after(last.interval.start())),
-                _ => break,
-            }
-        }
-        bar.finish_and_clear();
-        Ok(None)
-    }
-
-    /// Loads the algorithms that a page names, and forgets those that it does not: intervals in a row name the same ones.
-    async fn know(&mut self, page: &[StoredInterval]) -> anyhow::Result<()> {
-        let named: Vec<Digest> = page.iter().filter_map(algorithm).collect();
-        self.known.retain(|digest, _| named.contains(digest));
-        for digest in named {
-            if !self.known.contains_key(&digest) {
-                let (known, _) = self.load(digest).await?;
-                self.known.insert(digest, known);
-            }
-        }
-        Ok(())
-    }
-
-    /// Loads an algorithm by its digest, and its component: our own one of that digest, or the stored one. What is wrong
-    /// with the stored one is told in any case.
-    async fn load(&self, digest: Digest) -> anyhow::Result<(KnownAlgorithm, Cow<'static, [u8]>)> {
-        let stored = stored::component(self.store, &digest).await.map_err(unreadable)?;
-        let (reference, component, damage) = match (base::base_by_digest(&digest), stored) {
-            (Some(base), stored) => (Reference::Base(base), Cow::Borrowed(base.bytes), stored.err()),
-            (None, Ok(bytes)) => (Reference::Digest(digest), Cow::Owned(bytes), None),
-            (None, Err(problem)) => {
-                return Ok((KnownAlgorithm { algorithm: Err(problem), damage: None }, Cow::default()));
-            }
-        };
-        let algorithm = match catalogue::load(&self.sandbox, &reference, &component) {
-            Ok(algorithm) => {
-                let described = algorithm.describe(Limits::default().budget(0))?;
-                Ok((algorithm, described))
-            }
-            Err(UnusableAlgorithm::Load { source: LoadError::Sandbox(error), .. }) => return Err(error.into()),
-            Err(error) => Err(error.to_string()),
-        };
-        Ok((KnownAlgorithm { algorithm, damage }, component))
-    }
-
-    /// Recomputes a page, as many intervals at a time as there are jobs.
-    fn recompute(
-        &self,
-        community: &str,
-        page: &[StoredInterval],
-        limits: &Limits,
-    ) -> Result<Vec<Replay>, SandboxError> {
-        let recompute = |part: &[StoredInterval]| -> Result<Vec<Replay>, SandboxError> {
-            let known = |stored| algorithm(stored).and_then(|digest| self.known.get(&digest));
-            part.iter().map(|stored| replay::replay(community, stored, known(stored), limits)).collect()
-        };
-        let part = page.len().div_ceil(self.jobs).max(1);
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = page.chunks(part).map(|part| scope.spawn(move || recompute(part))).collect();
-            let mut replays = Vec::with_capacity(page.len());
-            for thread in threads {
-                match thread.join() {
-                    Ok(part) => replays.extend(part?),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            Ok(replays)
-        })
-    }
-}
-
-fn algorithm(stored: &StoredInterval) -> Option<Digest> {
-    stored.provenance.as_ref().map(|provenance| provenance.algorithm)
-}
-
-/// Prints what an outsider types to recompute an interval with nothing but the wasmtime CLI, and writes the component that
-/// it needs.
+/// Prints the command that recomputes an interval with the plain wasmtime CLI, and writes the component that it needs.
 async fn print_wasmtime(
     replayer: &mut Replayer<'_>,
     config: &Config,
@@ -251,29 +164,27 @@ async fn print_wasmtime(
 ) -> anyhow::Result<Exit> {
     let [(name, span)] = selection else {
         let names: Vec<&str> = selection.iter().map(|(name, _)| name.as_str()).collect();
-        return Err(usage(format!(
-            "--print-wasmtime is about one interval: name one --community ({})",
-            names.join(", ")
-        )));
+        let names = names.join(", ");
+        return Err(usage(format!("--print-wasmtime needs one community: {names} (name one with --community)")));
     };
-    let page = replayer.store.intervals(name, *span, 1).await.map_err(unreadable)?;
+    let page = expect_damage(replayer.store.intervals(name, *span, 1).await)?;
     let Some((interval, round, provenance)) =
         page.first().and_then(|stored| Some((stored.interval, stored.round.as_ref()?, stored.provenance.as_ref()?)))
     else {
         return Err(usage(format!(
-            "no algorithm ran for the interval of {name}: nobody was read at both ends (choose another one)"
+            "no algorithm ran for this interval of {name}: no meter was read at both ends (choose another interval)"
         )));
     };
     let (known, component) = replayer.load(provenance.algorithm).await?;
-    let failed = |problem: &str| failed(Exit::Bad, anyhow::anyhow!("interval {interval}: {problem}"));
-    let (algorithm, _) = known.algorithm.map_err(|problem| failed(&problem))?;
+    let algorithm = known.algorithm.map_err(|problem| anyhow!("interval {interval}: {problem}"));
+    let (algorithm, _) = algorithm.exit_code(Exit::Bad)?;
     if let Some(damage) = known.damage {
-        tracing::warn!("{damage} (this program has them)");
+        tracing::warn!("{damage} (using those of this program)");
     }
     let usual = || PathBuf::from(wasmtime_cli::file_name(&provenance.name, &provenance.algorithm));
     let file = file.cloned().unwrap_or_else(usual);
     wasmtime_cli::write(&component, &file)?;
-    // Not on stdout, which may lead into a shell.
+    // Not to stdout, which may be piped into a shell.
     writeln!(
         io::stderr(),
         "the algorithm of interval {interval} is in {}, sha256 {}",

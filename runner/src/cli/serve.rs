@@ -1,38 +1,48 @@
-//! `rec-market serve`: the service, until a signal ends it.
+//! `rec-market serve`: the service, until a signal stops it.
 
 use std::io::Write;
 use std::sync::Arc;
 
+use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::grpc;
 use crate::app::service::{self, Listeners};
-use crate::cli::args::ServeArgs;
+use crate::cli::args::ConfigArg;
 use crate::cli::exit::Exit;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 
-/// Runs the command.
+/// Run the service until SIGTERM: settle on schedule, serve the platform, forward trades
+///
+/// After a downtime it catches up with everything that is due. Several replicas can share one store. SIGHUP reloads the
+/// certificates.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
 pub async fn run(args: &ServeArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let config = Config::load(&args.config.config)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let shutdown = CancellationToken::new();
-    let (signalled, token) = (signalled()?, shutdown.clone());
+    let (stop, token) = (stop_signal()?, shutdown.clone());
     tokio::spawn(async move {
-        signalled.await;
+        stop.await;
         token.cancel();
     });
     let listeners = Listeners::bind(&config.listen).await?;
-    grpc::usable(config.tls.clone(), Arc::clone(&clock)).await?;
+    grpc::check_certificate(config.tls.clone(), Arc::clone(&clock)).await?;
     writeln!(out, "{}", listeners.line(config.communities.len())?)?;
     out.flush()?;
     service::serve(config, listeners, clock, shutdown).await?;
     Ok(Exit::Done)
 }
 
-/// Waits for SIGTERM or SIGINT, from now on.
-pub fn signalled() -> anyhow::Result<impl Future<Output = ()> + Send> {
+/// Catches SIGTERM and SIGINT from now on; the future completes at the first one.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

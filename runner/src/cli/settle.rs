@@ -1,16 +1,17 @@
-//! `rec-market settle`: every due interval of every community.
+//! `rec-market settle`: one pass over every community.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
 use books::Store;
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::algorithms::cache::AlgorithmCache;
 use crate::app;
-use crate::cli::args::SettleArgs;
+use crate::cli::args::{ConfigArg, time};
 use crate::cli::exit::{Exit, exit_of};
 use crate::cli::output;
 use crate::clock::{Clock, SystemClock};
@@ -18,6 +19,22 @@ use crate::config::Config;
 use crate::lease::LeaseOwner;
 use crate::settlement::{Pass, PassError, PassSummary, Settler};
 use crate::telemetry::metrics::Metrics;
+
+/// Settle every due interval of every community, forward the trades, and exit
+///
+/// Continues where the last run stopped. Running it twice, or twice at once, changes nothing: the id of a trade derives from
+/// its interval and its place in it.
+#[derive(Debug, Args)]
+pub struct SettleArgs {
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// Settle only intervals that end at or before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub until: Option<Timestamp>,
+    /// Print one JSON object per community
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// One line of `--json`.
 #[derive(Serialize)]
@@ -34,7 +51,6 @@ struct SummaryJson<'a> {
     error: Option<&'a str>,
 }
 
-/// Runs the command.
 pub async fn run(args: &SettleArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let config = Config::load(&args.config.config)?;
     let store = app::open_store(&config.store).await?;
@@ -49,7 +65,7 @@ pub async fn run(args: &SettleArgs, out: &mut impl Write) -> anyhow::Result<Exit
     let mut exit = Exit::Done;
     for settler in settlers {
         let name = settler.community().name.clone();
-        // One community's trouble is not another's.
+        // A community that fails does not stop the others.
         let (summary, result) = pass(&settler, now, args.until).await;
         let error = result.err().map(anyhow::Error::from);
         exit = exit.max(error.as_ref().map_or(Exit::Done, exit_of));
@@ -63,23 +79,28 @@ pub async fn run(args: &SettleArgs, out: &mut impl Write) -> anyhow::Result<Exit
     Ok(exit.max(forward(&config, &store, &clock).await?))
 }
 
-/// Pushes what waits to Transactions, if the configuration wants that.
+/// Pushes waiting trades to Transactions, if the configuration says so.
 async fn forward(config: &Config, store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> anyhow::Result<Exit> {
     let owner = LeaseOwner::this(&**clock);
     let Some(relay) = app::outbox_relay(config, store, clock, &owner)? else { return Ok(Exit::Done) };
     match relay.drain_once().await {
         Ok(drained) => {
-            tracing::info!(sent = drained.sent, refused = drained.refused, left_to = drained.left_to, "forwarded");
+            tracing::info!(
+                sent = drained.sent,
+                refused = drained.refused,
+                left_to = drained.left_to,
+                "trades forwarded"
+            );
             Ok(Exit::Done)
         }
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!("{:#}", anyhow::Error::from(error));
             Ok(Exit::Away)
         }
     }
 }
 
-/// One pass with a progress bar. The summary has what was settled before a failure.
+/// One pass with a progress bar. After a failure the summary still has what was settled before.
 pub async fn pass(settler: &Settler, now: Timestamp, until: Option<Timestamp>) -> (PassSummary, Result<(), PassError>) {
     let bar = output::progress(0, "settling");
     let length = u64::from(settler.community().interval.seconds());
@@ -111,9 +132,7 @@ fn print_json(name: &str, summary: &PassSummary, error: Option<&str>, out: &mut 
         events: &summary.events,
         error,
     };
-    serde_json::to_writer(&mut *out, &json).map_err(std::io::Error::from)?;
-    writeln!(out)?;
-    Ok(())
+    output::json_line(&json, out)
 }
 
 fn print(name: &str, summary: &PassSummary, failed: bool, out: &mut impl Write) -> anyhow::Result<()> {

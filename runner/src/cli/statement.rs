@@ -1,19 +1,48 @@
-//! `rec-market statement`: what every member sold, bought, paid and saved.
+//! `rec-market statement`: sums per member and period.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use serde::Serialize;
-
-use crate::cli::args::{PeriodArg, StatementArgs};
-use crate::cli::exit::Exit;
-use crate::cli::{output, stored, trades};
 use books::StoredInterval;
 use books::statement::{Account, Statement};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::cli::args::{ConfigArg, SpanArgs};
+use crate::cli::exit::Exit;
+use crate::cli::{output, stored};
+
+/// Show what each member sold, bought, paid and saved
+#[derive(Debug, Args)]
+pub struct StatementArgs {
+    #[command(flatten)]
+    pub config: ConfigArg,
+    #[command(flatten)]
+    pub span: SpanArgs,
+    /// Print one row for each member and period
+    #[arg(long, value_enum, default_value_t = PeriodArg::Total)]
+    pub period: PeriodArg,
+    /// Print one JSON object per line, with amounts in nano-euro
+    #[arg(long)]
+    pub json: bool,
+    /// Print comma-separated values, with amounts in nano-euro
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PeriodArg {
+    /// The whole span
+    Total,
+    /// Calendar months (UTC)
+    Month,
+    /// Days (UTC)
+    Day,
+}
 
 /// One line of `--json` and `--csv`: energy in Wh, money in nEUR.
 #[derive(Serialize)]
-struct CommitBatch<'a> {
+struct Row<'a> {
     community: &'a str,
     period: &'a str,
     member: &'a str,
@@ -30,7 +59,7 @@ struct CommitBatch<'a> {
     saved_neur: i128,
 }
 
-/// The heading of `--csv`: the names of the row's fields, also where there is no row.
+/// The header of `--csv`: the names of the row's fields, which are printed even if there are no rows.
 const COLUMNS: [&str; 14] = [
     "community",
     "period",
@@ -48,9 +77,9 @@ const COLUMNS: [&str; 14] = [
     "saved_neur",
 ];
 
-impl<'a> CommitBatch<'a> {
-    fn new(community: &'a str, period: &'a str, member: &'a str, account: &Account) -> CommitBatch<'a> {
-        CommitBatch {
+impl<'a> Row<'a> {
+    fn new(community: &'a str, period: &'a str, member: &'a str, account: &Account) -> Row<'a> {
+        Row {
             community,
             period,
             member,
@@ -69,14 +98,13 @@ impl<'a> CommitBatch<'a> {
     }
 }
 
-/// Runs the command.
 pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let span = stored::span(&args.span)?;
     let (config, store) = stored::open(&args.config).await?;
     let names = stored::communities(&config, &*store, None).await?;
     let mut csv = args.csv.then(|| csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new()));
     if let Some(csv) = &mut csv {
-        csv.write_record(COLUMNS).map_err(trades::csv_failed)?;
+        csv.write_record(COLUMNS)?;
     }
     for name in &names {
         let mut periods: BTreeMap<String, Statement> = BTreeMap::new();
@@ -87,12 +115,11 @@ pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<E
         .await?;
         for (period, statement) in &periods {
             for (member, account) in &statement.members {
-                let row = CommitBatch::new(name, period, member.as_str(), account);
+                let row = Row::new(name, period, member.as_str(), account);
                 if args.json {
-                    serde_json::to_writer(&mut *out, &row).map_err(std::io::Error::from)?;
-                    out.write_all(b"\n")?;
+                    output::json_line(&row, out)?;
                 } else if let Some(csv) = &mut csv {
-                    csv.serialize(row).map_err(trades::csv_failed)?;
+                    csv.serialize(row)?;
                 }
             }
             if !args.json && !args.csv {
@@ -102,7 +129,7 @@ pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<E
         }
     }
     if let Some(csv) = csv {
-        let bytes = csv.into_inner().map_err(|error| anyhow::Error::from(error.into_error()))?;
+        let bytes = csv.into_inner().map_err(|error| error.into_error())?;
         out.write_all(&bytes)?;
     }
     Ok(Exit::Done)
@@ -122,9 +149,9 @@ fn period(by: PeriodArg, interval: &StoredInterval) -> String {
 pub fn print(statement: &Statement, out: &mut impl Write) -> anyhow::Result<()> {
     let headings = [
         "member",
-        "sold here\nkWh",
+        "sold local\nkWh",
         "\nEUR",
-        "bought here\nkWh",
+        "bought local\nkWh",
         "\nEUR",
         "to grid\nkWh",
         "\nEUR",

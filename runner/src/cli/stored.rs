@@ -1,4 +1,4 @@
-//! What the commands that read the books have in common.
+//! What the commands share that read the stored intervals.
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use crate::cli::exit::usage;
 use crate::config::Config;
 use books::{Span, Store, StoreError, StoredInterval};
 
-/// Intervals that are held at a time.
+/// Intervals that are held in memory at a time.
 pub const PAGE: usize = 100;
 
-/// Opens the store of a configuration to read.
+/// Opens the store of a configuration for reading.
 pub async fn open(args: &ConfigArg) -> anyhow::Result<(Config, Arc<dyn Store>)> {
     let config = Config::load(&args.config)?;
     let store = app::open_store_to_read(&config.store).await?;
     Ok((config, store))
 }
 
-/// A span in the store's terms: intervals start on whole seconds.
+/// A span in whole seconds, on which intervals start.
 pub fn span(args: &SpanArgs) -> anyhow::Result<Span> {
     let second = |at: Timestamp| {
         let whole = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
@@ -29,9 +29,7 @@ pub fn span(args: &SpanArgs) -> anyhow::Result<Span> {
     };
     let span = Span { from: args.from.map(second), to: args.to.map(second) };
     match (args.from, args.to) {
-        (Some(from), Some(to)) if from > to => {
-            Err(usage(format!("--from {from} is after --to {to} (nothing could be between them)")))
-        }
+        (Some(from), Some(to)) if from > to => Err(usage(format!("--from {from} is after --to {to} (swap them)"))),
         _ => Ok(span),
     }
 }
@@ -41,13 +39,13 @@ pub async fn each_interval<E: From<StoreError>>(
     store: &dyn Store,
     community: &str,
     span: Span,
-    mut seen: impl FnMut(&StoredInterval) -> Result<(), E>,
+    mut visit: impl FnMut(&StoredInterval) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut span = span;
     loop {
         let page = store.intervals(community, span, PAGE).await?;
         for interval in &page {
-            seen(interval)?;
+            visit(interval)?;
         }
         match page.last() {
             Some(last) if page.len() == PAGE => span.from = Some(after(last.interval.start())),
@@ -56,17 +54,17 @@ pub async fn each_interval<E: From<StoreError>>(
     }
 }
 
-/// From where on the store finds what starts later.
+/// The first second after the start of an interval: from there on, the store finds the ones after it.
 pub fn after(start: Boundary) -> u64 {
     start.seconds().saturating_add(1)
 }
 
-/// The communities to show: those of the configuration that have books, or the one that was asked for.
+/// The communities of the configuration and of the store, or the one that was asked for.
 pub async fn communities(config: &Config, store: &dyn Store, only: Option<&str>) -> anyhow::Result<Vec<String>> {
     selection(config, store.communities().await?, only)
 }
 
-/// As [`communities`], of those that have books.
+/// As [`communities`], with the communities of the store at hand.
 pub fn selection(config: &Config, stored: Vec<String>, only: Option<&str>) -> anyhow::Result<Vec<String>> {
     let mut names: Vec<String> = config.communities.iter().map(|community| community.name.clone()).collect();
     for name in stored {
@@ -81,12 +79,12 @@ pub fn selection(config: &Config, stored: Vec<String>, only: Option<&str>) -> an
     }
 }
 
-/// Tells an error of the store from books that are damaged.
+/// Whether the store is damaged, rather than not available.
 pub fn is_damage(error: &StoreError) -> bool {
     matches!(error, StoreError::Corrupt { .. })
 }
 
-/// The stored bytes of an algorithm, or what is wrong with them.
+/// The stored bytes of an algorithm, or what is wrong with them, as a finding of the audit.
 pub async fn component(store: &dyn Store, digest: &Digest) -> Result<Result<Vec<u8>, String>, StoreError> {
     Ok(match store.component(digest).await? {
         Some(bytes) if Digest::of(&bytes) == *digest => Ok(bytes),

@@ -2,18 +2,41 @@
 
 use std::io::Write;
 
+use anyhow::Context;
+use books::{Span, Store, StoredTrade};
+use clap::Args;
 use domain::{Amount, Boundary, MemberId};
 use serde::Serialize;
 
-use crate::cli::args::TradesArgs;
-use crate::cli::exit::{Exit, failed, usage};
+use crate::cli::args::{ConfigArg, SpanArgs};
+use crate::cli::exit::{Exit, ExitCode};
 use crate::cli::{output, stored};
-use books::{Span, Store, StoredTrade};
 
-/// Trades that are held at a time.
+/// Trades that are held in memory at a time.
 const PAGE: usize = 5000;
 
-/// One line of `--json`; the contract's names.
+/// List stored trades, oldest first
+#[derive(Debug, Args)]
+pub struct TradesArgs {
+    #[command(flatten)]
+    pub config: ConfigArg,
+    #[command(flatten)]
+    pub span: SpanArgs,
+    /// Only trades that this member sells or buys
+    #[arg(long, value_name = "ID")]
+    pub member: Option<String>,
+    /// Only this community
+    #[arg(long, value_name = "NAME")]
+    pub community: Option<String>,
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+    /// Print comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+/// One line of `--json`; the names are the command line's contract.
 #[derive(Serialize)]
 struct TradeJson<'a> {
     id: String,
@@ -45,11 +68,10 @@ impl<'a> TradeJson<'a> {
     }
 }
 
-/// Runs the command.
 pub async fn run(args: &TradesArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let span = stored::span(&args.span)?;
     let member: Option<MemberId> = match &args.member {
-        Some(name) => Some(name.parse().map_err(|error| usage(format!("--member: {error}")))?),
+        Some(name) => Some(name.parse::<MemberId>().context("--member").exit_code(Exit::Usage)?),
         None => None,
     };
     let (config, store) = stored::open(&args.config).await?;
@@ -57,8 +79,7 @@ pub async fn run(args: &TradesArgs, out: &mut impl Write) -> anyhow::Result<Exit
     if args.json {
         for name in &names {
             each_trade(&*store, name, span, member.as_ref(), |trade| {
-                serde_json::to_writer(&mut *out, &TradeJson::new(name, trade)).map_err(std::io::Error::from)?;
-                Ok(out.write_all(b"\n")?)
+                output::json_line(&TradeJson::new(name, trade), out)
             })
             .await?;
         }
@@ -75,13 +96,10 @@ pub async fn run(args: &TradesArgs, out: &mut impl Write) -> anyhow::Result<Exit
             "amount",
             "state",
             "message",
-        ])
-        .map_err(csv_failed)?;
+        ])?;
         for name in &names {
-            each_trade(&*store, name, span, member.as_ref(), |trade| {
-                csv.serialize(TradeJson::new(name, trade)).map_err(csv_failed)
-            })
-            .await?;
+            each_trade(&*store, name, span, member.as_ref(), |trade| Ok(csv.serialize(TradeJson::new(name, trade))?))
+                .await?;
         }
         csv.flush()?;
     } else {
@@ -92,26 +110,18 @@ pub async fn run(args: &TradesArgs, out: &mut impl Write) -> anyhow::Result<Exit
     Ok(Exit::Done)
 }
 
-/// A CSV writer fails only where its output does.
-pub fn csv_failed(error: csv::Error) -> anyhow::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error.into(),
-        other => failed(Exit::Away, anyhow::anyhow!("cannot write CSV: {other:?}")),
-    }
-}
-
 async fn each_trade(
     store: &dyn Store,
     community: &str,
     span: Span,
     member: Option<&MemberId>,
-    mut seen: impl FnMut(&StoredTrade) -> anyhow::Result<()>,
+    mut visit: impl FnMut(&StoredTrade) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut after: Option<(Boundary, u64)> = None;
     loop {
         let page = store.trades(community, span, member, after, PAGE).await?;
         for trade in &page {
-            seen(trade)?;
+            visit(trade)?;
         }
         match page.last() {
             Some(last) if page.len() == PAGE => after = Some((last.interval.start(), last.number)),
@@ -120,7 +130,7 @@ async fn each_trade(
     }
 }
 
-/// Prints page by page: a table of a year would not fit in memory or on a screen, but its columns can be fixed.
+/// Prints page by page, in columns of fixed width: a table of a year would not fit into memory.
 async fn print_table(
     store: &dyn Store,
     community: &str,

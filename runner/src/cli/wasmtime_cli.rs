@@ -1,19 +1,20 @@
-//! The plain wasmtime CLI: what an outsider types to run an algorithm on a round with nothing of ours.
+//! The command that runs an algorithm on a round with the plain wasmtime CLI, without this program.
 
 use std::io;
 use std::path::Path;
 
+use anyhow::Context;
 use domain::{Digest, Round};
 use sandbox::{Algorithm, Budget};
 
-use crate::cli::exit::usage;
+use crate::cli::exit::{Exit, ExitCode, usage};
 use crate::cli::round_file;
 use crate::file::{self, Access};
 
-/// Longest single word that a shell passes on, in bytes.
+/// Longest argument that Linux passes to a program, in bytes.
 const WORD_BYTES_MAX: usize = 128 << 10;
-/// Longest part of a file's name that an algorithm chooses, in bytes.
-const NAME_BYTES_MAX: usize = 64;
+/// Longest part of a file name that an algorithm can choose, in characters.
+const NAME_CHARS_MAX: usize = 64;
 
 /// The command, on one line.
 pub fn command(algorithm: &Algorithm, file: &Path, round: &Round, budget: Budget) -> String {
@@ -23,7 +24,7 @@ pub fn command(algorithm: &Algorithm, file: &Path, round: &Round, budget: Budget
     if call.len() >= WORD_BYTES_MAX {
         tracing::warn!(
             bytes = call.len(),
-            "one shell word is limited to 128 KiB: this command is too long for a shell (try a smaller round)"
+            "the command is too long for a shell, which limits an argument to 128 KiB (try a smaller round)"
         );
     }
     format!(
@@ -34,11 +35,11 @@ pub fn command(algorithm: &Algorithm, file: &Path, round: &Round, budget: Budget
     )
 }
 
-/// How a component's file is named: after what it says of itself, as far as that is a name, and its digest, because
-/// another component of that name is another file.
+/// The name of a component's file: the name that the algorithm gives itself, as far as it is safe, and the digest, because
+/// different components may have the same name.
 pub fn file_name(name: &str, digest: &Digest) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
-    let name: String = name.chars().take(NAME_BYTES_MAX).map(plain).collect();
+    let name: String = name.chars().take(NAME_CHARS_MAX).map(plain).collect();
     let name = match name.trim_start_matches(['.', '-']) {
         "" => "algorithm",
         name => name,
@@ -47,18 +48,15 @@ pub fn file_name(name: &str, digest: &Digest) -> String {
     format!("{name}-{}.wasm", digest.get(..12).unwrap_or_default())
 }
 
-/// Writes a component to a file that is not there, or holds the same already.
-///
-/// # Errors
-/// If the file holds something else, or cannot be written.
+/// Writes a component to a file, unless there is a file with other contents.
 pub fn write(component: &[u8], path: &Path) -> anyhow::Result<()> {
-    file::create(path, component, Access::Umask).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => usage(format!(
-            "{} is there and is another file than the algorithm (name another with --component)",
-            path.display()
-        )),
-        _ => usage(format!("cannot write {}: {error}", path.display())),
-    })
+    match file::create(path, component, Access::Umask) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let path = path.display();
+            Err(usage(format!("{path} already exists and is not this algorithm (name another file with --component)")))
+        }
+        written => written.with_context(|| format!("cannot write {}", path.display())).exit_code(Exit::Usage),
+    }
 }
 
 /// Quotes a text so that a POSIX shell takes it as one word, unchanged.

@@ -1,4 +1,4 @@
-//! What settles each interval: what the community's activation log says, made ready.
+//! The algorithm of each interval, as the community's activation log says, compiled and ready.
 
 use books::{Activation, ActivationLog, Decisions, Label, StoreError};
 use domain::Boundary;
@@ -6,17 +6,16 @@ use sandbox::SandboxError;
 
 use crate::algorithms::cache::{AlgorithmCache, AlgorithmError, ReadyAlgorithm};
 
-/// What an interval is to be cleared with.
+/// The algorithm for an interval.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// What decided it; none if that is the configuration.
+    /// None if the configuration selects it.
     pub activation: Option<Activation>,
-    /// The algorithm; if it cannot be made ready, why.
+    /// The algorithm, or why it cannot be used, as a text for the stored record of the failure.
     pub ready: Result<ReadyAlgorithm, String>,
 }
 
 impl Selection {
-    /// What it calls itself.
     pub(super) fn name(&self) -> &str {
         match (&self.activation, &self.ready) {
             (Some(activation), _) => &activation.algorithm.name,
@@ -26,7 +25,7 @@ impl Selection {
     }
 }
 
-/// An activation that was not made ready before the interval that it settles.
+/// An activation whose algorithm was not loaded before the interval that it settles.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("activation {number} of {algorithm} is not ready for the interval that starts at {start} (run it again)")]
 pub struct NotReady {
@@ -35,14 +34,14 @@ pub struct NotReady {
     start: Boundary,
 }
 
-/// A community's activation log from the resume mark on, with everything in it made ready.
+/// A community's activation log from the resume mark on, with all its algorithms loaded.
 pub(super) struct ActiveAlgorithms {
     log: ActivationLog,
     configured: Selection,
     activated: Vec<Selection>,
 }
 
-/// Why nothing can be made ready: never the fault of an algorithm.
+/// A failure to load that is not the fault of an algorithm.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoadError {
     #[error(transparent)]
@@ -52,7 +51,6 @@ pub(super) enum LoadError {
 }
 
 impl ActiveAlgorithms {
-    /// What settles a community from its resume mark on.
     pub(super) async fn load(
         store: &(impl Decisions + ?Sized),
         cache: &AlgorithmCache,
@@ -65,7 +63,7 @@ impl ActiveAlgorithms {
         for activation in log.from(mark) {
             let ready = match cache.get(&activation.algorithm.digest).await {
                 Ok(ready) => Ok(ready),
-                // Its own fault counts as a failure of each interval, and leads to a roll-back.
+                // The algorithm's own fault counts as a failure of each interval, and leads to a rollback.
                 Err(AlgorithmError::Unusable(error)) => Err(error.to_string()),
                 Err(AlgorithmError::Store(error)) => return Err(error.into()),
                 Err(AlgorithmError::Sandbox(error)) => return Err(error.into()),
@@ -75,12 +73,12 @@ impl ActiveAlgorithms {
         Ok(ActiveAlgorithms { log, configured, activated })
     }
 
-    /// The number of the last decision that is in the log.
+    /// The number of the latest decision in the log.
     pub(super) fn decision(&self) -> u64 {
         self.log.number()
     }
 
-    /// What settles the interval with this start.
+    /// The algorithm of the interval with this start.
     pub(super) fn at(&self, start: Boundary) -> Result<&Selection, NotReady> {
         let Some(activation) = self.log.at(start) else { return Ok(&self.configured) };
         let is_ready = |selection: &&Selection| selection.activation.as_ref() == Some(activation);

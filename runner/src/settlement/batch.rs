@@ -1,7 +1,7 @@
-//! Batches of cleared intervals that become durable together.
+//! Batches of cleared intervals that are committed together.
 //!
-//! To make one durable costs some writes to the disk that several can share, and while those are under way the next ones can
-//! be cleared: a backfill takes a third of the time. One that is alone, as in normal times, waits for nobody.
+//! Several intervals share the disk writes of a commit, and meanwhile the next ones are cleared: a backfill takes a third of
+//! the time. A single interval, as in normal operation, does not wait for others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use tracing::{Instrument, info_span};
 
 use books::{Commit, CommittedBatch, Store};
 
-/// Most intervals in a batch.
+/// Maximum number of intervals in a batch.
 const INTERVALS_MAX: usize = 32;
-/// Trades after which a batch takes no more, which bounds its memory.
+/// Number of trades after which a batch is full, which bounds its memory.
 const TRADES_MAX: usize = 10_000;
-/// After so long a batch takes no more: an algorithm may take seconds for each.
+/// Time after which a batch is full, because an algorithm may take seconds for each interval.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// Cleared intervals of one community, in order.
@@ -28,7 +28,7 @@ pub(super) struct CommitBatch {
 }
 
 impl CommitBatch {
-    /// The next interval is about to be cleared.
+    /// Starts the time of the batch when its first interval is about to be cleared.
     pub(super) fn begin(&mut self) {
         self.begun.get_or_insert_with(Instant::now);
     }
@@ -38,21 +38,21 @@ impl CommitBatch {
         self.commits.push(Arc::new(commit));
     }
 
-    /// Whether it should be committed now, whatever comes next.
+    /// Whether the batch should be committed now.
     pub(super) fn is_full(&self) -> bool {
         let waited = self.begun.is_some_and(|begun| begun.elapsed() >= WAIT_MAX);
         waited || self.commits.len() >= INTERVALS_MAX || self.trades >= TRADES_MAX
     }
 }
 
-/// A batch that is being committed. Dropping it gives it up: each interval is there whole or not at all.
+/// A batch that is being committed. Dropping it aborts the commit; each interval is then stored completely or not at all.
 pub(super) struct Committing {
     commits: Vec<Arc<Commit>>,
     task: JoinHandle<CommittedBatch>,
 }
 
 impl Committing {
-    /// Starts; none if there is nothing to commit. Of one community only one batch may be under way.
+    /// Starts the commit; none if the batch is empty. Only one batch of a community may be committed at a time.
     pub(super) fn start(store: Arc<dyn Store>, batch: CommitBatch) -> Option<Committing> {
         let commits = batch.commits;
         let (first, last) = (commits.first()?.cleared.interval, commits.last()?.cleared.interval);
@@ -62,11 +62,11 @@ impl Committing {
         Some(Committing { commits, task })
     }
 
-    /// What was to be committed, and what came of it.
+    /// Waits for the commit; returns the batch and the result.
     pub(super) async fn finish(mut self) -> (Vec<Arc<Commit>>, CommittedBatch) {
         match (&mut self.task).await {
             Ok(committed) => (std::mem::take(&mut self.commits), committed),
-            // The task is only ever given up by dropping it, and then nobody waits for it; what is left is a panic.
+            // Only dropping aborts the task, and then nobody waits for it: this is a panic.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }

@@ -1,6 +1,6 @@
-//! Clears one boundary: readings become positions, positions a round, the round a checked settlement.
+//! Clears one interval: readings become positions, positions a round, the round a checked settlement.
 //!
-//! Everything here is computed; nothing is fetched, stored or timed. What comes out is one [`ClearedInterval`].
+//! This only computes; it fetches and stores nothing and does not ask for the time. The result is a [`ClearedInterval`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,33 +20,29 @@ use crate::config::{CommunityConfig, MemberConfig};
 #[derive(Clone, Debug)]
 pub struct Clearing {
     community: CommunityConfig,
-    /// The configuration's, which every interval keeps.
+    /// Digest of the community's configuration, stored with every interval.
     configuration: Digest,
     ownership: Ownership,
     algorithm: ReadyAlgorithm,
-    /// What to settle with where the algorithm fails, if the community wants that.
+    /// Settles where the algorithm fails, if the community is configured so.
     fallback: Option<ReadyAlgorithm>,
 }
 
-/// With what an interval is cleared, besides its readings.
+/// What an interval is cleared with, besides its readings.
 pub struct Circumstances<'p> {
-    /// What clears it.
     pub selection: &'p Selection,
-    /// The prices that members set.
     pub prices: &'p PriceBook,
-    /// What was noticed before it was cleared.
+    /// Events from before the clearing.
     pub events: Vec<StoredEvent>,
-    /// Is told of every run of an algorithm, whatever comes of the interval.
+    /// Called for every run of an algorithm, even if the interval is not settled.
     pub report: &'p dyn Fn(&RunReport<'_>),
 }
 
 /// One run of an algorithm and the verdict on it.
 pub struct RunReport<'r> {
-    /// The algorithm's name, as it says itself.
+    /// The name that the algorithm gives itself.
     pub algorithm: &'r str,
-    /// What it used.
     pub usage: &'r Usage,
-    /// Whether its result can be used, and if not, why.
     pub verdict: Result<(), &'r BadResult>,
 }
 
@@ -64,36 +60,22 @@ pub enum NoSettlement {
 /// An interval that cannot be settled now.
 #[derive(Debug, thiserror::Error)]
 pub enum ClearingError {
-    /// The algorithm is to blame, and the community's policy is to wait.
+    /// The algorithm failed, and the community's policy is to wait.
     #[error(
-        "interval {interval} is on hold: {algorithm}: {reason} (mend the algorithm, name another, or set on_failure = \"fallback\")"
+        "interval {interval} is on hold: {algorithm}: {reason} (fix the algorithm, name another, or set on_failure = \"fallback\")"
     )]
-    Held {
-        /// The interval.
-        interval: Interval,
-        /// The algorithm's name.
-        algorithm: String,
-        /// What was wrong.
-        reason: NoSettlement,
-    },
-    /// The machine failed.
+    Held { interval: Interval, algorithm: String, reason: NoSettlement },
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// Nothing is ready for an interval that an activation settles. Better to stop than to settle with anything else.
+    /// An activated algorithm was not loaded. Settling with any other would be wrong.
     #[error(transparent)]
     NotReady(#[from] NotReady),
-    /// The positions make no round.
+    /// The positions do not make a round.
     #[error("interval {interval}: {reason}")]
-    Round {
-        /// The interval.
-        interval: Interval,
-        /// What was wrong.
-        reason: InvalidRound,
-    },
+    Round { interval: Interval, reason: InvalidRound },
 }
 
 impl Clearing {
-    /// Clears for this community with this algorithm.
     pub fn new(community: CommunityConfig, algorithm: ReadyAlgorithm, fallback: Option<ReadyAlgorithm>) -> Clearing {
         let owners = community
             .members
@@ -103,25 +85,24 @@ impl Clearing {
         Clearing { ownership: Ownership::new(owners), community, configuration, algorithm, fallback }
     }
 
-    /// The community.
     pub fn community(&self) -> &CommunityConfig {
         &self.community
     }
 
-    /// The algorithm of its configuration.
+    /// The configured algorithm.
     pub fn algorithm(&self) -> &ReadyAlgorithm {
         &self.algorithm
     }
 
-    /// What clears where nothing was activated.
+    /// The selection of intervals for which nothing was activated.
     pub fn configured(&self) -> Selection {
         Selection { activation: None, ready: Ok(self.algorithm.clone()) }
     }
 
-    /// Clears the interval that ends at a boundary, from the registers read there and before.
+    /// Clears an interval from the registers read at its end and before; returns what was read, too.
     ///
     /// # Errors
-    /// If the algorithm fails and the community's policy is to hold, or the machine fails.
+    /// If the algorithm fails and the community's policy is to wait, or the sandbox fails.
     pub fn clear(
         &self,
         interval: Interval,
@@ -151,7 +132,7 @@ impl Clearing {
         Ok((cleared, netting.read))
     }
 
-    /// The registers read at a boundary that others have settled.
+    /// The registers read at the end of an interval that the Python original has settled.
     pub fn reads(&self, interval: Interval, last: &LastReads, readings: &BoundaryReadings) -> LastReads {
         netting::net(interval, self.community.basis, &self.ownership, last, readings).read
     }
@@ -164,7 +145,7 @@ impl Clearing {
         netting.read.iter().filter_map(reading).collect()
     }
 
-    /// A gap is traded in the interval in which its meter came back, at that interval's tariff.
+    /// A gap is traded in the interval in which its meter returns, at the tariff of that interval.
     fn gap(&self, gap: &Gap, interval: Interval) -> GapTrade {
         GapTrade {
             member: gap.member.clone(),
@@ -175,10 +156,10 @@ impl Clearing {
         }
     }
 
-    /// A member's own tariff at the interval's start; what that leaves open is the community's of that time.
-    fn tariff(&self, member: &MemberId, interval: Interval, communitys: Tariff) -> Tariff {
+    /// A member's own tariff at the start of the interval, completed by the community's.
+    fn tariff(&self, member: &MemberId, interval: Interval, community_tariff: Tariff) -> Tariff {
         let own = self.community.members.get(member).and_then(|config| config.tariff.as_ref());
-        own.map_or(communitys, |own| own.at(interval.start()).complete(communitys))
+        own.map_or(community_tariff, |own| own.at(interval.start()).complete(community_tariff))
     }
 
     fn round(
@@ -218,7 +199,7 @@ impl Clearing {
         }
     }
 
-    /// The offer and bid that a member set itself, for any of its meters, as they hold at the interval's start.
+    /// The offer and bid that a member has set for any of its meters, as valid at the start of the interval.
     fn price_set(
         &self,
         member: &MemberId,
@@ -236,7 +217,7 @@ impl Clearing {
         set.map_or((None, None), |set| (Some(set.offer), Some(set.bid)))
     }
 
-    /// Settles by the selection algorithm, or by the fallback if it has one and the algorithm's result is bad.
+    /// Settles with the selected algorithm, or with the fallback if the result is bad and the community has one.
     fn settle(
         &self,
         selection: &Selection,
@@ -274,7 +255,7 @@ fn cloned((meter, read): (&MeterId, &netting::LastRead)) -> (MeterId, netting::L
     (meter.clone(), *read)
 }
 
-/// One run and its check.
+/// Runs an algorithm and checks the result.
 fn settle(
     ready: &ReadyAlgorithm,
     limits: &Limits,

@@ -1,4 +1,4 @@
-//! One community for years: when its intervals are due, under its lease, whatever goes wrong.
+//! The task that settles one community for as long as the service runs: waits, takes the lease, retries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,30 +19,23 @@ use crate::retry::Failures;
 use crate::telemetry::metrics::CommunityMetrics;
 use crate::telemetry::status::Status;
 
-/// Settles one community as its intervals become due.
+/// Settles one community whenever intervals become due.
 pub struct CommunityTask {
-    /// What settles.
     pub settler: Settler,
-    /// Where leases are.
     pub store: Arc<dyn Store>,
-    /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// Who we are.
     pub owner: LeaseOwner,
-    /// How long a lease lasts without being renewed.
+    /// How long a lease lasts unless it is renewed.
     pub term: Duration,
-    /// Told of its lease.
     pub metrics: Arc<CommunityMetrics>,
-    /// Told how it goes.
     pub status: Arc<Status>,
-    /// Told when there may be trades to forward.
+    /// Notified when there may be trades to forward.
     pub wake: Arc<Notify>,
-    /// Ends it.
     pub shutdown: CancellationToken,
 }
 
 impl CommunityTask {
-    /// Goes on until the shutdown: an interval under way is then finished or abandoned whole.
+    /// Runs until the shutdown. The current interval is then committed completely or not at all.
     pub async fn run(self) {
         let community = self.settler.community();
         let schedule = Schedule::new(community.interval, community.grace);
@@ -58,11 +51,11 @@ impl CommunityTask {
                     }
                     wait
                 }
-                // Whoever took over goes on.
+                // The process that took over continues.
                 Some(Err(PassError::Fenced(_))) => Wait::Lease(self.term),
                 Some(Err(error)) => {
                     let pause = failures.add();
-                    // The error is in the log; this is for those who wonder whether it is still tried.
+                    // The pass has logged the error; this shows that it is retried.
                     tracing::debug!(community = self.name(), failures = failures.count(), ?pause, "trying again");
                     self.status.failed(self.name(), error.to_string(), error.is_held());
                     Wait::Retry(pause)
@@ -70,14 +63,14 @@ impl CommunityTask {
             };
             schedule.wait(wait, &*self.clock, &self.shutdown).await;
         }
-        self.give_back().await;
+        self.release_lease().await;
     }
 
     fn name(&self) -> &str {
         &self.settler.community().name
     }
 
-    /// Settles what is due, if no other replica does; returns what to wait for then.
+    /// Settles what is due, unless another replica does; returns what to wait for next.
     async fn turn(&self, schedule: &Schedule) -> Result<Wait, PassError> {
         let due = schedule.last_due(self.clock.now());
         if self.settled_until(due).await? {
@@ -86,8 +79,8 @@ impl CommunityTask {
         let lease = match self.take_lease().await? {
             Acquired::Held(lease) => lease,
             Acquired::ByOther { owner, until } => {
-                tracing::debug!(community = self.name(), owner, "another replica settles");
-                return Ok(Wait::Lease(self.left(until)));
+                tracing::debug!(community = self.name(), owner, "another replica settles this community");
+                return Ok(Wait::Lease(self.time_left(until)));
             }
         };
         self.metrics.lease(true);
@@ -95,24 +88,24 @@ impl CommunityTask {
         let pass = Pass { now: self.clock.now(), until: None, fence: Some(lease.token) };
         let result = tokio::select! {
             result = self.settler.pass(pass, &mut summary, |_| {}) => result,
-            lost = self.keep(lease) => Err(lost),
+            lost = self.keep_lease(lease) => Err(lost),
         };
-        self.give_back().await;
+        self.release_lease().await;
         if summary.trades > 0 {
             self.wake.notify_one();
         }
         result?;
         self.status.passed(self.name());
-        // Where readings are missing they may come any time.
+        // Missing readings may arrive at any time.
         Ok(if self.settled_until(due).await? { Wait::Due } else { Wait::Readings })
     }
 
-    /// Whether the community is settled up to there.
+    /// Whether everything up to `due` is settled. Reports the mark and the algorithm on the way.
     async fn settled_until(&self, due: Timestamp) -> Result<bool, StoreError> {
         let mark = self.store.mark(self.name()).await.inspect_err(|error| self.log_error(error))?;
-        // Also when another replica settles: its lag is ours, or the one that waits would raise an alarm.
+        // Also when another replica settles, or the lag of this one would raise an alarm.
         if let Some(mark) = mark {
-            self.metrics.stands(mark);
+            self.metrics.set_mark(mark);
         }
         let decisions = self.store.decisions(self.name()).await.inspect_err(|error| self.log_error(error))?;
         let algorithm = mark.and_then(|mark| ActivationLog::of(&decisions).at(mark).map(|at| at.algorithm.clone()));
@@ -126,13 +119,13 @@ impl CommunityTask {
         taken.inspect_err(|error| self.log_error(error))
     }
 
-    /// Logs a failure of the store outside of a pass, which logs its own.
+    /// Logs a failure of the store outside of a pass; a pass logs its own.
     fn log_error(&self, error: &StoreError) {
         tracing::error!(community = self.name(), code = "store", "{error}");
     }
 
-    /// Renews the lease for as long as it can; ends only when it is lost.
-    async fn keep(&self, lease: Lease) -> PassError {
+    /// Renews the lease; returns only when it is lost.
+    async fn keep_lease(&self, lease: Lease) -> PassError {
         let name = community_lease(self.name());
         let mut until = lease.until;
         loop {
@@ -140,25 +133,24 @@ impl CommunityTask {
             match self.store.acquire(&name, self.owner.name(), self.clock.now(), self.term).await {
                 Ok(Acquired::Held(renewed)) if renewed.token == lease.token => until = renewed.until,
                 Ok(_) => return PassError::Fenced(self.name().to_owned()),
-                // Until it runs out nobody else can have it.
+                // Until it expires, no other process can have it.
                 Err(error) if self.clock.now() >= until => {
                     self.log_error(&error);
                     return error.into();
                 }
-                Err(error) => tracing::warn!(community = self.name(), "the lease is not renewed: {error}"),
+                Err(error) => tracing::warn!(community = self.name(), "cannot renew the lease: {error}; trying again"),
             }
         }
     }
 
-    async fn give_back(&self) {
+    async fn release_lease(&self) {
         self.metrics.lease(false);
         if let Err(error) = self.store.release(&community_lease(self.name()), self.owner.name()).await {
-            // It runs out by itself.
-            tracing::warn!(community = self.name(), "the lease is not given back: {error}");
+            tracing::warn!(community = self.name(), "cannot release the lease: {error}; it will expire");
         }
     }
 
-    fn left(&self, until: Timestamp) -> Duration {
+    fn time_left(&self, until: Timestamp) -> Duration {
         let left = until.duration_since(self.clock.now());
         Duration::try_from(left).unwrap_or(Duration::ZERO).min(self.term)
     }

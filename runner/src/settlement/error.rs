@@ -8,22 +8,18 @@ use super::clearing::ClearingError;
 use super::meters::MetersError;
 use crate::telemetry::metrics::PassOutcome;
 
-/// A pass that could not go on. What was committed before stays.
+/// A pass that failed. What was committed before stays.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
-    /// The Meters service failed.
     #[error(transparent)]
     Meters(#[from] MetersError),
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An interval could not be cleared.
     #[error(transparent)]
     Clearing(#[from] Box<ClearingError>),
-    /// The machine failed.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// Another process has taken the lease under which this one settled.
+    /// Another process has the lease under which this one settled.
     #[error("another process has taken over the settlement of community {0}")]
     Fenced(String),
 }
@@ -38,7 +34,7 @@ impl From<LoadError> for PassError {
 }
 
 impl PassError {
-    /// How it counts in the metrics.
+    /// The outcome for the metrics.
     pub(super) fn outcome(&self) -> PassOutcome {
         match self {
             PassError::Meters(_) => PassOutcome::Meters,
@@ -54,7 +50,7 @@ impl PassError {
         }
     }
 
-    /// Whether an interval is on hold until its algorithm is repaired.
+    /// Whether an interval is on hold until its algorithm is fixed or replaced.
     pub fn is_held(&self) -> bool {
         matches!(self, PassError::Clearing(error) if matches!(**error, ClearingError::Held { .. }))
     }

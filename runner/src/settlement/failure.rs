@@ -1,4 +1,4 @@
-//! Failures of activated algorithms: recorded, counted, and in the end rolled back.
+//! Failures of activated algorithms: recorded, counted, and rolled back if there are too many.
 
 use books::SERVICE_ITSELF;
 use books::{Action, Activation, ActivationLog, Change, ClearedInterval, Decisions, ExpectedState, Label, StoreError};
@@ -10,17 +10,17 @@ use super::clearing::ClearingError;
 use super::log as messages;
 use crate::config::CommunityConfig;
 
-/// An activated algorithm whose result could not be used.
+/// A failure of an activated algorithm.
 pub(super) struct Failure {
     activation: Activation,
     interval: Interval,
     reason: String,
-    /// From where on something else can settle.
+    /// The first interval that another algorithm can settle.
     next: Boundary,
 }
 
 impl Failure {
-    /// What an attempt to clear an interval says of an activated algorithm.
+    /// The failure of an activated algorithm in clearing an interval, if it failed.
     pub(super) fn of(
         selection: &Selection,
         interval: Interval,
@@ -38,7 +38,7 @@ impl Failure {
         Some(Failure { activation, interval, reason, next })
     }
 
-    /// Records the failure, and rolls the algorithm back if it failed too often; returns whether something else settles
+    /// Records the failure, and rolls the activation back after too many; returns whether another algorithm may settle
     /// from here on.
     pub(super) async fn record(
         self,
@@ -55,7 +55,7 @@ impl Failure {
         store.note(&change(fail)).await?;
         let log = ActivationLog::of(&store.decisions(name).await?);
         if log.at(next) != Some(&activation) {
-            // Somebody decided otherwise meanwhile.
+            // An administrator has decided otherwise meanwhile.
             return Ok(true);
         }
         let failures = log.failures(&activation, start);
@@ -68,7 +68,7 @@ impl Failure {
         messages::rolled_back(name, next, &algorithm, &to, &reason);
         let back = Action::RollBack { before: algorithm, activation: number, to, start: next, reason: Some(reason) };
         store.decide(name, &change(back), ExpectedState { open: Some(next), decision: log.number() }).await?;
-        // Whether this did it or somebody else decided something: look again.
+        // Whether this rollback or another decision took effect: load the log again.
         Ok(true)
     }
 }

@@ -1,4 +1,4 @@
-//! Fetches pages of readings while others are settled.
+//! Fetches the next page of readings while the current one is settled.
 
 use std::sync::Arc;
 
@@ -8,20 +8,20 @@ use tracing::{Instrument, info_span};
 
 use super::meters::{Meters, MetersError, Row};
 
-/// Rows that a page should have in all, over all series: some 10 MB of memory.
+/// Rows of a page over all series: some 10 MB of memory.
 const PAGE_ROWS: usize = 40_000;
 /// Series that one meter has on the wire: two active and two reactive registers.
 const SERIES_PER_METER: usize = 4;
-/// Rows a series in the first page, while nothing is known of how many meters there are.
+/// Rows per series in the first page, when the number of meters is not known yet.
 const FIRST_LIMIT: u32 = 4;
-/// Rows a series at least (with one row no boundary is ever complete), and at most (the platform's own limit).
+/// Minimum rows per series (with one row no boundary is ever complete) and maximum (the platform's own limit).
 const LIMIT_MIN: u32 = 2;
 pub(super) const LIMIT_MAX: u32 = 10_000;
 
-/// A page on its way. Dropping it gives it up.
+/// A page that is being fetched. Dropping it aborts the request.
 pub(super) struct Fetch(JoinHandle<Result<Fetched, MetersError>>);
 
-/// A page that has arrived, and what was asked for.
+/// A page that has arrived, and its request.
 pub(super) struct Fetched {
     pub(super) rows: Vec<Row>,
     pub(super) from: Timestamp,
@@ -40,7 +40,7 @@ impl Fetch {
                     Ok(rows) => return Ok(Fetched { rows, from, limit, reduced }),
                     Err(MetersError::TooLarge { .. }) if limit > LIMIT_MIN => {
                         (limit, reduced) = ((limit / 4).max(LIMIT_MIN), true);
-                        tracing::warn!(community, limit, "the page is too large: asking for fewer rows");
+                        tracing::warn!(community, limit, "the page is too large; asking for fewer rows");
                     }
                     Err(error) => return Err(error),
                 }
@@ -52,7 +52,7 @@ impl Fetch {
     pub(super) async fn finish(mut self) -> Result<Fetched, MetersError> {
         match (&mut self.0).await {
             Ok(fetched) => fetched,
-            // The task is only ever given up by dropping it, and then nobody waits for it; what is left is a panic.
+            // Only dropping aborts the task, and then nobody waits for it: this is a panic.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
@@ -64,7 +64,7 @@ impl Drop for Fetch {
     }
 }
 
-/// Rows a series to ask for, with that many meters.
+/// Rows per series to ask for, with that many meters.
 pub(super) fn limit_for(meters: usize) -> u32 {
     match meters {
         0 => FIRST_LIMIT,

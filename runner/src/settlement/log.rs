@@ -1,5 +1,4 @@
-//! What a pass tells the log: everything a person should see, each with its community and interval, and no more lines for
-//! a year of backlog than a person reads.
+//! Log messages of a pass, each with its community and interval. A long backlog is summarised.
 
 use books::{ClearedInterval, Label, StoredEvent};
 use domain::{Boundary, Interval, TradeKind};
@@ -11,15 +10,14 @@ use super::error::PassError;
 /// Violations of one result that get a line each; a bad algorithm can break a rule with every trade.
 const VIOLATIONS_MAX: usize = 20;
 
-/// Something that people should see; `interval` is none for what no commit has taken yet.
+/// An event that people should see; `interval` is none if no commit has stored it yet.
 pub(super) fn event(community: &str, interval: Option<Interval>, event: &StoredEvent) {
     let interval = interval.map(tracing::field::display);
     let StoredEvent { code, subject, message } = event;
     tracing::warn!(community, interval, code, subject, "{message}");
 }
 
-/// An interval is in the books. While one after the other is, most of them only show with more detail: those are answered,
-/// for [`backlog`] to sum up.
+/// An interval was committed. In a backlog this is only a debug message, and the interval is returned for [`backlog`].
 pub(super) fn settled(community: &str, cleared: &ClearedInterval, live: bool) -> Option<Interval> {
     let ClearedInterval { interval, events, trades, .. } = cleared;
     for one in events {
@@ -39,7 +37,7 @@ pub(super) fn settled(community: &str, cleared: &ClearedInterval, live: bool) ->
     Some(*interval)
 }
 
-/// ShadowTotals up the intervals of a page that were due for longer.
+/// Summarises the intervals of a page that belong to a backlog.
 pub(super) fn backlog(community: &str, settled: &[Interval]) {
     if let [first, .., last] | [first @ last] = settled {
         let (intervals, from, until) = (settled.len(), first.start(), last.end());
@@ -47,7 +45,7 @@ pub(super) fn backlog(community: &str, settled: &[Interval]) {
     }
 }
 
-/// A run of an algorithm whose result cannot be used: one line for each reason.
+/// A run of an algorithm; a bad result gets a line for each reason.
 pub(super) fn run(community: &str, interval: Interval, run: &RunReport<'_>) {
     let RunReport { algorithm: subject, usage, verdict } = run;
     tracing::debug!(community, %interval, subject, "an algorithm ran: {usage}");
@@ -70,7 +68,7 @@ pub(super) fn run(community: &str, interval: Interval, run: &RunReport<'_>) {
     }
 }
 
-/// An activated algorithm brought no result that could be used.
+/// An activated algorithm returned no usable result.
 pub(super) fn activation_failed(community: &str, interval: Interval, algorithm: &Label, failures: usize, limit: u32) {
     tracing::warn!(
         community, %interval, code = "activation-failed", subject = %algorithm, failures,
@@ -86,7 +84,7 @@ pub(super) fn rolled_back(community: &str, start: Boundary, before: &Label, to: 
     );
 }
 
-/// A pass could not go on.
+/// A pass failed.
 pub(super) fn stopped(community: &str, error: &PassError) {
     match error {
         PassError::Meters(_) => tracing::error!(community, code = "meters", "{error}"),

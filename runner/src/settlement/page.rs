@@ -1,4 +1,4 @@
-//! Decodes one page of a Meters service's answer: pure, and safe for whatever a service sends.
+//! Decodes one page from a Meters service. Pure, and robust against whatever the service sends.
 
 use std::time::Duration;
 
@@ -8,23 +8,22 @@ use jiff::Timestamp;
 
 use super::meters::Row;
 
-/// What one page says.
+/// The contents of a page.
 #[derive(Debug)]
 pub struct Page {
-    /// The boundaries at which any meter is read, in order of time.
+    /// The boundaries at which any meter was read, in order of time.
     pub boundaries: Vec<(Boundary, BoundaryReadings)>,
-    /// Rows that are no readings, with the boundary they would have counted for.
+    /// Invalid rows, with the boundary for which they would have counted.
     pub invalid: Vec<(Option<Boundary>, InvalidReading)>,
-    /// What is known ends before this instant; `None` if everything there is, is known.
+    /// The page has all readings before this instant; `None` if there are no others at all.
     complete_before: Option<Timestamp>,
-    /// How many meters it has.
     pub meters: usize,
     length: IntervalLength,
     tolerance: Duration,
 }
 
 impl Page {
-    /// Reads the rows of an answer to a request for `limit` rows a series.
+    /// Decodes the response to a request for `limit` rows per series.
     pub fn read(rows: &[Row], limit: u32, length: IntervalLength, tolerance: Duration) -> Page {
         let mut collector = Collector::new(length, tolerance);
         let mut horizon = Horizon::new(limit as usize);
@@ -49,17 +48,16 @@ impl Page {
         }
     }
 
-    /// Whether all readings of a boundary are in.
+    /// Whether the page has all readings of a boundary.
     pub fn is_complete(&self, boundary: Boundary) -> bool {
         let last = boundary.timestamp().checked_add(self.tolerance).unwrap_or(Timestamp::MAX);
         self.complete_before.is_none_or(|end| last < end)
     }
 
-    /// Where the next page has to start: at the earliest reading of the first boundary that is not complete. `None` if
-    /// there is no more.
+    /// The start of the next page: the earliest reading of the first incomplete boundary. `None` if there is no next page.
     pub fn next(&self) -> Option<Timestamp> {
         let end = self.complete_before?;
-        // A full page of rows before 1970 is a page as well: the caller sees that it brings nothing.
+        // A full page of rows before 1970 has a next page, too; the caller notices that it brings nothing new.
         let end = end.checked_sub(self.tolerance).unwrap_or(Timestamp::MIN).max(Timestamp::UNIX_EPOCH);
         let first = Boundary::at_or_after(end, self.length)?;
         first.timestamp().checked_sub(self.tolerance).ok()
@@ -73,7 +71,7 @@ fn boundary_of(collector: &Collector, error: &InvalidReading) -> Option<Boundary
     }
 }
 
-/// Counts a row for its series, valid or not: a full page may have more.
+/// Counts a row for its series, even if it is invalid, because a full series may have more rows.
 fn count(horizon: &mut Horizon, row: &Row, reading: &Result<Option<Reading>, InvalidReading>) {
     match reading {
         Ok(Some(reading)) => horizon.count(&reading.meter, reading.register, Some(reading.at)),
@@ -87,7 +85,7 @@ fn count(horizon: &mut Horizon, row: &Row, reading: &Result<Option<Reading>, Inv
     }
 }
 
-/// The meter that an invalid row is about, for the books.
+/// The meter of an invalid row, for the stored event.
 pub fn subject(error: &InvalidReading) -> String {
     match error {
         InvalidReading::Value { meter, .. } | InvalidReading::Date { meter, .. } => MeterId::to_string(meter),
@@ -129,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_no_readings_count_for_the_page_and_are_told() {
+    fn invalid_rows_count_for_the_page_and_are_reported() {
         let rows = [
             row("a", "Active import", "1", "2023-09-01T12:00:00Z"),
             row("a", "Active import", "x", "2023-09-01T12:15:00Z"),
@@ -141,7 +139,8 @@ mod tests {
         let page = page(4, &rows);
         assert!(page.next().is_some());
         assert!(page.boundaries.is_empty());
-        let told: Vec<_> = page.invalid.iter().map(|(boundary, error)| (boundary.is_some(), subject(error))).collect();
-        assert_eq!(told, [(true, "a".to_owned()), (false, "a".to_owned()), (false, "unnamed".to_owned())]);
+        let reported: Vec<_> =
+            page.invalid.iter().map(|(boundary, error)| (boundary.is_some(), subject(error))).collect();
+        assert_eq!(reported, [(true, "a".to_owned()), (false, "a".to_owned()), (false, "unnamed".to_owned())]);
     }
 }

@@ -122,7 +122,7 @@ impl Settler {
         let community = self.community();
         let Progress { mark, last_reads, original } = self.store.progress(&community.name).await?;
         if let Some(mark) = mark {
-            self.metrics.stands(mark);
+            self.metrics.set_mark(mark);
         }
         let (latest, start) = (latest(community, pass.now, pass.until), start(community, mark, original));
         if start > latest {
@@ -294,7 +294,7 @@ impl Run<'_> {
         let Settler { clearing, clock, metrics, .. } = self.settler;
         let community = &clearing.community().name;
         let report = |run: &RunReport<'_>| {
-            metrics.ran(run.usage, run.verdict);
+            metrics.algorithm_run(run.usage, run.verdict);
             log::run(community, interval, run);
         };
         let events = self.position.take_events(interval.end());

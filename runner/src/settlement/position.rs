@@ -1,4 +1,4 @@
-//! Where a pass stands between two intervals.
+//! The state of a pass between two intervals.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,24 +10,22 @@ use jiff::Timestamp;
 use super::active::ActiveAlgorithms;
 use super::page::{self, Page};
 
-/// Invalid rows that are kept as events of one boundary; more are only counted.
+/// Maximum number of invalid rows that are stored as events of one boundary; others are only counted.
 const INVALID_EVENTS_MAX: usize = 1000;
-/// Invalid rows that are held until a boundary is committed that keeps them; more are only counted.
+/// Maximum number of invalid rows in memory until a commit stores them; others are only counted.
 const INVALID_HELD_MAX: usize = 10_000;
 
-/// Where a pass stands.
 pub(super) struct Position {
     pub(super) algorithms: ActiveAlgorithms,
-    /// The resume mark.
     pub(super) mark: Option<Boundary>,
     pub(super) last_reads: LastReads,
-    /// Up to here the Python original has settled: readings only say where each meter stands.
+    /// Up to here the Python original has settled, and readings only update the registers.
     pub(super) settled_by_original: Option<Boundary>,
-    /// Invalid rows without a time that were reported before.
+    /// Invalid rows without a time that were already reported.
     reported: HashSet<String>,
-    /// Invalid rows that no commit has taken yet, by their boundary and message.
+    /// Invalid rows that no commit has stored yet, by boundary and message.
     invalid: BTreeMap<(Option<Boundary>, String), StoredEvent>,
-    /// How many more there were than can be held.
+    /// Number of further invalid rows.
     invalid_more: usize,
 }
 
@@ -42,8 +40,8 @@ impl Position {
         Position { algorithms, mark, last_reads, settled_by_original, reported, invalid, invalid_more: 0 }
     }
 
-    /// Takes note of a page's invalid rows. One of a boundary that is not complete or not due comes again; one without a
-    /// time is reported once a pass.
+    /// Adds the invalid rows of a page. Rows of a boundary that is incomplete or not due come again with a later page; rows
+    /// without a time are reported once per pass.
     pub(super) fn add_invalid(&mut self, page: &Page, latest: Timestamp) {
         for (boundary, error) in &page.invalid {
             let message = error.to_string();
@@ -64,7 +62,7 @@ impl Position {
         }
     }
 
-    /// Takes the events up to a boundary, and those of none: they go with whatever is committed first.
+    /// Removes and returns the events up to a boundary, and those without one, which are stored with the first commit.
     pub(super) fn take_events(&mut self, boundary: Boundary) -> Vec<StoredEvent> {
         let taken = self.invalid.extract_if(.., |(of, _), _| of.is_none_or(|of| of <= boundary));
         let mut taken: Vec<StoredEvent> = taken.map(|(_, event)| event).collect();
@@ -77,7 +75,7 @@ impl Position {
         taken
     }
 
-    /// Events that no commit has taken. They are not lost: the next pass sees their rows again.
+    /// Events that no commit has stored. They are not lost, because the next pass sees their rows again.
     pub(super) fn left_events(&self) -> impl Iterator<Item = &StoredEvent> {
         self.invalid.values()
     }

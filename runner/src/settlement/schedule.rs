@@ -1,7 +1,7 @@
-//! When an interval is due, and when to look again.
+//! When an interval is due, and how long to wait.
 //!
-//! An interval is due `grace` after its end. The wall clock decides, and may jump: nothing here remembers an earlier
-//! time, and whoever waits looks at the clock again every now and then.
+//! An interval is due `grace` after its end. The wall clock decides, and it may be changed, so nothing here remembers an
+//! earlier time, and waiting looks at the clock regularly.
 
 use std::time::Duration;
 
@@ -12,39 +12,37 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 
-/// Longest sleep without a look at the clock: so late is noticed that it was set.
-const LOOK: Duration = Duration::from_secs(20);
-/// Pause before looking again for readings that should be there.
+/// Longest sleep without looking at the clock, and so the longest delay after the clock is changed.
+const CLOCK_CHECK: Duration = Duration::from_secs(20);
+/// Pause before looking again for readings that are missing.
 const READINGS_PAUSE: Duration = Duration::from_secs(15);
-/// Pauses after failures of a pass: up to a second first, up to two minutes later.
+/// Pauses after failures of a pass: at first up to a second, later up to two minutes.
 pub const FAILURE: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(500))
     .with_max_delay(Duration::from_secs(60))
     .without_max_times()
     .with_jitter();
 
-/// When a community's intervals are due.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     interval: SignedDuration,
     grace: SignedDuration,
 }
 
-/// What there is to wait for.
+/// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// The next interval.
     Due,
     /// Readings of an interval that is due.
     Readings,
-    /// The next attempt after a failure, so long.
+    /// The next attempt after a failure, after this pause.
     Retry(Duration),
-    /// Somebody else's lease, so long at most.
+    /// The end of another process's lease, after this time at most.
     Lease(Duration),
 }
 
 impl Schedule {
-    /// Intervals of that length, settled so long after their end.
     pub fn new(interval: IntervalLength, grace: Duration) -> Schedule {
         let grace = SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX);
         Schedule { interval: SignedDuration::from_secs(i64::from(interval.seconds())), grace }
@@ -57,14 +55,13 @@ impl Schedule {
         Timestamp::from_second(end).unwrap_or(Timestamp::MIN)
     }
 
-    /// How long until the next interval is due: more than nothing, and at most an interval.
+    /// How long until the next interval is due: above zero, and at most an interval.
     pub fn until_due(&self, now: Timestamp) -> Duration {
         let due = self.last_due(now).checked_add(self.interval).and_then(|end| end.checked_add(self.grace));
         let left = due.map_or(self.interval, |due| due.duration_since(now));
-        Duration::try_from(left.clamp(SignedDuration::from_millis(1), self.interval)).unwrap_or(LOOK)
+        Duration::try_from(left.clamp(SignedDuration::from_millis(1), self.interval)).unwrap_or(CLOCK_CHECK)
     }
 
-    /// How long to sleep before looking at the clock again.
     fn pause(&self, wait: Wait, now: Timestamp) -> Duration {
         match wait {
             Wait::Due => self.until_due(now),
@@ -74,18 +71,18 @@ impl Schedule {
         }
     }
 
-    /// Waits, but no longer than until `shutdown`.
+    /// Waits, at most until `shutdown`.
     pub async fn wait(&self, wait: Wait, clock: &dyn Clock, shutdown: &CancellationToken) {
         let last_due = self.last_due(clock.now());
         let mut left = self.pause(wait, clock.now());
         while !left.is_zero() {
-            let pause = left.min(LOOK);
+            let pause = left.min(CLOCK_CHECK);
             if shutdown.run_until_cancelled(clock.sleep(pause)).await.is_none() {
                 return;
             }
             left -= pause;
             let now = clock.now();
-            // Whatever there was to wait for: an interval has become due, or the clock was set back.
+            // Another interval is due, or the clock was set back: in both cases look at everything again.
             if self.last_due(now) != last_due {
                 return;
             }
@@ -130,11 +127,11 @@ mod tests {
         }
     }
 
-    /// A clock on which time passes at once, and that can be set while it does.
+    /// A clock on which sleeping takes no real time, and which can be changed during a sleep.
     struct Leaping {
         now: Mutex<Timestamp>,
         slept: Mutex<Duration>,
-        /// What it is set to during the first sleep.
+        /// The time to which it is set during the first sleep.
         set: Mutex<Option<Timestamp>>,
         shutdown: CancellationToken,
     }
@@ -145,7 +142,7 @@ mod tests {
             Leaping { now: Mutex::new(at(now)), slept: Mutex::default(), set: Mutex::default(), shutdown }
         }
 
-        /// How long somebody waited on it.
+        /// Waits, and returns how long that was.
         async fn wait(&self, wait: Wait) -> Duration {
             *self.slept.lock().unwrap() = Duration::ZERO;
             schedule().wait(wait, self, &self.shutdown).await;
@@ -167,29 +164,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_wakes_when_the_next_interval_is_due() {
+    async fn waiting_ends_when_the_next_interval_is_due() {
         let clock = Leaping::from("2023-09-01T12:20:00Z");
         assert_eq!(clock.wait(Wait::Due).await.as_secs(), QUARTER);
         assert_eq!(clock.now(), at("2023-09-01T12:35:00Z"));
-        // Missing readings or trouble do not make it late for the next interval.
+        // Neither missing readings nor failures delay the next interval.
         for wait in [Wait::Readings, Wait::Retry(Duration::from_secs(120)), Wait::Lease(Duration::from_secs(9999))] {
             let clock = Leaping::from("2023-09-01T12:34:59Z");
-            assert!(clock.wait(wait).await <= LOOK, "{wait:?}");
+            assert!(clock.wait(wait).await <= CLOCK_CHECK, "{wait:?}");
             assert!(clock.now() >= at("2023-09-01T12:35:00Z") || wait == Wait::Readings, "{wait:?}");
         }
     }
 
     #[tokio::test]
-    async fn a_clock_that_is_set_is_noticed() {
+    async fn a_changed_clock_is_noticed() {
         for to in ["2023-09-01T18:00:00Z", "2023-09-01T06:00:00Z", "0001-01-01T00:00:00Z", "9999-12-30T00:00:00Z"] {
             let clock = Leaping::from("2023-09-01T12:20:00Z");
             *clock.set.lock().unwrap() = Some(at(to));
-            assert_eq!(clock.wait(Wait::Due).await, LOOK, "{to}");
+            assert_eq!(clock.wait(Wait::Due).await, CLOCK_CHECK, "{to}");
         }
         // By less than an interval: it is due when the clock says so.
         let clock = Leaping::from("2023-09-01T12:20:00Z");
         *clock.set.lock().unwrap() = Some(at("2023-09-01T12:30:00Z"));
-        assert_eq!(clock.wait(Wait::Due).await, LOOK + Duration::from_secs(300));
+        assert_eq!(clock.wait(Wait::Due).await, CLOCK_CHECK + Duration::from_secs(300));
     }
 
     #[tokio::test]

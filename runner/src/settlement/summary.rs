@@ -1,20 +1,18 @@
-//! What a pass did.
+//! The result of a pass.
 
 use std::collections::BTreeMap;
 
 use books::ClearedInterval;
 use domain::{Boundary, Energy, TradeKind};
 
-/// What a pass did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PassSummary {
-    /// Intervals with a round that were settled.
+    /// Number of settled intervals with a round.
     pub intervals: u64,
-    /// End of the first one.
+    /// End of the first settled interval.
     pub first: Option<Boundary>,
-    /// End of the last one.
+    /// End of the last settled interval.
     pub last: Option<Boundary>,
-    /// Trades made.
     pub trades: u64,
     /// Energy traded within the community.
     pub local: Energy,
@@ -22,7 +20,7 @@ pub struct PassSummary {
     pub from_grid: Energy,
     /// Energy sold to the grid.
     pub to_grid: Energy,
-    /// Events by code.
+    /// Number of events by code.
     pub events: BTreeMap<String, u64>,
 }
 
@@ -38,7 +36,7 @@ impl PassSummary {
                 TradeKind::FromGrid => &mut self.from_grid,
                 TradeKind::ToGrid => &mut self.to_grid,
                 TradeKind::Local => &mut self.local,
-                // What the operator buys it sells again.
+                // The operator sells what it buys, so its purchases are counted as sales already.
                 TradeKind::Operator => continue,
             };
             *sum = Energy::from_wh(sum.wh().saturating_add(trade.energy.wh()));

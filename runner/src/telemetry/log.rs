@@ -1,7 +1,7 @@
 //! Logs and traces.
 //!
-//! Log lines go to stderr as text or JSON, and each has everything in its own fields. Traces go to an OpenTelemetry
-//! collector where one is named in the environment. Spans are for traces only: a line that repeats them says things twice.
+//! Log lines go to stderr as text or JSON, and each has all its fields itself. Traces go to an OpenTelemetry collector if the
+//! environment names one. Spans appear only in traces: log lines would repeat their own fields.
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{Key, Value};
+use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
@@ -21,31 +22,28 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
-/// How our own crates' targets begin.
+/// Prefix of the log targets of this program.
 const OURS: &str = "rec_market";
-/// What traces are named after where the environment says nothing (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES).
+/// The service name of traces, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES set one.
 const SERVICE_NAME: &str = "rec-market";
-/// How long the end waits for a collector to take the last spans.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// How long the exit waits for the collector to take the last spans.
+const LAST_EXPORT: Duration = Duration::from_secs(5);
 
-/// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// For people
     #[default]
     Text,
-    /// One JSON object a line: timestamp, level, target, message and the fields.
+    /// One JSON object per line: timestamp, level, target, message and the fields
     Json,
 }
 
-/// What to log.
 #[derive(Clone, Copy, Debug)]
 pub struct LogOptions<'o> {
-    /// A level, or directives as tracing has them (`info,rec_market::meters=debug`); none for the usual.
+    /// A level, or directives of tracing (`info,rec_market::adapter=debug`); none for the default level.
     pub filter: Option<&'o str>,
-    /// The usual level: `WARN` for commands, `INFO` for the service.
+    /// The default level: `WARN` for commands, `INFO` for the service.
     pub usual: LevelFilter,
-    /// How lines look.
     pub format: LogFormat,
 }
 
@@ -56,9 +54,9 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Starts to log, and to send traces if they are wanted: then it must be within a tokio runtime.
+    /// Starts the log, and traces if wanted, for which a tokio runtime must be entered.
     ///
-    /// What is wrong with the options is logged, and the usual taken instead: no reason to leave trades unsettled.
+    /// Wrong options are logged and replaced by the defaults: they are no reason not to settle.
     pub fn start(options: &LogOptions<'_>, traces: bool) -> Telemetry {
         let filter = filter(options);
         let provider = traces.then(provider).transpose();
@@ -68,30 +66,30 @@ impl Telemetry {
         };
         let (filter, no_filter) = match filter {
             Ok(filter) => (filter, None),
-            Err(error) => (usual(options.usual), Some(error)),
+            Err(error) => (default_filter(options.usual), Some(error)),
         };
         let spans = traces.as_ref().map(|provider| {
             let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(SERVICE_NAME));
-            // Nothing of the exporter's own crates, or sending a trace would make another.
+            // Only our own spans: sending those of the exporter would make new ones.
             let layer = layer.with_location(false).with_threads(false).with_tracked_inactivity(false);
             layer.with_filter(Targets::new().with_target(OURS, LevelFilter::INFO))
         });
         let lines = lines(options.format).with_filter(filter.and(filter_fn(|metadata| metadata.is_event())));
-        // Fails only if there is a log already, and that one is as good.
+        // Fails only if there is already a log, which then stays.
         let _ = tracing_subscriber::registry().with(lines).with(spans).try_init();
         if let Some(error) = no_filter {
             tracing::warn!("{error}");
         }
         if let Some(error) = no_traces {
-            tracing::warn!("no traces are sent: {error}");
+            tracing::warn!("cannot send traces: {error}");
         }
         Telemetry { traces }
     }
 
-    /// Sends what is left of the traces. Not from within the runtime, which has to go on meanwhile.
+    /// Sends the remaining traces. Must be called outside of the runtime, which does the sending.
     pub fn finish(self) {
-        if let Some(Err(error)) = self.traces.map(|traces| traces.shutdown_with_timeout(FAREWELL)) {
-            tracing::warn!("the last traces were not sent: {error}");
+        if let Some(Err(error)) = self.traces.map(|traces| traces.shutdown_with_timeout(LAST_EXPORT)) {
+            tracing::warn!("the last traces could not be sent: {error}");
         }
     }
 }
@@ -106,13 +104,13 @@ fn lines<S: Subscriber + for<'s> LookupSpan<'s>>(format: LogFormat) -> Box<dyn L
     }
 }
 
-/// A level alone is meant for us: other crates stay at warnings, or their chatter would bury everything.
+/// A level alone sets only that of this program: other crates log much at lower levels and stay at warnings.
 fn filter(options: &LogOptions<'_>) -> Result<EnvFilter, String> {
     let Some(text) = options.filter else {
-        return Ok(usual(options.usual));
+        return Ok(default_filter(options.usual));
     };
     if let Ok(level) = text.parse::<LevelFilter>() {
-        return Ok(usual(level));
+        return Ok(default_filter(level));
     }
     EnvFilter::try_new(text).map_err(|error| {
         format!(
@@ -121,32 +119,31 @@ fn filter(options: &LogOptions<'_>) -> Result<EnvFilter, String> {
     })
 }
 
-fn usual(level: LevelFilter) -> EnvFilter {
+fn default_filter(level: LevelFilter) -> EnvFilter {
     EnvFilter::new(format!("{},{OURS}={level}", level.min(LevelFilter::WARN)))
 }
 
-/// Sends spans to where OTEL_EXPORTER_OTLP_ENDPOINT says.
-fn provider() -> Result<SdkTracerProvider, String> {
-    let exporter =
-        opentelemetry_otlp::SpanExporter::builder().with_tonic().build().map_err(|error| error.to_string())?;
+/// Sends spans to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names.
+fn provider() -> Result<SdkTracerProvider, ExporterBuildError> {
+    let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build()?;
     let detected = Resource::builder().build();
     let unknown = match detected.get(&Key::new("service.name")) {
         Some(Value::String(name)) => name.as_str().starts_with("unknown_service"),
         _ => true,
     };
     let resource = if unknown { Resource::builder().with_service_name(SERVICE_NAME).build() } else { detected };
-    let exporter = Told { exporter, failing: AtomicBool::new(false) };
+    let exporter = ReportingExporter { exporter, failing: AtomicBool::new(false) };
     Ok(SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build())
 }
 
-/// An exporter that tells when it cannot send, once, and when it can again.
+/// An exporter that logs when it fails for the first time, and when it works again.
 #[derive(Debug)]
-struct Told<E> {
+struct ReportingExporter<E> {
     exporter: E,
     failing: AtomicBool,
 }
 
-impl<E: SpanExporter> SpanExporter for Told<E> {
+impl<E: SpanExporter> SpanExporter for ReportingExporter<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let result = self.exporter.export(batch).await;
         let failed = self.failing.swap(result.is_err(), Ordering::Relaxed);
@@ -175,9 +172,9 @@ impl<E: SpanExporter> SpanExporter for Told<E> {
 mod tests {
     use super::*;
 
-    fn shown(text: Option<&str>) -> Result<String, String> {
+    fn directives(text: Option<&str>) -> Result<String, String> {
         let options = LogOptions { filter: text, usual: LevelFilter::INFO, format: LogFormat::Text };
-        // Directives print in no order that is promised.
+        // The order of printed directives is not defined.
         filter(&options).map(|filter| {
             let mut directives: Vec<String> = filter.to_string().split(',').map(str::to_owned).collect();
             directives.sort();
@@ -186,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn a_level_alone_is_meant_for_us() {
-        assert_eq!(shown(None).unwrap(), "rec_market=info,warn");
-        assert_eq!(shown(Some("debug")).unwrap(), "rec_market=debug,warn");
-        assert_eq!(shown(Some("error")).unwrap(), "error,rec_market=error");
-        assert_eq!(shown(Some("off")).unwrap(), "off,rec_market=off");
-        assert_eq!(shown(Some("h2=debug")).unwrap(), "h2=debug");
-        let error = shown(Some("a=b=c")).unwrap_err();
+    fn a_level_alone_sets_that_of_this_program() {
+        assert_eq!(directives(None).unwrap(), "rec_market=info,warn");
+        assert_eq!(directives(Some("debug")).unwrap(), "rec_market=debug,warn");
+        assert_eq!(directives(Some("error")).unwrap(), "error,rec_market=error");
+        assert_eq!(directives(Some("off")).unwrap(), "off,rec_market=off");
+        assert_eq!(directives(Some("h2=debug")).unwrap(), "h2=debug");
+        let error = directives(Some("a=b=c")).unwrap_err();
         assert!(error.starts_with("REC_MARKET_LOG is \"a=b=c\": "), "{error}");
     }
 }

@@ -1,8 +1,8 @@
-//! What the service counts and measures, for Prometheus.
+//! The metrics of the service, for Prometheus.
 //!
-//! One registry for each [`Metrics`], typed methods in front of it: whoever reports names no family and no label. Labels
-//! have closed sets of values (`labels`) or come from the configuration, so that nobody outside can make series without
-//! end. What depends on the time, such as a lag, is computed when somebody looks.
+//! Typed methods hide families and labels from the code that reports. The values of labels are closed sets (`labels`) or come
+//! from the configuration, so that nobody outside can create new series without end. Values that depend on the time, such as a
+//! lag, are computed when they are read.
 
 mod community;
 mod labels;
@@ -25,19 +25,19 @@ use books::OutboxDepth;
 pub use community::CommunityMetrics;
 pub use labels::{By, Forwarded, MetersOutcome, PassOutcome, PushOutcome, StoreOutcome};
 
-/// A sandboxed run takes from tens of microseconds to seconds.
+/// A run in the sandbox takes from tens of microseconds to seconds.
 const ALGORITHM_SECONDS: &[f64] =
     &[0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
-/// From one page of linear memory to the usual limit and above.
+/// From one page of linear memory to above the default limit.
 const MEMORY_BYTES: &[f64] =
     &[65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0, 268_435_456.0];
 /// A page of readings, or a batch of trades, takes from a millisecond to the deadline of 30 s.
 const PEER_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-/// The store and our own requests: a read takes microseconds, a synced commit milliseconds.
+/// For the store and the gRPC servers: a read takes microseconds, a synced commit milliseconds.
 const STORE_SECONDS: &[f64] =
     &[0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
-/// The names of gRPC's codes, by number.
+/// Names of the gRPC codes, by number.
 const GRPC_CODES: [&str; 17] = [
     "OK",
     "CANCELLED",
@@ -58,7 +58,6 @@ const GRPC_CODES: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
-/// Everything that is counted and measured.
 pub struct Metrics {
     registry: Registry,
     clock: Arc<dyn Clock>,
@@ -69,7 +68,7 @@ pub struct Metrics {
     rendering: Mutex<()>,
 }
 
-/// The families, with their labels open.
+/// The families of all communities.
 struct Families {
     intervals: IntCounterVec,
     settled_until: IntGaugeVec,
@@ -99,7 +98,7 @@ struct Families {
 }
 
 impl Metrics {
-    /// All families at zero, and no community yet.
+    /// All families at zero, without communities.
     pub fn new(clock: Arc<dyn Clock>) -> Metrics {
         let registry = Registry::new();
         let families = Arc::new(Families::new(&registry));
@@ -117,38 +116,38 @@ impl Metrics {
         Metrics { registry, clock, families, communities, outbox, rendering }
     }
 
-    /// The part of a configured community; the same one whenever it is asked for.
+    /// The metrics of a configured community, always the same object.
     pub fn community(&self, name: &str, grace: Duration) -> Arc<CommunityMetrics> {
         let mut communities = lock(&self.communities);
         let made = || Arc::new(CommunityMetrics::new(name, grace, Arc::clone(&self.families)));
         Arc::clone(communities.entry(name.to_owned()).or_insert_with(made))
     }
 
-    /// An operation of the store has ended; its name is one of the trait's methods.
+    /// Reports an operation of the store; its name is a method of the traits.
     pub fn store_operation(&self, operation: &'static str, outcome: StoreOutcome, took: Duration) {
         self.families.store_seconds.with_label_values(&[operation, outcome.as_str()]).observe(took.as_secs_f64());
     }
 
-    /// How much waits to be forwarded, as the store says. The oldest one's age goes on rising until this is told again.
+    /// Reports the waiting trades. The age of the oldest goes on rising until the next report.
     pub fn outbox(&self, outbox: OutboxDepth) {
         self.families.outbox_trades.set(i64::try_from(outbox.waiting).unwrap_or(i64::MAX));
         *lock(&self.outbox) = outbox;
     }
 
-    /// That many trades came to this on their way to payment. What is reported twice is counted twice.
+    /// Counts forwarded trades. A trade that is reported twice is counted twice.
     pub fn forwarded(&self, outcome: Forwarded, trades: usize) {
         let trades = u64::try_from(trades).unwrap_or(u64::MAX);
         self.families.forwarded.with_label_values(&[outcome.as_str()]).inc_by(trades);
     }
 
-    /// A request that pushes trades to Transactions has ended.
+    /// Reports a request that pushed trades to Transactions.
     pub fn push_request(&self, outcome: PushOutcome, took: Duration) {
         self.families.push_seconds.with_label_values(&[outcome.as_str()]).observe(took.as_secs_f64());
     }
 
-    /// A gRPC request (`/package.Service/Method`) was answered with that code.
+    /// Reports a gRPC request (`/package.Service/Method`).
     ///
-    /// Requests for methods that nobody implements are counted together, since strangers could invent names without end.
+    /// All methods that do not exist are counted together, because callers could invent names without end.
     pub fn grpc_request(&self, method: &str, code: i32, took: Duration) {
         let code = usize::try_from(code).ok().and_then(|code| GRPC_CODES.get(code)).copied().unwrap_or("UNKNOWN");
         let method = if code == "UNIMPLEMENTED" { "other" } else { method.trim_start_matches('/') };
@@ -156,18 +155,18 @@ impl Metrics {
         self.families.grpc_seconds.with_label_values(&[method]).observe(took.as_secs_f64());
     }
 
-    /// Something was decided or noted about algorithms, by the name of the action.
+    /// Counts a change of an algorithm by the name of its action.
     pub fn algorithm_changed(&self, community: Option<&str>, action: &str) {
         self.families.changes.with_label_values(&[community.unwrap_or(""), action]).inc();
     }
 
-    /// A candidate ran on settled intervals: so often with a result that could be used, so often without.
+    /// Counts runs of a candidate with usable and with bad results.
     pub fn shadow_ran(&self, community: &str, usable: u64, bad: u64) {
         self.families.shadow.with_label_values(&[community, "usable"]).inc_by(usable);
         self.families.shadow.with_label_values(&[community, "bad"]).inc_by(bad);
     }
 
-    /// Everything as it is now, in Prometheus' text format.
+    /// The current metrics in the Prometheus text format.
     pub fn render(&self) -> String {
         // The collector of the process would add the same processor time twice if two looked at once.
         let _rendering = lock(&self.rendering);
@@ -180,7 +179,7 @@ impl Metrics {
         self.families.outbox_age.set(age);
         let mut text = String::new();
         if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
-            tracing::error!("the metrics cannot be written: {error}");
+            tracing::error!("cannot write the metrics: {error}");
         }
         text
     }
@@ -281,7 +280,6 @@ impl Families {
     }
 }
 
-/// A gauge without labels.
 fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
     register(registry, IntGauge::new(name, help))
 }
@@ -293,7 +291,6 @@ fn register_process(registry: &Registry) {
     registry.register(Box::new(ProcessCollector::for_self())).expect("names used once");
 }
 
-/// Puts a family into the registry.
 #[allow(clippy::expect_used, reason = "OK because all names are constants, each used once: a test makes them all")]
 fn register<C: Collector + Clone + 'static>(registry: &Registry, family: prometheus::Result<C>) -> C {
     let family = family.expect("a valid name and help");
@@ -301,7 +298,7 @@ fn register<C: Collector + Clone + 'static>(registry: &Registry, family: prometh
     family
 }
 
-/// What is kept here is whole at every instant, even if a thread panicked in between.
+/// Locks a mutex. The values here are consistent at any time, even if a thread has panicked.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! How the service is: whether it is ready, and what a person wants to know of each community.
+//! The state of the service: whether it is ready, and the state of each community.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,17 +11,17 @@ use books::{Label, StoreError};
 use super::metrics::{CommunityMetrics, lock};
 use crate::clock::Clock;
 
-/// The state of the service. Those who do the work tell it; `/ready` and `/status` show it.
+/// The state of the service. The parts report to it, and `/ready` and `/status` show it.
 pub struct Status {
     clock: Arc<dyn Clock>,
     communities: Vec<(Arc<CommunityMetrics>, Mutex<CommunityState>)>,
-    /// Why the store cannot be used; at first, that nobody has asked it.
+    /// Why the store cannot be used; at first, because it was not asked yet.
     store: Mutex<Option<String>>,
     serving: AtomicBool,
     stopping: AtomicBool,
 }
 
-/// What is known of a community besides its counters.
+/// The state of a community besides its metrics.
 #[derive(Default)]
 struct CommunityState {
     algorithm: Option<Label>,
@@ -61,7 +61,6 @@ struct AlgorithmJson {
 }
 
 impl Status {
-    /// Nothing is up yet.
     pub fn new(clock: Arc<dyn Clock>, communities: impl IntoIterator<Item = Arc<CommunityMetrics>>) -> Status {
         Status {
             clock,
@@ -72,12 +71,12 @@ impl Status {
         }
     }
 
-    /// The algorithm a community is settled with.
+    /// Sets the algorithm that settles a community.
     pub fn algorithm(&self, community: &str, algorithm: Label) {
         self.change(community, |state| state.algorithm = Some(algorithm));
     }
 
-    /// A pass over a community came to its end.
+    /// Reports that a pass over a community is complete.
     pub fn passed(&self, community: &str) {
         let now = self.clock.now();
         self.change(community, |state| {
@@ -86,7 +85,7 @@ impl Status {
         });
     }
 
-    /// A pass over a community could not go on; `is_held` if an interval is on hold.
+    /// Reports that a pass over a community failed; `is_held` if an interval is on hold.
     pub fn failed(&self, community: &str, error: String, is_held: bool) {
         let now = self.clock.now();
         self.change(community, |state| {
@@ -97,22 +96,23 @@ impl Status {
         });
     }
 
-    /// The store answered, or it did not.
+    /// Reports whether the store is available.
     pub fn store(&self, answer: Result<(), &StoreError>) {
         *lock(&self.store) = answer.err().map(ToString::to_string);
     }
 
-    /// All servers of the platform's interface listen, or some do not.
+    /// Reports whether the gRPC servers are listening.
     pub fn serving(&self, up: bool) {
         self.serving.store(up, Ordering::Relaxed);
     }
 
-    /// The service is about to end: whoever has a choice should ask another replica.
+    /// Reports that the service is about to stop, so that callers use another replica.
     pub fn stopping(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Why the service should get no requests; empty if it should. A community on hold is no reason: its trades are there.
+    /// Why the service should get no requests; empty if it should. A community on hold is no reason, because its trades can
+    /// still be read.
     pub fn unready(&self) -> Vec<String> {
         let mut reasons: Vec<String> = lock(&self.store).clone().into_iter().collect();
         if !self.serving.load(Ordering::Relaxed) {
@@ -124,10 +124,6 @@ impl Status {
         reasons
     }
 
-    /// Everything, for people and programs.
-    ///
-    /// # Errors
-    /// If it cannot be written as JSON.
     pub fn to_json(&self) -> serde_json::Result<String> {
         let (now, reasons) = (self.clock.now(), self.unready());
         serde_json::to_string_pretty(&StatusJson {
@@ -137,7 +133,7 @@ impl Status {
             communities: self
                 .communities
                 .iter()
-                .map(|(community, of)| of_community(community, &lock(of), now))
+                .map(|(community, of)| community_json(community, &lock(of), now))
                 .collect(),
         })
     }
@@ -149,7 +145,7 @@ impl Status {
     }
 }
 
-fn of_community<'a>(metrics: &'a CommunityMetrics, state: &CommunityState, now: Timestamp) -> CommunityJson<'a> {
+fn community_json<'a>(metrics: &'a CommunityMetrics, state: &CommunityState, now: Timestamp) -> CommunityJson<'a> {
     let CommunityState { algorithm, held, passed_at, error } = state;
     CommunityJson {
         name: metrics.name(),

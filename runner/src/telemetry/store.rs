@@ -1,5 +1,4 @@
-//! A store that is measured: how long each operation took, how it ended, and what becomes of trades on their way to
-//! payment. It decides nothing and changes nothing.
+//! A store that reports to the metrics: the duration and outcome of each operation, and the states of forwarded trades.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,33 +17,30 @@ use books::{
 
 use super::metrics::{Forwarded, Metrics, StoreOutcome};
 
-/// A store behind a stopwatch.
 pub struct MeasuredStore {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
 }
 
 impl MeasuredStore {
-    /// Measures a store.
     pub fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>) -> MeasuredStore {
         MeasuredStore { store, metrics }
     }
 
-    /// Takes the time of an operation.
     async fn timed<T, E: Outcome>(
         &self,
         operation: &'static str,
-        answer: impl Future<Output = Result<T, E>>,
+        operation_future: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let started = Instant::now();
-        let answer = answer.await;
-        let outcome = answer.as_ref().err().map_or(StoreOutcome::Ok, Outcome::outcome);
+        let result = operation_future.await;
+        let outcome = result.as_ref().err().map_or(StoreOutcome::Ok, Outcome::outcome);
         self.metrics.store_operation(operation, outcome, started.elapsed());
-        answer
+        result
     }
 }
 
-/// An error as a label.
+/// An error as a label of the metrics.
 trait Outcome {
     fn outcome(&self) -> StoreOutcome;
 }
@@ -72,7 +68,7 @@ impl Outcome for UpdateError {
     }
 }
 
-/// What a report means for a trade; none for one that says it was never sent.
+/// What a report of Transactions means for a trade; none if it says that the trade was never sent.
 fn reported(state: State) -> Option<Forwarded> {
     match state {
         State::Created => None,

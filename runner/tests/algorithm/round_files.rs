@@ -14,10 +14,12 @@ fn a_file_that_cannot_be_read() {
     let bench = Bench::new();
     for flag in ["--round", "--rounds"] {
         let missing = bench.run(&["algorithm", "run", "static", flag, "nowhere.json"]);
-        missing.refused(2, &["cannot read nowhere.json: No such file", "name a file"]);
-        bench.run(&["algorithm", "run", "static", flag, "."]).refused(2, &["cannot read .: Is a directory"]);
+        missing.refused(2, &["cannot read nowhere.json (name a file", "): No such file"]);
+        bench
+            .run(&["algorithm", "run", "static", flag, "."])
+            .refused(2, &["cannot read . (name a file", "): Is a directory"]);
         bench.file("utf16.json", b"\xff\xfe{\0}\0");
-        bench.run(&["algorithm", "run", "static", flag, "utf16.json"]).refused(2, &["utf16.json: it is not UTF-8"]);
+        bench.run(&["algorithm", "run", "static", flag, "utf16.json"]).refused(2, &["utf16.json is not UTF-8"]);
     }
 }
 
@@ -27,8 +29,8 @@ fn a_file_that_is_no_round() {
     let with_mark = format!("\u{feff}{}", three_members());
     let two = format!("{}\n{}", three_members(), three_members());
     let cases: [(&str, &[&str]); 10] = [
-        ("", &["there is nothing in it", "algorithm run --help"]),
-        (" \n\t\n", &["there is nothing in it"]),
+        ("", &["it is empty", "algorithm run --help"]),
+        (" \n\t\n", &["it is empty"]),
         ("anna sells to ben", &["it begins with \"anna sells to ben\"", "JSON object"]),
         ("[]", &["it begins with \"[]\""]),
         ("\"round\"", &["begins with"]),
@@ -122,13 +124,13 @@ fn one_bad_line_is_named_and_nothing_runs() {
     answer.refused(2, &["rounds.jsonl, round in line 4: ", "`1`", "line 1 column 15"]);
     let file = bench.file("none.jsonl", "\n \n");
     let answer = bench.run(&["algorithm", "run", "static", "--rounds", file]);
-    answer.refused(2, &["none.jsonl: there is no round in it", "one a line"]);
+    answer.refused(2, &["none.jsonl contains no rounds", "one round per line"]);
 }
 
 #[test]
 fn stdin_is_called_so() {
     let bench = Bench::new();
-    bench.pipe(&["algorithm", "run", "static", "--round", "-"], "").refused(2, &["stdin: there is nothing in it"]);
+    bench.pipe(&["algorithm", "run", "static", "--round", "-"], "").refused(2, &["stdin: it is empty"]);
     let answer = bench.pipe(&["algorithm", "run", "static", "--rounds", "-"], "{}\n");
     answer.refused(2, &["stdin, round in line 1: missing field"]);
 }

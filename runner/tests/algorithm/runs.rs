@@ -227,7 +227,7 @@ fn what_it_wrote_is_shown() {
     let bench = Bench::new();
     let guest = bench.file("prints.wasm", guests::PRINTS);
     let answer = bench.try_on(guest, &guests_round(), &[]).done();
-    assert!(answer.out.ends_with("  it wrote   one\n             two\n"), "{}", answer.out);
+    assert!(answer.out.ends_with("  log        one\n             two\n"), "{}", answer.out);
     assert_eq!(bench.json_of(guest, &guests_round(), &[])["log"], "one\ntwo");
 }
 

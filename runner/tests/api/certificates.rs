@@ -28,7 +28,7 @@ const LOCKED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCR
 /// Why a market with these files does not start.
 async fn refusal(setting: &Setting) -> String {
     let error = setting.start().await.err().unwrap().to_string();
-    let usable = rec_market::adapter::grpc::usable(setting.tls.clone(), setting.clock.clone()).await;
+    let usable = rec_market::adapter::grpc::check_certificate(setting.tls.clone(), setting.clock.clone()).await;
     assert_eq!(usable.unwrap_err().to_string(), error, "asking before it starts says the same");
     error
 }
@@ -51,7 +51,7 @@ async fn a_market_does_not_start_with_files_that_are_missing_or_not_what_they_sh
         ("key", Some(&*good.key), "is not the key of the certificate "),
         ("client_ca", None, "cannot be read: No such file or directory"),
         ("client_ca", Some("not PEM\n"), "has no certificate"),
-        ("client_ca", Some(NO_CERTIFICATE), "has a certificate that is no authority: "),
+        ("client_ca", Some(NO_CERTIFICATE), "has a certificate that is not an authority: "),
     ];
     for (name, text, message) in cases {
         let mut setting = Setting::new();

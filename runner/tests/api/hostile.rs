@@ -319,7 +319,7 @@ async fn a_request_that_takes_too_long_is_given_up() {
     setting.limits.request = Duration::from_millis(300);
     let open = setting.open().await;
     let channel = open.plain_channel().await;
-    let given_up = "the market gave this request up after 300ms (ask for less, or later)";
+    let given_up = "the request took longer than 300ms (ask for less, or try again later)";
     // Its caller never ends what it says.
     let mut grpc = tonic::client::Grpc::new(channel.clone());
     grpc.ready().await.unwrap();

@@ -113,7 +113,7 @@ impl Setting {
             clock: self.clock.clone(),
             claim_lease: LEASE,
             limits: self.limits,
-            operators: None,
+            administration: None,
         };
         let (plain, tls) = (listener().await, listener().await);
         start_observed(api, self.observer.clone(), plain, tls, self.tls.clone()).await

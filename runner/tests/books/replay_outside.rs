@@ -80,7 +80,7 @@ fn a_component_is_written_where_it_is_wanted_and_over_nothing_else() {
         assert_eq!(fs::read(market.path("my folder/it's.wasm")).unwrap(), component);
     }
     fs::write(market.path("mine.wasm"), "my own work").unwrap();
-    let refused = to("mine.wasm").ends_with(2).says("mine.wasm is there").says("--component");
+    let refused = to("mine.wasm").ends_with(2).says("mine.wasm already exists").says("--component");
     assert_eq!(refused.out, "");
     assert_eq!(fs::read(market.path("mine.wasm")).unwrap(), b"my own work");
     assert_eq!(to("missing/folder.wasm").ends_with(2).says("cannot write missing/folder.wasm").out, "");

@@ -167,7 +167,7 @@ fn full_pages_of_rows_before_the_start_end_with_3() {
             answer(of("Active import").chain(of("Active export")).collect())
         });
         let market = Market::with(&meters, "from = 2023-09-01T00:00:00Z");
-        market.settle().ends_with(3).says("gives no new readings after 2023-08-31T23:58:00Z");
+        market.settle().ends_with(3).says("sends no new readings after 2023-08-31T23:58:00Z");
     }
 }
 

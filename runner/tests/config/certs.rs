@@ -108,7 +108,7 @@ fn files_that_are_there_are_replaced_only_by_force() {
     for name in first.keys().filter(|name| *name != "market_key.pem") {
         std::fs::remove_file(directory.join(name)).unwrap();
     }
-    market.run(&["certs"]).ends_with(2).says("secrets has market_key.pem already");
+    market.run(&["certs"]).ends_with(2).says("secrets already has market_key.pem");
     assert_eq!(files(&directory).len(), 1);
     // The mode of a file that is replaced is not kept, and a link is not followed.
     let key = directory.join("market_key.pem");
@@ -131,7 +131,7 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
     market.run(&["certs", "--days", "0"]).ends_with(2);
     assert!(!market.path("secrets").exists());
     std::fs::write(market.path("file"), "").unwrap();
-    market.run(&["certs", "--directory", "file"]).ends_with(2).says("cannot make file");
+    market.run(&["certs", "--directory", "file"]).ends_with(2).says("cannot create file");
     market.run(&["certs", "--directory", "a/b"]).ends_with(0);
     assert_eq!(files(&market.path("a/b")).len(), 8);
 }

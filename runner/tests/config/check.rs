@@ -8,11 +8,11 @@ const RIGHT: &str = "[[community]]\nname = \"aveiro\"\n[[community]]\nname = \"p
 fn a_configuration_that_is_right_says_so_and_starts_nothing() {
     let market = Market::new(RIGHT);
     let ran = market.run(&["config", "check"]).ends_with(0);
-    assert_eq!(ran.out, "market.toml is right: 2 communities (aveiro, porto)\n");
+    assert_eq!(ran.out, "market.toml is valid: 2 communities (aveiro, porto)\n");
     assert!(!market.path("market.db").exists());
     std::fs::copy(market.path("market.toml"), market.path("other.toml")).unwrap();
     let ran = market.run(&["config", "check", "--config", "other.toml"]).ends_with(0);
-    assert!(ran.out.starts_with("other.toml is right"), "{}", ran.out);
+    assert!(ran.out.starts_with("other.toml is valid"), "{}", ran.out);
 }
 
 #[test]

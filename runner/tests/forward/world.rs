@@ -130,7 +130,7 @@ impl World {
             clock,
             claim_lease: Duration::from_secs(900),
             limits: ApiLimits::default(),
-            operators: None,
+            administration: None,
         };
         let listen = async || TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let tls = TlsConfig {

@@ -52,7 +52,7 @@ fn an_algorithm_lives_from_its_upload_to_its_roll_back() {
     shows(&for_it, &["evening.wasm: passed for aveiro", "when it activates the algorithm"]);
     let uploaded = ada(&["upload", "evening.wasm"]).ends_with(0);
     shows(&uploaded, &["✓ world", "✓ probe: ties", "evening.wasm: uploaded as evening@0.1.0"]);
-    shows(&ada(&["upload", "evening.wasm"]).ends_with(0), &["was there already, as evening@0.1.0"]);
+    shows(&ada(&["upload", "evening.wasm"]).ends_with(0), &["already uploaded, as evening@0.1.0"]);
     let again = json(ada(&["upload", "evening.wasm", "--json"]));
     assert_eq!((&again["accepted"], &again["was_there"]), (&true.into(), &true.into()));
     assert_eq!(again["report"]["passed"], true);
@@ -61,7 +61,7 @@ fn an_algorithm_lives_from_its_upload_to_its_roll_back() {
     shows(&listed, &["evening@0.1.0", "part of the program", "aveiro", "mid-market-rate@", "configured"]);
     shows(
         &ada(&["show", "evening"]).ends_with(0),
-        &["evening@0.1.0", "by ada", "what the gate found", "✓ probe: zeros"],
+        &["evening@0.1.0", "by ada", "report of the gate", "✓ probe: zeros"],
     );
     let shown = json(ada(&["show", "evening@0.1.0", "--json"]));
     assert_eq!((&shown["uploaded_by"], &shown["report"]["passed"]), (&"ada".into(), &true.into()));
@@ -71,7 +71,7 @@ fn an_algorithm_lives_from_its_upload_to_its_roll_back() {
     shows(&ada(&["download", "evening"]).ends_with(0), &["evening-0.1.0.wasm: evening@0.1.0"]);
     let bytes = |name: &str| std::fs::read(market.path(name)).unwrap();
     assert_eq!(bytes("evening-0.1.0.wasm"), bytes("evening.wasm"));
-    ada(&["download", "uniform", "--output", "evening.wasm"]).ends_with(2).says("is there and is something else");
+    ada(&["download", "uniform", "--output", "evening.wasm"]).ends_with(2).says("already exists with other contents");
 
     // By its digest it is that, or nothing.
     let digest = format!("sha256:{}", listed_digest(&ada(&["list", "--json"]), "evening"));
@@ -87,7 +87,7 @@ fn an_algorithm_lives_from_its_upload_to_its_roll_back() {
             // From the first interval that there is, at or after the time that was named.
             "evening@0.1.0 runs in the shadow of aveiro, from 2023-09-01T11:45:00Z to 2023-09-01T12:30:00Z",
             "2 intervals run, 0 failed, 0 rejected",
-            "all",
+            "total",
             "EUR",
         ],
     );
@@ -95,7 +95,7 @@ fn an_algorithm_lives_from_its_upload_to_its_roll_back() {
     assert_eq!((&report["intervals"], &report["members"][0]["member"]), (&2.into(), &"a".into()));
     assert_eq!(report["total"]["local_wh"], report["total"]["candidate_local_wh"]);
     assert_ne!(report["total"]["local_wh"], 0);
-    shows(&ada(&["shadow", "aveiro", "--off"]).ends_with(0), &["evening@0.1.0 runs in the shadow no more"]);
+    shows(&ada(&["shadow", "aveiro", "--off"]).ends_with(0), &["evening@0.1.0 no longer runs in the shadow"]);
     shows(&ada(&["shadow", "aveiro"]).ends_with(0), &["evening@0.1.0 ran in the shadow of aveiro"]);
 
     ada(&["activate", "aveiro", "evening", "--from", "2023-09-01T12:15:00Z"]).ends_with(1).says("is settled already");
@@ -125,7 +125,7 @@ fn refusals_say_what_to_do() {
     let ada = |arguments: &[&str]| operate(&market, &service, "ada.token", arguments);
     std::fs::write(market.path("bad.wasm"), guests::GRID_PRICE_WRONG).unwrap();
     let refused = ada(&["upload", "bad.wasm"]).ends_with(1);
-    shows(&refused, &["✗ probe:", "grid-price", "bad.wasm: refused; nothing of it is kept but a record"]);
+    shows(&refused, &["✗ probe:", "grid-price", "bad.wasm: refused; the service keeps only a record of the upload"]);
     std::fs::write(market.path("text.wasm"), "(module)").unwrap();
     shows(&ada(&["upload", "text.wasm"]).ends_with(1), &["✗ component"]);
     ada(&["upload", "missing.wasm"]).ends_with(2).says("missing.wasm");
@@ -135,7 +135,7 @@ fn refusals_say_what_to_do() {
     let wrong = operate(&market, &service, "wrong.token", &["list"]).ends_with(2);
     wrong.says("no caller has this token").says("--token-file");
     std::fs::write(market.path("empty.token"), "\n").unwrap();
-    operate(&market, &service, "empty.token", &["list"]).ends_with(2).says("it is empty");
+    operate(&market, &service, "empty.token", &["list"]).ends_with(2).says("is empty");
     let url = format!("https://{}", service.tls);
     market
         .run(&["algorithm", "list", "--server", &url, "--ca", "ca_crt.pem"])

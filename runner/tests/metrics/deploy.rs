@@ -37,7 +37,7 @@ fn told() -> Told {
     let now = "2023-09-01T12:20:00Z".parse().unwrap();
     let metrics = Metrics::new(Arc::new(FixedClock(now)));
     let (of, took) = (metrics.community(&config.name, config.grace), Duration::from_millis(1));
-    of.stands(Boundary::from_seconds(1_693_569_600).unwrap());
+    of.set_mark(Boundary::from_seconds(1_693_569_600).unwrap());
     MetersOutcome::ALL.iter().for_each(|outcome| of.meters_request(*outcome, took));
     StoreOutcome::ALL.iter().for_each(|outcome| metrics.store_operation("commit", *outcome, took));
     PushOutcome::ALL.iter().for_each(|outcome| metrics.push_request(*outcome, took));

@@ -33,7 +33,7 @@ fn everything_a_person_should_see_is_a_line_with_fields() {
     assert!(fell["timestamp"].as_str().unwrap().ends_with('Z'), "{fell}");
     let gap = find(&lines, "gap");
     assert_eq!((&gap["community"], &gap["subject"]), (&json!("aveiro"), &json!("b")));
-    let retry = lines.iter().find(|line| line["message"] == "asking again").unwrap();
+    let retry = lines.iter().find(|line| line["message"] == "the Meters service failed; asking again").unwrap();
     assert_eq!(
         (&retry["community"], &retry["attempt"], &retry["level"]),
         (&json!("aveiro"), &json!(1), &json!("WARN"))

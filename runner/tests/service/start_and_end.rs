@@ -26,7 +26,7 @@ fn it_catches_up_and_ends_at_sigterm() {
     service.terminate().ends_with(0);
     // Without being asked to: the log is all that is left of a service.
     let log = read_log(&market);
-    for line in ["INFO the service starts version=", "INFO SIGTERM", "INFO the service has ended"] {
+    for line in ["INFO the service starts version=", "INFO SIGTERM", "INFO the service has stopped"] {
         assert!(log.contains(line), "no {line} in:\n{log}");
     }
     market.run(&["audit"]).ends_with(0);

@@ -1,6 +1,6 @@
-//! `rec.market.v1.AlgorithmService`: the life of algorithms, for callers that say who they are.
+//! `rec.market.v1.AlgorithmService`: administers algorithms, for authenticated callers.
 //!
-//! Who asks is settled before what is asked is looked at. Deliberately not here: what is decided (`registry`).
+//! The caller is authenticated before the request is read. Decisions are made in `algorithms::registry`.
 
 mod convert;
 pub(super) mod receive;
@@ -20,17 +20,16 @@ use crate::config::{CallerConfig, Role};
 use wire::rec_market_v1 as v1;
 use wire::rec_market_v1::algorithm_service_server::AlgorithmService;
 
-/// Uploads that are received at once: each may take 64 MiB.
+/// Number of concurrent uploads, each of which may take 64 MiB of memory.
 const UPLOADS_MAX: usize = 2;
-/// How long an upload waits for its turn.
+/// How long an upload waits for others.
 const TURN_MAX: Duration = Duration::from_secs(20);
 /// Bytes of a component in one message of a download.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Records that are listed if nobody says how many, and at most.
-const CHANGES_USUAL: u32 = 100;
+/// Number of changes that are listed by default, and maximum number.
+const CHANGES_DEFAULT: u32 = 100;
 const CHANGES_MAX: u32 = 1000;
 
-/// The service over a registry.
 #[derive(Clone)]
 pub(super) struct Algorithms {
     registry: Arc<Registry>,
@@ -53,7 +52,7 @@ impl From<RegistryError> for Status {
             RegistryError::Refused(_) => Status::failed_precondition(message),
             RegistryError::Store(error) => super::market::store_failed(error),
             RegistryError::Sandbox(error) => {
-                tracing::error!("an algorithm could not be looked at: {error}");
+                tracing::error!("cannot run or examine an algorithm: {error}");
                 Status::unavailable("the market's machine cannot run algorithms at the moment (try again)")
             }
         }
@@ -72,7 +71,7 @@ impl AlgorithmService for Algorithms {
             return Err(Status::resource_exhausted("other uploads are under way (try again in a minute)"));
         };
         let registry = Arc::clone(&self.registry);
-        // In a task of its own: a caller that goes away leaves a whole upload, or the record that it was none.
+        // In a separate task, so that a caller who leaves early leaves a complete upload, or a record of the refusal.
         let upload = tokio::spawn(async move {
             let _turn = turn;
             receive::upload(&registry, &caller.name, request.into_inner()).await
@@ -170,7 +169,7 @@ impl AlgorithmService for Algorithms {
     ) -> Result<Response<v1::ListChangesResponse>, Status> {
         self.callers.permit(&request, Role::Read).await?;
         let v1::ListChangesRequest { community, limit } = request.get_ref();
-        let limit = if *limit == 0 { CHANGES_USUAL } else { (*limit).min(CHANGES_MAX) };
+        let limit = if *limit == 0 { CHANGES_DEFAULT } else { (*limit).min(CHANGES_MAX) };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let community = Some(community.as_str()).filter(|community| !community.is_empty());
         let (changes, uploads) = self.registry.changes(community, limit).await?;

@@ -1,7 +1,7 @@
-//! Who calls about algorithms, and what that one may do.
+//! Authenticates callers of the algorithm service and checks their roles.
 //!
-//! A caller says who it is by the client certificate of its connection, which the handshake has verified, or by a token.
-//! Nobody else is told anything, not even what there is.
+//! A caller authenticates with a client certificate, which the TLS handshake has verified, or with a token. All others learn
+//! nothing, not even which algorithms exist.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,20 +15,20 @@ use tonic::{Request, Status};
 
 use crate::config::{CallerConfig, Role};
 
-/// Shortest token: what is shorter could be guessed.
+/// Minimum length of a token; a shorter one could be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
-/// Longest file of a token, in bytes.
+/// Maximum size of a token file, in bytes.
 const TOKEN_BYTES_MAX: u64 = 4096;
 const SCHEME: &str = "Bearer ";
 
-/// Everybody who may call.
+/// The configured callers.
 #[derive(Clone)]
 pub(super) struct Callers(Arc<[CallerConfig]>);
 
-/// Somebody who said who that is.
+/// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
-    /// For the records.
+    /// For records of what it does.
     pub(super) name: String,
     role: Role,
 }
@@ -38,13 +38,13 @@ impl Callers {
         Callers(callers.into())
     }
 
-    /// Who calls, if that one may do so much.
+    /// Authenticates the caller of a request and checks that it has a role.
     pub(super) async fn permit<T>(&self, request: &Request<T>, role: Role) -> Result<Caller, Status> {
         let certificates = request.peer_certs();
         let certificate = certificates.as_ref().and_then(|certificates| certificates.first());
         let token = token(request.metadata())?;
         let known = match (token, certificate) {
-            // A token says more than a certificate that many programs on a machine may share.
+            // A token goes first, because several programs on a machine may share a certificate.
             (Some(token), _) => self.by_token(token).await?,
             (None, Some(certificate)) => self.by_certificate(certificate)?,
             (None, None) => {
@@ -75,12 +75,12 @@ impl Callers {
         let callers = Arc::clone(&self.0);
         let given = Digest::of(token.as_bytes());
         let found = tokio::task::spawn_blocking(move || {
-            let holds = |caller: &&CallerConfig| {
+            let has_token = |caller: &&CallerConfig| {
                 let file = caller.token_file.as_deref();
-                // Digests are compared, so that the time it takes tells nothing of the token.
+                // Digests are compared, so that the duration reveals nothing about the token.
                 file.is_some_and(|file| token_of(file).is_some_and(|token| Digest::of(token.as_bytes()) == given))
             };
-            callers.iter().find(holds).map(Caller::of)
+            callers.iter().find(has_token).map(Caller::of)
         });
         let found = found.await.map_err(|_| Status::internal("the tokens could not be read"))?;
         found.ok_or_else(|| Status::unauthenticated("no caller has this token"))
@@ -93,7 +93,6 @@ impl Caller {
     }
 }
 
-/// The token of a request, if it has one.
 fn token(metadata: &MetadataMap) -> Result<Option<&str>, Status> {
     let Some(value) = metadata.get("authorization") else { return Ok(None) };
     let text = value.to_str().ok().and_then(|text| text.strip_prefix(SCHEME)).map(str::trim);
@@ -103,7 +102,7 @@ fn token(metadata: &MetadataMap) -> Result<Option<&str>, Status> {
     }
 }
 
-/// What is in a token's file now: it may be replaced while the service runs.
+/// The token in a file, read each time because the file may be replaced while the service runs.
 fn token_of(file: &Path) -> Option<String> {
     let read = |file: &Path| {
         let bytes = file.metadata()?.len();
@@ -115,13 +114,13 @@ fn token_of(file: &Path) -> Option<String> {
     let text = match read(file) {
         Ok(text) => text,
         Err(error) => {
-            tracing::error!(file = %file.display(), "a caller's token cannot be read: {error}");
+            tracing::error!(file = %file.display(), "cannot read the token of a caller: {error}");
             return None;
         }
     };
     let token = text.trim();
     if token.chars().count() < TOKEN_CHARS_MIN {
-        tracing::error!(file = %file.display(), "a caller's token has fewer than {TOKEN_CHARS_MIN} characters: nobody has it");
+        tracing::error!(file = %file.display(), "the token of a caller has fewer than {TOKEN_CHARS_MIN} characters and is ignored");
         return None;
     }
     Some(token.to_owned())

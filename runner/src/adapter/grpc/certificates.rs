@@ -1,7 +1,9 @@
-//! The certificate that the service shows: read, checked, and read again when its files change.
+//! The certificate of the servers: read, checked, and read again when its files change.
 //!
-//! Nothing starts with a pair that callers would refuse. Later, a pair that cannot be used leaves the one before.
+//! The servers do not start with a certificate that callers would refuse. Later, one that cannot be used does not replace the
+//! one in use.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -9,9 +11,9 @@ use std::time::Duration;
 use domain::Digest;
 use jiff::Timestamp;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::time_provider::TimeProvider;
 use tokio_rustls::rustls::{Error, InconsistentKeys, RootCertStore, ServerConfig, version};
@@ -22,9 +24,9 @@ use x509_parser::time::ASN1Time;
 use crate::clock::Clock;
 use crate::config::TlsConfig;
 
-/// How long before its end a certificate is warned of.
+/// How long before its expiry the log warns of a certificate.
 const NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-/// How often that is said.
+/// How often the log repeats that.
 const REMINDER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A certificate, key or authority that cannot be used.
@@ -33,26 +35,57 @@ const REMINDER: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct UnusableCertificate {
     key: &'static str,
     path: PathBuf,
-    problem: String,
+    problem: Problem,
 }
 
-/// The certificate in use, and the files that it came from.
+/// The end of a sentence that begins with the name of a file.
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error("cannot be read: {0} (name a PEM file in the configuration, under [tls])")]
+    Unreadable(io::Error),
+    #[error("is damaged: {0} (a PEM file is expected)")]
+    Damaged(pem::Error),
+    #[error("has no certificate (a PEM file with BEGIN CERTIFICATE is expected)")]
+    NoCertificate,
+    #[error("has a private key, but no certificate (a PEM file with BEGIN CERTIFICATE is expected)")]
+    KeyInstead,
+    #[error("has a certificate that cannot be read: {0}")]
+    UnreadableCertificate(String),
+    #[error("expired at {0} (have a new one issued)")]
+    Expired(Timestamp),
+    #[error("is valid only from {0} on (is this machine's clock right?)")]
+    NotValidYet(Timestamp),
+    #[error("is encrypted (write it without a password: openssl pkey -in FILE)")]
+    EncryptedKey,
+    #[error("has no private key (a PEM file with BEGIN PRIVATE KEY is expected)")]
+    NoKey,
+    #[error("is not the key of the certificate {} (use the key it was issued for)", .0.display())]
+    OtherKey(PathBuf),
+    #[error("cannot be used with the certificate: {0} (use RSA, or ECDSA on P-256 or P-384, or Ed25519)")]
+    UnusableKey(Error),
+    #[error("has a certificate that is not an authority: {0}")]
+    NoAuthority(Error),
+    #[error("{0}")]
+    Verifier(VerifierBuilderError),
+}
+
+/// The certificate in use and its files.
 pub(super) struct Certificates {
     files: TlsConfig,
     clock: Arc<dyn Clock>,
     provider: Arc<CryptoProvider>,
-    used: RwLock<Used>,
+    current: RwLock<Current>,
 }
 
-/// What handshakes are made with.
-struct Used {
+/// What handshakes use.
+struct Current {
     config: Arc<ServerConfig>,
     chain: Arc<[CertificateDer<'static>]>,
-    /// Of the files that they came from.
-    from: Digest,
+    /// Digest of the files.
+    digest: Digest,
 }
 
-/// The files' bytes.
+/// The contents of the files.
 struct Files {
     certificate: Vec<u8>,
     key: Vec<u8>,
@@ -60,62 +93,61 @@ struct Files {
 }
 
 impl Certificates {
-    /// Reads and checks the files. Blocks for as long as that takes.
+    /// Reads and checks the files. Blocks.
     ///
     /// # Errors
-    /// If a file is missing or is not what it should be, if the key is another certificate's, or if the certificate is
-    /// not valid now.
+    /// If a file is missing or invalid, if the key does not match the certificate, or if the certificate is not valid now.
     pub(super) fn load(files: TlsConfig, clock: Arc<dyn Clock>) -> Result<Certificates, UnusableCertificate> {
         let provider = Arc::new(ring::default_provider());
         let read = Files::read(&files)?;
         let (config, chain) = read.check(&files, &clock, &provider)?;
-        let used = RwLock::new(Used { config, chain, from: read.digest() });
-        Ok(Certificates { files, clock, provider, used })
+        let current = RwLock::new(Current { config, chain, digest: read.digest() });
+        Ok(Certificates { files, clock, provider, current })
     }
 
-    /// What the next handshake is made with.
+    /// The configuration for the next handshake.
     pub(super) fn current(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.used.read().unwrap_or_else(PoisonError::into_inner).config)
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).config)
     }
 
-    /// Reads the files again, and uses them from now on if they changed; answers whether they did. Blocks.
+    /// Reads the files again and uses them if they changed; returns whether they did. Blocks.
     ///
     /// # Errors
-    /// As [`Certificates::load`]; then what was used before is used on.
+    /// As [`Certificates::load`]; the old files stay in use.
     pub(super) fn reload(&self) -> Result<bool, UnusableCertificate> {
         let read = Files::read(&self.files)?;
         let digest = read.digest();
-        if self.used.read().unwrap_or_else(PoisonError::into_inner).from == digest {
+        if self.current.read().unwrap_or_else(PoisonError::into_inner).digest == digest {
             return Ok(false);
         }
-        // Files that could not be used are tried again: a certificate may have come before its time.
+        // Also files that were refused before: the certificate may have become valid since.
         let (config, chain) = read.check(&self.files, &self.clock, &self.provider)?;
-        *self.used.write().unwrap_or_else(PoisonError::into_inner) = Used { config, chain, from: digest };
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Current { config, chain, digest };
         Ok(true)
     }
 
-    /// Looks after the files for ever: takes what changed, tells what cannot be used once, and reminds of the end.
+    /// Watches the files for ever: uses changed ones, logs unusable ones once, and warns before the expiry.
     pub(super) async fn watch(self: Arc<Self>, every: Duration) {
         let mut remind_at = self.clock.now();
-        let mut told = None;
+        let mut logged = None;
         loop {
             let certificates = Arc::clone(&self);
             match tokio::task::spawn_blocking(move || certificates.reload()).await {
                 Ok(Ok(changed)) => {
                     if changed {
-                        tracing::info!(certificate = %self.files.certificate.display(), "took a new certificate");
+                        tracing::info!(certificate = %self.files.certificate.display(), "using a new certificate");
                         remind_at = self.clock.now();
                     }
-                    told = None;
+                    logged = None;
                 }
                 Ok(Err(error)) => {
                     let error = error.to_string();
-                    if told.as_ref() != Some(&error) {
-                        tracing::error!(error, "kept the certificate in use, because the new one cannot be used");
+                    if logged.as_ref() != Some(&error) {
+                        tracing::error!(error, "cannot use the new certificate; keeping the one in use");
                     }
-                    told = Some(error);
+                    logged = Some(error);
                 }
-                Err(error) => tracing::error!(%error, "the certificate could not be read again"),
+                Err(error) => tracing::error!(%error, "cannot read the certificate again"),
             }
             let now = self.clock.now();
             if now >= remind_at {
@@ -127,12 +159,12 @@ impl Certificates {
     }
 
     fn remind(&self, now: Timestamp) {
-        let chain = Arc::clone(&self.used.read().unwrap_or_else(PoisonError::into_inner).chain);
+        let chain = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).chain);
         let then = now.checked_add(NOTICE).unwrap_or(Timestamp::MAX);
         for certificate in chain.iter() {
             if let Err(problem) = check_time(certificate, then) {
                 let certificate = self.files.certificate.display();
-                tracing::warn!(%certificate, "the certificate will not do in {} days: {problem}", NOTICE.as_secs() / 86_400);
+                tracing::warn!(%certificate, "the certificate will be unusable in {} days: {problem}", NOTICE.as_secs() / 86_400);
             }
         }
     }
@@ -142,7 +174,7 @@ impl Files {
     fn read(files: &TlsConfig) -> Result<Files, UnusableCertificate> {
         let read = |key, path: &Path| {
             std::fs::read(path).map_err(|error| {
-                let problem = format!("cannot be read: {error} (name a PEM file in the configuration, under [tls])");
+                let problem = Problem::Unreadable(error);
                 UnusableCertificate { key, path: path.to_owned(), problem }
             })
         };
@@ -175,16 +207,16 @@ impl Files {
         in_time.map_err(unusable("certificate", &files.certificate))?;
         let key = private_key(&self.key).map_err(unusable("key", &files.key))?;
         let certified = CertifiedKey::from_der(chain.clone(), key, provider);
-        let certified = certified.map_err(|error| not_a_pair(&error, files)).map_err(unusable("key", &files.key))?;
+        let certified = certified.map_err(|error| key_problem(error, files)).map_err(unusable("key", &files.key))?;
         let time = Arc::new(ClockTime(Arc::clone(clock)));
         let builder = ServerConfig::builder_with_details(Arc::clone(provider), time)
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])
-            .map_err(|error| unusable("key", &files.key)(error.to_string()))?;
+            .map_err(|error| unusable("key", &files.key)(Problem::UnusableKey(error)))?;
         let builder = match (&self.client_ca, &files.client_ca) {
             (Some(bytes), Some(path)) => {
                 let roots = authorities(bytes).map_err(unusable("client_ca", path))?;
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(provider)).build();
-                let verifier = verifier.map_err(|error| unusable("client_ca", path)(error.to_string()))?;
+                let verifier = verifier.map_err(Problem::Verifier).map_err(unusable("client_ca", path))?;
                 builder.with_client_cert_verifier(verifier)
             }
             _ => builder.with_no_client_auth(),
@@ -195,68 +227,58 @@ impl Files {
     }
 }
 
-/// The certificates of a PEM file, of which there must be one.
-fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>();
-    let found = found.map_err(|error| format!("is damaged: {error} (a PEM file is expected)"))?;
-    if found.is_empty() {
-        let held = if PrivateKeyDer::from_pem_slice(bytes).is_ok() { "a private key, but no" } else { "no" };
-        return Err(format!("has {held} certificate (a PEM file with BEGIN CERTIFICATE is expected)"));
+/// The certificates of a PEM file; at least one.
+fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    let found = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().map_err(Problem::Damaged)?;
+    match found.is_empty() {
+        false => Ok(found),
+        true if PrivateKeyDer::from_pem_slice(bytes).is_ok() => Err(Problem::KeyInstead),
+        true => Err(Problem::NoCertificate),
     }
-    Ok(found)
 }
 
-fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Problem> {
     PrivateKeyDer::from_pem_slice(bytes).map_err(|_| {
-        let encrypted = bytes.windows(9).any(|window| window == b"ENCRYPTED");
-        if encrypted {
-            "is encrypted (write it without a password: openssl pkey -in FILE)".to_owned()
-        } else {
-            "has no private key (a PEM file with BEGIN PRIVATE KEY is expected)".to_owned()
-        }
+        let is_encrypted = bytes.windows(9).any(|window| window == b"ENCRYPTED");
+        if is_encrypted { Problem::EncryptedKey } else { Problem::NoKey }
     })
 }
 
-fn authorities(bytes: &[u8]) -> Result<RootCertStore, String> {
+fn authorities(bytes: &[u8]) -> Result<RootCertStore, Problem> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(bytes)? {
-        roots.add(certificate).map_err(|error| format!("has a certificate that is no authority: {error}"))?;
+        roots.add(certificate).map_err(Problem::NoAuthority)?;
     }
     Ok(roots)
 }
 
 /// Checks that a certificate is valid at an instant.
-fn check_time(certificate: &CertificateDer<'_>, at: Timestamp) -> Result<(), String> {
+fn check_time(certificate: &CertificateDer<'_>, at: Timestamp) -> Result<(), Problem> {
     let parsed = match X509Certificate::from_der(certificate) {
         Ok(([], parsed)) => parsed,
-        Ok(_) => return Err("has a certificate that cannot be read: more bytes follow it".to_owned()),
-        Err(error) => return Err(format!("has a certificate that cannot be read: {error}")),
+        Ok(_) => return Err(Problem::UnreadableCertificate("more bytes follow it".to_owned())),
+        Err(error) => return Err(Problem::UnreadableCertificate(error.to_string())),
     };
     let Validity { not_before, not_after } = parsed.validity();
     // The years that a certificate can have are those that a `Timestamp` has, but for the last day.
     let date = |time: &ASN1Time| Timestamp::from_second(time.timestamp()).unwrap_or(Timestamp::MAX);
     if at.as_second() > not_after.timestamp() {
-        return Err(format!("expired at {} (have a new one issued)", date(not_after)));
+        return Err(Problem::Expired(date(not_after)));
     }
     if at.as_second() < not_before.timestamp() {
-        return Err(format!("is valid only from {} on (is this machine's clock right?)", date(not_before)));
+        return Err(Problem::NotValidYet(date(not_before)));
     }
     Ok(())
 }
 
-fn not_a_pair(error: &Error, files: &TlsConfig) -> String {
+fn key_problem(error: Error, files: &TlsConfig) -> Problem {
     match error {
-        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-            let certificate = files.certificate.display();
-            format!("is not the key of the certificate {certificate} (use the key it was issued for)")
-        }
-        error => {
-            format!("cannot be used with the certificate: {error} (use RSA, or ECDSA on P-256 or P-384, or Ed25519)")
-        }
+        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => Problem::OtherKey(files.certificate.clone()),
+        error => Problem::UnusableKey(error),
     }
 }
 
-/// The clock, for whom it is asked in rustls's words.
+/// The clock, as rustls asks for the time.
 #[derive(Clone)]
 struct ClockTime(Arc<dyn Clock>);
 
@@ -273,6 +295,6 @@ impl TimeProvider for ClockTime {
 }
 
 fn unix_time(at: Timestamp) -> UnixTime {
-    // Before 1970 nothing is valid anyway.
+    // No certificate is valid before 1970.
     UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at.as_second()).unwrap_or_default()))
 }

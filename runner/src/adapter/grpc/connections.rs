@@ -1,7 +1,7 @@
-//! Connections: accepted, opened off the accept loop, and given up if they do not speak in time.
+//! Accepts connections, and closes those that do not complete their handshake in time.
 //!
-//! A caller costs others nothing: every handshake is a task with a deadline, of too many the oldest is given up, and a
-//! connection that never begins to speak HTTP/2 is closed. Start reading at [`accept`].
+//! A slow caller does not affect others: each handshake is a task with a deadline, the oldest one is dropped if there are too
+//! many, and a connection that does not start HTTP/2 is closed. Start reading at [`accept`].
 
 use std::collections::VecDeque;
 use std::io;
@@ -26,21 +26,21 @@ use super::certificates::Certificates;
 
 /// The first bytes of every HTTP/2 connection (RFC 9113, 3.4).
 const PREFACE_BYTES: usize = 24;
-/// How long to wait when the system has no more sockets to give.
+/// Pause when the system has no more sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a port bears.
+/// The limits of a port.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// Connections at once.
+    /// Concurrent connections.
     pub(super) connections: usize,
-    /// Of those, handshakes under way.
+    /// Concurrent handshakes among them.
     pub(super) handshakes: usize,
-    /// How long a handshake may take, and then the first words of HTTP/2.
+    /// Deadline of a handshake, and then of the HTTP/2 preface.
     pub(super) opening: Duration,
 }
 
-/// The plaintext connections of a listener. They all end when `ended` is cancelled.
+/// The plaintext connections of a listener. All of them close when `ended` is cancelled.
 pub(super) fn plain(
     listener: TcpListener,
     bounds: Bounds,
@@ -49,7 +49,7 @@ pub(super) fn plain(
     opened(listener, bounds, ended, |tcp| std::future::ready(Ok(tcp)))
 }
 
-/// The TLS connections of a listener, each with the certificate of its moment.
+/// The TLS connections of a listener, each with the certificate that is current when it is accepted.
 pub(super) fn tls(
     listener: TcpListener,
     bounds: Bounds,
@@ -74,7 +74,7 @@ where
     ReceiverStream::new(receiver)
 }
 
-/// Accepts until nobody wants connections any more.
+/// Accepts connections until the receiver is dropped.
 async fn accept<IO, Opening>(
     listener: TcpListener,
     bounds: Bounds,
@@ -96,13 +96,13 @@ async fn accept<IO, Opening>(
         let (tcp, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            // Said once until there is room again: somebody who floods us should not flood the log.
+            // Logged once until there is room again, so that a flood of connections does not flood the log.
             if !full {
                 tracing::warn!(%peer, connections = bounds.connections, "refused a connection: there are too many");
             }
@@ -111,27 +111,27 @@ async fn accept<IO, Opening>(
         };
         full = false;
         if let Err(error) = tcp.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "a connection may be slower than it should");
+            tracing::debug!(%peer, %error, "cannot set TCP_NODELAY; the connection may be slower");
         }
         let opening = open(tcp);
         let (sender, ended) = (sender.clone(), ended.clone());
-        handshakes.begin(async move {
+        handshakes.start(async move {
             match tokio::time::timeout(bounds.opening, opening).await {
                 Ok(Ok(io)) => {
-                    // If nobody wants it any more, it is closed.
+                    // Without a receiver, the connection is closed.
                     let _ = sender.send(Ok(Connection::new(io, bounds.opening, ended, place))).await;
                 }
                 Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    tracing::debug!(%peer, "a caller went away within the TLS handshake");
+                    tracing::debug!(%peer, "a caller left during the TLS handshake");
                 }
                 Ok(Err(error)) => tracing::info!(%peer, "refused a caller: {}", refusal(&error)),
-                Err(_) => tracing::info!(%peer, "gave a caller up: no TLS handshake within {:?}", bounds.opening),
+                Err(_) => tracing::info!(%peer, "closed a connection: no TLS handshake within {:?}", bounds.opening),
             }
         });
     }
 }
 
-/// Why a handshake failed, in words for who set up the caller.
+/// Why a handshake failed, for whoever configures the caller.
 fn refusal(error: &io::Error) -> String {
     use tokio_rustls::rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
     let hint = match error.get_ref().and_then(|error| error.downcast_ref::<Error>()) {
@@ -151,7 +151,7 @@ fn refusal(error: &io::Error) -> String {
     format!("{error} ({hint})")
 }
 
-/// Handshakes under way. They end with this.
+/// The current handshakes. They are aborted when this is dropped.
 struct Handshakes {
     tasks: JoinSet<()>,
     oldest_first: VecDeque<AbortHandle>,
@@ -159,8 +159,8 @@ struct Handshakes {
 }
 
 impl Handshakes {
-    /// Begins one. If there are too many, the oldest has had the most time, and is given up.
-    fn begin(&mut self, handshake: impl Future<Output = ()> + Send + 'static) {
+    /// Starts a handshake. If there are too many, drops the oldest, which has had the most time.
+    fn start(&mut self, handshake: impl Future<Output = ()> + Send + 'static) {
         while self.tasks.try_join_next().is_some() {}
         self.oldest_first.retain(|task| !task.is_finished());
         if self.oldest_first.len() >= self.most
@@ -175,9 +175,9 @@ impl Handshakes {
 /// An open connection.
 pub(super) struct Connection<IO> {
     io: IO,
-    /// The deadline of its first words, until they came.
+    /// The deadline of the HTTP/2 preface, until it has arrived.
     opening: Option<Pin<Box<Sleep>>>,
-    heard: usize,
+    received: usize,
     ended: Pin<Box<WaitForCancellationFutureOwned>>,
     _place: OwnedSemaphorePermit,
 }
@@ -187,19 +187,19 @@ impl<IO> Connection<IO> {
         Connection {
             io,
             opening: Some(Box::pin(tokio::time::sleep(opening))),
-            heard: 0,
+            received: 0,
             ended: Box::pin(ended.cancelled_owned()),
             _place: place,
         }
     }
 
-    /// Fails once the service has ended, or if the first words are late.
+    /// Fails once the service has stopped, or if the preface is late.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.ended.as_mut().poll(cx).is_ready() {
             return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the market has stopped"));
         }
         match self.opening.as_mut().map(|opening| opening.as_mut().poll(cx)) {
-            Some(Poll::Ready(())) => Err(io::Error::new(io::ErrorKind::TimedOut, "the caller does not speak")),
+            Some(Poll::Ready(())) => Err(io::Error::new(io::ErrorKind::TimedOut, "the caller sends nothing")),
             Some(Poll::Pending) | None => Ok(()),
         }
     }
@@ -211,8 +211,8 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Connection<IO> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
         if self.opening.is_some() {
-            self.heard += buffer.filled().len() - before;
-            if self.heard >= PREFACE_BYTES {
+            self.received += buffer.filled().len() - before;
+            if self.received >= PREFACE_BYTES {
                 self.opening = None;
             }
         }

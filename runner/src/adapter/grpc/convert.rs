@@ -1,7 +1,7 @@
-//! From the wire to the store's words and back: texts become times and ids, floats whole numbers, once and here.
+//! Conversions between the platform's messages and the types of the store: texts become times and ids, floats integers.
 //!
-//! Pure. Whatever cannot be meant is refused with the field, its value and what is expected. Start reading at
-//! [`match_filter`] and [`match_response`].
+//! Pure. An invalid value is refused with its field and what is expected. Start reading at [`match_filter`] and
+//! [`match_response`].
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -15,40 +15,37 @@ use tonic::Status;
 use super::instant::Instant;
 use books::{Match, MatchFilter, MatchUpdate, Quantity};
 
-/// Longest id of a payment, in bytes: ledgers' ids have some 90.
+/// Maximum length of a payment id, in bytes; those of ledgers have some 90.
 const TRANSACTION_BYTES_MAX: usize = 256;
-/// Longest remark, in bytes: room for another program's error, and a page still holds hundreds of them.
+/// Maximum length of a message, in bytes: enough for another program's error, and a page can still hold hundreds of them.
 const MESSAGE_BYTES_MAX: usize = 4096;
-/// How much of a wrong value an answer repeats, in characters.
-const SHOWN_MAX: usize = 64;
-/// 2⁶³: the first number of µEUR/kWh that is too large to keep.
+/// How much of an invalid value a response repeats, in characters.
+const REPEATED_CHARS: usize = 64;
+/// 2⁶³: the first number of µEUR/kWh that is too large to store.
 const MICRO_EUR_END: f64 = 9_223_372_036_854_775_808.0;
 
 const AN_ID: &str = "24 hexadecimal digits are expected";
 const A_TIME: &str = "YYYY-MM-DDTHH:MM:SSZ is expected (or with an offset, such as +01:00, from the year 1 on)";
 
-/// A request that cannot be meant.
+/// A request with an invalid value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Invalid(String);
 
-/// From when until when, each if it is asked for.
+/// A half-open span of time, open on the sides that are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
-    /// The first instant of it.
     pub(super) from: Option<Timestamp>,
-    /// The first instant after it.
     pub(super) to: Option<Timestamp>,
 }
 
 impl Invalid {
-    /// A field, what it says and what is expected, each in words.
     pub(super) fn new(field: impl fmt::Display, value: impl fmt::Display, expected: impl fmt::Display) -> Invalid {
         Invalid(format!("{field} is {value}, but {expected}"))
     }
 
     fn text(field: impl fmt::Display, value: &str, expected: &str) -> Invalid {
-        let mut start: String = value.chars().take(SHOWN_MAX).collect();
+        let mut start: String = value.chars().take(REPEATED_CHARS).collect();
         if start.len() < value.len() {
             start.push('…');
         }
@@ -62,7 +59,7 @@ impl From<Invalid> for Status {
     }
 }
 
-/// Which trades a caller asks for; none if no trade can be among them.
+/// The trades that a caller asks for; none if there cannot be any.
 pub(super) fn match_filter(filter: &wire::MatchesFilter) -> Result<Option<MatchFilter>, Invalid> {
     let states = filter.state.iter().enumerate().map(|(at, number)| state(format_args!("state[{at}]"), *number));
     let states = states.collect::<Result<BTreeSet<State>, Invalid>>()?;
@@ -78,18 +75,18 @@ pub(super) fn match_filter(filter: &wire::MatchesFilter) -> Result<Option<MatchF
     }))
 }
 
-/// The buyer whose waiting trades a caller wants to have handed over: exactly a buyer and both waiting states are given.
+/// The buyer whose waiting trades a caller claims: if the filter names exactly a buyer and both waiting states.
 pub(super) fn claimed_buyer(filter: &wire::MatchesFilter) -> Option<&str> {
     let waiting = State::ALL.into_iter().filter(|state| state.is_waiting()).map(|state| state as i32);
-    let asked: BTreeSet<i32> = filter.state.iter().copied().collect();
+    let requested: BTreeSet<i32> = filter.state.iter().copied().collect();
     let narrowed = filter.seller_id.is_some()
         || filter.match_id.is_some()
         || filter.start_timestamp.is_some()
         || filter.end_timestamp.is_some();
-    (!narrowed && asked == waiting.collect()).then_some(filter.buyer_id.as_deref()).flatten()
+    (!narrowed && requested == waiting.collect()).then_some(filter.buyer_id.as_deref()).flatten()
 }
 
-/// What Transactions reports, each trade at most once.
+/// The reports of Transactions, at most one per trade.
 pub(super) fn updates(list: &wire::ListUpdateMatch) -> Result<Vec<MatchUpdate>, Invalid> {
     let mut seen = HashSet::with_capacity(list.matches.len());
     let read = |(at, update): (usize, &wire::UpdateMatch)| {
@@ -101,14 +98,13 @@ pub(super) fn updates(list: &wire::ListUpdateMatch) -> Result<Vec<MatchUpdate>, 
         Ok(MatchUpdate {
             id,
             state: state(field("state"), update.state)?,
-            transaction_id: short(field("transactionID"), update.transaction_id.as_deref(), TRANSACTION_BYTES_MAX)?,
-            message: short(field("message"), update.message.as_deref(), MESSAGE_BYTES_MAX)?,
+            transaction_id: limited(field("transactionID"), update.transaction_id.as_deref(), TRANSACTION_BYTES_MAX)?,
+            message: limited(field("message"), update.message.as_deref(), MESSAGE_BYTES_MAX)?,
         })
     };
     list.matches.iter().enumerate().map(read).collect()
 }
 
-/// The prices that members set.
 pub(super) fn meter_prices(list: &wire::ListPricesUpdate) -> Result<Vec<MeterPrice>, Invalid> {
     let read = |(at, price): (usize, &wire::PriceUpdate)| {
         let field = |name: &str| format!("prices[{at}].{name}");
@@ -122,13 +118,12 @@ pub(super) fn meter_prices(list: &wire::ListPricesUpdate) -> Result<Vec<MeterPri
     list.prices.iter().enumerate().map(read).collect()
 }
 
-/// A meter, and from when until when prices of it are asked for; none if no price can be among them.
+/// A meter and the span of the prices that are asked for; no span if there cannot be any.
 pub(super) fn price_filter(filter: &wire::PriceFilter) -> Result<(MeterId, Option<Span>), Invalid> {
     let meter = meter("meterID", &filter.meter_id)?;
     Ok((meter, span(filter.start_timestamp.as_deref(), filter.end_timestamp.as_deref())?))
 }
 
-/// A trade as the platform reads it.
 pub(super) fn match_response(trade: Match) -> wire::MatchResponse {
     let (energy, price) = match trade.quantity {
         Quantity::Exact { energy, price } => (to_wire(energy.wh() as f64 / 1e3), eur(price)),
@@ -149,7 +144,6 @@ pub(super) fn match_response(trade: Match) -> wire::MatchResponse {
     }
 }
 
-/// A price as the platform reads it.
 pub(super) fn price_response(price: &MeterPrice) -> wire::PriceResponse {
     wire::PriceResponse {
         timestamp: time(price.from),
@@ -159,7 +153,7 @@ pub(super) fn price_response(price: &MeterPrice) -> wire::PriceResponse {
     }
 }
 
-/// A span of time; none if nothing can lie in it, because it starts after all that can be stored.
+/// A span of time; none if it starts after all times that can be stored.
 fn span(start: Option<&str>, end: Option<&str>) -> Result<Option<Span>, Invalid> {
     let read = |field: &str, text: &str| Instant::parse(text).ok_or_else(|| Invalid::text(field, text, A_TIME));
     let from = start.map(|text| read("startTimestamp", text)).transpose()?;
@@ -204,17 +198,17 @@ fn state(field: impl fmt::Display, number: i32) -> Result<State, Invalid> {
     State::from_number(number.into()).ok_or_else(|| Invalid::new(field, number, expected))
 }
 
-fn short(field: String, text: Option<&str>, most: usize) -> Result<Option<String>, Invalid> {
+fn limited(field: String, text: Option<&str>, bytes_max: usize) -> Result<Option<String>, Invalid> {
     match text {
-        Some(text) if text.len() > most => {
-            let expected = format!("{most} are allowed (shorten it)");
+        Some(text) if text.len() > bytes_max => {
+            let expected = format!("{bytes_max} are allowed (shorten it)");
             Err(Invalid::new(field, format_args!("{} bytes long", text.len()), expected))
         }
         text => Ok(text.map(str::to_owned)),
     }
 }
 
-/// EUR/kWh as whole µEUR/kWh, to the nearest.
+/// EUR/kWh rounded to whole µEUR/kWh.
 fn micro_eur(field: String, eur: f32) -> Result<Price, Invalid> {
     let micro = (f64::from(eur) * 1e6).round();
     if eur.is_nan() || eur < 0.0 || micro >= MICRO_EUR_END {
@@ -237,7 +231,7 @@ fn to_wire(value: f64) -> f32 {
     value as f32
 }
 
-/// The platform's form of a time: whole seconds in UTC.
+/// A time in the platform's form: whole seconds in UTC.
 fn time(at: Timestamp) -> String {
     const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
     PRINTER.timestamp_to_string(&at)

@@ -1,4 +1,4 @@
-//! Health and reflection: what other programs may ask of the servers themselves.
+//! The standard services: health and reflection.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use tonic_reflection::server::{v1, v1alpha};
 
 use wire::status::{innermost, status_text};
 
-/// Says to whoever asks `grpc.health.v1.Health`, on both ports, whether the service does its work.
+/// The state that `grpc.health.v1.Health` reports on both ports.
 #[derive(Clone, Debug)]
 pub struct Health {
     reporter: HealthReporter,
-    /// Every name that may be asked for; the empty one is the whole.
+    /// The names of all services; the empty name stands for all together.
     names: Vec<&'static str>,
 }
 
 impl Health {
-    /// A service that does its work.
+    /// Starts as `SERVING`.
     pub(super) async fn of(services: &[&'static str]) -> Health {
         let names = [&[""], services].concat();
         let health = Health { reporter: HealthReporter::new(), names };
@@ -32,7 +32,7 @@ impl Health {
         health
     }
 
-    /// From now on it is `SERVING`, or `NOT_SERVING`.
+    /// Sets `SERVING` or `NOT_SERVING`.
     pub async fn set(&self, serving: bool) {
         let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
         for name in &self.names {
@@ -40,7 +40,7 @@ impl Health {
         }
     }
 
-    /// Ends what watches, after a last word: who waits for news would never let the server stop.
+    /// Sets `NOT_SERVING` and ends all watches, which would otherwise keep the server from stopping.
     pub(super) async fn end(mut self) {
         self.set(false).await;
         for name in &self.names {
@@ -53,10 +53,10 @@ impl Health {
     }
 }
 
-/// Asks the service at a plaintext address whether it does its work.
+/// Asks the service at a plaintext address for its health.
 ///
 /// # Errors
-/// If it does not, or does not answer within the deadline.
+/// Why it is not well, in words: it does not answer within the deadline, or says that it is not serving.
 pub async fn ask(address: SocketAddr, deadline: Duration) -> Result<(), String> {
     let asked = async {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
@@ -72,7 +72,7 @@ pub async fn ask(address: SocketAddr, deadline: Duration) -> Result<(), String> 
     }
 }
 
-/// Reflection of these services, in both versions that clients ask.
+/// Reflection of these services, in both versions that clients use.
 pub(super) fn reflection(
     services: &[&'static str],
 ) -> Result<

@@ -1,28 +1,27 @@
-//! Times on the wire: RFC 3339 with an offset, from the year 1 to the end of the year 9999.
+//! Times on the platform's wire: RFC 3339 with an offset, from the year 1 to the end of the year 9999.
 
 use jiff::{Timestamp, civil};
 
-/// 0001-01-01T00:00:00Z in Unix seconds: earlier years cannot be written on the platform's wire.
+/// 0001-01-01T00:00:00Z in Unix seconds; the platform cannot write earlier years.
 const YEAR_1: i64 = -62_135_596_800;
 
-/// A time that a caller names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Instant {
-    /// One that can be stored.
+    /// A time that can be stored.
     At(Timestamp),
-    /// One in the last days of the year 9999, after everything that can be stored.
+    /// A time at the end of the year 9999, after all times that can be stored.
     AfterAll,
 }
 
 impl Instant {
-    /// Reads RFC 3339 and nothing else; none if it is not that, or before the year 1.
+    /// Parses RFC 3339 and nothing else; none if it is something else, or before the year 1.
     pub(super) fn parse(text: &str) -> Option<Instant> {
         if !is_rfc_3339(text) {
             return None;
         }
         match text.parse::<Timestamp>() {
             Ok(at) => (at.as_second() >= YEAR_1).then_some(Instant::At(at)),
-            // A date and time that exist, but no time stamp can hold them.
+            // A date and time that exist, but are out of range for a timestamp.
             Err(_) => {
                 let at = text.get(..19)?.parse::<civil::DateTime>().ok()?;
                 (at.year() == 9999 && has_offset(text)).then_some(Instant::AfterAll)
@@ -57,7 +56,7 @@ fn is_rfc_3339(text: &str) -> bool {
     form(time, "0000-00-00T00:00:00") && (form(offset, "Z") || form(offset, "+00:00"))
 }
 
-/// Whether the offset of a time in that form is one of hours and minutes that a day has.
+/// Whether the offset of a time in that form has valid hours and minutes.
 fn has_offset(text: &str) -> bool {
     text.ends_with(['Z', 'z'])
         || text.rsplit_once(['+', '-']).is_some_and(|(_, offset)| offset.parse::<civil::Time>().is_ok())
@@ -83,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn years_1_and_9999_are_times_and_year_0_is_none() {
+    fn years_1_and_9999_are_valid_and_year_0_is_not() {
         assert_eq!(at("0001-01-01T00:00:00Z"), "0001-01-01T00:00:00Z");
         assert_eq!(at("9999-12-30T22:00:00Z"), "9999-12-30T22:00:00Z");
         assert_eq!(at("9999-12-31T23:59:59Z"), "Some(AfterAll)");
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_none() {
+    fn anything_else_is_refused() {
         let none = [
             "",
             "now",

@@ -1,4 +1,4 @@
-//! What every request passes: a time limit, a clear word to who asks for what is not there, and the eyes of metrics.
+//! The middleware of every request: a deadline, metrics, and a clear message for methods that do not exist.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,71 +12,71 @@ use tonic::{Code, Status};
 
 use super::{ALGORITHM_SERVICE, ApiLimits};
 
-/// Is told each request's method (`proto.MarketService/GetMatches`), how it ended and how long it took. Methods are
-/// those that exist, and [`UNKNOWN_METHOD`]: a caller cannot make up names. Of a stream it hears when that has begun.
+/// Called with the method (`proto.MarketService/GetMatches`), outcome and duration of each request; for a stream, when it has
+/// started. Methods that do not exist are all [`UNKNOWN_METHOD`], so that callers cannot invent names.
 pub type Observer = Arc<dyn Fn(&str, Code, Duration) + Send + Sync>;
 
-/// The name under which requests for methods that are not there are counted.
+/// Stands for all methods that do not exist.
 pub const UNKNOWN_METHOD: &str = "unknown";
 
 #[derive(Clone)]
-struct Watch {
+struct Observation {
     observer: Option<Observer>,
     limits: ApiLimits,
 }
 
-impl Watch {
-    /// How long a request to this path may take.
+impl Observation {
+    /// Deadline of a request to this path.
     fn request_max(&self, path: &str) -> Duration {
         let is_about_algorithms = path.trim_start_matches('/').split('/').next() == Some(ALGORITHM_SERVICE);
         if is_about_algorithms { self.limits.examination } else { self.limits.request }
     }
 }
 
-/// The same services, each request limited and watched.
+/// The same services with a deadline and an observer.
 pub(super) fn observed(routes: Routes, observer: Option<Observer>, limits: ApiLimits) -> Routes {
-    let watch = Watch { observer, limits };
-    Routes::from(routes.into_axum_router().layer(from_fn_with_state(watch, pass)))
+    let observation = Observation { observer, limits };
+    Routes::from(routes.into_axum_router().layer(from_fn_with_state(observation, pass)))
 }
 
-/// A request under way. One that its caller gives up is dropped, and seen as cancelled.
-struct UnderWay {
+/// A current request. If its caller gives up, it is dropped and counts as cancelled.
+struct CurrentRequest {
     observer: Option<Observer>,
     path: String,
     since: Instant,
 }
 
-impl UnderWay {
+impl CurrentRequest {
     fn end(&mut self, code: Code) {
         let Some(observer) = self.observer.take() else { return };
-        // Only what is not there is unimplemented.
+        // UNIMPLEMENTED is only used for methods that do not exist.
         let method = if code == Code::Unimplemented { UNKNOWN_METHOD } else { self.path.trim_start_matches('/') };
         observer(method, code, self.since.elapsed());
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for CurrentRequest {
     fn drop(&mut self) {
         self.end(Code::Cancelled);
     }
 }
 
-async fn pass(State(watch): State<Watch>, request: Request, next: Next) -> Response<Body> {
+async fn pass(State(observation): State<Observation>, request: Request, next: Next) -> Response<Body> {
     let path = request.uri().path().to_owned();
-    let request_max = watch.request_max(&path);
-    let mut under_way = UnderWay { observer: watch.observer, path, since: Instant::now() };
+    let request_max = observation.request_max(&path);
+    let mut current = CurrentRequest { observer: observation.observer, path, since: Instant::now() };
     let response = match tokio::time::timeout(request_max, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            tracing::warn!(method = under_way.path, after = ?request_max, "gave a request up");
-            let message = format!("the market gave this request up after {request_max:?} (ask for less, or later)");
+            tracing::warn!(method = current.path, after = ?request_max, "a request exceeded its deadline");
+            let message = format!("the request took longer than {request_max:?} (ask for less, or try again later)");
             Status::deadline_exceeded(message).into_http()
         }
     };
     let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
-    under_way.end(code);
+    current.end(code);
     if code == Code::Unimplemented && has_no_message(response.headers()) {
-        return nothing_there(&under_way.path);
+        return no_such_method(&current.path);
     }
     response
 }
@@ -85,8 +85,8 @@ fn has_no_message(headers: &HeaderMap) -> bool {
     headers.get("grpc-message").is_none_or(|message| message.is_empty())
 }
 
-fn nothing_there(path: &str) -> Response<Body> {
-    let shown: String = path.chars().take(128).collect();
+fn no_such_method(path: &str) -> Response<Body> {
+    let path: String = path.chars().take(128).collect();
     let ports = "proto.MarketService is on the plaintext port, proto.AuthenticatedMarketService on the TLS port";
-    Status::unimplemented(format!("there is no method {shown} on this port ({ports})")).into_http()
+    Status::unimplemented(format!("there is no method {path} on this port ({ports})")).into_http()
 }

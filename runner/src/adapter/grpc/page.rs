@@ -1,64 +1,62 @@
-//! Pages: how much of an ordered answer a caller wants, and how much of it one message can carry.
+//! Pages: which part of a result a caller wants, and how much of it fits into one message.
 
 use prost::Message;
 
 use super::convert::Invalid;
 use books::Window;
 
-/// How many rows one answer is made from at most: the shortest trade has more than 80 bytes, so that no page of the
-/// usual size is cut by this.
+/// Maximum number of rows in a response. The smallest trade has more than 80 bytes, so the size in bytes is reached first.
 const ROWS_MAX: usize = 50_000;
 
-/// Skip and limit as a caller gives them.
+/// The skip and limit of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct Paging {
     skip: u64,
     /// None for no limit.
     limit: Option<usize>,
 }
 
-/// A part of an answer that fits one message.
+/// The rows of one response.
 #[derive(Debug, PartialEq)]
 pub(super) struct Page<T> {
-    /// The rows, in order.
     pub(super) rows: Vec<T>,
-    /// Whether there is more that the caller asked for.
+    /// Whether the caller has asked for more rows than these.
     pub(super) more: bool,
 }
 
-impl Asked {
-    /// Reads the two fields; a limit of 0 is none.
-    pub(super) fn read(skip: Option<i32>, limit: Option<i32>) -> Result<Asked, Invalid> {
+impl Paging {
+    /// Parses the two fields; a limit of 0 means no limit.
+    pub(super) fn read(skip: Option<i32>, limit: Option<i32>) -> Result<Paging, Invalid> {
         let whole = |field: &str, number: Option<i32>| {
             let number = number.unwrap_or_default();
             u32::try_from(number).map_err(|_| Invalid::new(field, number, "a number from 0 is expected"))
         };
         let (skip, limit) = (whole("skip", skip)?, whole("limit", limit)?);
-        // OK because every machine that this runs on has addresses of 32 bit or more.
+        // OK because this runs only on machines with 32 bits or more.
         let limit = (limit > 0).then(|| usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(Asked { skip: skip.into(), limit })
+        Ok(Paging { skip: skip.into(), limit })
     }
 
-    /// What to ask the store for: one row more than an answer can have, so as to know whether there is more.
+    /// The window to read from the store: one row more than a response can have, which shows whether there are more.
     pub(super) fn window(self) -> Window {
         let most = ROWS_MAX + 1;
         Window { skip: self.skip, limit: self.limit.map_or(most, |limit| limit.min(most)) }
     }
 
-    /// The same beginning, and exactly so many rows.
+    /// The same start with exactly that many rows.
     pub(super) fn exactly(self, rows: usize) -> Window {
         Window { skip: self.skip, limit: rows }
     }
 }
 
 impl<T: Message> Page<T> {
-    /// The first rows that together have at most so many bytes as one field of a message; at least one, if there is any.
+    /// The first rows that fit into that many bytes of a message; at least one, if there is any.
     pub(super) fn cut(rows: impl IntoIterator<Item = T>, bytes_max: usize) -> Page<T> {
         let mut page = Page { rows: Vec::new(), more: false };
         let mut bytes = 0;
         for row in rows {
             let length = row.encoded_len();
-            // One byte for the field's number and type.
+            // One byte for the tag.
             bytes += 1 + prost::length_delimiter_len(length) + length;
             let full = bytes > bytes_max || page.rows.len() == ROWS_MAX;
             if full && !page.rows.is_empty() {
@@ -94,8 +92,8 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_0_is_none_and_negative_numbers_are_refused() {
-        let window = |skip, limit| Asked::read(skip, limit).map(Asked::window).map_err(|error| error.to_string());
+    fn a_limit_of_0_means_no_limit_and_negative_numbers_are_refused() {
+        let window = |skip, limit| Paging::read(skip, limit).map(Paging::window).map_err(|error| error.to_string());
         assert_eq!(window(None, None), window(Some(0), Some(0)));
         assert_eq!(window(Some(3), Some(2)), Ok(Window { skip: 3, limit: 2 }));
         assert_eq!(window(None, Some(i32::MAX)), Ok(Window { skip: 0, limit: ROWS_MAX + 1 }));

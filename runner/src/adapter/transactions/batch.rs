@@ -1,36 +1,35 @@
-//! Requests of a bearable size, and smaller ones.
+//! Splits trades into requests of limited size.
 
 use prost::Message as _;
 
 use wire::rec_market_v1::Trade;
 
-/// How large a request may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchLimits {
     /// Trades in one request; at least 1.
     pub trades: usize,
-    /// Bytes in one request; a trade that is larger goes alone.
+    /// Bytes in one request; a larger trade is sent alone.
     pub bytes: usize,
 }
 
 impl Default for BatchLimits {
-    /// What `proto/rec_market_trade.proto` promises to receivers.
+    /// The limits that `proto/rec_market_trade.proto` promises to receivers.
     fn default() -> BatchLimits {
         BatchLimits { trades: 500, bytes: 1 << 20 }
     }
 }
 
-/// Bytes that a trade takes in a request: itself, its tag and its length.
+/// Bytes of a trade in a request, with tag and length.
 fn bytes(trade: &Trade) -> usize {
     const TAG: usize = 1;
     let trade = trade.encoded_len();
     TAG + prost::length_delimiter_len(trade) + trade
 }
 
-/// Trades that go together.
+/// The trades of one request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// The trades, in order; at least one.
+    /// At least one, in order.
     pub trades: Vec<Trade>,
     /// Bytes of the request.
     pub bytes: usize,
@@ -42,10 +41,10 @@ impl Batch {
         Batch { trades, bytes }
     }
 
-    /// The first half and the second.
+    /// The first and the second half.
     ///
     /// # Errors
-    /// If there is only one trade in it: the batch itself.
+    /// Returns the batch itself if it has only one trade.
     pub fn halves(mut self) -> Result<[Batch; 2], Batch> {
         if self.trades.len() < 2 {
             return Err(self);
@@ -55,7 +54,7 @@ impl Batch {
     }
 }
 
-/// Packs trades in their order.
+/// Packs trades into batches, in order.
 pub fn batches(trades: impl IntoIterator<Item = Trade>, limits: BatchLimits) -> Vec<Batch> {
     let mut packed: Vec<Batch> = Vec::new();
     for trade in trades {
@@ -83,21 +82,20 @@ mod tests {
         Trade { id: format!("{number:024}"), message: "x".repeat(message), ..Trade::default() }
     }
 
-    fn counts(batches_made: &[Batch]) -> Vec<usize> {
-        batches_made.iter().map(|batch| batch.trades.len()).collect()
+    fn counts(batches: &[Batch]) -> Vec<usize> {
+        batches.iter().map(|batch| batch.trades.len()).collect()
     }
 
     #[test]
-    fn batches_made_are_within_both_limits_and_in_order() {
+    fn batches_are_within_both_limits_and_in_order() {
         let limits = BatchLimits { trades: 3, bytes: 1000 };
-        let batches_made = batches((0..7).map(|number| trade(number, 10)), limits);
-        assert_eq!(counts(&batches_made), [3, 3, 1]);
-        let batches_made =
-            batches([10, 880, 2000, 10, 10].into_iter().enumerate().map(|(i, long)| trade(i, long)), limits);
-        assert_eq!(counts(&batches_made), [2, 1, 2]);
-        let ids: Vec<_> = batches_made.iter().flat_map(|batch| &batch.trades).map(|trade| trade.id.clone()).collect();
+        let packed = batches((0..7).map(|number| trade(number, 10)), limits);
+        assert_eq!(counts(&packed), [3, 3, 1]);
+        let packed = batches([10, 880, 2000, 10, 10].into_iter().enumerate().map(|(i, long)| trade(i, long)), limits);
+        assert_eq!(counts(&packed), [2, 1, 2]);
+        let ids: Vec<_> = packed.iter().flat_map(|batch| &batch.trades).map(|trade| trade.id.clone()).collect();
         assert!(ids.is_sorted());
-        for batch in batches_made {
+        for batch in packed {
             let request = DeliverTradesRequest { trades: batch.trades };
             assert_eq!(batch.bytes, request.encoded_len());
         }

@@ -1,8 +1,8 @@
-//! Brings settled trades to Transactions in push mode: the outbox, read in order, at least once.
+//! Pushes settled trades to Transactions: in order, at least once.
 //!
-//! The store is the outbox: what is `Created` there waits, and becomes `Sent` or `Error` once Transactions has
-//! acknowledged it. Whatever happens between the two, the same trades are sent again under the same ids, and the receiver
-//! keeps each once. Start reading at [`OutboxRelay::run`]; one time through the outbox is `pass`.
+//! The store is the outbox: trades in state `Created` wait there, and become `Sent` or `Error` once Transactions has
+//! acknowledged them. After a failure in between, the same trades are sent again with the same ids, and the receiver keeps
+//! each once. Start reading at [`OutboxRelay::run`]; `pass` goes through the outbox once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -26,79 +26,69 @@ use crate::telemetry::metrics::{Metrics, PushOutcome};
 
 /// The lease under which trades are pushed.
 const LEASE: &str = "forward";
-/// How much longer than a request a lease lasts: for the store before and after it.
+/// How much longer than a request a lease lasts, for the store operations before and after it.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
-/// How long a request under way may still take once it is time to stop. Without its answer it is sent again next time.
+/// How long a current request may still take after the signal to stop. Without a response it is sent again next time.
 const STOP_GRACE: Duration = Duration::from_secs(3);
-/// A request up to this size is never too large, because every gRPC library takes 4 MiB: who says RESOURCE_EXHAUSTED of
-/// it has too much to do, and no trade is to blame.
-const NEVER_TOO_LARGE: usize = 64 << 10;
-/// How often `drain_once` tries in all. Five times are some ten seconds of a service that is away.
+/// Bytes of a request that is never too large, because every gRPC library accepts 4 MiB: a receiver that rejects it with
+/// RESOURCE_EXHAUSTED is overloaded, and no trade is to blame.
+const ACCEPTED_BYTES: usize = 64 << 10;
+/// Maximum number of attempts of `drain_once`. Five attempts bridge an outage of some ten seconds.
 const DRAIN_ATTEMPTS: u32 = 5;
 
-/// Pushes what waits.
 pub struct OutboxRelay {
-    /// Where trades wait.
     pub store: Arc<dyn Store>,
-    /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// Who takes them.
     pub client: PushClient,
-    /// Who we are, unlike any other process on the store.
+    /// This process; no other on the store may have the same name.
     pub owner: LeaseOwner,
-    /// When a trade that was not paid is pushed again.
+    /// After this time, an unpaid trade is pushed again.
     pub resend: Duration,
-    /// How large a request may be.
     pub batch: BatchLimits,
-    /// How long to wait after failures.
+    /// Pauses after failures.
     pub pauses: ExponentialBuilder,
-    /// How long to wait after a failure that only a person can end.
+    /// Pause after a failure that only a person can resolve.
     pub lasting_pause: Duration,
-    /// How long to wait for trades of which nobody tells.
+    /// How often to look for trades without being notified.
     pub poll: Duration,
-    /// Told when trades were settled; the forwarder then looks at once.
+    /// Notified when trades were settled; the relay then looks at once.
     pub wake: Arc<Notify>,
-    /// Told of every request, if anybody looks. What becomes of the trades the store counts
-    /// ([`Measured`](crate::store::Measured)).
+    /// Counts requests. The measured store counts the trades.
     pub metrics: Option<Arc<Metrics>>,
 }
 
-/// What was brought away.
+/// What was pushed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// Trades that Transactions has taken.
+    /// Trades that Transactions accepted.
     pub sent: u64,
-    /// Trades that it refuses; they are `Error` now, with its reason.
+    /// Trades that it refused; they are in state `Error` now, with its reason.
     pub refused: u64,
-    /// Who pushes at the moment, if it is another process: it takes care of the rest.
+    /// Another process that holds the lease and pushes the rest.
     pub left_to: Option<String>,
 }
 
-/// Why trades still wait.
 #[derive(Debug, thiserror::Error)]
 pub enum ForwardError {
-    /// The store fails.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Transactions does not take them.
     #[error(transparent)]
     Push(#[from] PushError),
 }
 
-/// An outbox that could not be emptied.
 #[derive(Debug, thiserror::Error)]
-#[error("{error} (attempt {attempts} of {DRAIN_ATTEMPTS}, {} trades were brought away; the rest waits and is not lost)", drained.sent)]
+#[error("{error} (attempt {attempts} of {DRAIN_ATTEMPTS}, {} trades were sent; the rest waits and is not lost)", drained.sent)]
 pub struct DrainError {
-    /// What was brought away before.
+    /// What was pushed before.
     pub drained: Drained,
-    /// How often it was tried: fewer times than usual if another attempt cannot help.
+    /// Fewer than the maximum if another attempt could not help.
     pub attempts: u32,
-    /// What happened last.
+    /// The last failure.
     pub error: ForwardError,
 }
 
 impl OutboxRelay {
-    /// A forwarder with the usual pace; `owner` names this process, unlike any other on the store.
+    /// A relay with the default limits and pauses.
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -121,7 +111,7 @@ impl OutboxRelay {
         }
     }
 
-    /// Pushes whatever comes until told to stop. What fails is told and tried again, for ever.
+    /// Pushes trades until told to stop. Failures are logged and retried for ever.
     pub async fn run(&self, stop: CancellationToken) {
         let mut failures = Failures::new(self.pauses);
         while !stop.is_cancelled() {
@@ -129,7 +119,7 @@ impl OutboxRelay {
                 Ok(()) => {
                     let failures = failures.clear();
                     if failures > 0 {
-                        tracing::info!(failures, "trades are forwarded again");
+                        tracing::info!(failures, "forwarding trades works again");
                     }
                     self.poll
                 }
@@ -137,17 +127,17 @@ impl OutboxRelay {
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                // After a failure new trades are no reason to hurry.
+                // After a failure, new trades do not shorten the pause.
                 () = self.wake.notified(), if failures.count() == 0 => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    /// Pushes everything that waits now, with a few attempts if something fails.
+    /// Pushes everything that waits now; retries a few times.
     ///
     /// # Errors
-    /// After the last attempt; what was brought away until then is.
+    /// After the last attempt; what was pushed before stays pushed.
     pub async fn drain_once(&self) -> Result<Drained, DrainError> {
         let mut drained = Drained::default();
         let mut failures = Failures::new(self.pauses);
@@ -172,25 +162,25 @@ impl OutboxRelay {
         let pause = if lasting { pause.max(self.lasting_pause) } else { pause };
         let (to, failures) = (self.client.address(), failures.count());
         if lasting {
-            tracing::error!(to, failures, ?pause, "trades wait: {error}");
+            tracing::error!(to, failures, ?pause, "cannot forward trades: {error}");
         } else {
-            tracing::warn!(to, failures, ?pause, "trades wait: {error}");
+            tracing::warn!(to, failures, ?pause, "cannot forward trades: {error}");
         }
         pause
     }
 
-    /// Once through the outbox until it is empty, or another process has the lease.
+    /// Goes through the outbox until it is empty, or another process has the lease.
     async fn pass(&self, stop: &CancellationToken, drained: &mut Drained) -> Result<(), ForwardError> {
         let now = self.clock.now();
-        // What is not paid while this goes on is for another time, or there might be no end.
+        // Trades that become overdue during this pass wait for the next one, or there might be no end.
         let again = now.checked_sub(self.resend).unwrap_or(Timestamp::MIN);
         if self.store.outbox(again, 1, now).await?.is_empty() {
             return Ok(());
         }
         let outcome = self.empty(again, stop, drained).await;
-        // At once, so that whoever settles next need not wait for the lease to run out. If that fails, it runs out.
+        // Now, so that the next process need not wait until the lease expires.
         if let Err(error) = self.store.release(LEASE, self.owner.name()).await {
-            tracing::warn!(%error, "the lease to forward is not given back");
+            tracing::warn!(%error, "cannot release the forwarding lease; it will expire");
         }
         outcome
     }
@@ -206,7 +196,7 @@ impl OutboxRelay {
             if stop.is_cancelled() || !held.keep(drained).await? {
                 return Ok(());
             }
-            // Read under the lease: before, another process may just have been pushing these.
+            // Read under the lease: without it, another process may be pushing these.
             let waiting = self.store.outbox(again, self.batch.trades, self.clock.now()).await?;
             if waiting.is_empty() {
                 return Ok(());
@@ -222,8 +212,8 @@ impl OutboxRelay {
         }
     }
 
-    /// Pushes a batch and records what came of it; or answers its halves, if it was refused as a whole. `None` if it
-    /// was given up to stop.
+    /// Pushes a batch and records the result; returns its halves if it was refused as a whole, and `None` if it was given up
+    /// because the service stops.
     async fn push(
         &self,
         batch: Batch,
@@ -240,12 +230,12 @@ impl OutboxRelay {
                 return Ok(Some(Vec::new()));
             }
             Err(PushError::Invalid { reason, .. }) => (batch, reason),
-            Err(PushError::Exhausted { reason, .. }) if batch.bytes > NEVER_TOO_LARGE => (batch, reason),
+            Err(PushError::Exhausted { reason, .. }) if batch.bytes > ACCEPTED_BYTES => (batch, reason),
             Err(error) => return Err(error.into()),
         };
         match batch.halves() {
             Ok(halves) => {
-                tracing::warn!(reason, "a request is refused as a whole: looking for the trade that is to blame");
+                tracing::warn!(reason, "Transactions refused a whole request; splitting it to find the wrong trade");
                 Ok(Some(halves.into()))
             }
             Err(single) => {
@@ -257,7 +247,7 @@ impl OutboxRelay {
         }
     }
 
-    /// One request, with its time taken. `None` if it was given up to stop.
+    /// Sends one request and measures it. `None` if it was given up because the service stops.
     async fn deliver(
         &self,
         batch: &Batch,
@@ -266,7 +256,7 @@ impl OutboxRelay {
         let started = Instant::now();
         let answer = tokio::select! {
             answer = self.client.deliver(&batch.trades) => Some(answer),
-            () = stopped(stop) => None,
+            () = stop_grace_over(stop) => None,
         };
         if let Some(metrics) = &self.metrics {
             metrics.push_request(PushOutcome::of(answer.as_ref()), started.elapsed());
@@ -286,7 +276,7 @@ impl OutboxRelay {
         drained.refused += count(refused.len());
         tracing::info!(to = self.client.address(), sent = sent.len(), refused = refused.len(), "trades forwarded");
         for (trade, reason) in refused {
-            tracing::error!(%trade, reason, "Transactions refuses a trade: it will not be paid");
+            tracing::error!(%trade, reason, "Transactions refused a trade: it will not be paid");
         }
         Ok(())
     }
@@ -308,20 +298,20 @@ impl PushOutcome {
     }
 }
 
-/// Ends a while after it is time to stop.
-async fn stopped(stop: &CancellationToken) {
+/// Completes some time after the signal to stop.
+async fn stop_grace_over(stop: &CancellationToken) {
     stop.cancelled().await;
     tokio::time::sleep(STOP_GRACE).await;
 }
 
-/// The right to push, renewed as often as needed.
+/// The lease for pushing, renewed as needed.
 struct HeldLease<'f> {
     relay: &'f OutboxRelay,
     lease: Option<Lease>,
 }
 
 impl HeldLease<'_> {
-    /// Whether we may push now, for as long as a request may take.
+    /// Takes or renews the lease; returns whether this process may push for the duration of a request.
     async fn keep(&mut self, drained: &mut Drained) -> Result<bool, StoreError> {
         let OutboxRelay { clock, store, client, owner, .. } = self.relay;
         let now = clock.now();
@@ -344,7 +334,7 @@ impl HeldLease<'_> {
 }
 
 impl ForwardError {
-    /// Whether it will be the same until somebody does something.
+    /// Whether only a person can resolve it.
     fn is_lasting(&self) -> bool {
         matches!(self, ForwardError::Push(PushError::Unsuited { .. }))
     }

@@ -1,4 +1,4 @@
-//! Pushes trades to a Transactions service: one request, and what its answer means.
+//! The client of a Transactions service: one request with trades, and what its response means.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,10 +13,10 @@ use wire::rec_market_v1::{DeliverTradesRequest, DeliverTradesResponse, Trade};
 use wire::status::status_text;
 use wire::tls::{ClientTls, TlsError};
 
-/// Longest reason kept of a refusal, in characters: what comes from outside must not fill the books.
+/// Maximum length of a stored reason in characters, so that a peer cannot fill the books.
 const REASON_MAX: usize = 500;
 
-/// A client of one Transactions service. Connects when first used, and again when it has to.
+/// A client of one Transactions service. Connects when first used, and again after failures.
 #[derive(Debug)]
 pub struct PushClient {
     address: String,
@@ -25,87 +25,54 @@ pub struct PushClient {
     channel: Mutex<Channel>,
 }
 
-/// A request that was not answered with an acknowledgement.
+/// A request without an acknowledgement.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
     /// Some trade in it is wrong.
-    #[error("Transactions at {address} refuses the request: {reason}")]
-    Invalid {
-        /// Who.
-        address: String,
-        /// What it says.
-        reason: String,
-    },
-    /// It is too large, or too much at the moment: the code does not tell which.
-    #[error("Transactions at {address} takes no more: {reason}")]
-    Exhausted {
-        /// Who.
-        address: String,
-        /// What it says.
-        reason: String,
-    },
-    /// The two services are not set up for each other. Somebody has to do something.
-    #[error("Transactions at {address} does not take trades: {reason} ({hint})")]
-    Unsuited {
-        /// Who.
-        address: String,
-        /// What it says.
-        reason: String,
-        /// What may help.
-        hint: &'static str,
-    },
-    /// The answer makes no sense.
-    #[error(
-        "Transactions at {address} refuses {id:?}, which was not in the request (nothing of the answer is believed)"
-    )]
-    Garbage {
-        /// Who.
-        address: String,
-        /// The id.
-        id: String,
-    },
-    /// It is away, too slow or failing.
+    #[error("Transactions at {address} refused the request: {reason}")]
+    Invalid { address: String, reason: String },
+    /// The request is too large, or the service is overloaded: the code does not tell which.
+    #[error("Transactions at {address} accepts no more: {reason}")]
+    Exhausted { address: String, reason: String },
+    /// One of the two services must be configured differently.
+    #[error("Transactions at {address} does not accept trades: {reason} ({hint})")]
+    Unsuited { address: String, reason: String, hint: &'static str },
+    #[error("Transactions at {address} refused {id:?}, which was not in the request (the response is ignored)")]
+    Garbage { address: String, id: String },
     #[error("Transactions at {address} does not answer: {reason}")]
-    Away {
-        /// Who.
-        address: String,
-        /// What happened.
-        reason: String,
-    },
+    Away { address: String, reason: String },
 }
 
 impl PushClient {
-    /// How long a request may take, unless a caller knows better.
+    /// The usual deadline of a request.
     pub const DEADLINE: Duration = Duration::from_secs(30);
 
-    /// A client of the service at that `https://` address; a request that takes longer than `deadline` is given up.
+    /// A client of the service at an `https://` address.
     ///
     /// # Errors
-    /// If it is no such address, or a file is missing or no PEM.
+    /// If the address is invalid, or a PEM file cannot be used.
     pub fn new(address: &str, tls: ClientTls, deadline: Duration) -> Result<PushClient, TlsError> {
         let channel = Mutex::new(tls.endpoint(address)?.connect_lazy());
         Ok(PushClient { address: address.to_owned(), tls, deadline, channel })
     }
 
-    /// The service's address.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// How long a request may take.
     pub fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// Delivers trades; answers those that are refused, with the reasons. All others are kept by the receiver.
+    /// Delivers trades; returns those that were refused, with reasons. The receiver keeps all others.
     ///
     /// # Errors
-    /// If there is no acknowledgement: the receiver may then have all of them, some or none.
+    /// If there is no acknowledgement: the receiver may have all of the trades, some or none.
     pub async fn deliver(&self, trades: &[Trade]) -> Result<BTreeMap<TradeId, String>, PushError> {
         let mut client = TradeServiceClient::new(self.channel());
         let mut request = Request::new(DeliverTradesRequest { trades: trades.to_vec() });
         request.set_timeout(self.deadline);
-        // Ours too: a connection that is never made, or lost in silence, would outlast what the request says.
+        // Also here: the deadline in the request does not cover a connection that is never made or silently lost.
         match tokio::time::timeout(self.deadline, client.deliver_trades(request)).await {
             Ok(Ok(answer)) => self.read(trades, answer.into_inner()),
             Ok(Err(status)) => Err(self.failed(&status)),
@@ -134,10 +101,12 @@ impl PushClient {
         let unsuited = |hint| PushError::Unsuited { address: address.clone(), reason: reason.clone(), hint };
         match status.code() {
             Code::InvalidArgument => PushError::Invalid { address, reason },
-            // Some libraries say OUT_OF_RANGE of a message above their limit.
+            // Some libraries use OUT_OF_RANGE for a message above their limit.
             Code::ResourceExhausted | Code::OutOfRange => PushError::Exhausted { address, reason },
-            Code::Unimplemented => unsuited("it may serve no rec.market.v1.TradeService: set forward.mode = \"pull\""),
-            Code::Unauthenticated | Code::PermissionDenied => unsuited("it may want another client certificate"),
+            Code::Unimplemented => {
+                unsuited("if it does not serve rec.market.v1.TradeService, set forward.mode = \"pull\"")
+            }
+            Code::Unauthenticated | Code::PermissionDenied => unsuited("it may require another client certificate"),
             _ => {
                 self.reconnect();
                 PushError::Away { address, reason }
@@ -149,18 +118,18 @@ impl PushClient {
         self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Forgets a connection that may be dead without knowing it, and takes in certificates that were renewed.
+    /// Replaces a connection that may be dead, and reads renewed certificates.
     fn reconnect(&self) {
         match self.tls.endpoint(&self.address) {
             Ok(endpoint) => {
                 *self.channel.lock().unwrap_or_else(PoisonError::into_inner) = endpoint.connect_lazy();
             }
-            Err(error) => tracing::warn!(%error, "keeping to the earlier certificates"),
+            Err(error) => tracing::warn!(%error, "cannot read the certificates again; keeping the earlier ones"),
         }
     }
 }
 
-/// The beginning of a text that is too long to keep.
+/// A text cut to the length that may be stored.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(REASON_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -4,7 +4,6 @@ use books::{Match, Quantity};
 use domain::Amount;
 use wire::rec_market_v1::{OriginalQuantity, Trade};
 
-/// A trade as it is sent.
 pub fn to_wire(trade: &Match) -> Trade {
     let (community, start) = match &trade.of {
         Some((community, interval)) => (community.clone(), interval.start().to_string()),

@@ -1,15 +1,15 @@
-//! Whether two runs on one round came to the same.
+//! Compares two runs on the same round.
 
 use domain::Trade;
 use sandbox::{FailureKind, Run};
 
-/// Everything in which another run differs from the first, in words: nothing, if all is well.
+/// All differences between two runs, in words.
 pub(super) fn differences(first: &Run, other: &Run) -> Vec<String> {
     let mut found = Vec::new();
     match (&first.result, &other.result) {
         (Ok(trades), Ok(others)) => {
             found.extend(different_trades(trades, others));
-            // How far a failed run gets before the engine notices is no answer.
+            // Compared only here: how far a failed run gets before the engine notices may vary.
             if first.usage.fuel != other.usage.fuel {
                 found.push(format!("fuel {} and fuel {}", first.usage.fuel, other.usage.fuel));
             }
@@ -35,10 +35,10 @@ fn different_trades(trades: &[Trade], others: &[Trade]) -> Option<String> {
         return Some(format!("{} trades and {} trades", trades.len(), others.len()));
     }
     let (number, (trade, other)) = trades.iter().zip(others).enumerate().find(|(_, (trade, other))| trade != other)?;
-    Some(format!("trade {number} is {} and {}", shown(trade), shown(other)))
+    Some(format!("trade {number} is {} and {}", describe_trade(trade), describe_trade(other)))
 }
 
-fn shown(trade: &Trade) -> String {
+fn describe_trade(trade: &Trade) -> String {
     let (energy, price) = (trade.energy.wh(), trade.price.micro_eur());
     format!("{} to {} {energy} Wh at {price} µEUR/kWh", trade.seller, trade.buyer)
 }
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_does_not_differ() {
+    fn equal_runs_have_no_differences() {
         let mut other = run(Ok(vec![trade(1, 2)]), 9);
         other.usage.duration = Duration::from_secs(7);
         assert_eq!(differences(&run(Ok(vec![trade(1, 2)]), 9), &other), [""; 0]);
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn trades_and_fuel_are_both_told() {
+    fn trades_and_fuel_are_both_reported() {
         let (first, other) = (run(Ok(vec![trade(1, 2), trade(3, 4)]), 9), run(Ok(vec![trade(1, 2), trade(3, 5)]), 8));
         assert_eq!(
             differences(&first, &other),

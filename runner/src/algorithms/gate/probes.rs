@@ -1,4 +1,4 @@
-//! The rounds that an algorithm must clear: made to break it, and those that its community settled last.
+//! The rounds that an algorithm must clear: edge cases, and those that its community settled last.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,15 +8,12 @@ use domain::{Boundary, Energy, Interval, IntervalLength, Position, Price, Round,
 
 use super::CommunityTerms;
 
-/// A round that every algorithm must clear.
 pub(super) struct Probe {
-    /// What is special about it.
     pub(super) name: Cow<'static, str>,
-    /// It itself.
     pub(super) round: Arc<Round>,
-    /// Whether a community would have to do something unusual for it to matter.
+    /// Whether a failure is only noted, because the round matters only for unusual communities.
     pub(super) advisory: bool,
-    /// Whether the community settled it.
+    /// Whether it is a round that the community has settled.
     pub(super) is_recent: bool,
 }
 
@@ -25,10 +22,10 @@ const START: u64 = 1_693_569_600;
 const RETAIL: i64 = 162_400;
 const FEED_IN: i64 = 30_000;
 
-/// A member's part in a made round: surplus, deficit, offer, bid.
+/// A position of a probe: surplus, deficit, offer, bid.
 type Part = (u64, u64, i64, i64);
 
-/// Every round to try: with a community's settings and limits on prices, if it is for one, and then its own rounds.
+/// All probes: edge cases with the settings and price limits of a community, if any, and then its own rounds.
 pub(super) fn probes(terms: Option<&CommunityTerms>) -> Result<Vec<Probe>, InvalidRound> {
     let settings = terms.map_or(&[][..], |terms| &terms.settings);
     let limits = terms.map_or_else(PriceLimits::default, |terms| terms.price_limits);
@@ -76,7 +73,7 @@ fn cases() -> Vec<(&'static str, Vec<Part>)> {
     ]
 }
 
-/// A member of a large community: not random, but nobody would notice.
+/// A pseudo-random position of a large community, the same on every run.
 fn drawn(number: u64) -> (u64, u64, i64, i64) {
     let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     let energy = mixed % 4000;
@@ -84,7 +81,6 @@ fn drawn(number: u64) -> (u64, u64, i64, i64) {
     if mixed & (1 << 40) == 0 { (energy, 0, price, RETAIL) } else { (0, energy, FEED_IN, price) }
 }
 
-/// A round of the made community.
 fn round(limits: PriceLimits, settings: &[(String, String)], parts: Vec<Part>) -> Result<Round, InvalidRound> {
     let tariff = Tariff { retail: Price::from_micro_eur(RETAIL), feed_in: Price::from_micro_eur(FEED_IN) };
     let start = Boundary::from_seconds(START);
@@ -125,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn probes_have_names_of_their_own() {
+    fn names_of_probes_are_unique() {
         let probes = probes(Some(&terms())).unwrap();
         let mut names: Vec<_> = probes.iter().map(|probe| &probe.name).collect();
         names.sort_unstable();

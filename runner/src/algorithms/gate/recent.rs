@@ -7,12 +7,11 @@ use domain::Round;
 use crate::config::CommunityConfig;
 use books::{Books, Span, StoreError};
 
-/// How many rounds that the community settled last are tried: four hours of quarters.
+/// Number of recent rounds to try: four hours of quarter-hours.
 const RECENT_ROUNDS: usize = 16;
-/// How many times longer the second look back is than the first, the third than the second, and so on: whatever the
-/// community's gaps, no more is read than a third again.
+/// Factor by which each look back is longer than the one before. With 4, all earlier looks together read a third of the last.
 const LOOK_BACK_GROWTH: u64 = 4;
-/// Intervals that are read at a time.
+/// Number of intervals that are read at a time.
 const PAGE: usize = 100;
 
 /// The rounds that a community settled last, the oldest first.
@@ -40,7 +39,7 @@ pub async fn recent(store: &(impl Books + ?Sized), community: &CommunityConfig) 
         if rounds.len() == RECENT_ROUNDS || from == 0 {
             return Ok(rounds.into());
         }
-        // Nobody was read in some of these intervals.
+        // Some of these intervals have no round, because no meter was read.
         back = back.saturating_mul(LOOK_BACK_GROWTH);
     }
 }

@@ -1,36 +1,30 @@
-//! What the gate found, in words for people and figures for programs.
+//! The findings of the gate, in words for people and figures for programs.
 
 use std::borrow::Cow;
 
 use domain::Digest;
 use sandbox::Description;
 
-/// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// What: `component`, `imports`, `describe`, `probe: ties`…
+    /// Such as `component`, `imports`, `describe`, `probe: ties`.
     pub name: Cow<'static, str>,
-    /// How it went.
     pub verdict: Verdict,
-    /// What was found, in words; where it is wrong, how to mend it.
+    /// The finding in words; if it is wrong, with a way to fix it.
     pub detail: String,
-    /// What was counted or measured, by names that say the unit.
+    /// Counts and measurements, with names that say the unit.
     pub figures: Vec<(&'static str, u64)>,
 }
 
-/// How a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// As it should.
     Passed,
-    /// Not wrong, but good to know.
+    /// Not wrong, but worth knowing.
     Noted,
-    /// Refused.
     Failed,
 }
 
 impl Verdict {
-    /// Its name in reports.
     pub fn code(self) -> &'static str {
         match self {
             Verdict::Passed => "passed",
@@ -40,33 +34,30 @@ impl Verdict {
     }
 }
 
-/// Everything the gate found.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// In the order they were made.
     pub checks: Vec<Check>,
-    /// What the algorithm says of itself, if it says anything.
+    /// The algorithm's description, if `describe` worked.
     pub description: Option<Description>,
 }
 
 impl Report {
-    /// Whether nothing failed.
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.verdict != Verdict::Failed)
     }
 
-    /// What failed, in words; the first few if there are many.
+    /// The first few failures in words.
     pub fn reason(&self) -> String {
         const FINDINGS_MAX: usize = 5;
         let failed: Vec<&Check> = self.checks.iter().filter(|check| check.verdict == Verdict::Failed).collect();
-        let told: Vec<String> =
+        let listed: Vec<String> =
             failed.iter().take(FINDINGS_MAX).map(|check| format!("{}: {}", check.name, check.detail)).collect();
-        let more = failed.len().saturating_sub(told.len());
+        let more = failed.len().saturating_sub(listed.len());
         let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-        told.join("; ") + &more
+        listed.join("; ") + &more
     }
 
-    /// All of it for programs, as one JSON object: what `algorithm check --json` prints and what is kept of an upload.
+    /// The report as one JSON object: what `algorithm check --json` prints, and what is stored of an upload.
     pub fn json(&self, algorithm: &str, component: Option<&[u8]>, community: Option<&str>) -> serde_json::Value {
         let check = |check: &Check| {
             let figures = check.figures.iter().map(|(name, figure)| ((*name).to_owned(), (*figure).into()));
@@ -89,12 +80,11 @@ impl Report {
         })
     }
 
-    /// Adds something that was looked at.
     pub fn add(&mut self, name: impl Into<Cow<'static, str>>, verdict: Verdict, detail: impl Into<String>) {
         self.checks.push(Check { name: name.into(), verdict, detail: detail.into(), figures: Vec::new() });
     }
 
-    /// Adds something that is wrong as it says, or else is right and says something else.
+    /// Adds a check that failed with `wrong`, or else passed with `right`.
     pub(super) fn add_or(&mut self, name: &'static str, wrong: Option<String>, right: impl Into<String>) {
         match wrong {
             Some(wrong) => self.add(name, Verdict::Failed, wrong),
@@ -102,14 +92,14 @@ impl Report {
         }
     }
 
-    /// Gives figures to the last check.
+    /// Adds figures to the last check.
     pub(super) fn figures(&mut self, figures: impl IntoIterator<Item = (&'static str, u64)>) {
         if let Some(check) = self.checks.last_mut() {
             check.figures.extend(figures);
         }
     }
 
-    /// Lets the last check fail for one more reason; what was good about it is no longer said.
+    /// Makes the last check fail for one more reason, which replaces the detail of a check that had passed.
     pub(super) fn fail(&mut self, reason: &str) {
         let Some(check) = self.checks.last_mut() else { return };
         match check.verdict {
@@ -128,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_check_that_passed_fails_for_all_that_is_found_later() {
+    fn a_passed_check_fails_for_every_later_finding() {
         let mut report = Report::default();
         report.add("probe: ties", Verdict::Passed, "3 trades");
         report.figures([("fuel", 7)]);

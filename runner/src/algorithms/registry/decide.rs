@@ -1,4 +1,4 @@
-//! Decisions about a community: what settles it, and what runs beside it.
+//! Decisions about a community: which algorithm settles it, and which runs as its shadow.
 
 use std::sync::Arc;
 
@@ -12,17 +12,15 @@ use crate::config::CommunityConfig;
 use books::{Action, Change, ExpectedState, Label, Span};
 use books::{Activation, ActivationLog};
 
-/// How often a decision is tried again that others overtook: a backfill settles intervals every few milliseconds.
+/// How often a decision is retried when the state has changed meanwhile: a backfill settles intervals every few milliseconds.
 const TRIES: usize = 100;
 
-/// Where a community stands when something is decided.
+/// The state of a community at the time of a decision.
 struct DecisionPoint<'a> {
     log: &'a ActivationLog,
-    /// The next interval's start.
+    /// Start of the next interval to settle.
     next: Boundary,
-    /// Whether anything is settled.
     has_begun: bool,
-    /// The algorithm of its configuration.
     configured: &'a Label,
 }
 
@@ -33,11 +31,11 @@ impl DecisionPoint<'_> {
 }
 
 impl Registry {
-    /// Settles a community with an algorithm from the interval on that starts at `from`, or from the next one.
+    /// Activates an algorithm from the interval on that starts at `from`, or from the next one.
     ///
     /// # Errors
-    /// If there is no such community or algorithm, that interval is settled, or the algorithm cannot clear what the
-    /// community settled last.
+    /// If there is no such community or algorithm, if that interval is already settled, or if the algorithm cannot clear the
+    /// rounds that the community settled last.
     pub async fn activate(
         &self,
         by: &str,
@@ -51,14 +49,14 @@ impl Registry {
         self.examine_for(config, &ready, settings.as_ref()).await?;
         let to = ready.label();
         self.decide(by, config, |now| {
-            let start = from.map_or(Ok(now.next), |from| open(config, from, now))?;
+            let start = from.map_or(Ok(now.next), |from| open_start(config, from, now))?;
             let before = now.label(now.log.at(start));
             Ok((Action::Activate { before, to: to.clone(), start, settings: settings.clone() }, Some(start)))
         })
         .await
     }
 
-    /// Withdraws what was activated last, from the next interval on.
+    /// Withdraws the latest activation, from the next interval on.
     ///
     /// # Errors
     /// If there is no such community, or nothing is activated.
@@ -74,11 +72,11 @@ impl Registry {
         .await
     }
 
-    /// Runs a candidate beside what settles a community: from the next interval on, or from the first one that is settled
-    /// at or after `since`.
+    /// Runs a candidate as the shadow of a community: from the next interval on, or from the first settled one at or after
+    /// `since`.
     ///
     /// # Errors
-    /// If there is no such community or algorithm, it does not know the settings, or no interval can start at `since`.
+    /// If there is no such community or algorithm, if it does not know the settings, or if `since` is out of range.
     pub async fn start_shadow(
         &self,
         by: &str,
@@ -102,7 +100,7 @@ impl Registry {
         .await
     }
 
-    /// The start of the first interval that is settled at or after a time, or else the first boundary from then on.
+    /// The start of the first settled interval at or after a time, or else the first boundary from then on.
     async fn first_settled(&self, config: &CommunityConfig, since: Timestamp) -> Result<Boundary, RegistryError> {
         let Some(boundary) = Boundary::at_or_after(since, config.interval) else {
             return Err(RegistryError::Invalid(format!("since: {since} is not from 1970 to 9999, as intervals are")));
@@ -112,10 +110,10 @@ impl Registry {
         Ok(settled.first().map_or(boundary, |settled| settled.interval.start()))
     }
 
-    /// Runs no candidate any more beside what settles a community.
+    /// Stops the shadow of a community.
     ///
     /// # Errors
-    /// If there is no such community, or none runs.
+    /// If there is no such community, or it has no shadow.
     pub async fn end_shadow(&self, by: &str, community: &str) -> Result<Change, RegistryError> {
         let config = self.community(community)?;
         self.decide(by, config, |now| {
@@ -127,7 +125,7 @@ impl Registry {
         .await
     }
 
-    /// Decides, again until nobody else came between.
+    /// Makes a decision from the current state, and again if the state has changed before it is stored.
     async fn decide(
         &self,
         by: &str,
@@ -150,7 +148,7 @@ impl Registry {
         Err(RegistryError::Refused(format!("community {name} moves on too quickly to decide about it (try again)")))
     }
 
-    /// Whether an algorithm can settle a community: its settings, and the rounds that were settled last.
+    /// Checks that an algorithm can settle a community: its settings, and the rounds that it settled last.
     async fn examine_for(
         &self,
         config: &CommunityConfig,
@@ -165,7 +163,7 @@ impl Registry {
             recent: recent(&*self.store, config).await?,
         };
         let (limits, component, label) = (config.limits, Arc::clone(&ready.component), ready.label());
-        let _alone = self.examining.lock().await;
+        let _guard = self.examining.lock().await;
         let examined = tokio::task::spawn_blocking(move || {
             let gate = Gate { usual: &usual, checking: &checking, limits, terms: Some(terms) };
             gate.examine_for(&component)
@@ -177,7 +175,7 @@ impl Registry {
         if report.checks.iter().all(|check| check.verdict != Verdict::Failed) {
             return Ok(());
         }
-        let way_out = "mend it and upload it as another version, or try it in the shadow first";
+        let way_out = "fix it and upload it as another version, or try it as a shadow first";
         Err(RegistryError::Refused(format!(
             "{label} cannot settle community {}: {} ({way_out})",
             config.name,
@@ -186,8 +184,8 @@ impl Registry {
     }
 }
 
-/// The interval that starts at an instant, if it can still be settled with something else.
-fn open(config: &CommunityConfig, from: Timestamp, now: &DecisionPoint<'_>) -> Result<Boundary, RegistryError> {
+/// The start of the interval that starts at an instant, if it is not settled yet.
+fn open_start(config: &CommunityConfig, from: Timestamp, now: &DecisionPoint<'_>) -> Result<Boundary, RegistryError> {
     let name = &config.name;
     let start = Boundary::at_or_after(from, config.interval).filter(|start| start.timestamp() == from);
     let Some(start) = start else {
@@ -208,7 +206,7 @@ fn open(config: &CommunityConfig, from: Timestamp, now: &DecisionPoint<'_>) -> R
     Ok(start)
 }
 
-/// Refuses settings that an algorithm does not know: a misspelt one would settle at a default.
+/// Refuses settings that an algorithm does not know, because a misspelt one would silently stay at its default.
 fn check_settings(
     config: &CommunityConfig,
     ready: &ReadyAlgorithm,

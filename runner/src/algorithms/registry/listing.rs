@@ -1,4 +1,4 @@
-//! What there is, and how each community stands.
+//! The algorithms of a service and their use in each community.
 
 use domain::{Boundary, Digest};
 
@@ -10,62 +10,55 @@ use books::ShadowTotals;
 use books::{ActivationLog, Shadow};
 use books::{KeptChange, Label, Version};
 
-/// An algorithm, and who uses it.
+/// An algorithm and its use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// What it is.
     pub label: Label,
-    /// The rule in one sentence.
     pub summary: String,
-    /// Size of the component.
     pub component_bytes: u64,
-    /// How it came; none for those that are part of the program.
+    /// None for base algorithms.
     pub uploaded: Option<Version>,
     /// Communities whose next interval it settles.
     pub settles: Vec<String>,
-    /// Communities beside which it runs.
+    /// Communities whose shadow it is.
     pub shadows: Vec<String>,
 }
 
 /// A community and the algorithms that settle it now and later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedCommunity {
-    /// Its name.
     pub name: String,
-    /// The next interval's start; none if nothing is settled yet.
+    /// Start of the next interval; none if nothing is settled yet.
     pub next: Option<Boundary>,
-    /// What settles it.
     pub settles: Label,
-    /// Whether the configuration says so.
+    /// Whether the configuration selects it.
     pub is_configured: bool,
-    /// What will settle later, and from where on.
+    /// The next activated algorithm, and from when on it settles.
     pub then: Option<(Boundary, Label)>,
-    /// What runs beside it.
     pub shadow: Option<Label>,
-    /// How often what settles failed within the last day, if it was activated.
+    /// Failures of the activated algorithm within the last day.
     pub failures: usize,
 }
 
-/// What a candidate came to.
+/// The totals of a candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shadowed {
-    /// The decision to run it.
+    /// The decision that started it.
     pub shadow: Shadow,
-    /// Whether it still runs.
     pub is_running: bool,
-    /// The end of the last interval it ran on; none if there is none.
+    /// End of the last interval on which it ran.
     pub until: Option<Boundary>,
-    /// The end of the last interval that is settled.
+    /// End of the last settled interval.
     pub settled_until: Option<Boundary>,
-    /// What it came to by then.
+    /// The totals up to `until`.
     pub totals: ShadowTotals,
 }
 
 impl Registry {
-    /// Every algorithm, the base ones first, and every community.
+    /// All algorithms, base algorithms first, and all communities.
     ///
     /// # Errors
-    /// If the store or the machine fails.
+    /// If the store or the sandbox fails.
     pub async fn list(&self) -> Result<(Vec<Listed>, Vec<ListedCommunity>), RegistryError> {
         let mut communities = Vec::new();
         for config in &self.communities {
@@ -112,10 +105,10 @@ impl Registry {
         })
     }
 
-    /// All that is known of one algorithm.
+    /// One algorithm and its use.
     ///
     /// # Errors
-    /// If there is none of that name.
+    /// If there is no such algorithm.
     pub async fn show(&self, algorithm: &str) -> Result<(Listed, ReadyAlgorithm), RegistryError> {
         let ready = self.named(algorithm).await?;
         let (versions, _) = self.list().await?;
@@ -124,7 +117,7 @@ impl Registry {
         Ok((listed, ready))
     }
 
-    /// What the candidate of a community came to: the one that runs, or the last one that did.
+    /// The totals of the candidate that runs as the shadow of a community, or of the last one that did.
     ///
     /// # Errors
     /// If there was none.
@@ -145,7 +138,7 @@ impl Registry {
         })
     }
 
-    /// Up to so many records of what was done, the newest first, and every upload among them.
+    /// The latest changes, newest first, and the uploads of the same time.
     ///
     /// # Errors
     /// If the store fails.
@@ -159,7 +152,7 @@ impl Registry {
         }
         let changes = self.store.changes(community, limit).await?;
         let mut uploads = if community.is_none() { self.store.versions().await? } else { Vec::new() };
-        // What is older than the oldest record shown is not shown either.
+        // Only uploads of the time that the listed changes cover.
         if changes.len() == limit
             && let Some(oldest) = changes.last()
         {
@@ -168,7 +161,7 @@ impl Registry {
         Ok((changes, uploads))
     }
 
-    /// A community's settings and limits, or the usual ones.
+    /// The configuration of a community, for its settings and limits; none for the default ones.
     ///
     /// # Errors
     /// If there is no such community.

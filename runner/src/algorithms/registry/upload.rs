@@ -1,4 +1,4 @@
-//! Uploads: a component that passes the gate is kept for ever, one that does not leaves only a record that it came.
+//! Uploads: a component that passes the gate is kept for ever; of any other, only a record is kept.
 
 use std::sync::Arc;
 
@@ -10,24 +10,22 @@ use crate::algorithms::gate::{Gate, Report};
 use base::Reference;
 use books::{Action, KeptVersion, Label, Version};
 
-/// What came of an upload.
+/// The result of an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Uploaded {
-    /// Whether it is here now.
     pub accepted: bool,
-    /// Whether it was here before.
     pub was_there: bool,
-    /// What it is, if it says that.
+    /// None if `describe` failed.
     pub label: Option<Label>,
-    /// What the gate found, as JSON; empty for what is part of the program.
+    /// The report of the gate as JSON; empty for a base algorithm.
     pub report: String,
 }
 
 impl Registry {
-    /// Takes a component that should have this digest.
+    /// Examines and keeps a component with this digest.
     ///
     /// # Errors
-    /// If it has another digest, or its name and version mean something else; it is no error that the gate refuses it.
+    /// If it has another digest, or its name and version are taken. A component that the gate refuses is no error.
     pub async fn upload(&self, by: &str, expected: Digest, component: Vec<u8>) -> Result<Uploaded, RegistryError> {
         let component: Arc<[u8]> = component.into();
         let digest = tokio::task::block_in_place(|| Digest::of(&component));
@@ -42,7 +40,7 @@ impl Registry {
             return Ok(Uploaded { accepted: true, was_there: true, label, report: String::new() });
         }
         if let Some(version) = self.store.versions().await?.into_iter().find(|version| version.label.digest == digest) {
-            return Ok(there(version));
+            return Ok(already_uploaded(version));
         }
         let report = self.examine(&component).await?;
         let name = report.description.as_ref().map_or("component", |description| description.name.as_str());
@@ -51,7 +49,7 @@ impl Registry {
             (true, Some(description)) => description,
             (_, description) => {
                 let label = description.map(|description| label(digest, &description));
-                tracing::warn!(by, sha256 = %digest, code = "refused", "an upload is refused: {}", report.reason());
+                tracing::warn!(by, sha256 = %digest, code = "refused", "refused an upload: {}", report.reason());
                 self.refuse(by, digest, report.reason()).await?;
                 return Ok(Uploaded { accepted: false, was_there: false, label, report: json });
             }
@@ -59,10 +57,9 @@ impl Registry {
         self.keep(by, digest, &description, component, json).await
     }
 
-    /// Puts a component through the gate.
     async fn examine(&self, component: &Arc<[u8]>) -> Result<Report, RegistryError> {
         let (usual, checking) = self.sandboxes().await?;
-        let _alone = self.examining.lock().await;
+        let _guard = self.examining.lock().await;
         let (usual, checking, component) = (usual.clone(), checking.clone(), Arc::clone(component));
         let examined = tokio::task::spawn_blocking(move || {
             let gate = Gate { usual: &usual, checking: &checking, limits: Limits::default(), terms: None };
@@ -83,9 +80,9 @@ impl Registry {
         report: String,
     ) -> Result<Uploaded, RegistryError> {
         let label = label(digest, description);
-        let taken = |holder: String| {
+        let taken = |by: String| {
             let way_out = "change the name or raise the version in describe, and build it again";
-            format!("{label} is {holder} already, and a version never changes its meaning ({way_out})")
+            format!("{label} is {by} already, and a version never changes its meaning ({way_out})")
         };
         if base::base(&label.name).is_some() {
             let reason = taken(format!("a base algorithm: {}", label.name));
@@ -104,7 +101,7 @@ impl Registry {
                 tracing::info!(by, sha256 = %digest, algorithm = %label, "an algorithm was uploaded");
                 Ok(Uploaded { accepted: true, was_there: false, label: Some(label), report })
             }
-            KeptVersion::Already(version) => Ok(there(version)),
+            KeptVersion::Already(version) => Ok(already_uploaded(version)),
             KeptVersion::Taken(version) => {
                 let reason = taken(format!("sha256:{}", version.label.digest));
                 self.refuse(by, digest, reason.clone()).await.and(Err(RegistryError::Refused(reason)))
@@ -112,7 +109,7 @@ impl Registry {
         }
     }
 
-    /// Records that an upload was refused: also one that never came to its end.
+    /// Records that an upload was refused, even if it was incomplete.
     ///
     /// # Errors
     /// If the store fails.
@@ -126,6 +123,6 @@ fn label(digest: Digest, description: &Description) -> Label {
     Label { digest, name: description.name.clone(), version: description.version.clone() }
 }
 
-fn there(version: Version) -> Uploaded {
+fn already_uploaded(version: Version) -> Uploaded {
     Uploaded { accepted: true, was_there: true, label: Some(version.label), report: version.report }
 }

@@ -1,7 +1,7 @@
-//! What `rec-market replay` says of a community.
+//! The report of `rec-market replay` on a community.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 
 use domain::Digest;
 use sandbox::Sandbox;
@@ -12,10 +12,10 @@ use crate::cli::output;
 use books::replay::{Replay, Verdict};
 use books::{StoreError, StoredInterval};
 
-/// Intervals that differ that are printed; `--json` prints all.
-const SHOWN: u64 = 20;
+/// Maximum number of differing intervals that are printed as text; JSON has all.
+const PRINTED_MAX: u64 = 20;
 
-/// One line of `--json`. What came with a digest of its own is there on both sides.
+/// One line of `--json`.
 #[derive(Serialize)]
 struct ReplayJson<'a> {
     community: &'a str,
@@ -76,7 +76,7 @@ impl<'a> ReplayJson<'a> {
         }
     }
 
-    /// Books that cannot be read any further.
+    /// The line for a store that cannot be read any further.
     fn damage(community: &'a str, differences: &'a [String]) -> ReplayJson<'a> {
         ReplayJson {
             community,
@@ -98,45 +98,43 @@ impl<'a> ReplayJson<'a> {
     }
 
     fn print(&self, out: &mut impl Write) -> anyhow::Result<()> {
-        serde_json::to_writer(&mut *out, self).map_err(io::Error::from)?;
-        Ok(out.write_all(b"\n")?)
+        output::json_line(self, out)
     }
 }
 
-/// What came of a community so far.
+/// The intervals of a community so far.
 pub struct Report<'a> {
     community: &'a str,
     json: bool,
     recomputed: u64,
-    nothing: u64,
+    without_round: u64,
     differing: u64,
     damaged: bool,
-    /// The algorithms of its intervals, as the books call them.
+    /// The algorithms of its intervals with name and version.
     algorithms: BTreeMap<Digest, String>,
 }
 
 impl<'a> Report<'a> {
-    /// Nothing so far.
     pub fn new(community: &'a str, json: bool) -> Report<'a> {
         let algorithms = BTreeMap::new();
-        Report { community, json, recomputed: 0, nothing: 0, differing: 0, damaged: false, algorithms }
+        Report { community, json, recomputed: 0, without_round: 0, differing: 0, damaged: false, algorithms }
     }
 
-    /// Tells the next interval.
+    /// Adds the next interval.
     pub fn add(&mut self, stored: &StoredInterval, replay: &Replay, out: &mut impl Write) -> anyhow::Result<()> {
-        *if stored.round.is_some() { &mut self.recomputed } else { &mut self.nothing } += 1;
+        *if stored.round.is_some() { &mut self.recomputed } else { &mut self.without_round } += 1;
         self.differing += u64::from(replay.verdict == Verdict::Differs);
         if let Some(provenance) = &stored.provenance {
             let digest = provenance.algorithm.to_string();
             let short = digest.get(..12).unwrap_or_default();
-            // Whoever changes books may not write lines of this report.
-            let called = || format!("{} {} {short}", provenance.name.escape_debug(), provenance.version.escape_debug());
-            self.algorithms.entry(provenance.algorithm).or_insert_with(called);
+            // Escaped, so that nobody who changes the books can forge lines of this report.
+            let name = || format!("{} {} {short}", provenance.name.escape_debug(), provenance.version.escape_debug());
+            self.algorithms.entry(provenance.algorithm).or_insert_with(name);
         }
         if self.json {
             return ReplayJson::new(self.community, stored, replay).print(out);
         }
-        if replay.verdict == Verdict::Differs && self.differing <= SHOWN {
+        if replay.verdict == Verdict::Differs && self.differing <= PRINTED_MAX {
             writeln!(out, "{}: interval {} differs", self.community, stored.interval)?;
             for text in replay.differences.iter().chain(&replay.remarks) {
                 writeln!(out, "  {text}")?;
@@ -145,7 +143,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Tells that the books cannot be read any further.
+    /// Adds that the store cannot be read any further.
     pub fn damage(&mut self, damage: &StoreError, out: &mut impl Write) -> anyhow::Result<()> {
         self.damaged = true;
         if self.json {
@@ -154,24 +152,24 @@ impl<'a> Report<'a> {
         Ok(writeln!(out, "{}: {damage}", self.community)?)
     }
 
-    /// ShadowTotals up.
+    /// Prints the summary; returns the exit code.
     pub fn finish(self, out: &mut impl Write) -> anyhow::Result<Exit> {
         if !self.json {
-            self.sum_up(out)?;
+            self.print_summary(out)?;
         }
         Ok(if self.differing > 0 || self.damaged { Exit::Bad } else { Exit::Done })
     }
 
-    fn sum_up(&self, out: &mut impl Write) -> anyhow::Result<()> {
-        let Report { community, recomputed, nothing, differing, .. } = *self;
-        if differing > SHOWN {
-            writeln!(out, "  … and {} more intervals (--json prints all)", output::grouped(differing - SHOWN))?;
+    fn print_summary(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        let Report { community, recomputed, without_round, differing, .. } = *self;
+        if differing > PRINTED_MAX {
+            writeln!(out, "  … and {} more intervals (--json prints all)", output::grouped(differing - PRINTED_MAX))?;
         }
-        let without = match nothing {
+        let without = match without_round {
             0 => String::new(),
-            _ => format!(", {} without a round", output::grouped(nothing)),
+            _ => format!(", {} without a round", output::grouped(without_round)),
         };
-        let verdict = match (differing, self.damaged, recomputed + nothing) {
+        let verdict = match (differing, self.damaged, recomputed + without_round) {
             (0, false, 0) => "nothing to compare".to_owned(),
             (0, false, _) => "all the same".to_owned(),
             (0, true, _) => "the same up to the damage".to_owned(),
@@ -180,7 +178,7 @@ impl<'a> Report<'a> {
         let algorithms: Vec<&str> = self.algorithms.values().map(String::as_str).collect();
         let algorithms = match algorithms.as_slice() {
             [] => String::new(),
-            called => format!(" ({})", called.join(", ")),
+            names => format!(" ({})", names.join(", ")),
         };
         let recomputed = output::grouped(recomputed);
         Ok(writeln!(out, "{community}: {recomputed} intervals recomputed{without}, {verdict}{algorithms}")?)

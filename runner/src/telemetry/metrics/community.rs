@@ -1,4 +1,4 @@
-//! What is counted of one community.
+//! The metrics of one community.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,20 +17,18 @@ use super::{Families, lock};
 /// The codes of events that settling can leave besides those of netting.
 const MORE_EVENT_CODES: [&str; 2] = ["unreadable", "fallback"];
 
-/// The kind of failure of a run whose result breaks rules.
+/// The kind of failure of a rejected result.
 const REJECTED: &str = "rejected";
 /// The kind of failure of an algorithm that cannot be run at all. Nothing counts it, since nothing ran; the series stays,
 /// because dashboards may ask for it.
 const UNUSABLE: &str = "unusable";
 
 impl By {
-    /// What settled an interval with a round.
     pub fn of(provenance: &Provenance) -> By {
         if provenance.fallback_reason.is_some() { By::Fallback } else { By::Algorithm }
     }
 }
 
-/// One community's counters. Whoever settles it reports here.
 pub struct CommunityMetrics {
     name: String,
     grace: Duration,
@@ -45,7 +43,7 @@ pub struct CommunityMetrics {
 }
 
 impl CommunityMetrics {
-    /// Everything at zero. A series that is there from the beginning shows its first step; one that appears at 1 does not.
+    /// All series at zero, because Prometheus does not see the first increase of a series that starts at 1.
     pub(super) fn new(name: &str, grace: Duration, families: Arc<Families>) -> CommunityMetrics {
         for by in By::ALL {
             families.intervals.with_label_values(&[name, by.as_str()]);
@@ -81,41 +79,38 @@ impl CommunityMetrics {
         }
     }
 
-    /// The community's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The end of the last interval in the books, as far as is known.
+    /// End of the last settled interval, if it is known.
     pub fn mark(&self) -> Option<Boundary> {
         *lock(&self.mark)
     }
 
-    /// How far the books are behind: now less grace less mark, never below 0. None before the mark is known.
+    /// The lag: now minus grace minus mark, at least 0. None before the mark is known.
     pub fn lag(&self, now: Timestamp) -> Option<Duration> {
         let due = now.checked_sub(self.grace).unwrap_or(Timestamp::MIN);
         let behind = due.duration_since(self.mark()?.timestamp());
         Some(Duration::try_from(behind).unwrap_or_default())
     }
 
-    /// Whether an interval is on hold.
     pub fn is_held(&self) -> bool {
         self.held.get() != 0
     }
 
-    /// Whether this process has the community's lease.
     pub fn has_lease(&self) -> bool {
         self.lease.get() != 0
     }
 
-    /// The books stand here.
-    pub fn stands(&self, mark: Boundary) {
+    /// Reports the mark.
+    pub fn set_mark(&self, mark: Boundary) {
         *lock(&self.mark) = Some(mark);
     }
 
-    /// An interval was committed: by what it was settled, if there was a round, its trades, and what people should see.
+    /// Reports a committed interval; `settled` is none if it had no round.
     pub fn committed(&self, mark: Boundary, settled: Option<By>, trades: &[StoredTrade], events: &[StoredEvent]) {
-        self.stands(mark);
+        self.set_mark(mark);
         if let Some(by) = settled {
             self.families.intervals.with_label_values(&[self.name.as_str(), by.as_str()]).inc();
         }
@@ -134,8 +129,8 @@ impl CommunityMetrics {
         }
     }
 
-    /// An algorithm ran for the community, its own or the fallback.
-    pub fn ran(&self, usage: &Usage, result: Result<(), &BadResult>) {
+    /// Reports a run of an algorithm, its own or the fallback.
+    pub fn algorithm_run(&self, usage: &Usage, result: Result<(), &BadResult>) {
         self.fuel.inc_by(usage.fuel);
         self.seconds.observe(usage.duration.as_secs_f64());
         // Exact: memories are far below 2^53 bytes.
@@ -152,35 +147,34 @@ impl CommunityMetrics {
         }
     }
 
-    /// A pass has ended.
+    /// Reports the end of a pass.
     pub fn passed(&self, outcome: PassOutcome) {
         self.families.passes.with_label_values(&[self.name.as_str(), outcome.as_str()]).inc();
         match outcome {
             PassOutcome::Done => self.held.set(0),
             PassOutcome::Held => self.held.set(1),
-            // Nothing is known of the interval on hold, if there is one.
+            // These say nothing about an interval on hold.
             PassOutcome::Meters | PassOutcome::Store | PassOutcome::Failed | PassOutcome::Fenced => {}
         }
     }
 
-    /// The community's lease was taken or lost.
+    /// Reports whether this process has the lease of the community.
     pub fn lease(&self, held: bool) {
         self.lease.set(i64::from(held));
     }
 
-    /// A request to the Meters service has ended.
+    /// Reports a request to the Meters service.
     pub fn meters_request(&self, outcome: MetersOutcome, took: Duration) {
         let labels = &[self.name.as_str(), outcome.as_str()];
         self.families.meters_seconds.with_label_values(labels).observe(took.as_secs_f64());
     }
 
-    /// A request to the Meters service is tried again.
+    /// Counts a retry of a request to the Meters service.
     pub fn meters_retry(&self) {
         self.retries.inc();
     }
 
-    /// Brings what depends on the time up to date. A community of which nothing is known has no lag, rather than one of
-    /// fifty years.
+    /// Updates the values that depend on the time. Without a known mark there is no lag, rather than one of fifty years.
     pub(super) fn refresh(&self, now: Timestamp) {
         let (Some(mark), Some(lag)) = (self.mark(), self.lag(now)) else { return };
         let set = |family: &prometheus::IntGaugeVec, seconds: u64| {

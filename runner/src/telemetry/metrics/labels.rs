@@ -1,6 +1,6 @@
-//! The values that labels can have: closed sets, so that no caller can misspell one and no stranger can add one.
+//! The values of labels: closed sets, so that they cannot be misspelt, and nobody outside can add one.
 
-/// Makes an enum of the values of one label.
+/// Defines an enum with the values of one label.
 macro_rules! label {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
@@ -10,10 +10,8 @@ macro_rules! label {
         }
 
         impl $name {
-            /// Every value.
             pub const ALL: &[$name] = &[$($name::$variant),*];
 
-            /// As it appears in the label.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $($name::$variant => $text,)*
@@ -28,7 +26,7 @@ label! {
     By {
         /// The community's own algorithm.
         Algorithm = "algorithm",
-        /// The fallback, because the algorithm's result was bad.
+        /// The fallback, because the result of the algorithm was bad.
         Fallback = "fallback",
     }
 }
@@ -36,15 +34,15 @@ label! {
 label! {
     /// How a pass over a community ended.
     PassOutcome {
-        /// Everything due is settled.
+        /// Everything that is due is settled.
         Done = "done",
         /// An interval is on hold.
         Held = "held",
-        /// The Meters service did not answer as it should.
+        /// The Meters service failed.
         Meters = "meters",
-        /// The store did not.
+        /// The store failed.
         Store = "store",
-        /// The machine failed, or the readings make no round.
+        /// The sandbox failed, or the readings do not make a round.
         Failed = "failed",
         /// Another process took over.
         Fenced = "fenced",
@@ -54,13 +52,13 @@ label! {
 label! {
     /// How one request to a Meters service ended.
     MetersOutcome {
-        /// With readings, maybe none.
+        /// With readings, possibly none.
         Ok = "ok",
-        /// With an error that another attempt may mend.
+        /// With an error for which a retry may help.
         Failed = "failed",
         /// With a refusal.
         Refused = "refused",
-        /// With more than is taken.
+        /// With a response that is too large.
         TooLarge = "too_large",
     }
 }
@@ -68,19 +66,18 @@ label! {
 label! {
     /// How an operation of the store ended.
     StoreOutcome {
-        /// Done.
         Ok = "ok",
-        /// The request cannot be done: an unknown trade, an impossible transition.
+        /// The request is impossible: an unknown trade, an invalid transition.
         Refused = "refused",
         /// The store cannot be opened.
         Open = "open",
-        /// It cannot be written.
+        /// It is read-only.
         ReadOnly = "read_only",
         /// Its contents are damaged.
         Corrupt = "corrupt",
         /// It does not answer.
         Away = "away",
-        /// Anything else that the database said.
+        /// Any other error of the database.
         Failed = "failed",
     }
 }
@@ -88,19 +85,19 @@ label! {
 label! {
     /// How one request that pushes trades to Transactions ended.
     PushOutcome {
-        /// Acknowledged, though single trades may be refused.
+        /// Acknowledged, even if single trades were refused.
         Ok = "ok",
         /// Refused as a whole, because of a trade in it.
         Invalid = "invalid",
-        /// Too large, or too much at the moment.
+        /// The request is too large, or the service is overloaded.
         Exhausted = "exhausted",
-        /// The two services are not set up for each other.
+        /// One of the two services must be configured differently.
         Unsuited = "unsuited",
-        /// The answer makes no sense.
+        /// The response is invalid.
         Garbage = "garbage",
         /// Not answered.
         Away = "away",
-        /// Given up, because it was time to stop.
+        /// Given up because the service stops.
         Stopped = "stopped",
     }
 }
@@ -116,7 +113,7 @@ label! {
         Refused = "refused",
         /// Transactions reported that it is paid.
         Paid = "paid",
-        /// Transactions reported that it is not paid and may be tried again.
+        /// Transactions reported that it is not paid yet and may be sent again.
         NotPaid = "not_paid",
         /// Transactions reported that it cannot be paid.
         Failed = "error",

@@ -129,7 +129,7 @@ fn lag_and_age_rise_by_themselves() {
     let clock = Arc::new(Turned(Mutex::new(at(NOON))));
     let metrics = Metrics::new(clock.clone());
     let of = metrics.community("aveiro", GRACE);
-    of.stands(Boundary::from_seconds(NOON).unwrap());
+    of.set_mark(Boundary::from_seconds(NOON).unwrap());
     metrics.outbox(OutboxDepth { waiting: 3, oldest: Some(at(NOON - 100)) });
     // The grace period of five minutes is not over: not behind.
     assert_values(
@@ -147,7 +147,7 @@ fn lag_and_age_rise_by_themselves() {
 fn runs_are_counted_with_their_verdict() {
     let metrics = metrics();
     let of = metrics.community("aveiro", GRACE);
-    of.ran(&usage(), Ok(()));
+    of.algorithm_run(&usage(), Ok(()));
     let round = Arc::new(rec_market_tests::corpus::round());
     let trade = Trade {
         seller: domain::Party::Member(0),
@@ -158,7 +158,7 @@ fn runs_are_counted_with_their_verdict() {
     let violations = Settlement::check(round, vec![trade], 10).unwrap_err();
     let codes: BTreeSet<_> = violations.iter().map(Violation::code).collect();
     assert!(codes.contains("self-trade") && codes.contains("zero-energy"), "{codes:?}");
-    of.ran(&usage(), Err(&BadResult::Rejected(violations)));
+    of.algorithm_run(&usage(), Err(&BadResult::Rejected(violations)));
     assert_values(
         &metrics,
         &[
@@ -226,7 +226,7 @@ fn strangers_make_no_series() {
 fn names_and_labels_are_as_prometheus_wants_them() {
     let metrics = metrics();
     let of = metrics.community("a \"b\"\\", GRACE);
-    of.stands(Boundary::from_seconds(NOON).unwrap());
+    of.set_mark(Boundary::from_seconds(NOON).unwrap());
     let text = metrics.render();
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let (name, kind) = line.split_once(' ').unwrap();

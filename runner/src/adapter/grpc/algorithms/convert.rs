@@ -1,4 +1,4 @@
-//! Between the wire and the registry's words.
+//! Conversions between gRPC messages and the registry's types.
 
 use domain::Price;
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use books::shadow::Difference;
 use books::{Action, Change, KeptChange, Label, Version};
 use wire::rec_market_v1 as v1;
 
-/// A time that may be left out.
+/// An optional time.
 pub(super) fn time(field: &str, text: &str) -> Result<Option<Timestamp>, Status> {
     if text.is_empty() {
         return Ok(None);
@@ -21,14 +21,14 @@ pub(super) fn time(field: &str, text: &str) -> Result<Option<Timestamp>, Status>
     text.parse().map(Some).map_err(wrong)
 }
 
-/// Settings as the sandbox takes them, by key.
+/// Settings sorted by key, as the sandbox takes them.
 pub(super) fn settings(settings: v1::Settings) -> Settings {
     let mut settings: Settings = settings.settings.into_iter().collect();
     settings.sort_unstable();
     settings
 }
 
-fn shown_settings(settings: &[(String, String)]) -> v1::Settings {
+fn settings_message(settings: &[(String, String)]) -> v1::Settings {
     v1::Settings { settings: settings.iter().cloned().collect() }
 }
 
@@ -71,7 +71,7 @@ pub(super) fn community(listed: ListedCommunity) -> v1::Community {
 }
 
 pub(super) fn change(change: Change) -> v1::Change {
-    let shown = v1::Change {
+    let message = v1::Change {
         at: change.at.to_string(),
         by: change.by,
         action: change.action.code().to_owned(),
@@ -81,50 +81,50 @@ pub(super) fn change(change: Change) -> v1::Change {
     match change.action {
         Action::Refuse { digest, reason } => {
             let refused = v1::Algorithm { sha256: digest.to_string(), ..v1::Algorithm::default() };
-            v1::Change { algorithm: Some(refused), reason, ..shown }
+            v1::Change { algorithm: Some(refused), reason, ..message }
         }
         Action::Activate { before, to, start, settings } => v1::Change {
             before: Some(algorithm(&before)),
             algorithm: Some(algorithm(&to)),
             start: start.to_string(),
-            settings: settings.as_deref().map(shown_settings),
-            ..shown
+            settings: settings.as_deref().map(settings_message),
+            ..message
         },
         Action::RollBack { before, to, start, reason, .. } => v1::Change {
             before: Some(algorithm(&before)),
             algorithm: Some(algorithm(&to)),
             start: start.to_string(),
             reason: reason.unwrap_or_default(),
-            ..shown
+            ..message
         },
         Action::StartShadow { candidate, since, settings } => v1::Change {
             algorithm: Some(algorithm(&candidate)),
             start: since.to_string(),
-            settings: settings.as_deref().map(shown_settings),
-            ..shown
+            settings: settings.as_deref().map(settings_message),
+            ..message
         },
-        Action::EndShadow { candidate } => v1::Change { algorithm: Some(algorithm(&candidate)), ..shown },
+        Action::EndShadow { candidate } => v1::Change { algorithm: Some(algorithm(&candidate)), ..message },
         Action::Fail { algorithm: failed, start, reason, .. } => {
-            v1::Change { algorithm: Some(algorithm(&failed)), start: start.to_string(), reason, ..shown }
+            v1::Change { algorithm: Some(algorithm(&failed)), start: start.to_string(), reason, ..message }
         }
     }
 }
 
-/// Changes and uploads as one list, the newest first.
+/// Changes and uploads as one list, newest first.
 pub(super) fn changes(changes: Vec<KeptChange>, uploads: Vec<Version>, limit: usize) -> Vec<v1::Change> {
     let upload = |version: Version| {
-        let shown = v1::Change {
+        let message = v1::Change {
             at: version.uploaded_at.to_string(),
             by: version.uploaded_by,
             action: "uploaded".to_owned(),
             algorithm: Some(algorithm(&version.label)),
             ..v1::Change::default()
         };
-        (version.uploaded_at, shown)
+        (version.uploaded_at, message)
     };
     let mut all: Vec<(Timestamp, v1::Change)> =
         changes.into_iter().map(|kept| (kept.change.at, change(kept.change))).collect();
-    // Behind what was done with it at the same instant.
+    // After changes of the same instant.
     all.extend(uploads.into_iter().rev().map(upload));
     all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     all.into_iter().take(limit).map(|(_, change)| change).collect()
@@ -169,7 +169,7 @@ fn boundary(boundary: &domain::Boundary) -> String {
     boundary.to_string()
 }
 
-/// A community's own limits above the usual ones.
+/// The default limits, replaced by those of a community.
 pub(super) fn limits(community: &CommunityConfig, usual: v1::ShowLimitsResponse) -> v1::ShowLimitsResponse {
     let limits = &community.limits;
     v1::ShowLimitsResponse {
@@ -177,7 +177,7 @@ pub(super) fn limits(community: &CommunityConfig, usual: v1::ShowLimitsResponse)
         memory_bytes: limits.memory_bytes,
         time_us: limits.time.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
         output_bytes: limits.output_bytes,
-        settings: Some(shown_settings(&community.settings)),
+        settings: Some(settings_message(&community.settings)),
         price_floor: community.price_limits.floor().map(Price::micro_eur),
         price_ceiling: community.price_limits.ceiling().map(Price::micro_eur),
         ..usual

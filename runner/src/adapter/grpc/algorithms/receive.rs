@@ -1,4 +1,4 @@
-//! Receives an upload: so many bytes and no more, in bounded time, or a record that it was none.
+//! Receives an upload with limits on size and time, and records one that is refused.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use crate::algorithms::registry::{Registry, Uploaded};
 use wire::rec_market_v1::upload_request::Part;
 use wire::rec_market_v1::{UploadHeader, UploadRequest};
 
-/// How long the next bytes may take.
+/// Deadline of the next message.
 const IDLE_MAX: Duration = Duration::from_secs(30);
-/// How long all of them may take: 64 MiB at 2 Mbit/s.
+/// Deadline of the whole upload: 64 MiB at 2 Mbit/s.
 const RECEIVE_MAX: Duration = Duration::from_secs(300);
 
-/// Receives a component and uploads it, for a caller of this name.
+/// Receives a component from the caller `by` and passes it to the registry.
 ///
 /// # Errors
-/// If the messages are not what they should be, or the registry does not take it; that the gate refuses it is none.
+/// If the messages are wrong, or the registry rejects the component. A component that the gate refuses is no error.
 pub async fn upload(
     registry: &Registry,
     by: &str,
@@ -45,14 +45,14 @@ pub async fn upload(
     match received {
         Ok(component) => Ok(registry.upload(by, expected, component).await?),
         Err(reason) => {
-            tracing::warn!(by, sha256 = %expected, code = "refused", "an upload is refused: {reason}");
+            tracing::warn!(by, sha256 = %expected, code = "refused", "refused an upload: {reason}");
             registry.refuse(by, expected, reason.clone()).await?;
             Err(Status::invalid_argument(format!("the upload is refused: {reason}")))
         }
     }
 }
 
-/// As many bytes as were announced.
+/// Receives exactly as many bytes as were announced.
 async fn receive(
     messages: &mut (impl Stream<Item = Result<UploadRequest, Status>> + Unpin),
     announced: u64,
@@ -69,7 +69,7 @@ async fn receive(
                 if so_far as u64 + chunk.len() as u64 > announced {
                     return Err(format!("it has more than the {announced} bytes that were announced"));
                 }
-                // What is announced is not believed: memory is taken as bytes arrive.
+                // Memory grows with the bytes that arrive, not with what is announced.
                 component.extend_from_slice(&chunk);
             }
             Some(_) => return Err(format!("a message after {so_far} bytes has none (only the first is a header)")),

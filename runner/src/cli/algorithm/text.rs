@@ -1,39 +1,39 @@
-//! Answers of a service as tables and sentences, for people.
+//! Responses of a service as tables and sentences, for people.
 
 use std::fmt::Write as _;
 
 use comfy_table::Table;
 use domain::Amount;
 
-use crate::cli::output::{eur, grouped, kwh, table};
+use crate::cli::output::{self, eur, grouped, kwh};
 use wire::rec_market_v1 as v1;
 
-/// Digits of a digest that tell one from another at a glance.
-const DIGITS: usize = 12;
+/// Digits of a digest that are enough to tell algorithms apart.
+const DIGEST_DIGITS: usize = 12;
 
-/// `NAME@VERSION`, or the beginning of the digest where nothing says a name.
-pub(super) fn label(algorithm: &v1::Algorithm) -> String {
+/// `NAME@VERSION`, or the start of the digest if there is no name.
+pub fn label(algorithm: &v1::Algorithm) -> String {
     let v1::Algorithm { sha256, name, version } = algorithm;
     if name.is_empty() { format!("sha256:{}…", short(sha256)) } else { format!("{name}@{version}") }
 }
 
-fn labelled(algorithm: Option<&v1::Algorithm>) -> String {
+fn label_or_empty(algorithm: Option<&v1::Algorithm>) -> String {
     algorithm.map(label).unwrap_or_default()
 }
 
 fn short(sha256: &str) -> &str {
-    sha256.get(..DIGITS).unwrap_or(sha256)
+    sha256.get(..DIGEST_DIGITS).unwrap_or(sha256)
 }
 
-pub(super) fn versions(versions: &[v1::Version]) -> Table {
-    let mut shown = table(&["algorithm", "sha256", "uploaded", "by", "settles", "shadow of", "bytes"], 6);
+pub fn versions(versions: &[v1::Version]) -> Table {
+    let mut table = output::table(&["algorithm", "sha256", "uploaded", "by", "settles", "shadow of", "bytes"], 6);
     for version in versions {
         let algorithm = version.algorithm.clone().unwrap_or_default();
         let (uploaded, by) = match version.is_base {
             true => ("part of the program", "–"),
             false => (version.uploaded_at.as_str(), version.uploaded_by.as_str()),
         };
-        shown.add_row([
+        table.add_row([
             label(&algorithm),
             short(&algorithm.sha256).to_owned(),
             uploaded.to_owned(),
@@ -43,47 +43,49 @@ pub(super) fn versions(versions: &[v1::Version]) -> Table {
             grouped(version.component_bytes),
         ]);
     }
-    shown
+    table
 }
 
-pub(super) fn communities(communities: &[v1::Community]) -> Table {
-    let mut shown = table(&["community", "next interval", "settled with", "because", "then", "shadow", "failures"], 6);
+pub fn communities(communities: &[v1::Community]) -> Table {
+    let mut table =
+        output::table(&["community", "next interval", "settled with", "source", "later", "shadow", "failures"], 6);
     for community in communities {
         let then = match &community.then {
             Some(then) => format!("{} from {}", label(then), community.then_from),
             None => String::new(),
         };
-        shown.add_row([
+        table.add_row([
             community.name.clone(),
             if community.next.is_empty() { "the first".to_owned() } else { community.next.clone() },
-            labelled(community.settles.as_ref()),
+            label_or_empty(community.settles.as_ref()),
             if community.is_configured { "configured" } else { "activated" }.to_owned(),
             then,
-            labelled(community.shadow.as_ref()),
+            label_or_empty(community.shadow.as_ref()),
             community.failures.to_string(),
         ]);
     }
-    shown
+    table
 }
 
-/// With what a community is settled.
-pub(super) fn standing(community: &v1::Community) -> String {
-    let because = if community.is_configured { "as it is configured" } else { "as it was activated" };
-    let mut said = format!("{} is settled with {}, {because}", community.name, labelled(community.settles.as_ref()));
+/// With what a community is settled now and later.
+pub fn community_sentence(community: &v1::Community) -> String {
+    let because = if community.is_configured { "as configured" } else { "as activated" };
+    let mut sentence =
+        format!("{} is settled with {}, {because}", community.name, label_or_empty(community.settles.as_ref()));
     if let Some(then) = &community.then {
-        let _ = write!(said, "; from {} on with {}", community.then_from, label(then));
+        let _ = write!(sentence, "; from {} on with {}", community.then_from, label(then));
     }
-    said
+    sentence
 }
 
-pub(super) fn algorithm(found: &v1::ShowAlgorithmResponse) -> String {
+pub fn algorithm(found: &v1::ShowAlgorithmResponse) -> String {
     let version = found.version.clone().unwrap_or_default();
     let algorithm = version.algorithm.unwrap_or_default();
     let uploaded = match version.is_base {
         true => "part of the program".to_owned(),
         false => format!("{} by {}", version.uploaded_at, version.uploaded_by),
     };
-    let mut said = format!(
+    let mut text = format!(
         "{}\n  {}\n  sha256    {}\n  bytes     {}\n  uploaded  {uploaded}\n",
         label(&algorithm),
         version.summary,
@@ -92,57 +94,59 @@ pub(super) fn algorithm(found: &v1::ShowAlgorithmResponse) -> String {
     );
     for (what, names) in [("settles ", &version.settles), ("shadow of", &version.shadows)] {
         if !names.is_empty() {
-            let _ = writeln!(said, "  {what:<9} {}", names.join(", "));
+            let _ = writeln!(text, "  {what:<9} {}", names.join(", "));
         }
     }
     for setting in &found.settings {
-        let _ =
-            writeln!(said, "  setting   {} ({}; {:?} if it is not set)", setting.key, setting.summary, setting.default);
+        let _ = writeln!(text, "  setting   {} ({}; default {:?})", setting.key, setting.summary, setting.default);
     }
-    said
+    text
 }
 
-/// What was decided, as a sentence.
+/// A change as a sentence.
 pub fn change(change: &v1::Change) -> String {
     let (community, start) = (&change.community, &change.start);
-    let (before, algorithm) = (labelled(change.before.as_ref()), labelled(change.algorithm.as_ref()));
+    let (before, algorithm) = (label_or_empty(change.before.as_ref()), label_or_empty(change.algorithm.as_ref()));
     match change.action.as_str() {
-        "activated" => format!("{community}: settled with {algorithm} from {start} on (before with {before})"),
-        "rolled-back" => format!("{community}: {before} is withdrawn; settled with {algorithm} from {start} on"),
+        "activated" => format!("{community}: settled with {algorithm} from {start} on (before: {before})"),
+        "rolled-back" => format!("{community}: {before} was withdrawn; settled with {algorithm} from {start} on"),
         "shadow-started" => format!("{community}: {algorithm} runs in the shadow from {start} on"),
-        "shadow-ended" => format!("{community}: {algorithm} runs in the shadow no more"),
+        "shadow-ended" => format!("{community}: {algorithm} no longer runs in the shadow"),
         action => format!("{community}: {action} {algorithm}"),
     }
 }
 
-pub(super) fn changes(changes: &[v1::Change]) -> Table {
-    let mut shown = table(&["when", "who", "what", "community", "from", "to", "interval", "why"], 8);
+pub fn changes(changes: &[v1::Change]) -> Table {
+    let mut table =
+        output::table(&["time", "by", "change", "community", "before", "algorithm", "interval", "reason"], 8);
     for change in changes {
-        shown.add_row([
+        table.add_row([
             change.at.clone(),
             change.by.clone(),
             change.action.clone(),
             change.community.clone(),
-            labelled(change.before.as_ref()),
-            labelled(change.algorithm.as_ref()),
+            label_or_empty(change.before.as_ref()),
+            label_or_empty(change.algorithm.as_ref()),
             change.start.clone(),
             change.reason.clone(),
         ]);
     }
-    shown
+    table
 }
 
-/// What came of a candidate.
-pub fn report(report: &v1::ShadowReport) -> String {
+/// How a candidate did.
+pub fn shadow(report: &v1::ShadowReport) -> String {
     let v1::ShadowReport { community, intervals, failed, rejected, .. } = report;
     let cost = report.cost.unwrap_or_default();
     let runs = if report.is_running { "runs" } else { "ran" };
     let until = if report.until.is_empty() { "no interval yet" } else { &report.until };
-    let mut said = format!(
+    let mut text = format!(
         "{} {runs} in the shadow of {community}, from {} to {until}\n\
          {} intervals run, {failed} failed, {rejected} rejected\n\
-         fuel {} in all, {} at most ({} were used to settle); {} µs in all, {} µs at most; {} bytes of memory at most\n",
-        labelled(report.candidate.as_ref()),
+         fuel: {} in total, {} at most (settling used {})\n\
+         time: {} µs in total, {} µs at most\n\
+         memory: {} bytes at most\n",
+        label_or_empty(report.candidate.as_ref()),
         report.since,
         grouped(*intervals),
         grouped(cost.fuel),
@@ -153,36 +157,36 @@ pub fn report(report: &v1::ShadowReport) -> String {
         grouped(cost.peak_memory_bytes_max),
     );
     if report.until < report.settled_until {
-        let _ = writeln!(said, "it has not seen yet what is settled until {}", report.settled_until);
+        let _ = writeln!(text, "not run yet on what is settled until {}", report.settled_until);
     }
     for problem in &report.problems {
-        let _ = writeln!(said, "  {}: {}", problem.interval, problem.reason);
+        let _ = writeln!(text, "  {}: {}", problem.interval, problem.reason);
     }
     if !report.members.is_empty() {
-        let _ = write!(said, "{}", members(report));
+        let _ = write!(text, "{}", members(report));
     }
-    said
+    text
 }
 
 fn members(report: &v1::ShadowReport) -> Table {
     let headings =
-        ["member", "kWh here, settled", "candidate", "difference", "EUR balance, settled", "candidate", "difference"];
-    let mut shown = table(&headings, 1);
+        ["member", "local kWh, settled", "candidate", "difference", "balance EUR, settled", "candidate", "difference"];
+    let mut table = output::table(&headings, 1);
     for member in report.members.iter().chain(&report.total) {
-        let name = if member.member.is_empty() { "all" } else { &member.member };
-        let [local, candidate_local, local_more] = compared(&member.local_wh, &member.candidate_local_wh, kwh);
+        let name = if member.member.is_empty() { "total" } else { &member.member };
+        let [local, candidate_local, local_more] = compare(&member.local_wh, &member.candidate_local_wh, kwh);
         let money = |nano| eur(Amount::from_nano_eur(nano));
-        let [balance, candidate, more] = compared(&member.balance_nano_eur, &member.candidate_balance_nano_eur, money);
-        shown.add_row([name, &local, &candidate_local, &local_more, &balance, &candidate, &more]);
+        let [balance, candidate, more] = compare(&member.balance_nano_eur, &member.candidate_balance_nano_eur, money);
+        table.add_row([name, &local, &candidate_local, &local_more, &balance, &candidate, &more]);
     }
-    shown
+    table
 }
 
-/// Two whole numbers and how much more the second is; `?` for what a service sent in place of one.
-fn compared(settled: &str, candidate: &str, shown: impl Fn(i128) -> String) -> [String; 3] {
+/// Two whole numbers and the second less the first; `?` for what is not a number.
+fn compare(settled: &str, candidate: &str, format: impl Fn(i128) -> String) -> [String; 3] {
     let (settled, candidate) = (settled.parse::<i128>().ok(), candidate.parse::<i128>().ok());
     let more = settled.zip(candidate).and_then(|(settled, candidate)| candidate.checked_sub(settled));
-    [settled, candidate, more].map(|number| number.map_or_else(|| "?".to_owned(), &shown))
+    [settled, candidate, more].map(|number| number.map_or_else(|| "?".to_owned(), &format))
 }
 
 #[cfg(test)]
@@ -220,7 +224,7 @@ mod tests {
             problems: vec![v1::Problem { interval: "2023-09-01T12:00:00Z".to_owned(), reason: "trap".to_owned() }],
             ..v1::ShadowReport::default()
         };
-        let said = super::report(&report);
+        let text = super::shadow(&report);
         for part in [
             "own@1.0 runs in the shadow of aveiro, from 2023-09-01T00:00:00Z to 2023-09-02T00:00:00Z",
             "96 intervals run, 1 failed, 0 rejected",
@@ -228,22 +232,22 @@ mod tests {
             "2023-09-01T12:00:00Z: trap",
             "-0.100",
             "-0.10",
-            " all ",
+            " total ",
         ] {
-            assert!(said.contains(part), "no {part:?} in\n{said}");
+            assert!(text.contains(part), "no {part:?} in\n{text}");
         }
     }
 
     #[test]
-    fn what_is_no_number_is_not_shown_as_one() {
-        let shown = |settled, candidate| compared(settled, candidate, |number| number.to_string());
-        assert_eq!(shown("3", "5"), ["3", "5", "2"]);
-        assert_eq!(shown("3", "many"), ["3", "?", "?"]);
-        assert_eq!(shown("", "5"), ["?", "5", "?"]);
+    fn what_is_not_a_number_is_printed_as_a_question_mark() {
+        let texts = |settled, candidate| compare(settled, candidate, |number| number.to_string());
+        assert_eq!(texts("3", "5"), ["3", "5", "2"]);
+        assert_eq!(texts("3", "many"), ["3", "?", "?"]);
+        assert_eq!(texts("", "5"), ["?", "5", "?"]);
     }
 
     #[test]
-    fn a_standing_says_what_comes_later() {
+    fn a_community_is_described_with_what_settles_later() {
         let community = v1::Community {
             name: "aveiro".to_owned(),
             settles: Some(own()),
@@ -252,8 +256,8 @@ mod tests {
             then_from: "2023-09-01T12:00:00Z".to_owned(),
             ..v1::Community::default()
         };
-        let expected = "aveiro is settled with own@1.0, as it is configured; from 2023-09-01T12:00:00Z on with own@2.0";
-        assert_eq!(standing(&community), expected);
+        let expected = "aveiro is settled with own@1.0, as configured; from 2023-09-01T12:00:00Z on with own@2.0";
+        assert_eq!(community_sentence(&community), expected);
         assert_eq!(
             label(&v1::Algorithm { sha256: "ab".repeat(32), ..v1::Algorithm::default() }),
             "sha256:abababababab…"

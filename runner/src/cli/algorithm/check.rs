@@ -1,59 +1,80 @@
-//! `rec-market algorithm check`: the gate, at the author's or before a community's configuration names an algorithm.
+//! `rec-market algorithm check`: puts an algorithm through the gate, alone or with what a community expects of it.
 
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::Reference;
+use books::{Store, StoreError};
+use clap::Args;
 use domain::round::PriceLimits;
 use domain::{Price, Round};
 use sandbox::{COMPONENT_BYTES_MAX, Limits, LoadError, Sandbox};
-use serde_json::Value;
-
-use super::algorithm::parse;
-use crate::adapter::client::ServiceClient;
-use crate::algorithms::catalogue;
-use crate::algorithms::catalogue::UnusableAlgorithm;
-use crate::algorithms::gate::{self, CommunityTerms, Gate, Report, Verdict, recent};
-use crate::app;
-use crate::app::{open_checking_sandbox, open_sandbox_with_any_cache};
-use crate::cli::args::CheckArgs;
-use crate::cli::exit::{Exit, failed, usage};
-use crate::config::{self, CommunityConfig, Config, StoreConfig};
-use base::Reference;
-use books::{Store, StoreError};
 use wire::rec_market_v1 as v1;
 
-/// Column of the names of checks, in characters, unless one is longer.
-const NAME_WIDTH: usize = 24;
+use super::report;
+use super::run::{LimitArgs, parse_reference};
+use super::service::IdentityArgs;
+use crate::algorithms::catalogue::{self, UnusableAlgorithm};
+use crate::algorithms::gate::{self, CommunityTerms, Gate, Report, Verdict, recent};
+use crate::app::{self, open_checking_sandbox, open_sandbox_with_any_cache};
+use crate::cli::exit::{Exit, ExitCode, usage};
+use crate::cli::output;
+use crate::config::{self, CommunityConfig, Config, StoreConfig};
 
-/// A community for which an algorithm is examined.
+/// Put an algorithm through the same gate as an upload
+///
+/// Checks size, world, imports and description, and runs probe rounds. With --config it also uses the settings, limits and
+/// latest rounds of a community; with --server, the limits and settings of a running service.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Component file, or name of a base algorithm
+    #[arg(value_name = "FILE.wasm")]
+    pub algorithm: String,
+    /// Configuration file: check also with a community's settings, limits and latest rounds
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// TLS address of a running service: check with its limits and a community's settings
+    #[arg(long, value_name = "URL", conflicts_with = "config", help_heading = "Service")]
+    pub server: Option<String>,
+    #[command(flatten)]
+    pub identity: IdentityArgs,
+    /// Community of the configuration or of the service; optional if the configuration has only one
+    #[arg(long, value_name = "NAME")]
+    pub community: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// The community for which an algorithm is checked.
 #[derive(Default)]
 struct Community {
     name: String,
     settings: Vec<(String, String)>,
     price_limits: PriceLimits,
     limits: Limits,
-    /// Rounds that it settled last, as far as they can be had.
+    /// The rounds that it settled last, if they are known.
     recent: Vec<Round>,
-    /// Its books, if it has any.
+    /// Its store, if there is one yet.
     store: Option<Arc<dyn Store>>,
 }
 
-/// Runs the command.
 pub async fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    let reference = parse(&args.algorithm)?;
+    let reference = parse_reference(&args.algorithm)?;
     let mut bytes_max = COMPONENT_BYTES_MAX;
     let community = match (&args.config, &args.server) {
-        (Some(path), _) => Some(open(path, args.community.as_deref()).await?),
+        (Some(path), _) => Some(of_config(path, args.community.as_deref()).await?),
         (None, Some(server)) => {
-            let there = ask(args, server).await?;
-            bytes_max = bytes_max.min(there.component_bytes_max);
-            args.community.as_deref().map(|name| standing(name, there)).transpose()?
+            let limits = ask_limits(args, server).await?;
+            bytes_max = bytes_max.min(limits.component_bytes_max);
+            args.community.as_deref().map(|name| of_service(name, limits)).transpose()?
         }
         (None, None) if args.community.is_some() => {
-            let ways = "name its configuration with --config, or a service with --server";
-            return Err(usage(format!("--community says which one of several, but of what? ({ways})")));
+            return Err(usage("--community needs a configuration or a service (name one with --config or --server)"));
         }
         (None, None) => None,
     };
@@ -66,62 +87,61 @@ pub async fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit>
             let report = examine(args, &reference, &component, community.as_ref())?;
             (Some(component), report)
         }
-        Err(UnusableAlgorithm::Load { source, .. }) => (None, gate::refuse_unread(&source)),
+        Err(UnusableAlgorithm::Load { error, .. }) => (None, gate::refuse_unread(&error)),
         Err(error) => return Err(error.into()),
     };
     let community = community.as_ref().map(|community| community.name.as_str());
     let json = report.json(&reference.to_string(), component.as_deref(), community);
     if args.json {
-        serde_json::to_writer(&mut *out, &json).map_err(io::Error::from)?;
-        writeln!(out)?;
+        output::json_line(&json, out)?;
     } else {
-        print_report(&json, out)?;
-        let place = community.map_or_else(String::new, |name| format!(" for {name}"));
+        report::print(&json, out)?;
+        let purpose = community.map_or_else(String::new, |name| format!(" for {name}"));
         let verdict = if report.passed() { "passed" } else { "refused" };
-        writeln!(out, "{reference}: {verdict}{place}")?;
+        writeln!(out, "{reference}: {verdict}{purpose}")?;
     }
     Ok(if report.passed() { Exit::Done } else { Exit::Bad })
 }
 
-/// What a running service would examine an algorithm with.
-async fn ask(args: &CheckArgs, server: &str) -> anyhow::Result<v1::ShowLimitsResponse> {
-    let operator = ServiceClient::new(&args.identity.server(server))?;
+/// The limits and settings with which a running service would check.
+async fn ask_limits(args: &CheckArgs, server: &str) -> anyhow::Result<v1::ShowLimitsResponse> {
+    let client = args.identity.connect(server)?;
     let community = args.community.clone().unwrap_or_default();
-    let there = operator.show_limits(v1::ShowLimitsRequest { community }).await?;
+    let limits = client.show_limits(v1::ShowLimitsRequest { community }).await?;
     let ours = (env!("CARGO_PKG_VERSION"), Sandbox::engine_version());
-    if (there.market_version.as_str(), there.engine.as_str()) != ours {
-        let v1::ShowLimitsResponse { market_version, engine, .. } = &there;
+    if (limits.market_version.as_str(), limits.engine.as_str()) != ours {
+        let v1::ShowLimitsResponse { market_version, engine, .. } = &limits;
         tracing::warn!(
-            "the service is rec-market {market_version} with {engine}, this is {} with {}: it may come to another result",
+            "the service runs rec-market {market_version} with {engine}, this is {} with {}: its result may differ",
             ours.0,
             ours.1
         );
     }
-    Ok(there)
+    Ok(limits)
 }
 
-/// A community as a service says that it stands.
-fn standing(name: &str, there: v1::ShowLimitsResponse) -> anyhow::Result<Community> {
+/// A community with the limits and settings that a service reports.
+fn of_service(name: &str, reported: v1::ShowLimitsResponse) -> anyhow::Result<Community> {
     let price = |price: Option<i64>| price.map(Price::from_micro_eur);
-    let price_limits = PriceLimits::new(price(there.price_floor), price(there.price_ceiling));
-    let mut settings: Vec<_> = there.settings.unwrap_or_default().settings.into_iter().collect();
+    let price_limits = PriceLimits::new(price(reported.price_floor), price(reported.price_ceiling));
+    let mut settings: Vec<_> = reported.settings.unwrap_or_default().settings.into_iter().collect();
     settings.sort_unstable();
     Ok(Community {
         name: name.to_owned(),
         settings,
-        price_limits: price_limits.map_err(|error| failed(Exit::Away, error))?,
+        price_limits: price_limits.exit_code(Exit::Away)?,
         limits: Limits {
-            fuel: there.fuel,
-            memory_bytes: there.memory_bytes,
-            time: there.time_us.map(Duration::from_micros),
-            output_bytes: there.output_bytes,
+            fuel: reported.fuel,
+            memory_bytes: reported.memory_bytes,
+            time: reported.time_us.map(Duration::from_micros),
+            output_bytes: reported.output_bytes,
         },
         ..Community::default()
     })
 }
 
-/// A community of a configuration, and its store to read. One that has not settled yet has no store.
-async fn open(path: &Path, name: Option<&str>) -> anyhow::Result<Community> {
+/// A community of a configuration, and its store, if it has settled anything yet.
+async fn of_config(path: &Path, name: Option<&str>) -> anyhow::Result<Community> {
     let Config { store, communities, .. } = Config::load(path)?;
     let names = communities.iter().map(|community| community.name.clone()).collect::<Vec<_>>().join(", ");
     let mut selection = communities.into_iter().filter(|community| name.is_none_or(|name| community.name == name));
@@ -131,7 +151,9 @@ async fn open(path: &Path, name: Option<&str>) -> anyhow::Result<Community> {
             return Err(usage(format!("there is no community {name:?} (there are: {names})")));
         }
         (_, _, None) => {
-            return Err(usage(format!("for which community? (name one with --community; there are: {names})")));
+            return Err(usage(format!(
+                "the configuration has several communities: {names} (name one with --community)"
+            )));
         }
     };
     let is_missing = matches!(&store, StoreConfig::Sqlite(file) if !file.exists());
@@ -144,7 +166,7 @@ async fn open(path: &Path, name: Option<&str>) -> anyhow::Result<Community> {
     Ok(Community { name, settings, price_limits, limits, recent, store })
 }
 
-/// The bytes of an algorithm that is named by its digest, if they are in the community's books.
+/// The bytes of an algorithm that is named by its digest, if the community's store has them.
 async fn stored(reference: &Reference, community: Option<&Community>) -> Result<Option<Vec<u8>>, StoreError> {
     match (reference, community.and_then(|community| community.store.as_ref())) {
         (Reference::Digest(digest), Some(store)) => store.component(digest).await,
@@ -158,15 +180,15 @@ fn examine(
     component: &[u8],
     community: Option<&Community>,
 ) -> anyhow::Result<Report> {
-    let standing = community.map(|community| CommunityTerms {
+    let terms = community.map(|community| CommunityTerms {
         settings: community.settings.clone(),
         price_limits: community.price_limits,
         recent: community.recent.clone(),
     });
-    let is_new = standing.as_ref().is_some_and(|standing| standing.recent.is_empty());
+    let is_new = terms.as_ref().is_some_and(|terms| terms.recent.is_empty());
     let limits = limits(args.limits.limits(), community.map(|community| community.limits).unwrap_or_default());
     let (usual, checking) = (open_sandbox_with_any_cache(config::user_cache())?, open_checking_sandbox()?);
-    let gate = Gate { usual: &usual, checking: &checking, limits, terms: standing };
+    let gate = Gate { usual: &usual, checking: &checking, limits, terms };
     let mut report = gate.examine(component, matches!(reference, Reference::Base(_)))?;
     if is_new {
         let reason = match &args.server {
@@ -178,7 +200,7 @@ fn examine(
     Ok(report)
 }
 
-/// The arguments' limits, and the community's where those say nothing.
+/// The limits of the command line, or else of the community.
 fn limits(arguments: Limits, community: Limits) -> Limits {
     Limits {
         fuel: arguments.fuel.or(community.fuel),
@@ -186,21 +208,4 @@ fn limits(arguments: Limits, community: Limits) -> Limits {
         time: arguments.time.or(community.time),
         output_bytes: arguments.output_bytes.or(community.output_bytes),
     }
-}
-
-/// Prints each check of a report, as [`Report::json`] writes it: our own, or a service's.
-pub fn print_report(report: &Value, out: &mut impl Write) -> io::Result<()> {
-    let text = |check: &Value, key: &str| check[key].as_str().unwrap_or_default().to_owned();
-    let checks = report["checks"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let longest = checks.iter().map(|check| text(check, "name").chars().count()).max().unwrap_or(0);
-    let width = longest.max(NAME_WIDTH);
-    for check in checks {
-        let mark = match check["verdict"].as_str() {
-            Some("passed") => "✓",
-            Some("noted") => "·",
-            _ => "✗",
-        };
-        writeln!(out, "{mark} {:<width$} {}", text(check, "name"), text(check, "detail"))?;
-    }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Answers of a service as JSON, for programs.
+//! Responses of a service as JSON, for programs.
 
 use serde_json::{Value, json};
 
@@ -11,12 +11,12 @@ fn algorithm(algorithm: Option<&v1::Algorithm>) -> Value {
     )
 }
 
-/// A text that is empty where there is nothing.
+/// Null for an empty text.
 fn text(text: &str) -> Value {
     if text.is_empty() { Value::Null } else { text.into() }
 }
 
-/// A number that may be larger than 64 bits: then it stays a text.
+/// A number, or a text if it needs more than 64 bits.
 fn number(text: &str) -> Value {
     text.parse::<i64>().map_or_else(|_| text.into(), Value::from)
 }
@@ -51,7 +51,7 @@ fn version(version: &v1::Version) -> Value {
     })
 }
 
-pub(super) fn list(listed: &v1::ListAlgorithmsResponse) -> Value {
+pub fn list(listed: &v1::ListAlgorithmsResponse) -> Value {
     let community = |community: &v1::Community| {
         json!({
             "name": community.name,
@@ -70,13 +70,13 @@ pub(super) fn list(listed: &v1::ListAlgorithmsResponse) -> Value {
     })
 }
 
-pub(super) fn show(found: &v1::ShowAlgorithmResponse) -> Value {
+pub fn show(found: &v1::ShowAlgorithmResponse) -> Value {
     let setting =
         |setting: &v1::Setting| json!({ "key": setting.key, "summary": setting.summary, "default": setting.default });
-    let mut shown = found.version.as_ref().map(version).unwrap_or_default();
-    shown["settings"] = found.settings.iter().map(setting).collect();
-    shown["report"] = report(&found.report);
-    shown
+    let mut json = found.version.as_ref().map(version).unwrap_or_default();
+    json["settings"] = found.settings.iter().map(setting).collect();
+    json["report"] = report(&found.report);
+    json
 }
 
 pub fn change(change: &v1::Change) -> Value {
