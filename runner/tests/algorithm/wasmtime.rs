@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rec_market_tests::guests;
 use serde_json::{Value, json};
-use testkit::{Folder, Ran};
+use testkit::{Folder, Ran, run_in_shell};
 
 use crate::rounds::{base_component, base_names, guests_round, round, three_members};
 

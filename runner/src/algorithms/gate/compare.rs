@@ -47,7 +47,7 @@ fn shown(trade: &Trade) -> String {
 mod tests {
     use std::time::Duration;
 
-    use domain::{Energy, Price};
+    use domain::{Energy, Party, Price};
     use sandbox::{Failure, Limits, Usage};
 
     use super::*;
