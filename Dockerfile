@@ -17,13 +17,13 @@ RUN rustup target add wasm32-wasip2
 # Dependencies first: wasmtime alone takes minutes.
 WORKDIR /outline
 COPY --from=outline /outline .
-RUN cargo build --release --locked --workspace
+RUN cargo build --release --locked --package rec-market
 # Then our own code. The files may have an older modification time than the outline's empty programs, so touch them:
 # otherwise cargo would consider those programs up to date. (The version check catches that: an empty program prints none.)
 WORKDIR /src
 COPY . .
 RUN find . -type f -exec touch {} + \
-    && cargo build --release --locked --workspace \
+    && cargo build --release --locked --package rec-market \
     && /target/release/rec-market --version | grep -q '^rec-market ' \
     && mkdir -p /root-of-image/data /root-of-image/usr/local/bin \
     && cp /target/release/rec-market /root-of-image/usr/local/bin/ \

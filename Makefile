@@ -1,7 +1,8 @@
 # Every task of developers and CI. `make help` lists them.
 #
-# One cargo profile (release) for tests, demo, benchmarks and deployment, and always the whole workspace: for another
-# selection of packages cargo would unify features differently and compile wasmtime again.
+# One cargo profile (release) for tests, demo, benchmarks and deployment, and two selections of packages: `rec-market`, and
+# the whole workspace. runner/Cargo.toml makes cargo unify features alike for both; for another selection it would compile
+# wasmtime again.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -25,7 +26,7 @@ demo: build ## Run a complete demo: meters, market, a week of trading, and what 
 
 .PHONY: build
 build: wasm-target ## Build target/release/rec-market and target/algorithms/NAME.wasm
-	cargo build --release --locked --workspace
+	cargo build --release --locked --package rec-market
 	target/release/rec-market algorithm export --all --directory target/algorithms
 
 .PHONY: certs
@@ -93,9 +94,10 @@ wasm-target:
 		rustup target add $(WASM_TARGET); \
 	fi
 
-# Unoptimised: that halves the build time, and the tests run small components only.
+# Unoptimised and without debug information: that more than halves the build time, and the tests run small components only.
 $(WASMTIME):
-	CARGO_TARGET_DIR=$(TOOLS)/build cargo install wasmtime-cli --version $(WASMTIME_VERSION) --locked --debug \
+	CARGO_TARGET_DIR=$(TOOLS)/build CARGO_PROFILE_DEV_DEBUG=false CARGO_PROFILE_DEV_DEBUG_ASSERTIONS=false \
+		CARGO_PROFILE_DEV_OVERFLOW_CHECKS=false cargo install wasmtime-cli --version $(WASMTIME_VERSION) --locked --debug \
 		--no-default-features --features run,component-model,cranelift --root $(TOOLS)
 	rm -rf $(TOOLS)/build
 

@@ -76,7 +76,8 @@ fuzz_target!(|input: &[u8]| {
     let description = report.description.expect("a component that passed describes itself");
     assert!(is_label(&description.name) && is_label(&description.version), "{description:?}");
     let algorithm = SANDBOXES[0].load(&component).expect("a component that passed loads");
-    let described = algorithm.describe(LIMITS.budget(0)).expect("the machine works").expect("it describes itself again");
+    let described = algorithm.describe(LIMITS.budget(0)).expect("the machine works");
+    let described = described.expect("it describes itself again");
     assert_eq!(described, description);
     let empty = rec_market::cli::round_file::parse(r#"{"community": "a", "start": "2023-09-01T12:00:00Z", "positions": []}"#);
     let empty = Arc::new(empty.expect("an empty round is valid"));

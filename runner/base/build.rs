@@ -26,8 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={}", workspace.join(input).display());
     }
     let out_dir = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set (build with cargo)")?);
-    // A directory of its own: the outer cargo holds the lock of the usual one.
-    let target_dir = out_dir.join("components");
+    // Not the usual target directory, whose lock the outer cargo holds. Not OUT_DIR either: Clippy runs this script with
+    // another OUT_DIR, and would build everything a second time.
+    let target_dir = out_dir.ancestors().nth(3).unwrap_or(&out_dir).join("components");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(&workspace).args(["build", "--locked", "--profile", "component", "--target", TARGET]);
     cargo.arg("--target-dir").arg(&target_dir);

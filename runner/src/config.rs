@@ -6,7 +6,9 @@
 mod callers;
 mod community;
 mod overrides;
-mod reader;
+mod problems;
+mod read;
+mod schema;
 mod series;
 mod service;
 mod show;
@@ -17,18 +19,22 @@ mod tests;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ::store::MongoConfig;
-use tokio_rustls::rustls::pki_types::ServerName;
-use toml::de::DeTable;
+use serde::{Deserialize, Serialize};
+use toml::de::{DeTable, DeValue};
 
+use crate::file::create_private_directory;
 pub use community::{CommunityConfig, MemberConfig};
-use overrides::{Overrides, PREFIX};
-pub use reader::{Problem, parse_bytes, parse_duration};
-use reader::{Problems, Table};
+use overrides::PREFIX;
+pub use problems::Problem;
+use problems::Problems;
+use read::Field;
+use schema::{Community, File};
+pub use schema::{parse_bytes, parse_duration};
+
+pub use ::store::{MongoAddress, Secret};
 
 /// Where compiled components are kept when nothing is named.
 const CACHE: &str = "cache";
@@ -60,7 +66,7 @@ pub enum StoreConfig {
     /// A file of the embedded store.
     Sqlite(PathBuf),
     /// A MongoDB database.
-    Mongo(MongoConfig),
+    Mongo(MongoAddress),
 }
 
 /// Where the service's servers listen; port 0 lets the system choose.
@@ -98,14 +104,9 @@ pub struct CallerConfig {
     pub token_file: Option<PathBuf>,
 }
 
-impl CallerConfig {
-    fn is_dns_name(text: &str) -> bool {
-        matches!(ServerName::try_from(text), Ok(ServerName::DnsName(_)))
-    }
-}
-
 /// What a caller may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Look.
     Read,
@@ -195,15 +196,9 @@ pub fn user_cache() -> Option<PathBuf> {
     let base = directory("XDG_CACHE_HOME").or_else(|| directory("HOME").map(|home| home.join(".cache")))?;
     let path = base.join("rec-market");
     // Private whatever the user's umask says, or the sandbox would not trust it. A read-only home is no reason not to run.
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).ok()?;
+    create_private_directory(&path).ok()?;
     let writable = !std::fs::metadata(&path).ok()?.permissions().readonly();
     writable.then_some(path)
-}
-
-/// Whether a text can be the address of a service: `http://` or `https://` and a host.
-fn is_http_address(text: &str) -> bool {
-    let uri = text.parse::<tonic::transport::Uri>();
-    uri.is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
 }
 
 /// What to log, from the environment.
@@ -226,47 +221,47 @@ fn variable(name: &str) -> Option<String> {
 
 /// Checks a configuration's text; paths in it are relative to `directory`.
 fn parse(text: &str, directory: &Path, variables: &[(String, String)]) -> Result<Config, Vec<Problem>> {
-    let mut problems = Problems::new(text);
+    let problems = Problems::new(text, directory, variables);
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
-        problems.at(error.span().map_or(0, |span| span.start), error.message().to_owned());
+        problems.at(error.span().map_or(0, |span| span.start), error.message());
     }
-    if !problems.found.is_empty() {
-        return Err(problems.found);
+    if problems.count() > 0 {
+        return Err(problems.into_sorted());
     }
-    let mut root = Table::new("", Some(document.get_ref()), 0);
-    let mut overrides = Overrides::new(variables);
-
-    let store = store::read(&mut root, &mut overrides, directory, &mut problems);
-    let cache = overrides.text(&mut root, ("cache", "CACHE"), &mut problems);
-    let cache = directory.join(cache.map_or(CACHE, |set| set.value));
-    let listen = service::listen(&mut root, &mut overrides, &mut problems);
-    let tls = service::tls(&mut root, &mut overrides, directory, &mut problems);
-    let callers = callers::read(&mut root, tls.client_ca.is_some(), directory, &mut problems);
-    let forward = service::forward(&mut root, &mut overrides, directory, &mut problems);
-    let replicas = service::replicas(&mut root, &mut overrides, &mut problems);
-    let communities = communities(&mut root, directory, &mut problems);
-    root.finish(&mut problems);
-    overrides.finish();
-    problems.found.sort_by_key(|problem| problem.line);
-    match store {
-        Some(store) if problems.found.is_empty() => {
-            Ok(Config { store, cache, listen, tls, callers, forward, replicas, communities })
-        }
-        _ => Err(problems.found),
+    let mut document = document.into_inner();
+    overrides::apply(&mut document, &problems);
+    overrides::warn_of_unknown(variables);
+    let config = check(read::read(&DeValue::Table(document), &problems).unwrap_or_default(), &problems);
+    match config {
+        Some(config) if problems.count() == 0 => Ok(config),
+        _ => Err(problems.into_sorted()),
     }
 }
 
-fn communities(root: &mut Table<'_, '_>, directory: &Path, problems: &mut Problems<'_>) -> Vec<CommunityConfig> {
+/// Checks what the file says together; `None` if there is no store.
+fn check(file: File, problems: &Problems<'_>) -> Option<Config> {
+    let tls = service::tls(file.tls.value.unwrap_or_default(), problems);
+    let store = store::check(file.store, file.mongodb.value.unwrap_or_default(), problems);
+    Some(Config {
+        cache: problems.path(&file.cache.value.unwrap_or_else(|| CACHE.to_owned())),
+        listen: service::listen(file.listen, file.listen_tls, file.listen_metrics, problems),
+        callers: callers::check(file.caller, tls.client_ca.is_some(), problems),
+        tls,
+        forward: service::forward(file.forward.value.unwrap_or_default(), problems),
+        replicas: service::replicas(file.replicas.value.unwrap_or_default()),
+        communities: communities(file.community, problems),
+        store: store?,
+    })
+}
+
+fn communities(tables: Field<Vec<Field<Community>>>, problems: &Problems<'_>) -> Vec<CommunityConfig> {
     let mut communities: Vec<CommunityConfig> = Vec::new();
-    let told = problems.found.len();
-    let tables = root.tables("community", problems);
-    if tables.is_empty() && problems.found.len() == told {
-        problems.add("no community is configured (add [[community]] with a name)".to_owned());
+    if tables.value.as_ref().map_or(tables.at.is_none(), Vec::is_empty) {
+        problems.add("no community is configured (add [[community]] with a name)");
     }
-    for table in tables {
-        let at = table.at();
-        let Some(community) = community::read(table, directory, problems) else { continue };
+    for (table, at) in tables.value.unwrap_or_default().into_iter().filter_map(Field::placed) {
+        let Some(community) = community::check(table, at, problems) else { continue };
         if communities.iter().any(|other| other.name == community.name) {
             problems.at(at, format!("two communities are called {:?} (each needs a name of its own)", community.name));
         }

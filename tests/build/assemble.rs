@@ -58,7 +58,7 @@ impl Assembler {
 
     fn encode(&self, mut module: Vec<u8>, world: &str) -> Result<Vec<u8>, String> {
         let world = self.resolve.select_world(&[self.package], Some(world)).map_err(|error| format!("{error:#}"))?;
-        embed_component_metadata(&mut module, &self.resolve, world, StringEncoding::UTF8, false)
+        embed_component_metadata(&mut module, &self.resolve, world, StringEncoding::UTF8)
             .map_err(|error| format!("{error:#}"))?;
         let mut encoder = ComponentEncoder::default();
         // No validation: invalid guests are meant for the engine to refuse.

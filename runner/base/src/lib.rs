@@ -1,6 +1,7 @@
-//! The base algorithms, as components in this program, and how configuration and commands name an algorithm.
+//! The base algorithms as components embedded in the program, and how configuration and commands name an algorithm.
 //!
-//! A crate of its own, because its build script builds the components: a change of the program builds none of them again.
+//! It is a crate of its own because its build script compiles the components: other changes to the program do not
+//! rebuild them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,32 +10,33 @@ use domain::Digest;
 
 include!(concat!(env!("OUT_DIR"), "/base_algorithms.rs"));
 
-/// A base algorithm, as a component in this program.
+/// A base algorithm, embedded in the program as a component.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Base {
-    /// Its name.
+    /// The name in configurations and commands.
     pub name: &'static str,
-    /// The component file.
+    /// The component's bytes.
     pub bytes: &'static [u8],
 }
 
-/// The algorithm of a community that names none: fair to both sides and easy to explain.
+/// Returns the algorithm of a community that configures none, `mid-market-rate`: fair to both sides and easy to
+/// explain.
 pub fn default_base() -> &'static Base {
     base("mid-market-rate").unwrap_or(&BASE[0])
 }
 
-/// The algorithm that settles everything with the grid: what is used where another one fails and the community's policy
-/// says `fallback`.
+/// Returns the algorithm that settles everything with the grid, `public-grid`. It replaces an algorithm that fails if
+/// the community's failure policy is `fallback`.
 pub fn public_grid() -> &'static Base {
     base("public-grid").unwrap_or(&BASE[0])
 }
 
-/// The base algorithm of that name.
+/// Finds a base algorithm by its name.
 pub fn base(name: &str) -> Option<&'static Base> {
     BASE.iter().find(|base| base.name == name)
 }
 
-/// The base algorithm with that digest.
+/// Finds a base algorithm by the digest of its component.
 pub fn base_by_digest(digest: &Digest) -> Option<&'static Base> {
     BASE.iter().find(|base| Digest::of(base.bytes) == *digest)
 }
@@ -42,46 +44,48 @@ pub fn base_by_digest(digest: &Digest) -> Option<&'static Base> {
 /// How a configuration or a command names an algorithm.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reference {
-    /// One of the nine.
+    /// A base algorithm.
     Base(&'static Base),
-    /// A component file.
+    /// A component file, by its path.
     File(PathBuf),
-    /// One of the nine, one that was uploaded, or one that a stored interval was settled with, by its digest.
+    /// A base algorithm, an uploaded one, or one that settled a stored interval, by the SHA-256 digest of its
+    /// component.
     Digest(Digest),
-    /// One that was uploaded, by its label.
+    /// An uploaded algorithm, by its label.
     Uploaded {
-        /// Its name.
+        /// The algorithm's name.
         name: String,
-        /// Its version; none for the one that the name meant first.
+        /// The algorithm's version. `None` means the newest one, to which a community's configuration pins the name
+        /// when it first uses it.
         version: Option<String>,
     },
 }
 
-/// A reference to no algorithm.
+/// The error for text that does not refer to an algorithm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReference {
-    /// Neither a name nor a file.
-    #[error("{name:?} is no algorithm (name a .wasm file, or one of {})", names())]
+    /// The text is neither a known name nor a path.
+    #[error("{name:?} is not an algorithm (name a .wasm file, or one of {})", names())]
     Unknown {
-        /// The text.
+        /// The text that was given.
         name: String,
     },
-    /// No digest.
+    /// The text after `sha256:` is not a digest.
     #[error(transparent)]
     Digest(#[from] domain::digest::InvalidDigest),
 }
 
-/// The names of the base algorithms, for people.
+/// Lists the names of the base algorithms, for people.
 pub fn names() -> String {
     BASE.each_ref().map(|base| base.name).join(", ")
 }
 
 impl Reference {
-    /// Reads a reference where only this program is at hand: a base algorithm's name, `sha256:…`, or a path relative to
+    /// Parses a reference where no store is available: a base algorithm's name, `sha256:…`, or a path relative to
     /// `directory`.
     ///
     /// # Errors
-    /// If it is neither.
+    /// If the text is none of these.
     pub fn parse(text: &str, directory: &Path) -> Result<Reference, InvalidReference> {
         match Reference::parse_stored(text, directory)? {
             Reference::Uploaded { .. } => Err(InvalidReference::Unknown { name: text.to_owned() }),
@@ -89,10 +93,11 @@ impl Reference {
         }
     }
 
-    /// Reads a reference where there is a store as well: the same, or `NAME` or `NAME@VERSION` of what was uploaded.
+    /// Parses a reference where a store is available: as [`parse`](Reference::parse), or `NAME` or `NAME@VERSION` of an
+    /// uploaded algorithm.
     ///
     /// # Errors
-    /// If it is neither.
+    /// If the text is none of these.
     pub fn parse_stored(text: &str, directory: &Path) -> Result<Reference, InvalidReference> {
         if let Some(base) = base(text) {
             return Ok(Reference::Base(base));
@@ -116,22 +121,23 @@ impl Reference {
         Err(InvalidReference::Unknown { name: text.to_owned() })
     }
 
-    /// The algorithm with this digest.
+    /// Makes a reference from a digest, preferring a base algorithm.
     pub fn of(digest: Digest) -> Reference {
         base_by_digest(&digest).map_or(Reference::Digest(digest), Reference::Base)
     }
 }
 
-/// Whether a text can be the name or the version of an algorithm: one that a person can see and type.
+/// Returns whether a text is a valid name or version: 1 to [`LABEL_CHARS_MAX`] characters, none of them a control
+/// character, and no white space around it.
 pub fn is_label(text: &str) -> bool {
     let length = text.chars().count();
     (1..=LABEL_CHARS_MAX).contains(&length) && text.trim() == text && !text.chars().any(char::is_control)
 }
 
-/// Longest name and version of an algorithm, in characters.
+/// Maximum length of an algorithm's name or version, in characters.
 pub const LABEL_CHARS_MAX: usize = 64;
 
-/// As a person would name it.
+/// Displays the reference in the form that [`Reference::parse_stored`] accepts.
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -161,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_a_store_a_label_is_one_too() {
+    fn a_reference_to_a_store_may_also_be_a_label() {
         let here = Path::new("here");
         let uploaded = |name: &str, version: Option<&str>| {
             Ok(Reference::Uploaded { name: name.to_owned(), version: version.map(str::to_owned) })

@@ -1,56 +1,56 @@
-//! What a community is settled with at each interval, and what runs beside it: all that follows from what was decided.
+//! The activation log: which algorithm settles each interval of a community, and which candidate runs in shadow.
 //!
-//! Decisions are only ever added, each with the interval from which it holds. An activation takes the place of whatever was
-//! decided for later intervals, a roll-back withdraws one activation, and neither changes anything before its interval. So
-//! what holds at an interval is the same for everybody who knows the same decisions.
+//! Decisions are append-only, and each takes effect from an interval on. An activation replaces everything decided for
+//! later intervals, a roll-back withdraws one activation, and neither changes anything before its interval. The
+//! algorithm in effect at an interval is therefore a function of the decisions alone.
 
 use domain::Boundary;
 
 use crate::decision::{Action, KeptChange, Label};
 
-/// For how long failures are held against an algorithm, in seconds: one that failed yesterday is no worse today.
+/// How long a failure counts against an algorithm, in seconds: an algorithm that failed yesterday is no worse today.
 const MEMORY_SECONDS: u64 = 24 * 60 * 60;
 
 /// An algorithm that was activated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activation {
-    /// The number of the decision.
+    /// The number of the decision that activated it.
     pub number: u64,
-    /// The algorithm.
+    /// The algorithm that was activated.
     pub algorithm: Label,
-    /// Settings in place of the configured ones, if any were given.
+    /// Settings that replace the configured ones; `None` keeps those.
     pub settings: Option<Vec<(String, String)>>,
 }
 
-/// A candidate that runs beside what settles.
+/// A candidate that runs in shadow: on settled rounds, without any effect on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shadow {
-    /// The number of the decision.
+    /// The number of the decision that started it.
     pub number: u64,
-    /// The candidate.
+    /// The candidate algorithm.
     pub candidate: Label,
-    /// The first interval's start.
+    /// The start of the first interval on which it runs.
     pub since: Boundary,
-    /// Settings in place of the configured ones, if any were given.
+    /// Settings that replace the configured ones; `None` keeps those.
     pub settings: Option<Vec<(String, String)>>,
 }
 
-/// All that was decided about a community, as what follows from it at each interval.
+/// All decisions about a community, as the algorithm in effect at each interval.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActivationLog {
     number: u64,
-    /// In order of time, each from another interval on.
+    /// In order of time; no two start at the same interval.
     steps: Vec<Step>,
-    /// The last one, and whether it still runs.
+    /// The last candidate, and whether it still runs.
     shadow: Option<(Shadow, bool)>,
     failures: Vec<Failure>,
 }
 
-/// From an interval on.
+/// The activations in effect from an interval on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
     from: Boundary,
-    /// What was activated and not rolled back, the one that settles last; where there is none, the configuration decides.
+    /// Activations that were not rolled back. The last one settles; if there is none, the configured algorithm does.
     activations: Vec<Activation>,
 }
 
@@ -61,7 +61,7 @@ struct Failure {
 }
 
 impl ActivationLog {
-    /// What follows from a community's changes, in the order of their numbers.
+    /// Makes the log from a community's changes, in the order of their numbers.
     pub fn of(changes: &[KeptChange]) -> ActivationLog {
         let mut log = ActivationLog::default();
         for KeptChange { number, change } in changes {
@@ -121,17 +121,18 @@ impl ActivationLog {
         step.map_or(&[], |step| &step.activations)
     }
 
-    /// The number of the last decision; 0 if there is none.
+    /// Returns the number of the last decision; 0 if there is none.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// What settles the interval with this start; none where the configuration decides.
+    /// Returns the activation that settles the interval with this start; `None` if the configured algorithm does.
     pub fn at(&self, start: Boundary) -> Option<&Activation> {
         self.activations_at(start).last()
     }
 
-    /// Everything that was activated and settles somewhere at or after this boundary, or at all, in order.
+    /// Lists the activations that settle any interval at or after this boundary, in order; with `None`, any interval at
+    /// all.
     pub fn from(&self, from: Option<Boundary>) -> Vec<&Activation> {
         let first = from.and_then(|from| self.at(from));
         let later = self.steps.iter().filter(|step| from.is_none_or(|from| step.from > from));
@@ -141,17 +142,18 @@ impl ActivationLog {
         activations
     }
 
-    /// What begins to settle after this start, with its own start; none where the configuration will decide.
+    /// Returns the next change after this start, with its own start. Its activation is `None` if the configured
+    /// algorithm takes over.
     pub fn next(&self, start: Boundary) -> Option<(Boundary, Option<&Activation>)> {
         let step = self.steps.iter().find(|step| step.from > start)?;
         Some((step.from, step.activations.last()))
     }
 
-    /// What a roll-back at this start withdraws, and what takes its place, none where the configuration would decide. What
-    /// has not begun by then goes first.
+    /// Returns the activation that a roll-back at this start withdraws, and the one that takes its place (`None`: the
+    /// configured algorithm). An activation that has not taken effect yet is withdrawn first.
     ///
     /// # Errors
-    /// If there is nothing to roll back.
+    /// If there is no activation to roll back.
     pub fn last(&self, start: Boundary) -> Result<(&Activation, Option<&Activation>), NothingActivated> {
         let pending = self.steps.last().filter(|step| step.from > start);
         let activations = pending.map_or(self.activations_at(start), |step| &step.activations);
@@ -161,22 +163,23 @@ impl ActivationLog {
         }
     }
 
-    /// What would settle at this start if something had not been activated; none where the configuration would decide.
+    /// Returns what would settle the interval with this start without an activation; `None` if the configured algorithm
+    /// would.
     pub fn without(&self, activation: &Activation, start: Boundary) -> Option<&Activation> {
         self.activations_at(start).iter().rev().find(|other| other.number != activation.number)
     }
 
-    /// The candidate that runs beside what settles.
+    /// Returns the candidate that runs in shadow, if any.
     pub fn shadow(&self) -> Option<&Shadow> {
         self.shadow.as_ref().filter(|(_, runs)| *runs).map(|(shadow, _)| shadow)
     }
 
-    /// The candidate that runs, or the last one that did.
+    /// Returns the candidate that runs in shadow, or else the last one that did.
     pub fn last_shadow(&self) -> Option<&Shadow> {
         self.shadow.as_ref().map(|(shadow, _)| shadow)
     }
 
-    /// How often an activated algorithm failed within the day before the end of the interval with this start.
+    /// Counts how often an activation failed within the 24 hours up to and including the interval with this start.
     pub fn failures(&self, activation: &Activation, start: Boundary) -> usize {
         let counts = |failure: &&Failure| {
             let age = start.seconds().checked_sub(failure.start.seconds());
@@ -186,11 +189,9 @@ impl ActivationLog {
     }
 }
 
-/// A community is settled as it is configured.
+/// The error for a roll-back where no activation is in effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "nothing is activated: the configuration decides (activate an algorithm, or name another in the configuration)"
-)]
+#[error("nothing is activated, so the configured algorithm settles (activate an algorithm, or configure another)")]
 pub struct NothingActivated;
 
 #[cfg(test)]
@@ -220,7 +221,7 @@ mod tests {
         Action::Activate { before: label("x"), to: label(name), start: start(from), settings: None }
     }
 
-    /// What nothing withdraws: the next to be withdrawn is found when it comes to it.
+    /// A roll-back of whatever activation is the last one when it is applied.
     fn roll_back(from: u64) -> Action {
         let (before, to, start) = (label("x"), label("x"), start(from));
         Action::RollBack { before, activation: 0, to, start, reason: None }
@@ -243,19 +244,19 @@ mod tests {
         ActivationLog::of(&changes)
     }
 
-    /// The names that settle the first intervals.
+    /// The algorithm that settles each of the first intervals; `-` is the configured one.
     fn settles(log: &ActivationLog, intervals: u64) -> String {
         let name = |number| log.at(start(number)).map_or("-", |activation| &activation.algorithm.name);
         (0..intervals).map(name).collect()
     }
 
     #[test]
-    fn each_decision_holds_from_its_interval_on() {
+    fn each_decision_takes_effect_from_its_interval() {
         let table: &[(&str, Vec<Action>)] = &[
             ("------", vec![]),
             ("--AAAA", vec![activate("A", 2)]),
             ("--AABB", vec![activate("A", 2), activate("B", 4)]),
-            // What was decided for later is replaced.
+            // An activation replaces later ones.
             ("--BBBB", vec![activate("A", 4), activate("B", 2)]),
             ("--BBBB", vec![activate("A", 2), activate("B", 2)]),
             ("--A---", vec![activate("A", 2), roll_back(3)]),
@@ -264,7 +265,7 @@ mod tests {
                 vec![activate("A", 1), activate("B", 2), roll_back(3), roll_back(3), activate("A", 4), roll_back(5)],
             ),
             ("-AABA-", vec![activate("A", 1), activate("B", 3), roll_back(4), roll_back(5)]),
-            // Something that has not begun is only taken back.
+            // An activation that has not taken effect is only cancelled.
             ("-AAAAA", vec![activate("A", 1), activate("B", 4), roll_back(2)]),
             ("------", vec![activate("A", 4), roll_back(2)]),
             ("------", vec![roll_back(2)]),
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_is_listed_in_order() {
+    fn later_activations_are_listed_in_order() {
         let log = log_of([activate("A", 1), activate("B", 4)]);
         let names = |from: Option<u64>| {
             let found = log.from(from.map(start));
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_roll_back_says_beforehand_what_it_comes_to() {
+    fn the_effect_of_a_roll_back_is_known_beforehand() {
         let names = |log: &ActivationLog, at| {
             let last = log.last(start(at));
             last.map(|(last, to)| (last.algorithm.name.clone(), to.map(|to| to.algorithm.name.clone())))
@@ -310,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_held_against_one_activation_for_a_day() {
+    fn failures_count_against_one_activation_for_a_day() {
         let fail = |activation, at| {
             let (algorithm, reason) = (label("A"), String::new());
             kept(None, Action::Fail { algorithm, activation, start: start(at), reason })
@@ -360,7 +361,7 @@ mod tests {
             for number in (0..14).map(start).filter(|start| *start < from) {
                 prop_assert_eq!(before.at(number), after.at(number));
             }
-            // And an activation is the last word on all that follows.
+            // An activation replaces everything that follows.
             for number in (0..14).map(start).filter(|start| *start >= from) {
                 if matches!(last, Action::Activate { .. }) {
                     prop_assert_eq!(after.at(number), after.at(from));
@@ -369,7 +370,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_activated_and_rolled_back_was_never_there(
+        fn an_activation_that_is_rolled_back_leaves_no_trace(
             actions in prop::collection::vec(action(), 0..10), from in 0..12_u64,
         ) {
             let before = log_of(actions.clone());

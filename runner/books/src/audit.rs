@@ -1,8 +1,9 @@
-//! Proves stored books: every interval again, from the registers it was netted from to the ids of its trades.
+//! The audit: verifies every stored interval, from the registers it was netted from to the ids of its trades.
 //!
-//! Reads intervals in order and believes none of them: positions are netted anew from consecutive registers, trades
-//! checked anew against them, digests and ids derived anew; and for each member the energy of all its trades must be the
-//! change of its registers. Holds one interval and one line for each meter and member, whatever the length of the books.
+//! Intervals are read in order and trusted in nothing: positions are netted again from consecutive registers, trades
+//! are checked again against them, digests and ids are derived again, and for each member the energy of all trades must
+//! equal the change of its registers. Memory grows with the number of meters and members, not with the length of the
+//! books.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -18,26 +19,27 @@ use crate::interval::{Provenance, StoredInterval};
 use crate::store::Progress;
 use crate::trade::{GapTrade, StoredTrade};
 
-/// Findings that are kept for each community; more are only counted.
+/// Maximum number of findings stored per community. More are only counted.
 const FINDINGS_MAX: usize = 1000;
 
-/// What a member's meters and its trades say.
+/// A member's energy by its registers and by its trades, which must agree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// Change of its import registers, in Wh, without the jumps of registers that fell.
+    /// Change of the import registers, in Wh. Intervals in which a register fell do not count.
     pub import_wh: i128,
-    /// Change of its export registers, in Wh, without the jumps of registers that fell.
+    /// Change of the export registers, in Wh. Intervals in which a register fell do not count.
     pub export_wh: i128,
-    /// What its trades sold, in Wh.
+    /// Energy sold in trades, in Wh.
     pub sold_wh: i128,
-    /// What its trades bought, in Wh.
+    /// Energy bought in trades, in Wh.
     pub bought_wh: i128,
-    /// What both directions cancelled out within intervals, in Wh; only where the basis is net.
+    /// Import and export that cancelled out within intervals, in Wh; 0 if the basis is always gross.
     pub netted_wh: i128,
 }
 
 impl Proof {
-    /// Whether the trades are the change of the registers: in both directions, once what cancelled out is taken off.
+    /// Returns whether the trades account for the change of the registers: sold + netted = export, and bought + netted
+    /// = import.
     pub fn holds(&self) -> bool {
         self.sold_wh + self.netted_wh == self.export_wh && self.bought_wh + self.netted_wh == self.import_wh
     }
@@ -49,27 +51,27 @@ pub struct Audit {
     community: String,
     last: LastReads,
     mark: Option<Boundary>,
-    /// Every member that was ever in the books.
+    /// Registers and trades of every member that was ever in the books.
     pub members: BTreeMap<MemberId, Proof>,
-    /// Intervals with a round.
+    /// Number of intervals with a round.
     pub intervals: u64,
-    /// Trades.
+    /// Number of trades.
     pub trades: u64,
-    /// What is wrong: at most 1000.
+    /// What is wrong, for people: the first 1000 findings.
     pub findings: Vec<String>,
-    /// How many findings there are in all.
+    /// Number of all findings.
     pub findings_total: u64,
-    /// Digests of the algorithms that intervals were cleared with.
+    /// Number of rounds that each algorithm cleared, by its digest.
     pub algorithms: BTreeMap<Digest, u64>,
 }
 
 impl Audit {
-    /// Begins the audit of a community.
+    /// Starts the audit of a community.
     pub fn new(community: &str) -> Audit {
         Audit { community: community.to_owned(), ..Audit::default() }
     }
 
-    /// Records something that is wrong.
+    /// Records a finding.
     pub fn find(&mut self, finding: String) {
         self.findings_total += 1;
         if self.findings.len() < FINDINGS_MAX {
@@ -77,7 +79,7 @@ impl Audit {
         }
     }
 
-    /// Proves the next interval.
+    /// Verifies the next interval. Intervals must be added in order of time.
     pub fn add(&mut self, stored: &StoredInterval) {
         let interval = stored.interval;
         if self.mark.is_some_and(|mark| interval.start() < mark && interval.end() <= mark) {
@@ -124,7 +126,7 @@ impl Audit {
         findings
     }
 
-    /// A round names its place itself, and draws its lots from it.
+    /// Checks that the round names this community and interval, and has their seed.
     fn prove_terms(&self, stored: &StoredInterval, round: &Round) -> Vec<String> {
         let Terms { community, interval, seed, .. } = round.terms();
         let mut findings = Vec::new();
@@ -140,7 +142,7 @@ impl Audit {
         findings
     }
 
-    /// Nets the stored registers anew and compares with the round and the gaps.
+    /// Nets the stored registers again and compares the result with the round and the gaps.
     fn prove_inputs(&mut self, stored: &StoredInterval) -> Vec<String> {
         let mut findings = Vec::new();
         let owners = stored.readings.iter().map(|reading| (reading.meter.clone(), reading.member.clone()));
@@ -177,7 +179,7 @@ impl Audit {
         findings
     }
 
-    /// Adds up the change of the registers, apart from the netting that it is to prove.
+    /// Sums the change of the registers, independently of the netting that it verifies.
     fn add_registers(&mut self, stored: &StoredInterval) {
         let mut within: HashMap<&MemberId, (i128, i128)> = HashMap::new();
         for reading in &stored.readings {
@@ -188,7 +190,7 @@ impl Audit {
                 let sum = within.entry(&reading.member).or_default();
                 *sum = (sum.0 + import, sum.1 + export);
             } else {
-                // Meters that come back from a gap are netted each on its own.
+                // A meter that is read again after a gap is netted on its own.
                 self.add_change(&reading.member, stored.basis, import, export);
             }
         }
@@ -202,7 +204,7 @@ impl Audit {
             Basis::Net => import.min(export),
             Basis::Gross => 0,
         };
-        // What no store can keep is not settled: the meters start anew, as after a fall.
+        // Energy that no store can hold is not settled; the meter counts from its new value, as after a fall.
         if (import - cancelled).max(export - cancelled) > i128::from(REGISTER_WH_MAX) {
             return;
         }
@@ -212,14 +214,14 @@ impl Audit {
         proof.netted_wh += cancelled;
     }
 
-    /// Ends the audit: compares with where the store says the community stands.
+    /// Completes the audit: compares with the progress that the store reports, and checks every member's [`Proof`].
     pub fn finish(&mut self, progress: &Progress) {
         if progress.mark != self.mark {
-            let shown = |mark: Option<Boundary>| mark.map_or("none".to_owned(), |mark| mark.to_string());
+            let mark_text = |mark: Option<Boundary>| mark.map_or("none".to_owned(), |mark| mark.to_string());
             self.find(format!(
                 "the resume mark is {}, but the books end at {}",
-                shown(progress.mark),
-                shown(self.mark)
+                mark_text(progress.mark),
+                mark_text(self.mark)
             ));
         }
         if progress.last_reads != self.last {
@@ -242,7 +244,7 @@ impl Audit {
     }
 }
 
-/// How far both registers moved, unless one of them fell: then the meter starts anew.
+/// The change of both registers; `None` if one of them fell, since the meter then counts from its new value.
 fn change(from: Registers, to: Registers) -> Option<(i128, i128)> {
     let import = i128::from(to.import_wh) - i128::from(from.import_wh);
     let export = i128::from(to.export_wh) - i128::from(from.export_wh);
@@ -254,7 +256,7 @@ fn differing(a: &LastReads, b: &LastReads) -> BTreeSet<MeterId> {
     meters.filter(|meter| a.get(*meter) != b.get(*meter)).cloned().collect()
 }
 
-/// Numbers, ids, states and messages; `gaps` are the numbers of trades of gaps.
+/// Checks numbers, ids, states and messages; `gaps` are the numbers of trades of gaps.
 fn prove_ids(community: &str, stored: &StoredInterval, gaps: Range<u64>) -> Vec<String> {
     let mut findings = Vec::new();
     let remark = stored.provenance.as_ref().and_then(Provenance::remark);
@@ -268,7 +270,8 @@ fn prove_ids(community: &str, stored: &StoredInterval, gaps: Range<u64>) -> Vec<
             findings.push(format!("trade {number} has the id {}, but its place gives {id}", trade.id));
         }
         let with_grid = trade.kind().is_with_grid();
-        // Who pays may remark on a trade between members; of the others only gaps and fallbacks have a message.
+        // Transactions may add a message to a trade between members. Others have one only if they are of a gap or a
+        // fallback.
         let unexpected = with_grid && !gaps.contains(&number) && trade.message != remark;
         if let Some(message) = trade.message.as_ref().filter(|_| unexpected) {
             findings.push(format!("trade {number} has the message {message:?} although it is with the grid"));
@@ -284,26 +287,28 @@ fn prove_ids(community: &str, stored: &StoredInterval, gaps: Range<u64>) -> Vec<
 fn prove_settlement(round: &Round, stored: &[StoredTrade], digest: Option<Digest>) -> Vec<String> {
     let index = |member: &MemberId| {
         let found = round.positions().binary_search_by(|position| position.member.cmp(member));
-        // A member that is not in the round gets an index that is not either.
-        Party::Member(found.ok().and_then(|index| u32::try_from(index).ok()).unwrap_or(u32::MAX))
+        found.ok().and_then(|index| u32::try_from(index).ok())
     };
     let party = |party: &NamedParty| match party {
-        NamedParty::Grid => Party::Grid,
-        NamedParty::Operator => Party::Operator,
-        NamedParty::Member(member) => index(member),
+        NamedParty::Grid => Ok(Party::Grid),
+        NamedParty::Operator => Ok(Party::Operator),
+        NamedParty::Member(member) => index(member).map(Party::Member).ok_or_else(|| member.clone()),
     };
-    let trades: Vec<Trade> = stored
-        .iter()
-        .map(|trade| Trade {
-            seller: party(&trade.seller),
-            buyer: party(&trade.buyer),
-            energy: trade.energy,
-            price: trade.price,
-        })
-        .collect();
-    let mut findings = Vec::new();
-    if digest != Some(digest_of_trades(&trades)) {
+    let (mut trades, mut findings) = (Vec::with_capacity(stored.len()), Vec::new());
+    for StoredTrade { number, seller, buyer, energy, price, .. } in stored {
+        match (party(seller), party(buyer)) {
+            (Ok(seller), Ok(buyer)) => trades.push(Trade { seller, buyer, energy: *energy, price: *price }),
+            (Err(member), _) | (_, Err(member)) => {
+                findings.push(format!("unknown-member: trade {number} names {member}, who is not in the round"));
+            }
+        }
+    }
+    // With an unknown member they are not those that were settled either, and there is nothing to check.
+    if !findings.is_empty() || digest != Some(digest_of_trades(&trades)) {
         findings.push("its trades are not those that were settled (their digest differs)".to_owned());
+    }
+    if trades.len() < stored.len() {
+        return findings;
     }
     let most = trades_max_default(round.positions().len());
     if let Err(violations) = Settlement::check(Arc::new(round.clone()), trades, most) {

@@ -1,38 +1,38 @@
-//! What people decide about algorithms, and what is kept of it: uploads, and the decisions about each community.
+//! Decisions about algorithms as they are stored: uploads, and what was decided for each community.
 //!
-//! Nothing here is ever changed or removed. What holds now follows from all that was decided, see [`crate::activation`].
+//! These records are append-only. The algorithm in effect follows from all decisions, see [`crate::activation`].
 
 use domain::{Boundary, Digest};
 use jiff::Timestamp;
 
-/// Who makes the decisions that the service makes by itself. No caller can have this name.
+/// The author of decisions that the service makes itself. No caller can have this name.
 pub const SERVICE_ITSELF: &str = "rec-market";
 
-/// An algorithm that was uploaded and passed the gate. Its name and version are labels on its digest, and stay so.
+/// An algorithm that was uploaded and passed the gate. Its name and version refer to its digest for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// What it is, and under what label.
+    /// The digest, with the name and version that the algorithm declares.
     pub label: Label,
-    /// The rule in one sentence, as it says itself.
+    /// The rule in one sentence, as the algorithm declares it.
     pub summary: String,
-    /// Size of the component.
+    /// Size of the component, in bytes.
     pub component_bytes: u64,
     /// When it was uploaded, to the millisecond.
     pub uploaded_at: Timestamp,
-    /// Who uploaded it.
+    /// The caller that uploaded it.
     pub uploaded_by: String,
-    /// What the gate found: the JSON of `algorithm check --json`.
+    /// The gate's report: the JSON of `algorithm check --json`.
     pub report: String,
 }
 
-/// A component by its digest, with what it calls itself.
+/// A component's digest, with the name and version that it declares. Displayed as `NAME@VERSION`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    /// SHA-256 of the component.
+    /// SHA-256 digest of the component.
     pub digest: Digest,
-    /// Its name, as it says itself.
+    /// The name that the algorithm declares.
     pub name: String,
-    /// Its version, as it says itself.
+    /// The version that the algorithm declares.
     pub version: String,
 }
 
@@ -42,96 +42,96 @@ impl std::fmt::Display for Label {
     }
 }
 
-/// What came of keeping an upload.
+/// The result of storing an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeptVersion {
-    /// It is kept now.
+    /// The upload was stored.
     Now,
-    /// It was there already, as it was uploaded first; nothing was changed.
+    /// The same component was stored before, as given here. Nothing was changed.
     Already(Version),
-    /// Its name and version mean something else already; nothing was changed.
+    /// Its name and version already refer to this other component. Nothing was changed.
     Taken(Version),
 }
 
-/// Something that was done about algorithms: an audit record.
+/// An audit record of something done about algorithms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// When, to the millisecond.
+    /// When it was done, to the millisecond.
     pub at: Timestamp,
-    /// Who: a caller, or the service itself.
+    /// Who did it: a caller, or [`SERVICE_ITSELF`].
     pub by: String,
-    /// Which community it is about; none for uploads.
+    /// The community concerned; `None` for uploads.
     pub community: Option<String>,
-    /// What.
+    /// What was done.
     pub action: Action,
 }
 
-/// What was done.
+/// What was done about algorithms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// An upload was refused, and nothing of it was kept.
+    /// An upload was refused. Its component was not stored.
     Refuse {
-        /// What was uploaded, as far as it came.
+        /// SHA-256 digest of the bytes that were received.
         digest: Digest,
-        /// Why it was refused.
+        /// Why the upload was refused.
         reason: String,
     },
-    /// From an interval on the community is settled with another algorithm.
+    /// Another algorithm was activated from an interval on.
     Activate {
-        /// What it would have been settled with then.
+        /// The algorithm that would have settled that interval otherwise.
         before: Label,
-        /// What it is settled with.
+        /// The algorithm that was activated.
         to: Label,
-        /// The first interval's start.
+        /// The start of the first interval that it settles.
         start: Boundary,
-        /// Settings in place of the configured ones, if any were given.
+        /// Settings that replace the configured ones; `None` keeps those.
         settings: Option<Vec<(String, String)>>,
     },
-    /// From an interval on the community is settled as if something had not been activated.
+    /// An activation was withdrawn from an interval on.
     RollBack {
-        /// What is withdrawn.
+        /// The algorithm whose activation is withdrawn.
         before: Label,
         /// The number of the decision that activated it.
         activation: u64,
-        /// What takes its place.
+        /// The algorithm that takes its place.
         to: Label,
-        /// The first interval's start.
+        /// The start of the first interval without it.
         start: Boundary,
-        /// Why, if the service did it by itself.
+        /// Why the service withdrew it by itself; `None` if a caller did.
         reason: Option<String>,
     },
-    /// A candidate runs beside what settles, from now on, in place of any other.
+    /// A candidate runs in shadow from now on, replacing any other.
     StartShadow {
-        /// The candidate.
+        /// The candidate algorithm.
         candidate: Label,
-        /// The first interval's start.
+        /// The start of the first interval on which it runs.
         since: Boundary,
-        /// Settings in place of the configured ones, if any were given.
+        /// Settings that replace the configured ones; `None` keeps those.
         settings: Option<Vec<(String, String)>>,
     },
-    /// No candidate runs any more.
+    /// The candidate no longer runs in shadow.
     EndShadow {
-        /// The one that ran.
+        /// The candidate that ran.
         candidate: Label,
     },
-    /// An activated algorithm brought no result that could be used.
+    /// An activated algorithm failed, or its result was rejected.
     Fail {
-        /// The algorithm.
+        /// The algorithm that failed.
         algorithm: Label,
         /// The number of the decision that activated it.
         activation: u64,
-        /// The interval's start.
+        /// The start of the interval on which it failed.
         start: Boundary,
-        /// What was wrong.
+        /// Why it failed, for people.
         reason: String,
     },
 }
 
 impl Action {
-    /// The names of all that communities have.
+    /// The codes of every action that concerns a community.
     pub const OF_COMMUNITIES: [&str; 5] = ["activated", "rolled-back", "shadow-started", "shadow-ended", "failed"];
 
-    /// Its name in reports.
+    /// Returns the action's code: a short name for programs that never changes.
     pub fn code(&self) -> &'static str {
         match self {
             Action::Refuse { .. } => "refused",
@@ -144,26 +144,27 @@ impl Action {
     }
 }
 
-/// A change as it is kept.
+/// A change as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptChange {
-    /// Where it stands in its community's activation log, rising from one decision to the next; none if it decides nothing.
+    /// The number in the community's activation log, which rises with every decision; `None` if the change decides
+    /// nothing.
     pub number: Option<u64>,
-    /// The change.
+    /// What was changed, when and by whom.
     pub change: Change,
 }
 
-/// What must still be true of a community when something is decided about it.
+/// The state of a community on which a decision depends. If it has changed meanwhile, the decision is not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpectedState {
-    /// The start of an interval that is not settled, if that matters.
+    /// The start of an interval that must not be settled yet; `None` if that does not matter.
     pub open: Option<Boundary>,
-    /// The number of its last decision; 0 if there is none.
+    /// The number of the community's last decision; 0 if there is none.
     pub decision: u64,
 }
 
 impl ExpectedState {
-    /// Whether a community with this resume mark and this last decision is as expected.
+    /// Returns whether a community with this resume mark and this last decision is in the expected state.
     pub fn holds(&self, mark: Option<Boundary>, decision: u64) -> bool {
         let is_open = |open| mark.is_none_or(|mark| mark <= open);
         self.decision == decision && self.open.is_none_or(is_open)

@@ -1,54 +1,56 @@
-//! A store that cannot do what it should.
+//! Errors of stores.
 
-/// A store that cannot do what it should.
+/// Why an operation of a store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be opened.
+    /// The store cannot be opened.
     #[error("cannot open the store {store}: {reason}")]
     Open {
-        /// The file or address.
+        /// The store's file or address.
         store: String,
-        /// Why not.
+        /// Why not, for people.
         reason: String,
     },
-    /// It cannot be written.
+    /// The store cannot be written.
     #[error("the store {store} cannot be written: {reason}")]
     ReadOnly {
-        /// The file or address.
+        /// The store's file or address.
         store: String,
-        /// Why not.
+        /// Why not, for people.
         reason: String,
     },
-    /// Its contents are damaged.
+    /// The store's contents are damaged.
     #[error("the store {store} is damaged: {reason} (restore a backup, or settle again into a new store)")]
     Corrupt {
-        /// The file or address.
+        /// The store's file or address.
         store: String,
-        /// What was found.
+        /// The damage that was found.
         reason: String,
     },
-    /// It does not answer, after trying again for a while.
+    /// The database server does not answer; retries were exhausted.
     #[error("the store {store} does not answer: {reason} (is it running, and is the address right?)")]
     Away {
-        /// The address.
+        /// The server's address, without credentials.
         store: String,
-        /// What happened last.
+        /// The error of the last attempt.
         reason: String,
     },
-    /// Somebody else keeps it locked, for longer than anybody waits.
-    #[error("the store {store} is busy: {reason} (end whatever keeps it locked, such as a backup or an open shell)")]
+    /// Another process holds a lock on the store, and the wait for it timed out.
+    #[error(
+        "the store {store} is busy: {reason} (stop the process that locks it, such as a backup or an open SQLite shell)"
+    )]
     Busy {
-        /// The file.
+        /// The store's file.
         store: String,
-        /// What it says.
+        /// The database's message.
         reason: String,
     },
-    /// Anything else that the database says.
+    /// Any other error of the database.
     #[error("the store {store} fails: {reason}")]
     Failed {
-        /// The file or address.
+        /// The store's file or address.
         store: String,
-        /// What it says.
+        /// The database's message.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Intervals: what one boundary came to, before and after it is kept.
+//! One interval: as it is cleared, as it is committed, and as it is stored.
 
 use std::sync::Arc;
 
@@ -9,81 +9,81 @@ use jiff::Timestamp;
 
 use crate::trade::{GapTrade, StoredTrade, trades_of};
 
-/// What one meter showed at an interval's end, and whose it was.
+/// A meter's registers at the end of an interval, and the member for which the meter counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeterReading {
-    /// The meter.
+    /// The meter that was read.
     pub meter: MeterId,
-    /// The member it counted for.
+    /// The member for which the meter counted in this interval.
     pub member: MemberId,
-    /// Its registers.
+    /// The meter's registers at the interval's end, in Wh.
     pub registers: Registers,
 }
 
-/// Something that people should see.
+/// An occurrence in an interval that people should know of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
-    /// What kind: a short name that never changes.
+    /// The kind of event: a short code for programs that never changes.
     pub code: String,
-    /// The meter or whatever else it is about.
+    /// The meter or other subject of the event.
     pub subject: String,
-    /// What happened, in words.
+    /// What happened, for people.
     pub message: String,
 }
 
-/// A round and its checked result.
+/// A round, its checked result and the algorithm that produced it.
 #[derive(Clone, Debug)]
 pub struct ClearedRound {
-    /// The checked result, with its round.
+    /// The checked result; it includes the round.
     pub settlement: Settlement,
-    /// What cleared it.
+    /// Which algorithm cleared the round, and at what cost.
     pub provenance: Provenance,
-    /// The component that cleared it; a store keeps it once for each digest.
+    /// The bytes of the component that cleared the round. A store keeps them once per digest.
     pub component: Arc<[u8]>,
 }
 
-/// By what, and at what cost, a round was cleared.
+/// Which algorithm cleared a round, on which engine and at what cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
-    /// SHA-256 of the component.
+    /// SHA-256 digest of the component.
     pub algorithm: Digest,
-    /// Its name, as it says itself.
+    /// The name that the algorithm declares.
     pub name: String,
-    /// Its version, as it says itself.
+    /// The version that the algorithm declares.
     pub version: String,
-    /// The engine that ran it.
+    /// Name and version of the engine that ran it.
     pub engine: String,
-    /// Fuel it used.
+    /// The fuel that the run used, in the engine's units.
     pub fuel: u64,
-    /// Why the community's own algorithm was not used, if it was not.
+    /// Why the community's own algorithm was not used; `None` if it was.
     pub fallback_reason: Option<String>,
 }
 
-/// What one boundary came to, computed from its readings.
+/// The result of clearing one interval from its readings, before it is committed.
 #[derive(Clone, Debug)]
 pub struct ClearedInterval {
-    /// The interval that ends at the boundary.
+    /// The interval, which ends at the boundary that was read.
     pub interval: Interval,
-    /// How it was netted.
+    /// How import and export were netted.
     pub basis: Basis,
     /// Digest of the community's configuration, see `CommunityConfig::digest`.
     pub configuration: Option<Digest>,
-    /// Every meter that was read there.
+    /// The readings of every meter that was read at the interval's end.
     pub readings: Vec<MeterReading>,
-    /// The last registers of every meter that was not read there.
+    /// The last registers of every meter that was not read at the interval's end.
     pub absent: LastReads,
-    /// The round and its result; none if no member was read at both ends.
+    /// The round and its result; `None` if no member was read at both ends.
     pub round: Option<ClearedRound>,
-    /// Energy of meters that came back after a gap.
+    /// The energy of meters that were read again after a gap.
     pub gaps: Vec<GapTrade>,
-    /// All trades, those of gaps last: [`trades_of`] the round and the gaps.
+    /// All trades in order of their number: [`trades_of`] the round and the gaps.
     pub trades: Vec<StoredTrade>,
-    /// What people should see.
+    /// What happened in the interval that people should know of.
     pub events: Vec<StoredEvent>,
 }
 
 impl ClearedInterval {
-    /// What a round and gaps come to: their trades with ids; no readings and no events yet.
+    /// Makes a cleared interval, deriving its trades with their ids. It has no readings and no events yet.
     pub fn new(
         community: &str,
         interval: Interval,
@@ -98,63 +98,64 @@ impl ClearedInterval {
     }
 }
 
-/// A cleared interval with what makes its commit safe: what one transaction commits.
+/// What one transaction commits: a cleared interval, and the conditions under which the commit is valid.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    /// The community.
+    /// The community's name.
     pub community: String,
-    /// The resume mark that it was netted after. The commit is refused if the community stands elsewhere by now: its
-    /// registers would be settled twice, or not at all.
+    /// The resume mark from which the interval was netted; `None` before the first commit. The commit is refused if the
+    /// community's resume mark has changed since: its registers would be settled twice, or not at all.
     pub after: Option<Boundary>,
-    /// The number of the community's last decision that the pass knew, see [`crate::activation`]; 0 for none. The commit is
-    /// refused if there is another by now: the interval might be settled with the wrong algorithm.
+    /// The number of the community's last decision that the pass knew, see [`crate::activation`]; 0 for none. The
+    /// commit is refused if a later decision exists: the interval might have been settled with the wrong algorithm.
     pub decision: u64,
-    /// The fencing token of the lease under which it was made, if any: a later owner's commit makes it void.
+    /// The fencing token of the lease under which the interval was settled, if any. The commit is refused once a later
+    /// owner has acquired the lease.
     pub fence: Option<u64>,
-    /// When it was settled.
+    /// When the interval was settled.
     pub settled_at: Timestamp,
-    /// What is committed.
+    /// The interval to commit.
     pub cleared: ClearedInterval,
 }
 
-/// An interval as it is kept.
+/// An interval as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredInterval {
-    /// The interval.
+    /// The interval: start and length.
     pub interval: Interval,
-    /// How it was netted.
+    /// How import and export were netted.
     pub basis: Basis,
-    /// Digest of the community's configuration; none if it was settled by a version that did not keep it.
+    /// Digest of the community's configuration; `None` for intervals from versions that did not store it.
     pub configuration: Option<Digest>,
-    /// Every meter that was read at its end.
+    /// The readings of every meter that was read at the interval's end.
     pub readings: Vec<MeterReading>,
-    /// The round; none if no member was read at both ends.
+    /// The round; `None` if no member was read at both ends.
     pub round: Option<Round>,
-    /// How it was cleared; there if and only if a round is.
+    /// How the round was cleared; `Some` if and only if there is a round.
     pub provenance: Option<Provenance>,
-    /// Digest of everything the algorithm could see.
+    /// Digest of everything the algorithm could see; `None` without a round.
     pub round_digest: Option<Digest>,
-    /// Digest of the round's trades in order.
+    /// Digest of the round's trades, in order; `None` without a round.
     pub trades_digest: Option<Digest>,
-    /// Trades of meters that came back.
+    /// The energy of meters that were read again after a gap.
     pub gaps: Vec<GapTrade>,
-    /// All its trades, those of gaps last, by number.
+    /// All trades in order of their number: the round's, then those of gaps.
     pub trades: Vec<StoredTrade>,
-    /// What people should see.
+    /// What happened in the interval that people should know of.
     pub events: Vec<StoredEvent>,
 }
 
-/// Which part of a community's books.
+/// A range of intervals by their start: half-open, unbounded where an end is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
-    /// Only intervals that start at or after this Unix second.
+    /// Only intervals that start at or after this instant, in seconds since the Unix epoch.
     pub from: Option<u64>,
-    /// Only intervals that start before this Unix second.
+    /// Only intervals that start before this instant, in seconds since the Unix epoch.
     pub to: Option<u64>,
 }
 
 impl Provenance {
-    /// The message of trades that were not made by the community's own algorithm.
+    /// Returns the message of trades that another algorithm than the community's own made; `None` for its own.
     pub fn remark(&self) -> Option<String> {
         let reason = self.fallback_reason.as_ref()?;
         Some(format!("settled with {} instead: {reason}", self.name))

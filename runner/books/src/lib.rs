@@ -1,11 +1,12 @@
-//! What a market keeps, and what its books prove and say.
+//! The market's books: what is stored, the store's traits, and what can be computed from stored intervals.
 //!
-//! An interval is committed whole or not at all, with everything needed to recompute it: the registers it was netted
-//! from, the round, the algorithm's digest and bytes, and the trades with ids derived from their place. Committing the
-//! same interval again changes nothing.
+//! An interval is committed as a whole or not at all, with everything needed to recompute it: the registers it was
+//! netted from, the round, the algorithm's digest and bytes, and the trades, with ids derived from community, interval
+//! and number. Committing the same interval again changes nothing.
 //!
-//! Read from [`interval`] (what is kept of one) over [`store`] (the traits that keep it) to [`audit`], [`statement`],
-//! [`replay`] and [`shadow`], which only read. Deliberately not here: databases, the sandbox, clocks.
+//! Suggested order of reading: [`interval`] (what is stored of one), [`store`] (the traits that store it), then
+//! [`audit`], [`statement`], [`replay`] and [`shadow`], which only read. Deliberately absent: databases, the sandbox
+//! and clocks.
 
 pub mod activation;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! A trade on its way to payment: how it is found, claimed, pushed and reported of, in the platform's terms.
+//! Trades on their way to payment, in the platform's terms: queries, claims, pushes and payment reports.
 
 use std::collections::BTreeSet;
 
@@ -8,163 +8,164 @@ use jiff::Timestamp;
 
 use crate::error::StoreError;
 
-/// A trade as the platform sees it: one of our books, or one that the Python original left in them.
+/// A trade as the platform sees it, from our books or from the Python original's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Match {
-    /// Its id.
+    /// The trade's id.
     pub id: TradeId,
-    /// The end of its interval.
+    /// The end of the trade's interval.
     pub end: Timestamp,
-    /// Its community and interval; none if the original made it.
+    /// The trade's community and interval; `None` for a trade of the Python original.
     pub of: Option<(String, Interval)>,
-    /// Who gave the energy, by the name on the platform.
+    /// The platform's name of the party that delivers the energy.
     pub seller: String,
-    /// Who took the energy, by the name on the platform.
+    /// The platform's name of the party that receives the energy.
     pub buyer: String,
-    /// How much, at what price.
+    /// Energy and price.
     pub quantity: Quantity,
-    /// Where it is on its way to payment; none for trades with the grid, which are not forwarded.
+    /// The state on the way to payment; `None` for trades with the grid, which are not forwarded.
     pub state: Option<State>,
-    /// The payment's id on the ledger.
+    /// The payment's id on the ledger; `None` before one is reported.
     pub transaction_id: Option<String>,
-    /// A remark: the start of a gap, why a payment failed.
+    /// A remark for people: the start of a gap, or why a payment failed.
     pub message: Option<String>,
-    /// When it was settled.
+    /// When the trade was settled.
     pub created_at: Timestamp,
-    /// When its state last changed, if ever.
+    /// When the trade's state last changed; `None` if it never did.
     pub updated_at: Option<Timestamp>,
 }
 
-/// Energy and price of a trade.
+/// Energy and price of a trade, exact or as the Python original stored them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Quantity {
-    /// One of our own.
+    /// From our own books.
     Exact {
-        /// Whole Wh.
+        /// The energy, in whole Wh.
         energy: Energy,
-        /// Whole µEUR/kWh.
+        /// The price, in whole µEUR/kWh.
         price: Price,
     },
-    /// One of the original's, which kept floating-point numbers; they are shown as they are, and never computed with.
+    /// From the Python original, which stored floating-point numbers. They are reported unchanged and never used in a
+    /// computation.
     Original {
-        /// Energy in kWh.
+        /// The energy, in kWh.
         kwh: f64,
-        /// Price in EUR/kWh.
+        /// The price, in EUR/kWh.
         eur_per_kwh: f64,
     },
 }
 
-/// Which trades; everything that is set narrows.
+/// A filter for trades. A trade must satisfy every condition that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MatchFilter {
-    /// The buyer, by its name on the platform.
+    /// The platform's name of the buyer.
     pub buyer: Option<String>,
-    /// The seller, by its name on the platform.
+    /// The platform's name of the seller.
     pub seller: Option<String>,
-    /// Any of these states; empty for every trade, those without a state too.
+    /// The trade is in one of these states. Empty matches every trade, including those without a state.
     pub states: BTreeSet<State>,
-    /// The interval's end is at or after this.
+    /// The trade's interval ends at or after this instant.
     pub from: Option<Timestamp>,
-    /// The interval's end is before this.
+    /// The trade's interval ends before this instant.
     pub to: Option<Timestamp>,
-    /// The trade with that id.
+    /// The trade has this id.
     pub id: Option<TradeId>,
 }
 
-/// A part of an ordered answer.
+/// A page of an ordered result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// How many to leave out at the beginning.
+    /// Number of entries to skip.
     pub skip: u64,
-    /// How many at most.
+    /// Maximum number of entries to return.
     pub limit: usize,
 }
 
 impl Window {
-    /// The first so many.
+    /// Returns the window of the first `limit` entries.
     pub fn first(limit: usize) -> Window {
         Window { skip: 0, limit }
     }
 }
 
-/// A request for a buyer's waiting trades.
+/// A claim of a buyer's waiting trades for payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The buyer, by its name on the platform.
+    /// The platform's name of the buyer.
     pub buyer: String,
-    /// When it is made.
+    /// When the claim is made.
     pub now: Timestamp,
-    /// When trades return that nobody reports of.
+    /// When the claim expires: trades that nobody has reported on by then return to their previous state.
     pub until: Timestamp,
 }
 
-/// What Transactions reports of one trade.
+/// A payment report by Transactions on one trade.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatchUpdate {
-    /// The trade.
+    /// The trade's id.
     pub id: TradeId,
-    /// The state it has now.
+    /// The trade's new state.
     pub state: State,
-    /// The payment's id on the ledger; none leaves it as it is.
+    /// The payment's id on the ledger; `None` leaves the stored one.
     pub transaction_id: Option<String>,
-    /// A remark; none leaves it as it is.
+    /// A remark for people; `None` leaves the stored one.
     pub message: Option<String>,
 }
 
-/// What waits to be forwarded.
+/// The backlog of trades to forward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutboxDepth {
-    /// How many trades.
+    /// Number of waiting trades.
     pub waiting: u64,
-    /// The end of the oldest one's interval.
+    /// The end of the interval of the oldest waiting trade; `None` if no trade waits.
     pub oldest: Option<Timestamp>,
 }
 
-/// A report that is not applied.
+/// Why a payment report is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
-    /// There is no such trade.
+    /// No trade has this id.
     #[error("there is no trade {0}")]
     Unknown(TradeId),
-    /// A trade with the grid is never paid.
+    /// The trade is with the grid, so it is never paid.
     #[error("trade {0} is with the grid and has no state (only trades between members are paid)")]
     Stateless(TradeId),
-    /// The trade cannot come into that state.
+    /// The trade cannot change from its state to the reported one.
     #[error(
         "trade {id} is {from} and cannot become {to} (possible are Created → Sent → Paid, NotPaid or Error, and NotPaid → Sent)"
     )]
     Transition {
-        /// The trade.
+        /// The trade's id.
         id: TradeId,
-        /// Its state.
+        /// The trade's stored state.
         from: State,
-        /// What was reported.
+        /// The reported state.
         to: State,
     },
-    /// The store is to blame.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What a trade has that a report may change.
+/// The stored values of a trade that a report may change.
 #[derive(Clone, Copy, Debug)]
 pub struct Reported<'t> {
-    /// Its state.
+    /// The trade's state; `None` for trades with the grid.
     pub state: Option<State>,
-    /// The payment's id on the ledger.
+    /// The payment's id on the ledger, if one was reported.
     pub transaction_id: Option<&'t str>,
-    /// Its remark.
+    /// The trade's remark, if any.
     pub message: Option<&'t str>,
 }
 
 impl MatchUpdate {
-    /// Whether a report may be applied to a trade that stands like this.
+    /// Checks that the report may be applied to a trade with these stored values.
     ///
-    /// A report that was applied before may come again, because its answer may have been lost: it changes nothing. A
-    /// trade that was claimed may be confirmed as `Sent`, with its payment's id.
+    /// A report may arrive again because the answer to it was lost; applying it a second time changes nothing. A
+    /// claimed trade may be confirmed as `Sent`, with its payment's id.
     ///
     /// # Errors
-    /// If the trade has no state, or cannot come from its state into the reported one.
+    /// If the trade has no state, or cannot change from its state to the reported one.
     pub fn check(&self, now: Reported<'_>) -> Result<(), UpdateError> {
         let from = now.state.ok_or(UpdateError::Stateless(self.id))?;
         let same = |new: Option<&str>, old: Option<&str>| new.is_none() || new == old;
@@ -179,7 +180,7 @@ impl MatchUpdate {
     }
 }
 
-/// The party's name on the platform's wire, where the grid is [`PLATFORM_GRID`].
+/// Returns the party's name on the platform's wire, where the grid is [`PLATFORM_GRID`].
 pub fn platform_name(party: &NamedParty) -> &str {
     match party {
         NamedParty::Grid => PLATFORM_GRID,

@@ -1,8 +1,7 @@
-//! Compares stored intervals with what their algorithms come to when they run again.
+//! The comparison of stored intervals with a second run of their algorithms.
 //!
-//! The audit proves that books balance and belong to their registers; this proves that they are what the algorithm
-//! decided. Nothing that is stored is believed: ids and digests are derived again. Deliberately not here: running the
-//! algorithm.
+//! The audit verifies that the books balance and match their registers; this verifies that they are what the algorithm
+//! decided. Nothing stored is trusted: ids and digests are derived again. Deliberately absent: running the algorithm.
 
 #[cfg(test)]
 mod tests;
@@ -12,19 +11,19 @@ use domain::{Digest, Round, Settlement};
 use crate::interval::{Provenance, StoredInterval};
 use crate::trade::{StoredTrade, trades_of};
 
-/// What came of an interval.
+/// The result of replaying an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It was recomputed and is the same.
+    /// The recomputed interval equals the stored one.
     Same,
-    /// Something differs, or could not be recomputed.
+    /// The recomputed interval differs from the stored one, or could not be recomputed.
     Differs,
-    /// Nobody was read at both ends, so no algorithm ran; what is derived without one is the same.
+    /// No algorithm ran, because no member was read at both ends; everything else equals the stored interval.
     Nothing,
 }
 
 impl Verdict {
-    /// Its name in what programs read.
+    /// Returns the verdict's code: a short name for programs that never changes.
     pub fn code(self) -> &'static str {
         match self {
             Verdict::Same => "same",
@@ -34,48 +33,48 @@ impl Verdict {
     }
 }
 
-/// An interval recomputed.
+/// The comparison of one interval with its second run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replay {
-    /// What came of it.
+    /// Whether the interval is the same.
     pub verdict: Verdict,
-    /// Digest of the stored round as it is.
+    /// Digest computed from the stored round; `None` without a round.
     pub round_digest: Option<Digest>,
-    /// Digest of the recomputed trades; none if there is no result.
+    /// Digest of the recomputed trades; `None` without a result.
     pub trades_digest: Option<Digest>,
-    /// Fuel that was used this time.
+    /// Fuel that the second run used; `None` if there was none.
     pub fuel: Option<u64>,
-    /// What differs, in words.
+    /// What differs, for people.
     pub differences: Vec<String>,
-    /// What a person should know besides.
+    /// Remarks for people on things that are not differences.
     pub remarks: Vec<String>,
 }
 
-/// What running a stored round again came to.
+/// A second run of a stored round.
 #[derive(Clone, Debug)]
 pub struct Recomputed {
     /// The checked result, or why there is none.
     pub result: Result<Settlement, NoResult>,
-    /// The fuel that the run used.
+    /// The fuel that the run used, in the engine's units.
     pub fuel: u64,
-    /// The engine that ran it.
+    /// Name and version of the engine that ran it.
     pub engine: String,
-    /// The name and version that the algorithm gives itself, or why it gives none.
+    /// The name and version that the algorithm declares, or why it declares none.
     pub described: Result<(String, String), String>,
 }
 
-/// Why a round has no result when its algorithm runs again.
+/// Why the second run gave no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoResult {
-    /// The reason, with the code that programs know.
+    /// The reason, with its code, for people.
     pub reason: String,
-    /// Whether another run may come to a result, because the machine was too slow for this one.
+    /// Whether another run may give a result, because this one only missed its deadline on a slow machine.
     pub may_pass: bool,
 }
 
-/// Compares the books with what came of recomputing them, if that was possible.
+/// Compares a stored interval with a second run of its algorithm, if there was one.
 ///
-/// `problem` is what is wrong with the stored algorithm, if anything is.
+/// `problem` says what is wrong with the stored algorithm, if anything is.
 pub fn compare(
     community: &str,
     stored: &StoredInterval,
@@ -118,7 +117,7 @@ pub fn compare(
         _ if !differences.is_empty() => Verdict::Differs,
         (None, _) => Verdict::Nothing,
         (Some(_), Some(_)) => Verdict::Same,
-        // Nothing is the same that was not recomputed.
+        // What was not recomputed is not the same.
         (Some(_), None) => Verdict::Differs,
     };
     Replay {
@@ -131,7 +130,7 @@ pub fn compare(
     }
 }
 
-/// The round is what was cleared, and of this place; without one, nothing says that there was any.
+/// Compares the round with its digest and its place. Without a round, there must be neither digests nor a provenance.
 fn compare_round(community: &str, stored: &StoredInterval) -> Vec<String> {
     let mut differences = Vec::new();
     match (&stored.round, &stored.provenance) {
@@ -161,7 +160,7 @@ fn compare_digest(what: &str, stored: Option<Digest>, recomputed: Digest) -> Opt
     }
 }
 
-/// An algorithm is called what it calls itself.
+/// Compares the stored name and version with those that the algorithm declares.
 fn compare_description(provenance: &Provenance, described: &Result<(String, String), String>) -> Option<String> {
     let Provenance { name, version, .. } = provenance;
     match described {
@@ -173,7 +172,8 @@ fn compare_description(provenance: &Provenance, described: &Result<(String, Stri
     }
 }
 
-/// The same engine counts the same; of another one it is only worth a remark.
+/// Compares the fuel. `Err` is a remark: different engines count differently, so a difference between them proves
+/// nothing.
 fn compare_fuel(provenance: &Provenance, recomputed: &Recomputed) -> Result<Option<String>, String> {
     let Recomputed { fuel, engine, .. } = recomputed;
     if provenance.engine != *engine {
@@ -186,13 +186,13 @@ fn compare_fuel(provenance: &Provenance, recomputed: &Recomputed) -> Result<Opti
     Ok(differs.then(|| format!("its fuel is {} in the books, but {fuel} recomputed", provenance.fuel)))
 }
 
-/// The first trade that differs with both its sides, and how many do.
+/// Describes the first trade that differs, with both sides, and how many others differ.
 fn compare_trades(stored: &[StoredTrade], recomputed: &[StoredTrade]) -> Option<String> {
     let mut differing = differing(stored, recomputed).into_iter();
     let first = differing.next()?;
     Some(match differing.len() {
-        0 => first.words(),
-        others => format!("{} (and {others} more)", first.words()),
+        0 => first.describe(),
+        others => format!("{} (and {others} more)", first.describe()),
     })
 }
 
@@ -204,7 +204,7 @@ enum Differing<'t> {
 }
 
 impl Differing<'_> {
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         match self {
             Differing::Changed(stored, recomputed) if trade_text(stored) == trade_text(recomputed) => {
                 format!("trade {} has the id {} in the books, but {}", stored.number, stored.id, recomputed.id)
@@ -232,8 +232,8 @@ fn trade_text(trade: &StoredTrade) -> String {
     format!("{seller} > {buyer}, {energy} at {price}")
 }
 
-/// Trades that are on one side only or not the same on both, by number. States and messages are not compared: payment
-/// changes them.
+/// Finds the trades that are on one side only or differ, by number. States and messages are not compared, because
+/// payment changes them.
 fn differing<'t>(stored: &'t [StoredTrade], recomputed: &'t [StoredTrade]) -> Vec<Differing<'t>> {
     let mut differing = Vec::new();
     let mut recomputed = recomputed.iter().peekable();

@@ -1,6 +1,6 @@
-//! What a candidate would have changed: totals over settled intervals, member by member.
+//! Shadow totals: how a candidate algorithm would have changed settled intervals, member by member.
 //!
-//! A candidate runs on rounds that are settled, and touches nothing. Deliberately not here: running it.
+//! A candidate runs on settled rounds and changes nothing. Deliberately absent: running it.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use domain::{Amount, Boundary, Energy, MemberId, NamedParty, Price, Settlement, 
 use crate::interval::StoredInterval;
 use crate::trade::GapTrade;
 
-/// Problems that are kept one by one; all are counted.
+/// Maximum number of problems stored one by one. All are counted.
 const PROBLEMS_MAX: usize = 20;
 
-/// The totals of a candidate, and up to where they count.
+/// A candidate's totals, and the last interval that they include.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShadowState {
-    /// The end of the last interval that is in them.
+    /// The end of the last interval included in the totals.
     pub until: Boundary,
-    /// The totals.
+    /// The totals so far.
     pub totals: ShadowTotals,
 }
 
 /// The cost of one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunCost {
-    /// Units of fuel.
+    /// Fuel used, in the engine's units.
     pub fuel: u64,
     /// Peak memory, in bytes.
     pub peak_memory_bytes: u64,
@@ -32,64 +32,64 @@ pub struct RunCost {
     pub duration_us: u64,
 }
 
-/// A run of a candidate without a result that could be used, and why.
+/// Why a candidate's run gave no valid result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShadowProblem {
-    /// It failed.
+    /// The run failed, for this reason.
     Failed(String),
-    /// Its result broke rules.
+    /// The result violated the balance check, for this reason.
     Rejected(String),
 }
 
-/// What a candidate came to so far.
+/// A candidate's totals over settled intervals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShadowTotals {
-    /// Intervals with a round.
+    /// Number of intervals on which the candidate ran.
     pub intervals: u64,
-    /// Of those: it failed.
+    /// Number of those on which it failed.
     pub failed: u64,
-    /// Of those: its result broke rules.
+    /// Number of those on which its result was rejected.
     pub rejected: u64,
-    /// What its runs cost.
+    /// The cost of its runs.
     pub cost: Cost,
-    /// Each member, over the intervals where it brought a result.
+    /// The difference for each member, over the intervals with a valid result.
     pub members: BTreeMap<MemberId, Difference>,
-    /// The first intervals on which it brought none, by their start, and why.
+    /// The first 20 intervals without a valid result: start and reason.
     pub problems: Vec<(Boundary, String)>,
 }
 
-/// What runs cost.
+/// The cost of several runs. Sums saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Fuel of all.
+    /// Fuel of all runs.
     pub fuel: u64,
-    /// Fuel of the one that used most.
+    /// Fuel of the run that used most.
     pub fuel_max: u64,
-    /// Fuel that the settled runs used on the same intervals.
+    /// Fuel that the settling algorithms used on the same intervals.
     pub settled_fuel: u64,
-    /// Memory of the one that used most, in bytes.
+    /// Peak memory of the run that used most, in bytes.
     pub peak_memory_bytes_max: u64,
-    /// Microseconds of all.
+    /// Wall-clock time of all runs, in µs.
     pub duration_us: u64,
-    /// Microseconds of the longest.
+    /// Wall-clock time of the longest run, in µs.
     pub duration_us_max: u64,
 }
 
-/// What is different for a member.
+/// One member's result as settled and with the candidate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// As it was settled.
+    /// The result as settled.
     pub settled: Position,
-    /// With the candidate.
+    /// The result with the candidate.
     pub candidate: Position,
 }
 
-/// What trades come to for a member.
+/// The sum of a member's trades.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// Energy bought and sold within the community, in Wh.
+    /// Energy bought and sold within the community, in Wh; bought and sold energy both count as positive.
     pub local_wh: i128,
-    /// Earned less paid, in nEUR.
+    /// Money received minus money paid, in nEUR.
     pub balance: i128,
 }
 
@@ -101,7 +101,7 @@ impl Position {
 }
 
 impl Difference {
-    /// Adds another one.
+    /// Adds another difference to this one. Sums saturate.
     pub fn add(&mut self, other: Difference) {
         self.settled.add(other.settled);
         self.candidate.add(other.candidate);
@@ -109,7 +109,7 @@ impl Difference {
 }
 
 impl ShadowTotals {
-    /// Adds what a run on a settled interval came to.
+    /// Adds the candidate's run on a settled interval: its cost, and its checked result or why there is none.
     pub fn add(&mut self, stored: &StoredInterval, cost: RunCost, result: Result<&Settlement, ShadowProblem>) {
         self.cost.add(cost, stored.provenance.as_ref().map_or(0, |provenance| provenance.fuel));
         self.intervals += 1;
@@ -128,7 +128,7 @@ impl ShadowTotals {
         for position in candidate.round().positions() {
             self.members.entry(position.member.clone()).or_default();
         }
-        // Trades of gaps come last, and no algorithm makes them.
+        // Trades of gaps come last. No algorithm makes them, so they are not compared.
         let gaps = stored.gaps.iter().flat_map(GapTrade::trades).count();
         for trade in stored.trades.iter().take(stored.trades.len().saturating_sub(gaps)) {
             let parties = (&trade.seller, &trade.buyer);
@@ -157,7 +157,7 @@ impl ShadowTotals {
         }
     }
 
-    /// All members together.
+    /// Returns the sum of all members' differences.
     pub fn total(&self) -> Difference {
         let mut total = Difference::default();
         self.members.values().for_each(|member| total.add(*member));

@@ -1,4 +1,6 @@
-//! What every member sold, bought, paid and saved, from stored intervals. Exact: rounding is for whoever prints it.
+//! Statements: what every member sold, bought, paid and saved, from stored intervals.
+//!
+//! All sums are exact. Rounding is left to the code that prints them.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +9,12 @@ use domain::{Amount, MemberId, NamedParty, Tariff, TradeKind};
 use crate::interval::StoredInterval;
 use crate::trade::StoredTrade;
 
-/// One direction of one member's trade with one side.
+/// The energy that a member traded in one direction, and the money for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
-    /// Energy, in Wh.
+    /// The energy, in Wh.
     pub wh: u128,
-    /// Money that changed hands for it.
+    /// The money that changed hands for it, in nEUR.
     pub amount: Amount,
 }
 
@@ -23,28 +25,30 @@ impl Flow {
     }
 }
 
-/// What one member did in one period.
+/// One member's trades in one period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
-    /// Sold to members and the operator.
+    /// Sales to other members and to the operator.
     pub sold_local: Flow,
-    /// Bought from members and the operator.
+    /// Purchases from other members and from the operator.
     pub bought_local: Flow,
-    /// Sold to the grid.
+    /// Sales to the grid.
     pub sold_grid: Flow,
-    /// Bought from the grid.
+    /// Purchases from the grid.
     pub bought_grid: Flow,
-    /// What the same energy would have cost with the grid alone, at the member's own tariff.
+    /// What the member would have paid for the same energy with the grid alone, at its own tariff: energy bought ×
+    /// retail − energy sold × feed-in.
     pub grid_alone: Amount,
 }
 
 impl Account {
-    /// What the member paid in all; negative if it was paid.
+    /// Returns what the member paid, minus what it received; negative if it received more.
     pub fn paid(&self) -> Amount {
         self.bought_local.amount + self.bought_grid.amount - self.sold_local.amount - self.sold_grid.amount
     }
 
-    /// What the community saved it against the grid alone.
+    /// Returns what the member saved by trading in the community: [`grid_alone`](Self::grid_alone) −
+    /// [`paid`](Self::paid).
     pub fn saved(&self) -> Amount {
         self.grid_alone - self.paid()
     }
@@ -65,15 +69,15 @@ impl Account {
     }
 }
 
-/// Accounts by member.
+/// The accounts of a community's members.
 #[derive(Clone, Debug, Default)]
 pub struct Statement {
-    /// One for each member that was in any interval.
+    /// The account of each member that was in any interval.
     pub members: BTreeMap<MemberId, Account>,
 }
 
 impl Statement {
-    /// Adds one interval.
+    /// Adds the trades of one interval.
     pub fn add(&mut self, interval: &StoredInterval) {
         let mut tariffs: BTreeMap<&MemberId, Tariff> = BTreeMap::new();
         tariffs.extend(interval.gaps.iter().map(|gap| (&gap.member, gap.tariff)));
@@ -106,7 +110,7 @@ impl Statement {
         }
     }
 
-    /// The whole community.
+    /// Returns the sum of all members' accounts.
     pub fn total(&self) -> Account {
         let mut total = Account::default();
         self.members.values().for_each(|account| total.add(account));

@@ -1,6 +1,7 @@
-//! What a store does: traits in the words of the domain, one for each kind of thing that is kept.
+//! The store's traits, in the domain's terms: one for each kind of thing that is stored.
 //!
-//! All methods may be called from several tasks and processes at once.
+//! All methods may be called concurrently, from several tasks and several processes. Every method fails with a
+//! [`StoreError`] if the database cannot be reached, is damaged, or refuses the operation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,87 +18,89 @@ use crate::payment::{Claim, Match, MatchFilter, MatchUpdate, OutboxDepth, Update
 use crate::shadow::ShadowState;
 use crate::trade::StoredTrade;
 
-/// What a commit did.
+/// The result of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Committed {
-    /// It is kept now.
+    /// The interval was committed.
     Now,
-    /// The community does not stand where the commit says, because another process committed or decided; nothing was
-    /// changed.
+    /// Another process has committed or decided meanwhile, so the community's state is not the one that the commit
+    /// expects. Nothing was changed.
     Overtaken,
-    /// Another process holds the community's lease by now; nothing was changed.
+    /// Another process has acquired the community's lease since. Nothing was changed.
     Fenced,
 }
 
-/// What committing a batch did.
+/// The result of committing a batch.
 #[derive(Debug)]
 pub struct CommittedBatch {
-    /// How many intervals are kept now: the first ones.
+    /// Number of intervals committed, from the start of the batch.
     pub committed: usize,
-    /// What came of the last one that was tried.
+    /// The result of the last commit that was attempted.
     pub ended: Result<Committed, StoreError>,
 }
 
-/// Where a community stands.
+/// How far a community is settled, and the registers from which its next interval is netted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// The resume mark: the end of the last interval committed; none at the first run.
+    /// The resume mark: the end of the last committed interval; `None` before the first commit.
     pub mark: Option<Boundary>,
     /// The last registers of every meter.
     pub last_reads: LastReads,
-    /// Without a mark: the newest interval's end in the books that the Python original kept here. What it settled is not
-    /// settled again.
+    /// The end of the newest interval that the Python original settled in this store. Settled intervals are not settled
+    /// again. Only set while there is no resume mark.
     pub original: Option<Boundary>,
 }
 
-/// A right to do something that only one process should do at a time.
+/// An exclusive right that expires: only its owner does the work that the lease protects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The fencing token: rises with every new owner.
+    /// The fencing token. It rises with every new owner, so that the commits of an earlier owner can be refused.
     pub token: u64,
-    /// When it ends, unless it is renewed before.
+    /// When the lease expires unless it is renewed.
     pub until: Timestamp,
 }
 
-/// What came of asking for a lease.
+/// The result of acquiring a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acquired {
-    /// It is ours now.
+    /// The caller owns the lease.
     Held(Lease),
-    /// Another process has it.
+    /// Another process owns the lease.
     ByOther {
-        /// The owner, as it named itself.
+        /// The owner's name.
         owner: String,
-        /// Until when at least.
+        /// When the lease expires unless its owner renews it.
         until: Timestamp,
     },
 }
 
-/// Settled intervals.
+/// Storage of settled intervals.
 #[async_trait]
 pub trait Books: Send + Sync {
-    /// The resume mark of a community: the end of the last interval committed; none before the first.
+    /// Returns a community's resume mark: the end of the last committed interval; `None` before the first commit.
     async fn mark(&self, community: &str) -> Result<Option<Boundary>, StoreError>;
 
-    /// Where a community stands, with the last registers of all its meters; an unknown community stands at the beginning.
+    /// Returns a community's progress, with the last registers of all its meters. That of an unknown community is
+    /// empty.
     async fn progress(&self, community: &str) -> Result<Progress, StoreError>;
 
-    /// Commits intervals in order, each whole or not at all, until one cannot be committed. Those of one batch may become
-    /// durable together, so a crash may lose several that were not answered yet.
+    /// Commits intervals in order, each as a whole or not at all, and stops at the first that cannot be committed. The
+    /// intervals of one batch may become durable together, so a crash may lose several that were not yet acknowledged.
     async fn commit_batch(&self, batch: Vec<Arc<Commit>>) -> CommittedBatch;
 
-    /// Commits one interval whole, or nothing of it.
+    /// Commits one interval as a whole or not at all.
     async fn commit(&self, commit: Arc<Commit>) -> Result<Committed, StoreError> {
         self.commit_batch(vec![commit]).await.ended
     }
 
-    /// Every community that has anything, sorted by name.
+    /// Lists every community with any data, sorted by name.
     async fn communities(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Up to `limit` intervals of a community in order of time, the first at or after the span's start.
+    /// Lists up to `limit` intervals of a community that start within the span, in order of time.
     async fn intervals(&self, community: &str, span: Span, limit: usize) -> Result<Vec<StoredInterval>, StoreError>;
 
-    /// Up to `limit` trades of a community in order of time and number, after `after` if given.
+    /// Lists up to `limit` trades of a community in order of interval and number, those of one member if given. `after`
+    /// is the interval's start and the number of the last trade of the previous page.
     async fn trades(
         &self,
         community: &str,
@@ -107,33 +110,35 @@ pub trait Books: Send + Sync {
         limit: usize,
     ) -> Result<Vec<StoredTrade>, StoreError>;
 
-    /// The bytes of a component that an interval was cleared with, or that was uploaded.
+    /// Returns the bytes of a component that was uploaded or that cleared an interval; `None` if it is not stored.
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// How many events of each code a community has.
+    /// Counts a community's events by code, sorted by code.
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError>;
 
-    /// Examines the store itself: damaged pages, broken indexes, ids that occur twice. Returns what is wrong.
+    /// Examines the database itself for damaged pages, broken indexes and duplicate ids. Returns a finding for each
+    /// defect.
     async fn examine(&self) -> Result<Vec<String>, StoreError>;
 }
 
-/// Uploaded algorithms, what was decided about them, and the totals of shadow runs.
+/// Storage of uploaded algorithms, decisions about them, and shadow totals.
 #[async_trait]
 pub trait Decisions: Send + Sync {
-    /// Keeps an algorithm that was uploaded, with its component, if nothing else has its digest or its name and version.
+    /// Stores an uploaded algorithm with its component, unless its digest or its name and version are already taken.
     async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError>;
 
-    /// Every algorithm that was uploaded, in the order of uploads.
+    /// Lists every uploaded algorithm, in the order of the uploads.
     async fn versions(&self) -> Result<Vec<Version>, StoreError>;
 
-    /// Pins a name to an algorithm for a community, if it is not pinned yet; returns what it is pinned to.
+    /// Pins a name to an algorithm for a community, unless it is already pinned. Returns the digest to which it is
+    /// pinned.
     async fn pin(&self, community: &str, name: &str, digest: Digest) -> Result<Digest, StoreError>;
 
-    /// What a name is pinned to for a community, if it is.
+    /// Returns the digest to which a name is pinned for a community; `None` if it is not.
     async fn pinned(&self, community: &str, name: &str) -> Result<Option<Digest>, StoreError>;
 
-    /// Adds a decision to a community's activation log, if the community is still in the expected state; returns the
-    /// decision's number, or none if it is not.
+    /// Appends a decision to a community's activation log if the community is in the expected state. Returns the
+    /// decision's number, or `None` if the state has changed.
     async fn decide(
         &self,
         community: &str,
@@ -141,20 +146,22 @@ pub trait Decisions: Send + Sync {
         expected: ExpectedState,
     ) -> Result<Option<u64>, StoreError>;
 
-    /// Keeps a record of something that decides nothing.
+    /// Stores an audit record that decides nothing.
     async fn note(&self, change: &Change) -> Result<(), StoreError>;
 
-    /// All that was decided and noted about a community, in order: what an
-    /// [`ActivationLog`](crate::activation::ActivationLog) is made of.
+    /// Lists every decision and note about a community, in order. An
+    /// [`ActivationLog`](crate::activation::ActivationLog) is made from them.
     async fn decisions(&self, community: &str) -> Result<Vec<KeptChange>, StoreError>;
 
-    /// Up to `limit` changes, the newest first: of one community, or of all and those that are about none.
+    /// Lists up to `limit` changes, newest first: those of one community, or all of them, including those about no
+    /// community.
     async fn changes(&self, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, StoreError>;
 
-    /// The totals so far of the candidate that a community's decision of that number started.
+    /// Returns the shadow totals of the candidate that the decision with this number started; `None` before the first.
     async fn shadow_totals(&self, community: &str, decision: u64) -> Result<Option<ShadowState>, StoreError>;
 
-    /// Replaces the totals, if they still end at `after`; returns whether it did.
+    /// Replaces the shadow totals if the stored ones end at `after` (`None`: if there are none). Returns whether it
+    /// did.
     async fn keep_shadow_totals(
         &self,
         community: &str,
@@ -164,23 +171,24 @@ pub trait Decisions: Send + Sync {
     ) -> Result<bool, StoreError>;
 }
 
-/// Leases: who does what only one process should do.
+/// Storage of leases, which make sure that only one process at a time does a piece of work.
 #[async_trait]
 pub trait Leases: Send + Sync {
-    /// Takes a lease for `term` from `now` on, or renews it, if no other owner has it then.
+    /// Acquires or renews a lease for `term` from `now` on, unless another owner holds it at `now`.
     async fn acquire(&self, lease: &str, owner: &str, now: Timestamp, term: Duration) -> Result<Acquired, StoreError>;
 
-    /// Gives a lease back, if that owner has it.
+    /// Releases a lease if this owner holds it.
     async fn release(&self, lease: &str, owner: &str) -> Result<(), StoreError>;
 }
 
-/// Prices that members set.
+/// Storage of the prices that members set.
 #[async_trait]
 pub trait Prices: Send + Sync {
-    /// Sets prices, all or none. For the same meter and instant the later call wins, and within a call the later entry.
+    /// Sets prices, all or none. For the same meter and instant, the later call wins, and within a call the later
+    /// entry.
     async fn set_prices(&self, prices: &[MeterPrice], now: Timestamp) -> Result<(), StoreError>;
 
-    /// The prices of a meter, newest first, that hold from `from` (inclusive) until `to` (exclusive) on.
+    /// Lists a meter's prices that take effect from `from` (inclusive) to `to` (exclusive), newest first.
     async fn prices(
         &self,
         meter: &str,
@@ -189,36 +197,37 @@ pub trait Prices: Send + Sync {
         window: Window,
     ) -> Result<Vec<MeterPrice>, StoreError>;
 
-    /// Every price that holds at some instant from `from` to `to`, both inclusive.
+    /// Returns every price in effect at some instant between `from` and `to`, both inclusive.
     async fn price_book(&self, from: Timestamp, to: Timestamp) -> Result<PriceBook, StoreError>;
 }
 
-/// Trades on their way to payment.
+/// Storage of trades on their way to payment.
 #[async_trait]
 pub trait Payments: Send + Sync {
-    /// Trades of committed intervals in order of their interval's end, then of their id. Claims that ran out before `now`
-    /// show the state before.
+    /// Lists trades of committed intervals, ordered by their interval's end, then by id. Trades whose claim expired
+    /// before `now` are listed with their previous state.
     async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError>;
 
-    /// Hands a buyer's waiting trades over for payment: they become `Sent`, until `claim.until` if nobody reports on them
-    /// meanwhile. Returns them with the states before. No two calls get the same trade.
+    /// Claims a buyer's waiting trades for payment: they become `Sent`, and return to their previous state at
+    /// `claim.until` unless somebody reports on them before. Returns them with their previous states. No two calls get
+    /// the same trade.
     async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError>;
 
-    /// Applies what Transactions reports, all or nothing.
+    /// Applies payment reports by Transactions, all or none.
     ///
     /// # Errors
-    /// If a trade is unknown, or cannot come into the state that is reported; then nothing is changed.
+    /// If a trade is unknown, or cannot change to the reported state. Then nothing is changed.
     async fn update(&self, updates: &[MatchUpdate], now: Timestamp) -> Result<(), UpdateError>;
 
-    /// Up to `limit` trades to push, in order of their interval's end, then of their id: those that are `Created`, and
-    /// those `NotPaid` that changed last at or before `again`.
+    /// Lists up to `limit` trades to push, ordered by their interval's end, then by id: those that are `Created`, and
+    /// those that have been `NotPaid` since `again` or earlier.
     async fn outbox(&self, again: Timestamp, limit: usize, now: Timestamp) -> Result<Vec<Match>, StoreError>;
 
-    /// How much waits to be forwarded.
+    /// Returns the backlog of trades to forward.
     async fn outbox_depth(&self, now: Timestamp) -> Result<OutboxDepth, StoreError>;
 
-    /// Records the result of a push: trades that still wait become `Sent`, or `Error` with the receiver's reason. The same
-    /// again changes nothing.
+    /// Records the result of a push: trades that still wait become `Sent`, or `Error` with the receiver's reason.
+    /// Recording the same result again changes nothing.
     async fn delivered(
         &self,
         sent: &[TradeId],
@@ -227,12 +236,12 @@ pub trait Payments: Send + Sync {
     ) -> Result<(), StoreError>;
 }
 
-/// Everything that a market keeps, in one place.
+/// A complete store: every trait of this module.
 pub trait Store: Books + Decisions + Leases + Payments + Prices {}
 
 impl<S: Books + Decisions + Leases + Payments + Prices> Store for S {}
 
-/// The lease under which a community is settled.
+/// Returns the name of the lease under which a community is settled.
 pub fn community_lease(community: &str) -> String {
     format!("community {community}")
 }

@@ -1,50 +1,50 @@
-//! Trades as they are kept: named parties, an identity, and a state on the way to payment.
+//! Trades as they are stored: between named parties, with an id and a state on the way to payment.
 
 use domain::trade::State;
 use domain::{
     Boundary, Energy, Interval, MemberId, NamedParty, NamedTrade, Price, Settlement, Tariff, TradeId, TradeKind,
 };
 
-/// A trade as it is kept.
+/// A trade as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredTrade {
-    /// Derived from community, interval and number.
+    /// The id, derived from community, interval and number.
     pub id: TradeId,
-    /// The interval it belongs to.
+    /// The interval to which the trade belongs.
     pub interval: Interval,
-    /// Its place in the interval, from 0.
+    /// The trade's position in the interval's list, from 0.
     pub number: u64,
-    /// Who gave the energy.
+    /// The party that delivers the energy.
     pub seller: NamedParty,
-    /// Who took it.
+    /// The party that receives the energy.
     pub buyer: NamedParty,
-    /// How much.
+    /// The energy, in Wh.
     pub energy: Energy,
-    /// At what price.
+    /// The price, in µEUR/kWh.
     pub price: Price,
-    /// Where it is on its way to payment; none for trades with the grid, which are not forwarded.
+    /// The state on the way to payment; `None` for trades with the grid, which are not forwarded.
     pub state: Option<State>,
-    /// A remark, such as the start of a gap.
+    /// A remark for people, such as the start of a gap.
     pub message: Option<String>,
 }
 
-/// The energy of a meter that came back, and the tariff it was traded at.
+/// The energy of a meter that was read again after a gap, and the tariff at which it is traded with the grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GapTrade {
-    /// The member.
+    /// The member for which the meter counts.
     pub member: MemberId,
-    /// The last boundary settled before.
+    /// The last boundary at which the meter was read before the gap.
     pub since: Boundary,
-    /// Energy sold to the grid.
+    /// Energy sold to the grid, in Wh.
     pub surplus: Energy,
-    /// Energy bought from the grid.
+    /// Energy bought from the grid, in Wh.
     pub deficit: Energy,
-    /// The member's tariff.
+    /// The member's tariff with the grid.
     pub tariff: Tariff,
 }
 
 impl StoredTrade {
-    /// A trade as it is born: its id derived from its place, `Created` unless it is with the grid.
+    /// Makes a new trade: its id is derived, and its state is `Created`, or `None` if it is with the grid.
     pub fn new(
         community: &str,
         interval: Interval,
@@ -58,13 +58,14 @@ impl StoredTrade {
         StoredTrade { id, interval, number, seller, buyer, energy, price, state, message }
     }
 
-    /// Which way its energy goes.
+    /// Returns which way the energy goes.
     pub fn kind(&self) -> TradeKind {
         TradeKind::between(&self.seller, &self.buyer)
     }
 }
 
-/// The trades of an interval: the round's in the algorithm's order, with a remark if they have one, then those of gaps.
+/// Lists the trades of an interval: the round's in the algorithm's order, each with the given remark if any, then those
+/// of gaps.
 pub fn trades_of(
     community: &str,
     interval: Interval,
@@ -80,12 +81,13 @@ pub fn trades_of(
 }
 
 impl GapTrade {
-    /// The message of its trades, as the platform's other services expect it.
+    /// Returns the message of the gap's trades, in the form that the platform's other services expect.
     pub fn message(&self) -> String {
         format!("Start timestamp: {}", self.since)
     }
 
-    /// One trade with the grid for each direction in which energy moved: the sale first.
+    /// Lists the gap's trades with the grid, one for each direction in which energy moved: first the sale, then the
+    /// purchase.
     pub fn trades(&self) -> impl Iterator<Item = NamedTrade> {
         let member = || NamedParty::Member(self.member.clone());
         let Tariff { feed_in, retail } = self.tariff;

@@ -1,8 +1,9 @@
-//! Development certificates: an authority of our own, a certificate for the market, one for Transactions, one for an
-//! operator.
+//! Development certificates: a certificate authority, and certificates for the market, for Transactions and for an
+//! administrator.
 //!
-//! Only computes; `rec-market certs` writes files. Keys are ECDSA P-256, which every TLS library of the platform's
-//! languages takes. Not for production: whoever reads the authority's key can be anybody.
+//! This module only generates them; `rec-market certs` writes the files. Keys are ECDSA P-256, which the TLS libraries
+//! of all the platform's languages support. Not for production: whoever can read the authority's key can impersonate
+//! anyone.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -15,69 +16,71 @@ use rcgen::{
 };
 use tokio_rustls::rustls::pki_types::DnsName;
 
-/// How long before now certificates begin to hold: clocks of two machines differ.
+/// How long before now certificates become valid, since clocks differ between machines.
 const BEFORE_NOW: SignedDuration = SignedDuration::from_hours(1);
-/// What the market is called in the stack and on a developer's machine.
+/// The market's names in the development stack and on a developer's machine.
 const MARKET: [&str; 2] = ["market", "localhost"];
-/// What Transactions is called there.
+/// The names of Transactions there.
 const TRANSACTIONS: [&str; 2] = ["transactions", "localhost"];
-/// Whom the service lets administer algorithms where its configuration names no callers.
+/// The name that may administer algorithms if the service's configuration names no callers.
 const OPERATOR: [&str; 1] = ["operator"];
 
-/// A certificate and its key, both PEM.
+/// A certificate and its private key, both as PEM.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Issued {
     /// The certificate.
     pub certificate: String,
-    /// Its key (PKCS #8).
+    /// The private key (PKCS #8).
     pub key: String,
 }
 
-/// The key is never shown.
+/// Omits the private key.
 impl fmt::Debug for Issued {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issued").field("certificate", &self.certificate).finish_non_exhaustive()
     }
 }
 
-/// What a developer's platform needs.
+/// The certificates of a development platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificates {
-    /// The authority of the other two.
+    /// The authority that issued the others.
     pub authority: Issued,
-    /// The market's, as a server: `market`, `localhost`, the loopback addresses, and the names asked for.
+    /// The market's server certificate: `market`, `localhost`, the loopback addresses, and the names asked for.
     pub market: Issued,
-    /// Transactions', as a client of the market and as the server that trades are pushed to: `transactions`, `localhost`
-    /// and the loopback addresses.
+    /// The certificate of Transactions, as a client of the market and as the server that trades are pushed to:
+    /// `transactions`, `localhost` and the loopback addresses.
     pub client: Issued,
-    /// An operator's, as a client of the market: `operator`.
+    /// An administrator's client certificate: `operator`.
     pub operator: Issued,
 }
 
-/// Certificates that cannot be made.
+/// Why certificates cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// A name that no server has.
-    #[error("{0:?} is no name of a server (a DNS name such as market.example.org, or an IP address)")]
+    /// The name is neither a DNS name nor an IP address.
+    #[error("{0:?} is not a server name (give a DNS name such as market.example.org, or an IP address)")]
     Name(String),
-    /// A span of time that no certificate can state, or an empty one.
-    #[error("a certificate cannot hold from {from} until {until}")]
+    /// The validity is empty, or a certificate cannot state it.
+    #[error(
+        "a certificate cannot be valid from {from} until {until} (the end must be after the start, and both between 1970 and 9999)"
+    )]
     Validity {
-        /// The first instant.
+        /// The start of the validity.
         from: Timestamp,
-        /// The last instant.
+        /// The end of the validity.
         until: Timestamp,
     },
-    /// The cryptography failed.
+    /// Key generation or signing failed.
     #[error("cannot make a certificate")]
     Failed(#[from] rcgen::Error),
 }
 
-/// Makes certificates that hold from an hour before `now` and for so many days; `names` are further names and addresses of
-/// the market.
+/// Makes certificates that are valid from an hour before `now` until `days` days after it. `names` are additional names
+/// and addresses of the market.
 ///
 /// # Errors
-/// If a name is no DNS name and no address, or the days end after the year 9999.
+/// If a name is neither a DNS name nor an address, or the validity ends after the year 9999.
 pub fn development(now: Timestamp, names: &[impl AsRef<str>], days: u16) -> Result<Certificates, CertificateError> {
     let beyond = |_| CertificateError::Validity { from: now, until: Timestamp::MAX };
     let from = now.checked_sub(BEFORE_NOW).map_err(beyond)?;
@@ -85,16 +88,16 @@ pub fn development(now: Timestamp, names: &[impl AsRef<str>], days: u16) -> Resu
     valid(names, from, until)
 }
 
-/// As [`development`], for another span of time: certificates that have expired, or do not hold yet.
+/// Makes certificates with another validity: certificates that have expired, or are not yet valid.
 ///
 /// # Errors
-/// If a name is no DNS name and no address, or the span is empty or begins before 1970.
+/// If a name is neither a DNS name nor an address, or the validity is empty or begins before 1970.
 pub fn valid(names: &[impl AsRef<str>], from: Timestamp, until: Timestamp) -> Result<Certificates, CertificateError> {
     let mut template = CertificateParams::default();
     let instant = |at: Timestamp| {
         let seconds = u64::try_from(at.as_second()).ok().filter(|_| from < until);
         let seconds = seconds.ok_or(CertificateError::Validity { from, until })?;
-        // OK because the latest time stamp is in the year 9999, as the latest date of that type.
+        // OK because the latest timestamp is in the year 9999, as is the latest date of that type.
         Ok::<_, CertificateError>(date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds))
     };
     template.not_before = instant(from)?;
@@ -115,7 +118,7 @@ pub fn valid(names: &[impl AsRef<str>], from: Timestamp, until: Timestamp) -> Re
 fn authority(mut params: CertificateParams) -> Result<(Issued, Issuer<'static, KeyPair>), CertificateError> {
     let key = KeyPair::generate()?;
     params.distinguished_name.push(DnType::CommonName, "rec-market development CA");
-    // It signs servers and clients, and no other authorities.
+    // It may issue certificates to servers and clients, but not to other authorities.
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let certificate = params.self_signed(&key)?;
@@ -123,7 +126,7 @@ fn authority(mut params: CertificateParams) -> Result<(Issued, Issuer<'static, K
     Ok((issued, Issuer::new(params, key)))
 }
 
-/// A certificate for these names and the loopback addresses; the first name is its subject.
+/// Issues a certificate for these names and the loopback addresses; the first name is its subject.
 fn leaf<'n>(
     mut params: CertificateParams,
     issuer: &Issuer<'_, KeyPair>,
@@ -153,7 +156,7 @@ fn alternative(name: &str) -> Result<SanType, CertificateError> {
     if let Ok(address) = name.parse() {
         return Ok(SanType::IpAddress(address));
     }
-    // A wildcard stands for the first label only.
+    // A wildcard replaces the first label only.
     let host = name.strip_prefix("*.").unwrap_or(name);
     let refused = || CertificateError::Name(name.to_owned());
     DnsName::try_from(host).map_err(|_| refused())?;

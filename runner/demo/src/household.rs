@@ -1,8 +1,8 @@
-//! Households that do not exist: readings of a believable European community, made from a seed.
+//! Simulated households: readings of a plausible European community, generated from a seed.
 //!
-//! The same plan gives the same readings on every machine: everything is integer arithmetic. [`generate`] is the way
-//! in; [`weather`] is what all members share, [`kind`] what they use, and here is what their roofs give and their meters
-//! show.
+//! The same plan gives the same readings on every machine, since all arithmetic is on integers. Start with
+//! [`generate`]. [`weather`] is what all members share, [`kind`] models consumption, and this module models solar
+//! panels and meters.
 
 pub mod kind;
 pub mod weather;
@@ -20,76 +20,76 @@ use weather::{Direction, Quarter, Weather};
 
 const QUARTERS_PER_DAY: usize = 96;
 
-/// Which community to make up.
+/// The community to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Another seed gives other households and other weather.
+    /// The seed of the random generator. Another seed gives other households and other weather.
     pub seed: u64,
-    /// How many members.
+    /// Number of members; at least 1.
     pub members: usize,
-    /// The first reading; on a quarter-hour.
+    /// The time of the first reading; on a quarter-hour.
     pub start: Boundary,
-    /// For how many days of 96 quarter-hours.
+    /// Number of days of 96 quarter-hours each; at least 1.
     pub days: u16,
 }
 
-/// A community and what its meters showed.
+/// A generated community and its readings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Community {
     /// The members, sorted by meter, as in `recorded`.
     pub households: Vec<Household>,
-    /// Readings at every quarter-hour, from the start to the end of the last day: 96 a day, and one.
+    /// Readings at every quarter-hour from the start to the end of the last day: 96 per day, plus one.
     pub recorded: Recorded,
 }
 
-/// One member.
+/// One generated member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Household {
-    /// Its meter, which is also its name.
+    /// The member's meter, which is also its name.
     pub meter: MeterId,
-    /// What kind of member it is.
+    /// The kind of member.
     pub kind: Kind,
-    /// The peak power of its solar panels, in W; 0 without any.
+    /// Peak power of its solar panels, in W; 0 without panels.
     pub pv_w: u32,
-    /// What it used over the time, from its own roof, the community or the grid.
+    /// Its consumption in total, from its own roof, the community or the grid.
     pub consumed: Energy,
-    /// What its panels gave over the time.
+    /// The generation of its panels in total.
     pub produced: Energy,
 }
 
-/// A plan of a community that cannot be.
+/// Why a plan is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPlan {
-    /// There is nobody or no time.
+    /// There are no members or no days.
     #[error("{members} members over {days} days make no readings (at least one of each)")]
     Empty {
-        /// How many members.
+        /// Number of members.
         members: usize,
-        /// How many days.
+        /// Number of days.
         days: u16,
     },
-    /// The start is between two quarter-hours.
+    /// The start is not on a quarter-hour.
     #[error("{0} is not on a quarter-hour (start at :00, :15, :30 or :45)")]
     Start(Boundary),
-    /// The time is over before the last reading.
+    /// The last reading would be after the largest representable time.
     #[error("{days} days from {start} end after the year 9999 (start earlier)")]
     End {
-        /// The first reading.
+        /// The time of the first reading.
         start: Boundary,
-        /// How many days.
+        /// Number of days.
         days: u16,
     },
-    /// A name cannot be a meter's, or readings cannot be recorded. No plan is known to lead here.
+    /// Generated readings cannot be recorded. No plan is known to cause this.
     #[error("the plan makes readings that cannot be recorded")]
     Recorded(#[from] InvalidRecorded),
-    /// See [`InvalidPlan::Recorded`].
-    #[error("the plan makes a name that no meter can have")]
+    /// A generated name is not a valid meter id. No plan is known to cause this.
+    #[error("the plan makes a name that is not a valid meter id")]
     Name(#[from] domain::member::InvalidName),
 }
 
-/// Makes a community up. A year of 100 members takes well under a second.
+/// Generates a community. A year of 100 members takes well under a second.
 ///
-/// Members that both plans have are the same with more members or more days.
+/// Adding members or days to a plan leaves the other members and days unchanged.
 ///
 /// # Errors
 /// If the plan has no members or no days, does not start on a quarter-hour, or ends after the year 9999.
@@ -102,14 +102,14 @@ pub fn generate(plan: Plan) -> Result<Community, InvalidPlan> {
     let mut names = Names::default();
     let mut pv_first = false;
     for number in 0..plan.members {
-        // One of two neighbours has panels.
+        // Of every two neighbours, one has panels.
         if number % 2 == 0 {
             pv_first = rng.bool();
         }
         let kind = Kind::of_number(number);
         let pv = (pv_first == (number % 2 == 0)).then(|| Plant::new(rng.fork()));
         let member = Member::new(kind, pv, rng.fork());
-        members.push(member.live(names.next(kind).parse()?, &times, &quarters)?);
+        members.push(member.simulate(names.next(kind).parse()?, &times, &quarters)?);
     }
     members.sort_by(|(a, _), (b, _)| a.meter.cmp(&b.meter));
     let (households, meters) = members.into_iter().unzip();
@@ -135,7 +135,7 @@ impl Plan {
     }
 }
 
-/// Streets of a dozen houses each, and what is not a house.
+/// Generates addresses: streets of twelve houses each, shops and schools.
 #[derive(Default)]
 struct Names {
     houses: usize,
@@ -158,7 +158,7 @@ impl Names {
         if !name.is_empty() {
             return format!("{name}-{:02}", number + 1);
         }
-        // Streets are built on when all of them are full.
+        // A street gets more houses once every street has twelve.
         let street = number / HOUSES_PER_STREET;
         let house = street / STREETS.len() * HOUSES_PER_STREET + number % HOUSES_PER_STREET + 1;
         format!("{}-{house:02}", STREETS[street % STREETS.len()])
@@ -170,7 +170,7 @@ struct Plant {
     rng: Rng,
     peak_w: u32,
     roof: Direction,
-    /// Of what the panels could give, in permille.
+    /// Efficiency relative to the nominal one, in permille.
     efficiency: i64,
 }
 
@@ -184,17 +184,17 @@ impl Plant {
         }
     }
 
-    /// What it gives in a quarter-hour, in mWh.
+    /// The generation in one quarter-hour, in mWh.
     fn next_mwh(&mut self, quarter: &Quarter) -> i64 {
         let light = quarter.light(self.roof);
-        // The shadow of a small cloud or a chimney; as often a little more sun than the others have.
+        // Shadow of a small cloud or a chimney, or as often a little more sun than the others get.
         let own = self.rng.i64(850..=1_150);
         let w_per_kw = light.direct * own / 1_000 + light.diffuse;
         w_per_kw * i64::from(self.peak_w) / 4 * self.efficiency / 1_000
     }
 }
 
-/// A member before anything happens.
+/// A member's models, before the simulation.
 struct Member {
     kind: Kind,
     consumer: Consumer,
@@ -207,7 +207,7 @@ impl Member {
         Member { kind, consumer: Consumer::new(kind, rng.fork()), plant, rng }
     }
 
-    fn live(
+    fn simulate(
         mut self,
         meter: MeterId,
         times: &Arc<[Timestamp]>,
@@ -231,17 +231,17 @@ impl Member {
     }
 }
 
-/// Energy that comes in mWh and is counted in Wh, without losing any on the way.
+/// Converts energy from mWh to whole Wh without losing any: the remainder is carried over.
 #[derive(Default)]
 struct WholeWh {
-    /// Counted so far.
+    /// Sum of the whole Wh so far.
     wh: u64,
-    /// Not yet a whole Wh, in mWh.
+    /// The remainder, in mWh.
     rest: u64,
 }
 
 impl WholeWh {
-    /// The whole Wh that this completes; nobody uses or gives less than nothing.
+    /// Adds energy and returns the whole Wh that it completes. Negative energy counts as 0.
     fn add(&mut self, mwh: i64) -> u64 {
         let mwh = self.rest + u64::try_from(mwh).unwrap_or(0);
         self.rest = mwh % 1_000;
@@ -250,14 +250,14 @@ impl WholeWh {
     }
 }
 
-/// What the meter shows, in Wh.
+/// The meter's registers at every reading, in Wh.
 struct Registers {
     import_wh: Vec<u64>,
     export_wh: Vec<u64>,
 }
 
 impl Registers {
-    /// A meter that has been in use for some years.
+    /// Starts with the registers of a meter that has been in use for some years.
     fn new(rng: &mut Rng, produces: bool, readings: usize) -> Registers {
         let mut registers =
             Registers { import_wh: Vec::with_capacity(readings), export_wh: Vec::with_capacity(readings) };
@@ -266,8 +266,8 @@ impl Registers {
         registers
     }
 
-    /// Of the smaller of load and generation, 5 % are metered in both directions, because they are on different phases
-    /// or seconds of the quarter-hour.
+    /// Adds one quarter-hour. 5 % of the smaller of load and generation is metered in both directions, because the two
+    /// occur on different phases or at different seconds.
     fn count(&mut self, consumed_wh: u64, produced_wh: u64) {
         let own_wh = consumed_wh.min(produced_wh);
         let own_wh = own_wh - (own_wh * 5 + 50) / 100;

@@ -1,8 +1,8 @@
-//! What one needs to try a market: households that do not exist, recorded readings, services of the platform to develop
-//! against, and development certificates.
+//! Everything needed to try a market: simulated households, recorded readings, development versions of the platform's
+//! services, and development certificates.
 //!
-//! The services are real gRPC servers with made-up data, and can be told to go wrong in the ways in which services go
-//! wrong. Nothing here is part of the market, and the market uses nothing of it but in `demo`, `dev` and `certs`.
+//! The services are real gRPC servers with made-up data, and can be told to fail as real services do. None of this is
+//! part of the market; only the commands `demo`, `dev` and `certs` use it.
 
 pub mod certificates;
 pub mod household;

@@ -1,7 +1,7 @@
-//! A Meters service of our own, over recorded registers: what `demo` and the tests settle from.
+//! A development Meters service over recorded registers, from which `demo` and the tests settle.
 //!
-//! It answers `RetrieveMeasurement` as the platform's does, under either of its two names. Deliberately not here: a
-//! database and writing to it. Start reading at [`query`], which finds the rows; [`serve`] puts it on the network.
+//! It answers `RetrieveMeasurement` as the platform's service does, under either of its two names. Deliberately absent:
+//! a database, and storing new readings. [`query`] finds the rows; [`serve`] serves them over gRPC.
 
 pub mod query;
 pub mod recorded;
@@ -24,16 +24,16 @@ use wire::meters_service_server as platform;
 use query::{InvalidQuery, Query};
 pub use recorded::{InvalidRecorded, Recorded, RecordedMeter};
 
-/// Under which package the service is served; the other one is then UNIMPLEMENTED.
+/// The package under which the service is served. Calls to the other one get `UNIMPLEMENTED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Package {
     /// `proto.MetersService`, as the platform's clients expect.
     Platform,
-    /// `meters_microservice.MetersService`, as the Meters repository itself serves it.
+    /// `meters_microservice.MetersService`, as the Meters repository's own service.
     Own,
 }
 
-/// The service: recorded registers and a notion of now.
+/// The service: recorded registers and a clock.
 #[derive(Clone)]
 pub struct MetersService {
     recorded: Arc<Recorded>,
@@ -41,7 +41,7 @@ pub struct MetersService {
 }
 
 impl MetersService {
-    /// A service that has every row up to `now`, which is asked at each request: letting it rise makes readings arrive.
+    /// Makes a service that lists every row up to `now`, which is called on each request. As it rises, readings arrive.
     pub fn new(
         recorded: impl Into<Arc<Recorded>>,
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
@@ -55,7 +55,7 @@ impl MetersService {
     }
 }
 
-/// The platform's codes: ABORTED when its database refuses, FAILED_PRECONDITION when the request is wrong by itself.
+/// Uses the platform's codes: `ABORTED` if its database would refuse, `FAILED_PRECONDITION` if the request is invalid.
 impl From<InvalidQuery> for Status {
     fn from(invalid: InvalidQuery) -> Status {
         match &invalid {
@@ -77,7 +77,7 @@ impl platform::MetersService for MetersService {
     }
 
     async fn add_measurement(&self, _: Request<wire::MeterEntry>) -> Result<Response<wire::MeterResponse>, Status> {
-        Err(Status::unimplemented("this Meters service shows recorded readings and takes no new ones"))
+        Err(Status::unimplemented("this Meters service only serves recorded readings"))
     }
 }
 
@@ -91,7 +91,7 @@ impl own::MetersService for MetersService {
     }
 }
 
-/// A service on the network; it stops when this is dropped.
+/// A running service. It stops when this is dropped.
 #[derive(Debug)]
 pub struct Serving {
     address: SocketAddr,
@@ -99,7 +99,7 @@ pub struct Serving {
     server: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
-/// A service that did not end as it should.
+/// Why a service ended unexpectedly.
 #[derive(Debug, thiserror::Error)]
 pub enum ServingError {
     /// The transport failed.
@@ -110,7 +110,7 @@ pub enum ServingError {
     Task(#[from] tokio::task::JoinError),
 }
 
-/// Serves on a listener, plaintext, until the answer is stopped or dropped. Must be called within a tokio runtime.
+/// Serves on a listener, in plaintext, until the result is stopped or dropped. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// If the listener has no local address.
@@ -124,22 +124,22 @@ pub fn serve(service: MetersService, package: Package, listener: TcpListener) ->
         Package::Own => server.add_service(own::MetersServiceServer::new(service)),
     };
     let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
-        // Either way it is time to stop: told to, or nobody is left to tell.
+        // Stop if told to, and also if the sender is dropped.
         let _ = stopped.await;
     }));
     Ok(Serving { address, stop, server })
 }
 
 impl Serving {
-    /// Where it listens.
+    /// Returns the address on which the service listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Finishes the requests under way, then stops.
+    /// Finishes the requests in progress, then stops.
     ///
     /// # Errors
-    /// If the service failed meanwhile.
+    /// If the service failed in the meantime.
     pub async fn stop(self) -> Result<(), ServingError> {
         drop(self.stop);
         Ok(self.server.await??)

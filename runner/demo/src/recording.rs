@@ -1,7 +1,7 @@
-//! Readings from a CSV file with the columns `meter`, `timestamp`, `import_wh` and `export_wh`.
+//! Recorded readings from a CSV file with the columns `meter`, `timestamp`, `import_wh` and `export_wh`.
 //!
-//! One line is what both registers of a meter showed at one time. Lines may be in any order and columns too; further
-//! columns are ignored. Registers may fall, as they do when a meter is exchanged: that is for the settlement to notice.
+//! Each line has both registers of a meter at one time. Lines and columns may be in any order; further columns are
+//! ignored. Registers may fall, as they do when a meter is exchanged; the settlement handles that.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
@@ -19,121 +19,121 @@ use crate::meters::{InvalidRecorded, Recorded, RecordedMeter};
 
 const COLUMNS: [&str; 4] = ["meter", "timestamp", "import_wh", "export_wh"];
 
-/// A file that holds no readings.
+/// Why a file of readings is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordedError {
     /// The file cannot be opened.
     #[error("cannot open {} (give the path of a CSV file with the columns meter,timestamp,import_wh,export_wh)", file.display())]
     Open {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// Why.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// The file cannot be read to its end, or is no CSV in UTF-8.
+    /// The file cannot be read to its end, or is not CSV in UTF-8.
     #[error("cannot read {} as CSV (save it as UTF-8 text, separated by commas)", file.display())]
     Read {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// Where and why.
+        /// The parser's error, with its position.
         #[source]
         source: csv::Error,
     },
-    /// A column is missing, or there twice.
+    /// A column is missing, or occurs twice.
     #[error(
-        "{} has {found} columns called {column} (the first line must name meter,timestamp,import_wh,export_wh, each once)",
+        "{} has {found} columns named {column} (the first line must name meter,timestamp,import_wh,export_wh, each once)",
         file.display()
     )]
     Column {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// The column.
+        /// The column's name.
         column: &'static str,
-        /// How often it is there.
+        /// How often the column occurs.
         found: usize,
     },
-    /// A line has another number of values than the first one has names.
-    #[error("{}, line {line}: {found} values for {columns} columns (one each; is the line cut off?)", file.display())]
+    /// A line has more or fewer values than the first line has columns.
+    #[error("{}, line {line}: {found} values for {columns} columns (one value per column is expected; is the line cut off?)", file.display())]
     Length {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// The line, from 1.
+        /// The line's number, from 1.
         line: u64,
-        /// How many values there are.
+        /// Number of values.
         found: usize,
-        /// How many columns there are.
+        /// Number of columns.
         columns: usize,
     },
-    /// A value breaks the rule of its column.
+    /// A value violates the rule of its column.
     #[error("{}, line {line}: {column} {value:?} {rule}", file.display())]
     Value {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// The line, from 1.
+        /// The line's number, from 1.
         line: u64,
-        /// The column.
+        /// The column's name.
         column: &'static str,
-        /// The value, cut to 40 characters.
+        /// The value, truncated to 40 characters.
         value: String,
         /// The rule and the way out.
         rule: Rule,
     },
-    /// Two lines tell what a meter showed at one time.
+    /// Two lines have the same meter and time.
     #[error("{}, line {line}: meter {meter} at {at} is already in line {first} (remove one of them)", file.display())]
     Duplicate {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// The later of the two lines, from 1.
+        /// The number of the later line, from 1.
         line: u64,
-        /// The earlier of the two lines.
+        /// The number of the earlier line.
         first: u64,
-        /// The meter.
+        /// The meter of both lines.
         meter: MeterId,
-        /// The time.
+        /// The time of both lines.
         at: Timestamp,
     },
-    /// There is no reading.
-    #[error("{} has no readings (one line for each meter and time, below the names of the columns)", file.display())]
+    /// The file has no readings.
+    #[error("{} has no readings (one line per meter and time is expected below the column names)", file.display())]
     Empty {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
     },
     /// The readings cannot be recorded.
     #[error("{} cannot be recorded", file.display())]
     Recorded {
-        /// The file.
+        /// The file's path.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         #[source]
         source: InvalidRecorded,
     },
 }
 
-/// The rule of a column that a value breaks, and the way out.
+/// The rule that a value violates, and the way out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rule {
-    /// Of `meter`.
-    #[error("names no meter: {0}")]
+    /// The rule of `meter`.
+    #[error("is not a valid meter id: {0}")]
     Meter(InvalidName),
-    /// Of `timestamp`.
-    #[error("is no RFC 3339 time (such as 2023-09-01T12:15:00Z)")]
+    /// The rule of `timestamp`.
+    #[error("is not an RFC 3339 time (such as 2023-09-01T12:15:00Z)")]
     Timestamp,
-    /// Of the registers.
-    #[error("is no whole number of Wh from 0 to {REGISTER_WH_MAX} (registers are cumulative; multiply kWh by 1000)")]
+    /// The rule of the registers.
+    #[error("is not a whole number of Wh from 0 to {REGISTER_WH_MAX} (registers are cumulative; multiply kWh by 1000)")]
     Register,
 }
 
-/// Reads a file.
+/// Reads a file of readings.
 ///
 /// # Errors
-/// If it is missing, is no such CSV, is empty, or has a line that is no reading or is there twice.
+/// If the file is missing, is not such a CSV file, has no readings, or has an invalid or duplicate line.
 pub fn read(file: &Path) -> Result<Recorded, RecordedError> {
     let open = File::open(file).map_err(|source| RecordedError::Open { file: file.to_owned(), source })?;
     parse(file, open)
 }
 
-/// Reads the text of a file, whose name is for errors only.
+/// Parses the text of a file; `file` is only used in errors.
 ///
 /// # Errors
 /// As [`read`], except for a missing file.
@@ -161,7 +161,7 @@ struct Row {
     line: u64,
 }
 
-/// Where the columns are.
+/// The indexes of the columns.
 struct Header {
     columns: usize,
     meter: usize,
@@ -193,7 +193,7 @@ impl Header {
     }
 }
 
-/// One line of the file below the first.
+/// One line below the first.
 struct Line<'a> {
     file: &'a Path,
     header: &'a Header,
@@ -204,14 +204,14 @@ impl Line<'_> {
     fn meter(&self) -> Result<MeterId, RecordedError> {
         let [column, ..] = COLUMNS;
         let value = self.value(self.header.meter)?;
-        value.parse().map_err(|invalid| self.broken(column, value, Rule::Meter(invalid)))
+        value.parse().map_err(|invalid| self.invalid(column, value, Rule::Meter(invalid)))
     }
 
     fn row(&self) -> Result<Row, RecordedError> {
         let [_, column, import, export] = COLUMNS;
         let value = self.value(self.header.timestamp)?;
         Ok(Row {
-            at: value.parse().map_err(|_| self.broken(column, value, Rule::Timestamp))?,
+            at: value.parse().map_err(|_| self.invalid(column, value, Rule::Timestamp))?,
             import_wh: self.register(import, self.header.import)?,
             export_wh: self.register(export, self.header.export)?,
             line: self.number(),
@@ -220,10 +220,10 @@ impl Line<'_> {
 
     fn register(&self, column: &'static str, index: usize) -> Result<u64, RecordedError> {
         let value = self.value(index)?;
-        // Digits only: `str::parse` would also take a sign.
+        // Digits only: `str::parse` would also accept a sign.
         let digits = value.bytes().all(|byte| byte.is_ascii_digit());
         let wh = value.parse().ok().filter(|wh| digits && *wh <= REGISTER_WH_MAX);
-        wh.ok_or_else(|| self.broken(column, value, Rule::Register))
+        wh.ok_or_else(|| self.invalid(column, value, Rule::Register))
     }
 
     fn value(&self, index: usize) -> Result<&str, RecordedError> {
@@ -234,7 +234,7 @@ impl Line<'_> {
         }
     }
 
-    fn broken(&self, column: &'static str, value: &str, rule: Rule) -> RecordedError {
+    fn invalid(&self, column: &'static str, value: &str, rule: Rule) -> RecordedError {
         let value = value.chars().take(40).collect();
         RecordedError::Value { file: self.file.to_owned(), line: self.number(), column, value, rule }
     }
@@ -310,10 +310,10 @@ mod tests {
     }
 
     #[test]
-    fn values_that_break_a_rule_are_named_with_file_line_and_column() {
+    fn invalid_values_are_reported_with_file_line_and_column() {
         assert_eq!(
             refuse("m,2023-09-01T12:00:00Z,1,0\nm,2023-09-01T12:15:00Z,-5,0"),
-            "readings.csv, line 3: import_wh \"-5\" is no whole number of Wh from 0 to 9223372036854775807 \
+            "readings.csv, line 3: import_wh \"-5\" is not a whole number of Wh from 0 to 9223372036854775807 \
              (registers are cumulative; multiply kWh by 1000)"
         );
         for value in ["", "1.5", "+1", "1e3", "9223372036854775808", "99999999999999999999", "1 000"] {
@@ -325,11 +325,11 @@ mod tests {
         }
         assert_eq!(
             refuse("m,01.09.2023 12:00,1,0"),
-            "readings.csv, line 2: timestamp \"01.09.2023 12:00\" is no RFC 3339 time (such as 2023-09-01T12:15:00Z)"
+            "readings.csv, line 2: timestamp \"01.09.2023 12:00\" is not an RFC 3339 time (such as 2023-09-01T12:15:00Z)"
         );
         assert_eq!(
             refuse(",2023-09-01T12:00:00Z,1,0"),
-            "readings.csv, line 2: meter \"\" names no meter: a name is empty"
+            "readings.csv, line 2: meter \"\" is not a valid meter id: a name is empty"
         );
     }
 
@@ -337,11 +337,11 @@ mod tests {
     fn cut_off_and_overlong_lines_are_refused() {
         assert_eq!(
             refuse("m,2023-09-01T12:00:00Z,1"),
-            "readings.csv, line 2: 3 values for 4 columns (one each; is the line cut off?)"
+            "readings.csv, line 2: 3 values for 4 columns (one value per column is expected; is the line cut off?)"
         );
         assert_eq!(
             refuse("m,2023-09-01T12:00:00Z,1,0,7"),
-            "readings.csv, line 2: 5 values for 4 columns (one each; is the line cut off?)"
+            "readings.csv, line 2: 5 values for 4 columns (one value per column is expected; is the line cut off?)"
         );
     }
 
@@ -358,22 +358,22 @@ mod tests {
         let message = |text: &str| parse_text(text).unwrap_err().to_string();
         assert_eq!(
             message(HEADER),
-            "readings.csv has no readings (one line for each meter and time, below the names of the columns)"
+            "readings.csv has no readings (one line per meter and time is expected below the column names)"
         );
         let columns = "(the first line must name meter,timestamp,import_wh,export_wh, each once)";
-        assert_eq!(message(""), format!("readings.csv has 0 columns called meter {columns}"));
+        assert_eq!(message(""), format!("readings.csv has 0 columns named meter {columns}"));
         assert_eq!(
             message("meter,timestamp,import,export_wh\nm,2023-09-01T12:00:00Z,1,0"),
-            format!("readings.csv has 0 columns called import_wh {columns}")
+            format!("readings.csv has 0 columns named import_wh {columns}")
         );
         assert_eq!(
             message("meter,meter,timestamp,import_wh,export_wh\n"),
-            format!("readings.csv has 2 columns called meter {columns}")
+            format!("readings.csv has 2 columns named meter {columns}")
         );
     }
 
     #[test]
-    fn files_that_are_missing_or_no_text_are_refused() {
+    fn files_that_are_missing_or_not_text_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("none.csv");
         let error = read(&missing).unwrap_err();
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn meters_read_at_the_same_times_share_them() {
+    fn meters_with_the_same_times_share_them() {
         let lines: String = ["a", "b"].map(|meter| format!("{meter},2023-09-01T12:00:00Z,1,0\n")).concat();
         let recorded = parse_text(&format!("{HEADER}{lines}")).unwrap();
         let [a, b] = recorded.meters() else { panic!("two meters") };

@@ -1,7 +1,7 @@
-//! A Transactions service of our own, to develop and test against.
+//! A development Transactions service.
 //!
-//! It keeps its ledger in memory and pays with nothing but a word. Start reading at [`trade`], what a careful receiver
-//! makes of a trade; [`service`] takes them, and [`worker`] fetches, pays and reports.
+//! It keeps its ledger in memory and moves no money. [`trade`] validates trades as a careful receiver does, [`service`]
+//! receives them, and [`worker`] fetches, pays and reports them.
 
 pub mod ledger;
 pub mod market;

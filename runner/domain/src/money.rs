@@ -41,8 +41,8 @@ pub struct Tariff {
 
 /// A sum of money in nano-euro (nEUR), signed.
 ///
-/// The amount of one trade always fits: energy < 2⁶⁴ and |price| ≤ 2⁶³, so |amount| < 2¹²⁷. Where sums decide anything
-/// they are checked; the operators saturate.
+/// The amount of one trade always fits: energy < 2⁶⁴ and |price| ≤ 2⁶³, so |amount| < 2¹²⁷. Sums of
+/// what nobody has checked yet are made in more bits; the operators panic where a result does not fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i128);
 
@@ -91,27 +91,33 @@ impl Amount {
     }
 }
 
-/// Saturates. For totals of checked amounts, such as the columns of a statement.
+const TOO_LARGE: &str = "an amount that fits 128 bits";
+
+/// Panics if the sum does not fit, since any other answer would be wrong money. For totals of checked amounts, such as the
+/// columns of a statement.
+#[allow(clippy::expect_used, reason = "a total that does not fit must not be taken for another")]
 impl Add for Amount {
     type Output = Amount;
     fn add(self, other: Amount) -> Amount {
-        Amount(self.0.saturating_add(other.0))
+        Amount(self.0.checked_add(other.0).expect(TOO_LARGE))
     }
 }
 
-/// Saturates, like [`Add`].
+/// Panics, like [`Add`].
+#[allow(clippy::expect_used, reason = "a total that does not fit must not be taken for another")]
 impl Sub for Amount {
     type Output = Amount;
     fn sub(self, other: Amount) -> Amount {
-        Amount(self.0.saturating_sub(other.0))
+        Amount(self.0.checked_sub(other.0).expect(TOO_LARGE))
     }
 }
 
-/// Saturates, like [`Add`].
+/// Panics, like [`Add`].
+#[allow(clippy::expect_used, reason = "a total that does not fit must not be taken for another")]
 impl Neg for Amount {
     type Output = Amount;
     fn neg(self) -> Amount {
-        Amount(self.0.saturating_neg())
+        Amount(self.0.checked_neg().expect(TOO_LARGE))
     }
 }
 
@@ -134,6 +140,14 @@ mod tests {
         let most = Energy::from_wh(u64::MAX);
         assert_eq!(Amount::of(most, Price::from_micro_eur(i64::MIN)).nano_eur(), i128::MIN + (1_i128 << 63));
         assert_eq!(Amount::of(Energy::from_wh(1500), Price::from_micro_eur(162_400)).to_string(), "0.243600000 EUR");
+    }
+
+    #[test]
+    #[should_panic(expected = "an amount that fits 128 bits")]
+    fn a_sum_that_does_not_fit_is_no_sum() {
+        let most = Amount::of(Energy::from_wh(u64::MAX), Price::from_micro_eur(i64::MAX));
+        assert_eq!((most - most, most + -most), (Amount::ZERO, Amount::ZERO));
+        let _ = most + most;
     }
 
     #[test]

@@ -156,18 +156,19 @@ pub struct InvalidTradeId(String);
 
 impl TradeId {
     /// Derives the id of the trade with this number (from 0) in a community's interval.
+    ///
+    /// # Panics
+    /// If the number is 2³² or above: no result has so many trades, and two of them would get the same id.
     pub fn derive(community: &str, interval: Interval, number: u64) -> TradeId {
         let mut hasher = Hasher::new("rec-market community 1");
         hasher.text(community);
         let community = hasher.finish();
-        // OK because intervals last at least a minute, so no two start in the same one; the year 9999 is before minute
-        // 2³²; and no result has 2³² trades, and if it had, a store with unique ids would refuse the second saturated
-        // one.
-        let saturate = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes();
+        // Intervals last at least a minute, so no two start in the same one.
+        let minute = interval.start().seconds() / 60;
         let mut id = [0; 12];
-        id[..4].copy_from_slice(&saturate(interval.start().seconds() / 60));
+        id[..4].copy_from_slice(&four_bytes(minute));
         id[4..8].copy_from_slice(&community.as_bytes()[..4]);
-        id[8..].copy_from_slice(&saturate(number));
+        id[8..].copy_from_slice(&four_bytes(number));
         TradeId(id)
     }
 
@@ -180,6 +181,11 @@ impl TradeId {
     pub fn as_bytes(&self) -> &[u8; 12] {
         &self.0
     }
+}
+
+#[allow(clippy::expect_used, reason = "OK because the year 9999 is before minute 2³², and see the panics of `derive`")]
+fn four_bytes(number: u64) -> [u8; 4] {
+    u32::try_from(number).expect("a number below 2³² in a trade's id").to_be_bytes()
 }
 
 impl fmt::Display for TradeId {
@@ -272,6 +278,15 @@ mod tests {
         // A literal, because ids that changed with a version would duplicate every trade.
         assert_eq!(id.to_string(), "01aeb270c49f028600000007");
         assert_ne!(id, TradeId::derive("aveiro", interval, 8));
+    }
+
+    #[test]
+    fn every_interval_has_ids_and_each_trade_its_own() {
+        let start = Boundary::from_seconds(253_402_200_000).unwrap();
+        let last = Interval::starting(start, IntervalLength::QUARTER_HOUR).unwrap();
+        let id = |number| TradeId::derive("aveiro", last, number);
+        assert_ne!(id(u64::from(u32::MAX)), id(0));
+        assert!(std::panic::catch_unwind(|| id(1 << 32)).is_err());
     }
 
     #[test]

@@ -6,11 +6,11 @@
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::Digest;
+use tempfile::NamedTempFile;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -82,21 +82,15 @@ impl Cache {
 
     /// Stores code. Errors are ignored: a full disk or a missing directory only costs time.
     pub(crate) fn write(&self, digest: &Digest, code: &[u8]) {
-        let path = self.path(digest);
-        // Written under a unique name and then renamed, so that a reader never sees half a file.
-        static WRITTEN: AtomicU64 = AtomicU64::new(0);
-        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-        let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
         let write = || -> std::io::Result<()> {
-            let mut file =
-                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            // Renamed when it is complete, so that a reader never sees half a file. Only this user can read it.
+            let mut file = NamedTempFile::new_in(&self.directory)?;
             file.write_all(Digest::of(code).as_bytes())?;
             file.write_all(code)?;
-            fs::rename(&temporary, &path)
+            file.persist(self.path(digest))?;
+            Ok(())
         };
-        if write().is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
+        let _ = write();
     }
 }
 

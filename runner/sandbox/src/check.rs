@@ -5,9 +5,9 @@ use std::sync::Arc;
 use domain::settlement::trades_max_default;
 use domain::{Round, Settlement, Violation};
 
-use crate::engine::Algorithm;
 use crate::error::{Failure, SandboxError};
 use crate::limits::Budget;
+use crate::load::Algorithm;
 use crate::run::{Run, Usage};
 
 /// One run with the verdict on its result.
@@ -30,9 +30,6 @@ pub enum BadResult {
     /// The result breaks rules.
     #[error("{}", first_of(.0))]
     Rejected(Vec<Violation>),
-    /// The algorithm cannot be run at all.
-    #[error("{0}")]
-    Unusable(String),
 }
 
 /// The first violation, and how many more there are.
@@ -53,7 +50,6 @@ impl BadResult {
                 Some(first) => format!("{}: {self}", first.code()),
                 None => self.to_string(),
             },
-            BadResult::Unusable(_) => self.to_string(),
         }
     }
 }

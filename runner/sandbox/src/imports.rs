@@ -10,7 +10,7 @@ use wasmtime::component::{Component, Linker, Resource, ResourceType, WasmList};
 use wasmtime::{Engine, Result, StoreContextMut, Trap, bail};
 
 use crate::error::{LoadError, quoted, shortened};
-use crate::run::State;
+use crate::state::State;
 
 /// The interfaces that a component may import, without version.
 const INERT: [&str; 11] = [
@@ -31,41 +31,8 @@ const INERT_IO: [&str; 2] = ["wasi:io/poll", "wasi:io/streams"];
 /// The version to which all of 0.2.x resolve.
 const VERSION: &str = "@0.2.0";
 
-/// Maximum size of a run's log, in bytes: enough for a panic message and its location.
-const LOG_BYTES_MAX: usize = 4 << 10;
 /// How many bytes `check-write` permits at a time.
 const WRITE_BYTES_MAX: u64 = 4 << 10;
-
-/// The beginning of what a run wrote to stdout and stderr.
-#[derive(Debug, Default)]
-pub(crate) struct Log {
-    bytes: Vec<u8>,
-    dropped: u64,
-}
-
-impl Log {
-    /// Returns how many more bytes fit.
-    fn room(&self) -> usize {
-        LOG_BYTES_MAX.saturating_sub(self.bytes.len())
-    }
-
-    /// Appends bytes, and counts those that were dropped after them.
-    fn write(&mut self, bytes: &[u8], dropped: usize) {
-        self.bytes.extend_from_slice(bytes);
-        self.dropped = self.dropped.saturating_add(dropped as u64);
-    }
-
-    /// Returns the log as printable text, with a note on how much was dropped.
-    pub(crate) fn text(&self) -> String {
-        let text = String::from_utf8_lossy(&self.bytes);
-        let lines: Vec<_> = text.trim_end().lines().map(|line| shortened(line, LOG_BYTES_MAX)).collect();
-        let mut text = lines.join("\n");
-        if self.dropped > 0 {
-            text.push_str(&format!(" … ({} bytes more)", self.dropped));
-        }
-        text
-    }
-}
 
 /// Maximum number of refused imports in an error, and maximum length of each in characters, whatever was uploaded.
 const REFUSED_MAX: usize = 20;

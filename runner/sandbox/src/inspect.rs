@@ -4,9 +4,9 @@ use domain::Digest;
 
 use crate::compile::Compiler;
 use crate::declared::{self, Declared};
-use crate::engine::{Algorithm, Sandbox, examine};
 use crate::error::{LoadError, SandboxError};
 use crate::imports;
+use crate::load::{Algorithm, Sandbox, examine};
 
 /// The findings about a component.
 #[derive(Debug, Default)]

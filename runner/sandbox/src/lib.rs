@@ -5,7 +5,9 @@
 //! `domain::Settlement::check`. This is the only crate that names wasmtime; its interface consists of bytes, time and
 //! domain values. Deliberately absent: round files, configuration, async.
 //!
-//! Start reading at `run.rs`: one round from beginning to end.
+//! Start reading at `run.rs`, one round from beginning to end; `load.rs` shows what happens to a file before. Each module
+//! uses only those below it: `check` and `inspect`, then `run`, `load`, `cache` and `compile`, then `imports`, `state` and
+//! `engine`, and at the bottom `limits` and `error`.
 
 mod bindings;
 mod cache;
@@ -18,14 +20,17 @@ mod error;
 mod imports;
 mod inspect;
 mod limits;
+mod load;
 mod run;
+mod state;
 
 pub use cache::CacheError;
 pub use check::{BadResult, CheckedRun};
 pub use compile::{CompileLimits, Compiler, compile_as_child};
 pub use declared::{Declared, Excess, Part};
-pub use engine::{Algorithm, Codegen, Options, Sandbox};
+pub use engine::Codegen;
 pub use error::{Failure, FailureKind, LoadError, SandboxError};
 pub use inspect::Inspection;
 pub use limits::{Budget, COMPONENT_BYTES_MAX, Limits};
+pub use load::{Algorithm, Options, Sandbox};
 pub use run::{Described, Description, Run, Setting, Usage};

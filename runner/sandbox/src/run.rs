@@ -7,20 +7,14 @@ use domain::{Round, Trade};
 use wasmtime::{Store, Trap};
 
 use crate::convert;
-use crate::engine::{Algorithm, TICK};
+use crate::engine::TICK;
 use crate::error::{Failure, FailureKind, SandboxError, quoted};
-use crate::imports::Log;
 use crate::limits::{Budget, HostMemoryExhausted, MemoryExceeded, Meter};
+use crate::load::Algorithm;
+use crate::state::{Log, State};
 
 /// Maximum size of a description, in bytes: a few sentences.
 const DESCRIPTION_BYTES_MAX: u64 = 64 << 10;
-
-/// The host's data for one run.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) meter: Meter,
-    pub(crate) log: Log,
-}
 
 /// The resources that one run used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +140,8 @@ impl Algorithm {
         let started = Instant::now();
         let mut store = self.store(budget)?;
         let result = call(&mut store);
-        let fuel = budget.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+        let fuel_left = store.get_fuel().map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let fuel = budget.fuel.saturating_sub(fuel_left);
         let State { meter, log } = store.into_data();
         let usage = Usage {
             fuel,

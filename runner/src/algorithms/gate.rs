@@ -11,11 +11,10 @@ mod report;
 use std::sync::Arc;
 
 use domain::round::PriceLimits;
-use domain::settlement::trades_max_default;
-use domain::{Round, Settlement, Trade, Violation};
+use domain::{Round, Violation};
 use sandbox::{
-    Algorithm, COMPONENT_BYTES_MAX, Declared, Description, FailureKind, Inspection, Limits, LoadError, Part, Run,
-    Sandbox, SandboxError,
+    Algorithm, BadResult, COMPONENT_BYTES_MAX, CheckedRun, Declared, Description, FailureKind, Inspection, Limits,
+    LoadError, Part, Run, Sandbox, SandboxError,
 };
 
 use base::{LABEL_CHARS_MAX, is_label};
@@ -266,14 +265,16 @@ impl Gate<'_> {
         let unlike = self.compare(candidate, &round, &first)?;
         let name = format!("probe: {name}");
         let failed = if advisory { Verdict::Noted } else { Verdict::Failed };
-        match judge(&round, &first) {
-            Ok(1) => report.add(name, Verdict::Passed, format!("1 trade, {}", first.usage)),
-            Ok(trades) => report.add(name, Verdict::Passed, format!("{trades} trades, {}", first.usage)),
-            Err(reason) => report.add(name, failed, reason),
+        let (figures, waste) = (figures(&round, &first), waste(&first));
+        let CheckedRun { result, usage, .. } = first.check(&round);
+        match result.map(|settlement| settlement.trades().len()) {
+            Ok(1) => report.add(name, Verdict::Passed, format!("1 trade, {usage}")),
+            Ok(trades) => report.add(name, Verdict::Passed, format!("{trades} trades, {usage}")),
+            Err(bad) => report.add(name, failed, explained(&bad)),
         }
-        report.figures(figures(&round, &first));
+        report.figures(figures);
         unlike.into_iter().for_each(|difference| report.fail(&difference));
-        Ok(waste(&first))
+        Ok(waste)
     }
 
     /// Runs a round three times more, and tells in what any of them differs from the first.
@@ -340,19 +341,11 @@ fn figures(round: &Round, run: &Run) -> Vec<(&'static str, u64)> {
     figures
 }
 
-/// How many trades a run brought, or what is wrong with it and how to mend that.
-fn judge(round: &Arc<Round>, run: &Run) -> Result<usize, String> {
-    match &run.result {
-        Ok(trades) => checked(round, trades.clone()),
-        Err(failure) => Err(format!("{}: {failure}{}", failure.kind, way_out(failure.kind))),
-    }
-}
-
-fn checked(round: &Arc<Round>, trades: Vec<Trade>) -> Result<usize, String> {
-    let most = trades_max_default(round.positions().len());
-    match Settlement::check(Arc::clone(round), trades, most) {
-        Ok(settlement) => Ok(settlement.trades().len()),
-        Err(violations) => Err(rejected(&violations)),
+/// What is wrong with a result, and how to mend that.
+fn explained(bad: &BadResult) -> String {
+    match bad {
+        BadResult::Failed(failure) => format!("{}: {failure}{}", failure.kind, way_out(failure.kind)),
+        BadResult::Rejected(violations) => rejected(violations),
     }
 }
 

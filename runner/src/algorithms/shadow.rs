@@ -170,7 +170,7 @@ fn add_run(
     };
     let problem = |bad: BadResult| match bad {
         BadResult::Rejected(_) => ShadowProblem::Rejected(bad.to_string()),
-        BadResult::Failed(_) | BadResult::Unusable(_) => ShadowProblem::Failed(bad.to_string()),
+        BadResult::Failed(_) => ShadowProblem::Failed(bad.to_string()),
     };
     totals.add(stored, cost, result.as_ref().map_err(|bad| problem(bad.clone())));
     Ok(())

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::settlement::trades_max_default;
-use domain::{Round, Settlement, Trade, Violation};
-use sandbox::{Algorithm, Budget, Described, Failure, Limits, Run};
+use domain::{Round, Trade, Violation};
+use sandbox::{Algorithm, BadResult, Budget, Described, Failure, Limits, Run};
 use serde::Serialize;
 
 use crate::algorithms::cache::check_settings;
@@ -19,6 +19,7 @@ use crate::cli::exit::{Exit, failed, usage};
 use crate::cli::round_file;
 use crate::cli::{output, wasmtime_cli};
 use crate::config;
+use crate::file::{self, Access};
 use base::Reference;
 
 /// Trades that are printed for people; all are in `--json`.
@@ -133,15 +134,14 @@ fn load(reference: Reference) -> anyhow::Result<Tried> {
 }
 
 fn judge(round: &Arc<Round>, run: &Run) -> Outcome {
-    match &run.result {
-        Err(failure) => Outcome::Failed(failure.clone()),
-        Ok(trades) => {
+    match run.clone().check(round).result {
+        Ok(settlement) => Outcome::Balanced(settlement.trades().to_vec()),
+        Err(BadResult::Failed(failure)) => Outcome::Failed(failure),
+        Err(BadResult::Rejected(violations)) => {
+            // A flood of trades is not worth printing whole.
             let most = trades_max_default(round.positions().len());
-            match Settlement::check(Arc::clone(round), trades.clone(), most) {
-                Ok(settlement) => Outcome::Balanced(settlement.trades().to_vec()),
-                // A flood of trades is not worth printing whole.
-                Err(violations) => Outcome::Rejected(trades.iter().copied().take(most).collect(), violations),
-            }
+            let claimed = run.result.iter().flatten().take(most).copied();
+            Outcome::Rejected(claimed.collect(), violations)
         }
     }
 }
@@ -334,9 +334,6 @@ fn export(algorithm: &Tried) -> anyhow::Result<PathBuf> {
     if std::fs::read(&path).is_ok_and(|bytes| bytes == *algorithm.component) {
         return Ok(path);
     }
-    // Written aside and renamed, so that no command reads half a file.
-    let mut file = tempfile::NamedTempFile::new_in(&directory).map_err(|error| failed(&error))?;
-    file.write_all(&algorithm.component).map_err(|error| failed(&error))?;
-    file.persist(&path).map_err(|error| failed(&error))?;
+    file::replace(&path, &algorithm.component, Access::Private).map_err(|error| failed(&error))?;
     Ok(path)
 }

@@ -1,20 +1,13 @@
 //! `rec-market certs`: development certificates as files.
 
-use std::fs::Permissions;
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
 use std::path::Path;
-
-use tempfile::Builder;
 
 use crate::cli::args::CertsArgs;
 use crate::cli::exit::{Exit, failed, usage};
 use crate::clock::{Clock, SystemClock};
+use crate::file::{self, Access};
 use demo::certificates::{self, CertificateError};
-
-/// What anybody may read, and what only the owner may.
-const PUBLIC: u32 = 0o644;
-const PRIVATE: u32 = 0o600;
 
 /// Runs the command.
 pub fn run(args: &CertsArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
@@ -23,14 +16,24 @@ pub fn run(args: &CertsArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
         failed(exit, error)
     })?;
     let files = [
-        ("ca_crt.pem", made.authority.certificate.as_str(), PUBLIC, "the authority: whom clients trust"),
-        ("ca_key.pem", &made.authority.key, PRIVATE, "its key: nobody else needs it"),
-        ("market_crt.pem", &made.market.certificate, PUBLIC, "the market's certificate"),
-        ("market_key.pem", &made.market.key, PRIVATE, "its key"),
-        ("client_crt.pem", &made.client.certificate, PUBLIC, "Transactions' certificate, as client and as server"),
-        ("client_key.pem", &made.client.key, PRIVATE, "its key"),
-        ("operator_crt.pem", &made.operator.certificate, PUBLIC, "an operator's certificate, to administer algorithms"),
-        ("operator_key.pem", &made.operator.key, PRIVATE, "its key"),
+        ("ca_crt.pem", made.authority.certificate.as_str(), Access::Public, "the authority: whom clients trust"),
+        ("ca_key.pem", &made.authority.key, Access::Private, "its key: nobody else needs it"),
+        ("market_crt.pem", &made.market.certificate, Access::Public, "the market's certificate"),
+        ("market_key.pem", &made.market.key, Access::Private, "its key"),
+        (
+            "client_crt.pem",
+            &made.client.certificate,
+            Access::Public,
+            "Transactions' certificate, as client and as server",
+        ),
+        ("client_key.pem", &made.client.key, Access::Private, "its key"),
+        (
+            "operator_crt.pem",
+            &made.operator.certificate,
+            Access::Public,
+            "an operator's certificate, to administer algorithms",
+        ),
+        ("operator_key.pem", &made.operator.key, Access::Private, "its key"),
     ];
     let directory = &args.directory;
     std::fs::create_dir_all(directory)
@@ -42,28 +45,16 @@ pub fn run(args: &CertsArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
         let (taken, directory) = (taken.join(", "), directory.display());
         return Err(usage(format!("{directory} has {taken} already (--force replaces all eight files)")));
     }
-    for (name, text, mode, what) in files {
+    // A service that reloads sees a whole file, and nobody sees a key with the mode of another file.
+    let write = if args.force { file::replace } else { file::create };
+    for (name, text, access, what) in files {
         let file = directory.join(name);
-        write(&file, text, mode, args.force)
+        write(&file, text.as_bytes(), access)
             .map_err(|error| usage(format!("cannot write {}: {error}", file.display())))?;
         writeln!(out, "{}  {what}", file.display())?;
     }
     print_next_step(directory, args.days, out)?;
     Ok(Exit::Done)
-}
-
-/// Puts a whole file in place: a service that reloads sees the old one or the new one, and nobody sees a key with the
-/// mode of another file.
-fn write(file: &Path, text: &str, mode: u32, replace: bool) -> io::Result<()> {
-    let directory = file.parent().unwrap_or(Path::new(""));
-    let mut new = Builder::new().permissions(Permissions::from_mode(PRIVATE)).tempfile_in(directory)?;
-    new.write_all(text.as_bytes())?;
-    new.as_file().set_permissions(Permissions::from_mode(mode))?;
-    match replace {
-        true => new.persist(file)?,
-        false => new.persist_noclobber(file)?,
-    };
-    Ok(())
 }
 
 fn print_next_step(directory: &Path, days: u16, out: &mut impl Write) -> anyhow::Result<()> {

@@ -8,7 +8,6 @@ mod shown;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use domain::Digest;
 use serde_json::Value;
 
 use crate::adapter::client::ServiceClient;
@@ -19,6 +18,7 @@ use crate::cli::args::{
 };
 use crate::cli::exit::{Exit, failed, usage};
 use crate::cli::{check, output};
+use crate::file::{self, Access};
 use base::Reference;
 use wire::rec_market_v1 as v1;
 
@@ -122,12 +122,7 @@ fn file_name(label: &v1::Algorithm) -> String {
 
 /// Writes a file, if none with other bytes is there.
 fn keep(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    if std::fs::read(file).is_ok_and(|there| Digest::of(&there) == Digest::of(bytes)) {
-        return Ok(());
-    }
-    let new = std::fs::File::options().write(true).create_new(true).open(file);
-    let written = new.and_then(|mut new| new.write_all(bytes));
-    written.map_err(|error| match error.kind() {
+    file::create(file, bytes, Access::Umask).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             usage(format!("{} is there and is something else (name another file with --output)", file.display()))
         }

@@ -1,8 +1,6 @@
 //! The plain wasmtime CLI: what an outsider types to run an algorithm on a round with nothing of ours.
 
-use std::fs::Permissions;
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::Path;
 
 use domain::{Digest, Round};
@@ -10,6 +8,7 @@ use sandbox::{Algorithm, Budget};
 
 use crate::cli::exit::usage;
 use crate::cli::round_file;
+use crate::file::{self, Access};
 
 /// Longest single word that a shell passes on, in bytes.
 const WORD_BYTES_MAX: usize = 128 << 10;
@@ -53,27 +52,13 @@ pub fn file_name(name: &str, digest: &Digest) -> String {
 /// # Errors
 /// If the file holds something else, or cannot be written.
 pub fn write(component: &[u8], path: &Path) -> anyhow::Result<()> {
-    let failed = |error: io::Error| usage(format!("cannot write {}: {error}", path.display()));
-    let directory = match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
-    };
-    // Written aside and renamed, so that nobody reads half a file; readable for whoever the umask allows.
-    let mut builder = tempfile::Builder::new();
-    let mut file = builder.permissions(Permissions::from_mode(0o666)).tempfile_in(directory).map_err(failed)?;
-    file.write_all(component).map_err(failed)?;
-    match file.persist_noclobber(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => match std::fs::read(path) {
-            Ok(there) if there == component => Ok(()),
-            Ok(_) => Err(usage(format!(
-                "{} is there and is another file than the algorithm (name another with --component)",
-                path.display()
-            ))),
-            Err(error) => Err(failed(error)),
-        },
-        Err(error) => Err(failed(error.error)),
-    }
+    file::create(path, component, Access::Umask).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => usage(format!(
+            "{} is there and is another file than the algorithm (name another with --component)",
+            path.display()
+        )),
+        _ => usage(format!("cannot write {}: {error}", path.display())),
+    })
 }
 
 /// Quotes a text so that a POSIX shell takes it as one word, unchanged.

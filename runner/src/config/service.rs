@@ -1,20 +1,20 @@
-//! The keys of the long-running service. They are read for every command, so that a file is right or wrong for all.
+//! The keys of the long-running service. They are checked for every command, so that a file is right or wrong for all.
 
-use std::net::SocketAddr;
-use std::path::Path;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::overrides::{Overrides, Set};
-use super::reader::{Problems, Table, parse_duration};
+use super::problems::Problems;
+use super::read::Field;
+use super::schema::{Address, Forward, Is, Mode, Replicas, Tls};
 use super::{ForwardConfig, ForwardMode, Listen, ReplicasConfig, TlsConfig};
 
 /// Where the platform's stack mounts certificate and key. Only the service needs them: elsewhere they may be missing.
 pub(super) const TLS_CERTIFICATE: &str = "/run/secrets/market_crt.pem";
 pub(super) const TLS_KEY: &str = "/run/secrets/market_key.pem";
 /// The platform's ports, and one for metrics that only this machine reaches.
-const LISTEN: &str = "0.0.0.0:50050";
-const LISTEN_TLS: &str = "0.0.0.0:50051";
-const LISTEN_METRICS: &str = "127.0.0.1:9464";
+const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::UNSPECIFIED, 50050);
+const LISTEN_TLS: (Ipv4Addr, u16) = (Ipv4Addr::UNSPECIFIED, 50051);
+const LISTEN_METRICS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 /// When a claim returns that nobody reports of: a ledger confirms within minutes.
 const CLAIM_LEASE: Duration = Duration::from_secs(15 * 60);
 /// How long a replica keeps a community that it does not renew: long enough for a slow store, short beside an interval.
@@ -23,33 +23,33 @@ const REPLICA_LEASE: Duration = Duration::from_secs(30);
 const CERTIFICATES: &str = "`make certs` makes development certificates";
 
 /// Where the servers listen; of two that would have one port, one is told.
-pub(super) fn listen(root: &mut Table<'_, '_>, overrides: &mut Overrides<'_>, problems: &mut Problems<'_>) -> Listen {
-    let mut taken: Vec<Set<SocketAddr>> = Vec::new();
-    let mut address = |key, variable, usual: &str| {
-        let parse = |text: &str| text.parse::<SocketAddr>().ok();
-        let expected = "an address (such as \"0.0.0.0:50050\")";
-        let given = overrides.parsed(root, (key, variable), expected, problems, parse);
-        let usual = || Set {
-            value: parse(usual).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
-            name: key.to_owned(),
-            at: None,
-        };
-        let set = given.unwrap_or_else(usual);
-        if let Some(other) = taken.iter().find(|other| collide(other.value, set.value)) {
-            let message = format!(
-                "{} ({}) and {} ({}) are one port (each server needs its own)",
-                other.name, other.value, set.name, set.value
-            );
-            problems.somewhere(set.at.or(other.at), message);
+pub(super) fn listen(
+    plain: Field<Is<Address>>,
+    tls: Field<Is<Address>>,
+    metrics: Field<Is<Address>>,
+    problems: &Problems<'_>,
+) -> Listen {
+    let mut taken: Vec<(String, SocketAddr, Option<usize>)> = Vec::new();
+    let mut address = |key: &str, field: Field<Is<Address>>, usual: (Ipv4Addr, u16)| {
+        let at = field.at;
+        let address = field.get().unwrap_or_else(|| usual.into());
+        let name = at.map_or_else(|| key.to_owned(), |at| problems.name(at, key));
+        if let Some((other_name, other, other_at)) = taken.iter().find(|(_, other, _)| collide(*other, address)) {
+            let rule = "use the same port (each server needs its own)";
+            let message = format!("{other_name} ({other}) and {name} ({address}) {rule}");
+            let mut places = [at, *other_at].into_iter().flatten();
+            match places.clone().find(|at| !problems.is_variable(*at)).or_else(|| places.next()) {
+                Some(at) => problems.at(at, message),
+                None => problems.add(message),
+            }
         }
-        let value = set.value;
-        taken.push(set);
-        value
+        taken.push((name, address, at));
+        address
     };
     Listen {
-        plain: address("listen", "LISTEN", LISTEN),
-        tls: address("listen_tls", "LISTEN_TLS", LISTEN_TLS),
-        metrics: address("listen_metrics", "LISTEN_METRICS", LISTEN_METRICS),
+        plain: address("listen", plain, LISTEN),
+        tls: address("listen_tls", tls, LISTEN_TLS),
+        metrics: address("listen_metrics", metrics, LISTEN_METRICS),
     }
 }
 
@@ -62,93 +62,51 @@ fn collide(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 /// The certificate and whom it is shown to.
-pub(super) fn tls(
-    root: &mut Table<'_, '_>,
-    overrides: &mut Overrides<'_>,
-    directory: &Path,
-    problems: &mut Problems<'_>,
-) -> TlsConfig {
-    let mut table = root.table("tls", problems);
-    let mut file = |key, variable, usual: Option<&str>| {
-        let given = overrides.text(&mut table, (key, variable), problems);
-        match given {
-            Some(set) if Some(set.value) != usual => Some(set.file(CERTIFICATES, directory, problems)),
-            _ => usual.map(|path| directory.join(path)),
-        }
+pub(super) fn tls(tls: Tls, problems: &Problems<'_>) -> TlsConfig {
+    let file = |key: &str, (text, at): (String, usize)| problems.file(key, &text, at, CERTIFICATES);
+    let mounted = |key, field: Field<String>, usual: &str| match field.placed() {
+        Some(given) if given.0 != usual => file(key, given),
+        _ => problems.path(usual),
     };
-    let tls = TlsConfig {
-        certificate: file("certificate", "TLS_CERTIFICATE", Some(TLS_CERTIFICATE)).unwrap_or_default(),
-        key: file("key", "TLS_KEY", Some(TLS_KEY)).unwrap_or_default(),
-        client_ca: file("client_ca", "TLS_CLIENT_CA", None),
-    };
-    table.finish(problems);
-    tls
+    TlsConfig {
+        certificate: mounted("tls.certificate", tls.certificate, TLS_CERTIFICATE),
+        key: mounted("tls.key", tls.key, TLS_KEY),
+        client_ca: tls.client_ca.placed().map(|given| file("tls.client_ca", given)),
+    }
 }
 
 /// How trades are forwarded.
-pub(super) fn forward(
-    root: &mut Table<'_, '_>,
-    overrides: &mut Overrides<'_>,
-    directory: &Path,
-    problems: &mut Problems<'_>,
-) -> ForwardConfig {
-    let mut table = root.table("forward", problems);
-    let push = overrides.parsed(&mut table, ("mode", "FORWARD_MODE"), "\"pull\" or \"push\"", problems, |text| {
-        matches!(text, "pull" | "push").then_some(text == "push")
-    });
-    let expected = "an https:// address (such as \"https://transactions:5055\")";
-    let told = problems.found.len();
-    let to = overrides.parsed(&mut table, ("to", "FORWARD_TO"), expected, problems, |text| {
-        (super::is_http_address(text) && text.starts_with("https:")).then(|| text.to_owned())
-    });
-    let wrong_to = problems.found.len() > told;
-    let ca = overrides.text(&mut table, ("ca", "FORWARD_CA"), problems);
-    let expected = "a length of time (such as \"15m\" or \"2s\")";
-    let lease = overrides.parsed(&mut table, ("lease", "FORWARD_LEASE"), expected, problems, parse_duration);
-    table.finish(problems);
-
-    let mode = match push {
-        Some(Set { value: true, name, at }) => match to {
-            Some(to) => {
-                let ca = ca.map(|ca| ca.file(CERTIFICATES, directory, problems));
-                ForwardMode::Push { to: to.value, ca }
-            }
-            None => {
-                if !wrong_to {
-                    let way_out = "name Transactions' https:// address";
-                    problems.somewhere(at, format!("{name} is \"push\", but forward.to is missing ({way_out})"));
-                }
-                ForwardMode::Pull
-            }
-        },
-        pull => {
+pub(super) fn forward(forward: Forward, problems: &Problems<'_>) -> ForwardConfig {
+    let Forward { mode, to, ca, lease } = forward;
+    let (to_at, ca_at) = (to.at, ca.at);
+    let mode = match (mode.at, mode.get(), to.get()) {
+        (_, Some(Mode::Push), Some(to)) => {
+            let ca = ca.placed().map(|(ca, at)| problems.file("forward.ca", &ca, at, CERTIFICATES));
+            ForwardMode::Push { to, ca }
+        }
+        (Some(at), Some(Mode::Push), None) if to_at.is_none() => {
+            let (name, way_out) = (problems.name(at, "forward.mode"), "name Transactions' https:// address");
+            problems.at(at, format!("{name} is \"push\", but forward.to is missing ({way_out})"));
+            ForwardMode::Pull
+        }
+        (at, Some(Mode::Pull), _) | (at @ None, None, _) => {
             // A variable that says pull stands above the whole of a file that is for push.
-            let above = |set_by_variable: bool| pull.as_ref().is_some_and(Set::by_variable) && !set_by_variable;
-            let to = to.map(|to| (to.by_variable(), to.name, to.at));
-            let ca = ca.map(|ca| (ca.by_variable(), ca.name, ca.at));
-            for (by_variable, name, at) in to.into_iter().chain(ca) {
-                if !above(by_variable) {
+            let above = at.is_some_and(|at| problems.is_variable(at));
+            for (key, at) in [("forward.to", to_at), ("forward.ca", ca_at)] {
+                if let Some(at) = at.filter(|at| !above || problems.is_variable(*at)) {
                     let message = "is set, but forward.mode is \"pull\", which calls nobody (set mode = \"push\")";
-                    problems.somewhere(at, format!("{name} {message}"));
+                    problems.at(at, format!("{} {message}", problems.name(at, key)));
                 }
             }
             ForwardMode::Pull
         }
+        // Told already.
+        _ => ForwardMode::Pull,
     };
-    ForwardConfig { mode, lease: lease.map_or(CLAIM_LEASE, |set| set.value) }
+    ForwardConfig { mode, lease: lease.get().unwrap_or(CLAIM_LEASE) }
 }
 
 /// How several processes share the communities.
-pub(super) fn replicas(
-    root: &mut Table<'_, '_>,
-    overrides: &mut Overrides<'_>,
-    problems: &mut Problems<'_>,
-) -> ReplicasConfig {
-    let mut table = root.table("replicas", problems);
-    let expected = "a length of time from \"1s\" to \"1h\"";
-    let lease = overrides.parsed(&mut table, ("lease", "REPLICAS_LEASE"), expected, problems, |text| {
-        parse_duration(text).filter(|lease| (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(lease))
-    });
-    table.finish(problems);
-    ReplicasConfig { lease: lease.map_or(REPLICA_LEASE, |set| set.value) }
+pub(super) fn replicas(replicas: Replicas) -> ReplicasConfig {
+    ReplicasConfig { lease: replicas.lease.get().unwrap_or(REPLICA_LEASE) }
 }

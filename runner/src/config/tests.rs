@@ -200,15 +200,15 @@ name = "b"
 "#;
     let found = problems(text);
     let expected = [
-        "line 4: tls.certficate is no key of the configuration (known here: certificate, client_ca, key)",
-        "line 6: forward.moode is no key of the configuration (known here: ca, lease, mode, to)",
-        "line 9: community.algorithmus is no key",
-        "line 10: community.limits.fule is no key of the configuration (known here: fuel, memory, output, price_ceiling, price_floor, time)",
-        "line 11: community.tariff.retial is no key of the configuration (known here: feed_in, periods, retail, series, zone)",
-        "line 13: community.members.school.metres is no key of the configuration (known here: bid, meters, offer, rank, share, tariff)",
-        "line 14: community.members.school.tariff.feedin is no key",
-        "line 2: stor is no key of the configuration (known here: cache, caller, community, forward, listen, listen_metrics, listen_tls, mongodb, replicas, store, tls)",
-        "line 15: communities is no key",
+        "line 4: tls.certficate is not a known key (known here: certificate, client_ca, key)",
+        "line 6: forward.moode is not a known key (known here: ca, lease, mode, to)",
+        "line 9: community.algorithmus is not a known key",
+        "line 10: community.limits.fule is not a known key (known here: fuel, memory, output, price_ceiling, price_floor, time)",
+        "line 11: community.tariff.retial is not a known key (known here: feed_in, periods, retail, series, zone)",
+        "line 13: community.members.school.metres is not a known key (known here: bid, meters, offer, rank, share, tariff)",
+        "line 14: community.members.school.tariff.feedin is not a known key",
+        "line 2: stor is not a known key (known here: cache, caller, community, forward, listen, listen_metrics, listen_tls, mongodb, replicas, store, tls)",
+        "line 15: communities is not a known key",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for start in expected {
@@ -246,7 +246,7 @@ offer = 1.5
     assert_eq!(lines, [1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 13, 14, 15, 15, 15, 17, 18, 19, 20, 21], "{found:#?}");
     let shown = InvalidConfig { path: "market.toml".into(), problems: found }.to_string();
     assert!(
-        shown.starts_with("market.toml has 22 mistakes:\n  line 1: store is 5, but a text is expected\n"),
+        shown.starts_with("market.toml has 22 mistakes:\n  line 1: store is 5, but a string is expected\n"),
         "{shown}"
     );
 }
@@ -296,7 +296,7 @@ fn a_community_needs_a_usable_name() {
     }
     assert_eq!(problems(""), ["no community is configured (add [[community]] with a name)"]);
     assert_eq!(problems("# nothing\n"), ["no community is configured (add [[community]] with a name)"]);
-    assert!(problems("community = 5")[0].starts_with("line 1: community is 5, but a list of tables"));
+    assert!(problems("community = 5")[0].starts_with("line 1: community is 5, but a list ("));
     assert!(problems("[community]\nname = \"a\"")[0].contains("[[…]]"));
 }
 

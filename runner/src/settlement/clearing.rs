@@ -50,6 +50,17 @@ pub struct RunReport<'r> {
     pub verdict: Result<(), &'r BadResult>,
 }
 
+/// Why an algorithm brought no settlement.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NoSettlement {
+    /// It cannot be run, for this reason.
+    #[error("{0}")]
+    Unusable(String),
+    /// Its result is not used.
+    #[error(transparent)]
+    BadResult(#[from] BadResult),
+}
+
 /// An interval that cannot be settled now.
 #[derive(Debug, thiserror::Error)]
 pub enum ClearingError {
@@ -63,7 +74,7 @@ pub enum ClearingError {
         /// The algorithm's name.
         algorithm: String,
         /// What was wrong.
-        reason: BadResult,
+        reason: NoSettlement,
     },
     /// The machine failed.
     #[error(transparent)]
@@ -236,8 +247,8 @@ impl Clearing {
         let interval = round.terms().interval;
         let limits = &self.community.limits;
         let settled = match &selection.ready {
-            Ok(ready) => settle(ready, limits, &round, report)?,
-            Err(reason) => Err(BadResult::Unusable(reason.clone())),
+            Ok(ready) => settle(ready, limits, &round, report)?.map_err(NoSettlement::from),
+            Err(reason) => Err(NoSettlement::Unusable(reason.clone())),
         };
         let reason = match settled {
             Ok(cleared) => return Ok(cleared),
@@ -253,7 +264,7 @@ impl Clearing {
             message: format!("settled with {} instead: {reason}", fallback.description.name),
         });
         let cleared = settle(fallback, &Limits::default(), &round, report)?;
-        let mut cleared = cleared.map_err(|reason| ClearingError::Held { interval, algorithm, reason })?;
+        let mut cleared = cleared.map_err(|bad| ClearingError::Held { interval, algorithm, reason: bad.into() })?;
         cleared.provenance.fallback_reason = Some(reason.to_string());
         Ok(cleared)
     }

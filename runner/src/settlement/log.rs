@@ -52,8 +52,7 @@ pub(super) fn run(community: &str, interval: Interval, run: &RunReport<'_>) {
     let RunReport { algorithm: subject, usage, verdict } = run;
     tracing::debug!(community, %interval, subject, "an algorithm ran: {usage}");
     match verdict {
-        // What cannot be run did not run.
-        Ok(()) | Err(BadResult::Unusable(_)) => {}
+        Ok(()) => {}
         Err(BadResult::Failed(failure)) => {
             let code = failure.kind.code();
             tracing::warn!(community, %interval, code, subject, "the algorithm failed: {failure}");

@@ -62,6 +62,19 @@ pub struct Settler {
 /// Who watches a pass: called with every interval that was committed.
 type Observer<'o> = &'o mut (dyn FnMut(&Commit) + Send);
 
+/// Why a pass does not go on.
+enum Stop {
+    /// Another process settled or decided meanwhile: the pass looks again where the community stands.
+    Overtaken,
+    Failed(PassError),
+}
+
+impl<E: Into<PassError>> From<E> for Stop {
+    fn from(error: E) -> Stop {
+        Stop::Failed(error.into())
+    }
+}
+
 impl Settler {
     /// The community.
     pub fn community(&self) -> &CommunityConfig {
@@ -75,10 +88,10 @@ impl Settler {
 
     /// Settles every interval that is due and wanted.
     ///
-    /// Adds what it commits to `summary`, and tells `seen` of each interval.
+    /// Adds what it commits to `summary`, and calls `seen` with each interval.
     ///
     /// # Errors
-    /// At the first thing that stops it; intervals before that are committed. It is in the log then.
+    /// At the first thing that stops it; intervals before that are committed. The error is in the log then.
     pub async fn pass(
         &self,
         pass: Pass,
@@ -87,11 +100,15 @@ impl Settler {
     ) -> Result<(), PassError> {
         let community = &self.community().name;
         let whole = async {
-            // Starts anew when another process turns out to settle the same community.
-            while !self.pass_once(pass, summary, &mut seen).await? {
-                tracing::info!(community, "another process settles the same community: looking again where it stands");
+            loop {
+                match self.pass_once(pass, summary, &mut seen).await {
+                    Ok(()) => return Ok(()),
+                    Err(Stop::Failed(error)) => return Err(error),
+                    Err(Stop::Overtaken) => {
+                        tracing::info!(community, "another process settles this community: looking again where it is");
+                    }
+                }
             }
-            Ok(())
         };
         let passed = whole.instrument(info_span!("pass", community)).await;
         self.metrics.passed(passed.as_ref().map_or_else(PassError::outcome, |()| PassOutcome::Done));
@@ -101,209 +118,30 @@ impl Settler {
         passed
     }
 
-    /// Returns whether it came to the end.
-    async fn pass_once(&self, pass: Pass, summary: &mut PassSummary, seen: Observer<'_>) -> Result<bool, PassError> {
-        let Progress { mark, last_reads, original } = self.store.progress(&self.community().name).await?;
+    async fn pass_once(&self, pass: Pass, summary: &mut PassSummary, seen: Observer<'_>) -> Result<(), Stop> {
+        let community = self.community();
+        let Progress { mark, last_reads, original } = self.store.progress(&community.name).await?;
         if let Some(mark) = mark {
             self.metrics.stands(mark);
         }
-        let latest = latest(self.community(), pass.now, pass.until);
-        let start = start(self.community(), mark, original);
+        let (latest, start) = (latest(community, pass.now, pass.until), start(community, mark, original));
         if start > latest {
-            return Ok(true);
+            return Ok(());
         }
-        let algorithms = ActiveAlgorithms::load(
-            &*self.store,
-            &self.algorithms,
-            self.clearing.configured(),
-            &self.community().name,
-            mark,
-        )
-        .await?;
-        let mut fetch = self.fetch(start, limit_for(last_reads.len()));
-        let mut position = Position::new(algorithms, mark, last_reads, original.filter(|_| mark.is_none()));
-        loop {
-            let fetched = fetch.finish().await?;
-            let page = Page::read(&fetched.rows, fetched.limit, self.community().interval, self.community().tolerance);
-            let (before, meters) = (position.mark, page.meters);
-            let next = self.next_fetch(&page, fetched, latest)?;
-            if !self.settle_page(page, latest, pass.fence, &mut position, summary, seen).await? {
-                return Ok(false);
-            }
-            fetch = match next {
-                Some(next) => next,
-                // As it says, there is no more. If this page brought anything, ask once more behind it: the service may
-                // have given fewer rows than it was asked for, or new ones may have come meanwhile.
-                None if position.mark > before => match self::start(self.community(), position.mark, None) {
-                    start if start > latest => break,
-                    start => self.fetch(start, limit_for(meters)),
-                },
-                None => break,
-            };
-        }
-        position.left_events().for_each(|event| log::event(&self.community().name, None, event));
-        Ok(true)
+        let (store, cache, configured) = (&*self.store, &self.algorithms, self.clearing.configured());
+        let algorithms = ActiveAlgorithms::load(store, cache, configured, &community.name, mark).await?;
+        let fetch = self.fetch(start, limit_for(last_reads.len()));
+        let position = Position::new(algorithms, mark, last_reads, original.filter(|_| mark.is_none()));
+        let (batch, committing) = (CommitBatch::default(), None);
+        let mut run = Run { settler: self, fence: pass.fence, latest, position, batch, committing, summary, seen };
+        run.settle_pages(fetch).await?;
+        run.position.left_events().for_each(|event| log::event(&community.name, None, event));
+        Ok(())
     }
 
     /// Starts to fetch a page.
     fn fetch(&self, from: Timestamp, limit: u32) -> Fetch {
         Fetch::start(self.community().name.clone(), Arc::clone(&self.meters), from, limit)
-    }
-
-    /// Starts to fetch the page after this one, if there is one that matters.
-    fn next_fetch(
-        &self,
-        page: &Page,
-        Fetched { from, limit, reduced, .. }: Fetched,
-        latest: Timestamp,
-    ) -> Result<Option<Fetch>, PassError> {
-        let Some(next) = page.next().filter(|next| *next <= latest) else {
-            return Ok(None);
-        };
-        if next > from {
-            return Ok(Some(self.fetch(next, limit_for(page.meters))));
-        }
-        // So many readings around one boundary that the page has nothing else: ask for more at once, if there can be.
-        if limit >= LIMIT_MAX || reduced {
-            let address = self.meters.address().to_owned();
-            return Err(MetersError::NoProgress { address, from: from.to_string() }.into());
-        }
-        Ok(Some(self.fetch(from, limit.saturating_mul(2).min(LIMIT_MAX))))
-    }
-
-    /// Settles the boundaries of a page that are complete and due; returns false if another process was there first.
-    async fn settle_page(
-        &self,
-        page: Page,
-        latest: Timestamp,
-        fence: Option<u64>,
-        position: &mut Position,
-        summary: &mut PassSummary,
-        seen: Observer<'_>,
-    ) -> Result<bool, PassError> {
-        position.add_invalid(&page, latest);
-        let prices = self.prices(&page).await?;
-        let (mut batch, mut committing) = (CommitBatch::default(), None);
-        let complete: Vec<_> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
-        for ((boundary, readings), complete) in page.boundaries.into_iter().zip(complete) {
-            if !complete || boundary.timestamp() > latest {
-                break;
-            }
-            let Some(interval) = self.open_interval(boundary, position.mark) else { continue };
-            if position.settled_by_original.is_some_and(|settled| boundary <= settled) {
-                position.last_reads.extend(self.clearing.reads(interval, &position.last_reads, &readings));
-                continue;
-            }
-            batch.begin();
-            let cleared = self.clear(interval, &readings, fence, &prices, position);
-            let result = cleared.as_ref().map(|(commit, _)| &commit.cleared).map_err(|error| &**error);
-            let selection = position.algorithms.at(interval.start()).ok();
-            let failure = selection.and_then(|selection| Failure::of(selection, interval, result));
-            let error = match cleared {
-                Ok((commit, read)) => {
-                    position.last_reads.extend(read);
-                    position.mark = Some(boundary);
-                    batch.add(commit);
-                    None
-                }
-                Err(error) => Some(error),
-            };
-            if failure.is_some() || error.is_some() {
-                // What was cleared before is not lost with it.
-                let finished = self.finish(committing.take(), latest, summary, seen).await?;
-                if !finished || !self.finish(self.commit(std::mem::take(&mut batch)), latest, summary, seen).await? {
-                    return Ok(false);
-                }
-            }
-            if let Some(failure) = failure
-                && failure.record(&*self.store, self.community(), self.configured(), self.clock.now()).await?
-            {
-                return Ok(false);
-            }
-            if let Some(error) = error {
-                return Err(error.into());
-            }
-            if batch.is_full() {
-                if !self.finish(committing, latest, summary, seen).await? {
-                    return Ok(false);
-                }
-                committing = self.commit(std::mem::take(&mut batch));
-            }
-        }
-        let finished = self.finish(committing, latest, summary, seen).await?;
-        Ok(finished && self.finish(self.commit(batch), latest, summary, seen).await?)
-    }
-
-    /// The interval that ends at a boundary, if it is still to be settled.
-    fn open_interval(&self, boundary: Boundary, mark: Option<Boundary>) -> Option<Interval> {
-        let interval = boundary.interval(self.community().interval)?;
-        let is_too_early = self.community().from.is_some_and(|from| boundary.timestamp() < from);
-        // An interval may start before the mark after its length was changed: a part of it is settled already.
-        let is_settled = mark.is_some_and(|mark| boundary <= mark || interval.start() < mark);
-        (!is_too_early && !is_settled).then_some(interval)
-    }
-
-    /// Starts to commit what was cleared, if there is anything. Meanwhile the next intervals can be cleared.
-    fn commit(&self, batch: CommitBatch) -> Option<Committing> {
-        Committing::start(Arc::clone(&self.store), batch)
-    }
-
-    /// Waits until a batch is committed, and reports it; returns false if another process was there first.
-    async fn finish(
-        &self,
-        committing: Option<Committing>,
-        latest: Timestamp,
-        summary: &mut PassSummary,
-        seen: Observer<'_>,
-    ) -> Result<bool, PassError> {
-        let Some(committing) = committing else { return Ok(true) };
-        let (commits, CommittedBatch { committed, ended }) = committing.finish().await;
-        let mut backlog = Vec::new();
-        for commit in commits.iter().take(committed) {
-            let (cleared, boundary) = (&commit.cleared, commit.cleared.interval.end());
-            summary.add(cleared);
-            let by = cleared.round.as_ref().map(|round| By::of(&round.provenance));
-            self.metrics.committed(boundary, by, &cleared.trades, &cleared.events);
-            let is_live = boundary.next(self.community().interval).is_none_or(|next| next.timestamp() > latest);
-            backlog.extend(log::settled(&commit.community, cleared, is_live));
-            seen(commit);
-        }
-        log::backlog(&self.community().name, &backlog);
-        match ended? {
-            Committed::Now => Ok(true),
-            Committed::Overtaken => Ok(false),
-            Committed::Fenced => Err(PassError::Fenced(self.community().name.clone())),
-        }
-    }
-
-    /// Clears one interval and stamps what came of it for its commit; reports every run of an algorithm.
-    fn clear(
-        &self,
-        interval: Interval,
-        readings: &BoundaryReadings,
-        fence: Option<u64>,
-        prices: &PriceBook,
-        position: &mut Position,
-    ) -> Result<(Commit, LastReads), Box<ClearingError>> {
-        let report = |run: &RunReport<'_>| {
-            self.metrics.ran(run.usage, run.verdict);
-            log::run(&self.community().name, interval, run);
-        };
-        let events = position.take_events(interval.end());
-        let selection = position.algorithms.at(interval.start()).map_err(ClearingError::from)?;
-        let circumstances = Circumstances { selection, prices, events, report: &report };
-        let clear = || self.clearing.clear(interval, &position.last_reads, readings, circumstances);
-        let span = info_span!("clear interval", %interval);
-        let (cleared, read) = tokio::task::block_in_place(|| span.in_scope(clear))?;
-        let commit = Commit {
-            community: self.community().name.clone(),
-            after: position.mark,
-            decision: position.algorithms.decision(),
-            fence,
-            settled_at: self.clock.now(),
-            cleared,
-        };
-        Ok((commit, read))
     }
 
     /// The prices that hold in a page's intervals.
@@ -313,6 +151,201 @@ impl Settler {
         match first.zip(last) {
             Some((first, last)) => self.store.price_book(first.timestamp(), last.timestamp()).await,
             None => Ok(PriceBook::default()),
+        }
+    }
+}
+
+/// One time through everything that is due.
+struct Run<'p> {
+    settler: &'p Settler,
+    fence: Option<u64>,
+    /// The latest boundary that is due.
+    latest: Timestamp,
+    position: Position,
+    /// Cleared intervals that wait to be committed.
+    batch: CommitBatch,
+    /// The batch before, on its way into the store. Meanwhile the next intervals are cleared.
+    committing: Option<Committing>,
+    summary: &'p mut PassSummary,
+    seen: Observer<'p>,
+}
+
+impl Run<'_> {
+    fn community(&self) -> &CommunityConfig {
+        self.settler.community()
+    }
+
+    /// Settles page by page, from one that is on its way; the next one is fetched meanwhile.
+    async fn settle_pages(&mut self, mut fetch: Fetch) -> Result<(), Stop> {
+        loop {
+            let fetched = fetch.finish().await?;
+            let community = self.community();
+            let page = Page::read(&fetched.rows, fetched.limit, community.interval, community.tolerance);
+            let (before, meters) = (self.position.mark, page.meters);
+            let next = self.next_fetch(&page, fetched)?;
+            self.settle_page(page).await?;
+            fetch = match next {
+                Some(next) => next,
+                // As it says, there is no more. If this page brought anything, ask once more behind it: the service may
+                // have given fewer rows than it was asked for, or new ones may have come meanwhile.
+                None if self.position.mark > before => match start(self.community(), self.position.mark, None) {
+                    start if start > self.latest => return Ok(()),
+                    start => self.settler.fetch(start, limit_for(meters)),
+                },
+                None => return Ok(()),
+            };
+        }
+    }
+
+    /// Starts to fetch the page after this one, if there is one that matters.
+    fn next_fetch(
+        &self,
+        page: &Page,
+        Fetched { from, limit, reduced, .. }: Fetched,
+    ) -> Result<Option<Fetch>, MetersError> {
+        let Some(next) = page.next().filter(|next| *next <= self.latest) else {
+            return Ok(None);
+        };
+        if next > from {
+            return Ok(Some(self.settler.fetch(next, limit_for(page.meters))));
+        }
+        // So many readings around one boundary that the page has nothing else: ask for more at once, if there can be.
+        if limit >= LIMIT_MAX || reduced {
+            let address = self.settler.meters.address().to_owned();
+            return Err(MetersError::NoProgress { address, from: from.to_string() });
+        }
+        Ok(Some(self.settler.fetch(from, limit.saturating_mul(2).min(LIMIT_MAX))))
+    }
+
+    /// Settles the boundaries of a page that are complete and due.
+    async fn settle_page(&mut self, page: Page) -> Result<(), Stop> {
+        self.position.add_invalid(&page, self.latest);
+        let prices = self.settler.prices(&page).await?;
+        let complete: Vec<_> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
+        for ((boundary, readings), complete) in page.boundaries.into_iter().zip(complete) {
+            if !complete || boundary.timestamp() > self.latest {
+                break;
+            }
+            self.settle_boundary(boundary, &readings, &prices).await?;
+        }
+        self.commit_all().await
+    }
+
+    async fn settle_boundary(
+        &mut self,
+        boundary: Boundary,
+        readings: &BoundaryReadings,
+        prices: &PriceBook,
+    ) -> Result<(), Stop> {
+        let Some(interval) = self.open_interval(boundary) else { return Ok(()) };
+        if self.position.settled_by_original.is_some_and(|settled| boundary <= settled) {
+            let read = self.settler.clearing.reads(interval, &self.position.last_reads, readings);
+            self.position.last_reads.extend(read);
+            return Ok(());
+        }
+        self.batch.begin();
+        let cleared = self.clear(interval, readings, prices);
+        let result = cleared.as_ref().map(|(commit, _)| &commit.cleared).map_err(|error| &**error);
+        let selection = self.position.algorithms.at(interval.start()).ok();
+        let failure = selection.and_then(|selection| Failure::of(selection, interval, result));
+        let error = match cleared {
+            Ok((commit, read)) => {
+                self.position.last_reads.extend(read);
+                self.position.mark = Some(boundary);
+                self.batch.add(commit);
+                None
+            }
+            Err(error) => Some(error),
+        };
+        if failure.is_some() || error.is_some() {
+            // What was cleared before is not lost with it.
+            self.commit_all().await?;
+        }
+        if let Some(failure) = failure {
+            let Settler { store, clock, .. } = self.settler;
+            let configured = self.settler.configured();
+            if failure.record(&**store, self.community(), configured, clock.now()).await? {
+                return Err(Stop::Overtaken);
+            }
+        }
+        if let Some(error) = error {
+            return Err(error.into());
+        }
+        if self.batch.is_full() { self.commit_batch().await } else { Ok(()) }
+    }
+
+    /// The interval that ends at a boundary, if it is still to be settled.
+    fn open_interval(&self, boundary: Boundary) -> Option<Interval> {
+        let (community, mark) = (self.community(), self.position.mark);
+        let interval = boundary.interval(community.interval)?;
+        let is_too_early = community.from.is_some_and(|from| boundary.timestamp() < from);
+        // An interval may start before the mark after its length was changed: a part of it is settled already.
+        let is_settled = mark.is_some_and(|mark| boundary <= mark || interval.start() < mark);
+        (!is_too_early && !is_settled).then_some(interval)
+    }
+
+    /// Clears one interval and stamps what came of it for its commit; reports every run of an algorithm.
+    fn clear(
+        &mut self,
+        interval: Interval,
+        readings: &BoundaryReadings,
+        prices: &PriceBook,
+    ) -> Result<(Commit, LastReads), Box<ClearingError>> {
+        let Settler { clearing, clock, metrics, .. } = self.settler;
+        let community = &clearing.community().name;
+        let report = |run: &RunReport<'_>| {
+            metrics.ran(run.usage, run.verdict);
+            log::run(community, interval, run);
+        };
+        let events = self.position.take_events(interval.end());
+        let selection = self.position.algorithms.at(interval.start()).map_err(ClearingError::from)?;
+        let circumstances = Circumstances { selection, prices, events, report: &report };
+        let clear = || clearing.clear(interval, &self.position.last_reads, readings, circumstances);
+        let span = info_span!("clear interval", %interval);
+        let (cleared, read) = tokio::task::block_in_place(|| span.in_scope(clear))?;
+        let commit = Commit {
+            community: community.clone(),
+            after: self.position.mark,
+            decision: self.position.algorithms.decision(),
+            fence: self.fence,
+            settled_at: clock.now(),
+            cleared,
+        };
+        Ok((commit, read))
+    }
+
+    /// Starts to commit the batch, once the one before it is committed.
+    async fn commit_batch(&mut self) -> Result<(), Stop> {
+        self.finish_commit().await?;
+        self.committing = Committing::start(Arc::clone(&self.settler.store), std::mem::take(&mut self.batch));
+        Ok(())
+    }
+
+    /// Commits everything that was cleared.
+    async fn commit_all(&mut self) -> Result<(), Stop> {
+        self.commit_batch().await?;
+        self.finish_commit().await
+    }
+
+    /// Waits until the batch under way is committed, and reports it.
+    async fn finish_commit(&mut self) -> Result<(), Stop> {
+        let Some(committing) = self.committing.take() else { return Ok(()) };
+        let (commits, CommittedBatch { committed, ended }) = committing.finish().await;
+        let mut backlog = Vec::new();
+        for commit in commits.iter().take(committed) {
+            let (cleared, boundary) = (&commit.cleared, commit.cleared.interval.end());
+            self.summary.add(cleared);
+            let by = cleared.round.as_ref().map(|round| By::of(&round.provenance));
+            self.settler.metrics.committed(boundary, by, &cleared.trades, &cleared.events);
+            let is_live = boundary.next(self.community().interval).is_none_or(|next| next.timestamp() > self.latest);
+            backlog.extend(log::settled(&commit.community, cleared, is_live));
+            (self.seen)(commit);
+        }
+        log::backlog(&self.community().name, &backlog);
+        match ended? {
+            Committed::Now => Ok(()),
+            Committed::Overtaken => Err(Stop::Overtaken),
+            Committed::Fenced => Err(PassError::Fenced(self.community().name.clone()).into()),
         }
     }
 }

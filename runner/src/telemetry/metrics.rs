@@ -6,7 +6,6 @@
 
 mod community;
 mod labels;
-mod process;
 #[cfg(test)]
 mod tests;
 
@@ -15,9 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::{
-    Counter, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-};
+#[cfg(target_os = "linux")]
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use sandbox::Sandbox;
 
 use crate::clock::Clock;
@@ -25,7 +24,6 @@ use books::OutboxDepth;
 
 pub use community::CommunityMetrics;
 pub use labels::{By, Forwarded, MetersOutcome, PassOutcome, PushOutcome, StoreOutcome};
-use process::Process;
 
 /// A sandboxed run takes from tens of microseconds to seconds.
 const ALGORITHM_SECONDS: &[f64] =
@@ -67,7 +65,8 @@ pub struct Metrics {
     families: Arc<Families>,
     communities: Mutex<BTreeMap<String, Arc<CommunityMetrics>>>,
     outbox: Mutex<OutboxDepth>,
-    process: Mutex<Process>,
+    /// Held while the metrics are rendered.
+    rendering: Mutex<()>,
 }
 
 /// The families, with their labels open.
@@ -111,8 +110,11 @@ impl Metrics {
         let build = register(&registry, IntGaugeVec::new(Opts::new(name, help), &["version", "engine", "revision"]));
         let revision = option_env!("REC_MARKET_REVISION").unwrap_or("unknown");
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), Sandbox::engine_version(), revision]).set(1);
-        let process = Mutex::new(Process::new(&registry, clock.now().as_second()));
-        Metrics { registry, clock, families, communities: Mutex::default(), outbox: Mutex::default(), process }
+        // Nothing else can be read of a process on other systems.
+        #[cfg(target_os = "linux")]
+        register_process(&registry);
+        let (communities, outbox, rendering) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Metrics { registry, clock, families, communities, outbox, rendering }
     }
 
     /// The part of a configured community; the same one whenever it is asked for.
@@ -167,9 +169,8 @@ impl Metrics {
 
     /// Everything as it is now, in Prometheus' text format.
     pub fn render(&self) -> String {
-        // Held to the end, so that two who look at once do not add the same processor time.
-        let process = lock(&self.process);
-        process.refresh();
+        // The collector of the process would add the same processor time twice if two looked at once.
+        let _rendering = lock(&self.rendering);
         let now = self.clock.now();
         for community in lock(&self.communities).values() {
             community.refresh(now);
@@ -285,9 +286,11 @@ fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
     register(registry, IntGauge::new(name, help))
 }
 
-/// A counter of a quantity that is not whole.
-fn counter(registry: &Registry, name: &str, help: &str) -> Counter {
-    register(registry, Counter::new(name, help))
+/// What the process itself uses, under the names that every Prometheus client has for it.
+#[cfg(target_os = "linux")]
+#[allow(clippy::expect_used, reason = "OK because no family of ours begins with process_: a test makes them all")]
+fn register_process(registry: &Registry) {
+    registry.register(Box::new(ProcessCollector::for_self())).expect("names used once");
 }
 
 /// Puts a family into the registry.

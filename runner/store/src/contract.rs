@@ -1,6 +1,6 @@
-//! What every store promises: functions over any store, and each store put to them.
+//! The contract of every store: tests that run against each implementation.
 //!
-//! A [`Shelf`] is where a store's contents outlive it: every step of a story may open the store anew.
+//! A [`Shelf`] is storage that outlives an open store, so that every step of a test may open the store again.
 
 mod decisions;
 mod intervals;
@@ -26,12 +26,12 @@ use domain::{Boundary, Digest, Energy, MemberId, MeterPrice, Price, Round, Settl
 use jiff::Timestamp;
 use rec_market_tests::settled;
 
-use crate::{MongoConfig, MongoStore, SqliteStore};
+use crate::{MongoAddress, MongoStore, SqliteStore};
 
 pub(super) use rec_market_tests::settled::{NOON as START, boundary, interval, put};
 pub(super) use shelf::{Database, File, Shelf};
 
-/// Every promise as a test of each store.
+/// Makes each promise a test of each store.
 macro_rules! promises {
     ($($topic:ident: $($promise:ident)*;)*) => {
         mod sqlite {
@@ -47,7 +47,7 @@ macro_rules! promises {
             $($(#[needs::mongodb]
             #[tokio::test(flavor = "multi_thread")]
             async fn $promise() {
-                super::$topic::$promise(Database::new().await.unwrap()).await;
+                super::$topic::$promise(Database::new()).await;
             })*)*
         }
     };
@@ -55,54 +55,54 @@ macro_rules! promises {
 
 promises! {
     decisions:
-        an_upload_is_kept_with_its_component
-        a_label_means_one_digest_for_ever
-        of_many_uploads_at_once_one_gets_the_label
-        a_name_stays_with_what_it_first_meant
-        decisions_come_back_in_order
+        an_upload_is_stored_with_its_component
+        a_label_refers_to_one_digest_for_ever
+        only_one_of_concurrent_uploads_gets_the_label
+        a_name_stays_pinned_to_its_first_digest
+        decisions_are_listed_in_order
         notes_decide_nothing
-        a_decision_is_made_only_where_its_community_stands
-        a_commit_that_does_not_know_a_decision_is_overtaken
-        of_a_commit_and_a_decision_at_once_one_is_made
-        totals_move_on_from_where_they_were;
+        a_decision_requires_the_expected_state
+        a_commit_that_misses_a_decision_is_overtaken
+        only_one_of_a_concurrent_commit_and_decision_succeeds
+        shadow_totals_are_replaced_only_from_the_expected_end;
     intervals:
-        nothing_is_known_at_first
-        what_is_committed_comes_back
-        the_largest_numbers_come_back
-        the_same_interval_again_changes_nothing
-        an_earlier_interval_is_there_already
-        of_two_at_once_one_commits
-        a_row_is_committed_up_to_what_cannot_be
-        half_a_commit_is_none
+        a_new_store_is_empty
+        commits_are_read_back
+        the_largest_numbers_are_read_back
+        committing_an_interval_again_changes_nothing
+        an_interval_before_the_resume_mark_is_overtaken
+        only_one_of_two_concurrent_commits_succeeds
+        a_batch_is_committed_up_to_the_first_failure
+        a_failed_commit_leaves_nothing_behind
         trades_are_paged
         intervals_are_paged
         spans_are_half_open
         trades_are_found_by_member
-        communities_are_apart
-        a_component_is_kept_once
-        a_commit_after_another_mark_is_overtaken
-        meters_that_were_not_read_come_back
+        communities_are_separate
+        a_component_is_stored_once_per_digest
+        a_commit_from_another_resume_mark_is_overtaken
+        the_last_registers_of_absent_meters_are_kept
         a_reader_sees_what_a_writer_commits;
     payments:
-        a_trade_is_shown_whole
-        filters_narrow_alone_and_together
-        matches_come_in_order_and_windows
+        a_trade_is_returned_with_all_fields
+        filters_apply_alone_and_together
+        matches_are_ordered_and_paged
         no_two_claims_get_the_same_trade
-        a_claim_takes_what_waits_of_its_buyer
-        a_claim_that_nobody_reports_of_returns
-        reports_change_what_they_say
-        only_real_transitions_are_made
-        a_list_of_reports_is_made_whole_or_not_at_all
-        what_waits_is_pushed_in_order
-        a_push_changes_only_what_waits;
+        a_claim_takes_its_buyers_waiting_trades
+        an_unreported_claim_expires
+        reports_change_only_the_fields_they_set
+        invalid_transitions_are_refused
+        a_list_of_reports_is_applied_as_a_whole_or_not_at_all
+        waiting_trades_are_pushed_in_order
+        a_push_changes_only_waiting_trades;
     prices:
         the_later_price_wins
-        prices_come_newest_first_in_windows
-        a_book_has_every_price_that_holds_within;
+        prices_are_listed_newest_first_and_paged
+        a_price_book_has_every_price_in_effect;
     leases:
         a_lease_has_one_owner
-        a_lease_that_ran_out_or_was_released_goes_on_with_another_token
-        of_many_at_once_one_gets_the_lease
+        an_expired_or_released_lease_gets_a_new_fencing_token
+        only_one_of_concurrent_requests_gets_the_lease
         a_commit_under_a_lost_lease_is_fenced;
 }
 
@@ -115,7 +115,7 @@ pub(super) fn reading(meter: &str, member: &str, import_wh: u64, export_wh: u64)
     MeterReading { meter: meter.parse().unwrap(), member: self::member(member), registers }
 }
 
-/// A boundary that only opens accounts.
+/// A commit of the first reading of a meter: no round and no trades.
 pub(super) fn opening(community: &str, number: u64) -> Commit {
     Commit {
         community: community.to_owned(),
@@ -137,7 +137,7 @@ pub(super) fn opening(community: &str, number: u64) -> Commit {
     }
 }
 
-/// A commit with another round and other gaps, and the trades that follow from them.
+/// Replaces the round and the gaps of a commit, and derives the trades again.
 pub(super) fn with(mut commit: Commit, round: Option<ClearedRound>, gaps: Vec<GapTrade>) -> Commit {
     let ClearedInterval { interval, basis, .. } = commit.cleared;
     let derived = ClearedInterval::new(&commit.community, interval, basis, round, gaps);
@@ -150,8 +150,7 @@ pub(super) fn tariff(retail: i64, feed_in: i64) -> Tariff {
     Tariff { retail: Price::from_micro_eur(retail), feed_in: Price::from_micro_eur(feed_in) }
 }
 
-/// A round in which `seller` sells so much to `buyer` and the rest to the grid, and what cleared it; with nothing that
-/// is usual.
+/// A round in which `seller` sells `wh` to `buyer` and 1 Wh to the grid, with its provenance, and nothing that is usual.
 pub(super) fn cleared(community: &str, number: u64, (seller, buyer): (&str, &str), wh: u64) -> ClearedRound {
     let terms = Terms {
         limits: PriceLimits::new(Some(Price::from_micro_eur(-1)), None).unwrap(),
@@ -172,7 +171,7 @@ pub(super) fn cleared(community: &str, number: u64, (seller, buyer): (&str, &str
     round
 }
 
-/// A boundary with everything: a round, a member of two meters, a gap in both directions, events.
+/// A commit with everything: a round, a member with two meters, a gap in both directions, and events.
 pub(super) fn full(community: &str, number: u64) -> Commit {
     let gap = GapTrade {
         member: member("carla"),
@@ -194,7 +193,7 @@ pub(super) fn event(code: &str) -> StoredEvent {
     StoredEvent { code: code.to_owned(), subject: "b2".to_owned(), message: format!("it is {code:?}; 'so' \u{1f4a1}") }
 }
 
-/// What a commit is when it comes back.
+/// The stored form of a commit.
 pub(super) fn kept(commit: &Commit) -> StoredInterval {
     let ClearedInterval { interval, basis, configuration, readings, round, gaps, trades, events, .. } =
         commit.cleared.clone();

@@ -1,12 +1,14 @@
-//! The MongoDB store: an append-only chain of intervals for each community, and everything else derived from it.
+//! The MongoDB store: an append-only chain of intervals per community, from which everything else is derived.
 //!
-//! It asks of the server only that changing one document is atomic and that an `_id` is there once: no transactions, so a
-//! standalone server is enough. `chain.rs` says how an interval is committed, `journal.rs` how several documents change as
-//! one. Nothing is ever deleted. A database that the Python original filled is taken over as it is.
+//! It only relies on atomic changes of single documents and on unique `_id`s, not on transactions, so a standalone
+//! server is enough. `chain.rs` explains how an interval is committed, `journal.rs` how several documents are changed
+//! as one. Nothing is ever deleted. A database that the Python original filled is continued in place.
 
+mod address;
 mod algorithms;
 mod blobs;
 mod chain;
+mod document;
 mod examine;
 mod fault;
 mod field;
@@ -18,6 +20,8 @@ mod original;
 mod prices;
 mod read;
 mod server;
+#[cfg(test)]
+mod shapes;
 mod states;
 #[cfg(test)]
 mod tests;
@@ -32,10 +36,10 @@ use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 use mongodb::bson::oid::ObjectId;
 
-use fault::{Fault, persist};
+pub use address::{InvalidAddress, MongoAddress, Secret};
+use fault::{Fault, retry};
 use server::Server;
 
-use crate::address::MongoConfig;
 use books::{
     Acquired, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, ExpectedState, KeptChange,
     KeptVersion, Leases, Match, MatchFilter, MatchUpdate, OutboxDepth, Payments, Prices, Progress, ShadowState, Span,
@@ -46,67 +50,56 @@ use books::{
 #[derive(Clone)]
 pub struct MongoStore {
     server: Arc<Server>,
-    /// The address as people may see it.
+    /// The address without credentials, for messages.
     name: Arc<str>,
 }
 
 impl MongoStore {
-    /// Connects, and makes the indexes that are missing.
+    /// Connects, and creates missing indexes.
     ///
     /// # Errors
-    /// If the server is away, or does not let us in.
-    pub async fn open(config: &MongoConfig) -> Result<MongoStore, StoreError> {
+    /// If the server is unavailable or refuses the credentials.
+    pub async fn open(config: &MongoAddress) -> Result<MongoStore, StoreError> {
         MongoStore::connect(config, true).await
     }
 
-    /// Connects to read only.
+    /// Connects for reading only.
     ///
     /// # Errors
-    /// If the server is away, does not let us in, or has nothing of ours.
-    pub async fn open_to_read(config: &MongoConfig) -> Result<MongoStore, StoreError> {
+    /// If the server is unavailable or refuses the credentials, or the database does not contain a store.
+    pub async fn open_to_read(config: &MongoAddress) -> Result<MongoStore, StoreError> {
         MongoStore::connect(config, false).await
     }
 
-    async fn connect(config: &MongoConfig, writable: bool) -> Result<MongoStore, StoreError> {
-        let name: Arc<str> = shown(&config.address).into();
-        let server = persist(&name, || Server::connect(config, writable)).await?;
+    async fn connect(config: &MongoAddress, writable: bool) -> Result<MongoStore, StoreError> {
+        let name: Arc<str> = config.address.as_str().into();
+        let server = retry(&name, || Server::connect(config, writable)).await?;
         Ok(MongoStore { server: Arc::new(server), name })
     }
 
-    /// Does something that may be begun again if the connection is lost.
-    async fn persist<T, F>(&self, work: impl FnMut() -> F) -> Result<T, StoreError>
+    /// Runs an operation, and retries it from its beginning if the connection is lost.
+    async fn retry<T, F>(&self, work: impl FnMut() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        persist(&self.name, work).await
-    }
-}
-
-/// An address without credentials, should it have any.
-fn shown(address: &str) -> String {
-    match address.split_once("://") {
-        Some((scheme, rest)) => {
-            let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-            format!("{scheme}://{host}")
-        }
-        None => address.to_owned(),
+        retry(&self.name, work).await
     }
 }
 
 #[async_trait]
 impl Books for MongoStore {
     async fn mark(&self, community: &str) -> Result<Option<Boundary>, StoreError> {
-        self.persist(|| chain::mark(&self.server, community)).await
+        Ok(self.retry(|| chain::completed(&self.server, community)).await?.end())
     }
 
     async fn progress(&self, community: &str) -> Result<Progress, StoreError> {
-        self.persist(|| chain::progress(&self.server, community)).await
+        self.retry(|| chain::progress(&self.server, community)).await
     }
 
     async fn commit_batch(&self, batch: Vec<Arc<Commit>>) -> CommittedBatch {
         for (committed, commit) in batch.iter().enumerate() {
             let by = ObjectId::new();
-            match self.persist(|| chain::commit(&self.server, commit, by)).await {
+            match self.retry(|| chain::commit(&self.server, commit, by)).await {
                 Ok(Committed::Now) => {}
                 ended => return CommittedBatch { committed, ended },
             }
@@ -115,12 +108,12 @@ impl Books for MongoStore {
     }
 
     async fn communities(&self) -> Result<Vec<String>, StoreError> {
-        let marks = self.persist(|| chain::marks(&self.server)).await?;
-        Ok(marks.into_iter().map(|(name, _)| name).collect())
+        let marks = self.retry(|| chain::marks(&self.server)).await?;
+        Ok(marks.into_iter().map(|mark| mark.community).collect())
     }
 
     async fn intervals(&self, community: &str, span: Span, limit: usize) -> Result<Vec<StoredInterval>, StoreError> {
-        self.persist(|| read::intervals(&self.server, community, span, limit)).await
+        self.retry(|| read::intervals(&self.server, community, span, limit)).await
     }
 
     async fn trades(
@@ -131,19 +124,19 @@ impl Books for MongoStore {
         after: Option<(Boundary, u64)>,
         limit: usize,
     ) -> Result<Vec<StoredTrade>, StoreError> {
-        self.persist(|| trades::list(&self.server, community, span, member, after, limit)).await
+        self.retry(|| trades::list(&self.server, community, span, member, after, limit)).await
     }
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        self.persist(|| blobs::get(&self.server, digest)).await
+        self.retry(|| blobs::get(&self.server, digest)).await
     }
 
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
-        self.persist(|| read::event_counts(&self.server, community)).await
+        self.retry(|| read::event_counts(&self.server, community)).await
     }
 
     async fn examine(&self) -> Result<Vec<String>, StoreError> {
-        self.persist(|| examine::examine(&self.server)).await
+        self.retry(|| examine::examine(&self.server)).await
     }
 }
 
@@ -151,19 +144,19 @@ impl Books for MongoStore {
 impl Decisions for MongoStore {
     async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError> {
         let by = ObjectId::new();
-        self.persist(|| algorithms::keep(&self.server, version, &component, by)).await
+        self.retry(|| algorithms::keep(&self.server, version, &component, by)).await
     }
 
     async fn versions(&self) -> Result<Vec<Version>, StoreError> {
-        self.persist(|| algorithms::versions(&self.server)).await
+        self.retry(|| algorithms::versions(&self.server)).await
     }
 
     async fn pin(&self, community: &str, name: &str, digest: Digest) -> Result<Digest, StoreError> {
-        self.persist(|| algorithms::pin(&self.server, community, name, digest)).await
+        self.retry(|| algorithms::pin(&self.server, community, name, digest)).await
     }
 
     async fn pinned(&self, community: &str, name: &str) -> Result<Option<Digest>, StoreError> {
-        self.persist(|| algorithms::pinned(&self.server, community, name)).await
+        self.retry(|| algorithms::pinned(&self.server, community, name)).await
     }
 
     async fn decide(
@@ -173,24 +166,24 @@ impl Decisions for MongoStore {
         expected: ExpectedState,
     ) -> Result<Option<u64>, StoreError> {
         let by = ObjectId::new();
-        self.persist(|| chain::decide(&self.server, community, change, expected, by)).await
+        self.retry(|| chain::decide(&self.server, community, change, expected, by)).await
     }
 
     async fn note(&self, change: &Change) -> Result<(), StoreError> {
         let id = ObjectId::new();
-        self.persist(|| algorithms::note(&self.server, change, id)).await
+        self.retry(|| algorithms::note(&self.server, change, id)).await
     }
 
     async fn decisions(&self, community: &str) -> Result<Vec<KeptChange>, StoreError> {
-        self.persist(|| algorithms::decisions(&self.server, community)).await
+        self.retry(|| algorithms::decisions(&self.server, community)).await
     }
 
     async fn changes(&self, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, StoreError> {
-        self.persist(|| algorithms::changes(&self.server, community, limit)).await
+        self.retry(|| algorithms::changes(&self.server, community, limit)).await
     }
 
     async fn shadow_totals(&self, community: &str, decision: u64) -> Result<Option<ShadowState>, StoreError> {
-        self.persist(|| algorithms::shadow_totals(&self.server, community, decision)).await
+        self.retry(|| algorithms::shadow_totals(&self.server, community, decision)).await
     }
 
     async fn keep_shadow_totals(
@@ -201,25 +194,25 @@ impl Decisions for MongoStore {
         state: &ShadowState,
     ) -> Result<bool, StoreError> {
         let by = ObjectId::new();
-        self.persist(|| algorithms::keep_shadow_totals(&self.server, (community, decision), after, state, by)).await
+        self.retry(|| algorithms::keep_shadow_totals(&self.server, (community, decision), after, state, by)).await
     }
 }
 
 #[async_trait]
 impl Leases for MongoStore {
     async fn acquire(&self, lease: &str, owner: &str, now: Timestamp, term: Duration) -> Result<Acquired, StoreError> {
-        self.persist(|| leases::acquire(&self.server, lease, owner, now, term)).await
+        self.retry(|| leases::acquire(&self.server, lease, owner, now, term)).await
     }
 
     async fn release(&self, lease: &str, owner: &str) -> Result<(), StoreError> {
-        self.persist(|| leases::release(&self.server, lease, owner)).await
+        self.retry(|| leases::release(&self.server, lease, owner)).await
     }
 }
 
 #[async_trait]
 impl Prices for MongoStore {
     async fn set_prices(&self, prices: &[MeterPrice], now: Timestamp) -> Result<(), StoreError> {
-        self.persist(|| prices::set(&self.server, prices, now)).await
+        self.retry(|| prices::set(&self.server, prices, now)).await
     }
 
     async fn prices(
@@ -229,11 +222,11 @@ impl Prices for MongoStore {
         to: Option<Timestamp>,
         window: Window,
     ) -> Result<Vec<MeterPrice>, StoreError> {
-        self.persist(|| prices::list(&self.server, meter, from, to, window)).await
+        self.retry(|| prices::list(&self.server, meter, from, to, window)).await
     }
 
     async fn price_book(&self, from: Timestamp, to: Timestamp) -> Result<PriceBook, StoreError> {
-        self.persist(|| prices::book(&self.server, from, to)).await
+        self.retry(|| prices::book(&self.server, from, to)).await
     }
 }
 
@@ -245,15 +238,15 @@ impl Payments for MongoStore {
             let found = find::find(&self.server, find::conditions(filter), window).await?;
             Ok(found.into_iter().map(|found| found.shown).collect())
         };
-        self.persist(find).await
+        self.retry(find).await
     }
 
     async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError> {
-        self.persist(|| states::claim(&self.server, claim, window)).await
+        self.retry(|| states::claim(&self.server, claim, window)).await
     }
 
     async fn update(&self, updates: &[MatchUpdate], now: Timestamp) -> Result<(), UpdateError> {
-        self.persist(|| states::update_all(&self.server, updates, now)).await?
+        self.retry(|| states::update_all(&self.server, updates, now)).await?
     }
 
     async fn outbox(&self, again: Timestamp, limit: usize, now: Timestamp) -> Result<Vec<Match>, StoreError> {
@@ -261,7 +254,7 @@ impl Payments for MongoStore {
             states::refresh(&self.server, now).await?;
             find::outbox(&self.server, again, limit).await
         };
-        self.persist(read).await
+        self.retry(read).await
     }
 
     async fn outbox_depth(&self, now: Timestamp) -> Result<OutboxDepth, StoreError> {
@@ -269,7 +262,7 @@ impl Payments for MongoStore {
             states::refresh(&self.server, now).await?;
             find::depth(&self.server).await
         };
-        self.persist(read).await
+        self.retry(read).await
     }
 
     async fn delivered(
@@ -278,6 +271,6 @@ impl Payments for MongoStore {
         refused: &[(TradeId, String)],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.persist(|| states::delivered(&self.server, sent, refused, now)).await
+        self.retry(|| states::delivered(&self.server, sent, refused, now)).await
     }
 }

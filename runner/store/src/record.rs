@@ -1,7 +1,8 @@
-//! How rounds, readings and gaps are written down: protobuf messages, so that any later version can read them.
+//! The stored form of rounds, readings, gaps, decisions and shadow totals: protobuf messages, so that any later version
+//! can read them.
 //!
-//! Only fields that differ from what follows from others are written: a member's prices are usually its tariff, and its
-//! tariff the community's.
+//! A field is only written if it differs from its default: by default a member's prices are its tariff, and its tariff
+//! is the community's.
 
 mod change;
 mod shadow;
@@ -19,9 +20,9 @@ pub use change::{decode_change, encode_change};
 pub use shadow::{decode_shadow_totals, encode_shadow_totals};
 pub use whole::{Whole, decode_whole, encode_whole};
 
-/// A record that says something impossible.
+/// The error for a stored record that is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a record cannot be read: {0}")]
+#[error("a stored record is invalid: {0}")]
 pub struct InvalidRecord(pub String);
 
 impl InvalidRecord {
@@ -70,16 +71,16 @@ struct PositionRecord {
     surplus: u64,
     #[prost(uint64, tag = "3")]
     deficit: u64,
-    /// Absent if the member's feed-in.
+    /// Absent if it equals the member's feed-in tariff.
     #[prost(sint64, optional, tag = "4")]
     offer: Option<i64>,
-    /// Absent if the member's retail.
+    /// Absent if it equals the member's retail tariff.
     #[prost(sint64, optional, tag = "5")]
     bid: Option<i64>,
-    /// Absent if the round's.
+    /// Absent if it equals the round's.
     #[prost(sint64, optional, tag = "6")]
     retail: Option<i64>,
-    /// Absent if the round's.
+    /// Absent if it equals the round's.
     #[prost(sint64, optional, tag = "7")]
     feed_in: Option<i64>,
     #[prost(uint32, tag = "8")]
@@ -88,7 +89,6 @@ struct PositionRecord {
     rank: u32,
 }
 
-/// Writes a round.
 pub fn encode_round(round: &Round) -> Vec<u8> {
     let terms = round.terms();
     let unless = |value: Price, usual: Price| (value != usual).then_some(value.micro_eur());
@@ -119,10 +119,10 @@ pub fn encode_round(round: &Round) -> Vec<u8> {
     record.encode_to_vec()
 }
 
-/// Reads a round.
+/// Decodes a round.
 ///
 /// # Errors
-/// If the bytes are no round.
+/// If the bytes are not a valid round.
 pub fn decode_round(bytes: &[u8]) -> Result<Round, InvalidRecord> {
     let record = RoundRecord::decode(bytes).map_err(InvalidRecord::new)?;
     let price = Price::from_micro_eur;
@@ -154,20 +154,20 @@ pub fn decode_round(bytes: &[u8]) -> Result<Round, InvalidRecord> {
     Round::new(terms, positions?).map_err(InvalidRecord::new)
 }
 
-/// Makes an interval of stored numbers.
+/// Decodes an interval from its start, in seconds since the Unix epoch, and its length in seconds.
 ///
 /// # Errors
-/// If there is no such interval.
+/// If no valid interval has them.
 pub fn decode_interval(start: u64, length: u32) -> Result<Interval, InvalidRecord> {
     let length = IntervalLength::from_seconds(length).map_err(InvalidRecord::new)?;
     let interval = decode_boundary(start).ok().and_then(|start| Interval::starting(start, length));
     interval.ok_or_else(|| InvalidRecord(format!("no interval starts at Unix second {start}")))
 }
 
-/// Makes a party of its stored name.
+/// Decodes a party from its stored name.
 ///
 /// # Errors
-/// If nobody can be called that.
+/// If no party can have this name.
 pub fn decode_party(name: &str) -> Result<NamedParty, InvalidRecord> {
     match name {
         "grid" => Ok(NamedParty::Grid),
@@ -176,10 +176,10 @@ pub fn decode_party(name: &str) -> Result<NamedParty, InvalidRecord> {
     }
 }
 
-/// Makes a boundary of a stored number.
+/// Decodes a boundary from seconds since the Unix epoch.
 ///
 /// # Errors
-/// If there is no such boundary.
+/// If the time is out of range.
 pub fn decode_boundary(seconds: u64) -> Result<Boundary, InvalidRecord> {
     Boundary::from_seconds(seconds).ok_or_else(|| InvalidRecord(format!("Unix second {seconds} is out of range")))
 }
@@ -196,7 +196,7 @@ struct InputsRecord {
 struct ReadingRecord {
     #[prost(string, tag = "1")]
     meter: String,
-    /// Absent if the meter is its own member.
+    /// Absent if it equals the meter's id.
     #[prost(string, optional, tag = "2")]
     member: Option<String>,
     #[prost(uint64, tag = "3")]
@@ -221,16 +221,15 @@ struct GapRecord {
     feed_in: i64,
 }
 
-/// What an interval was made from, besides its round.
+/// The inputs of an interval, except its round.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inputs {
-    /// Every meter that was read at its end.
+    /// The readings of every meter that was read at the interval's end.
     pub readings: Vec<MeterReading>,
-    /// Meters that came back.
+    /// The energy of meters that were read again after a gap.
     pub gaps: Vec<GapTrade>,
 }
 
-/// Writes inputs.
 pub fn encode_inputs(readings: &[MeterReading], gaps: &[GapTrade]) -> Vec<u8> {
     let reading = |reading: &MeterReading| ReadingRecord {
         meter: reading.meter.as_str().to_owned(),
@@ -251,10 +250,10 @@ pub fn encode_inputs(readings: &[MeterReading], gaps: &[GapTrade]) -> Vec<u8> {
     record.encode_to_vec()
 }
 
-/// Reads inputs.
+/// Decodes inputs.
 ///
 /// # Errors
-/// If the bytes are none.
+/// If the bytes are not valid inputs.
 pub fn decode_inputs(bytes: &[u8]) -> Result<Inputs, InvalidRecord> {
     let record = InputsRecord::decode(bytes).map_err(InvalidRecord::new)?;
     let reading = |reading: ReadingRecord| {

@@ -1,4 +1,4 @@
-//! The embedded store: one SQLite file, one transaction for each interval.
+//! The embedded store: one SQLite file, one transaction per interval.
 
 mod algorithms;
 mod fault;
@@ -28,19 +28,19 @@ use books::{
 };
 
 const SCHEMA: &str = include_str!("schema.sql");
-/// Version of the schema, in the file's header.
+/// The schema's version, `user_version` in the file's header.
 const VERSION: i64 = 3;
-/// Tells our files from other programs' databases: "rcmk" in the file's header.
+/// Distinguishes our files from other programs' databases: "rcmk", `application_id` in the file's header.
 const APPLICATION_ID: i64 = 0x7263_6d6b;
-/// How long to wait while another process commits.
+/// How long to wait for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to wait before trying again what SQLite does not wait for itself.
+/// Pause between retries where SQLite's own timeout does not apply.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
-/// Pages that the writer keeps in memory, in KiB (negative, as SQLite wants it): every member's part of two indexes.
+/// Page cache of the writer, in KiB (negative, as SQLite expects): enough for every member's part of two indexes.
 const CACHE_KIB: i64 = -4 * 1024;
-/// Pages in the log after which it is brought into the file, which writes each of them once more: a backfill changes the
-/// same ones again and again.
+/// Pages in the write-ahead log after which a checkpoint copies them into the file. High, because a backfill changes
+/// the same pages again and again.
 const CHECKPOINT_PAGES: i64 = 8 * 1024;
 
 const IS_DIRECTORY: &str = "it is a directory (name a file in it)";
@@ -49,17 +49,18 @@ const IS_DIRECTORY: &str = "it is a directory (name a file in it)";
 #[derive(Clone)]
 pub struct SqliteStore {
     path: Arc<PathBuf>,
-    /// The one that writes.
+    /// The connection that writes.
     connection: Arc<Mutex<Connection>>,
-    /// The one that reads, so that a long answer holds up no commit. The same, where nothing is written.
+    /// The connection that reads, so that a long query does not delay a commit. The same as `connection` if the store
+    /// is read-only.
     reader: Arc<Mutex<Connection>>,
 }
 
 impl SqliteStore {
-    /// Opens a file, making it if it is not there.
+    /// Opens a file, creating it if it does not exist.
     ///
     /// # Errors
-    /// If it cannot be opened or written, or is not one of ours.
+    /// If the file cannot be opened or written, or is not a store of this version.
     pub fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         if let Some(parent) = parent.filter(|parent| matches!(parent.try_exists(), Ok(false))) {
@@ -78,10 +79,10 @@ impl SqliteStore {
         SqliteStore::new(path, opened)
     }
 
-    /// Opens a file that is there, to read only.
+    /// Opens an existing file for reading only.
     ///
     /// # Errors
-    /// If it is not there or is not one of ours.
+    /// If the file does not exist or is not a store of this version.
     pub fn open_to_read(path: &Path) -> Result<SqliteStore, StoreError> {
         if path.is_dir() {
             return Err(refused(path, IS_DIRECTORY));
@@ -96,8 +97,8 @@ impl SqliteStore {
             Ok(connection)
         };
         let opened = Connection::open(path).map_err(Fault::from).and_then(prepare).or_else(|fault| {
-            // In a directory that may not be written there can be no lock, and nobody who writes either.
-            match unchanging(path) {
+            // In a read-only directory SQLite cannot create lock files, but nobody can write there either.
+            match immutable_uri(path) {
                 Some(uri) if is_locked_out(&fault) => {
                     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
                     Connection::open_with_flags(uri, flags).map_err(Fault::from).and_then(prepare)
@@ -115,7 +116,7 @@ impl SqliteStore {
         Ok(SqliteStore { path: Arc::new(path.to_owned()), connection, reader })
     }
 
-    /// Runs something that writes, in a transaction of its own.
+    /// Runs work that writes, in its own transaction.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
@@ -129,7 +130,7 @@ impl SqliteStore {
         .await
     }
 
-    /// Runs something that reads.
+    /// Runs work that reads.
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
@@ -137,7 +138,7 @@ impl SqliteStore {
         self.run(&self.reader, work).await
     }
 
-    /// Runs something on a connection where blocking is allowed.
+    /// Runs work on a connection, on a thread that may block.
     async fn run<T: Send + 'static>(
         &self,
         connection: &Arc<Mutex<Connection>>,
@@ -145,7 +146,7 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let (connection, path) = (Arc::clone(connection), Arc::clone(&self.path));
         let done = tokio::task::spawn_blocking(move || {
-            // A transaction that panicked was rolled back when it was dropped.
+            // OK because a transaction that panicked was rolled back when it was dropped.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             work(&mut connection)
         });
@@ -156,8 +157,8 @@ impl SqliteStore {
     }
 }
 
-/// The address of a file that nobody changes; none if a writer has left something beside it.
-fn unchanging(path: &Path) -> Option<String> {
+/// The URI that opens a file as immutable; `None` if a writer has left a write-ahead log beside it.
+fn immutable_uri(path: &Path) -> Option<String> {
     let text = path.to_str()?;
     if matches!(Path::new(&format!("{text}-wal")).metadata(), Ok(file) if file.len() > 0) {
         return None;
@@ -166,7 +167,7 @@ fn unchanging(path: &Path) -> Option<String> {
 }
 
 fn prepare(connection: &mut Connection) -> Result<(), Fault> {
-    // SQLite opens what may only be read, and would say so at the first commit.
+    // SQLite opens a read-only file without an error, and would only fail at the first commit.
     if connection.is_readonly("main")? {
         return Err(Fault::ReadOnly);
     }
@@ -178,20 +179,20 @@ fn prepare(connection: &mut Connection) -> Result<(), Fault> {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
-    // Before anything is changed: it may be a file of another program.
+    // Before anything is changed, since the file may belong to another program.
     check_ours(&transaction)?;
     transaction.commit()?;
-    // Every commit reaches the disk before the next interval starts: a crash at any instant loses nothing.
-    use_log(connection)?;
+    // Every commit reaches the disk before the next interval starts, so a crash at any instant loses nothing.
+    use_write_ahead_log(connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     Ok(())
 }
 
-/// Switches to the write-ahead log. Two that switch a new file at once would block each other, so SQLite refuses one of
-/// them at once, whatever its timeout: that one waits here until the other is done.
-fn use_log(connection: &Connection) -> Result<(), Fault> {
+/// Switches to the write-ahead log. If two processes switch a new file at the same time, SQLite fails for one of them
+/// immediately, whatever its timeout, so that one retries here.
+fn use_write_ahead_log(connection: &Connection) -> Result<(), Fault> {
     let mut waited = Duration::ZERO;
     loop {
         match connection.pragma_update(None, "journal_mode", "wal") {
@@ -263,7 +264,7 @@ impl Books for SqliteStore {
     async fn intervals(&self, community: &str, span: Span, limit: usize) -> Result<Vec<StoredInterval>, StoreError> {
         let name = community.to_owned();
         self.read(move |connection| {
-            // One transaction, so that an interval and its trades are of one moment.
+            // One transaction, so that intervals and their trades are from the same snapshot.
             let transaction = connection.transaction()?;
             read::intervals(&transaction, &name, span, limit)
         })
@@ -308,7 +309,7 @@ impl Books for SqliteStore {
         self.read(|connection| {
             let mut found = texts(connection, "PRAGMA integrity_check(20)")?;
             found.retain(|finding| finding != "ok");
-            // Rows that no query for an interval would show.
+            // Rows that no query by interval would return.
             found.extend(texts(connection, STRAYS)?);
             Ok(found)
         })
@@ -435,7 +436,7 @@ impl Payments for SqliteStore {
         let updates = updates.to_vec();
         let update = move |transaction: &Transaction<'_>| {
             payments::release_claims(transaction, now)?;
-            // A report that is refused has changed nothing yet, so this transaction may end like any other.
+            // A refused report has not changed anything yet, so the transaction can simply be committed.
             payments::update(transaction, &updates, now)
         };
         self.write(update).await?
@@ -463,7 +464,7 @@ impl Payments for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Returns claims that ran out, if there are any: most of the time nothing is to be written.
+    /// Releases expired claims. It only starts a write transaction if there are any, which is rare.
     async fn release_claims(&self, now: Timestamp) -> Result<(), StoreError> {
         if self.read(move |connection| payments::has_expired(connection, now)).await? {
             self.write(move |transaction| payments::release_claims(transaction, now)).await?;
@@ -472,7 +473,7 @@ impl SqliteStore {
     }
 }
 
-/// Rows that refer to something that is not there, in words.
+/// Describes rows that refer to missing rows.
 const STRAYS: &str = "
     SELECT * FROM (SELECT 'a row of ' || \"table\" || ' refers to no row of ' || parent
                    FROM pragma_foreign_key_check() GROUP BY \"table\", parent)

@@ -33,8 +33,8 @@ fn cannot_be_had(folder: &Folder, file: &str, says: &[&str]) {
 fn a_missing_file_is_refused() {
     let folder = Folder::new();
     cannot_be_had(&folder, "nowhere.wasm", &["cannot read nowhere.wasm: No such file", "uniform"]);
-    cannot_be_had(&folder, "unifrom", &["\"unifrom\" is no algorithm", "name a .wasm file", "uniform"]);
-    cannot_be_had(&folder, "", &["\"\" is no algorithm"]);
+    cannot_be_had(&folder, "unifrom", &["\"unifrom\" is not an algorithm", "name a .wasm file", "uniform"]);
+    cannot_be_had(&folder, "", &["\"\" is not an algorithm"]);
     cannot_be_had(&folder, "sha256:12", &["\"12\"", "64 hexadecimal digits"]);
     cannot_be_had(&folder, &format!("sha256:{}", "a".repeat(64)), &["no algorithm with digest aaaa", "give its file"]);
 }

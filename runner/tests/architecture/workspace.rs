@@ -181,16 +181,15 @@ impl Workspace {
         if *first == owner.names[1] {
             return self.walk(number, &[], rest, hops, stops);
         }
-        let Some(dependency) = owner.dependencies.iter().find(|dependency| dependency.name.replace('-', "_") == *first)
-        else {
-            return;
-        };
-        match &dependency.folder {
-            None => push(stops, Stop::Outside(&dependency.name)),
-            Some(folder) => {
-                if let Some(other) = self.crates.iter().position(|other| other.folder == *folder) {
+        for dependency in &owner.dependencies {
+            let other =
+                dependency.folder.as_ref().map(|folder| self.crates.iter().position(|other| other.folder == *folder));
+            match other {
+                None if dependency.name.replace('-', "_") == *first => push(stops, Stop::Outside(&dependency.name)),
+                Some(Some(other)) if self.crates[other].is_called(first, &dependency.name) => {
                     self.walk(other, &[], rest, hops, stops);
                 }
+                _ => {}
             }
         }
     }
@@ -239,6 +238,12 @@ impl Crate {
                 Err(error) => mistakes.push(format!("{file}:{error}")),
             }
         }
+    }
+
+    /// Whether paths begin with this name, where a manifest names the crate so: by its package, or by a name of its own.
+    fn is_called(&self, name: &str, dependency: &str) -> bool {
+        let [package, in_code] = &self.names;
+        if dependency == package { name == in_code } else { name == dependency.replace('-', "_") }
     }
 
     fn test_files(&self) -> impl Iterator<Item = &String> {
@@ -355,6 +360,28 @@ mod tests {
             ]
         );
         assert_eq!(uses("runner/src/main.rs"), ["big_one::a::run: runner/src/a.rs"]);
+    }
+
+    #[test]
+    fn a_crate_is_called_by_its_library_or_as_the_manifest_renames_it() {
+        let kit = [
+            ("algorithms/kit/Cargo.toml", "[package]\nname = \"the-kit\"\n[lib]\nname = \"kit\"\n"),
+            ("algorithms/kit/src/lib.rs", "pub struct Round;"),
+        ];
+        let by_package = [
+            (
+                "algorithms/one/Cargo.toml",
+                "[package]\nname = \"one\"\n[dependencies]\nthe-kit = { path = \"../kit\" }\n",
+            ),
+            ("algorithms/one/src/lib.rs", "use kit::Round; use the_kit::Round as Unknown;"),
+        ];
+        let renamed = [
+            ("algorithms/two/Cargo.toml", "[package]\nname = \"two\"\n[dependencies]\nbox = { path = \"../kit\" }\n"),
+            ("algorithms/two/src/lib.rs", "use r#box::Round; use kit::Round as Unknown;"),
+        ];
+        let workspace = Workspace::read(&Tree::of(&[kit, by_package, renamed].concat()));
+        let used: Vec<String> = workspace.edges().iter().map(|edge| edge.written.path.join("::")).collect();
+        assert_eq!(used, ["kit::Round", "box::Round"]);
     }
 
     #[test]

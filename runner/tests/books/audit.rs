@@ -124,7 +124,10 @@ fn the_audit_finds_a_trade_with_another_price() {
 fn the_audit_finds_a_trade_with_other_parties() {
     sql("UPDATE trade SET seller = 'bob' WHERE start = 1693569600 AND buyer = 'grid'", &[INTERVAL, "oversold", "bob"]);
     sql("UPDATE trade SET buyer = 'a' WHERE start = 1693569600 AND buyer = 'bob'", &[INTERVAL, "self-trade"]);
-    sql("UPDATE trade SET buyer = 'eve' WHERE start = 1693569600 AND buyer = 'bob'", &[INTERVAL, "unknown-member"]);
+    sql(
+        "UPDATE trade SET buyer = 'eve' WHERE start = 1693569600 AND buyer = 'bob'",
+        &[INTERVAL, "unknown-member", "names eve, who"],
+    );
     sql("UPDATE trade SET buyer = 'eve' WHERE start = 1693569600 AND buyer = 'bob'", &["member eve"]);
     sql(
         "UPDATE trade SET buyer = 'operator' WHERE start = 1693569600 AND buyer = 'bob'",

@@ -485,5 +485,5 @@ fn a_cache_that_cannot_be_used_is_done_without() {
     let market = market();
     fs::write(market.path("file"), "").unwrap();
     fs::write(market.path("market.toml"), format!("cache = \"file/cache\"\n{READING}")).unwrap();
-    market.run(&["replay"]).ends_with(0).says("going on without a cache");
+    market.run(&["replay"]).ends_with(0).says("continuing without a cache");
 }

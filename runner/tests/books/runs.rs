@@ -227,7 +227,11 @@ fn paths_are_relative_to_the_configuration_and_variables_stand_above_it() {
 #[test]
 fn a_wrong_configuration_settles_nothing() {
     let market = Market::new("[[community]]\nnam = \"aveiro\"\n");
-    market.settle().ends_with(2).says("line 2: a community has no name").says("line 3: community.nam is no key");
+    market
+        .settle()
+        .ends_with(2)
+        .says("line 2: a community has no name")
+        .says("line 3: community.nam is not a known key");
     assert!(!market.path("market.db").exists());
     market.run(&["settle", "--config", "no.toml"]).ends_with(2).says("no.toml").says("--config");
     market.run(&["trades", "--json"]).ends_with(2);

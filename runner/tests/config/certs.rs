@@ -127,7 +127,7 @@ fn files_that_are_there_are_replaced_only_by_force() {
 #[test]
 fn what_no_certificate_can_have_is_refused_before_anything_is_written() {
     let market = Market::new("");
-    market.run(&["certs", "--name", "a b"]).ends_with(2).says("\"a b\" is no name of a server");
+    market.run(&["certs", "--name", "a b"]).ends_with(2).says("\"a b\" is not a server name");
     market.run(&["certs", "--days", "0"]).ends_with(2);
     assert!(!market.path("secrets").exists());
     std::fs::write(market.path("file"), "").unwrap();

@@ -60,9 +60,7 @@ fn told() -> Told {
 fn named(text: &str) -> BTreeSet<String> {
     let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let words = text.split(|character| !is_part(character));
-    let ours = words.filter(|word| {
-        word.starts_with("rec_market_") || (word.starts_with("process_") && word.matches('_').count() >= 2)
-    });
+    let ours = words.filter(|word| word.starts_with("rec_market_") || word.starts_with("process_"));
     ours.map(str::to_owned).collect()
 }
 

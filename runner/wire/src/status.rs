@@ -1,8 +1,8 @@
-//! What went wrong in a call, as a person would tell it.
+//! Text for people about failed calls.
 
 use tonic::Status;
 
-/// A status in words: its code, its message, and what is behind it.
+/// Describes a status: its code, its message, and the innermost cause if the message does not include it.
 pub fn status_text(status: &Status) -> String {
     let cause = std::error::Error::source(status).map(innermost);
     let message = status.message();
@@ -12,7 +12,7 @@ pub fn status_text(status: &Status) -> String {
     }
 }
 
-/// The innermost reason of an error, which says what really happened.
+/// Returns the message of an error's innermost source, which names the actual cause.
 pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

@@ -1,4 +1,4 @@
-//! How a client connects over TLS: whom it believes, and what it shows.
+//! TLS for clients: whom they trust, and how they authenticate.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,48 +7,49 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::status::innermost;
 
-/// How long a connection may take.
+/// Maximum time to establish a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// PEM files of a client.
+/// A client's PEM files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientTls {
-    /// The authorities of the server's certificate; none for the machine's own.
+    /// The certificate authorities that the client trusts; `None` for the system's.
     pub ca: Option<PathBuf>,
-    /// The client's own certificate with those above it, and its key; none if the server asks for none.
+    /// The client's certificate chain and its private key; `None` if the server asks for no client certificate.
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
-/// A connection that cannot even be tried.
+/// Why no connection can be attempted.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
     #[error("cannot read {}: {reason}", path.display())]
     File {
-        /// The file.
+        /// The file that was read.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         reason: String,
     },
-    /// The address or the files' contents are wrong.
+    /// The address or a file's content is invalid.
     #[error("cannot connect to {address:?}: {reason} (an https:// address and PEM files are expected)")]
     Unusable {
-        /// The address.
+        /// The address as given.
         address: String,
-        /// Why not.
+        /// What is invalid.
         reason: String,
     },
 }
 
 impl ClientTls {
-    /// What is at an `https://` address, to be connected to. Reads the files anew each time.
+    /// Makes an endpoint for an `https://` address. It reads the files on every call, so renewed certificates take
+    /// effect.
     ///
     /// # Errors
-    /// If a file cannot be read, or is no PEM, or the address is none or not `https://`.
+    /// If a file cannot be read or is not PEM, or if the address is invalid or not `https://`.
     pub fn endpoint(&self, address: &str) -> Result<Endpoint, TlsError> {
         let unusable = |reason: String| TlsError::Unusable { address: address.to_owned(), reason };
         if !address.starts_with("https://") {
-            return Err(unusable("it is not https://".to_owned()));
+            return Err(unusable("it does not begin with https://".to_owned()));
         }
         let mut tls = match &self.ca {
             Some(ca) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(ca)?)),

@@ -1,4 +1,4 @@
-//! The comparison alone: books on one side, a run that is made up on the other.
+//! Tests of the comparison alone, between made-up books and a made-up second run.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ fn check(trades: Vec<Trade>) -> Result<Settlement, NoResult> {
     })
 }
 
-/// Bob buys what he needs at that price; the grid takes the rest.
+/// Bob buys what he needs from Alice at this price, and the grid takes the rest.
 fn settled(micro_eur: i64) -> Settlement {
     check(vec![trade(ALICE, BOB, 60, micro_eur), trade(ALICE, Party::Grid, 40, 30_000)]).unwrap()
 }
@@ -70,7 +70,7 @@ fn rerun(result: Result<Settlement, NoResult>) -> Recomputed {
     Recomputed { result, fuel: 1234, engine: ENGINE.to_owned(), described }
 }
 
-/// What is in the books after that settlement; Carla came back and has a trade of her own.
+/// The stored interval of this settlement. Carla's meter was read again after a gap, so she has a trade of her own.
 fn books(settlement: &Settlement) -> StoredInterval {
     let provenance = Provenance {
         algorithm: Digest::of(b"component"),
@@ -102,7 +102,7 @@ fn books(settlement: &Settlement) -> StoredInterval {
     }
 }
 
-/// What differs between changed books and the run that made them.
+/// Compares changed books with the run that made them.
 fn changed(change: impl FnOnce(&mut StoredInterval)) -> Replay {
     let mut stored = books(&settled(96_200));
     change(&mut stored);
@@ -117,7 +117,7 @@ fn differs(change: impl FnOnce(&mut StoredInterval), says: &[&str]) {
 }
 
 #[test]
-fn what_comes_out_again_is_the_same() {
+fn an_unchanged_interval_is_the_same() {
     let replay = changed(|_| {});
     assert_eq!(
         replay,
@@ -133,7 +133,7 @@ fn what_comes_out_again_is_the_same() {
 }
 
 #[test]
-fn payment_changes_states_and_messages_and_nothing_differs() {
+fn states_and_messages_changed_by_payment_do_not_differ() {
     let paid = changed(|stored| {
         stored.trades[0].state = Some(domain::trade::State::Paid);
         stored.trades[0].message = Some("thanks".to_owned());
@@ -142,7 +142,7 @@ fn payment_changes_states_and_messages_and_nothing_differs() {
 }
 
 #[test]
-fn the_first_trade_that_differs_is_told_with_both_sides() {
+fn the_first_differing_trade_is_reported_with_both_sides() {
     differs(
         |stored| stored.trades[0].price = price(96_201),
         &["trade 0 is alice > bob, 60 Wh at 96201 µEUR/kWh in the books, but alice > bob, 60 Wh at 96200 µEUR/kWh"],
@@ -167,7 +167,7 @@ fn the_first_trade_that_differs_is_told_with_both_sides() {
 }
 
 #[test]
-fn trades_on_one_side_only_are_told() {
+fn trades_on_one_side_only_are_reported() {
     let missing = "trade 0 is missing in the books: alice > bob, 60 Wh at 96200 µEUR/kWh";
     differs(|stored| drop(stored.trades.remove(0)), &[missing]);
     differs(|stored| stored.trades.clear(), &[&format!("{missing} (and 2 more)")]);
@@ -188,7 +188,7 @@ fn trades_on_one_side_only_are_told() {
 }
 
 #[test]
-fn digests_are_told_with_both_sides() {
+fn differing_digests_are_reported_with_both_sides() {
     let (other, trades, round) = (Digest::of(b"other"), settled(96_200).digest(), round().digest());
     differs(
         |stored| stored.trades_digest = Some(other),
@@ -205,7 +205,7 @@ fn digests_are_told_with_both_sides() {
 }
 
 #[test]
-fn a_round_belongs_to_its_place() {
+fn a_round_belongs_to_its_community_and_interval() {
     let stored = books(&settled(96_200));
     let replay = compare("lisboa", &stored, None, Some(&rerun(Ok(settled(96_200)))));
     assert_eq!(replay.differences[0], "its round is of \"aveiro\" at 2023-09-01T12:00:00Z/900s");
@@ -214,7 +214,7 @@ fn a_round_belongs_to_its_place() {
 }
 
 #[test]
-fn fuel_differs_under_the_same_engine_only() {
+fn fuel_is_compared_only_under_the_same_engine() {
     let fuel = |stored: &mut StoredInterval| stored.provenance.as_mut().unwrap().fuel = 1235;
     differs(fuel, &["its fuel is 1235 in the books, but 1234 recomputed"]);
     let replay = changed(|stored| {
@@ -226,7 +226,7 @@ fn fuel_differs_under_the_same_engine_only() {
 }
 
 #[test]
-fn an_algorithm_is_what_it_calls_itself() {
+fn an_algorithm_is_compared_by_its_declared_name_and_version() {
     differs(
         |stored| stored.provenance.as_mut().unwrap().version = "2.0.0".to_owned(),
         &["its algorithm is \"own\" \"2.0.0\" in the books, but calls itself \"own\" \"1.0.0\""],
@@ -234,7 +234,7 @@ fn an_algorithm_is_what_it_calls_itself() {
 }
 
 #[test]
-fn a_run_without_a_result_is_told() {
+fn a_run_without_a_result_is_reported() {
     let stored = books(&settled(96_200));
     let refused = check(vec![trade(ALICE, BOB, 61, 96_200), trade(ALICE, Party::Grid, 39, 30_000)]);
     let replay = compare("aveiro", &stored, None, Some(&rerun(refused)));
@@ -246,11 +246,11 @@ fn a_run_without_a_result_is_told() {
 }
 
 #[test]
-fn without_its_algorithm_nothing_is_compared_with_nothing() {
+fn a_missing_algorithm_is_a_difference() {
     let stored = books(&settled(96_200));
     let replay = compare("aveiro", &stored, Some("the bytes are not stored"), None);
     assert_eq!((replay.verdict, replay.differences), (Verdict::Differs, vec!["the bytes are not stored".to_owned()]));
-    // What is stored of it is wrong, but we have it ourselves.
+    // The stored bytes are wrong, but the algorithm is built in.
     let rerun = rerun(Ok(settled(96_200)));
     let replay = compare("aveiro", &stored, Some("the bytes are not stored"), Some(&rerun));
     assert_eq!((replay.verdict, replay.differences.len()), (Verdict::Differs, 1));
@@ -258,7 +258,7 @@ fn without_its_algorithm_nothing_is_compared_with_nothing() {
 }
 
 #[test]
-fn nothing_is_the_same_that_was_not_recomputed() {
+fn an_interval_that_was_not_recomputed_differs() {
     assert_eq!(compare("aveiro", &books(&settled(96_200)), None, None).verdict, Verdict::Differs);
 }
 
@@ -278,7 +278,7 @@ fn without_a_round_only_gaps_are_compared() {
 }
 
 #[test]
-fn half_of_what_a_round_leaves_is_told() {
+fn an_incomplete_round_is_reported() {
     let replay = changed(|stored| stored.provenance = None);
     assert_eq!(replay.differences, ["it has a round, but not how it was cleared"]);
     let mut stored = books(&settled(96_200));
@@ -292,7 +292,7 @@ fn half_of_what_a_round_leaves_is_told() {
             "it has the digest of the round's trades, but no round",
         ]
     );
-    // The only trade that can be derived is Carla's, as the first one.
+    // Without the round only Carla's trade can be derived, so it becomes the first one.
     assert!(replay.differences[3].starts_with("trade 0 is alice > bob"), "{replay:?}");
     assert!(replay.differences[3].ends_with(" (and 2 more)"), "{replay:?}");
 }

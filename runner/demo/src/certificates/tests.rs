@@ -1,4 +1,4 @@
-//! What is made passes rustls, as server and as client, and nothing else does.
+//! Tests that rustls accepts the certificates in their roles, and in no others.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use tokio_rustls::rustls::{Error, RootCertStore};
 
 use super::*;
 
-/// A time at which certificates are made.
+/// The time at which the certificates are made.
 fn now() -> Timestamp {
     "2024-05-06T12:00:00Z".parse().unwrap()
 }
@@ -30,7 +30,7 @@ fn roots(made: &Certificates) -> Arc<RootCertStore> {
     Arc::new(roots)
 }
 
-/// Whether somebody who trusts the authority of `made` believes that `issued` is a server of that name, at that time.
+/// Verifies `issued` as the certificate of a server with this name at this time, trusting the authority of `made`.
 fn as_server(made: &Certificates, issued: &Issued, name: &str, at: Timestamp) -> Result<(), Error> {
     let verifier = WebPkiServerVerifier::builder_with_provider(roots(made), Arc::new(default_provider()));
     let verifier = verifier.build().unwrap();
@@ -52,7 +52,7 @@ fn days(days: i64) -> Timestamp {
 }
 
 #[test]
-fn the_market_is_a_server_of_its_names_and_no_client() {
+fn the_market_is_a_server_under_its_names_and_not_a_client() {
     let made = development(now(), &["market.example.org", "*.rec.local", "192.0.2.7", "localhost"], 30).unwrap();
     let names = ["market", "localhost", "127.0.0.1", "::1", "market.example.org", "a.rec.local", "192.0.2.7"];
     for name in names {
@@ -65,7 +65,7 @@ fn the_market_is_a_server_of_its_names_and_no_client() {
 }
 
 #[test]
-fn transactions_is_a_client_and_a_server_of_its_own_name() {
+fn transactions_is_a_client_and_a_server_under_its_own_names() {
     let made = development(now(), &NONE, 30).unwrap();
     assert_eq!(as_client(&made, &made.client, days(0)), Ok(()));
     for name in ["transactions", "localhost", "127.0.0.1", "::1"] {
@@ -75,21 +75,21 @@ fn transactions_is_a_client_and_a_server_of_its_own_name() {
 }
 
 #[test]
-fn an_operator_is_a_client_and_no_server() {
+fn an_administrator_is_a_client_and_not_a_server() {
     let made = development(now(), &NONE, 30).unwrap();
     assert_eq!(as_client(&made, &made.operator, days(0)), Ok(()));
     assert!(as_server(&made, &made.operator, "operator", days(0)).is_err());
 }
 
 #[test]
-fn another_authority_is_not_believed() {
+fn another_authority_is_not_trusted() {
     let (made, other) = (development(now(), &NONE, 30).unwrap(), development(now(), &NONE, 30).unwrap());
     assert!(as_server(&other, &made.market, "market", days(0)).is_err());
     assert!(as_client(&other, &made.client, days(0)).is_err());
 }
 
 #[test]
-fn they_hold_for_the_days_asked_for() {
+fn certificates_are_valid_for_the_requested_days() {
     let made = development(now(), &NONE, 30).unwrap();
     assert_eq!(as_server(&made, &made.market, "market", days(29)), Ok(()));
     assert!(as_server(&made, &made.market, "market", days(31)).is_err());
@@ -100,22 +100,22 @@ fn they_hold_for_the_days_asked_for() {
 }
 
 #[test]
-fn each_key_is_that_of_its_certificate() {
+fn each_key_matches_its_certificate() {
     let made = development(now(), &NONE, 30).unwrap();
     for issued in [&made.authority, &made.market, &made.client] {
         let key = PrivateKeyDer::from_pem_slice(issued.key.as_bytes()).unwrap();
         let pair = CertifiedKey::from_der(vec![der(issued)], key, &default_provider()).unwrap();
         assert_eq!(pair.keys_match(), Ok(()));
     }
-    let shown = format!("{made:?}");
-    assert!(!shown.contains("PRIVATE KEY"), "{shown}");
+    let text = format!("{made:?}");
+    assert!(!text.contains("PRIVATE KEY"), "{text}");
 }
 
 #[test]
-fn names_and_times_that_cannot_be_are_refused() {
+fn invalid_names_and_validities_are_refused() {
     for name in ["", " ", "a b", "http://market", "market:50051", "café", "*", "a.*.b", &"x".repeat(300)] {
         let error = development(now(), &[name], 30).unwrap_err();
-        assert!(matches!(&error, CertificateError::Name(told) if told == name), "{name:?}: {error}");
+        assert!(matches!(&error, CertificateError::Name(refused) if refused == name), "{name:?}: {error}");
     }
     let (early, late) = ("1969-12-31T00:00:00Z".parse().unwrap(), days(1));
     for (from, until) in [(early, late), (late, late), (late, days(0))] {

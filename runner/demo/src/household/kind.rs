@@ -1,4 +1,4 @@
-//! Kinds of members and what they use.
+//! The kinds of members, and a model of their consumption.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 use super::weather::{Quarter, SCALE};
 
-/// What kind of member.
+/// A kind of member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// One person.
@@ -28,7 +28,7 @@ pub enum Kind {
     School,
 }
 
-/// Who lives in a street, over and over.
+/// The kinds in order of member numbers, repeated.
 const STREET: [Kind; 16] = [
     Kind::Family,
     Kind::Couple,
@@ -49,7 +49,7 @@ const STREET: [Kind; 16] = [
 ];
 
 impl Kind {
-    /// The kind of the member of that number.
+    /// Returns the kind of the member with this number (from 0).
     pub fn of_number(number: usize) -> Kind {
         STREET[number % STREET.len()]
     }
@@ -83,14 +83,14 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What a kind of member uses.
+/// The consumption of a kind of member.
 struct Habits {
     profile: &'static Profile,
-    /// Energy of a year without what follows, in kWh.
+    /// Base load per year, without the items below, in kWh.
     base_kwh: RangeInclusive<i64>,
-    /// How often appliances run, in percent of the average household's.
+    /// How often appliances run, in percent of an average household.
     appliances: i64,
-    /// Energy for heating, in Wh per degree that it is too cold for a day.
+    /// Energy for heating, in Wh per degree-day below the heating limit.
     heating: RangeInclusive<i64>,
     car: bool,
 }
@@ -101,7 +101,7 @@ impl Habits {
     }
 }
 
-/// When energy is used: relative weights for each hour of the local day.
+/// When energy is used: relative weights of the hours of a local day.
 struct Profile {
     workday: [i64; 24],
     weekend: [i64; 24],
@@ -112,7 +112,8 @@ impl Profile {
         if workday { &self.workday } else { &self.weekend }
     }
 
-    /// The weight of a quarter-hour, between its hour's and the next one's; 16 × the hours' over a whole day.
+    /// The weight of a quarter-hour, interpolated between its hour and the next. Over a whole day the weights sum to 16
+    /// × those of the hours.
     fn weight(&self, of_day: usize, workday: bool) -> i64 {
         let hours = self.day(workday);
         let part = i64::try_from(of_day % 4).unwrap_or(0);
@@ -150,13 +151,13 @@ const SCHOOL: Profile = Profile {
     workday: [20, 20, 20, 20, 20, 25, 50, 120, 160, 165, 165, 165, 150, 130, 110, 80, 60, 45, 40, 30, 22, 20, 20, 20],
     weekend: [20; 24],
 };
-/// A car comes home in the evening, and stands in the sun at weekends.
+/// Charging of a car that comes home in the evening, and is parked in the sun at weekends.
 const CAR: Profile = Profile {
     workday: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 10, 30, 70, 100, 90, 60, 40, 25, 5],
     weekend: [0, 0, 0, 0, 0, 0, 0, 0, 5, 20, 40, 60, 60, 60, 60, 50, 40, 40, 40, 40, 30, 20, 10, 0],
 };
 
-/// Something that runs now and then for a while.
+/// An appliance that runs now and then for some quarter-hours.
 struct Appliance {
     watt: i64,
     quarters: u32,
@@ -175,7 +176,7 @@ const APPLIANCES: [Appliance; 4] = [
 ];
 const CHARGER: Appliance = Appliance { watt: 3_700, quarters: 8, starts_per_1000_days: 650 };
 
-/// The consumption of one member, one quarter-hour after the other.
+/// The consumption of one member, one quarter-hour after another.
 pub struct Consumer {
     rng: Rng,
     profile: &'static Profile,
@@ -183,11 +184,11 @@ pub struct Consumer {
     base_wh_per_year: i64,
     heating_wh_per_degree_day: i64,
     running: Vec<Running>,
-    /// Of [`SCALE`], around 1.
+    /// A slowly changing factor on the base load, in parts of [`SCALE`], around 1.
     mood: i64,
 }
 
-/// An appliance in somebody's home.
+/// One member's appliance.
 struct Running {
     appliance: &'static Appliance,
     profile: &'static Profile,
@@ -196,7 +197,7 @@ struct Running {
 }
 
 impl Consumer {
-    /// Some member of a kind.
+    /// Draws a member of this kind.
     pub fn new(kind: Kind, mut rng: Rng) -> Consumer {
         let habits = kind.habits();
         let mut running: Vec<Running> = APPLIANCES
@@ -221,10 +222,10 @@ impl Consumer {
         }
     }
 
-    /// What it uses in a quarter-hour, in mWh.
+    /// Returns the consumption in the next quarter-hour, in mWh.
     pub fn next_mwh(&mut self, quarter: &Quarter) -> i64 {
         let workday = quarter.workday && !(self.closed_in_holidays && quarter.holidays);
-        // A degree too cold (100 hundredths) for a day (96 quarter-hours) takes the Wh of a degree-day.
+        // One degree (100 hundredths) below the limit for a day (96 quarter-hours) is one degree-day.
         let heating_mwh = self.heating_wh_per_degree_day * quarter.cold * 1_000 / (100 * 96);
         let appliances_w: i64 =
             self.running.iter_mut().map(|running| running.next_w(&mut self.rng, quarter.of_day, workday)).sum();
@@ -235,7 +236,7 @@ impl Consumer {
         let weight = self.profile.weight(quarter.of_day, workday);
         let even_mwh = self.base_wh_per_year * 1_000 * 7 / 365 * weight / self.profile.weight_of_week();
         self.mood = (3 * self.mood + self.rng.i64(4_000..=16_000)) / 4;
-        // Dark evenings take light: 15 % more in winter, as much less in summer.
+        // Lighting: 15 % more in midwinter, as much less in midsummer.
         even_mwh * self.mood / SCALE * (100 * SCALE + 15 * quarter.winter) / (100 * SCALE)
     }
 }

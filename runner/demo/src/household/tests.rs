@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use domain::reading::Register;
 
-/// 2023-01-01, midnight of Central Europe's winter time.
+/// 2023-01-01 at midnight of Central European standard time.
 const NEW_YEAR: u64 = 1_672_527_600;
 
 fn plan(seed: u64, members: usize, days: u16) -> Plan {
@@ -15,14 +15,14 @@ fn values(meter: &RecordedMeter, register: Register) -> Vec<u64> {
     (0..).map_while(|row| meter.wh(register, row)).collect()
 }
 
-/// By how much a register rose, in Wh.
+/// The increase of a register from the first reading to the last, in Wh.
 fn rise(meter: &RecordedMeter, register: Register) -> u64 {
     let values = values(meter, register);
     values.last().unwrap() - values.first().unwrap()
 }
 
 #[test]
-fn a_year_of_everybody_is_believable() {
+fn yearly_energy_of_every_member_is_plausible() {
     let use_of_kind_kwh = |kind: Kind| -> RangeInclusive<u64> {
         match kind {
             Kind::Shop => 5_500..=9_500,
@@ -48,7 +48,7 @@ fn a_year_of_everybody_is_believable() {
 }
 
 #[test]
-fn meters_show_what_members_used_and_produced() {
+fn registers_match_consumption_and_generation() {
     let community = generate(plan(1, 16, 28)).unwrap();
     assert_eq!(community.households.len(), community.recorded.meters().len());
     for (household, meter) in community.households.iter().zip(community.recorded.meters()) {
@@ -62,7 +62,7 @@ fn meters_show_what_members_used_and_produced() {
 }
 
 #[test]
-fn a_twentieth_of_what_is_used_at_home_is_metered_both_ways() {
+fn a_twentieth_of_self_consumption_is_metered_in_both_directions() {
     let mut registers = Registers { import_wh: vec![10], export_wh: vec![20] };
     for (consumed_wh, produced_wh) in [(1_000, 400), (100, 100), (9, 2_000), (0, 5), (10, 10)] {
         registers.count(consumed_wh, produced_wh);
@@ -72,7 +72,7 @@ fn a_twentieth_of_what_is_used_at_home_is_metered_both_ways() {
 }
 
 #[test]
-fn the_same_plan_is_the_same_community_on_every_machine() {
+fn the_same_plan_gives_the_same_community_on_every_machine() {
     let community = generate(plan(42, 3, 2)).unwrap();
     assert_eq!(community, generate(plan(42, 3, 2)).unwrap());
     let summary: Vec<String> = community
@@ -86,7 +86,7 @@ fn the_same_plan_is_the_same_community_on_every_machine() {
             format!("{name}, {kind}, {pv_w} W: used {consumed}, gave {produced}; {import_wh}, {export_wh}")
         })
         .collect();
-    // Written down on one machine; another one, or another version of fastrand, must agree.
+    // Recorded on one machine. Other machines and other versions of fastrand must agree.
     assert_eq!(
         summary,
         [
@@ -98,7 +98,7 @@ fn the_same_plan_is_the_same_community_on_every_machine() {
 }
 
 #[test]
-fn more_members_or_days_leave_the_others_as_they_are() {
+fn adding_members_or_days_leaves_the_others_unchanged() {
     let small = generate(plan(3, 5, 2)).unwrap();
     let large = generate(plan(3, 9, 3)).unwrap();
     for meter in small.recorded.meters() {
@@ -112,7 +112,7 @@ fn more_members_or_days_leave_the_others_as_they_are() {
 }
 
 #[test]
-fn names_are_addresses_and_never_the_same() {
+fn names_are_unique_addresses() {
     let community = generate(plan(0, 400, 1)).unwrap();
     let names: Vec<&str> = community.households.iter().map(|household| household.meter.as_str()).collect();
     assert!(names.is_sorted_by(|a, b| a < b));
@@ -139,7 +139,7 @@ fn the_community_has_surplus_and_deficit_at_the_same_time() {
 }
 
 #[test]
-fn impossible_plans_are_refused() {
+fn invalid_plans_are_refused() {
     let refuse = |plan| generate(plan).unwrap_err().to_string();
     assert_eq!(refuse(plan(0, 0, 1)), "0 members over 1 days make no readings (at least one of each)");
     assert_eq!(refuse(plan(0, 1, 0)), "1 members over 0 days make no readings (at least one of each)");

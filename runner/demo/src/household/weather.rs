@@ -1,7 +1,7 @@
-//! What all members of a community share: the calendar, the sun, the clouds and the cold.
+//! What the members of a community share: the calendar, the sun, the clouds and the outdoor temperature.
 //!
-//! Central Europe, on the winter time of its standard meridian all year. Everything is integer arithmetic, so that the
-//! same seed gives the same weather on every machine; shares and sines are in parts of [`SCALE`].
+//! The place is in Central Europe, on standard time all year. All arithmetic is on integers, so that the same seed
+//! gives the same weather on every machine; shares and sines are in parts of [`SCALE`].
 
 use std::ops::RangeInclusive;
 
@@ -10,38 +10,38 @@ use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::{self, Offset};
 
-/// One, as a share or a sine.
+/// The value 1 of a share or a sine.
 pub const SCALE: i64 = 10_000;
 
 const LOCAL_TIME: Offset = tz::offset(1);
-/// Angles and temperatures are in hundredths of a degree.
+/// One degree. Angles and temperatures are in hundredths of a degree.
 const DEGREE: i64 = 100;
 const TURN: i64 = 360 * DEGREE;
 const LATITUDE: i64 = 48 * DEGREE;
 const DECLINATION_MAX: i64 = 2_344;
-/// Below this temperature people heat.
+/// The outdoor temperature below which homes are heated.
 const HEATING_LIMIT: i64 = 15 * DEGREE;
 
-/// One quarter-hour of the community.
+/// Calendar and weather of one quarter-hour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarter {
     /// Number of the quarter-hour in its local day, from 0 to 95.
     pub of_day: usize,
-    /// Monday to Friday.
+    /// Whether the day is a Monday to Friday.
     pub workday: bool,
-    /// In the long summer holidays of schools.
+    /// Whether the day is in the schools' summer holidays.
     pub holidays: bool,
-    /// Where the sun stands.
+    /// The direction of the sun.
     pub sun: Direction,
-    /// The share of direct light that passes the clouds.
+    /// The share of direct light that passes the clouds, in parts of [`SCALE`].
     pub clear: i64,
-    /// How much it is too cold outside, in hundredths of a degree; never negative.
+    /// Degrees below the heating limit, in hundredths of a degree; 0 or more.
     pub cold: i64,
-    /// 1 in deepest winter, -1 in high summer.
+    /// The season: 1 in midwinter, −1 in midsummer, in parts of [`SCALE`].
     pub winter: i64,
 }
 
-/// A direction of length 1.
+/// A unit vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Direction {
     south: i64,
@@ -49,23 +49,23 @@ pub struct Direction {
     up: i64,
 }
 
-/// What one kilowatt of solar panels gives in a quarter-hour, in W.
+/// The generation of 1 kW of solar panels in a quarter-hour, in W.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Light {
-    /// From the sun itself, through the clouds.
+    /// From direct light that passes the clouds.
     pub direct: i64,
-    /// From the rest of the sky.
+    /// From diffuse light of the sky.
     pub diffuse: i64,
 }
 
 impl Quarter {
-    /// The light on a roof.
+    /// Computes the light on a roof.
     pub fn light(&self, roof: Direction) -> Light {
         let up = self.sun.up;
         if up <= 0 {
             return Light { direct: 0, diffuse: 0 };
         }
-        // The lower the sun, the more air is in the way.
+        // The lower the sun, the longer the way of its light through the air.
         let air = up * SCALE / (up + 1500);
         let direct = roof.times(self.sun).max(0) * air / SCALE * self.clear / SCALE;
         let diffuse = up * (48 * self.clear + 171 * (SCALE - self.clear)) / SCALE;
@@ -74,13 +74,14 @@ impl Quarter {
 }
 
 impl Direction {
-    /// Where a roof faces, in degrees: its tilt, and west (positive) or east of south.
+    /// Computes the direction that a roof faces, from its tilt in degrees and its azimuth: degrees west (positive) or
+    /// east of south.
     pub fn of_roof(tilt: i64, west: i64) -> Direction {
         let (tilt, west) = (tilt * DEGREE, west * DEGREE);
         Direction { south: sine(tilt) * cosine(west) / SCALE, west: sine(tilt) * sine(west) / SCALE, up: cosine(tilt) }
     }
 
-    /// Where the sun stands: hundredths of a degree since noon, and above the equator.
+    /// Computes the sun's direction from its hour angle since noon and its declination, both in hundredths of a degree.
     fn of_sun(hour: i64, declination: i64) -> Direction {
         let meridian = cosine(declination) * cosine(hour) / SCALE;
         Direction {
@@ -95,7 +96,7 @@ impl Direction {
     }
 }
 
-/// The sine of hundredths of a degree, by Bhāskara's rational approximation: off by less than 0.002.
+/// The sine of an angle in hundredths of a degree, by Bhāskara's rational approximation; the error is below 0.002.
 fn sine(angle: i64) -> i64 {
     let angle = angle.rem_euclid(TURN);
     if angle > TURN / 2 {
@@ -109,19 +110,19 @@ fn cosine(angle: i64) -> i64 {
     sine(angle + TURN / 4)
 }
 
-/// The weather, one quarter-hour after the other.
+/// The weather, one quarter-hour after another.
 pub struct Weather {
     rng: Rng,
     sky: Sky,
-    /// The last draw of a sky, from 0 to [`SCALE`].
+    /// The draw that chose the sky, from 0 to [`SCALE`].
     draw: i64,
-    /// Of [`SCALE`], around the sky's own share.
+    /// Deviation from the sky's own share of direct light, in parts of [`SCALE`].
     clouds: i64,
-    /// Warmer than usual.
+    /// Deviation from the usual temperature, in hundredths of a degree.
     warm: i64,
 }
 
-/// What a day's sky is like.
+/// The kind of sky of a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sky {
     Clear,
@@ -130,12 +131,12 @@ enum Sky {
 }
 
 impl Weather {
-    /// Some weather.
+    /// Starts the weather with a random generator.
     pub fn new(mut rng: Rng) -> Weather {
         Weather { sky: Sky::Mixed, draw: rng.i64(0..SCALE), clouds: 0, warm: 0, rng }
     }
 
-    /// The quarter-hour that starts then; ask in order of time.
+    /// Returns the quarter-hour that starts at this time. Call it in order of time.
     pub fn next(&mut self, start: Timestamp) -> Quarter {
         let local = LOCAL_TIME.to_datetime(start);
         let day = i64::from(local.date().day_of_year());
@@ -159,10 +160,10 @@ impl Weather {
     }
 
     fn new_day(&mut self, winter: i64) {
-        // Weather lasts: every third day is like the day before.
+        // Weather persists: one day in three is like the day before.
         if self.rng.i64(0..3) > 0 {
             let summer = (SCALE - winter) / 2;
-            // Steps of the golden ratio visit everything evenly: no year is much cloudier than another.
+            // Steps of the golden ratio cover the range evenly, so that no year is much cloudier than another.
             self.draw = (self.draw + 6_180 + self.rng.i64(-500..=500)) % SCALE;
             let clear = 2_000 + summer / 5;
             self.sky = match self.draw {
@@ -184,7 +185,8 @@ impl Weather {
         (share + self.clouds).clamp(0, SCALE)
     }
 
-    /// Coldest in the second half of January and at three in the morning, in hundredths of a degree Celsius.
+    /// The temperature in hundredths of a degree Celsius; lowest in the second half of January and at three in the
+    /// morning.
     fn temperature(&self, day: i64, second: i64) -> i64 {
         let season = cosine((day - 20) * TURN / 365);
         let time = cosine((second - 3 * 3600) * 5 / 12);
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn calendar_and_cold_follow_local_time() {
+    fn calendar_and_temperature_follow_local_time() {
         let year = year();
         assert_eq!((year[0].of_day, year[0].workday, year[95].of_day, year[96].workday), (0, false, 95, true));
         let cold = |days: std::ops::Range<usize>| -> i64 {

@@ -1,7 +1,7 @@
-//! `RetrieveMeasurement` without the network: a checked filter, and the rows that it finds.
+//! `RetrieveMeasurement` without the network: a validated filter, and the rows that match it.
 //!
-//! Of each series, which is a register of a device, the `limit` oldest rows at or after the start are taken and given
-//! newest first: that is how the platform answers, and why a client reads on from the newest row of a full answer.
+//! A series is one register of a device. Of each series, the answer has the `limit` oldest rows at or after the start,
+//! newest first. That is how the platform answers, and why a client continues from the newest row of a full answer.
 
 use std::ops::Range;
 
@@ -10,54 +10,54 @@ use jiff::Timestamp;
 
 use super::recorded::{Recorded, RecordedMeter};
 
-/// How many rows of each series are listed unless asked otherwise.
+/// Number of rows listed per series if the filter has no limit.
 pub const ROWS_DEFAULT: usize = 100;
-/// How many rows of each series can be listed.
+/// Maximum number of rows listed per series.
 pub const ROWS_MAX: usize = 10_000;
 
-/// Names of the reactive registers on the wire.
+/// The reactive registers' names on the wire.
 const INDUCTIVE: &str = "Reactive QI(+Ri)";
 const CAPACITIVE: &str = "Reactive QIV(-Rc)";
 
-/// Which rows to list, checked.
+/// A validated filter for rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query<'a> {
-    /// The earliest time of a row, inclusive; by default the oldest.
+    /// The earliest time of a row, inclusive; `None` for no bound.
     from: Option<Timestamp>,
-    /// The latest time of a row, inclusive: later ones have not been read yet.
+    /// The latest time of a row, inclusive: later rows have not been read yet.
     now: Timestamp,
     device: Option<&'a str>,
     skip: usize,
     limit: usize,
 }
 
-/// A filter that the platform refuses.
+/// Why the platform refuses a filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidQuery {
-    /// The start is no time.
-    #[error("startInterval {0:?} is no RFC 3339 time (such as 2023-09-01T12:15:00Z)")]
+    /// The start is not a time.
+    #[error("startInterval {0:?} is not an RFC 3339 time (such as 2023-09-01T12:15:00Z)")]
     Start(String),
-    /// Nothing can be read in the future.
-    #[error("startInterval {from} is in the future, it is {now} (ask for a time up to now)")]
+    /// The start is in the future.
+    #[error("startInterval {from} is in the future, since it is {now} now (give a time up to now)")]
     Future {
-        /// The start.
+        /// The start as given.
         from: Timestamp,
-        /// The time at the service.
+        /// The service's time.
         now: Timestamp,
     },
-    /// A negative number of rows.
-    #[error("skip {0} is negative (0 or more rows)")]
+    /// The number of rows to skip is negative.
+    #[error("skip {0} is negative (it must be at least 0)")]
     Skip(i32),
-    /// Fewer rows than one or more than a service can be asked for.
-    #[error("limit {0} is not possible (1 to {ROWS_MAX} rows of each series)")]
+    /// The maximum number of rows is out of range.
+    #[error("limit {0} is out of range (it must be from 1 to {ROWS_MAX} rows per series)")]
     Limit(i32),
 }
 
 impl<'a> Query<'a> {
-    /// Checks a filter from the wire.
+    /// Validates a filter from the wire.
     ///
     /// # Errors
-    /// If the start is no time or in the future, or a number of rows is out of range.
+    /// If the start is not a time or in the future, or a number of rows is out of range.
     pub fn parse(filter: &'a wire::QueryMeters, now: Timestamp) -> Result<Query<'a>, InvalidQuery> {
         let skip = filter.skip.unwrap_or(0);
         Ok(Query {
@@ -69,7 +69,7 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// The rows that the filter finds, series by series. An unknown device has none.
+    /// Lists the rows that match the filter, series by series. An unknown device has none.
     pub fn answer(&self, recorded: &Recorded) -> wire::QueryResponse {
         let mut entries = Vec::new();
         match self.device {
@@ -85,7 +85,7 @@ impl<'a> Query<'a> {
 
     fn list(&self, meter: &RecordedMeter, entries: &mut Vec<wire::MeasurementResponse>) {
         let rows = self.rows(meter.times());
-        // Times cost more than anything else here, and the four series show the same.
+        // Formatting times is the most expensive part, and the four series share them.
         let dates: Vec<String> = meter.times()[rows.clone()].iter().map(Timestamp::to_string).collect();
         entries.reserve(4 * rows.len());
         for (field, value) in series() {
@@ -119,7 +119,7 @@ fn parse_limit(limit: i32) -> Result<usize, InvalidQuery> {
     usize::try_from(limit).ok().filter(|rows| (1..=ROWS_MAX).contains(rows)).ok_or(InvalidQuery::Limit(limit))
 }
 
-/// What one series shows at a row: Wh of the active registers, varh of the reactive ones.
+/// The value of a series at a row: Wh for the active registers, varh for the reactive ones.
 type Value = fn(&RecordedMeter, usize) -> Option<u64>;
 
 fn series() -> [(&'static str, Value); 4] {
@@ -131,12 +131,13 @@ fn series() -> [(&'static str, Value); 4] {
     ]
 }
 
-/// Nobody recorded reactive energy. Motors and compressors take about a quarter of their active energy on top.
+/// An estimate, since reactive energy is not recorded: motors and compressors draw about a quarter of their active
+/// energy.
 fn inductive_varh(meter: &RecordedMeter, row: usize) -> Option<u64> {
     Some(meter.wh(Register::Import, row)? / 4)
 }
 
-/// Power supplies of electronics, and inverters while they feed in, look capacitive for a few percent.
+/// An estimate: electronic power supplies, and inverters while they feed in, are capacitive by a few percent.
 fn capacitive_varh(meter: &RecordedMeter, row: usize) -> Option<u64> {
     Some(meter.wh(Register::Import, row)? / 16 + meter.wh(Register::Export, row)? / 50)
 }
@@ -152,7 +153,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Two meters, five rows at 12:00 to 13:00, 100 Wh of import apart.
+    /// Two meters with five rows each, from 12:00 to 13:00, 100 Wh of import apart.
     fn recorded() -> Recorded {
         let first = at("2023-09-01T12:00:00Z").as_second();
         let times: Arc<[Timestamp]> = (0..5).map(|row| Timestamp::from_second(first + row * 900).unwrap()).collect();
@@ -161,7 +162,7 @@ mod tests {
         Recorded::new(vec![meter("m01"), meter("m02")]).unwrap()
     }
 
-    /// The rows as `device field value hh:mm`.
+    /// Formats the rows as `device field value hh:mm`.
     fn rows(filter: wire::QueryMeters, now: &str) -> Vec<String> {
         let answer = Query::parse(&filter, at(now)).unwrap().answer(&recorded());
         assert_eq!((answer.status, answer.error), (None, None));
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_rows_are_taken_and_given_newest_first() {
+    fn the_oldest_rows_are_listed_newest_first() {
         let filter = wire::QueryMeters {
             start_interval: Some("2023-09-01T12:14:58Z".to_owned()),
             limit: Some(2),
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn every_series_of_every_device_answers_for_itself() {
+    fn the_limit_applies_to_each_series_of_each_device() {
         let filter = wire::QueryMeters { limit: Some(1), ..Default::default() };
         let series = ["Active import 1000", "Active export 50", "Reactive QI(+Ri) 250", "Reactive QIV(-Rc) 63"];
         let expected: Vec<String> =
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_read_after_now() {
+    fn rows_after_now_are_not_listed() {
         assert_eq!(import_of_m01(wire::QueryMeters::default(), "2023-09-01T12:15:00Z"), "1100 12:15, 1000 12:00");
         let late = wire::QueryMeters { start_interval: Some("2023-09-01T12:20:00Z".to_owned()), ..Default::default() };
         assert_eq!(import_of_m01(late, "2023-09-01T12:20:00Z"), "");
@@ -226,25 +227,25 @@ mod tests {
     }
 
     #[test]
-    fn filters_that_make_no_sense_are_refused_with_the_rule() {
+    fn invalid_filters_are_refused_with_the_rule() {
         let refuse = |filter| Query::parse(&filter, at(NOW)).unwrap_err().to_string();
         let start = |text: &str| wire::QueryMeters { start_interval: Some(text.to_owned()), ..Default::default() };
         assert_eq!(
             refuse(start("yesterday")),
-            r#"startInterval "yesterday" is no RFC 3339 time (such as 2023-09-01T12:15:00Z)"#
+            r#"startInterval "yesterday" is not an RFC 3339 time (such as 2023-09-01T12:15:00Z)"#
         );
         assert_eq!(
             refuse(start("2023-09-01T13:00:01Z")),
-            "startInterval 2023-09-01T13:00:01Z is in the future, it is 2023-09-01T13:00:00Z (ask for a time up to now)"
+            "startInterval 2023-09-01T13:00:01Z is in the future, since it is 2023-09-01T13:00:00Z now (give a time up to now)"
         );
         assert_eq!(
             refuse(wire::QueryMeters { skip: Some(-1), ..Default::default() }),
-            "skip -1 is negative (0 or more rows)"
+            "skip -1 is negative (it must be at least 0)"
         );
         for limit in [i32::MIN, -1, 0, 10_001] {
             assert_eq!(
                 refuse(wire::QueryMeters { limit: Some(limit), ..Default::default() }),
-                format!("limit {limit} is not possible (1 to 10000 rows of each series)")
+                format!("limit {limit} is out of range (it must be from 1 to 10000 rows per series)")
             );
         }
         assert!(Query::parse(&wire::QueryMeters { limit: Some(10_000), ..Default::default() }, at(NOW)).is_ok());

@@ -1,7 +1,7 @@
-//! Recorded registers in memory: what the Meters service answers from.
+//! Recorded registers in memory, from which the Meters service answers.
 //!
-//! A year of quarter-hours of 100 meters takes some 28 MB: meters that are read at the same times share them, and a
-//! register is its first value and 32 bits above it for every time.
+//! A year of quarter-hours of 100 meters takes some 28 MB: meters that are read at the same times share the times, and
+//! a register is stored as its first value and 32-bit differences to it.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use domain::MeterId;
 use domain::reading::{REGISTER_WH_MAX, Register};
 use jiff::Timestamp;
 
-/// The registers of some meters over time; sorted by meter, no meter twice.
+/// The registers of several meters over time, sorted by meter; no meter occurs twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
     meters: Vec<RecordedMeter>,
 }
 
-/// The two active registers of one meter over time, oldest first.
+/// The two active-energy registers of one meter over time, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedMeter {
     id: MeterId,
@@ -24,42 +24,42 @@ pub struct RecordedMeter {
     export: Column,
 }
 
-/// Rows that cannot be recorded.
+/// Why rows cannot be recorded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRecorded {
-    /// Two meters have one name.
-    #[error("meter {0} is there twice (put all its rows into one)")]
+    /// Two meters have the same id.
+    #[error("meter {0} occurs twice (put all its rows into one)")]
     MeterTwice(MeterId),
-    /// A register has not exactly one value for each time.
-    #[error("meter {meter} has {values} values of {} for {times} times (exactly one each)", register.field())]
+    /// A register does not have exactly one value per time.
+    #[error("meter {meter} has {values} values of {} for {times} times (one value per time is expected)", register.field())]
     Length {
-        /// The meter.
+        /// The meter's id.
         meter: MeterId,
-        /// The register.
+        /// The register concerned.
         register: Register,
-        /// How many values there are.
+        /// Number of values.
         values: usize,
-        /// How many times there are.
+        /// Number of times.
         times: usize,
     },
-    /// A time is not after the one before.
+    /// A time is not after the previous one.
     #[error("meter {meter} is read at {at} after {before} (times must rise; sort the rows)")]
     Order {
-        /// The meter.
+        /// The meter's id.
         meter: MeterId,
-        /// The earlier row's time.
+        /// The previous row's time.
         before: Timestamp,
-        /// The later row's time.
+        /// The row's time.
         at: Timestamp,
     },
-    /// A register shows more than any store can keep.
+    /// A register's value is larger than a store can hold.
     #[error("meter {meter} shows {wh} Wh as {} (at most {REGISTER_WH_MAX} Wh)", register.field())]
     Value {
-        /// The meter.
+        /// The meter's id.
         meter: MeterId,
-        /// The register.
+        /// The register concerned.
         register: Register,
-        /// What it shows, in Wh.
+        /// The value, in Wh.
         wh: u64,
     },
 }
@@ -68,7 +68,7 @@ impl Recorded {
     /// Collects meters, in any order.
     ///
     /// # Errors
-    /// If a meter is there twice.
+    /// If a meter occurs twice.
     pub fn new(mut meters: Vec<RecordedMeter>) -> Result<Recorded, InvalidRecorded> {
         meters.sort_by(|a, b| a.id.cmp(&b.id));
         match meters.windows(2).find(|pair| pair[0].id == pair[1].id) {
@@ -77,41 +77,41 @@ impl Recorded {
         }
     }
 
-    /// The meters, sorted by id.
+    /// Returns the meters, sorted by id.
     pub fn meters(&self) -> &[RecordedMeter] {
         &self.meters
     }
 
-    /// The meter of that id.
+    /// Finds a meter by its id.
     pub fn meter(&self, id: &str) -> Option<&RecordedMeter> {
         let index = self.meters.binary_search_by(|meter| meter.id.as_str().cmp(id)).ok()?;
         self.meters.get(index)
     }
 
-    /// The time of the oldest row of all.
+    /// Returns the time of the oldest row; `None` if there are no rows.
     pub fn first(&self) -> Option<Timestamp> {
         self.meters.iter().filter_map(|meter| meter.times.first()).min().copied()
     }
 
-    /// The time of the newest row of all.
+    /// Returns the time of the newest row; `None` if there are no rows.
     pub fn last(&self) -> Option<Timestamp> {
         self.meters.iter().filter_map(|meter| meter.times.last()).max().copied()
     }
 
-    /// How many rows there are; each has both registers.
+    /// Counts the rows. Each has both registers of a meter at one time.
     pub fn rows(&self) -> usize {
         self.meters.iter().map(|meter| meter.times.len()).sum()
     }
 }
 
 impl RecordedMeter {
-    /// Records what the registers of a meter showed, in Wh, at rising times. Give the same times to several meters to
-    /// have them in memory once.
+    /// Records the registers of a meter, in Wh, at increasing times. Pass the same `times` for several meters to store
+    /// them once.
     ///
     /// A register may fall, as it does when a meter is exchanged.
     ///
     /// # Errors
-    /// If times do not rise, or a register has not exactly one value in range for each.
+    /// If times do not increase, or a register does not have exactly one valid value per time.
     pub fn new(
         id: MeterId,
         times: Arc<[Timestamp]>,
@@ -133,17 +133,17 @@ impl RecordedMeter {
         Ok(RecordedMeter { id, times, import: Column::new(import_wh), export: Column::new(export_wh) })
     }
 
-    /// The meter.
+    /// Returns the meter's id.
     pub fn id(&self) -> &MeterId {
         &self.id
     }
 
-    /// When it was read, oldest first.
+    /// Returns the times of the rows, oldest first.
     pub fn times(&self) -> &[Timestamp] {
         &self.times
     }
 
-    /// What a register showed at the row of that number, in Wh.
+    /// Returns a register's value at a row (from 0), in Wh; `None` beyond the last row.
     pub fn wh(&self, register: Register, row: usize) -> Option<u64> {
         match register {
             Register::Import => self.import.wh(row),
@@ -155,9 +155,9 @@ impl RecordedMeter {
 /// The values of one register, in Wh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Column {
-    /// Never below the first value nor 2³² Wh above it, which is what a household needs in a thousand years.
+    /// Every value is at least the first and less than 2³² Wh above it, which a household uses in a thousand years.
     Above { first_wh: u64, above_wh: Box<[u32]> },
-    /// Anything else, such as an exchanged meter's.
+    /// Any other values, such as those of an exchanged meter.
     Any(Box<[u64]>),
 }
 
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_comes_back_also_of_an_exchanged_meter() {
+    fn every_value_is_read_back_even_of_an_exchanged_meter() {
         for values in [&[5, 9, 9][..], &[5, 0], &[0, REGISTER_WH_MAX], &[7, 7 + u64::from(u32::MAX)], &[]] {
             let meter = meter("m", values);
             let read: Vec<u64> = (0..).map_while(|row| meter.wh(Register::Import, row)).collect();
@@ -213,13 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_recorded_is_refused_with_its_numbers() {
+    fn invalid_rows_are_refused_with_their_numbers() {
         let refuse = |times: Arc<[Timestamp]>, import_wh: &[u64]| {
             RecordedMeter::new("m".parse().unwrap(), times, import_wh, &[0, 0]).unwrap_err().to_string()
         };
         assert_eq!(
             refuse(times(&[0, 900]), &[1]),
-            "meter m has 1 values of Active import for 2 times (exactly one each)"
+            "meter m has 1 values of Active import for 2 times (one value per time is expected)"
         );
         assert_eq!(
             refuse(times(&[900, 900]), &[1, 2]),
@@ -231,7 +231,7 @@ mod tests {
         );
         assert_eq!(
             Recorded::new(vec![meter("m", &[]), meter("m", &[])]).unwrap_err().to_string(),
-            "meter m is there twice (put all its rows into one)"
+            "meter m occurs twice (put all its rows into one)"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The service through real gRPC, on ports the system chooses.
+//! Tests of the service over gRPC, on ports that the system chooses.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -15,7 +15,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-/// Meters `m0000`, `m0001`, … with one row a quarter-hour.
+/// Meters `m0000`, `m0001`, … with one row per quarter-hour.
 fn recorded(meters: usize, rows: i64) -> Recorded {
     let times: Arc<[Timestamp]> = (0..rows).map(|row| at(FIRST + row * 900)).collect();
     let import_wh: Vec<u64> = (0..).map(|row| 8_290_348 + row * 87).take(times.len()).collect();
@@ -39,7 +39,7 @@ fn filter() -> wire::QueryMeters {
 }
 
 #[tokio::test]
-async fn the_platforms_name_answers_and_the_other_does_not() {
+async fn only_the_platforms_name_is_served() {
     let service = MetersService::new(recorded(2, 3), || at(FIRST + 1800));
     let (serving, channel) = start(service, Package::Platform).await;
     let answer = platform_client::MetersServiceClient::new(channel.clone()).retrieve_measurement(filter()).await;
@@ -50,7 +50,7 @@ async fn the_platforms_name_answers_and_the_other_does_not() {
 }
 
 #[tokio::test]
-async fn the_repositorys_own_name_answers_and_the_platforms_does_not() {
+async fn only_the_repositorys_own_name_is_served() {
     let service = MetersService::new(recorded(2, 3), || at(FIRST + 1800));
     let (serving, channel) = start(service, Package::Own).await;
     let answer = own_client::MetersServiceClient::new(channel.clone()).retrieve_measurement(filter()).await;
@@ -90,7 +90,7 @@ async fn refusals_have_the_platforms_codes() {
 }
 
 #[tokio::test]
-async fn an_answer_may_be_larger_than_a_client_takes_by_default() {
+async fn an_answer_may_exceed_a_clients_default_message_size() {
     let (_serving, channel) =
         start(MetersService::new(recorded(10_000, 2), || at(FIRST + 900)), Package::Platform).await;
     let mut narrow = platform_client::MetersServiceClient::new(channel.clone());
@@ -100,7 +100,7 @@ async fn an_answer_may_be_larger_than_a_client_takes_by_default() {
 }
 
 #[tokio::test]
-async fn dropping_it_stops_it() {
+async fn dropping_the_result_stops_the_service() {
     let (serving, channel) = start(MetersService::new(recorded(1, 1), || at(FIRST)), Package::Platform).await;
     let Serving { stop, server, .. } = serving;
     drop((stop, channel));

@@ -1,4 +1,4 @@
-//! The ledger of our own Transactions service: each trade once, by its id, whatever comes twice.
+//! The ledger of the development Transactions service. It has each trade once, by its id, however often it is received.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -8,82 +8,82 @@ use domain::{Amount, TradeId};
 use super::trade::{Payable, Unpayable};
 use wire::State;
 
-/// Who decides that a trade is paid.
+/// How trades are paid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Paying {
-    /// It is paid as soon as it is known.
+    /// A trade is paid as soon as it is received.
     #[default]
     AtOnce,
-    /// As above, but the first attempt to pay a trade fails.
+    /// As [`AtOnce`](Self::AtOnce), but the first attempt to pay each trade fails.
     AtSecondAttempt,
-    /// It is paid when its device hands in a receipt.
+    /// A trade is paid when its device hands in a receipt.
     ByReceipt,
 }
 
-/// Trades and what became of them, in the order in which they came.
+/// Trades and their payments, in the order in which they were received.
 #[derive(Debug, Default)]
 pub struct Ledger {
     paying: Paying,
     entries: BTreeMap<TradeId, Entry>,
     order: Vec<TradeId>,
-    /// What the market does not know yet.
+    /// Trades whose state has not been reported to the market.
     unreported: BTreeSet<TradeId>,
     duplicates: u64,
 }
 
-/// A trade and what became of it.
+/// A trade and its payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The trade.
+    /// The trade to pay.
     pub trade: Payable,
-    /// How often it was tried to pay it.
+    /// Number of attempts to pay it.
     pub attempts: u32,
-    /// `Sent` as long as its payment is open, then `Paid` or `NotPaid`.
+    /// `Sent` while the payment is open, then `Paid` or `NotPaid`.
     pub state: State,
-    /// The payment's id.
+    /// The payment's id; `None` until the trade is paid.
     pub transaction_id: Option<String>,
 }
 
-/// A receipt that does not fit the ledger.
+/// Why a receipt is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReceipt {
-    /// It is of no trade here.
+    /// No trade has this id.
     #[error("there is no payment {0}")]
     Unknown(TradeId),
-    /// The trade has another one.
-    #[error("payment {id} has the transaction {earlier:?} already")]
+    /// The trade was paid with another transaction.
+    #[error("payment {id} already has the transaction {earlier:?}")]
     Paid {
-        /// The trade.
+        /// The trade's id.
         id: TradeId,
-        /// The transaction it was paid with.
+        /// The id of the transaction with which it was paid.
         earlier: String,
     },
 }
 
-/// What a ledger has come to.
+/// The totals of a ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// How many trades it knows.
+    /// Number of trades received.
     pub trades: u64,
-    /// How many of them are paid.
+    /// Number of trades paid.
     pub paid: u64,
-    /// What was paid for them in all.
+    /// The sum of all payments, in nEUR.
     pub amount: Amount,
-    /// How often a trade came that was known.
+    /// How often a known trade was received again.
     pub duplicates: u64,
 }
 
 impl Ledger {
-    /// An empty ledger.
+    /// Makes an empty ledger.
     pub fn new(paying: Paying) -> Ledger {
         Ledger { paying, ..Ledger::default() }
     }
 
-    /// Takes a trade in, and pays it if that is how this ledger pays. A trade that comes again is one that the market
-    /// has no word of: it is reported again, and its payment tried again if that failed.
+    /// Records a trade, and pays it if this ledger pays at once. A known trade is one on which the market has no
+    /// report: it is reported again, and its payment is retried if it failed.
     ///
     /// # Errors
-    /// If its id was taken with other contents.
+    /// If a trade with the same id and other contents was recorded before.
     pub fn take(&mut self, trade: Payable) -> Result<(), Unpayable> {
         let id = trade.id;
         match self.entries.get(&id) {
@@ -114,10 +114,10 @@ impl Ledger {
         }
     }
 
-    /// Takes receipts in, all or none; the same again changes nothing.
+    /// Records receipts, all or none. Recording the same receipts again changes nothing.
     ///
     /// # Errors
-    /// If one is of no trade here, or of one that was paid otherwise.
+    /// If a receipt is for an unknown trade, or for one that was paid with another transaction.
     pub fn receive(&mut self, receipts: &[(TradeId, String)]) -> Result<(), InvalidReceipt> {
         for (id, transaction_id) in receipts {
             let entry = self.entries.get(id).ok_or(InvalidReceipt::Unknown(*id))?;
@@ -136,14 +136,14 @@ impl Ledger {
         Ok(())
     }
 
-    /// Up to `limit` trades whose state the market does not know yet, by id, after `after` if given.
+    /// Lists up to `limit` trades whose state has not been reported, by id, after `after` if given.
     pub fn unreported(&self, after: Option<TradeId>, limit: usize) -> Vec<Entry> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let ids = self.unreported.range((from, Bound::Unbounded));
         ids.take(limit).filter_map(|id| self.entries.get(id)).cloned().collect()
     }
 
-    /// Takes note that the market knows of these, as they were then.
+    /// Marks trades as reported, unless they have changed since.
     pub fn reported(&mut self, reported: &[Entry]) {
         for then in reported {
             if self.entries.get(&then.trade.id) == Some(then) {
@@ -152,12 +152,12 @@ impl Ledger {
         }
     }
 
-    /// Every trade in the order in which they came.
+    /// Lists every trade in the order in which they were received.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.order.iter().filter_map(|id| self.entries.get(id))
     }
 
-    /// What it has come to.
+    /// Computes the totals.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals { duplicates: self.duplicates, ..Totals::default() };
         for entry in self.entries.values() {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trade_that_comes_twice_is_paid_once_and_reported_again() {
+    fn a_trade_received_twice_is_paid_once_and_reported_again() {
         let mut ledger = Ledger::new(Paying::AtOnce);
         ledger.take(trade(2)).unwrap();
         ledger.take(trade(1)).unwrap();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_stands_for_one_trade() {
+    fn an_id_identifies_one_trade() {
         let mut ledger = Ledger::new(Paying::AtOnce);
         ledger.take(trade(1)).unwrap();
         let other = Payable { buyer: "c".to_owned(), ..trade(1) };
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_what_has_changed_since_is_not_the_last() {
+    fn a_trade_that_changed_since_its_report_is_reported_again() {
         let mut ledger = Ledger::new(Paying::AtSecondAttempt);
         ledger.take(trade(1)).unwrap();
         let not_paid = ledger.unreported(None, 9);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn receipts_pay_what_is_open_all_or_none() {
+    fn receipts_pay_open_trades_all_or_none() {
         let mut ledger = Ledger::new(Paying::ByReceipt);
         ledger.take(trade(1)).unwrap();
         assert_eq!((ledger.totals().paid, ledger.unreported(None, 9).len()), (0, 0));

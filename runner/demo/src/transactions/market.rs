@@ -1,4 +1,4 @@
-//! What Transactions asks of a market: waiting trades, and to take note of what became of them.
+//! The client with which Transactions claims waiting trades from a market and reports payments.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,36 +15,36 @@ use wire::status::{innermost, status_text};
 use wire::tls::{ClientTls, TlsError};
 use wire::{ListUpdateMatch, MatchResponse, MatchesFilter, State, UpdateMatch};
 
-/// How long a request may take.
+/// Maximum duration of a request.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Trades from which buyers are learned at once.
+/// Number of trades in a page from which buyers are collected.
 const PAGE: i32 = 1000;
 
 /// A client of one market.
 #[derive(Debug)]
 pub struct MarketClient {
-    /// For trades and reports.
+    /// The TLS port, for claims and reports.
     tls: Channel,
-    /// For everything else.
+    /// The plaintext port, for everything else.
     plain: Option<Channel>,
 }
 
-/// A market that does not do what it is asked.
+/// Why a request to the market failed.
 #[derive(Debug, thiserror::Error)]
 pub enum MarketError {
-    /// It refuses a report: one of its trades is unknown, or cannot come into that state, perhaps not yet.
+    /// The market refuses a report: a trade is unknown, or cannot change to the reported state, perhaps only not yet.
     #[error("the market refuses the report: {reason}")]
     Refused {
-        /// What it says.
+        /// The market's status.
         reason: String,
-        /// Whether the same report can ever be taken.
+        /// Whether the market may accept the same report later.
         later: bool,
     },
-    /// It is away or failing.
+    /// The market is unavailable or failing.
     #[error("the market does not answer: {0}")]
     Away(String),
-    /// Nobody said where buyers can be asked for.
-    #[error("who buys? (name the buyers, or the address of the market's plaintext port)")]
+    /// The buyers were not named, and the plaintext port is not known.
+    #[error("the buyers are unknown (name them, or give the address of the market's plaintext port)")]
     NoBuyers,
 }
 
@@ -60,10 +60,11 @@ impl From<Status> for MarketError {
 }
 
 impl MarketClient {
-    /// A client of the market whose TLS port has that `https://` address, and whose plaintext port that `http://` one.
+    /// Makes a client from the `https://` address of the market's TLS port and the `http://` address of its plaintext
+    /// port.
     ///
     /// # Errors
-    /// If an address is none, or a file is missing or no PEM.
+    /// If an address is invalid, or a file is missing or not PEM.
     pub fn new(address: &str, tls: &ClientTls, plain: Option<&str>) -> Result<MarketClient, TlsError> {
         let connect = |address: &str| {
             let unusable = |error: tonic::transport::Error| TlsError::Unusable {
@@ -76,10 +77,10 @@ impl MarketClient {
         Ok(MarketClient { tls, plain: plain.map(connect).transpose()? })
     }
 
-    /// Buyers of the oldest trades that wait to be paid; none if none wait.
+    /// Lists the buyers of the oldest waiting trades; empty if no trades wait.
     ///
     /// # Errors
-    /// If the market is away, or only its TLS port is known.
+    /// If the market is unavailable, or its plaintext port is not known.
     pub async fn buyers(&self) -> Result<BTreeSet<String>, MarketError> {
         let mut client = MarketServiceClient::new(self.plain.clone().ok_or(MarketError::NoBuyers)?);
         let filter = MatchesFilter { limit: Some(PAGE), ..waiting(None) };
@@ -87,19 +88,19 @@ impl MarketClient {
         Ok(matches.into_iter().map(|each| each.buyer_id).filter(|buyer| buyer != PLATFORM_GRID).collect())
     }
 
-    /// Claims waiting trades of a buyer, to pay them: as many as the market gives at once.
+    /// Claims waiting trades of a buyer for payment, as many as the market returns at once.
     ///
     /// # Errors
-    /// If the market is away.
+    /// If the market is unavailable.
     pub async fn claim(&self, buyer: &str) -> Result<Vec<MatchResponse>, MarketError> {
         let mut client = AuthenticatedMarketServiceClient::new(self.tls.clone());
         Ok(client.retrieve_matches(Request::new(waiting(Some(buyer)))).await?.into_inner().matches)
     }
 
-    /// Reports what became of trades.
+    /// Reports the state of trades.
     ///
     /// # Errors
-    /// If the market is away, or refuses the report, of which it then applies nothing.
+    /// If the market is unavailable, or refuses the report and applies none of it.
     pub async fn report(&self, entries: &[Entry]) -> Result<(), MarketError> {
         let update = |entry: &Entry| UpdateMatch {
             match_id: entry.trade.id.to_string(),
@@ -127,7 +128,7 @@ impl MarketClient {
     }
 }
 
-/// The filter for what waits to be paid; with a buyer it is exactly the one that claims.
+/// The filter for trades that wait for payment. With a buyer, it is exactly the filter that claims.
 fn waiting(buyer: Option<&str>) -> MatchesFilter {
     MatchesFilter {
         buyer_id: buyer.map(ToOwned::to_owned),

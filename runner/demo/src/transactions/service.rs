@@ -1,8 +1,8 @@
-//! A Transactions service of our own: takes pushed trades, and speaks the platform's `proto.TransactionsService`.
+//! The gRPC service: receives pushed trades, and implements the platform's `proto.TransactionsService`.
 //!
-//! It does what a careful receiver does: looks at every trade, keeps each once by its id, and says which it refuses. For
-//! tests it can be told to go wrong in the ways in which services go wrong. Deliberately not here: a ledger that outlives
-//! the process, and money.
+//! It does what a careful receiver does: it validates every trade, stores each once by its id, and reports which ones
+//! it refuses. For tests it can be told to fail as real services do. Deliberately absent: a persistent ledger, and
+//! money.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,98 +22,98 @@ use wire::rec_market_v1::trade_service_server::{TradeService, TradeServiceServer
 use wire::rec_market_v1::{DeliverTradesRequest, DeliverTradesResponse, RefusedTrade, Trade};
 use wire::transactions_service_server as platform;
 
-/// How a deployment of this service pays, in the platform's numbering: outside of the ledger.
+/// The payment approach in the platform's numbering: outside of a distributed ledger.
 const APPROACH: i32 = 0;
 
-/// The service. Its clones are the same service.
+/// The service. Clones share their state.
 #[derive(Clone, Default)]
 pub struct TransactionsService {
     ledger: Arc<Mutex<Ledger>>,
-    /// Public keys by device.
+    /// Public keys by device id.
     accounts: Arc<Mutex<BTreeMap<String, String>>>,
     script: Arc<Mutex<Script>>,
     news: Arc<Notify>,
 }
 
-/// What goes wrong; nothing, unless somebody says so.
+/// How the service misbehaves; by default it does not.
 #[derive(Default)]
 pub struct Script {
-    /// How many trades each request so far had.
+    /// Number of trades in each request so far.
     pub requests: Vec<usize>,
-    /// What the next requests meet, one after the other.
+    /// The faults of the next requests, in order.
     pub faults: VecDeque<Fault>,
-    /// What is to be said of single trades.
+    /// Decides about single trades.
     pub judge: Option<Judge>,
 }
 
-/// Decides about trades that could be paid.
+/// Decides about valid trades.
 pub type Judge = Box<dyn Fn(&Payable) -> Verdict + Send>;
 
-/// What a [`Judge`] says of a trade.
+/// The decision of a [`Judge`] on a trade.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is taken.
+    /// The trade is accepted.
     Take,
-    /// It is refused, with this reason.
+    /// The trade is refused, for this reason.
     Refuse(String),
-    /// The whole request is refused because of it, with this code.
+    /// The whole request is refused, with this code.
     RefuseRequest(Code),
 }
 
-/// How a request can go wrong.
+/// How a request fails.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// It is answered with that code, and nothing is taken.
+    /// The answer is this code, and no trade is accepted.
     Fail(Code),
-    /// It is taken, and the answer is lost: an error in its place.
+    /// The trades are accepted, but the answer is an error, as if it were lost.
     LoseAnswer,
-    /// It is taken, and never answered.
+    /// The trades are accepted, but no answer is ever sent.
     Hang,
-    /// It is taken that much later.
+    /// The trades are accepted after this delay.
     Wait(Duration),
-    /// It is taken, and the answer refuses a trade that was never sent.
+    /// The trades are accepted, but the answer refuses a trade that was never sent.
     Garble,
 }
 
-/// The service's certificate with those above it, and its key, as PEM.
+/// The service's certificate chain and private key, as PEM.
 #[derive(Clone)]
 pub struct ServerPem {
-    /// The certificates.
+    /// The certificate chain.
     pub certificate: String,
-    /// The key.
+    /// The private key.
     pub key: String,
 }
 
-/// A service that did not start, or did not end as it should.
+/// The error for a service that did not start, or ended unexpectedly.
 #[derive(Debug, thiserror::Error)]
 #[error("the Transactions service failed")]
 pub struct ServingError(#[from] tonic::transport::Error);
 
 impl TransactionsService {
-    /// A service with an empty ledger that pays in this way.
+    /// Makes a service with an empty ledger.
     pub fn new(paying: Paying) -> TransactionsService {
         TransactionsService { ledger: Arc::new(Mutex::new(Ledger::new(paying))), ..TransactionsService::default() }
     }
 
-    /// Its ledger.
+    /// Locks the ledger.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is to go wrong.
+    /// Locks the script of faults.
     pub fn script(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends when trades or receipts have come since it was last asked.
+    /// Waits until trades or receipts have arrived since the last call.
     pub async fn news(&self) {
         self.news.notified().await;
     }
 
-    /// Serves over TLS until told to stop; requests under way are finished.
+    /// Serves over TLS until `stop` is cancelled. Requests in progress are finished.
     ///
     /// # Errors
-    /// If the certificate or the key is none, or the transport fails.
+    /// If the certificate or the key is invalid, or the transport fails.
     pub async fn serve(
         &self,
         listener: TcpListener,
@@ -130,9 +130,9 @@ impl TransactionsService {
         Ok(())
     }
 
-    /// Takes trades in; answers those that it refuses.
+    /// Records trades, and returns those that it refuses.
     fn take(&self, trades: &[Trade]) -> Result<Vec<RefusedTrade>, Status> {
-        let mut good = Vec::new();
+        let mut accepted = Vec::new();
         let mut refused = Vec::new();
         let mut refuse = |id: &str, reason| refused.push(RefusedTrade { id: id.to_owned(), reason });
         for wire in trades {
@@ -144,13 +144,13 @@ impl TransactionsService {
                 }
             };
             match self.script().judge.as_ref().map_or(Verdict::Take, |judge| judge(&trade)) {
-                Verdict::Take => good.push(trade),
+                Verdict::Take => accepted.push(trade),
                 Verdict::Refuse(reason) => refuse(&wire.id, reason),
                 Verdict::RefuseRequest(code) => return Err(Status::new(code, format!("trade {} is wrong", wire.id))),
             }
         }
         let mut ledger = self.ledger();
-        for trade in good {
+        for trade in accepted {
             let id = trade.id;
             if let Err(reason) = ledger.take(trade) {
                 refuse(&id.to_string(), reason.to_string());
@@ -216,7 +216,7 @@ impl platform::TransactionsService for TransactionsService {
         let ledger = self.ledger();
         let open = ledger.entries().filter(|entry| entry.trade.buyer == *issuer && entry.state != wire::State::Paid);
         let json = open.map(|entry| entry.trade.to_platform(entry.state, entry.transaction_id.clone())).collect();
-        // Nothing to sign: there is no chain behind this service.
+        // No transactions to sign, since there is no blockchain behind this service.
         Ok(Response::new(wire::PaymentsResponse { approach: APPROACH, json, transactions: Vec::new() }))
     }
 

@@ -1,4 +1,5 @@
-//! A trade as a careful receiver takes it: every field checked, floating-point numbers brought back to whole ones.
+//! Trades as a careful receiver reads them: every field is validated, and floating-point numbers are converted back to
+//! integers.
 
 use domain::{Amount, Energy, PLATFORM_GRID, Price, TradeId};
 use jiff::Timestamp;
@@ -6,89 +7,89 @@ use jiff::Timestamp;
 use wire::rec_market_v1::Trade;
 use wire::{MatchResponse, State};
 
-/// A trade that was looked at and can be paid.
+/// A validated trade that can be paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payable {
-    /// Its id.
+    /// The trade's id.
     pub id: TradeId,
-    /// The end of its interval.
+    /// The end of the trade's interval.
     pub end: Timestamp,
-    /// Who is paid.
+    /// The platform's name of the member that is paid.
     pub seller: String,
-    /// Who pays.
+    /// The platform's name of the member that pays.
     pub buyer: String,
-    /// How much energy.
+    /// The energy, in Wh; above 0.
     pub energy: Energy,
-    /// At what price.
+    /// The price, in µEUR/kWh.
     pub price: Price,
 }
 
-/// A trade that cannot be paid.
+/// Why a trade cannot be paid.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unpayable {
-    /// Its id is none.
+    /// The id is invalid.
     #[error(transparent)]
     Id(#[from] domain::trade::InvalidTradeId),
-    /// A time is none.
-    #[error("{name} is {text:?}, which is no time (RFC 3339 is expected, such as 2023-09-01T12:15:00Z)")]
+    /// A time is invalid.
+    #[error("{name} is {text:?}, which is not a time (RFC 3339 is expected, such as 2023-09-01T12:15:00Z)")]
     Time {
-        /// The field.
+        /// The field's name.
         name: &'static str,
-        /// Its text.
+        /// The field's text.
         text: String,
     },
     /// The interval is empty.
     #[error("the interval from {start} to {end} is empty")]
     Interval {
-        /// Its start.
+        /// The start of the interval.
         start: Timestamp,
-        /// Its end.
+        /// The end of the interval.
         end: Timestamp,
     },
-    /// Nobody, or the grid, is a party: the grid's bills are not paid here.
+    /// A party is empty or the grid, whose bills are not paid here.
     #[error("{0:?} is not a member")]
     Party(String),
-    /// Somebody trades with itself.
+    /// Seller and buyer are the same.
     #[error("{0} is both seller and buyer")]
     SelfTrade(String),
-    /// There is nothing to pay for.
-    #[error("it is about no energy")]
+    /// There is no energy to pay for.
+    #[error("the energy is 0 Wh")]
     NoEnergy,
-    /// A floating-point number that is no energy or price.
+    /// A floating-point number is not a valid energy or price.
     #[error("{value} {unit} is out of range")]
     Quantity {
-        /// The number.
+        /// The number as received.
         value: f64,
-        /// Its unit.
+        /// The number's unit.
         unit: &'static str,
     },
     /// The amount is not energy × price.
     #[error("the amount is {text:?}, but {energy} Wh at {price} µEUR/kWh are {} nEUR", expected.nano_eur())]
     Amount {
-        /// What was sent.
+        /// The amount as received, in nEUR.
         text: String,
-        /// Wh.
+        /// The energy, in Wh.
         energy: u64,
-        /// µEUR/kWh.
+        /// The price, in µEUR/kWh.
         price: i64,
-        /// What is right.
+        /// The correct amount.
         expected: Amount,
     },
-    /// The same id stands for something else.
+    /// A trade with the same id and other contents was received before.
     #[error("trade {0} was taken before with other contents")]
     Changed(TradeId),
 }
 
 impl Payable {
-    /// What the buyer owes the seller.
+    /// Computes what the buyer owes the seller: energy × price, exactly.
     pub fn amount(&self) -> Amount {
         Amount::of(self.energy, self.price)
     }
 
-    /// Looks at a trade that was pushed.
+    /// Validates a trade that was pushed.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// If a field is invalid.
     pub fn pushed(wire: &Trade) -> Result<Payable, Unpayable> {
         let end = time("end", &wire.end)?;
         if !wire.start.is_empty() {
@@ -105,10 +106,10 @@ impl Payable {
         Payable { id, end, seller, buyer, energy, price }.check()
     }
 
-    /// Looks at a trade that was fetched from the platform's wire.
+    /// Validates a trade that was fetched over the platform's wire.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// If a field is invalid.
     pub fn fetched(wire: &MatchResponse) -> Result<Payable, Unpayable> {
         let end = time("timestamp", &wire.timestamp)?;
         let (energy, price) = quantity(wire.energy.into(), wire.price.into())?;
@@ -131,7 +132,7 @@ impl Payable {
         Ok(self)
     }
 
-    /// As the platform's wire shows it.
+    /// Makes the trade's message for the platform's wire, which has single precision.
     #[allow(clippy::cast_possible_truncation, reason = "that wire has single precision; nothing is computed from it")]
     pub fn to_platform(&self, state: State, transaction_id: Option<String>) -> MatchResponse {
         MatchResponse {
@@ -166,8 +167,8 @@ fn time(name: &'static str, text: &str) -> Result<Timestamp, Unpayable> {
     text.parse().map_err(|_| Unpayable::Time { name, text: text.to_owned() })
 }
 
-/// The whole Wh and µEUR/kWh behind floating-point kWh and EUR/kWh. Single precision tells them apart up to 8 MWh in an
-/// interval and 8 EUR/kWh.
+/// Converts floating-point kWh and EUR/kWh to whole Wh and µEUR/kWh. In single precision the conversion is exact up to
+/// 8 MWh per interval and 8 EUR/kWh.
 fn quantity(kwh: f64, eur_per_kwh: f64) -> Result<(Energy, Price), Unpayable> {
     let out_of_range = |value, unit| Unpayable::Quantity { value, unit };
     let wh = whole(kwh * 1e3).and_then(|wh| u64::try_from(wh).ok()).ok_or(out_of_range(kwh, "kWh"))?;
@@ -175,7 +176,7 @@ fn quantity(kwh: f64, eur_per_kwh: f64) -> Result<(Energy, Price), Unpayable> {
     Ok((Energy::from_wh(wh), Price::from_micro_eur(price)))
 }
 
-/// The nearest integer, if floating-point numbers of that size are still exact.
+/// The nearest integer; `None` if floating-point numbers of that size are not exact.
 fn whole(value: f64) -> Option<i64> {
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0; // 2⁵³
     #[allow(clippy::cast_possible_truncation, reason = "it is whole and its size is checked")]
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_paid_is_refused_in_words() {
+    fn trades_that_cannot_be_paid_are_refused_with_the_reason() {
         let with = |change: fn(&mut Trade)| {
             let mut wire = wire();
             change(&mut wire);
@@ -223,8 +224,8 @@ mod tests {
             "the amount is \"115440001\", but 1200 Wh at 96200 µEUR/kWh are 115440000 nEUR"
         );
         let no_energy = |wire: &mut Trade| (wire.energy_wh, wire.amount_nano_eur) = (0, "0".to_owned());
-        assert_eq!(with(no_energy), "it is about no energy");
-        assert!(with(|wire| wire.end = "noon".to_owned()).starts_with("end is \"noon\", which is no time"));
+        assert_eq!(with(no_energy), "the energy is 0 Wh");
+        assert!(with(|wire| wire.end = "noon".to_owned()).starts_with("end is \"noon\", which is not a time"));
         assert!(with(|wire| wire.start = wire.end.clone()).ends_with("is empty"));
         let infinite = OriginalQuantity { energy_kwh: f64::INFINITY, price_eur_per_kwh: 0.1 };
         let wire = Trade { original: Some(infinite), ..wire() };
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_platforms_floats_are_the_integers_they_came_from() {
+    fn the_platforms_floats_convert_back_to_the_same_integers() {
         for (wh, price) in [(1, 1), (333, 96_200), (8_000_000, 8_000_000), (1_234_567, -30_000)] {
             let trade = Payable {
                 energy: Energy::from_wh(wh),

@@ -1,4 +1,4 @@
-//! What our own Transactions service does by itself: fetches trades if nobody pushes them, and reports what it paid.
+//! The worker of the development Transactions service: claims trades if they are not pushed, and reports payments.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,41 +13,41 @@ use super::service::TransactionsService;
 use super::trade::Payable;
 use wire::MatchResponse;
 
-/// Pauses while the market is away.
+/// Pauses between retries while the market is unavailable.
 pub const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(250))
     .with_max_delay(Duration::from_secs(30))
     .without_max_times()
     .with_jitter();
 
-/// Trades in one report.
+/// Maximum number of trades in one report.
 const REPORT_MAX: usize = 500;
 
-/// How trades come to the service.
+/// How trades reach the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The market pushes them.
     Pushed,
-    /// They are claimed for these buyers, as the original's service does.
+    /// The worker claims them for these buyers, as the Python original's service does.
     Pulled(BTreeSet<String>),
-    /// They are claimed for every buyer that the market's plaintext port tells of.
+    /// The worker claims them for every buyer that the market's plaintext port lists.
     PulledForAll,
 }
 
-/// Fetches, pays and reports.
+/// Claims, pays and reports trades.
 pub struct Worker {
-    /// The service whose ledger it keeps.
+    /// The service whose ledger is used.
     pub service: TransactionsService,
-    /// The market that it works with.
+    /// The market to claim from and report to.
     pub market: Arc<MarketClient>,
-    /// How trades come.
+    /// How trades reach the service.
     pub source: Source,
-    /// How long to wait for something to do.
+    /// Pause between rounds if nothing arrives.
     pub poll: Duration,
 }
 
 impl Worker {
-    /// Works until told to stop. What fails is told and tried again.
+    /// Works until `stop` is cancelled. Failures are logged and retried.
     pub async fn run(&self, stop: CancellationToken) {
         let mut pauses = None;
         loop {
@@ -58,7 +58,7 @@ impl Worker {
                 }
                 Err(error) => {
                     let pause = pauses.get_or_insert_with(|| PAUSES.build()).next().unwrap_or_default();
-                    tracing::warn!(%error, ?pause, "payments wait for the market");
+                    tracing::warn!(%error, ?pause, "the market is unavailable, payments are retried");
                     pause
                 }
             };
@@ -70,11 +70,11 @@ impl Worker {
         }
     }
 
-    /// Once through everything that waits: claims it, pays it, reports it. What the market will not take yet stays for the
-    /// next round.
+    /// Runs one round: claims, pays and reports every waiting trade. Reports that the market does not accept yet are
+    /// retried in the next round.
     ///
     /// # Errors
-    /// If the market is away; what was done until then is kept.
+    /// If the market is unavailable. What was done until then is kept.
     pub async fn round(&self) -> Result<(), MarketError> {
         match &self.source {
             Source::Pushed => {}
@@ -84,14 +84,15 @@ impl Worker {
         self.report().await
     }
 
-    /// Claims whatever waits. What is claimed waits no more, so that the next buyers come to the front.
+    /// Claims for every buyer. Claimed trades no longer wait, so further buyers come onto the page.
     async fn claim_for_all(&self) -> Result<(), MarketError> {
         let mut done = BTreeSet::new();
         loop {
             let mut buyers = self.market.buyers().await?;
             buyers.retain(|buyer| !done.contains(buyer));
             if buyers.is_empty() {
-                // What waits now came meanwhile, or belongs to somebody else: another round's.
+                // Trades that still wait arrived in the meantime, or another client claims them: left for the next
+                // round.
                 return Ok(());
             }
             self.claim_all(&buyers).await?;
@@ -120,7 +121,7 @@ impl Worker {
         tracing::error!(trade = wire.id, %reason, "a trade cannot be paid");
         match wire.id.parse() {
             Ok(id) => self.market.report_error(id, reason.to_string()).await,
-            // Of a trade without an id nobody can report anything.
+            // Without a valid id no report is possible.
             Err(_) => Ok(()),
         }
     }
@@ -133,7 +134,7 @@ impl Worker {
             after = Some(last.trade.id);
             match self.market.report(&entries).await {
                 Ok(()) => self.service.ledger().reported(&entries),
-                // A list is taken whole or not at all, and one of these is not taken.
+                // The market accepts a list as a whole or not at all, and it refuses one of these.
                 Err(MarketError::Refused { .. }) => {
                     for entry in &entries {
                         self.report_one(entry).await?;
@@ -149,10 +150,10 @@ impl Worker {
         match self.market.report(one).await {
             Ok(()) => self.service.ledger().reported(one),
             Err(MarketError::Refused { reason, later: true }) => {
-                tracing::warn!(trade, reason, "the market takes this report later or never");
+                tracing::warn!(trade, reason, "the market does not accept this report yet");
             }
             Err(MarketError::Refused { reason, later: false }) => {
-                tracing::error!(trade, reason, "the market will never take this report");
+                tracing::error!(trade, reason, "the market will never accept this report");
                 self.service.ledger().reported(one);
             }
             Err(error) => return Err(error),

@@ -151,7 +151,7 @@ fn the_start_of_an_interval_counts_to_the_second() {
 
 #[test]
 fn days_can_be_names_ranges_and_lists() {
-    let shown = |text: &str| text.parse::<Days>().map(|days| days.to_string());
+    let printed = |text: &str| text.parse::<Days>().map(|days| days.to_string());
     for (text, days) in [
         ("mon", "mon"),
         ("mon-fri", "mon,tue,wed,thu,fri"),
@@ -161,11 +161,11 @@ fn days_can_be_names_ranges_and_lists() {
         ("sun-sat", "mon,tue,wed,thu,fri,sat,sun"),
         ("wed-wed", "wed"),
     ] {
-        assert_eq!(shown(text).as_deref(), Ok(days), "{text}");
-        assert_eq!(shown(days).as_deref(), Ok(days));
+        assert_eq!(printed(text).as_deref(), Ok(days), "{text}");
+        assert_eq!(printed(days).as_deref(), Ok(days));
     }
     for text in ["", ",", "mon-", "monday", "Mon", "mon-tue-wed", "mon;tue", "mon,"] {
-        assert_eq!(shown(text), Err(InvalidDays(text.to_owned())));
+        assert_eq!(printed(text), Err(InvalidDays(text.to_owned())));
     }
     assert_eq!("mon-sun".parse(), Ok(Days::ALL));
 }

@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use domain::Digest;
 use jiff::Timestamp;
-use tokio_rustls::rustls::client::WebPkiServerVerifier;
-use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::time_provider::TimeProvider;
-use tokio_rustls::rustls::{CertificateError, Error, InconsistentKeys, RootCertStore, ServerConfig, version};
+use tokio_rustls::rustls::{Error, InconsistentKeys, RootCertStore, ServerConfig, version};
+use x509_parser::certificate::{Validity, X509Certificate};
+use x509_parser::prelude::FromDer;
+use x509_parser::time::ASN1Time;
 
 use crate::clock::Clock;
 use crate::config::TlsConfig;
@@ -129,7 +130,7 @@ impl Certificates {
         let chain = Arc::clone(&self.used.read().unwrap_or_else(PoisonError::into_inner).chain);
         let then = now.checked_add(NOTICE).unwrap_or(Timestamp::MAX);
         for certificate in chain.iter() {
-            if let Err(problem) = check_time(certificate, then, &self.provider) {
+            if let Err(problem) = check_time(certificate, then) {
                 let certificate = self.files.certificate.display();
                 tracing::warn!(%certificate, "the certificate will not do in {} days: {problem}", NOTICE.as_secs() / 86_400);
             }
@@ -170,7 +171,7 @@ impl Files {
         };
         let chain = certificates(&self.certificate).map_err(unusable("certificate", &files.certificate))?;
         let now = clock.now();
-        let in_time = chain.iter().try_for_each(|certificate| check_time(certificate, now, provider));
+        let in_time = chain.iter().try_for_each(|certificate| check_time(certificate, now));
         in_time.map_err(unusable("certificate", &files.certificate))?;
         let key = private_key(&self.key).map_err(unusable("key", &files.key))?;
         let certified = CertifiedKey::from_der(chain.clone(), key, provider);
@@ -224,32 +225,23 @@ fn authorities(bytes: &[u8]) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Whether a certificate is valid at an instant: rustls checks that before it asks who signed it.
-fn check_time(
-    certificate: &CertificateDer<'static>,
-    at: Timestamp,
-    provider: &Arc<CryptoProvider>,
-) -> Result<(), String> {
-    let mut roots = RootCertStore::empty();
-    let damaged = |error: &dyn std::fmt::Display| format!("has a certificate that cannot be read: {error}");
-    roots.add(certificate.clone()).map_err(|error| damaged(&error))?;
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider)).build();
-    let verifier = verifier.map_err(|error| damaged(&error))?;
-    // The name does not matter: it comes after the dates.
-    let name = ServerName::from(std::net::Ipv4Addr::UNSPECIFIED);
-    let date = |time: UnixTime| {
-        let second = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-        Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
+/// Checks that a certificate is valid at an instant.
+fn check_time(certificate: &CertificateDer<'_>, at: Timestamp) -> Result<(), String> {
+    let parsed = match X509Certificate::from_der(certificate) {
+        Ok(([], parsed)) => parsed,
+        Ok(_) => return Err("has a certificate that cannot be read: more bytes follow it".to_owned()),
+        Err(error) => return Err(format!("has a certificate that cannot be read: {error}")),
     };
-    match verifier.verify_server_cert(certificate, &[], &name, &[], unix_time(at)) {
-        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-            Err(format!("expired at {} (have a new one issued)", date(not_after)))
-        }
-        Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
-            Err(format!("is valid only from {} on (is this machine's clock right?)", date(not_before)))
-        }
-        _ => Ok(()),
+    let Validity { not_before, not_after } = parsed.validity();
+    // The years that a certificate can have are those that a `Timestamp` has, but for the last day.
+    let date = |time: &ASN1Time| Timestamp::from_second(time.timestamp()).unwrap_or(Timestamp::MAX);
+    if at.as_second() > not_after.timestamp() {
+        return Err(format!("expired at {} (have a new one issued)", date(not_after)));
     }
+    if at.as_second() < not_before.timestamp() {
+        return Err(format!("is valid only from {} on (is this machine's clock right?)", date(not_before)));
+    }
+    Ok(())
 }
 
 fn not_a_pair(error: &Error, files: &TlsConfig) -> String {

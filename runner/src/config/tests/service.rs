@@ -15,9 +15,9 @@ fn service(keys: &str) -> Config {
 #[test]
 fn two_servers_cannot_have_one_port() {
     for (keys, says) in [
-        ("listen = \"0.0.0.0:50051\"", "listen (0.0.0.0:50051) and listen_tls (0.0.0.0:50051) are one port"),
-        ("listen_metrics = \"127.0.0.1:50050\"", "listen (0.0.0.0:50050) and listen_metrics (127.0.0.1:50050) are one"),
-        ("listen_tls = \"[::]:50050\"", "listen (0.0.0.0:50050) and listen_tls ([::]:50050) are one port"),
+        ("listen = \"0.0.0.0:50051\"", "listen (0.0.0.0:50051) and listen_tls (0.0.0.0:50051) use the same port"),
+        ("listen_metrics = \"127.0.0.1:50050\"", "listen (0.0.0.0:50050) and listen_metrics (127.0.0.1:50050) use the"),
+        ("listen_tls = \"[::]:50050\"", "listen (0.0.0.0:50050) and listen_tls ([::]:50050) use the same port"),
     ] {
         let found = problems_of(keys);
         assert!(found.len() == 1 && found[0].starts_with(&format!("line 1: {says}")), "{found:#?}");
@@ -27,7 +27,7 @@ fn two_servers_cannot_have_one_port() {
     service("listen = \"0.0.0.0:7\"\nlisten_metrics = \"[::1]:7\"");
     let text = "listen_tls = \"[::]:7\"\n[[community]]\nname = \"a\"\n";
     let found = read_with(text, &[("REC_MARKET_LISTEN", "127.0.0.1:7")]).unwrap_err();
-    let says = "line 1: REC_MARKET_LISTEN (127.0.0.1:7) and listen_tls ([::]:7) are one port";
+    let says = "line 1: REC_MARKET_LISTEN (127.0.0.1:7) and listen_tls ([::]:7) use the same port";
     assert!(found.len() == 1 && found[0].to_string().starts_with(says), "{found:#?}");
 }
 
@@ -83,7 +83,7 @@ fn a_replicas_lease_is_from_a_second_to_an_hour() {
     }
     let text = "[replicas]\nlease = \"5s\"\n[[community]]\nname = \"a\"\n";
     assert_eq!(read_with(text, &[("REC_MARKET_REPLICAS_LEASE", "9s")]).unwrap().replicas.lease.as_secs(), 9);
-    assert!(problems_of("[replicas]\nleas = \"5s\"")[0].contains("replicas.leas is no key"));
+    assert!(problems_of("[replicas]\nleas = \"5s\"")[0].contains("replicas.leas is not a known key"));
 }
 
 #[test]
@@ -107,4 +107,38 @@ fn whom_to_believe_of_meters_is_for_https_only() {
     // An address that is none is one mistake.
     assert_eq!(read("meters = \"meters\"\n").unwrap_err().len(), 1);
     one_problem("meters_timeout = \"0s\"", &["line 3", "community.meters_timeout is \"0s\""]);
+}
+
+#[test]
+fn every_mistake_of_callers_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("token"), "").unwrap();
+    let read = |keys: &str| {
+        let found = parse(&format!("{keys}\n[[community]]\nname = \"a\"\n"), directory.path(), &[]);
+        found.map(|config| config.callers).map_err(|found| found.iter().map(Problem::to_string).collect::<Vec<_>>())
+    };
+    let callers = "[[caller]]\nname = \"rec-market\"\nrole = \"operate\"\ntoken_file = \"no\"\n[[caller]]\n
+[[caller]]\nname = \"a\"\nrole = \"read\"\ncertificate = \"a b\"\n
+[[caller]]\nname = \"b\"\nrole = \"read\"\ncertificate = \"b\"
+[[caller]]\nname = \"b\"\nrole = \"read\"\ncertificate = \"b\"\ntoken_file = \"token\"";
+    let found = read(callers).unwrap_err();
+    let expected = [
+        "line 2: caller.name is \"rec-market\", but a name of 1 to 64 characters",
+        "line 3: caller.role is \"operate\", but \"read\" or \"administer\" is expected",
+        "line 4: caller.token_file: there is no file \"no\"",
+        "line 5: a caller has no name",
+        "line 5: a caller has no role",
+        "line 5: a caller has neither a certificate nor a token_file",
+        "line 10: caller.certificate is \"a b\", but the DNS name",
+        "line 15: caller.certificate is set, but tls.client_ca is not",
+        "line 16: two callers are called \"b\"",
+        "line 16: callers \"b\" and \"b\" have the same certificate",
+        "line 19: caller.certificate is set, but tls.client_ca is not",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    assert!(found.iter().zip(expected).all(|(found, start)| found.starts_with(start)), "{found:#?}");
+    let token_file = Some(directory.path().join("token"));
+    let expected = CallerConfig { name: "b".to_owned(), role: Role::Administer, certificate: None, token_file };
+    let right = "[[caller]]\nname = \"b\"\nrole = \"administer\"\ntoken_file = \"token\"";
+    assert_eq!(read(right).unwrap(), [expected]);
 }

@@ -4,7 +4,7 @@ use super::*;
 
 const COMMUNITY: &str = "[[community]]\nname = \"a\"\n";
 
-fn mongo(keys: &str, directory: &Path, variables: &[(&str, &str)]) -> Result<MongoConfig, Vec<Problem>> {
+fn mongo(keys: &str, directory: &Path, variables: &[(&str, &str)]) -> Result<MongoAddress, Vec<Problem>> {
     let variables: Vec<(String, String)> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     parse(&format!("{keys}\n{COMMUNITY}"), directory, &variables).map(|config| match config.store {
@@ -13,7 +13,7 @@ fn mongo(keys: &str, directory: &Path, variables: &[(&str, &str)]) -> Result<Mon
     })
 }
 
-fn credentials(config: MongoConfig) -> (Option<String>, Option<String>) {
+fn credentials(config: MongoAddress) -> (Option<String>, Option<String>) {
     (config.username, config.password.map(|password| password.reveal().to_owned()))
 }
 
@@ -45,23 +45,30 @@ fn an_address_is_kept_without_its_credentials() {
 fn an_address_that_is_none_is_told_without_showing_it() {
     for (text, says) in [
         ("mongodb:host", "\"mongodb://HOST:PORT/DATABASE\" is expected"),
-        ("mongodb://", "its hosts are none"),
-        ("mongodb:///market", "its hosts are none"),
-        ("mongodb://a,,b/market", "its hosts are none"),
-        ("mongodb://secret:secret/market", "its hosts are none"),
-        ("mongodb://host:70000/market", "its hosts are none"),
+        ("mongodb://", "its hosts are not valid"),
+        ("mongodb:///market", "its hosts are not valid"),
+        ("mongodb://a,,b/market", "its hosts are not valid"),
+        ("mongodb://secret:secret/market", "its hosts are not valid"),
+        ("mongodb://host:70000/market", "its hosts are not valid"),
         ("mongodb://u:secret/x@host/market", "an @ stands after the hosts"),
-        ("mongodb://u:secret:x@host/market", "its credentials are none"),
-        ("mongodb://u:secr%et@host/market", "its credentials are none"),
-        ("mongodb://u@x:secret@host/market", "its credentials are none"),
-        ("mongodb://:secret@host/market", "its credentials are none"),
-        ("mongodb://u:@host/secret", "its credentials are none"),
-        ("mongodb+srv://host:27017/secret", "has one host without a port"),
-        ("mongodb+srv://a,b/secret", "has one host without a port"),
-        ("mongodb://host/a/b?secret=x", "its path is no name of a database"),
-        ("mongodb://host/market?secret", "its options are none"),
-        ("mongodb://host/?tlsCertificateKeyFilePassword=secret", "one of its options is not to be shown"),
-        ("mongodb://host/?authMechanismProperties=AWS_SESSION_TOKEN:secret", "one of its options is not to be shown"),
+        ("mongodb://u:secret:x@host/market", "its credentials are not valid"),
+        ("mongodb://u:secr%et@host/market", "its credentials are not valid"),
+        ("mongodb://u@x:secret@host/market", "its credentials are not valid"),
+        ("mongodb://:secret@host/market", "its credentials are not valid"),
+        ("mongodb://u:@host/secret", "its credentials are not valid"),
+        ("mongodb+srv://host:27017/secret", "takes one host without a port"),
+        ("mongodb+srv://a,b/secret", "takes one host without a port"),
+        ("mongodb://host/a/b?secret=x", "its path is not the name of a database"),
+        ("mongodb://host/market?secret", "its options are not valid"),
+        ("mongodb://host/market?replicaSet=rs0&tls=secret", "the driver does not take its option tls (it is unknown"),
+        (
+            "mongodb://host/?tlsCertificateKeyFilePassword=secret",
+            "its option tlscertificatekeyfilepassword must not be shown",
+        ),
+        (
+            "mongodb://host/?authMechanismProperties=AWS_SESSION_TOKEN:secret",
+            "its option authmechanismproperties must not be shown",
+        ),
         ("postgres://u:secret@host/market", "\"sqlite:FILE\" or"),
         ("postgres:u:secret@host", "\"sqlite:FILE\" or"),
     ] {
@@ -106,21 +113,19 @@ fn credentials_that_contradict_are_told_and_never_shown() {
     let inside = "store = \"mongodb://u:secret@host/market\"\n[mongodb]";
     let password = ("REC_MARKET_MONGODB_PASSWORD", "secret");
     type Variables<'v> = &'v [(&'v str, &'v str)];
-    let cases: [(String, Variables<'_>, &[&str]); 11] = [
+    let cases: [(String, Variables<'_>, &[&str]); 13] = [
         (format!("{inside}\nusername = \"u\""), &[], &["line 3: mongodb.username is set, but store has credentials"]),
         (format!("{inside}\npassword_file = \"password\""), &[], &["line 3: mongodb.password_file is set, but store"]),
-        (format!("{address}\nusername = \"u\""), &[], &["line 1: a username of MongoDB is given, but no password"]),
-        (
-            format!("{address}\npassword_file = \"password\""),
-            &[],
-            &["line 1: a password of MongoDB is given, but no user"],
-        ),
-        (address.to_owned(), &[password], &["line 1: a password of MongoDB is given, but no username"]),
+        (format!("{address}\nusername = \"u\""), &[], &["line 1: a MongoDB username is set, but no password"]),
+        (format!("{address}\npassword_file = \"password\""), &[], &["line 1: a MongoDB password is set, but no user"]),
+        (address.to_owned(), &[password], &["line 1: a MongoDB password is set, but no username"]),
         (
             format!("{address}\nusername = \"u\""),
             &[password, ("REC_MARKET_MONGODB_PASSWORD_FILE", "password")],
             &["REC_MARKET_MONGODB_PASSWORD and REC_MARKET_MONGODB_PASSWORD_FILE are both set"],
         ),
+        (format!("{address}\nusername = 5"), &[password], &["line 3: mongodb.username is 5, but a string is expected"]),
+        (format!("{address}\nusername = \"\""), &[password], &["line 3: mongodb.username is empty"]),
         // A file that is no password is one mistake, not two.
         (
             format!("{address}\nusername = \"u\"\npassword_file = \"no\""),
@@ -145,7 +150,7 @@ fn credentials_that_contradict_are_told_and_never_shown() {
         (
             format!("{address}\npassword = \"secret\"\nusername = \"u\"\npassword_file = \"password\""),
             &[],
-            &["line 3: mongodb.password is no key of the configuration (known here: password_file, username)"],
+            &["line 3: mongodb.password is not a known key (known here: password_file, username)"],
         ),
     ];
     for (keys, variables, says) in cases {

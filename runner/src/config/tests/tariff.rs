@@ -108,7 +108,7 @@ fn contradictions_are_told_with_their_lines() {
             "line 4: community.tariff.zone is \"Europe/Lissabon\", but a time zone",
         ),
         (format!("zone = \"Etc/Unknown\"\n{period}"), "line 4: community.tariff.zone is \"Etc/Unknown\""),
-        ("zone = \"UTC\"\nperiods = 5".to_owned(), "line 5: community.tariff.periods is 5, but a list of tables"),
+        ("zone = \"UTC\"\nperiods = 5".to_owned(), "line 5: community.tariff.periods is 5, but a list ("),
     ] {
         let text = format!("[[community]]\nname = \"a\"\n[community.tariff]\n{keys}\n");
         let found = parse(&text, directory.path(), &[]).unwrap_err();
@@ -123,6 +123,7 @@ fn every_mistake_in_a_period_is_told() {
         ("from = \"08:00\", to = \"08:00\", retail = 1", "community.tariff.periods: from and to are both 08:00"),
         ("from = \"24:00\", to = \"08:00\", retail = 1", "community.tariff.periods: from is 24:00"),
         ("from = \"8:00\", retail = 1", "community.tariff.periods.from is \"8:00\", but a time of the day"),
+        ("from = [\"08:00\"], retail = 1", "community.tariff.periods.from is a list, but a time of the day"),
         ("to = 8, retail = 1", "community.tariff.periods.to is 8, but a time of the day"),
         ("days = \"mo-fr\", retail = 1", "community.tariff.periods.days is \"mo-fr\", but days"),
         ("days = [\"mon\", 5], retail = 1", "community.tariff.periods.days is a list, but days"),
@@ -131,7 +132,7 @@ fn every_mistake_in_a_period_is_told() {
         ("retail = 0.2", "community.tariff.periods.retail is 0.2, but a whole number of µEUR/kWh"),
         (
             "retail = 1, form = \"08:00\"",
-            "community.tariff.periods.form is no key of the configuration (known here: days, feed_in, from, retail, to)",
+            "community.tariff.periods.form is not a known key (known here: days, feed_in, from, retail, to)",
         ),
     ] {
         let keys = format!("[community.tariff]\nzone = \"UTC\"\nperiods = [\n{{ retail = 1 }},\n{{ {period} }},\n]");

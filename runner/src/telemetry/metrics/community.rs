@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use books::{Action, Provenance, StoredEvent, StoredTrade};
+use domain::netting::EventKind;
 use domain::settlement::Violation;
 use domain::{Boundary, TradeKind};
 use jiff::Timestamp;
@@ -13,12 +14,13 @@ use sandbox::{BadResult, FailureKind, Usage};
 use super::labels::{By, MetersOutcome, PassOutcome};
 use super::{Families, lock};
 
-/// The codes of events that settling can leave, so that each is there at 0 before the first one.
-const EVENT_CODES: [&str; 6] = ["gap", "register-fell", "too-large", "no-member", "unreadable", "fallback"];
+/// The codes of events that settling can leave besides those of netting.
+const MORE_EVENT_CODES: [&str; 2] = ["unreadable", "fallback"];
 
 /// The kind of failure of a run whose result breaks rules.
 const REJECTED: &str = "rejected";
-/// The kind of failure of an algorithm that cannot be run at all.
+/// The kind of failure of an algorithm that cannot be run at all. Nothing counts it, since nothing ran; the series stays,
+/// because dashboards may ask for it.
 const UNUSABLE: &str = "unusable";
 
 impl By {
@@ -55,7 +57,10 @@ impl CommunityMetrics {
         for outcome in PassOutcome::ALL {
             families.passes.with_label_values(&[name, outcome.as_str()]);
         }
-        EVENT_CODES.iter().for_each(|code| drop(families.events.with_label_values(&[name, code])));
+        EventKind::CODES
+            .iter()
+            .chain(&MORE_EVENT_CODES)
+            .for_each(|code| drop(families.events.with_label_values(&[name, code])));
         Violation::CODES.iter().for_each(|code| drop(families.violations.with_label_values(&[name, code])));
         let kinds = FailureKind::ALL.iter().map(|kind| kind.code()).chain([REJECTED, UNUSABLE]);
         kinds.for_each(|kind| drop(families.failures.with_label_values(&[name, kind])));
@@ -140,7 +145,6 @@ impl CommunityMetrics {
         let (kind, violations) = match bad {
             BadResult::Failed(failure) => (failure.kind.code(), &[][..]),
             BadResult::Rejected(violations) => (REJECTED, &violations[..]),
-            BadResult::Unusable(_) => (UNUSABLE, &[][..]),
         };
         self.families.failures.with_label_values(&[self.name.as_str(), kind]).inc();
         for violation in violations {

@@ -243,6 +243,22 @@ fn names_and_labels_are_as_prometheus_wants_them() {
     }
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn what_the_process_uses_is_measured() {
+    let text = metrics().render();
+    for (name, least) in [
+        ("process_resident_memory_bytes", 1 << 20),
+        ("process_open_fds", 3),
+        ("process_threads", 2),
+        ("process_start_time_seconds", 1_500_000_000),
+        ("process_cpu_seconds_total", 0),
+    ] {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        assert!(value.is_some_and(|value| value >= least), "{name}: {value:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_measured_store_is_the_store_with_a_stopwatch() {
     let metrics = Arc::new(metrics());

@@ -1,4 +1,4 @@
-//! What every store promises of uploads, decisions and candidates.
+//! The contract for uploads, decisions and shadow totals.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn settings() -> Option<Vec<(String, String)>> {
     Some(vec![("price".to_owned(), "1".to_owned()), ("a".to_owned(), String::new())])
 }
 
-/// One of each kind that decides.
+/// One decision of each kind.
 fn decisions() -> Vec<Action> {
     let (before, to) = (label("mid", "1", b"m"), label("own", "2@x", b"o"));
     vec![
@@ -48,11 +48,11 @@ fn decisions() -> Vec<Action> {
     ]
 }
 
-/// The state that a community is in.
+/// The current state of a community.
 async fn state(store: &impl Store, community: &str) -> ExpectedState {
     let decisions = store.decisions(community).await.unwrap();
     let decision = decisions.iter().filter_map(|kept| kept.number).max().unwrap_or(0);
-    // A community that settled nothing may be decided about from the beginning on.
+    // For a community without settled intervals, a decision may take effect from the first one.
     let open = store.mark(community).await.unwrap().unwrap_or(boundary(0));
     ExpectedState { open: Some(open), decision }
 }
@@ -66,7 +66,7 @@ async fn decide(store: &impl Store, community: &str, when: i64, action: Action) 
     store.decide(community, &change(Some(community), when, action), at).await.unwrap()
 }
 
-pub(super) async fn an_upload_is_kept_with_its_component<S: Shelf>(shelf: S) {
+pub(super) async fn an_upload_is_stored_with_its_component<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     assert_eq!(store.versions().await.unwrap(), []);
     let large: Arc<[u8]> = (0..20_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
@@ -79,11 +79,11 @@ pub(super) async fn an_upload_is_kept_with_its_component<S: Shelf>(shelf: S) {
     assert!(again.component(&Digest::of(&large)).await.unwrap().as_deref() == Some(&large[..]));
 }
 
-pub(super) async fn a_label_means_one_digest_for_ever<S: Shelf>(shelf: S) {
+pub(super) async fn a_label_refers_to_one_digest_for_ever<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     let first = upload("own", "1", b"one", 1);
     store.keep_version(&first, b"one".as_slice().into()).await.unwrap();
-    // The same again, by somebody else and later, is what was there.
+    // The same component again, by another caller and later, gives the first upload.
     let again = Version { uploaded_by: "other".to_owned(), ..upload("own", "1", b"one", 9) };
     let kept = store.keep_version(&again, b"one".as_slice().into()).await.unwrap();
     assert_eq!(kept, KeptVersion::Already(first.clone()));
@@ -91,7 +91,7 @@ pub(super) async fn a_label_means_one_digest_for_ever<S: Shelf>(shelf: S) {
     let kept = store.keep_version(&other, b"other".as_slice().into()).await.unwrap();
     assert_eq!(kept, KeptVersion::Taken(first.clone()));
     assert_eq!(store.versions().await.unwrap(), [first]);
-    // Labels that only look alike are two.
+    // Different labels with the same text are different.
     for (name, version) in [("own@1", "2"), ("own", "1@2")] {
         let component = format!("{name} {version}");
         let alike = upload(name, version, component.as_bytes(), 10);
@@ -100,7 +100,7 @@ pub(super) async fn a_label_means_one_digest_for_ever<S: Shelf>(shelf: S) {
     }
 }
 
-pub(super) async fn of_many_uploads_at_once_one_gets_the_label<S: Shelf>(shelf: S) {
+pub(super) async fn only_one_of_concurrent_uploads_gets_the_label<S: Shelf>(shelf: S) {
     let stores = [shelf.open().await, shelf.open().await];
     let uploads = (0..8_usize).map(|number| {
         let store = stores[number % 2].clone();
@@ -119,7 +119,7 @@ pub(super) async fn of_many_uploads_at_once_one_gets_the_label<S: Shelf>(shelf: 
     assert!(stores[1].component(&versions[0].label.digest).await.unwrap().is_some());
 }
 
-pub(super) async fn a_name_stays_with_what_it_first_meant<S: Shelf>(shelf: S) {
+pub(super) async fn a_name_stays_pinned_to_its_first_digest<S: Shelf>(shelf: S) {
     let (store, other) = (shelf.open().await, shelf.open().await);
     let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
     assert_eq!(store.pinned("a", "own").await.unwrap(), None);
@@ -130,11 +130,11 @@ pub(super) async fn a_name_stays_with_what_it_first_meant<S: Shelf>(shelf: S) {
     assert_eq!(store.pinned("a", "other").await.unwrap(), None);
 }
 
-pub(super) async fn decisions_come_back_in_order<S: Shelf>(shelf: S) {
+pub(super) async fn decisions_are_listed_in_order<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     let mut expected = Vec::new();
     for (when, action) in (0..).zip(decisions()) {
-        // Whatever the clock says.
+        // The order does not depend on the clock.
         let when = -10 * when;
         let number = decide(&store, "aveiro", when, action.clone()).await.unwrap();
         expected.push(KeptChange { number: Some(number), change: change(Some("aveiro"), when, action) });
@@ -143,7 +143,7 @@ pub(super) async fn decisions_come_back_in_order<S: Shelf>(shelf: S) {
     let again = shelf.open().await;
     assert_eq!(again.decisions("aveiro").await.unwrap(), expected);
     assert_eq!(again.decisions("beta").await.unwrap(), []);
-    // They are no intervals.
+    // Decisions do not count as intervals.
     assert_eq!(again.progress("aveiro").await.unwrap(), Progress::default());
     assert_eq!(all_intervals(&again, "aveiro").await, []);
     assert_eq!(again.examine().await.unwrap(), [""; 0]);
@@ -172,7 +172,7 @@ pub(super) async fn notes_decide_nothing<S: Shelf>(shelf: S) {
     assert_eq!(newest(None, 1).await.unwrap()[0].change, refused);
 }
 
-pub(super) async fn a_decision_is_made_only_where_its_community_stands<S: Shelf>(shelf: S) {
+pub(super) async fn a_decision_requires_the_expected_state<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     let end = || Action::EndShadow { candidate: label("own", "1", b"o") };
     let before = state(&store, "aveiro").await;
@@ -184,10 +184,10 @@ pub(super) async fn a_decision_is_made_only_where_its_community_stands<S: Shelf>
     let here = state(&store, "aveiro").await;
     let first = store.decide("aveiro", &change(Some("aveiro"), 1, end()), here).await.unwrap();
     assert!(first.is_some());
-    // The same place twice: somebody else was there first.
+    // The same expected state a second time: another decision was made first.
     assert_eq!(store.decide("aveiro", &change(Some("aveiro"), 2, end()), here).await.unwrap(), None);
     assert_eq!(store.decisions("aveiro").await.unwrap().len(), 1);
-    // What is settled meanwhile matters only to who says so.
+    // An interval settled in the meantime matters only if the expected state says so.
     put_knowing(&store, first.unwrap(), full("aveiro", 1)).await;
     let settled = ExpectedState { decision: first.unwrap(), ..here };
     assert_eq!(store.decide("aveiro", &change(Some("aveiro"), 3, end()), settled).await.unwrap(), None);
@@ -195,7 +195,7 @@ pub(super) async fn a_decision_is_made_only_where_its_community_stands<S: Shelf>
     assert!(store.decide("aveiro", &change(Some("aveiro"), 3, end()), anywhere).await.unwrap() > first);
 }
 
-pub(super) async fn a_commit_that_does_not_know_a_decision_is_overtaken<S: Shelf>(shelf: S) {
+pub(super) async fn a_commit_that_misses_a_decision_is_overtaken<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     put(&store, full("aveiro", 0)).await.unwrap();
     let own = label("own", "1", b"o");
@@ -207,12 +207,12 @@ pub(super) async fn a_commit_that_does_not_know_a_decision_is_overtaken<S: Shelf
     assert_eq!(all_intervals(&store, "aveiro").await.len(), 1);
     assert_eq!(store.commit(next(number)).await.unwrap(), Committed::Now);
     assert_eq!(all_intervals(&shelf.open().await, "aveiro").await.len(), 2);
-    // Other communities know nothing of it.
+    // Other communities are not affected.
     assert_eq!(put(&store, full("beta", 0)).await.unwrap(), Committed::Now);
     assert_eq!(store.examine().await.unwrap(), [""; 0]);
 }
 
-pub(super) async fn of_a_commit_and_a_decision_at_once_one_is_made<S: Shelf>(shelf: S) {
+pub(super) async fn only_one_of_a_concurrent_commit_and_decision_succeeds<S: Shelf>(shelf: S) {
     let (settles, decides) = (shelf.open().await, shelf.open().await);
     put(&settles, full("aveiro", 0)).await.unwrap();
     for number in 1..6 {
@@ -234,7 +234,7 @@ pub(super) async fn of_a_commit_and_a_decision_at_once_one_is_made<S: Shelf>(she
     assert_eq!(settles.examine().await.unwrap(), [""; 0]);
 }
 
-pub(super) async fn totals_move_on_from_where_they_were<S: Shelf>(shelf: S) {
+pub(super) async fn shadow_totals_are_replaced_only_from_the_expected_end<S: Shelf>(shelf: S) {
     let (store, other) = (shelf.open().await, shelf.open().await);
     let own = label("own", "1", b"o");
     let start = Action::StartShadow { candidate: own, since: boundary(1), settings: None };

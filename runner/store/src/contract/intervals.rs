@@ -1,10 +1,10 @@
-//! What every store promises of intervals and their trades.
+//! The contract for intervals and their trades.
 
 use domain::netting::LastRead;
 
 use super::*;
 
-pub(super) async fn nothing_is_known_at_first<S: Shelf>(shelf: S) {
+pub(super) async fn a_new_store_is_empty<S: Shelf>(shelf: S) {
     for _ in 0..2 {
         let store = shelf.open().await;
         assert_eq!(store.progress("aveiro").await.unwrap(), Progress::default());
@@ -17,7 +17,7 @@ pub(super) async fn nothing_is_known_at_first<S: Shelf>(shelf: S) {
     }
 }
 
-pub(super) async fn what_is_committed_comes_back<S: Shelf>(shelf: S) {
+pub(super) async fn commits_are_read_back<S: Shelf>(shelf: S) {
     let commits = [opening("aveiro", 0), full("aveiro", 1), full("aveiro", 7)];
     for commit in &commits {
         assert_eq!(put(&shelf.open().await, commit.clone()).await.unwrap(), Committed::Now);
@@ -38,8 +38,8 @@ pub(super) async fn what_is_committed_comes_back<S: Shelf>(shelf: S) {
     let counts = [("gap".to_owned(), 2), ("unreadable".to_owned(), 2)];
     assert_eq!(store.event_counts("aveiro").await.unwrap(), counts);
     assert_eq!(store.examine().await.unwrap(), [""; 0]);
-    // Who sold what to whom, with states, messages and ids, in words for once.
-    let shown: Vec<String> = trades[..4]
+    // Parties, states and messages, as text for once.
+    let texts: Vec<String> = trades[..4]
         .iter()
         .map(|trade| {
             let StoredTrade { number, seller, buyer, energy, price, state, message, .. } = trade;
@@ -47,7 +47,7 @@ pub(super) async fn what_is_committed_comes_back<S: Shelf>(shelf: S) {
         })
         .collect();
     assert_eq!(
-        shown,
+        texts,
         [
             "0 a > bob 101 Wh at 96200 µEUR/kWh Some(Created) Some(\"settled with own instead: the other one failed\")",
             "1 a > grid 1 Wh at 30000 µEUR/kWh None Some(\"settled with own instead: the other one failed\")",
@@ -58,7 +58,7 @@ pub(super) async fn what_is_committed_comes_back<S: Shelf>(shelf: S) {
     assert_eq!(trades[0].id, TradeId::derive("aveiro", interval(1), 0));
 }
 
-pub(super) async fn the_largest_numbers_come_back<S: Shelf>(shelf: S) {
+pub(super) async fn the_largest_numbers_are_read_back<S: Shelf>(shelf: S) {
     let most = i64::MAX.unsigned_abs();
     let usual = full("aveiro", 1);
     let mut gaps = usual.cleared.gaps.clone();
@@ -78,11 +78,11 @@ pub(super) async fn the_largest_numbers_come_back<S: Shelf>(shelf: S) {
     assert_eq!(store.progress("aveiro").await.unwrap().last_reads[&"a".parse().unwrap()].registers.import_wh, most);
 }
 
-pub(super) async fn the_same_interval_again_changes_nothing<S: Shelf>(shelf: S) {
+pub(super) async fn committing_an_interval_again_changes_nothing<S: Shelf>(shelf: S) {
     put(&shelf.open().await, full("aveiro", 1)).await.unwrap();
     let before =
         (all_intervals(&shelf.open().await, "aveiro").await, shelf.open().await.progress("aveiro").await.unwrap());
-    // Also if it says something else this time.
+    // Even with other contents.
     let mut other = full("aveiro", 1);
     other.cleared.readings[0].registers.import_wh += 1;
     other.cleared.events.push(event("more"));
@@ -93,7 +93,7 @@ pub(super) async fn the_same_interval_again_changes_nothing<S: Shelf>(shelf: S) 
     }
 }
 
-pub(super) async fn an_earlier_interval_is_there_already<S: Shelf>(shelf: S) {
+pub(super) async fn an_interval_before_the_resume_mark_is_overtaken<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     put(&store, opening("aveiro", 5)).await.unwrap();
     for number in [4, 0] {
@@ -103,7 +103,7 @@ pub(super) async fn an_earlier_interval_is_there_already<S: Shelf>(shelf: S) {
     assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(6)));
 }
 
-pub(super) async fn of_two_at_once_one_commits<S: Shelf>(shelf: S) {
+pub(super) async fn only_one_of_two_concurrent_commits_succeeds<S: Shelf>(shelf: S) {
     let stores = [shelf.open().await, shelf.open().await];
     for number in 0..20 {
         let committing =
@@ -120,21 +120,22 @@ pub(super) async fn of_two_at_once_one_commits<S: Shelf>(shelf: S) {
     assert_eq!(all_intervals(&stores[1], "aveiro").await, kept);
 }
 
-pub(super) async fn a_row_is_committed_up_to_what_cannot_be<S: Shelf>(shelf: S) {
+pub(super) async fn a_batch_is_committed_up_to_the_first_failure<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     let following = |number: u64| Commit { after: (number > 0).then(|| boundary(number)), ..full("aveiro", number) };
-    let row = |numbers: &[u64]| numbers.iter().map(|number| Arc::new(following(*number))).collect::<Vec<_>>();
-    let done = store.commit_batch(row(&[0, 1, 2])).await;
+    let batch = |numbers: &[u64]| numbers.iter().map(|number| Arc::new(following(*number))).collect::<Vec<_>>();
+    let done = store.commit_batch(batch(&[0, 1, 2])).await;
     assert_eq!((done.committed, done.ended.unwrap()), (3, Committed::Now));
-    // Somebody else was there: the whole row is of no use.
-    let done = store.commit_batch(row(&[2, 3])).await;
+    // Another process committed first, so the whole batch is outdated.
+    let done = store.commit_batch(batch(&[2, 3])).await;
     assert_eq!((done.committed, done.ended.unwrap()), (0, Committed::Overtaken));
-    // One that does not follow from the one before it ends the row; so does one that no store can keep, without a trace.
-    let done = store.commit_batch(row(&[3, 5])).await;
+    // An interval that does not follow the one before it ends the batch. So does one that no store can hold, and it
+    // leaves nothing behind.
+    let done = store.commit_batch(batch(&[3, 5])).await;
     assert_eq!((done.committed, done.ended.unwrap()), (1, Committed::Overtaken));
     let mut bad = following(5);
     bad.cleared.readings.push(reading("z", "z", u64::MAX, 0));
-    let with_bad = [row(&[4]), vec![Arc::new(bad)], row(&[6])].concat();
+    let with_bad = [batch(&[4]), vec![Arc::new(bad)], batch(&[6])].concat();
     let done = store.commit_batch(with_bad).await;
     assert_eq!(done.committed, 1);
     assert!(matches!(done.ended, Err(StoreError::Failed { .. })), "{:?}", done.ended);
@@ -148,11 +149,11 @@ pub(super) async fn a_row_is_committed_up_to_what_cannot_be<S: Shelf>(shelf: S) 
     }
 }
 
-pub(super) async fn half_a_commit_is_none<S: Shelf>(shelf: S) {
+pub(super) async fn a_failed_commit_leaves_nothing_behind<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     put(&store, full("aveiro", 1)).await.unwrap();
     let before = (all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap());
-    // A sum that no store can keep comes last, after everything else of the interval has been written.
+    // A register that no store can hold comes last, after everything else of the interval has been written.
     let mut commit = full("aveiro", 2);
     commit.cleared.readings.push(reading("z", "z", u64::MAX, 0));
     assert!(matches!(put(&store, commit).await, Err(StoreError::Failed { .. })));
@@ -251,7 +252,7 @@ pub(super) async fn trades_are_found_by_member<S: Shelf>(shelf: S) {
     assert_eq!((first[0].number, second[0].number), (2, 3));
 }
 
-pub(super) async fn communities_are_apart<S: Shelf>(shelf: S) {
+pub(super) async fn communities_are_separate<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     let names = ["beta", "Alpha", "alpha", "Ωmega", "a'; DROP TABLE trade; --"];
     for (number, name) in (0..).zip(names) {
@@ -268,7 +269,7 @@ pub(super) async fn communities_are_apart<S: Shelf>(shelf: S) {
     assert_eq!(store.progress("gamma").await.unwrap(), Progress::default());
 }
 
-pub(super) async fn a_component_is_kept_once<S: Shelf>(shelf: S) {
+pub(super) async fn a_component_is_stored_once_per_digest<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     put(&store, full("one", 0)).await.unwrap();
     put(&store, full("other", 0)).await.unwrap();
@@ -282,7 +283,7 @@ pub(super) async fn a_component_is_kept_once<S: Shelf>(shelf: S) {
     assert_eq!(store.component(&Digest::of(b"")).await.unwrap(), None);
 }
 
-pub(super) async fn a_commit_after_another_mark_is_overtaken<S: Shelf>(shelf: S) {
+pub(super) async fn a_commit_from_another_resume_mark_is_overtaken<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     let early = Commit { after: Some(boundary(1)), ..full("aveiro", 1) };
     assert_eq!(store.commit(Arc::new(early)).await.unwrap(), Committed::Overtaken);
@@ -296,7 +297,7 @@ pub(super) async fn a_commit_after_another_mark_is_overtaken<S: Shelf>(shelf: S)
     }
 }
 
-pub(super) async fn meters_that_were_not_read_come_back<S: Shelf>(shelf: S) {
+pub(super) async fn the_last_registers_of_absent_meters_are_kept<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     put(&store, full("aveiro", 0)).await.unwrap();
     for number in 1..4 {

@@ -1,4 +1,4 @@
-//! What every store promises of leases.
+//! The contract for leases.
 
 use super::*;
 
@@ -19,12 +19,12 @@ pub(super) async fn a_lease_has_one_owner<S: Shelf>(shelf: S) {
     assert_eq!(other.acquire("community a", "other", at(0), TERM).await.unwrap(), taken);
     assert_eq!(other.acquire("community a", "other", at(29), TERM).await.unwrap(), taken);
     assert_eq!(other.acquire("community b", "other", at(0), TERM).await.unwrap(), held(1, 30));
-    // Who holds it may take it again, even late, and keeps its token.
+    // The owner may renew its lease, even late, and keeps its fencing token.
     assert_eq!(one.acquire("community a", "one", at(20), TERM).await.unwrap(), held(1, 50));
     assert_eq!(one.acquire("community a", "one", at(60), TERM).await.unwrap(), held(1, 90));
 }
 
-pub(super) async fn a_lease_that_ran_out_or_was_released_goes_on_with_another_token<S: Shelf>(shelf: S) {
+pub(super) async fn an_expired_or_released_lease_gets_a_new_fencing_token<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     store.acquire("a", "one", at(0), TERM).await.unwrap();
     assert_eq!(store.acquire("a", "other", at(30), TERM).await.unwrap(), held(2, 60));
@@ -37,7 +37,7 @@ pub(super) async fn a_lease_that_ran_out_or_was_released_goes_on_with_another_to
     assert_eq!(shelf.open().await.acquire("a", "other", at(32), TERM).await.unwrap(), held(3, 62));
 }
 
-pub(super) async fn of_many_at_once_one_gets_the_lease<S: Shelf>(shelf: S) {
+pub(super) async fn only_one_of_concurrent_requests_gets_the_lease<S: Shelf>(shelf: S) {
     let stores = [shelf.open().await, shelf.open().await];
     for round in 0..3_i64 {
         let asking = (0..6).map(|number: usize| {
@@ -70,7 +70,8 @@ pub(super) async fn a_commit_under_a_lost_lease_is_fenced<S: Shelf>(shelf: S) {
     assert_eq!(commit(1, 1, Some(1)).await.unwrap(), Committed::Fenced);
     assert_eq!((all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap()), before);
     assert_eq!(commit(2, 1, Some(1)).await.unwrap(), Committed::Now);
-    // Who asks for no lease, as `settle` by hand does, is not fenced; nor is who holds that of another community.
+    // A commit without a lease, as by the command `settle`, is not fenced; nor is one under the lease of another
+    // community.
     assert_eq!(put(&store, full("aveiro", 2)).await.unwrap(), Committed::Now);
     let beta = Commit { fence: Some(1), ..full("beta", 0) };
     assert_eq!(store.commit(Arc::new(beta)).await.unwrap(), Committed::Now);

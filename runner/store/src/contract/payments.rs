@@ -1,10 +1,10 @@
-//! What every store promises of trades on their way to payment.
+//! The contract for trades on their way to payment.
 
 use std::collections::BTreeSet;
 
 use super::*;
 
-/// When the test's trades are claimed and reported, in seconds after some instant.
+/// The time of claims and reports, in seconds after a fixed instant.
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_001_000 + second).unwrap()
 }
@@ -15,7 +15,7 @@ fn id(number: u64, trade: u64) -> TradeId {
     TradeId::derive("aveiro", interval(number), trade)
 }
 
-/// Intervals with one trade from a to bob each, and three with the grid.
+/// Settles intervals with one trade from a to bob each, and three with the grid.
 async fn settled<S: Shelf>(shelf: &S, intervals: u64) -> S::Store {
     let store = shelf.open().await;
     for number in 0..intervals {
@@ -45,7 +45,7 @@ fn ids(matches: &[Match]) -> Vec<TradeId> {
     matches.iter().map(|found| found.id).collect()
 }
 
-/// Brings a trade that waits into a state.
+/// Reports on a waiting trade until it is in this state.
 async fn bring(store: &impl Store, id: TradeId, state: State) {
     let path: &[State] = match state {
         State::Created => &[],
@@ -57,10 +57,10 @@ async fn bring(store: &impl Store, id: TradeId, state: State) {
     }
 }
 
-pub(super) async fn a_trade_is_shown_whole<S: Shelf>(shelf: S) {
+pub(super) async fn a_trade_is_returned_with_all_fields<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 2).await;
     let settled_at = Timestamp::from_second(1_700_000_000).unwrap();
-    let shown = one(&store, id(1, 0), 0).await;
+    let found = one(&store, id(1, 0), 0).await;
     let expected = Match {
         id: id(1, 0),
         end: boundary(2).timestamp(),
@@ -74,13 +74,13 @@ pub(super) async fn a_trade_is_shown_whole<S: Shelf>(shelf: S) {
         created_at: settled_at,
         updated_at: None,
     };
-    assert_eq!(shown, expected);
+    assert_eq!(found, expected);
     let with_grid = one(&store, id(1, 3), 0).await;
     assert_eq!((with_grid.seller.as_str(), with_grid.buyer.as_str(), with_grid.state), ("100", "carla", None));
     assert_eq!(with_grid.message.as_deref(), Some("Start timestamp: 2023-09-01T12:00:00Z"));
 }
 
-pub(super) async fn filters_narrow_alone_and_together<S: Shelf>(shelf: S) {
+pub(super) async fn filters_apply_alone_and_together<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 3).await;
     bring(&store, id(1, 0), State::Paid).await;
     let all = MatchFilter::default();
@@ -138,9 +138,9 @@ pub(super) async fn filters_narrow_alone_and_together<S: Shelf>(shelf: S) {
     }
 }
 
-pub(super) async fn matches_come_in_order_and_windows<S: Shelf>(shelf: S) {
+pub(super) async fn matches_are_ordered_and_paged<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 2).await;
-    // Of another community, between the two by time.
+    // A trade of another community, between the two in time.
     put(&store, full("beta", 0)).await.unwrap();
     let all = store.matches(&MatchFilter::default(), ALL, at(0)).await.unwrap();
     assert_eq!(all.len(), 12);
@@ -165,7 +165,7 @@ pub(super) async fn no_two_claims_get_the_same_trade<S: Shelf>(shelf: S) {
     for task in claiming.collect::<Vec<_>>() {
         claimed.extend(task.await.unwrap().unwrap());
     }
-    // Eight asked for one each, and there were six.
+    // Eight claims for one trade each, of six trades.
     assert!(claimed.iter().all(|claimed| claimed.state == Some(State::Created)));
     let mut claimed = ids(&claimed);
     claimed.sort_unstable();
@@ -173,7 +173,7 @@ pub(super) async fn no_two_claims_get_the_same_trade<S: Shelf>(shelf: S) {
     assert_eq!(stores[0].claim(&claim_of("bob", 1, 900), ALL).await.unwrap(), []);
 }
 
-pub(super) async fn a_claim_takes_what_waits_of_its_buyer<S: Shelf>(shelf: S) {
+pub(super) async fn a_claim_takes_its_buyers_waiting_trades<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 4).await;
     for (number, state) in [(1, State::NotPaid), (2, State::Paid)] {
         bring(&store, id(number, 0), state).await;
@@ -185,16 +185,16 @@ pub(super) async fn a_claim_takes_what_waits_of_its_buyer<S: Shelf>(shelf: S) {
     assert_eq!((ids(&second), second[0].state), (vec![id(1, 0)], Some(State::NotPaid)));
     let others = store.claim(&claim_of("bob", 2, 900), ALL).await.unwrap();
     assert_eq!(ids(&others), [id(0, 0), id(3, 0)]);
-    let shown = one(&store, id(0, 0), 3).await;
-    assert_eq!((shown.state, shown.updated_at), (Some(State::Sent), Some(at(2))));
-    assert_eq!(shown.created_at, others[0].created_at);
+    let found = one(&store, id(0, 0), 3).await;
+    assert_eq!((found.state, found.updated_at), (Some(State::Sent), Some(at(2))));
+    assert_eq!(found.created_at, others[0].created_at);
 }
 
-pub(super) async fn a_claim_that_nobody_reports_of_returns<S: Shelf>(shelf: S) {
+pub(super) async fn an_unreported_claim_expires<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 3).await;
     bring(&store, id(1, 0), State::NotPaid).await;
     store.claim(&claim_of("bob", 1, 60), ALL).await.unwrap();
-    // One is paid, so nothing returns of it; one is confirmed, which ends its lease too.
+    // One trade is paid, so it does not return. One is confirmed, which ends its claim too.
     store.update(&[report(id(2, 0), State::Paid)], at(2)).await.unwrap();
     for number in [0, 1] {
         assert_eq!(state(&store, id(number, 0), 59).await, Some(State::Sent));
@@ -209,15 +209,15 @@ pub(super) async fn a_claim_that_nobody_reports_of_returns<S: Shelf>(shelf: S) {
     let confirmed = MatchUpdate { transaction_id: Some("tx".to_owned()), ..report(id(0, 0), State::Sent) };
     store.update(&[confirmed], at(150)).await.unwrap();
     assert_eq!(state(&store, id(0, 0), 10_000).await, Some(State::Sent));
-    // The other one ran out long ago, and is claimed without being looked at before.
+    // The other claim expired long ago; its trade is claimed again without having been listed.
     let again = store.claim(&claim_of("bob", 10_000, 10_100), ALL).await.unwrap();
     assert_eq!((ids(&again), again[0].state), (vec![id(1, 0)], Some(State::NotPaid)));
-    // A report that comes after its claim ran out is about a trade that waits again.
+    // A report after its claim has expired is on a trade that waits again.
     let late = store.update(&[report(id(1, 0), State::Paid)], at(20_000)).await.unwrap_err();
     assert!(matches!(late, UpdateError::Transition { from: State::NotPaid, .. }), "{late}");
 }
 
-pub(super) async fn reports_change_what_they_say<S: Shelf>(shelf: S) {
+pub(super) async fn reports_change_only_the_fields_they_set<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 1).await;
     let before = one(&store, id(0, 0), 0).await;
     let sent = MatchUpdate { transaction_id: Some("tx 1".to_owned()), ..report(id(0, 0), State::Sent) };
@@ -232,14 +232,14 @@ pub(super) async fn reports_change_what_they_say<S: Shelf>(shelf: S) {
         ..before
     };
     assert_eq!(one(&store, id(0, 0), 3).await, expected);
-    // The answer was lost, so it comes again.
+    // The answer was lost, so the report is repeated.
     store.update(std::slice::from_ref(&failed), at(4)).await.unwrap();
     let again = one(&shelf.open().await, id(0, 0), 5).await;
     assert_eq!(Match { updated_at: expected.updated_at, ..again }, expected);
     store.update(&[], at(6)).await.unwrap();
 }
 
-pub(super) async fn only_real_transitions_are_made<S: Shelf>(shelf: S) {
+pub(super) async fn invalid_transitions_are_refused<S: Shelf>(shelf: S) {
     let pairs: Vec<(State, State)> = State::ALL
         .into_iter()
         .flat_map(|from| State::ALL.map(|to| (from, to)))
@@ -260,7 +260,7 @@ pub(super) async fn only_real_transitions_are_made<S: Shelf>(shelf: S) {
     assert!(matches!(error, UpdateError::Transition { .. }), "{error}");
 }
 
-pub(super) async fn a_list_of_reports_is_made_whole_or_not_at_all<S: Shelf>(shelf: S) {
+pub(super) async fn a_list_of_reports_is_applied_as_a_whole_or_not_at_all<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 3).await;
     bring(&store, id(2, 0), State::Paid).await;
     let before = store.matches(&MatchFilter::default(), ALL, at(0)).await.unwrap();
@@ -271,7 +271,7 @@ pub(super) async fn a_list_of_reports_is_made_whole_or_not_at_all<S: Shelf>(shel
     assert!(matches!(stateless, UpdateError::Stateless(trade) if trade == id(1, 1)), "{stateless}");
     let transition = store.update(&[good(), report(id(2, 0), State::Sent)], at(1)).await.unwrap_err();
     assert!(matches!(transition, UpdateError::Transition { .. }), "{transition}");
-    // Each is checked against what those before it in the list have made.
+    // Each report is checked against the result of the earlier ones in its list.
     let paid_twice = [good(), report(id(0, 0), State::Paid), report(id(0, 0), State::NotPaid)];
     let twice = store.update(&paid_twice, at(1)).await.unwrap_err();
     assert!(matches!(twice, UpdateError::Transition { from: State::Paid, .. }), "{twice}");
@@ -282,20 +282,20 @@ pub(super) async fn a_list_of_reports_is_made_whole_or_not_at_all<S: Shelf>(shel
     assert_eq!(state(&store, id(1, 0), 3).await, Some(State::Sent));
 }
 
-pub(super) async fn what_waits_is_pushed_in_order<S: Shelf>(shelf: S) {
+pub(super) async fn waiting_trades_are_pushed_in_order<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 4).await;
     assert_eq!(shelf.open().await.outbox(at(0), 0, at(0)).await.unwrap(), []);
     for (number, state) in [(0, State::NotPaid), (2, State::Paid)] {
         bring(&store, id(number, 0), state).await;
     }
-    // Not paid at second 0: it is due again from then on.
+    // `NotPaid` since second 0, so it is due again from then on.
     assert_eq!(ids(&store.outbox(at(-1), 10, at(1)).await.unwrap()), [id(1, 0), id(3, 0)]);
     let waiting = store.outbox(at(0), 10, at(1)).await.unwrap();
     assert_eq!(ids(&waiting), [id(0, 0), id(1, 0), id(3, 0)]);
     assert_eq!(store.outbox(at(0), 2, at(1)).await.unwrap(), waiting[..2]);
     let depth = OutboxDepth { waiting: 3, oldest: Some(boundary(1).timestamp()) };
     assert_eq!(store.outbox_depth(at(1)).await.unwrap(), depth);
-    // A claim is no wait, until it runs out.
+    // A claimed trade does not wait until its claim expires.
     store.claim(&claim_of("bob", 1, 60), Window::first(2)).await.unwrap();
     let depth = OutboxDepth { waiting: 1, oldest: Some(boundary(4).timestamp()) };
     assert_eq!(store.outbox_depth(at(59)).await.unwrap(), depth);
@@ -304,10 +304,10 @@ pub(super) async fn what_waits_is_pushed_in_order<S: Shelf>(shelf: S) {
     assert_eq!(store.outbox_depth(at(60)).await.unwrap(), depth);
 }
 
-pub(super) async fn a_push_changes_only_what_waits<S: Shelf>(shelf: S) {
+pub(super) async fn a_push_changes_only_waiting_trades<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 5).await;
     bring(&store, id(1, 0), State::NotPaid).await;
-    // Paid while the push was under way.
+    // Paid while the push was in progress.
     bring(&store, id(2, 0), State::Paid).await;
     let sent = [id(0, 0), id(1, 0), id(2, 0), id(0, 1), id(9, 0)];
     let refused = [(id(3, 0), "who is bob?".to_owned()), (id(2, 0), "late".to_owned())];
@@ -324,7 +324,7 @@ pub(super) async fn a_push_changes_only_what_waits<S: Shelf>(shelf: S) {
         assert_eq!(one(&store, id(0, 1), second).await.state, None);
     }
     assert_eq!(ids(&store.outbox(at(10), 10, at(10)).await.unwrap()), [id(4, 0)]);
-    // A claim that ran out waits again, and may be delivered.
+    // After its claim expires, a trade waits again and can be delivered.
     store.claim(&claim_of("bob", 11, 20), ALL).await.unwrap();
     store.delivered(&[id(4, 0)], &[], at(15)).await.unwrap();
     assert_eq!(one(&store, id(4, 0), 16).await.updated_at, Some(at(11)));

@@ -1,4 +1,4 @@
-//! What every store promises of prices that members set.
+//! The contract for prices that members set.
 
 use super::*;
 
@@ -31,7 +31,7 @@ pub(super) async fn the_later_price_wins<S: Shelf>(shelf: S) {
     assert_eq!(bids(&store, "c", None, None, all).await, [0; 0]);
 }
 
-pub(super) async fn prices_come_newest_first_in_windows<S: Shelf>(shelf: S) {
+pub(super) async fn prices_are_listed_newest_first_and_paged<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     let prices: Vec<MeterPrice> = [2, 0, 4, 1, 3].map(|number| price("a", number * 900, number)).to_vec();
     store.set_prices(&prices, at(0)).await.unwrap();
@@ -53,7 +53,7 @@ pub(super) async fn prices_come_newest_first_in_windows<S: Shelf>(shelf: S) {
     }
 }
 
-pub(super) async fn a_book_has_every_price_that_holds_within<S: Shelf>(shelf: S) {
+pub(super) async fn a_price_book_has_every_price_in_effect<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     assert!(store.price_book(at(0), at(900)).await.unwrap().is_empty());
     let prices =

@@ -1,4 +1,4 @@
-//! Where stores are kept between two openings: a file, and a database of a server.
+//! Storage that outlives an open store: a file, and a database on a MongoDB server.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,11 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// Somewhere to keep a store.
+/// Storage in which a store can be opened, several times and by several clients.
 pub(crate) trait Shelf {
     type Store: Store + Clone + 'static;
 
-    /// Opens what is kept here.
+    /// Opens the store, with everything that was stored in it before.
     async fn open(&self) -> Self::Store;
 }
 
@@ -19,7 +19,7 @@ pub(crate) trait Shelf {
 pub(crate) struct File(TempDir);
 
 impl File {
-    /// An empty one.
+    /// Makes an empty file.
     pub(crate) fn new() -> File {
         File(tempfile::tempdir().unwrap())
     }
@@ -41,14 +41,13 @@ impl Shelf for File {
 pub(crate) struct Database(TestDatabase);
 
 impl Database {
-    /// An empty one.
-    #[allow(clippy::unused_async, reason = "as a file is opened")]
-    pub(crate) async fn new() -> Option<Database> {
-        Some(Database(mongo_server::database()))
+    /// Makes an empty database.
+    pub(crate) fn new() -> Database {
+        Database(mongo_server::database())
     }
 
-    pub(crate) fn config(&self) -> MongoConfig {
-        MongoConfig { address: self.0.address().to_owned(), username: None, password: None }
+    pub(crate) fn config(&self) -> MongoAddress {
+        MongoAddress { address: self.0.address().to_owned(), username: None, password: None }
     }
 }
 

@@ -1,23 +1,72 @@
-//! Algorithms that were uploaded, what was decided and noted about them, and what came of candidates.
+//! Algorithms that were uploaded, what was decided and noted about them, and the totals of shadows.
 
 use domain::{Boundary, Digest};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, doc};
+use serde::{Deserialize, Serialize};
 
-use super::fault::{Fault, is_duplicate};
-use super::link::{self, Decision};
-use super::server::{Server, all};
-use super::{blobs, chain, field};
+use super::document::{all, insert, insert_missing, one};
+use super::fault::Fault;
+use super::field::{BoundaryDate, Bytes, ChangeRecord, Date, HexDigest, boundary_date};
+use super::server::Server;
+use super::{blobs, chain, link};
 use crate::record;
 use books::{Change, KeptChange, KeptVersion, Label, ShadowState, Version};
 
-/// The `_id` of what was uploaded under a label: one label, one document.
+/// An uploaded algorithm.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Upload {
+    #[serde(rename = "_id")]
+    id: String,
+    sha256: HexDigest,
+    name: String,
+    version: String,
+    summary: String,
+    /// Size of the component.
+    bytes: u64,
+    uploaded_at: Date,
+    uploaded_by: String,
+    report: String,
+    by: ObjectId,
+}
+
+impl Upload {
+    fn new(
+        Version { label, summary, component_bytes, uploaded_at, uploaded_by, report }: Version,
+        by: ObjectId,
+    ) -> Upload {
+        Upload {
+            id: label_id(&label),
+            sha256: HexDigest(label.digest),
+            name: label.name,
+            version: label.version,
+            summary,
+            bytes: component_bytes,
+            uploaded_at: Date(uploaded_at),
+            uploaded_by,
+            report,
+            by,
+        }
+    }
+
+    fn into_version(self) -> Version {
+        Version {
+            label: Label { digest: self.sha256.0, name: self.name, version: self.version },
+            summary: self.summary,
+            component_bytes: self.bytes,
+            uploaded_at: self.uploaded_at.0,
+            uploaded_by: self.uploaded_by,
+            report: self.report,
+        }
+    }
+}
+
+/// One document for each label. A version has no `%40`, so no two labels share one whatever a name has.
 fn label_id(label: &Label) -> String {
-    // A name may have any characters but a version none of these, or two labels could look the same.
     format!("{}@{}", label.name.replace('%', "%25").replace('@', "%40"), label.version)
 }
 
-/// As [`books::Decisions::keep_version`]; `by` tells this upload from any other, however often it is tried.
+/// Keeps an upload; `by` tells it from any other, however often it is tried.
 pub(super) async fn keep(
     server: &Server,
     version: &Version,
@@ -26,134 +75,124 @@ pub(super) async fn keep(
 ) -> Result<KeptVersion, Fault> {
     server.check_writable()?;
     let label = &version.label;
+    let find = async || one("upload", &server.algorithms, doc! { "_id": label_id(label) }).await;
     // A component says its own label, so who has its digest has its label too.
-    let id = doc! { "_id": label_id(label) };
-    if let Some(found) = server.algorithms.find_one(id.clone()).await? {
-        return found_there(version, &found, by);
+    if let Some(found) = find().await? {
+        return Ok(kept(version, found, by));
     }
     blobs::put(server, label.digest, component).await?;
-    let document = doc! {
-        "_id": label_id(label),
-        "sha256": label.digest.to_string(),
-        "name": &label.name,
-        "version": &label.version,
-        "summary": &version.summary,
-        "bytes": field::kept("a component's size", version.component_bytes)?,
-        "uploaded_at": field::date(version.uploaded_at),
-        "uploaded_by": &version.uploaded_by,
-        "report": &version.report,
-        "by": by,
-    };
-    match server.algorithms.insert_one(document).await {
-        Err(error) if is_duplicate(&error) => match server.algorithms.find_one(id).await? {
-            Some(found) => found_there(version, &found, by),
-            None => Err(Fault::Record(format!("upload {label} is there and is not"))),
-        },
-        inserted => Ok(inserted.map(|_| KeptVersion::Now)?),
-    }
-}
-
-fn found_there(version: &Version, found: &Document, by: ObjectId) -> Result<KeptVersion, Fault> {
-    if found.get("by") == Some(&Bson::ObjectId(by)) {
+    if insert(&server.algorithms, &Upload::new(version.clone(), by)).await? {
         return Ok(KeptVersion::Now);
     }
-    let found = read_version(found)?;
-    let same = found.label.digest == version.label.digest;
-    Ok(if same { KeptVersion::Already(found) } else { KeptVersion::Taken(found) })
+    match find().await? {
+        Some(found) => Ok(kept(version, found, by)),
+        None => Err(Fault::Record(format!("upload {label} is there and is not"))),
+    }
 }
 
-/// As [`books::Decisions::versions`].
+/// What an upload under the same label means for this one.
+fn kept(version: &Version, found: Upload, by: ObjectId) -> KeptVersion {
+    if found.by == by {
+        return KeptVersion::Now;
+    }
+    let found = found.into_version();
+    if found.label.digest == version.label.digest { KeptVersion::Already(found) } else { KeptVersion::Taken(found) }
+}
+
+/// All uploads, in their order.
 pub(super) async fn versions(server: &Server) -> Result<Vec<Version>, Fault> {
-    let documents = all(server.algorithms.find(doc! {}).sort(doc! { "uploaded_at": 1, "_id": 1 })).await?;
-    documents.iter().map(read_version).collect()
+    let uploads = all("upload", server.algorithms.find(doc! {}).sort(doc! { "uploaded_at": 1, "_id": 1 })).await?;
+    Ok(uploads.into_iter().map(Upload::into_version).collect())
 }
 
-fn read_version(document: &Document) -> Result<Version, Fault> {
-    let text = |name| field::text(document, name).map(str::to_owned);
-    let read = || {
-        Ok(Version {
-            label: Label { digest: digest(document)?, name: text("name")?, version: text("version")? },
-            summary: text("summary")?,
-            component_bytes: field::unsigned(document, "bytes")?,
-            uploaded_at: field::time(document, "uploaded_at")?,
-            uploaded_by: text("uploaded_by")?,
-            report: text("report")?,
-        })
-    };
-    let named = || format!("upload {}", document.get_str("_id").unwrap_or("without a name"));
-    read().map_err(|fault: Fault| fault.of(named))
+/// What a name without a version means for a community.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Pin {
+    #[serde(rename = "_id")]
+    id: PinId,
+    sha256: HexDigest,
 }
 
-fn digest(document: &Document) -> Result<Digest, Fault> {
-    let text = field::text(document, "sha256")?;
-    text.parse().map_err(|error| Fault::Record(format!("field sha256: {error}")))
+#[derive(Serialize, Deserialize)]
+struct PinId {
+    community: String,
+    name: String,
 }
 
-/// As [`books::Decisions::pin`].
+/// Gives a name a meaning if it has none; answers its meaning.
 pub(super) async fn pin(server: &Server, community: &str, name: &str, meant: Digest) -> Result<Digest, Fault> {
     server.check_writable()?;
-    let document = doc! { "_id": { "community": community, "name": name }, "sha256": meant.to_string() };
-    server.insert_derived(&server.pins, &[document]).await?;
+    let id = PinId { community: community.to_owned(), name: name.to_owned() };
+    insert_missing(&server.pins, &[Pin { id, sha256: HexDigest(meant) }]).await?;
     Ok(pinned(server, community, name).await?.unwrap_or(meant))
 }
 
-/// As [`books::Decisions::pinned`].
+/// The meaning of a name, if it has one.
 pub(super) async fn pinned(server: &Server, community: &str, name: &str) -> Result<Option<Digest>, Fault> {
-    let found = server.pins.find_one(doc! { "_id": { "community": community, "name": name } }).await?;
-    found.as_ref().map(digest).transpose()
+    let id = doc! { "_id": { "community": community, "name": name } };
+    let found = one("pin", &server.pins, id).await?;
+    Ok(found.map(|pin| pin.sha256.0))
 }
 
-/// The link that makes a decision.
-pub(super) fn decision_link(community: &str, number: i64, change: &Change, by: ObjectId) -> Document {
-    doc! {
-        "_id": link::id(community, number),
-        "community": community,
-        "number": number,
-        "change": blobs::binary(&record::encode_change(change)),
-        "by": by,
+/// Something that was decided, which only repeats its link, or noted.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ChangeDocument {
+    /// That of the link, or an ObjectId.
+    #[serde(rename = "_id")]
+    id: Bson,
+    at: Date,
+    actor: String,
+    community: Option<String>,
+    action: String,
+    record: ChangeRecord,
+    /// The link's number; none if it decides nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
+}
+
+impl ChangeDocument {
+    fn new(id: impl Into<Bson>, number: Option<u64>, change: &Change) -> ChangeDocument {
+        ChangeDocument {
+            id: id.into(),
+            at: Date(change.at),
+            actor: change.by.clone(),
+            community: change.community.clone(),
+            action: change.action.code().to_owned(),
+            record: ChangeRecord(change.clone()),
+            number,
+        }
+    }
+
+    fn into_kept(self) -> KeptChange {
+        KeptChange { number: self.number, change: self.record.0 }
     }
 }
 
-/// What people read of a decision, which only repeats its link.
-pub(super) fn decision(decision: &Decision) -> Document {
-    let mut document = shown(&decision.change);
-    document.insert("_id", link::id(&decision.community, decision.number));
-    document.insert("number", decision.number);
-    document
+/// What people read of a decision.
+pub(super) fn decision(community: &str, number: u64, change: &Change) -> ChangeDocument {
+    ChangeDocument::new(link::id(community, number), Some(number), change)
 }
 
 /// Whether a decision is among the changes as it was made.
-pub(super) async fn is_kept(server: &Server, made: &Decision) -> Result<bool, Fault> {
-    let found = server.changes.find_one(doc! { "_id": link::id(&made.community, made.number) }).await?;
-    Ok(found.is_some_and(|found| found.get("record") == decision(made).get("record")))
+pub(super) async fn is_kept(server: &Server, made: &link::DecisionLink) -> Result<bool, Fault> {
+    let found = one("change", &server.changes, doc! { "_id": link::id(&made.community, made.number) }).await?;
+    Ok(found.is_some_and(|found| found.record == made.change))
 }
 
-fn shown(change: &Change) -> Document {
-    doc! {
-        "at": field::date(change.at),
-        "actor": &change.by,
-        "community": &change.community,
-        "action": change.action.code(),
-        "record": blobs::binary(&record::encode_change(change)),
-    }
-}
-
-/// As [`books::Decisions::note`]; under this `_id`, however often it is tried.
+/// Keeps a note; under this `_id`, however often it is tried.
 pub(super) async fn note(server: &Server, change: &Change, id: ObjectId) -> Result<(), Fault> {
     server.check_writable()?;
-    let mut document = shown(change);
-    document.insert("_id", id);
-    server.insert_derived(&server.changes, &[document]).await.map(drop)
+    insert_missing(&server.changes, &[ChangeDocument::new(id, None, change)]).await.map(drop)
 }
 
-/// As [`books::Decisions::decisions`].
+/// All changes of a community in order.
 pub(super) async fn decisions(server: &Server, community: &str) -> Result<Vec<KeptChange>, Fault> {
     // What somebody has decided and not written out yet is decided.
-    let known = chain::completed(server, community).await?.course;
-    let found = all(server.changes.find(doc! { "community": community }).sort(doc! { "at": 1, "_id": 1 })).await?;
-    let mut changes = found.iter().map(read_change).collect::<Result<Vec<_>, _>>()?;
-    let is_known = |number: u64| i64::try_from(number).is_ok_and(|number| number <= known);
-    changes.retain(|change| change.number.is_none_or(is_known));
+    let known = chain::completed(server, community).await?.decision();
+    let find = server.changes.find(doc! { "community": community }).sort(doc! { "at": 1, "_id": 1 });
+    let found = all("change", find).await?.into_iter().map(ChangeDocument::into_kept);
+    let mut changes: Vec<KeptChange> = found.collect();
+    changes.retain(|change| change.number.is_none_or(|number| number <= known));
     // Decisions in their order, whatever the clocks of those who made them said.
     let mut decisions: Vec<KeptChange> = changes.iter().filter(|change| change.number.is_some()).cloned().collect();
     decisions.sort_by_key(|change| change.number);
@@ -162,47 +201,47 @@ pub(super) async fn decisions(server: &Server, community: &str) -> Result<Vec<Ke
     Ok(changes.into_iter().filter_map(in_order).collect())
 }
 
-/// As [`books::Decisions::changes`].
+/// The newest changes: of one community, or all.
 pub(super) async fn changes(server: &Server, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, Fault> {
     if limit == 0 {
         return Ok(Vec::new());
     }
     let filter = community.map_or_else(Document::new, |community| doc! { "community": community });
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = all(server.changes.find(filter).sort(doc! { "at": -1, "_id": -1 }).limit(limit)).await?;
-    found.iter().map(read_change).collect()
+    let find = server.changes.find(filter).sort(doc! { "at": -1, "_id": -1 }).limit(limit);
+    Ok(all("change", find).await?.into_iter().map(ChangeDocument::into_kept).collect())
 }
 
-fn read_change(document: &Document) -> Result<KeptChange, Fault> {
-    let read = || {
-        let number = match document.get("number") {
-            None => None,
-            Some(_) => Some(field::unsigned(document, "number")?),
-        };
-        Ok(KeptChange { number, change: record::decode_change(field::bytes(document, "record")?)? })
-    };
-    let named = || format!("change {}", document.get("_id").map(ToString::to_string).unwrap_or_default());
-    read().map_err(|fault: Fault| fault.of(named))
+/// How far a shadow is.
+#[derive(Serialize, Deserialize)]
+pub(super) struct TotalsDocument {
+    #[serde(rename = "_id")]
+    id: String,
+    until: BoundaryDate,
+    sums: Bytes,
+    by: ObjectId,
 }
 
-fn totals_id(community: &str, number: u64) -> String {
-    format!("{community}/{number}")
+async fn find_totals(server: &Server, community: &str, decision: u64) -> Result<Option<TotalsDocument>, Fault> {
+    one("the totals of shadow", &server.tallies, doc! { "_id": link::id(community, decision) }).await
 }
 
-/// As [`books::Decisions::shadow_totals`].
-pub(super) async fn shadow_totals(server: &Server, community: &str, number: u64) -> Result<Option<ShadowState>, Fault> {
-    let Some(found) = server.tallies.find_one(doc! { "_id": totals_id(community, number) }).await? else {
-        return Ok(None);
-    };
-    let until = field::boundary(&found, "until")?;
-    let totals = record::decode_shadow_totals(field::bytes(&found, "sums")?)?;
-    Ok(Some(ShadowState { until, totals }))
+/// The totals of the shadow that the decision of that number started.
+pub(super) async fn shadow_totals(
+    server: &Server,
+    community: &str,
+    decision: u64,
+) -> Result<Option<ShadowState>, Fault> {
+    let Some(found) = find_totals(server, community, decision).await? else { return Ok(None) };
+    let totals = record::decode_shadow_totals(&found.sums.0);
+    let totals = totals.map_err(|error| Fault::from(error).of(|| format!("the totals of shadow {}", found.id)))?;
+    Ok(Some(ShadowState { until: found.until.0, totals }))
 }
 
-/// As [`books::Decisions::keep_shadow_totals`]; `by` tells this one from any other, however often it is tried.
+/// Replaces totals that end at `after`; answers whether it did. `by` tells this try from any other.
 pub(super) async fn keep_shadow_totals(
     server: &Server,
-    (community, number): (&str, u64),
+    (community, decision): (&str, u64),
     after: Option<Boundary>,
     state: &ShadowState,
     by: ObjectId,
@@ -210,29 +249,15 @@ pub(super) async fn keep_shadow_totals(
     server.check_writable()?;
     let totals = record::encode_shadow_totals(&state.totals);
     if !blobs::fits(&totals) {
-        return Err(Fault::Refused(format!("the totals of a candidate have {} bytes", totals.len())));
+        return Err(Fault::Refused(format!("the totals of a shadow have {} bytes", totals.len())));
     }
-    let id = totals_id(community, number);
-    let until = field::boundary_date(state.until);
-    let mut document = doc! { "until": until, "sums": blobs::binary(&totals), "by": by };
-    let kept = match after {
-        None => {
-            document.insert("_id", &id);
-            match server.tallies.insert_one(document).await {
-                Err(error) if is_duplicate(&error) => false,
-                inserted => inserted.map(|_| true)?,
-            }
-        }
-        Some(after) => {
-            let before = doc! { "_id": &id, "until": field::boundary_date(after) };
-            server.tallies.find_one_and_update(before, doc! { "$set": document }).await?.is_some()
-        }
+    let id = link::id(community, decision);
+    let before = after.map(|after| doc! { "_id": &id, "until": boundary_date(after) });
+    let document = TotalsDocument { id, until: BoundaryDate(state.until), sums: Bytes(totals), by };
+    let kept = match before {
+        None => insert(&server.tallies, &document).await?,
+        Some(before) => server.tallies.find_one_and_replace(before, &document).await?.is_some(),
     };
     // The answer to an earlier try may have been lost.
-    Ok(kept
-        || server
-            .tallies
-            .find_one(doc! { "_id": &id })
-            .await?
-            .is_some_and(|found| found.get("by") == Some(&Bson::ObjectId(by))))
+    Ok(kept || find_totals(server, community, decision).await?.is_some_and(|found| found.by == by))
 }

@@ -1,19 +1,25 @@
-//! What is too large for one document: parts in `chunks`, named by the digest of the whole.
+//! What may be too large for one document: parts in `chunks`, named by the digest of the whole.
 
 use domain::Digest;
-use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, doc};
+use mongodb::bson::doc;
+use serde::{Deserialize, Serialize};
 
+use super::document::{exists, insert_missing, one};
 use super::fault::Fault;
-use super::field;
+use super::field::Bytes;
 use super::server::Server;
 
 /// Bytes of one part: a document may have 16 MiB.
 const PART: usize = 12 << 20;
 
-/// Bytes as a field.
-pub(super) fn binary(bytes: &[u8]) -> Bson {
-    Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() })
+/// A part.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Chunk {
+    #[serde(rename = "_id")]
+    id: String,
+    /// How many parts the whole has.
+    parts: usize,
+    bytes: Bytes,
 }
 
 fn part_id(digest: &Digest, part: usize) -> String {
@@ -25,18 +31,17 @@ pub(super) fn fits(bytes: &[u8]) -> bool {
     bytes.len() <= PART
 }
 
-/// Keeps bytes by their digest, if they are not there. The first part comes last, so that what has it has all.
+/// Keeps bytes by their digest, if they are not there. The first part is written last: where it is, all are.
 pub(super) async fn put(server: &Server, digest: Digest, bytes: &[u8]) -> Result<(), Fault> {
     if server.knows(&digest) {
         return Ok(());
     }
-    let first = doc! { "_id": part_id(&digest, 0) };
-    if server.chunks.find_one(first).projection(doc! { "parts": 1 }).await?.is_none() {
+    if !exists(&server.chunks, doc! { "_id": part_id(&digest, 0) }).await? {
         let parts: Vec<&[u8]> = if bytes.is_empty() { vec![bytes] } else { bytes.chunks(PART).collect() };
-        let count = field::kept("the number of parts", parts.len() as u64)?;
+        let count = parts.len();
         for (part, bytes) in parts.into_iter().enumerate().rev() {
-            let document = doc! { "_id": part_id(&digest, part), "parts": count, "bytes": binary(bytes) };
-            server.insert_derived(&server.chunks, &[document]).await?;
+            let chunk = Chunk { id: part_id(&digest, part), parts: count, bytes: Bytes(bytes.to_vec()) };
+            insert_missing(&server.chunks, &[chunk]).await?;
         }
     }
     server.remember(digest);
@@ -45,21 +50,17 @@ pub(super) async fn put(server: &Server, digest: Digest, bytes: &[u8]) -> Result
 
 /// Reads bytes by their digest; none if they are not there.
 pub(super) async fn get(server: &Server, digest: &Digest) -> Result<Option<Vec<u8>>, Fault> {
-    let Some(first) = server.chunks.find_one(doc! { "_id": part_id(digest, 0) }).await? else { return Ok(None) };
-    let mut bytes = field::bytes(&first, "bytes")?.to_vec();
-    let parts = usize::try_from(field::unsigned(&first, "parts")?).unwrap_or(usize::MAX);
+    let chunk = async |part| one("chunk", &server.chunks, doc! { "_id": part_id(digest, part) }).await;
+    let Some(Chunk { parts, bytes: Bytes(mut bytes), .. }) = chunk(0).await? else { return Ok(None) };
     for part in 1..parts {
-        let id = part_id(digest, part);
-        let Some(next) = server.chunks.find_one(doc! { "_id": &id }).await? else {
-            return Err(Fault::Record(format!("chunk {id} of {parts} is missing")));
-        };
-        bytes.extend_from_slice(field::bytes(&next, "bytes")?);
+        let missing = || Fault::Record(format!("chunk {} of {parts} is missing", part_id(digest, part)));
+        bytes.extend_from_slice(&chunk(part).await?.ok_or_else(missing)?.bytes.0);
     }
     verify(digest, &bytes)?;
     Ok(Some(bytes))
 }
 
-/// Whether bytes are what they are called.
+/// Checks that bytes have the digest that they are kept under.
 pub(super) fn verify(digest: &Digest, bytes: &[u8]) -> Result<(), Fault> {
     let found = Digest::of(bytes);
     if found == *digest { Ok(()) } else { Err(Fault::Record(format!("bytes {digest} have the digest {found}"))) }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use domain::{Boundary, Interval, TradeId};
 use mongodb::bson::{Bson, Document, doc};
-use tokio_stream::StreamExt;
 
+use super::document::{all, encode};
 use super::fault::Fault;
-use super::link::{self, AnyLink, Link};
-use super::server::{Server, all};
-use super::{algorithms, chain, field, trades};
+use super::field::{BoundaryDate, boundary_date};
+use super::link::{self, IntervalLink, Link};
+use super::server::Server;
+use super::{algorithms, chain, trades};
 
 /// Findings told at most; a database that is lost needs no list of all that is lost.
 const FINDINGS_MAX: usize = 20;
@@ -20,16 +21,16 @@ const PAGE_INTERVALS: usize = 100;
 /// Trades after which a page takes no more links.
 const PAGE_TRADES: usize = 10_000;
 
-/// As [`books::Books::examine`].
+/// Everything that is wrong with the database, as sentences.
 pub(super) async fn examine(server: &Server) -> Result<Vec<String>, Fault> {
     let mut findings = Vec::new();
     let mut names = Vec::new();
-    for (community, _) in chain::marks(server).await? {
-        chain(server, &community, &mut findings).await?;
-        names.push(community);
+    for mark in chain::marks(server).await? {
+        examine_chain(server, &mark.community, &mut findings).await?;
+        names.push(mark.community);
     }
     let strays = doc! { "community": { "$exists": true, "$nin": names } };
-    for stray in all(server.matches.find(strays).limit(FINDINGS_ASKED)).await? {
+    for stray in find_strays(server, strays).await? {
         if !is_half_written(server, &stray, 1).await? {
             findings.push(format!("{} belongs to no community", named(&stray)));
         }
@@ -38,59 +39,75 @@ pub(super) async fn examine(server: &Server) -> Result<Vec<String>, Fault> {
     Ok(findings)
 }
 
-/// Walks a community's chain from its first link to its mark.
-async fn chain(server: &Server, community: &str, findings: &mut Vec<String>) -> Result<(), Fault> {
-    let standing = chain::standing(server, community).await?;
-    let mut end: Option<Boundary> = None;
+async fn find_strays(server: &Server, filter: Document) -> Result<Vec<Document>, Fault> {
+    let matches = server.matches.clone_with_type();
+    all("trade", matches.find(filter).limit(FINDINGS_ASKED)).await
+}
+
+/// Walks a community's chain from its first link to its mark, and looks beyond it.
+async fn examine_chain(server: &Server, community: &str, findings: &mut Vec<String>) -> Result<(), Fault> {
+    let mark = chain::mark(server, community).await?;
     let mut page = Page::default();
-    for number in 1..=standing.number {
+    for number in 1..=mark.number {
         if findings.len() >= FINDINGS_MAX {
             return Ok(());
         }
-        let id = link::id(community, number);
-        let Some(document) = server.intervals.find_one(doc! { "_id": &id }).await? else {
-            findings.push(format!("interval {id} is missing"));
-            // What comes after cannot be held against it.
-            continue;
-        };
-        let link = match AnyLink::read(server, &document).await {
-            Ok(AnyLink::Interval(link)) => link,
-            Ok(AnyLink::Decision(decision)) => {
-                let missing = !algorithms::is_kept(server, &decision).await?;
-                if missing || decision.number != number || decision.community != community {
-                    findings.push(format!("decision {id} is not among the changes, or not where it belongs"));
-                }
-                continue;
-            }
-            Err(Fault::Record(reason)) => {
-                findings.push(reason);
-                continue;
-            }
-            Err(fault) => return Err(fault),
-        };
-        let follows = end.is_none() || link.after == end;
-        if !follows || link.number != number || link.community != community {
-            findings.push(format!("interval {id} does not follow from the one before"));
+        let Some(link) = examine_link(server, community, number, findings).await? else { continue };
+        let end = page.to.or(page.from);
+        if end.is_some() && link.fields.after.map(|after| after.0) != end {
+            findings.push(format!("interval {} does not follow from the one before", link::id(community, number)));
         }
-        end = Some(link.interval.end());
         page.take(&link)?;
         if page.is_full() {
-            page.compare(server, community, findings).await?;
-            page = Page { from: end, ..Page::default() };
+            page = page.compare(server, community, findings).await?;
         }
     }
-    page.compare(server, community, findings).await?;
-    if end != standing.mark {
+    let page = page.compare(server, community, findings).await?;
+    if page.from != mark.end() {
         findings.push(format!("the mark of community {community} is not at the end of its last interval"));
     }
-    let Some(mark) = standing.mark else { return Ok(()) };
-    let beyond = doc! { "community": community, "timestamp": { "$gt": field::boundary_date(mark) } };
-    for stray in all(server.matches.find(beyond).limit(FINDINGS_ASKED)).await? {
-        if !is_half_written(server, &stray, standing.number + 1).await? {
+    let Some(end) = mark.end() else { return Ok(()) };
+    let beyond = doc! { "community": community, "timestamp": { "$gt": boundary_date(end) } };
+    for stray in find_strays(server, beyond).await? {
+        if !is_half_written(server, &stray, mark.number + 1).await? {
             findings.push(format!("{} belongs to no interval", named(&stray)));
         }
     }
     Ok(())
+}
+
+/// Reads a link, and checks that it says where it stands; answers it if it is an interval.
+async fn examine_link(
+    server: &Server,
+    community: &str,
+    number: u64,
+    findings: &mut Vec<String>,
+) -> Result<Option<Box<IntervalLink>>, Fault> {
+    let id = link::id(community, number);
+    let Some(document) = link::find(server, community, number).await? else {
+        findings.push(format!("interval {id} is missing"));
+        return Ok(None);
+    };
+    match Link::read(server, &document).await {
+        Ok(Link::Interval(link)) => {
+            if link.fields.number != number || link.fields.community != community {
+                findings.push(format!("interval {id} is not where it belongs"));
+            }
+            Ok(Some(link))
+        }
+        Ok(Link::Decision(decision)) => {
+            let missing = !algorithms::is_kept(server, &decision).await?;
+            if missing || decision.number != number || decision.community != community {
+                findings.push(format!("decision {id} is not among the changes, or not where it belongs"));
+            }
+            Ok(None)
+        }
+        Err(Fault::Record(reason)) => {
+            findings.push(reason);
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
 }
 
 /// Some links in a row, whose trades are asked for at once.
@@ -105,11 +122,10 @@ struct Page {
 }
 
 impl Page {
-    fn take(&mut self, link: &Link) -> Result<(), Fault> {
+    fn take(&mut self, link: &IntervalLink) -> Result<(), Fault> {
         let start = link.interval.start();
-        for document in trades::documents(link)? {
-            let id = TradeId::from_bytes(field::object_id(&document, "_id")?.bytes());
-            self.expected.insert((start, id), document);
+        for trade in trades::documents(&link.settled()) {
+            self.expected.insert((start, trade.id.0), encode(&trade)?);
         }
         self.intervals.insert(start, link.interval);
         self.to = Some(link.interval.end());
@@ -120,16 +136,18 @@ impl Page {
         self.intervals.len() >= PAGE_INTERVALS || self.expected.len() >= PAGE_TRADES
     }
 
-    /// Its links' trades against the documents that should repeat them.
-    async fn compare(mut self, server: &Server, community: &str, findings: &mut Vec<String>) -> Result<(), Fault> {
-        let Some(to) = self.to else { return Ok(()) };
-        let mut span = doc! { "$lt": field::boundary_date(to) };
-        span.extend(self.from.map(|from| ("$gte".to_owned(), Bson::from(field::boundary_date(from)))));
-        let mut cursor = server.matches.find(doc! { "community": community, "start": span }).await?;
-        while let Some(document) = cursor.next().await {
-            findings.extend(self.finding(&document?));
+    /// Compares its links' trades with the documents that should repeat them; answers the page after it, still empty.
+    async fn compare(mut self, server: &Server, community: &str, findings: &mut Vec<String>) -> Result<Page, Fault> {
+        let Some(to) = self.to else { return Ok(self) };
+        let next = Page { from: self.to, ..Page::default() };
+        let mut span = doc! { "$lt": boundary_date(to) };
+        span.extend(self.from.map(|from| ("$gte".to_owned(), Bson::from(boundary_date(from)))));
+        let matches = server.matches.clone_with_type::<Document>();
+        let mut cursor = matches.find(doc! { "community": community, "start": span }).await?;
+        while cursor.advance().await? {
+            findings.extend(self.finding(&cursor.deserialize_current()?));
             if findings.len() >= FINDINGS_MAX {
-                return Ok(());
+                return Ok(next);
             }
         }
         for (start, id) in self.expected.keys() {
@@ -137,13 +155,13 @@ impl Page {
                 findings.push(format!("trade {id} of interval {interval} is missing"));
             }
         }
-        Ok(())
+        Ok(next)
     }
 
     /// What is wrong with a document that was found.
     fn finding(&mut self, found: &Document) -> Option<String> {
-        let start = field::boundary(found, "start").ok();
-        let Some((start, interval)) = start.and_then(|start| Some((start, self.intervals.get(&start)?))) else {
+        let start = found.get("start").and_then(|start| BoundaryDate::try_from(start.clone()).ok());
+        let Some((start, interval)) = start.and_then(|start| Some((start.0, self.intervals.get(&start.0)?))) else {
             return Some(format!("{} belongs to no interval", named(found)));
         };
         let Some(Bson::ObjectId(id)) = found.get("_id") else {
@@ -165,11 +183,13 @@ fn changed(expected: &Document, found: &Document) -> Option<String> {
     expected.iter().filter(fixed).find_map(differs)
 }
 
-/// Whether a trade beyond the mark is of a link that nobody has completed yet.
-async fn is_half_written(server: &Server, trade: &Document, number: i64) -> Result<bool, Fault> {
-    let Ok(community) = trade.get_str("community") else { return Ok(false) };
-    let link = server.intervals.find_one(doc! { "_id": link::id(community, number) }).await?;
-    Ok(link.is_some_and(|link| link.get("start") == trade.get("start")))
+/// Whether a trade beyond the mark is of the link with that number, which nobody has completed yet.
+async fn is_half_written(server: &Server, trade: &Document, number: u64) -> Result<bool, Fault> {
+    let (Ok(community), Ok(start)) = (trade.get_str("community"), trade.get_datetime("start")) else {
+        return Ok(false);
+    };
+    let link = link::find(server, community, number).await?;
+    Ok(link.is_some_and(|link| link.get_datetime("start").ok() == Some(*start)))
 }
 
 fn named(document: &Document) -> String {

@@ -1,4 +1,4 @@
-//! What can go wrong between the store and its server, which of the store's errors it is, and what is worth another try.
+//! What can go wrong between the store and its server, which of the store's errors it is, and what is worth retrying.
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use mongodb::error::{Error, ErrorKind, WriteFailure};
 use crate::record::InvalidRecord;
 use books::StoreError;
 
-/// For how long an operation is tried again.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The first pause before another try; each is twice as long as the one before.
+/// For how long an operation is retried.
+const RETRY_FOR: Duration = Duration::from_secs(10);
+/// The first pause before a retry; each is twice as long as the one before.
 const PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
@@ -39,7 +39,10 @@ pub(super) enum Fault {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Fault {
-        Fault::Driver(error)
+        match error.kind.as_ref() {
+            ErrorKind::BsonDeserialization(reason) => Fault::Record(reason.to_string()),
+            _ => Fault::Driver(error),
+        }
     }
 }
 
@@ -58,8 +61,8 @@ impl Fault {
         }
     }
 
-    /// Whether the same may work in a moment.
-    fn is_passing(&self) -> bool {
+    /// Whether a retry may work.
+    fn is_transient(&self) -> bool {
         let error = match self {
             Fault::Driver(error) => error,
             Fault::Unsafe(_) => return true,
@@ -82,15 +85,20 @@ pub(super) fn is_duplicate(error: &Error) -> bool {
     matches!(error.kind.as_ref(), ErrorKind::Write(WriteFailure::WriteError(error)) if error.code == DUPLICATE)
 }
 
-/// Tries something again for a while if the server is away. It must come to the same however often it is begun.
-pub(super) async fn persist<T, F>(store: &str, work: impl FnMut() -> F) -> Result<T, StoreError>
+/// A write that the server refused.
+pub(super) fn write_failed(message: &str) -> Fault {
+    Fault::Refused(format!("a write failed: {message}"))
+}
+
+/// Retries for a while if the server does not answer. The work must come to the same however often it is begun.
+pub(super) async fn retry<T, F>(store: &str, work: impl FnMut() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, Fault>>,
 {
-    persist_for(PATIENCE, store, work).await
+    retry_for(RETRY_FOR, store, work).await
 }
 
-async fn persist_for<T, F>(patience: Duration, store: &str, mut work: impl FnMut() -> F) -> Result<T, StoreError>
+async fn retry_for<T, F>(limit: Duration, store: &str, mut work: impl FnMut() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, Fault>>,
 {
@@ -101,18 +109,18 @@ where
             Ok(done) => return Ok(done),
             Err(fault) => fault,
         };
-        if !fault.is_passing() || begun.elapsed() + pause > patience {
+        if !fault.is_transient() || begun.elapsed() + pause > limit {
             return Err(store_error(store, fault));
         }
         // Half of it at random: those who lost the server together do not come back together.
         let wait = pause / 2 + pause.mul_f64(fastrand::f64() / 2.0);
-        tracing::warn!(store, ?wait, "the store does not answer, trying again: {}", said(&fault));
+        tracing::warn!(store, ?wait, "the store does not answer, retrying: {}", reason(&fault));
         tokio::time::sleep(wait).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 
-fn said(fault: &Fault) -> String {
+fn reason(fault: &Fault) -> String {
     match fault {
         Fault::Driver(error) => error.kind.to_string(),
         Fault::Record(reason) | Fault::NotOurs(reason) | Fault::Refused(reason) | Fault::Unsafe(reason) => {
@@ -122,9 +130,8 @@ fn said(fault: &Fault) -> String {
     }
 }
 
-/// Which of our errors a fault is.
 pub(super) fn store_error(store: &str, fault: Fault) -> StoreError {
-    let (store, reason) = (store.to_owned(), said(&fault));
+    let (store, reason) = (store.to_owned(), reason(&fault));
     match &fault {
         Fault::Record(_) => StoreError::Corrupt { store, reason },
         Fault::NotOurs(_) => StoreError::Open { store, reason },
@@ -132,7 +139,7 @@ pub(super) fn store_error(store: &str, fault: Fault) -> StoreError {
         Fault::Unsafe(_) => StoreError::Away { store, reason },
         Fault::ReadOnly => StoreError::ReadOnly { store, reason },
         Fault::Driver(error) => match error.kind.as_ref() {
-            _ if fault.is_passing() => StoreError::Away { store, reason },
+            _ if fault.is_transient() => StoreError::Away { store, reason },
             ErrorKind::DnsResolve { .. } => StoreError::Away { store, reason },
             ErrorKind::Authentication { .. } => StoreError::Open {
                 store,
@@ -162,12 +169,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lost_connection_is_tried_again_and_a_wrong_document_is_not() {
+    async fn a_lost_connection_is_retried_and_a_damaged_document_is_not() {
         let tries = AtomicU32::new(0);
         let done =
-            persist("here", || async { if tries.fetch_add(1, Ordering::Relaxed) < 3 { Err(away()) } else { Ok(7) } });
+            retry("here", || async { if tries.fetch_add(1, Ordering::Relaxed) < 3 { Err(away()) } else { Ok(7) } });
         assert_eq!((done.await.unwrap(), tries.load(Ordering::Relaxed)), (7, 4));
-        let wrong = persist("here", || async {
+        let wrong = retry("here", || async {
             tries.fetch_add(1, Ordering::Relaxed);
             Err::<(), _>(Fault::Record("no".to_owned()))
         });
@@ -176,10 +183,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn patience_ends() {
-        let (patience, begun) = (Duration::from_millis(300), tokio::time::Instant::now());
+    async fn retries_end() {
+        let (limit, begun) = (Duration::from_millis(300), tokio::time::Instant::now());
         let tries = AtomicU32::new(0);
-        let trying = persist_for(patience, "here", || async {
+        let trying = retry_for(limit, "here", || async {
             tries.fetch_add(1, Ordering::Relaxed);
             Err::<(), _>(away())
         });

@@ -1,17 +1,17 @@
 //! Finds trades for the platform: ours up to their communities' marks, and those that the original left.
 
 use domain::trade::State;
-use domain::{Energy, Price, TradeId};
+use domain::{Energy, PLATFORM_GRID, Price};
 use jiff::Timestamp;
-use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, RawDocument, deserialize_from_document, doc};
 
+use super::document::{all, decode, has};
 use super::fault::Fault;
-use super::server::{Server, all};
-use super::trades::{self, GRID};
+use super::field::GRID;
+use super::server::Server;
+use super::trades::{ClaimFields, TradeDocument};
 use super::{chain, field, original};
 use books::{Match, MatchFilter, OutboxDepth, Quantity, Window, platform_name};
-use domain::PLATFORM_GRID;
 
 /// Documents fetched at once where some may have to be left out.
 const PAGE: usize = 10_000;
@@ -24,15 +24,14 @@ pub(super) struct Found {
     pub(super) shown: Match,
     /// The number of the journal's entry that changed it last; none if nothing did.
     pub(super) revision: Option<i64>,
-    /// Until when it is claimed, and its state before.
-    pub(super) claim: Option<(Timestamp, State)>,
+    claim: Option<ClaimFields>,
 }
 
 impl Found {
-    /// Its state and last change, at an instant: a claim that ran out by then counts no more.
+    /// Its state and last change, at an instant: an expired claim counts no more.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        if let Some((until, before)) = self.claim.filter(|(until, _)| *until <= now) {
-            (self.shown.state, self.shown.updated_at, self.claim) = (Some(before), Some(until), None);
+        if let Some(claim) = self.claim.take_if(|claim| claim.until.0 <= now) {
+            (self.shown.state, self.shown.updated_at) = (Some(claim.from.0), Some(claim.until.0));
         }
     }
 }
@@ -40,9 +39,12 @@ impl Found {
 /// Leaves out what is beyond a mark: it may be half-written.
 pub(super) async fn visible(server: &Server) -> Result<Document, Fault> {
     let marks = chain::marks(server).await?;
-    let names: Vec<&str> = marks.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = marks.iter().map(|mark| mark.community.as_str()).collect();
     let mut beyond = vec![doc! { "community": { "$exists": true, "$nin": names } }];
-    beyond.extend(marks.iter().map(|(name, mark)| doc! { "community": name, "timestamp": { "$gt": *mark } }));
+    beyond.extend(marks.iter().map(|mark| {
+        let end = mark.end().map_or(DateTime::MIN, field::boundary_date);
+        doc! { "community": &mark.community, "timestamp": { "$gt": end } }
+    }));
     Ok(doc! { "$nor": beyond })
 }
 
@@ -57,15 +59,11 @@ fn named(name: &str) -> Bson {
     if name == PLATFORM_GRID { Bson::Document(doc! { "$in": [GRID, PLATFORM_GRID] }) } else { Bson::from(name) }
 }
 
-pub(super) fn id_of(id: &TradeId) -> ObjectId {
-    ObjectId::from_bytes(*id.as_bytes())
-}
-
 /// What a filter asks for, as conditions of a query.
 pub(super) fn conditions(filter: &MatchFilter) -> Vec<Document> {
     let mut conditions = Vec::new();
     if let Some(id) = &filter.id {
-        conditions.push(doc! { "_id": id_of(id) });
+        conditions.push(doc! { "_id": field::object_id(id) });
     }
     for (field, name) in [("buyer_id", &filter.buyer), ("seller_id", &filter.seller)] {
         conditions.extend(name.as_ref().map(|name| doc! { field: named(name) }));
@@ -91,7 +89,7 @@ pub(super) async fn find(server: &Server, mut conditions: Vec<Document>, window:
     while found.len() < window.limit {
         let limit = PAGE.min(window.limit - found.len());
         let query = server.matches.find(filter.clone()).sort(doc! { "timestamp": 1, "_id": 1 });
-        let page = all(query.skip(skip).limit(i64::try_from(limit).unwrap_or(i64::MAX))).await?;
+        let page = all("trade", query.skip(skip).limit(i64::try_from(limit).unwrap_or(i64::MAX))).await?;
         for document in &page {
             found.extend(read(document)?);
         }
@@ -104,49 +102,37 @@ pub(super) async fn find(server: &Server, mut conditions: Vec<Document>, window:
 }
 
 /// A trade of ours, which must be right, or one that the original left, if it can be shown.
-fn read(document: &Document) -> Result<Option<Found>, Fault> {
+fn read(document: &RawDocument) -> Result<Option<Found>, Fault> {
+    if has(document, "community") {
+        return ours(decode("trade", document)?).map(Some);
+    }
+    let document: Document = decode("trade", document)?;
+    let Some(shown) = original::trade(&document) else { return Ok(None) };
     let metadata = document.get_document("metadata").ok();
-    let shown = match document.get("community") {
-        None | Some(Bson::Null) => original::trade(document),
-        Some(_) => Some(ours(document)?),
-    };
-    let Some(shown) = shown else { return Ok(None) };
-    let revision = metadata.and_then(|metadata| field::integer(metadata, "revision").ok());
-    let claim = metadata.and_then(|metadata| metadata.get_document("claim").ok()).map(claim).transpose()?;
+    let revision = metadata.and_then(|metadata| metadata.get_i64("revision").ok());
+    let claim = metadata.and_then(|metadata| metadata.get_document("claim").ok());
+    let claim = claim.map(|claim| deserialize_from_document(claim.clone())).transpose();
+    let claim = claim.map_err(|error| Fault::Record(format!("trade {}: field claim: {error}", shown.id)))?;
     Ok(Some(Found { shown, revision, claim }))
 }
 
-fn claim(claim: &Document) -> Result<(Timestamp, State), Fault> {
-    let number = field::integer(claim, "from")?;
-    let before = State::from_number(number).ok_or_else(|| Fault::Record(format!("a claim from state {number}")))?;
-    Ok((field::time(claim, "until")?, before))
-}
-
-fn ours(document: &Document) -> Result<Match, Fault> {
-    let id = TradeId::from_bytes(field::object_id(document, "_id")?.bytes());
-    ours_fields(id, document).map_err(|fault| fault.of(|| format!("trade {id}")))
-}
-
-fn ours_fields(id: TradeId, document: &Document) -> Result<Match, Fault> {
-    let metadata = trades::metadata(document)?;
-    let interval = trades::interval(document)?;
-    let party = |name| Ok::<_, Fault>(platform_name(&trades::read_party(document, name)?).to_owned());
-    Ok(Match {
-        id,
+fn ours(trade: TradeDocument) -> Result<Found, Fault> {
+    let interval = trade.interval()?;
+    let TradeDocument { id, community, seller_id, buyer_id, energy_wh, price_micro_eur, metadata, .. } = trade;
+    let shown = Match {
+        id: id.0,
         end: interval.end().timestamp(),
-        of: Some((field::text(document, "community")?.to_owned(), interval)),
-        seller: party("seller_id")?,
-        buyer: party("buyer_id")?,
-        quantity: Quantity::Exact {
-            energy: Energy::from_wh(field::unsigned(document, "energy_wh")?),
-            price: Price::from_micro_eur(field::integer(document, "price_micro_eur")?),
-        },
-        state: trades::state(metadata)?,
-        transaction_id: field::optional_text(metadata, "transaction_id")?,
-        message: field::optional_text(metadata, "message")?,
-        created_at: field::time(document, "created_at")?,
-        updated_at: field::optional_time(metadata, "updated_at")?,
-    })
+        of: Some((community, interval)),
+        seller: platform_name(&seller_id.0).to_owned(),
+        buyer: platform_name(&buyer_id.0).to_owned(),
+        quantity: Quantity::Exact { energy: Energy::from_wh(energy_wh), price: Price::from_micro_eur(price_micro_eur) },
+        state: metadata.transaction_state.map(|state| state.0),
+        transaction_id: metadata.transaction_id,
+        message: metadata.message,
+        created_at: trade.created_at.0,
+        updated_at: metadata.updated_at.map(|at| at.0),
+    };
+    Ok(Found { shown, revision: metadata.revision, claim: metadata.claim })
 }
 
 fn created() -> Document {
@@ -159,7 +145,7 @@ fn unpaid(again: Timestamp) -> Document {
     doc! { "$and": [in_states([State::NotPaid]), { "$or": [due, { "metadata.updated_at": Bson::Null }] }] }
 }
 
-/// As [`books::Payments::outbox`]. Each half is in the order of an index.
+/// The trades to push, see [`books::Payments::outbox`]. Each half is in the order of an index.
 pub(super) async fn outbox(server: &Server, again: Timestamp, limit: usize) -> Result<Vec<Match>, Fault> {
     let mut waiting = find(server, vec![created()], Window::first(limit)).await?;
     waiting.extend(find(server, vec![unpaid(again)], Window::first(limit)).await?);
@@ -169,7 +155,7 @@ pub(super) async fn outbox(server: &Server, again: Timestamp, limit: usize) -> R
     Ok(waiting)
 }
 
-/// As [`books::Payments::outbox_depth`].
+/// How much waits to be pushed.
 pub(super) async fn depth(server: &Server) -> Result<OutboxDepth, Fault> {
     let states = || State::ALL.into_iter().filter(|state| state.is_waiting());
     let filter = doc! { "$and": [in_states(states()), visible(server).await?] };

@@ -1,18 +1,20 @@
-//! Changes of several documents as one: they are published whole before the first of them is made.
+//! Changes several documents as one: the changes are published as a whole before the first of them is made.
 //!
-//! The journal of trades and that of prices are one document each, with the number and the changes of the newest entry. Who
-//! wants to change something completes the newest entry, reads, decides, and publishes what it decided as the next number;
-//! the server refuses that if somebody else has published meanwhile, and then it begins again. So nothing comes between
-//! what was read and what is decided, and there is no lock that a dead process could keep. Changes say which revision of a
-//! document they are for and leave it with the number of their entry, so whoever makes them again, however late, changes
-//! nothing that came after.
+//! The journal of trades and that of prices are one document each, with the number and the changes of the newest entry. To
+//! change something, a process completes the newest entry, reads, decides, and publishes what it decided as the next
+//! number. The server refuses that if somebody else has published meanwhile; then the process begins again. So nothing
+//! comes between what was read and what is decided, and there is no lock that a dead process could keep. Each change names
+//! the revision of the document that it is for and leaves the number of its entry as the next revision, so making it again,
+//! however late, undoes nothing that came after.
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, doc};
+use prost::Message;
+use serde::{Deserialize, Serialize};
 
-use super::blobs;
-use super::fault::{Fault, is_duplicate};
-use super::field;
+use super::document::{insert, one};
+use super::fault::Fault;
+use super::field::Bytes;
 use super::server::Server;
 
 /// The largest entry in bytes: a document may have 16 MiB.
@@ -28,11 +30,15 @@ pub(super) enum Journal {
 }
 
 /// The newest entry of a journal.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Entry {
-    /// 0 if there is none.
+    #[serde(rename = "_id")]
+    journal: String,
     pub(super) number: i64,
-    /// What is to be done, if it is not known to be done.
-    pub(super) changes: Option<Vec<u8>>,
+    /// What is to be done; none if it is known to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Bytes>,
+    by: ObjectId,
 }
 
 impl Journal {
@@ -43,40 +49,27 @@ impl Journal {
         }
     }
 
-    /// The newest entry.
-    pub(super) async fn newest(self, server: &Server) -> Result<Entry, Fault> {
-        let Some(found) = server.journal.find_one(doc! { "_id": self.id() }).await? else {
-            return Ok(Entry { number: 0, changes: None });
-        };
-        self.read(&found).map_err(|fault| fault.of(|| format!("the journal of {}", self.id())))
+    /// The number of the newest entry, 0 if there is none, and what is to be done if it is not known to be done.
+    pub(super) async fn newest<M: Message + Default>(self, server: &Server) -> Result<(i64, Option<M>), Fault> {
+        let found = one("the journal of", &server.journal, doc! { "_id": self.id() }).await?;
+        let Some(Entry { number, changes, .. }) = found else { return Ok((0, None)) };
+        let unreadable = |error| Fault::Record(format!("the journal of {} cannot be read: {error}", self.id()));
+        Ok((number, changes.map(|Bytes(bytes)| M::decode(&bytes[..]).map_err(unreadable)).transpose()?))
     }
 
-    fn read(self, document: &Document) -> Result<Entry, Fault> {
-        let changes = match document.get("changes") {
-            None | Some(Bson::Null) => None,
-            Some(_) => Some(field::bytes(document, "changes")?.to_vec()),
-        };
-        Ok(Entry { number: field::integer(document, "number")?, changes })
-    }
-
-    /// Publishes changes after a finished entry; answers whether that still was the newest one.
+    /// Publishes changes after a finished entry; answers whether that entry still was the newest one.
     pub(super) async fn publish(self, server: &Server, after: i64, changes: &[u8]) -> Result<bool, Fault> {
         if changes.len() > ENTRY_BYTES_MAX {
             let rule = format!("at most {ENTRY_BYTES_MAX} can be made as one (split the list)");
             return Err(Fault::Refused(format!("the changes have {} bytes, {rule}", changes.len())));
         }
-        let entry = doc! { "number": after + 1, "changes": blobs::binary(changes), "by": ObjectId::new() };
+        let changes = Some(Bytes(changes.to_vec()));
+        let entry = Entry { journal: self.id().to_owned(), number: after + 1, changes, by: ObjectId::new() };
         if after == 0 {
-            let mut first = entry;
-            first.insert("_id", self.id());
-            return match server.journal.insert_one(first).await {
-                Err(error) if is_duplicate(&error) => Ok(false),
-                inserted => Ok(inserted.map(|_| true)?),
-            };
+            return insert(&server.journal, &entry).await;
         }
         let finished = doc! { "_id": self.id(), "number": after, "changes": Bson::Null };
-        let published = server.journal.find_one_and_update(finished, doc! { "$set": entry }).await?;
-        Ok(published.is_some())
+        Ok(server.journal.find_one_and_replace(finished, &entry).await?.is_some())
     }
 
     /// Marks an entry as done.

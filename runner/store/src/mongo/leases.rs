@@ -3,14 +3,30 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{Bson, DateTime, doc};
+use serde::{Deserialize, Serialize};
 
-use super::fault::{Fault, is_duplicate};
-use super::field;
+use super::document::{encode, insert, one};
+use super::fault::Fault;
+use super::field::Date;
 use super::server::Server;
 use books::{Acquired, Lease, community_lease};
 
-/// As [`books::Leases::acquire`].
+#[derive(Serialize, Deserialize)]
+pub(super) struct LeaseDocument {
+    #[serde(rename = "_id")]
+    name: String,
+    /// None if it was released.
+    holder: Option<String>,
+    token: u64,
+    until: Date,
+}
+
+async fn find(server: &Server, name: &str) -> Result<Option<LeaseDocument>, Fault> {
+    one("lease", &server.leases, doc! { "_id": name }).await
+}
+
+/// Takes a lease that nobody else holds, or extends it.
 pub(super) async fn acquire(
     server: &Server,
     name: &str,
@@ -21,42 +37,29 @@ pub(super) async fn acquire(
     server.check_writable()?;
     let until = now.checked_add(term).unwrap_or(Timestamp::MAX);
     loop {
-        let found = server.leases.find_one(doc! { "_id": name }).await?;
-        let token = match found.as_ref().map(read).transpose().map_err(|fault| fault.of(|| format!("lease {name}")))? {
-            Some((Some(other), _, until)) if other != holder && until > now => {
-                return Ok(Acquired::ByOther { owner: other, until });
+        let found = find(server, name).await?;
+        let token = match &found {
+            Some(LeaseDocument { holder: Some(other), until: Date(until), .. }) if other != holder && *until > now => {
+                return Ok(Acquired::ByOther { owner: other.clone(), until: *until });
             }
-            Some((Some(other), token, _)) if other == holder => token,
-            Some((_, token, _)) => token.saturating_add(1),
+            Some(LeaseDocument { holder: Some(own), token, .. }) if own == holder => *token,
+            Some(released) => released.token.saturating_add(1),
             None => 1,
         };
-        let held =
-            doc! { "holder": holder, "token": field::kept("a lease's token", token)?, "until": field::date(until) };
-        if put(server, name, found, held).await? {
+        let (name, holder) = (name.to_owned(), Some(holder.to_owned()));
+        let held = LeaseDocument { name, holder, token, until: Date(until) };
+        let taken = match found {
+            None => insert(&server.leases, &held).await?,
+            // Only if it still is as it was found.
+            Some(found) => server.leases.find_one_and_replace(encode(&found)?, &held).await?.is_some(),
+        };
+        if taken {
             return Ok(Acquired::Held(Lease { token, until }));
         }
     }
 }
 
-fn read(document: &Document) -> Result<(Option<String>, u64, Timestamp), Fault> {
-    let holder = field::optional_text(document, "holder")?;
-    Ok((holder, field::unsigned(document, "token")?, field::time(document, "until")?))
-}
-
-/// Writes a lease if it still is as it was found; answers whether it was.
-async fn put(server: &Server, name: &str, found: Option<Document>, mut held: Document) -> Result<bool, Fault> {
-    let Some(found) = found else {
-        held.insert("_id", name);
-        return match server.leases.insert_one(held).await {
-            Err(error) if is_duplicate(&error) => Ok(false),
-            inserted => Ok(inserted.map(|_| true)?),
-        };
-    };
-    let changed = server.leases.find_one_and_update(found, doc! { "$set": held }).await?;
-    Ok(changed.is_some())
-}
-
-/// As [`books::Leases::release`].
+/// Releases a lease if this holder has it.
 pub(super) async fn release(server: &Server, name: &str, holder: &str) -> Result<(), Fault> {
     server.check_writable()?;
     let free = doc! { "$set": { "holder": Bson::Null, "until": DateTime::from_millis(0) } };
@@ -67,8 +70,6 @@ pub(super) async fn release(server: &Server, name: &str, holder: &str) -> Result
 /// Whether somebody took the community's lease after the one with this token.
 pub(super) async fn is_fenced(server: &Server, community: &str, fence: Option<u64>) -> Result<bool, Fault> {
     let Some(fence) = fence else { return Ok(false) };
-    let name = community_lease(community);
-    let Some(found) = server.leases.find_one(doc! { "_id": &name }).await? else { return Ok(false) };
-    let (_, token, _) = read(&found).map_err(|fault| fault.of(|| format!("lease {name}")))?;
-    Ok(token > fence)
+    let lease = find(server, &community_lease(community)).await?;
+    Ok(lease.is_some_and(|lease| lease.token > fence))
 }

@@ -1,210 +1,187 @@
 //! A link of a community's chain, in one document of `intervals`: an interval and all that it came to, or a decision.
 
-use domain::netting::Basis;
-use domain::{Boundary, Digest, Interval};
+use domain::{Digest, Interval};
 use jiff::Timestamp;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{RawDocumentBuf, doc};
+use serde::{Deserialize, Serialize};
 
 use super::blobs;
+use super::document::{decode, has, one};
 use super::fault::Fault;
-use super::field;
+use super::field::{BasisName, BoundaryDate, Bytes, ChangeRecord, Date, HexDigest};
 use super::server::Server;
 use crate::record::{self, Whole};
-use books::{Change, ClearedInterval, Commit, Provenance, StoredInterval};
+use books::{Change, ClearedInterval, ClearedRound, Commit, Provenance, StoredEvent, StoredInterval, StoredTrade};
+
+/// What every link that is an interval has.
+#[derive(Serialize, Deserialize)]
+pub(super) struct IntervalFields {
+    #[serde(rename = "_id")]
+    id: String,
+    pub(super) community: String,
+    /// Its place in the chain, from 1.
+    pub(super) number: u64,
+    /// The end of the interval before; none for the first.
+    pub(super) after: Option<BoundaryDate>,
+    start: BoundaryDate,
+    end: BoundaryDate,
+    /// In seconds.
+    length: u32,
+    basis: BasisName,
+    configuration: Option<HexDigest>,
+    settled_at: Date,
+    fence: Option<u64>,
+    by: ObjectId,
+    /// Of the record.
+    digest: HexDigest,
+    /// The record; none if it is in `chunks` by its digest, because it is too large.
+    whole: Option<Bytes>,
+}
+
+/// What an interval with a round has besides: how it was cleared.
+#[derive(Serialize, Deserialize)]
+struct ClearedFields {
+    algorithm: HexDigest,
+    name: String,
+    version: String,
+    engine: String,
+    fuel: u64,
+    fallback_reason: Option<String>,
+    round_digest: HexDigest,
+    trades_digest: HexDigest,
+}
+
+/// A link that is an interval, as it is written. It is read in two steps, so that an error names its field.
+#[derive(Serialize)]
+pub(super) struct NewInterval {
+    #[serde(flatten)]
+    fields: IntervalFields,
+    #[serde(flatten)]
+    cleared: Option<ClearedFields>,
+}
+
+/// A link that is a decision about a community's algorithm.
+#[derive(Serialize, Deserialize)]
+pub(super) struct DecisionLink {
+    #[serde(rename = "_id")]
+    id: String,
+    pub(super) community: String,
+    /// Its place in the chain, from 1.
+    pub(super) number: u64,
+    pub(super) change: ChangeRecord,
+    by: ObjectId,
+}
 
 /// A link, read and verified.
-pub(super) struct Link {
-    pub(super) community: String,
-    /// Its place in the chain, from 1.
-    pub(super) number: i64,
-    /// The end of the link before; none for the first.
-    pub(super) after: Option<Boundary>,
+pub(super) enum Link {
+    Interval(Box<IntervalLink>),
+    /// In the chain, because a commit that does not know of it must not be made.
+    Decision(Box<DecisionLink>),
+}
+
+/// An interval that was read.
+pub(super) struct IntervalLink {
+    pub(super) fields: IntervalFields,
+    cleared: Option<ClearedFields>,
+    pub(super) interval: Interval,
+    pub(super) whole: Whole,
+}
+
+/// What the documents that repeat an interval are made of, whether it was just committed or is read.
+pub(super) struct Settled<'a> {
+    pub(super) community: &'a str,
+    pub(super) number: u64,
     pub(super) interval: Interval,
     pub(super) settled_at: Timestamp,
-    pub(super) whole: Whole,
-    basis: Basis,
-    configuration: Option<Digest>,
-    provenance: Option<Provenance>,
-    round_digest: Option<Digest>,
-    trades_digest: Option<Digest>,
-}
-
-/// A link of either kind.
-pub(super) enum AnyLink {
-    /// An interval.
-    Interval(Box<Link>),
-    /// A decision about its community's algorithm. In the chain, because a commit that does not know it must not be made.
-    Decision(Box<Decision>),
-}
-
-/// A link that is a decision.
-pub(super) struct Decision {
-    pub(super) community: String,
-    /// Its place in the chain, from 1.
-    pub(super) number: i64,
-    pub(super) change: Change,
-}
-
-impl AnyLink {
-    /// Reads a link of either kind.
-    pub(super) async fn read(server: &Server, document: &Document) -> Result<AnyLink, Fault> {
-        if document.get("change").is_none() {
-            return Ok(AnyLink::Interval(Box::new(read(server, document).await?)));
-        }
-        let decision = || {
-            Ok(Decision {
-                community: field::text(document, "community")?.to_owned(),
-                number: field::integer(document, "number")?,
-                change: record::decode_change(field::bytes(document, "change")?)?,
-            })
-        };
-        let named = || format!("decision {}", document.get_str("_id").unwrap_or("without a name"));
-        Ok(AnyLink::Decision(Box::new(decision().map_err(|fault: Fault| fault.of(named))?)))
-    }
-}
-
-impl std::fmt::Display for AnyLink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            AnyLink::Interval(link) => write!(f, "interval {}", link.interval),
-            AnyLink::Decision(decision) => write!(f, "decision {}", id(&decision.community, decision.number)),
-        }
-    }
+    pub(super) trades: &'a [StoredTrade],
+    pub(super) events: &'a [StoredEvent],
 }
 
 /// The `_id` of a link. No two communities share one, because the number has no slash.
-pub(super) fn id(community: &str, number: i64) -> String {
+pub(super) fn id(community: &str, number: u64) -> String {
     format!("{community}/{number}")
 }
 
-/// Writes a commit as the link with that number; what does not fit into its document is kept beforehand.
-pub(super) async fn document(server: &Server, commit: &Commit, number: i64, by: ObjectId) -> Result<Document, Fault> {
-    let cleared = &commit.cleared;
-    check_kept(cleared)?;
-    let whole = record::encode_whole(cleared);
-    let digest = Digest::of(&whole);
-    let inline = if blobs::fits(&whole) {
-        blobs::binary(&whole)
-    } else {
-        blobs::put(server, digest, &whole).await?;
-        Bson::Null
-    };
-    let boundary = |at: Boundary| field::boundary_date(at);
-    let mut document = doc! {
-        "_id": id(&commit.community, number),
-        "community": &commit.community,
-        "number": number,
-        "after": commit.after.map(boundary),
-        "start": boundary(cleared.interval.start()),
-        "end": boundary(cleared.interval.end()),
-        "length": i64::from(cleared.interval.length().seconds()),
-        "basis": cleared.basis.as_str(),
-        "configuration": cleared.configuration.map(|configuration| configuration.to_string()),
-        "settled_at": field::date(commit.settled_at),
-        "fence": commit.fence.map(|fence| field::kept("a lease's token", fence)).transpose()?,
-        "by": by,
-        "digest": digest.to_string(),
-        "whole": inline,
-    };
-    if let Some(round) = &cleared.round {
-        blobs::put(server, round.provenance.algorithm, &round.component).await?;
-        let Provenance { algorithm, name, version, engine, fuel, fallback_reason } = &round.provenance;
-        document.extend(doc! {
-            "algorithm": algorithm.to_string(),
-            "name": name,
-            "version": version,
-            "engine": engine,
-            "fuel": field::kept("the fuel used", *fuel)?,
-            "fallback_reason": fallback_reason,
-            "round_digest": round.settlement.round().digest().to_string(),
-            "trades_digest": round.settlement.digest().to_string(),
-        });
+/// The link of a community with that number, as it is kept.
+pub(super) async fn find(server: &Server, community: &str, number: u64) -> Result<Option<RawDocumentBuf>, Fault> {
+    one("link", &server.intervals, doc! { "_id": id(community, number) }).await
+}
+
+impl Settled<'_> {
+    pub(super) fn of(commit: &Commit, number: u64) -> Settled<'_> {
+        Settled {
+            community: &commit.community,
+            number,
+            interval: commit.cleared.interval,
+            settled_at: commit.settled_at,
+            trades: &commit.cleared.trades,
+            events: &commit.cleared.events,
+        }
     }
-    Ok(document)
-}
-
-/// Refuses numbers that documents cannot hold: better nothing of an interval than all but one trade.
-fn check_kept(cleared: &ClearedInterval) -> Result<(), Fault> {
-    for reading in &cleared.readings {
-        field::kept("a register", reading.registers.import_wh)?;
-        field::kept("a register", reading.registers.export_wh)?;
-    }
-    for trade in &cleared.trades {
-        field::kept("a trade's energy", trade.energy.wh())?;
-    }
-    Ok(())
-}
-
-/// Reads a link, with what was kept beside it.
-pub(super) async fn read(server: &Server, document: &Document) -> Result<Link, Fault> {
-    let named = || format!("interval {}", document.get_str("_id").unwrap_or("without a name"));
-    let digest = digest_field(document, "digest").and_then(required).map_err(|fault| fault.of(named))?;
-    let bytes = match document.get("whole") {
-        Some(Bson::Binary(binary)) => binary.bytes.clone(),
-        _ => match blobs::get(server, &digest).await? {
-            Some(bytes) => bytes,
-            None => return Err(Fault::Record(format!("{}: chunk {digest}/0 is missing", named()))),
-        },
-    };
-    verified(document, &digest, &bytes).map_err(|fault| fault.of(named))
-}
-
-fn verified(document: &Document, digest: &Digest, bytes: &[u8]) -> Result<Link, Fault> {
-    blobs::verify(digest, bytes)?;
-    let community = field::text(document, "community")?.to_owned();
-    let interval = field::interval(document)?;
-    let after = document.get("after").is_some_and(|after| *after != Bson::Null);
-    Ok(Link {
-        number: field::integer(document, "number")?,
-        after: after.then(|| field::boundary(document, "after")).transpose()?,
-        settled_at: field::time(document, "settled_at")?,
-        whole: record::decode_whole(&community, interval, bytes)?,
-        basis: basis(field::text(document, "basis")?)?,
-        configuration: digest_field(document, "configuration")?,
-        provenance: provenance(document)?,
-        round_digest: digest_field(document, "round_digest")?,
-        trades_digest: digest_field(document, "trades_digest")?,
-        community,
-        interval,
-    })
-}
-
-fn provenance(document: &Document) -> Result<Option<Provenance>, Fault> {
-    let Some(algorithm) = digest_field(document, "algorithm")? else { return Ok(None) };
-    let text = |name| field::text(document, name).map(str::to_owned);
-    Ok(Some(Provenance {
-        algorithm,
-        name: text("name")?,
-        version: text("version")?,
-        engine: text("engine")?,
-        fuel: field::unsigned(document, "fuel")?,
-        fallback_reason: field::optional_text(document, "fallback_reason")?,
-    }))
-}
-
-fn digest_field(document: &Document, name: &str) -> Result<Option<Digest>, Fault> {
-    let text = field::optional_text(document, name)?;
-    let unreadable = |text: &String| Fault::Record(format!("field {name} has {text:?} where a digest is expected"));
-    text.map(|text| text.parse().map_err(|_| unreadable(&text))).transpose()
-}
-
-fn required(digest: Option<Digest>) -> Result<Digest, Fault> {
-    digest.ok_or_else(|| Fault::Record("it has no digest".to_owned()))
 }
 
 impl Link {
+    /// Reads a link of either kind.
+    pub(super) async fn read(server: &Server, document: &RawDocumentBuf) -> Result<Link, Fault> {
+        Ok(if has(document, "change") {
+            Link::Decision(Box::new(decode("decision", document)?))
+        } else {
+            Link::Interval(Box::new(IntervalLink::read(server, document).await?))
+        })
+    }
+}
+
+impl std::fmt::Display for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Link::Interval(link) => write!(f, "interval {}", link.interval),
+            Link::Decision(decision) => write!(f, "decision {}", decision.id),
+        }
+    }
+}
+
+impl IntervalLink {
+    /// Reads an interval, with the record that may be kept beside it.
+    pub(super) async fn read(server: &Server, document: &RawDocumentBuf) -> Result<IntervalLink, Fault> {
+        let mut fields: IntervalFields = decode("interval", document)?;
+        let cleared = if has(document, "algorithm") { Some(decode("interval", document)?) } else { None };
+        let named = || format!("interval {}", fields.id);
+        let digest = fields.digest.0;
+        let bytes = match fields.whole.take() {
+            Some(Bytes(bytes)) => bytes,
+            None => match blobs::get(server, &digest).await? {
+                Some(bytes) => bytes,
+                None => return Err(Fault::Record(format!("{}: chunk {digest}/0 is missing", named()))),
+            },
+        };
+        let (interval, whole) = fields.verified(&bytes).map_err(|fault| fault.of(named))?;
+        Ok(IntervalLink { fields, cleared, interval, whole })
+    }
+
+    pub(super) fn settled(&self) -> Settled<'_> {
+        Settled {
+            community: &self.fields.community,
+            number: self.fields.number,
+            interval: self.interval,
+            settled_at: self.fields.settled_at.0,
+            trades: &self.whole.trades,
+            events: &self.whole.events,
+        }
+    }
+
     /// As the trait shows it, without its trades: those change their states.
     pub(super) fn into_stored(self) -> StoredInterval {
+        let cleared = self.cleared.as_ref();
         StoredInterval {
             interval: self.interval,
-            basis: self.basis,
-            configuration: self.configuration,
+            basis: self.fields.basis.0,
+            configuration: self.fields.configuration.map(|digest| digest.0),
             readings: self.whole.inputs.readings,
             round: self.whole.round,
-            provenance: self.provenance,
-            round_digest: self.round_digest,
-            trades_digest: self.trades_digest,
+            round_digest: cleared.map(|cleared| cleared.round_digest.0),
+            trades_digest: cleared.map(|cleared| cleared.trades_digest.0),
+            provenance: self.cleared.map(ClearedFields::into_provenance),
             gaps: self.whole.inputs.gaps,
             trades: Vec::new(),
             events: self.whole.events,
@@ -212,6 +189,86 @@ impl Link {
     }
 }
 
-fn basis(name: &str) -> Result<Basis, Fault> {
-    name.parse().map_err(|_| Fault::Record(format!("it has the unknown basis {name:?}")))
+impl IntervalFields {
+    fn verified(&self, bytes: &[u8]) -> Result<(Interval, Whole), Fault> {
+        blobs::verify(&self.digest.0, bytes)?;
+        let interval = record::decode_interval(self.start.0.seconds(), self.length)?;
+        Ok((interval, record::decode_whole(&self.community, interval, bytes)?))
+    }
+}
+
+impl NewInterval {
+    /// Makes a commit the link of that number; what does not fit into its document is kept beforehand.
+    pub(super) async fn new(server: &Server, commit: &Commit, number: u64, by: ObjectId) -> Result<NewInterval, Fault> {
+        let cleared = &commit.cleared;
+        check_numbers(cleared)?;
+        let whole = record::encode_whole(cleared);
+        let digest = Digest::of(&whole);
+        let whole = if blobs::fits(&whole) {
+            Some(Bytes(whole))
+        } else {
+            blobs::put(server, digest, &whole).await?;
+            None
+        };
+        if let Some(round) = &cleared.round {
+            blobs::put(server, round.provenance.algorithm, &round.component).await?;
+        }
+        let fields = IntervalFields {
+            id: id(&commit.community, number),
+            community: commit.community.clone(),
+            number,
+            after: commit.after.map(BoundaryDate),
+            start: BoundaryDate(cleared.interval.start()),
+            end: BoundaryDate(cleared.interval.end()),
+            length: cleared.interval.length().seconds(),
+            basis: BasisName(cleared.basis),
+            configuration: cleared.configuration.map(HexDigest),
+            settled_at: Date(commit.settled_at),
+            fence: commit.fence,
+            by,
+            digest: HexDigest(digest),
+            whole,
+        };
+        Ok(NewInterval { fields, cleared: cleared.round.as_ref().map(ClearedFields::new) })
+    }
+}
+
+impl ClearedFields {
+    fn new(round: &ClearedRound) -> ClearedFields {
+        let Provenance { algorithm, name, version, engine, fuel, fallback_reason } = round.provenance.clone();
+        ClearedFields {
+            algorithm: HexDigest(algorithm),
+            name,
+            version,
+            engine,
+            fuel,
+            fallback_reason,
+            round_digest: HexDigest(round.settlement.round().digest()),
+            trades_digest: HexDigest(round.settlement.digest()),
+        }
+    }
+
+    fn into_provenance(self) -> Provenance {
+        let ClearedFields { algorithm: HexDigest(algorithm), name, version, engine, fuel, fallback_reason, .. } = self;
+        Provenance { algorithm, name, version, engine, fuel, fallback_reason }
+    }
+}
+
+impl DecisionLink {
+    pub(super) fn new(community: &str, number: u64, change: &Change, by: ObjectId) -> DecisionLink {
+        let change = ChangeRecord(change.clone());
+        DecisionLink { id: id(community, number), community: community.to_owned(), number, change, by }
+    }
+}
+
+/// Refuses numbers that the trades' documents cannot hold: better nothing of an interval than all but one trade.
+fn check_numbers(cleared: &ClearedInterval) -> Result<(), Fault> {
+    let registers = cleared.readings.iter().map(|reading| reading.registers);
+    let registers = registers.flat_map(|registers| [registers.import_wh, registers.export_wh]);
+    let energies = cleared.trades.iter().map(|trade| ("a trade's energy", trade.energy.wh()));
+    let mut numbers = registers.map(|wh| ("a register", wh)).chain(energies);
+    match numbers.find(|(_, wh)| i64::try_from(*wh).is_err()) {
+        Some((what, wh)) => Err(Fault::Refused(format!("{what} is {wh} Wh, at most {} can be kept", i64::MAX))),
+        None => Ok(()),
+    }
 }

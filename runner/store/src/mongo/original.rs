@@ -8,8 +8,7 @@ use domain::{Boundary, MeterPrice, Price, TradeId};
 use jiff::Timestamp;
 use mongodb::bson::{Bson, Document};
 
-use super::field;
-use super::trades::GRID;
+use super::field::{self, GRID};
 use books::{Match, Quantity};
 use domain::PLATFORM_GRID;
 

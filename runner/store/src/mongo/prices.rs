@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use mongodb::Collection;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use prost::Message;
+use serde::Deserialize;
 
+use super::document::all;
 use super::fault::Fault;
-use super::field;
+use super::field::{self, Date};
 use super::journal::Journal;
 use super::original;
-use super::server::{Server, all};
+use super::server::Server;
 use books::Window;
 
 /// An entry of the journal of prices.
@@ -44,7 +46,7 @@ impl Set {
         Set { meter: price.meter.as_str().to_owned(), start: price.from.as_second(), bid, offer }
     }
 
-    /// The statement that makes it, unless a later entry has been there.
+    /// The statement that sets it, unless a later entry has set it.
     fn statement(&self, number: i64, set_at: i64) -> Document {
         let values = doc! {
             "meter": &self.meter,
@@ -54,9 +56,32 @@ impl Set {
             "set_at": DateTime::from_millis(set_at),
             "revision": number,
         };
-        // Where a later one has been, this finds nothing, and its insertion finds the `_id` taken.
+        // Where a later entry has set it, this finds nothing, and the insertion finds the `_id` taken.
         let earlier = doc! { "_id": format!("{}/{}", self.meter, self.start), "revision": { "$lt": number } };
         doc! { "q": earlier, "u": { "$set": values }, "upsert": true }
+    }
+}
+
+/// What is read of a price.
+#[derive(Deserialize)]
+pub(super) struct PriceFields {
+    #[serde(rename = "_id")]
+    id: String,
+    meter: String,
+    start: Date,
+    bid_micro_eur: i64,
+    offer_micro_eur: i64,
+}
+
+impl PriceFields {
+    fn into_price(self) -> Result<MeterPrice, Fault> {
+        let wrong = |error| Fault::Record(format!("price {}: {error}", self.id));
+        Ok(MeterPrice {
+            meter: self.meter.parse().map_err(wrong)?,
+            from: self.start.0,
+            bid: Price::from_micro_eur(self.bid_micro_eur),
+            offer: Price::from_micro_eur(self.offer_micro_eur),
+        })
     }
 }
 
@@ -66,20 +91,19 @@ async fn make(server: &Server, number: i64, list: &List) -> Result<(), Fault> {
     Journal::Prices.finish(server, number).await
 }
 
-/// Makes a list whole that somebody has left half-made; answers the number of the newest one.
+/// Completes the newest list if somebody has left it half-done; answers its number.
 async fn settle(server: &Server) -> Result<i64, Fault> {
-    let newest = Journal::Prices.newest(server).await?;
-    if let Some(bytes) = newest.changes.filter(|_| server.is_writable()) {
-        let unreadable = |error| Fault::Record(format!("the journal of prices cannot be read: {error}"));
-        make(server, newest.number, &List::decode(&bytes[..]).map_err(unreadable)?).await?;
+    let (number, entry) = Journal::Prices.newest(server).await?;
+    if let Some(list) = entry.filter(|_| server.is_writable()) {
+        make(server, number, &list).await?;
     }
-    Ok(newest.number)
+    Ok(number)
 }
 
-/// As [`books::Prices::set_prices`].
+/// Sets prices, all or none.
 pub(super) async fn set(server: &Server, prices: &[MeterPrice], now: Timestamp) -> Result<(), Fault> {
     server.check_writable()?;
-    // Of several for the same meter and instant only the last is made.
+    // Of several for the same meter and instant only the last counts.
     let last: BTreeMap<(String, i64), Set> =
         prices.iter().map(Set::of).map(|set| ((set.meter.clone(), set.start), set)).collect();
     let list = List { prices: last.into_values().collect(), set_at: now.as_millisecond() };
@@ -95,25 +119,12 @@ pub(super) async fn set(server: &Server, prices: &[MeterPrice], now: Timestamp) 
     }
 }
 
-fn read(document: &Document) -> Result<MeterPrice, Fault> {
-    let read = || {
-        let meter = field::text(document, "meter")?;
-        Ok(MeterPrice {
-            meter: meter.parse().map_err(|error| Fault::Record(format!("{error}")))?,
-            from: field::time(document, "start")?,
-            bid: Price::from_micro_eur(field::integer(document, "bid_micro_eur")?),
-            offer: Price::from_micro_eur(field::integer(document, "offer_micro_eur")?),
-        })
-    };
-    read().map_err(|fault: Fault| fault.of(|| "a price".to_owned()))
-}
-
 /// Ours, by a condition on the instant, newest first.
 async fn ours(server: &Server, meter: Option<&str>, start: Document, limit: i64) -> Result<Vec<MeterPrice>, Fault> {
     let mut filter = doc! { "start": start };
     filter.extend(meter.map(|meter| ("meter".to_owned(), Bson::from(meter))));
     let find = server.market_prices.find(filter).sort(doc! { "start": -1 }).limit(limit);
-    all(find).await?.iter().map(read).collect()
+    all("price", find).await?.into_iter().map(PriceFields::into_price).collect()
 }
 
 /// The original's, by a condition on the instant, newest first; for the same instant the later one first.
@@ -124,10 +135,10 @@ async fn theirs(server: &Server, meter: Option<&str>, start: Document, limit: i6
     let mut filter = doc! { "timestamp": start };
     filter.extend(meter.map(|meter| ("metadata.meter_id".to_owned(), Bson::from(meter))));
     let find = server.original_prices.find(filter).sort(doc! { "timestamp": -1, "_id": -1 }).limit(limit);
-    Ok(all(find).await?.iter().filter_map(original::price).collect())
+    Ok(all("price", find).await?.iter().filter_map(original::price).collect())
 }
 
-/// As [`books::Prices::prices`].
+/// The prices of a meter, newest first.
 pub(super) async fn list(
     server: &Server,
     meter: &str,
@@ -153,7 +164,7 @@ pub(super) async fn list(
     Ok(merged.into_values().rev().skip(skip).take(window.limit).collect())
 }
 
-/// As [`books::Prices::price_book`].
+/// Every price that holds at some instant between two.
 pub(super) async fn book(server: &Server, from: Timestamp, to: Timestamp) -> Result<PriceBook, Fault> {
     settle(server).await?;
     let within = || doc! { "$gt": field::date(from), "$lte": field::date(to) };
@@ -175,8 +186,8 @@ pub(super) async fn book(server: &Server, from: Timestamp, to: Timestamp) -> Res
 }
 
 /// Every meter that has a price by a condition on the instant.
-async fn meters(
-    collection: &Collection<Document>,
+async fn meters<T: Send + Sync>(
+    collection: &Collection<T>,
     meter: &str,
     start: &str,
     before: Document,

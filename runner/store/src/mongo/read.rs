@@ -4,28 +4,31 @@ use std::collections::BTreeMap;
 
 use domain::Boundary;
 use mongodb::bson::doc;
+use serde::Deserialize;
 use tokio_stream::StreamExt;
 
+use super::document::all;
 use super::fault::Fault;
-use super::server::{Server, all};
-use super::{chain, field, link, trades};
+use super::link::IntervalLink;
+use super::server::Server;
+use super::{chain, field, trades};
 use books::{Span, StoredInterval, StoredTrade};
 
-/// As [`books::Books::intervals`].
+/// Intervals in order of time, with their trades as they are now.
 pub(super) async fn intervals(
     server: &Server,
     community: &str,
     span: Span,
     limit: usize,
 ) -> Result<Vec<StoredInterval>, Fault> {
-    let Some(mark) = chain::standing(server, community).await?.mark else { return Ok(Vec::new()) };
+    let Some(mark) = chain::mark(server, community).await?.end() else { return Ok(Vec::new()) };
     if limit == 0 {
         return Ok(Vec::new());
     }
-    let find = server.intervals.find(trades::spanned(community, span, mark)).sort(doc! { "start": 1 });
+    let find = server.intervals.find(trades::within(community, span, mark)).sort(doc! { "start": 1 });
     let mut links = Vec::new();
-    for document in all(find.limit(i64::try_from(limit).unwrap_or(i64::MAX))).await? {
-        links.push(link::read(server, &document).await?);
+    for document in all("interval", find.limit(i64::try_from(limit).unwrap_or(i64::MAX))).await? {
+        links.push(IntervalLink::read(server, &document).await?);
     }
     let (Some(first), Some(last)) = (links.first(), links.last()) else { return Ok(Vec::new()) };
     let page = Span {
@@ -37,22 +40,30 @@ pub(super) async fn intervals(
     for trade in trades::list(server, community, page, None, None, usize::MAX).await? {
         born.entry(trade.interval.start()).or_default().push(trade);
     }
-    let mut with_trades = |link: link::Link| {
+    let with_trades = |link: IntervalLink| {
         let trades = born.remove(&link.interval.start()).unwrap_or_default();
         StoredInterval { trades, ..link.into_stored() }
     };
-    Ok(links.into_iter().map(&mut with_trades).collect())
+    Ok(links.into_iter().map(with_trades).collect())
 }
 
-/// As [`books::Books::event_counts`].
+/// How many events of a code there are.
+#[derive(Deserialize)]
+struct Count {
+    #[serde(rename = "_id")]
+    code: String,
+    count: u64,
+}
+
+/// How many events of each code a community has.
 pub(super) async fn event_counts(server: &Server, community: &str) -> Result<Vec<(String, u64)>, Fault> {
-    let Some(mark) = chain::standing(server, community).await?.mark else { return Ok(Vec::new()) };
+    let Some(mark) = chain::mark(server, community).await?.end() else { return Ok(Vec::new()) };
     let pipeline = [
         doc! { "$match": { "community": community, "start": { "$lt": field::boundary_date(mark) } } },
         doc! { "$group": { "_id": "$code", "count": { "$sum": 1 } } },
         doc! { "$sort": { "_id": 1 } },
     ];
-    let counts: Result<Vec<_>, _> = server.events.aggregate(pipeline).await?.collect().await;
-    let count = |count| Ok((field::text(&count, "_id")?.to_owned(), field::unsigned(&count, "count")?));
-    counts?.into_iter().map(count).collect()
+    let counts = server.events.aggregate(pipeline).with_type::<Count>().await?;
+    let counts: Result<Vec<Count>, _> = counts.collect().await;
+    Ok(counts?.into_iter().map(|Count { code, count }| (code, count)).collect())
 }

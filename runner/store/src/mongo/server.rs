@@ -5,48 +5,44 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::Digest;
-use mongodb::bson::{Bson, Document, doc};
-use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::options::{Acknowledgment, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Client, Collection, Database, IndexModel};
-use tokio_stream::StreamExt;
 
-use super::fault::{DUPLICATE, Fault};
-use crate::address::MongoConfig;
+use super::address::MongoAddress;
+use super::algorithms::{ChangeDocument, Pin, TotalsDocument, Upload};
+use super::blobs::Chunk;
+use super::chain::{EventDocument, Mark};
+use super::document::encode;
+use super::fault::{DUPLICATE, Fault, write_failed};
+use super::journal::Entry;
+use super::leases::LeaseDocument;
+use super::prices::PriceFields;
 
 /// The database where the address names none: the original's.
 const DATABASE: &str = "comsolve";
 /// How long the driver looks for a server that answers, each time it is asked.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
-/// Statements or documents sent at once: the protocol allows 100,000, and 48 MB.
+/// Statements sent at once: the protocol allows 100,000, and 48 MB.
 const BATCH: usize = 1000;
 
 /// A database of a server.
 pub(super) struct Server {
     database: Database,
-    /// Trades, in the original's shape.
-    pub(super) matches: Collection<Document>,
-    /// Where each community stands.
-    pub(super) communities: Collection<Document>,
-    /// The chain of each community's intervals.
-    pub(super) intervals: Collection<Document>,
-    /// What people should see.
-    pub(super) events: Collection<Document>,
-    /// Parts of what is too large for a document.
-    pub(super) chunks: Collection<Document>,
-    /// Algorithms that were uploaded.
-    pub(super) algorithms: Collection<Document>,
-    /// What was decided and noted about algorithms.
-    pub(super) changes: Collection<Document>,
-    /// What a name without a version means for a community.
-    pub(super) pins: Collection<Document>,
-    /// What came of candidates that ran beside what settles.
-    pub(super) tallies: Collection<Document>,
-    /// Rights that one process has at a time.
-    pub(super) leases: Collection<Document>,
-    /// Changes of several documents.
-    pub(super) journal: Collection<Document>,
-    /// Prices that members set.
-    pub(super) market_prices: Collection<Document>,
+    /// Trades, in the original's shape: ours and its own.
+    pub(super) matches: Collection<RawDocumentBuf>,
+    pub(super) communities: Collection<Mark>,
+    /// The chain of each community: intervals and decisions.
+    pub(super) intervals: Collection<RawDocumentBuf>,
+    pub(super) events: Collection<EventDocument>,
+    pub(super) chunks: Collection<Chunk>,
+    pub(super) algorithms: Collection<Upload>,
+    pub(super) changes: Collection<ChangeDocument>,
+    pub(super) pins: Collection<Pin>,
+    pub(super) tallies: Collection<TotalsDocument>,
+    pub(super) leases: Collection<LeaseDocument>,
+    pub(super) journal: Collection<Entry>,
+    pub(super) market_prices: Collection<PriceFields>,
     /// The original's prices: a time-series collection, which is only read.
     pub(super) original_prices: Collection<Document>,
     /// Whether the original left prices there.
@@ -61,8 +57,8 @@ pub(super) struct Server {
 const EVIDENCE: [&str; 2] = ["intervals", "matches"];
 
 impl Server {
-    pub(super) async fn connect(config: &MongoConfig, writable: bool) -> Result<Server, Fault> {
-        let mut options = ClientOptions::parse(with_credentials(config)).await?;
+    pub(super) async fn connect(address: &MongoAddress, writable: bool) -> Result<Server, Fault> {
+        let mut options = address.client_options().await?;
         options.app_name.get_or_insert_with(|| "rec-market".to_owned());
         options.server_selection_timeout.get_or_insert(SELECTION_TIMEOUT);
         options.connect_timeout.get_or_insert(SELECTION_TIMEOUT);
@@ -114,14 +110,15 @@ impl Server {
             doc! { "metadata.claim.until": 1 },
         ];
         let indexes = [
-            (&self.matches, matches),
-            (&self.intervals, vec![doc! { "community": 1, "start": 1 }]),
-            (&self.events, vec![doc! { "community": 1, "code": 1, "start": 1 }]),
-            (&self.algorithms, vec![doc! { "sha256": 1 }]),
-            (&self.changes, vec![doc! { "community": 1, "at": 1, "_id": 1 }]),
-            (&self.market_prices, vec![doc! { "meter": 1, "start": -1 }]),
+            ("matches", matches),
+            ("intervals", vec![doc! { "community": 1, "start": 1 }]),
+            ("events", vec![doc! { "community": 1, "code": 1, "start": 1 }]),
+            ("algorithms", vec![doc! { "sha256": 1 }]),
+            ("changes", vec![doc! { "community": 1, "at": 1, "_id": 1 }]),
+            ("market_prices", vec![doc! { "meter": 1, "start": -1 }]),
         ];
-        for (collection, keys) in indexes {
+        for (name, keys) in indexes {
+            let collection = self.database.collection::<Document>(name);
             // One by one: of several in one request FerretDB drops the connection.
             for keys in keys {
                 collection.create_index(IndexModel::builder().keys(keys).build()).await?;
@@ -147,96 +144,26 @@ impl Server {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
     }
 
-    /// Inserts documents that derive from others. Those that are there already, by their `_id`, are answered.
-    pub(super) async fn insert_derived(
-        &self,
-        collection: &Collection<Document>,
-        documents: &[Document],
-    ) -> Result<Vec<Bson>, Fault> {
-        let mut there = Vec::new();
-        for batch in documents.chunks(BATCH) {
-            let command = doc! { "insert": collection.name(), "documents": batch, "ordered": false };
-            for index in self.write(command).await? {
-                there.extend(batch.get(index).and_then(|document| document.get("_id")).cloned());
-            }
-        }
-        Ok(there)
-    }
-
     /// Runs update statements, each of which changes nothing if it was run before.
-    pub(super) async fn update(&self, collection: &Collection<Document>, statements: &[Document]) -> Result<(), Fault> {
+    pub(super) async fn update<T>(&self, collection: &Collection<T>, statements: &[Document]) -> Result<(), Fault>
+    where
+        T: Send + Sync,
+    {
         for batch in statements.chunks(BATCH) {
-            let command = doc! { "update": collection.name(), "updates": batch, "ordered": false };
-            self.write(command).await?;
+            let mut command = doc! { "update": collection.name(), "updates": batch, "ordered": false };
+            if let Some(concern) = self.database.write_concern() {
+                command.insert("writeConcern", encode(concern)?);
+            }
+            let answer = self.database.run_command(command).await?;
+            if let Ok(error) = answer.get_document("writeConcernError") {
+                return Err(Fault::Unsafe(error.get_str("errmsg").unwrap_or("unknown").to_owned()));
+            }
+            let errors = answer.get_array("writeErrors").into_iter().flatten().filter_map(Bson::as_document);
+            // An upsert that finds its `_id` taken comes too late.
+            if let Some(error) = errors.into_iter().find(|error| error.get_i32("code").ok() != Some(DUPLICATE)) {
+                return Err(write_failed(error.get_str("errmsg").unwrap_or("unknown")));
+            }
         }
         Ok(())
-    }
-
-    /// Runs a write command; answers which of its documents or statements found their `_id` taken.
-    async fn write(&self, mut command: Document) -> Result<Vec<usize>, Fault> {
-        if let Some(concern) = self.database.write_concern() {
-            command.insert(
-                "writeConcern",
-                mongodb::bson::serialize_to_bson(concern).map_err(mongodb::error::Error::from)?,
-            );
-        }
-        let answer = self.database.run_command(command).await?;
-        if let Ok(error) = answer.get_document("writeConcernError") {
-            return Err(Fault::Unsafe(error.get_str("errmsg").unwrap_or("unknown").to_owned()));
-        }
-        let Ok(errors) = answer.get_array("writeErrors") else { return Ok(Vec::new()) };
-        let mut taken = Vec::new();
-        for error in errors {
-            let error = error.as_document();
-            let number = |name| error.and_then(|error| error.get_i32(name).ok());
-            match (number("code"), number("index").and_then(|index| usize::try_from(index).ok())) {
-                (Some(DUPLICATE), Some(index)) => taken.push(index),
-                _ => {
-                    let message = error.and_then(|error| error.get_str("errmsg").ok()).unwrap_or("unknown");
-                    return Err(Fault::Refused(format!("a write failed: {message}")));
-                }
-            }
-        }
-        Ok(taken)
-    }
-}
-
-/// All documents of a query.
-pub(super) async fn all(find: mongodb::action::Find<'_, Document>) -> Result<Vec<Document>, Fault> {
-    let documents: Result<Vec<Document>, _> = find.await?.collect().await;
-    Ok(documents?)
-}
-
-/// The address with user name and password, as the driver wants them. It is never shown.
-fn with_credentials(config: &MongoConfig) -> String {
-    let Some((scheme, rest)) = config.address.split_once("://") else { return config.address.clone() };
-    let Some(username) = &config.username else { return config.address.clone() };
-    let password =
-        config.password.as_ref().map_or(String::new(), |password| format!(":{}", escaped(password.reveal())));
-    format!("{scheme}://{}{password}@{rest}", escaped(username))
-}
-
-/// Percent-encodes all but letters, digits and what never has a meaning in an address.
-fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Secret;
-
-    #[test]
-    fn credentials_may_have_any_character() {
-        let config = MongoConfig {
-            address: "mongodb://mongo:27017/market?authSource=admin".to_owned(),
-            username: Some("mar@ket".to_owned()),
-            password: Some(Secret::new("a:b/ç%".to_owned())),
-        };
-        let expected = "mongodb://mar%40ket:a%3Ab%2F%C3%A7%25@mongo:27017/market?authSource=admin";
-        assert_eq!(with_credentials(&config), expected);
-        let nobody = MongoConfig { username: None, password: None, ..config.clone() };
-        assert_eq!(with_credentials(&nobody), config.address);
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of trades: claims, reports and pushes, each made whole through the journal.
+//! What becomes of trades: claims, reports and pushes. Each is applied whole or not at all, by way of the journal.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use prost::Message;
 
+use super::document::exists;
 use super::fault::Fault;
 use super::field;
 use super::find::{self, Found};
 use super::journal::Journal;
 use super::server::Server;
-use books::Reported;
-use books::{Claim, Match, MatchFilter, MatchUpdate, UpdateError, Window};
+use books::{Claim, Match, MatchFilter, MatchUpdate, Reported, UpdateError, Window};
 
 /// Trades that one claim hands over at most, so that its entry of the journal fits into a document.
 const CLAIM_MAX: usize = 100_000;
@@ -65,19 +65,19 @@ impl Change {
     }
 }
 
-/// The statements that make changes, which leave trades with this revision. Trades that become the same go together.
+/// The statements that make changes and set this revision. Trades that become the same share a statement.
 fn statements(changes: Vec<Change>, revision: i64) -> Vec<Document> {
     let mut alike: HashMap<(Option<i64>, Becomes), Vec<Bson>> = HashMap::new();
     for Change { id, revision, becomes } in changes {
         let Ok(id) = <[u8; 12]>::try_from(id) else { continue };
-        alike.entry((revision, becomes)).or_default().push(find::id_of(&TradeId::from_bytes(id)).into());
+        alike.entry((revision, becomes)).or_default().push(field::object_id(&TradeId::from_bytes(id)).into());
     }
     let mut statements = Vec::new();
     for ((before, becomes), ids) in alike {
         let before = before.map_or_else(|| Bson::Document(doc! { "$exists": false }), Bson::Int64);
         let update = update(&becomes, revision);
         for ids in ids.chunks(IDS_MAX) {
-            // Of one trade, as most reports are: the server finds it without making a plan.
+            // Most reports are about one trade, which the server finds without a query plan.
             let ids = if let [id] = ids { id.clone() } else { Bson::Document(doc! { "$in": ids }) };
             let trades = doc! { "_id": ids, "metadata.revision": before.clone() };
             statements.push(doc! { "q": trades, "u": update.clone(), "multi": true });
@@ -107,15 +107,13 @@ fn update(becomes: &Becomes, revision: i64) -> Document {
     }
 }
 
-/// Makes the changes of the newest entry if somebody has left them half-made; answers its number.
+/// Completes the newest entry if somebody has left it half-done; answers its number.
 pub(super) async fn settle(server: &Server) -> Result<i64, Fault> {
-    let newest = Journal::Trades.newest(server).await?;
-    if let Some(bytes) = newest.changes.filter(|_| server.is_writable()) {
-        let unreadable = |error| Fault::Record(format!("the journal of trades cannot be read: {error}"));
-        let changes = Changes::decode(&bytes[..]).map_err(unreadable)?;
-        make(server, newest.number, changes.changes).await?;
+    let (number, entry) = Journal::Trades.newest::<Changes>(server).await?;
+    if let Some(Changes { changes }) = entry.filter(|_| server.is_writable()) {
+        make(server, number, changes).await?;
     }
-    Ok(newest.number)
+    Ok(number)
 }
 
 async fn make(server: &Server, number: i64, changes: Vec<Change>) -> Result<(), Fault> {
@@ -123,7 +121,7 @@ async fn make(server: &Server, number: i64, changes: Vec<Change>) -> Result<(), 
     Journal::Trades.finish(server, number).await
 }
 
-/// Publishes and makes changes that were decided after an entry; answers whether nothing came between.
+/// Publishes and makes changes that were decided after an entry; answers false if another entry came between.
 async fn change(server: &Server, after: i64, changes: Vec<Change>) -> Result<bool, Fault> {
     if changes.is_empty() {
         return Ok(true);
@@ -137,12 +135,12 @@ async fn change(server: &Server, after: i64, changes: Vec<Change>) -> Result<boo
     Ok(published)
 }
 
-/// Completes what was left half-made, and returns claims that ran out to their earlier states.
+/// Completes what was left half-done, and gives trades whose claims expired their earlier states.
 pub(super) async fn refresh(server: &Server, now: Timestamp) -> Result<(), Fault> {
     loop {
         let after = settle(server).await?;
         let expired = doc! { "metadata.claim.until": { "$lte": field::date(now) } };
-        if !server.is_writable() || server.matches.find_one(expired.clone()).await?.is_none() {
+        if !server.is_writable() || !exists(&server.matches, expired.clone()).await? {
             return Ok(());
         }
         let expired = find::find(server, vec![expired], Window::first(CLAIM_MAX)).await?;
@@ -159,7 +157,7 @@ pub(super) async fn refresh(server: &Server, now: Timestamp) -> Result<(), Fault
     }
 }
 
-/// As [`books::Payments::claim`]. A claim whose answer is lost on the way returns when its lease ends.
+/// Hands a buyer's waiting trades over for payment. If the answer is lost, they wait again when the claim expires.
 pub(super) async fn claim(server: &Server, claim: &Claim, window: Window) -> Result<Vec<Match>, Fault> {
     let states = State::ALL.into_iter().filter(|state| state.is_waiting()).collect();
     let filter = MatchFilter { buyer: Some(claim.buyer.clone()), states, ..MatchFilter::default() };
@@ -180,25 +178,25 @@ pub(super) async fn claim(server: &Server, claim: &Claim, window: Window) -> Res
     }
 }
 
-/// The trades with these ids, as they stand at an instant.
-async fn standing(
+/// The trades with these ids, as they are at an instant.
+async fn current(
     server: &Server,
     ids: impl Iterator<Item = TradeId>,
     now: Timestamp,
 ) -> Result<BTreeMap<TradeId, Found>, Fault> {
-    let ids: Vec<Bson> = ids.map(|id| find::id_of(&id).into()).collect();
-    let mut standing = BTreeMap::new();
+    let ids: Vec<Bson> = ids.map(|id| field::object_id(&id).into()).collect();
+    let mut trades = BTreeMap::new();
     for ids in ids.chunks(IDS_MAX) {
         let conditions = vec![doc! { "_id": { "$in": ids } }];
         for mut found in find::find(server, conditions, Window::first(usize::MAX)).await? {
             found.expire(now);
-            standing.insert(found.shown.id, found);
+            trades.insert(found.shown.id, found);
         }
     }
-    Ok(standing)
+    Ok(trades)
 }
 
-/// As [`books::Payments::update`].
+/// Applies reports, all or none.
 pub(super) async fn update_all(
     server: &Server,
     updates: &[MatchUpdate],
@@ -206,10 +204,10 @@ pub(super) async fn update_all(
 ) -> Result<Result<(), UpdateError>, Fault> {
     loop {
         let after = settle(server).await?;
-        let mut standing = standing(server, updates.iter().map(|update| update.id), now).await?;
+        let mut trades = current(server, updates.iter().map(|update| update.id), now).await?;
         let mut changes: BTreeMap<TradeId, Change> = BTreeMap::new();
         for update in updates {
-            let Some(found) = standing.get_mut(&update.id) else { return Ok(Err(UpdateError::Unknown(update.id))) };
+            let Some(found) = trades.get_mut(&update.id) else { return Ok(Err(UpdateError::Unknown(update.id))) };
             if let Err(error) = apply(found, update) {
                 return Ok(Err(error));
             }
@@ -224,7 +222,7 @@ pub(super) async fn update_all(
     }
 }
 
-/// Checks a report against where a trade stands, after the reports before it in the list, and says where it stands then.
+/// Checks a report against the trade's state, after the reports before it in the list, and changes the state.
 fn apply(found: &mut Found, update: &MatchUpdate) -> Result<(), UpdateError> {
     let shown = &mut found.shown;
     let (transaction_id, message) = (shown.transaction_id.as_deref(), shown.message.as_deref());
@@ -235,7 +233,7 @@ fn apply(found: &mut Found, update: &MatchUpdate) -> Result<(), UpdateError> {
     Ok(())
 }
 
-/// As [`books::Payments::delivered`].
+/// Records the outcome of a push for those trades that still wait.
 pub(super) async fn delivered(
     server: &Server,
     sent: &[TradeId],
@@ -245,13 +243,13 @@ pub(super) async fn delivered(
     loop {
         let after = settle(server).await?;
         let ids = sent.iter().chain(refused.iter().map(|(id, _)| id)).copied();
-        let mut standing = standing(server, ids, now).await?;
-        standing.retain(|_, found| found.shown.state.is_some_and(State::is_waiting));
+        let mut trades = current(server, ids, now).await?;
+        trades.retain(|_, found| found.shown.state.is_some_and(State::is_waiting));
         let sent = sent.iter().map(|id| (id, State::Sent, None));
         let refused = refused.iter().map(|(id, reason)| (id, State::Error, Some(reason.clone())));
         // Of an id that is there twice the first counts: then it waits no more.
         let outcome = |(id, state, message): (&TradeId, State, Option<String>)| {
-            let mut change = Change::new(&standing.remove(id)?, state, now);
+            let mut change = Change::new(&trades.remove(id)?, state, now);
             change.becomes.message = message;
             Some(change)
         };
@@ -274,13 +272,14 @@ mod tests {
     }
 
     async fn states(store: &MongoStore, ids: &[TradeId]) -> Vec<State> {
-        let found = standing(&store.server, ids.iter().copied(), at(0)).await.unwrap();
+        let found = current(&store.server, ids.iter().copied(), at(0)).await.unwrap();
         found.values().map(|found| found.shown.state.unwrap()).collect()
     }
 
+    #[needs::mongodb]
     #[tokio::test(flavor = "multi_thread")]
     async fn what_was_published_is_made_by_whoever_comes_next_and_only_once() {
-        let Some(shelf) = Database::new().await else { return };
+        let shelf = Database::new();
         let store = shelf.open().await;
         for number in 0..2 {
             put(&store, full("aveiro", number)).await.unwrap();
@@ -289,7 +288,7 @@ mod tests {
         // A process decided on a list, published it, and died before it made any of it, or after half of it.
         for (made, from, to) in [(0, State::Created, State::Sent), (1, State::Sent, State::NotPaid)] {
             let after = settle(&store.server).await.unwrap();
-            let found = standing(&store.server, ids.iter().copied(), at(0)).await.unwrap();
+            let found = current(&store.server, ids.iter().copied(), at(0)).await.unwrap();
             let changes: Vec<Change> = found.values().map(|found| Change::new(found, to, at(1))).collect();
             let bytes = Changes { changes: changes.clone() }.encode_to_vec();
             assert!(Journal::Trades.publish(&store.server, after, &bytes).await.unwrap());

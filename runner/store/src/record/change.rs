@@ -1,4 +1,4 @@
-//! How decisions about algorithms are written down.
+//! The stored form of changes about algorithms.
 
 use domain::{Boundary, Digest};
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ struct ChangeRecord {
     by: String,
     #[prost(string, optional, tag = "3")]
     community: Option<String>,
-    /// The name of the action.
+    /// The action's code.
     #[prost(string, tag = "4")]
     action: String,
     #[prost(message, optional, tag = "5")]
@@ -48,7 +48,7 @@ struct SettingsRecord {
     settings: Vec<SettingRecord>,
 }
 
-/// What an action says, field by field.
+/// The fields that actions have in common.
 #[derive(Default)]
 struct Parts<'a> {
     before: Option<&'a Label>,
@@ -92,7 +92,6 @@ fn parts(action: &Action) -> Parts<'_> {
     }
 }
 
-/// Writes a change.
 pub fn encode_change(change: &Change) -> Vec<u8> {
     let Parts { before, subject, start, settings, reason, activation } = parts(&change.action);
     let label = |label: &Label| LabelRecord {
@@ -101,7 +100,7 @@ pub fn encode_change(change: &Change) -> Vec<u8> {
         version: label.version.clone(),
     };
     let setting = |(key, value): &(String, String)| SettingRecord { key: key.clone(), value: value.clone() };
-    // Nobody knows what was refused by anything but its digest.
+    // A refused upload has no name and version, only a digest.
     let refused = match &change.action {
         Action::Refuse { digest, .. } => {
             Some(LabelRecord { digest: digest.as_bytes().to_vec(), ..LabelRecord::default() })
@@ -123,10 +122,10 @@ pub fn encode_change(change: &Change) -> Vec<u8> {
     record.encode_to_vec()
 }
 
-/// Reads a change.
+/// Decodes a change.
 ///
 /// # Errors
-/// If the bytes are no change.
+/// If the bytes are not a valid change.
 pub fn decode_change(bytes: &[u8]) -> Result<Change, InvalidRecord> {
     let record = ChangeRecord::decode(bytes).map_err(InvalidRecord::new)?;
     let at = Timestamp::from_millisecond(record.at_ms).map_err(InvalidRecord::new)?;
@@ -152,13 +151,13 @@ fn decode_action(record: ChangeRecord) -> Result<Action, InvalidRecord> {
             let (algorithm, start) = (subject()?, start()?);
             Action::Fail { algorithm, activation, start, reason: reason.unwrap_or_default() }
         }
-        other => return Err(InvalidRecord::new(format!("a change is {other:?}, which nothing can be"))),
+        other => return Err(InvalidRecord::new(format!("a change has the unknown action {other:?}"))),
     })
 }
 
 fn label(record: LabelRecord) -> Result<Label, InvalidRecord> {
     let digest: [u8; 32] =
-        record.digest.try_into().map_err(|_| InvalidRecord::new("an algorithm's digest has not 32 bytes"))?;
+        record.digest.try_into().map_err(|_| InvalidRecord::new("an algorithm's digest does not have 32 bytes"))?;
     Ok(Label { digest: Digest::from_bytes(digest), name: record.name, version: record.version })
 }
 
@@ -167,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_change_is_refused() {
+    fn invalid_changes_are_refused() {
         for record in [
             ChangeRecord { action: "forgot".to_owned(), ..ChangeRecord::default() },
             ChangeRecord { action: "activated".to_owned(), ..ChangeRecord::default() },

@@ -1,4 +1,4 @@
-//! How the totals of shadow runs are written down.
+//! The stored form of shadow totals.
 
 use books::ShadowTotals;
 use books::shadow::{Cost, Difference, Position};
@@ -32,7 +32,7 @@ struct MemberRecord {
     candidate: Option<PositionRecord>,
 }
 
-/// Two halves of each number: protobuf has none of 128 bits.
+/// Each 128-bit number in two halves, since protobuf has no type for it.
 #[derive(Clone, PartialEq, Message)]
 struct PositionRecord {
     #[prost(sint64, tag = "1")]
@@ -53,7 +53,7 @@ struct ProblemRecord {
     reason: String,
 }
 
-/// The upper and the lower half.
+/// Splits a number into its upper and its lower half.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "OK because each half is 64 bits of it")]
 fn halves(number: i128) -> (i64, u64) {
     ((number >> 64) as i64, number as u64)
@@ -80,7 +80,6 @@ impl From<PositionRecord> for Position {
     }
 }
 
-/// Writes totals.
 pub fn encode_shadow_totals(totals: &ShadowTotals) -> Vec<u8> {
     let Cost { fuel, fuel_max, settled_fuel, peak_memory_bytes_max, duration_us, duration_us_max } = totals.cost;
     let members = totals.members.iter().map(|(member, difference)| MemberRecord {
@@ -101,19 +100,21 @@ pub fn encode_shadow_totals(totals: &ShadowTotals) -> Vec<u8> {
     record.encode_to_vec()
 }
 
-/// Reads totals.
+/// Decodes shadow totals.
 ///
 /// # Errors
-/// If the bytes are none.
+/// If the bytes are not valid totals.
 pub fn decode_shadow_totals(bytes: &[u8]) -> Result<ShadowTotals, InvalidRecord> {
     let record = TotalsRecord::decode(bytes).map_err(InvalidRecord::new)?;
     let [fuel, fuel_max, settled_fuel, peak_memory_bytes_max, duration_us, duration_us_max] = record.cost[..] else {
-        return Err(InvalidRecord::new(format!("the totals of a candidate have {} costs", record.cost.len())));
+        return Err(InvalidRecord::new(format!("shadow totals have {} costs instead of 6", record.cost.len())));
     };
     let member = |record: MemberRecord| {
         let member = record.member.parse().map_err(InvalidRecord::new)?;
-        let (settled, candidate) = (record.settled.unwrap_or_default(), record.candidate.unwrap_or_default());
-        Ok((member, Difference { settled: settled.into(), candidate: candidate.into() }))
+        let side =
+            |side: Option<PositionRecord>| side.ok_or_else(|| InvalidRecord::new("a member's totals have one side"));
+        let (settled, candidate) = (side(record.settled)?.into(), side(record.candidate)?.into());
+        Ok((member, Difference { settled, candidate }))
     };
     let problem = |record: ProblemRecord| Ok((decode_boundary(record.start)?, record.reason));
     Ok(ShadowTotals {
@@ -135,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(numbers in any::<[i128; 4]>(), counts in any::<[u64; 9]>(), reason in ".*") {
+        fn totals_are_decoded_as_encoded(numbers in any::<[i128; 4]>(), counts in any::<[u64; 9]>(), reason in ".*") {
             let [local_wh, balance, other_wh, other] = numbers;
             let [intervals, failed, rejected, fuel, fuel_max, settled_fuel, memory, time, time_max] = counts;
             let difference = Difference {
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_are_no_totals_is_refused() {
+    fn invalid_totals_are_refused() {
         assert!(decode_shadow_totals(b"\xff").is_err());
         assert!(decode_shadow_totals(b"").is_err());
         let wrong = TotalsRecord {
@@ -167,5 +168,10 @@ mod tests {
             ..TotalsRecord::default()
         };
         assert!(decode_shadow_totals(&wrong.encode_to_vec()).is_err());
+        // One side alone would read as if the candidate moved nothing.
+        let member =
+            MemberRecord { member: "m01".to_owned(), settled: Some(PositionRecord::default()), candidate: None };
+        let one_sided = TotalsRecord { cost: vec![0; 6], members: vec![member], ..TotalsRecord::default() };
+        assert!(decode_shadow_totals(&one_sided.encode_to_vec()).is_err());
     }
 }

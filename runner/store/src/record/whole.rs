@@ -1,4 +1,4 @@
-//! One blob with all that a boundary came to, for stores that keep an interval in one document.
+//! A whole cleared interval as one blob, for stores that keep an interval in one document.
 
 use std::collections::BTreeMap;
 
@@ -61,22 +61,22 @@ struct EventRecord {
     message: String,
 }
 
-/// All that a boundary came to.
+/// A cleared interval, except how it was cleared.
 #[derive(Clone, Debug)]
 pub struct Whole {
-    /// What it was made from.
+    /// The interval's inputs, except its round.
     pub inputs: Inputs,
-    /// The round; none if no member was read at both ends.
+    /// The round; `None` if no member was read at both ends.
     pub round: Option<Round>,
-    /// The last registers of every meter that was not read there.
+    /// The last registers of every meter that was not read at the interval's end.
     pub absent: LastReads,
-    /// All its trades as they were born.
+    /// All trades, in their state right after clearing.
     pub trades: Vec<StoredTrade>,
-    /// What people should see.
+    /// What happened in the interval that people should know of.
     pub events: Vec<StoredEvent>,
 }
 
-/// Writes all of a cleared interval but how it was cleared.
+/// Encodes a cleared interval, except how it was cleared.
 pub fn encode_whole(cleared: &ClearedInterval) -> Vec<u8> {
     let ClearedInterval { readings, gaps, round, absent: absent_meters, trades, events, .. } = cleared;
     let absent = |(meter, read): (&MeterId, &LastRead)| AbsentRecord {
@@ -107,10 +107,10 @@ pub fn encode_whole(cleared: &ClearedInterval) -> Vec<u8> {
     record.encode_to_vec()
 }
 
-/// Reads what was written of a community's interval.
+/// Decodes a community's interval.
 ///
 /// # Errors
-/// If the bytes are no such record.
+/// If the bytes are not a valid interval.
 pub fn decode_whole(community: &str, interval: Interval, bytes: &[u8]) -> Result<Whole, InvalidRecord> {
     let record = WholeRecord::decode(bytes).map_err(InvalidRecord::new)?;
     let absent = |absent: AbsentRecord| {

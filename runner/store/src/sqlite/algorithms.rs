@@ -1,4 +1,4 @@
-//! Algorithms that were uploaded, what was decided about them, and what came of candidates.
+//! Uploaded algorithms, pinned names, decisions, and shadow totals.
 
 use domain::{Boundary, Digest};
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! What can go wrong between the store and its file, and which of the store's errors it is.
+//! Faults between the store and its file, and how they map to the store's errors.
 
 use std::path::Path;
 
@@ -7,22 +7,22 @@ use rusqlite::ErrorCode;
 use crate::record::InvalidRecord;
 use books::StoreError;
 
-/// The way out where a file may not be read or written.
+/// The way out for files that cannot be read or written.
 const RIGHTS: &str = "check the permissions of the file and its directory";
 
-/// What can go wrong between here and the file.
+/// A fault between the store and its file.
 pub(super) enum Fault {
     Sqlite(rusqlite::Error),
-    /// A record says something impossible.
+    /// A stored record is invalid.
     Record(String),
-    /// The file is whole, but not for us.
+    /// The file is intact, but not a store of this version.
     NotOurs(String),
-    /// The file may only be read.
+    /// The file is read-only.
     ReadOnly,
 }
 
 impl Fault {
-    /// Tells which record a fault is about. Only values that cannot be read are about a record.
+    /// Adds the name of the record to a fault, if the fault is an unreadable value.
     pub(super) fn of(self, what: impl FnOnce() -> String) -> Fault {
         match self {
             Fault::Record(reason) => Fault::Record(format!("{}: {reason}", what())),
@@ -32,7 +32,7 @@ impl Fault {
     }
 }
 
-/// Whether a value in the file is not of the kind that we write.
+/// Whether a value in the file has another type than we write.
 fn is_unreadable(error: &rusqlite::Error) -> bool {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
     matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..))
@@ -50,12 +50,12 @@ impl From<InvalidRecord> for Fault {
     }
 }
 
-/// A store that is not opened.
+/// The error for a store that cannot be opened.
 pub(super) fn refused(path: &Path, reason: impl Into<String>) -> StoreError {
     StoreError::Open { store: path.display().to_string(), reason: reason.into() }
 }
 
-/// Whether SQLite may not make its files beside the database.
+/// Whether SQLite cannot create its files beside the database.
 pub(super) fn is_locked_out(fault: &Fault) -> bool {
     let code = match fault {
         Fault::Sqlite(error) => error.sqlite_error_code(),
@@ -64,16 +64,16 @@ pub(super) fn is_locked_out(fault: &Fault) -> bool {
     matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
 }
 
-/// Why a file cannot be opened: SQLite says only that it cannot.
-fn why_not(path: &Path) -> String {
+/// Finds out why a file cannot be opened, since SQLite does not tell.
+fn open_failure(path: &Path) -> String {
     match std::fs::File::options().read(true).write(true).open(path) {
-        Ok(_) => format!("its directory may not be written ({RIGHTS})"),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => format!("it cannot be made ({RIGHTS})"),
+        Ok(_) => format!("its directory is not writable ({RIGHTS})"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => format!("it cannot be created ({RIGHTS})"),
         Err(error) => format!("{error} ({RIGHTS})"),
     }
 }
 
-/// Which of our errors a fault is.
+/// Maps a fault to the store's error.
 pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
     let error = match fault {
         Fault::Record(reason) => return StoreError::Corrupt { store: path.display().to_string(), reason },
@@ -81,7 +81,7 @@ pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
         Fault::ReadOnly => {
             return StoreError::ReadOnly {
                 store: path.display().to_string(),
-                reason: format!("it may only be read ({RIGHTS})"),
+                reason: format!("it is read-only ({RIGHTS})"),
             };
         }
         Fault::Sqlite(error) => error,
@@ -89,7 +89,7 @@ pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
     let (code, reason, store) = (error.sqlite_error_code(), error.to_string(), path.display().to_string());
     match code {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt { store, reason },
-        // Our own tables: if one is not there, somebody took it.
+        // A missing table or column: the schema was damaged after the file was created.
         Some(ErrorCode::Unknown) if reason.starts_with("no such ") => StoreError::Corrupt { store, reason },
         Some(ErrorCode::ReadOnly) => {
             let reason = format!("{reason} ({RIGHTS})");
@@ -98,7 +98,7 @@ pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { store, reason },
         Some(ErrorCode::DiskFull) => StoreError::ReadOnly { store, reason },
         Some(ErrorCode::CannotOpen) => {
-            let reason = why_not(path);
+            let reason = open_failure(path);
             StoreError::Open { store, reason }
         }
         _ if is_unreadable(&error) => StoreError::Corrupt { store, reason },
@@ -106,7 +106,7 @@ pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
     }
 }
 
-/// As [`store_error`], of a file that is being opened.
+/// Maps a fault while opening a file.
 pub(super) fn open_error(path: &Path, fault: Fault) -> StoreError {
     match store_error(path, fault) {
         StoreError::Failed { store, reason } => StoreError::Open { store, reason },

@@ -1,4 +1,4 @@
-//! Leases: rights that one process has at a time.
+//! Leases with fencing tokens.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub(super) fn release(transaction: &Transaction<'_>, name: &str, owner: &str) ->
     Ok(())
 }
 
-/// Whether somebody took the community's lease after the one with this token.
+/// Whether another owner acquired the community's lease after the one with this fencing token.
 pub(super) fn is_fenced(transaction: &Connection, community: &str, fence: Option<u64>) -> Result<bool, Fault> {
     let Some(fence) = fence else { return Ok(false) };
     let token: Option<u64> = transaction

@@ -21,22 +21,22 @@ const SELECT: &str = "SELECT trade.id, \"end\", community.name, trade.start, int
     FROM trade JOIN community ON community.id = trade.community
     JOIN interval ON interval.community = trade.community AND interval.start = trade.start";
 
-/// The second at or after an instant.
+/// The first whole second at or after an instant.
 pub(super) fn second_from(at: Timestamp) -> i64 {
     at.as_second() + i64::from(at.subsec_nanosecond() > 0)
 }
 
-/// Skip and limit as SQLite's integers.
+/// A window's `skip` and `limit` as SQLite's signed integers.
 pub(super) fn signed(window: Window) -> (i64, i64) {
     (i64::try_from(window.skip).unwrap_or(i64::MAX), i64::try_from(window.limit).unwrap_or(i64::MAX))
 }
 
-/// A stored second as a time.
+/// Decodes a stored time.
 pub(super) fn time(second: i64) -> Result<Timestamp, Fault> {
-    Timestamp::from_second(second).map_err(|_| Fault::Record(format!("Unix second {second} is no time")))
+    Timestamp::from_second(second).map_err(|_| Fault::Record(format!("Unix second {second} is out of range")))
 }
 
-/// A name on the platform as it is stored; none if nobody can have it.
+/// A platform's name in its stored form; `None` for a name that no party can have.
 fn stored_name(platform: &str) -> Option<&str> {
     match platform {
         PLATFORM_GRID => Some("grid"),
@@ -70,7 +70,7 @@ pub(super) fn find(connection: &Connection, filter: &MatchFilter, window: Window
     let filtered = if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
     let (skip, limit) = signed(window);
     values.extend([limit.into(), skip.into()]);
-    // The page is found by an index alone; only its trades are read.
+    // Indexes alone find the page; only its trades are read.
     let page = format!("SELECT id AS wanted FROM trade {filtered} ORDER BY \"end\", id LIMIT ? OFFSET ?");
     let sql = format!("{SELECT} JOIN ({page}) ON trade.id = wanted ORDER BY \"end\", trade.id");
     read(connection.prepare_cached(&sql)?.query(params_from_iter(values))?)
@@ -120,7 +120,7 @@ pub(super) fn has_expired(connection: &Connection, now: Timestamp) -> Result<boo
     Ok(select.query_row([now.as_second()], |_| Ok(())).optional()?.is_some())
 }
 
-/// Returns claims that ran out to their earlier states.
+/// Releases expired claims: their trades return to their previous states.
 pub(super) fn release_claims(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
     let mut update = transaction.prepare_cached(
         "UPDATE trade SET state = claimed_from, updated_at = claimed_until, claimed_until = NULL, claimed_from = NULL
@@ -144,8 +144,8 @@ pub(super) fn claim(transaction: &Transaction<'_>, claim: &Claim, window: Window
     Ok(found)
 }
 
-/// What a report may change.
-struct Standing {
+/// The values of a trade that a report may change.
+struct Payment {
     state: Option<State>,
     transaction_id: Option<String>,
     message: Option<String>,
@@ -157,20 +157,20 @@ pub(super) fn update(
     now: Timestamp,
 ) -> Result<Result<(), UpdateError>, Fault> {
     let mut find = transaction.prepare_cached("SELECT state, transaction_id, message FROM trade WHERE id = ?1")?;
-    // Where each trade stands after the reports so far: a list may have several of one.
-    let mut standing: BTreeMap<TradeId, Standing> = BTreeMap::new();
+    // Each trade as the reports so far leave it, since a list may have several reports on one trade.
+    let mut payments: BTreeMap<TradeId, Payment> = BTreeMap::new();
     for update in updates {
-        let stands = match standing.entry(update.id) {
+        let payment = match payments.entry(update.id) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let found = find.query_row([update.id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
                 let Some((number, transaction_id, message)) = found.optional()? else {
                     return Ok(Err(UpdateError::Unknown(update.id)));
                 };
-                entry.insert(Standing { state: Option::map(number, state).transpose()?, transaction_id, message })
+                entry.insert(Payment { state: Option::map(number, state).transpose()?, transaction_id, message })
             }
         };
-        let Standing { state, transaction_id, message } = stands;
+        let Payment { state, transaction_id, message } = payment;
         let reported =
             Reported { state: *state, transaction_id: transaction_id.as_deref(), message: message.as_deref() };
         if let Err(error) = update.check(reported) {
@@ -192,7 +192,7 @@ pub(super) fn update(
 }
 
 pub(super) fn outbox(connection: &Connection, again: Timestamp, limit: usize) -> Result<Vec<Match>, Fault> {
-    // Each half is in the order of an index, so that a long outbox is read only as far as it is needed.
+    // Each half is read in the order of an index, so that only the needed part of a long outbox is read.
     let half =
         |condition: &str| format!("SELECT * FROM ({SELECT} WHERE {condition} ORDER BY \"end\", trade.id LIMIT ?2)");
     let (created, again_due) = (half("state = 0"), half("state = 3 AND coalesce(updated_at, 0) <= ?1"));
@@ -214,7 +214,7 @@ pub(super) fn delivered(
     refused: &[(TradeId, String)],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    // A claim that ran out waits again.
+    // Trades of expired claims wait again.
     release_claims(transaction, now)?;
     let mut update = transaction.prepare_cached(
         "UPDATE trade SET state = ?2, message = coalesce(?3, message), updated_at = ?4 WHERE id = ?1 AND state IN (0, 3)",

@@ -40,7 +40,7 @@ pub(super) fn list(
 }
 
 pub(super) fn book(connection: &Connection, from: Timestamp, to: Timestamp) -> Result<PriceBook, Fault> {
-    // Those set within, and of each meter the one that holds at the beginning.
+    // The prices that take effect within the span, and for each meter the one in effect at its start.
     let mut select = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM price AS held
          WHERE start <= ?2 AND (start > ?1 OR start =

@@ -1,4 +1,4 @@
-//! Reads intervals, their trades and where a community stands.
+//! Reads intervals, their trades, and a community's progress.
 
 use domain::netting::LastRead;
 use domain::reading::Registers;
@@ -11,7 +11,7 @@ use crate::record;
 use books::{Progress, Provenance, Span, StoredEvent, StoredInterval, StoredTrade};
 use domain::NamedParty;
 
-/// Reads a number that was written from an unsigned one.
+/// Reads a number that was stored from an unsigned one.
 pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get(column)
 }
@@ -46,7 +46,7 @@ pub(super) fn read_party(name: String) -> Result<NamedParty, Fault> {
     Ok(record::decode_party(&name)?)
 }
 
-/// A span as the bounds of a query: SQLite's integers are signed.
+/// A span as bounds of a query, in SQLite's signed integers.
 fn bounds(span: Span) -> (i64, i64) {
     let signed = |second: u64| i64::try_from(second).unwrap_or(i64::MAX);
     (span.from.map_or(0, signed), span.to.map_or(i64::MAX, signed))
@@ -55,8 +55,8 @@ fn bounds(span: Span) -> (i64, i64) {
 const TRADE_COLUMNS: &str =
     "trade.start, interval.length, trade.number, trade.id, seller, buyer, energy, price, state, message";
 
-/// The interval of a row that starts with its start and length, as far as it can be told.
-fn interval_of(row: &Row<'_>, start: usize) -> String {
+/// Describes the interval of a row whose columns from `start` on are start and length, as far as they are readable.
+fn describe_interval(row: &Row<'_>, start: usize) -> String {
     let (second, length) = (row.get::<_, i64>(start).unwrap_or(-1), row.get::<_, u32>(start + 1).unwrap_or(0));
     let interval = u64::try_from(second).ok().and_then(|second| record::decode_interval(second, length).ok());
     interval.map_or_else(|| format!("at Unix second {second}"), |interval| interval.to_string())
@@ -98,7 +98,7 @@ pub(super) fn trades(
 fn read_trade(row: &Row<'_>) -> Result<StoredTrade, Fault> {
     read_trade_row(row).map_err(|fault| {
         let number = row.get::<_, i64>(2).unwrap_or(-1);
-        fault.of(|| format!("trade {number} of interval {}", interval_of(row, 0)))
+        fault.of(|| format!("trade {number} of interval {}", describe_interval(row, 0)))
     })
 }
 
@@ -138,7 +138,7 @@ pub(super) fn intervals(
         let interval = StoredInterval {
             trades: interval_trades(connection, id, start)?,
             events: interval_events(connection, id, start)?,
-            ..read_interval(row).map_err(|fault| fault.of(|| format!("interval {}", interval_of(row, 1))))?
+            ..read_interval(row).map_err(|fault| fault.of(|| format!("interval {}", describe_interval(row, 1))))?
         };
         intervals.push(interval);
     }

@@ -1,4 +1,4 @@
-//! What only the embedded store has to promise: it is a file that anybody may have touched.
+//! Tests that concern only the embedded store: a file that anybody may have changed.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::SqliteStore;
 use crate::contract::{File, Shelf, all_intervals, boundary, full, interval, put};
-use books::{Books, Claim, Committed, MatchFilter, Payments, Progress, Span, StoreError, Window};
+use books::{Books, Committed, Progress, Span, StoreError};
 
 fn open(path: &Path) -> String {
     SqliteStore::open(path).err().unwrap().to_string()
@@ -18,7 +18,7 @@ fn open_to_read(path: &Path) -> String {
     SqliteStore::open_to_read(path).err().unwrap().to_string()
 }
 
-/// Both ways to open refuse the file, name it, and say this.
+/// Asserts that opening the file fails in both ways, with messages that name the file and contain these texts.
 #[track_caller]
 fn refused(path: &Path, says: &[&str]) {
     for message in [open(path), open_to_read(path)] {
@@ -37,16 +37,16 @@ async fn settled() -> File {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_that_is_there_twice_leaves_nothing_of_its_interval() {
+async fn a_duplicate_trade_id_rolls_back_its_whole_interval() {
     let shelf = File::new();
     let store = shelf.open().await;
     put(&store, full("aveiro", 0)).await.unwrap();
     let before = all_intervals(&store, "aveiro").await;
-    // Somebody has taken the id of the third trade to come.
-    let stolen = TradeId::derive("aveiro", interval(1), 2);
+    // The id of the third trade of the next interval is taken.
+    let taken = TradeId::derive("aveiro", interval(1), 2);
     Connection::open(shelf.path())
         .unwrap()
-        .execute("UPDATE trade SET id = ?1 WHERE number = 3", [stolen.as_bytes()])
+        .execute("UPDATE trade SET id = ?1 WHERE number = 3", [taken.as_bytes()])
         .unwrap();
     let error = put(&store, full("aveiro", 1)).await.unwrap_err();
     assert!(matches!(&error, StoreError::Failed { .. }) && error.to_string().contains("trade.id"), "{error}");
@@ -57,7 +57,7 @@ async fn an_id_that_is_there_twice_leaves_nothing_of_its_interval() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_somebody_keeps_locked_is_busy_and_can_be_read() {
+async fn a_locked_file_is_busy_but_can_be_read() {
     let shelf = settled().await;
     let store = shelf.open().await;
     store.connection.lock().unwrap().busy_timeout(Duration::from_millis(1)).unwrap();
@@ -71,7 +71,7 @@ async fn a_file_that_somebody_keeps_locked_is_busy_and_can_be_read() {
 }
 
 #[test]
-fn a_directory_and_a_missing_one_are_told_apart() {
+fn a_directory_and_a_missing_directory_are_distinguished() {
     let directory = tempfile::tempdir().unwrap();
     refused(directory.path(), &["cannot open the store", "it is a directory (name a file in it)"]);
     let missing = directory.path().join("no/market.db");
@@ -81,8 +81,8 @@ fn a_directory_and_a_missing_one_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_beside_the_working_directory_needs_no_parent() {
-    // A path without a directory has the empty one as its parent.
+async fn a_file_in_the_working_directory_needs_no_parent() {
+    // The parent of a path without a directory is empty.
     let error = SqliteStore::open_to_read(Path::new("no-such-file.db")).err().unwrap();
     assert_eq!(error.to_string(), "cannot open the store no-such-file.db: there is no such file (settle first)");
 }
@@ -103,7 +103,7 @@ fn other_files_are_refused_and_not_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_file_is_an_empty_store_for_who_writes() {
+async fn an_empty_file_becomes_an_empty_store_when_opened_for_writing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("empty.db");
     std::fs::write(&path, "").unwrap();
@@ -113,17 +113,22 @@ async fn an_empty_file_is_an_empty_store_for_who_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_version_is_refused_by_its_number() {
+async fn other_schema_versions_are_refused() {
     let shelf = settled().await;
-    for version in [0, 4, i32::MAX] {
+    for (version, reason) in [
+        (0, "from before the first release; this program needs 3 (settle again into a new file)"),
+        (2, "from before the first release; this program needs 3 (settle again into a new file)"),
+        (4, "but this program knows only 3 (use a newer rec-market, or name another file)"),
+        (i32::MAX, "but this program knows only 3 (use a newer rec-market, or name another file)"),
+    ] {
         Connection::open(shelf.path()).unwrap().pragma_update(None, "user_version", version).unwrap();
-        let says = format!("it has schema version {version}, but this program knows only 3");
-        refused(&shelf.path(), &[&says, "use a newer rec-market"]);
+        let says = format!("it has schema version {version}, {reason}");
+        refused(&shelf.path(), &[&says]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_cut_short_or_scribbled_on_is_damaged() {
+async fn a_truncated_file_is_damaged() {
     let shelf = settled().await;
     let whole = std::fs::read(shelf.path()).unwrap();
     for length in [50, 4096, whole.len() / 2, whole.len() - 4096] {
@@ -147,7 +152,7 @@ async fn a_file_cut_short_or_scribbled_on_is_damaged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_reads_cannot_write() {
+async fn a_store_opened_for_reading_cannot_be_written() {
     let shelf = settled().await;
     let store = SqliteStore::open_to_read(&shelf.path()).unwrap();
     let error = put(&store, full("aveiro", 40)).await.unwrap_err();
@@ -157,7 +162,7 @@ async fn who_reads_cannot_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_of_files_may_have_any_character() {
+async fn file_names_may_have_any_character() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["a b.db", "100%.db", "what?.db", "no#1.db", "Zähler.db"] {
         let path = directory.path().join(name);
@@ -168,7 +173,7 @@ async fn names_of_files_may_have_any_character() {
 }
 
 #[test]
-fn several_may_open_a_new_file_at_once() {
+fn a_new_file_can_be_opened_several_times_at_once() {
     for _ in 0..100 {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("market.db");
@@ -184,56 +189,4 @@ fn several_may_open_a_new_file_at_once() {
             }
         });
     }
-}
-
-/// A file as version 1 made it, with what is in a file of today.
-fn of_version_1(path: &Path, today: &Path) {
-    let connection = Connection::open(path).unwrap();
-    connection.execute_batch(include_str!("schema_1.sql")).unwrap();
-    connection.pragma_update(None, "application_id", super::APPLICATION_ID).unwrap();
-    connection.pragma_update(None, "user_version", 1).unwrap();
-    connection.execute("ATTACH ?1 AS today", [today.to_str().unwrap()]).unwrap();
-    for table in ["community", "component", "meter", "interval", "trade", "event"] {
-        let columns = "SELECT group_concat(name) FROM pragma_table_info(?1)";
-        let columns: String = connection.query_row(columns, [table], |row| row.get(0)).unwrap();
-        let copy = format!("INSERT INTO main.{table} ({columns}) SELECT {columns} FROM today.{table}");
-        assert!(connection.execute(&copy, ()).unwrap() > 0, "{table}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_version_1_is_brought_up() {
-    let (old, today) = (File::new(), settled().await);
-    of_version_1(&old.path(), &today.path());
-    let says = "it has the earlier schema version 1 (settle or serve brings it up to 3)";
-    assert!(open_to_read(&old.path()).contains(says), "{}", open_to_read(&old.path()));
-    let (store, expected) = (old.open().await, today.open().await);
-    let mut before = all_intervals(&expected, "aveiro").await;
-    // Nothing said under which configuration they were settled.
-    before.iter_mut().for_each(|before| before.configuration = None);
-    assert_eq!(all_intervals(&store, "aveiro").await, before);
-    assert_eq!(store.progress("aveiro").await.unwrap(), expected.progress("aveiro").await.unwrap());
-    assert_eq!(store.examine().await.unwrap(), [""; 0]);
-    // Nothing said when they were settled: at their interval's end.
-    let now = boundary(1000).timestamp();
-    let all = || Window::first(usize::MAX);
-    let found = store.matches(&MatchFilter::default(), all(), now).await.unwrap();
-    let mut same = expected.matches(&MatchFilter::default(), all(), now).await.unwrap();
-    same.iter_mut().for_each(|same| same.created_at = same.end);
-    assert_eq!(found, same);
-    let claim = Claim { buyer: "bob".to_owned(), now, until: boundary(1001).timestamp() };
-    assert_eq!(store.claim(&claim, all()).await.unwrap().len(), 40);
-    assert_eq!(put(&store, full("aveiro", 40)).await.unwrap(), Committed::Now);
-    assert_eq!(schema(&old.path()), schema(&today.path()));
-}
-
-/// Tables with their columns, and indexes.
-fn schema(path: &Path) -> Vec<String> {
-    let connection = Connection::open(path).unwrap();
-    let text = "SELECT type || ' ' || sqlite_schema.name || ' ' ||
-                    (SELECT coalesce(group_concat(name || type || \"notnull\" || pk), '')
-                     FROM (SELECT * FROM pragma_table_info(sqlite_schema.name) ORDER BY name))
-                FROM sqlite_schema ORDER BY 1";
-    let mut select = connection.prepare(text).unwrap();
-    select.query_map((), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }

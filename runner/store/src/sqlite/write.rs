@@ -1,4 +1,4 @@
-//! Writes intervals, each whole or not at all.
+//! Writes intervals, each as a whole or not at all.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use super::leases;
 use crate::record;
 use books::{ClearedInterval, ClearedRound, Commit, Committed};
 
-/// Writes intervals in order, in one transaction, until one cannot be written. Returns how many are kept, and the result of
-/// the last.
+/// Writes intervals in order, in one transaction, until one cannot be written. Returns how many were committed, and the
+/// result of the last one attempted.
 pub(super) fn write_batch(
     connection: &mut Connection,
     batch: &[Arc<Commit>],
@@ -28,23 +28,23 @@ pub(super) fn write_batch(
             }
         }
     }
-    let Some((good, ended)) = stopped else {
+    let Some((written, ended)) = stopped else {
         transaction.commit()?;
         return Ok((batch.len(), Ok(Committed::Now)));
     };
-    // Nothing of the one that failed may stay, so those before it are written again without it. That is rare; a savepoint
-    // before each would cost a backfill a quarter of its time.
+    // No part of the failed interval may remain, so the intervals before it are written again without it. That is rare;
+    // a savepoint before each interval would cost a backfill a quarter of its time.
     transaction.rollback()?;
-    match batch.get(..good) {
-        Some(before) if good > 0 => {
+    match batch.get(..written) {
+        Some(before) if written > 0 => {
             let (committed, again) = write_batch(connection, before)?;
-            Ok((committed, if committed < good { again } else { ended }))
+            Ok((committed, if committed < written { again } else { ended }))
         }
         _ => Ok((0, ended)),
     }
 }
 
-/// Commits an interval, if its community still stands where the commit says.
+/// Writes an interval if its community's resume mark, last decision and lease are as the commit expects.
 fn write(transaction: &Connection, commit: &Commit) -> Result<Committed, Fault> {
     let CommunityRow { id: community, mark, decision } = community_row(transaction, &commit.community)?;
     let end = commit.cleared.interval.end().seconds();
@@ -71,15 +71,15 @@ fn write(transaction: &Connection, commit: &Commit) -> Result<Committed, Fault> 
     Ok(Committed::Now)
 }
 
-/// Where a community stands.
+/// A community's row.
 pub(super) struct CommunityRow {
     pub(super) id: i64,
     pub(super) mark: Option<u64>,
-    /// The number of its last decision.
+    /// The number of the community's last decision; 0 for none.
     pub(super) decision: u64,
 }
 
-/// Where a community stands, which has a row from now on.
+/// Reads a community's row, inserting it if it does not exist.
 pub(super) fn community_row(transaction: &Connection, community: &str) -> Result<CommunityRow, Fault> {
     transaction
         .prepare_cached("INSERT INTO community (name) VALUES (?1) ON CONFLICT (name) DO NOTHING")?
@@ -89,7 +89,7 @@ pub(super) fn community_row(transaction: &Connection, community: &str) -> Result
     Ok(find.query_row([community], read)?)
 }
 
-/// Keeps a component by its digest, if it is not there.
+/// Stores a component by its digest, unless it is already stored.
 pub(super) fn keep_component(transaction: &Connection, digest: &Digest, bytes: &[u8]) -> Result<(), Fault> {
     transaction
         .prepare_cached("INSERT INTO component (digest, bytes) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING")?

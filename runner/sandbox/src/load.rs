@@ -1,0 +1,199 @@
+//! How a file becomes an algorithm that is ready to run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use domain::Digest;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::bindings;
+use crate::cache::Cache;
+use crate::compile::Compiler;
+use crate::engine::{Codegen, Slots, Ticker, engine};
+use crate::error::{LoadError, SandboxError, quoted};
+use crate::imports;
+use crate::limits::COMPONENT_BYTES_MAX;
+use crate::state::State;
+
+/// Options of a sandbox.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Maximum number of concurrent runs; further runs wait.
+    pub runs_max: usize,
+    /// A private directory for compiled code; `None` to compile every time.
+    pub cache: Option<PathBuf>,
+    /// The engine's code generation. The arguments of [`Compiler::Child`] must specify the same.
+    pub codegen: Codegen,
+    /// Where components are compiled that were not built with this program.
+    pub compiler: Compiler,
+    /// Maximum size of a component, in bytes.
+    pub component_bytes_max: u64,
+}
+
+impl Default for Options {
+    /// One run per core, no cache, compilation in this process, components of up to [`COMPONENT_BYTES_MAX`].
+    fn default() -> Options {
+        let runs_max = std::thread::available_parallelism().map_or(1, usize::from);
+        Options {
+            runs_max,
+            cache: None,
+            codegen: Codegen::Usual,
+            compiler: Compiler::InProcess,
+            component_bytes_max: COMPONENT_BYTES_MAX,
+        }
+    }
+}
+
+/// Loads algorithms, and limits how many run at once. Cheap to clone; clones share the limit.
+#[derive(Clone)]
+pub struct Sandbox(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) engine: Engine,
+    pub(crate) ticker: Ticker,
+    pub(crate) slots: Slots,
+    cache: Option<Cache>,
+    codegen: Codegen,
+    pub(crate) compiler: Compiler,
+    pub(crate) component_bytes_max: u64,
+}
+
+impl Sandbox {
+    /// Starts the engine.
+    ///
+    /// # Errors
+    /// If the machine lacks the resources, or the cache directory cannot be used or is not private.
+    pub fn new(options: Options) -> Result<Sandbox, SandboxError> {
+        let engine = engine(options.codegen, options.runs_max)?;
+        let cache = options.cache.map(|directory| Cache::open(&directory, &engine)).transpose();
+        let cache = cache.map_err(|error| SandboxError::Engine(error.to_string()))?;
+        Ok(Sandbox(Arc::new(Inner {
+            ticker: Ticker::start(&engine)?,
+            slots: Slots::new(options.runs_max.max(1)),
+            engine,
+            cache,
+            codegen: options.codegen,
+            compiler: options.compiler,
+            component_bytes_max: options.component_bytes_max,
+        })))
+    }
+
+    /// Returns the engine's name and version, which every settled interval records.
+    pub fn engine_version() -> &'static str {
+        "wasmtime 48.0.8"
+    }
+
+    /// Makes an algorithm from the bytes of a component file.
+    ///
+    /// # Errors
+    /// The first reason found: it is not a component for this world, has forbidden imports, is too large, or exceeds
+    /// the limits of compilation. [`LoadError::Sandbox`] is the machine's fault.
+    pub fn load(&self, bytes: &[u8]) -> Result<Algorithm, LoadError> {
+        self.load_with(bytes, &self.0.compiler)
+    }
+
+    /// Like [`Sandbox::load`], but compiles in this process: for components that were built with this program.
+    ///
+    /// # Errors
+    /// Like [`Sandbox::load`].
+    pub fn load_own(&self, bytes: &[u8]) -> Result<Algorithm, LoadError> {
+        self.load_with(bytes, &Compiler::InProcess)
+    }
+
+    fn load_with(&self, bytes: &[u8], compiler: &Compiler) -> Result<Algorithm, LoadError> {
+        examine(bytes, self.0.component_bytes_max)?;
+        let digest = Digest::of(bytes);
+        let component = self.component(bytes, &digest, compiler)?;
+        imports::check(&self.0.engine, &component)?;
+        self.algorithm(bytes, digest, &component)
+    }
+
+    /// Makes an algorithm from a compiled component for this world. Forbidden imports would trap when called.
+    pub(crate) fn algorithm(
+        &self,
+        bytes: &[u8],
+        digest: Digest,
+        component: &Component,
+    ) -> Result<Algorithm, LoadError> {
+        let linker = imports::linker(&self.0.engine, component)?;
+        let wrong_world = |error: wasmtime::Error| LoadError::WrongWorld(quoted(&format!("{error:#}")));
+        let instance = linker.instantiate_pre(component).map_err(wrong_world)?;
+        Ok(Algorithm {
+            digest,
+            component_bytes: bytes.len() as u64,
+            imports_wasi: imports::any_wasi(&self.0.engine, component),
+            instance: bindings::AlgorithmPre::new(instance).map_err(wrong_world)?,
+            sandbox: Arc::clone(&self.0),
+        })
+    }
+
+    pub(crate) fn component(&self, bytes: &[u8], digest: &Digest, compiler: &Compiler) -> Result<Component, LoadError> {
+        let inner = &self.0;
+        if let Some(component) = inner.cache.as_ref().and_then(|cache| cache.read(digest, &inner.engine)) {
+            return Ok(component);
+        }
+        let (component, code) = compiler.compile(&inner.engine, inner.codegen, bytes)?;
+        if let Some(cache) = &inner.cache {
+            cache.write(digest, &code);
+        }
+        Ok(component)
+    }
+}
+
+/// Identifies a file before anything parses it, so that the message names the actual mistake.
+pub(crate) fn examine(bytes: &[u8], bytes_max: u64) -> Result<(), LoadError> {
+    const MAGIC: &[u8] = b"\0asm";
+    let size = bytes.len() as u64;
+    if bytes.is_empty() {
+        return Err(LoadError::Empty);
+    }
+    if size > bytes_max {
+        return Err(LoadError::TooLarge { bytes: size, bytes_max });
+    }
+    match bytes.strip_prefix(MAGIC) {
+        Some([0x0d, 0, 1, 0, ..]) => Ok(()),
+        Some([1, 0, 0, 0, ..]) => Err(LoadError::CoreModule),
+        Some(_) => {
+            Err(LoadError::Malformed("it ends within its first eight bytes or is of an unknown version".to_owned()))
+        }
+        None if Engine::detect_precompiled(bytes).is_some() || bytes.starts_with(b"\x7fELF") => {
+            Err(LoadError::Precompiled)
+        }
+        None if bytes.trim_ascii_start().starts_with(b"(") || bytes.starts_with(b";;") => Err(LoadError::Text),
+        None => Err(LoadError::NotWasm(bytes.iter().copied().take(8).collect())),
+    }
+}
+
+/// A component that is ready to run. Cheap to clone.
+#[derive(Clone)]
+pub struct Algorithm {
+    digest: Digest,
+    component_bytes: u64,
+    imports_wasi: bool,
+    pub(crate) instance: bindings::AlgorithmPre<State>,
+    pub(crate) sandbox: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Algorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Algorithm({})", crate::error::short(&self.digest))
+    }
+}
+
+impl Algorithm {
+    /// Returns the SHA-256 digest of the component file.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Returns the size of the component file, in bytes.
+    pub fn component_bytes(&self) -> u64 {
+        self.component_bytes
+    }
+
+    /// Returns whether it imports any of WASI, so that a host without WASI cannot run it.
+    pub fn imports_wasi(&self) -> bool {
+        self.imports_wasi
+    }
+}

@@ -1,0 +1,360 @@
+//! The form of the file: what is read, and what `config show` writes. Keys are shown in this order.
+//!
+//! Tables are structs of serde, and what a value may be is a [`Kind`] below them. What values mean together is checked
+//! where they become a [`Config`](super::Config).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use domain::netting::Basis;
+use domain::tariff::{Days, WallTime};
+use domain::{IntervalLength, Price};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
+use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tonic::transport::Uri;
+
+use super::Role;
+use super::read::{Field, WRITTEN};
+use base::is_label;
+use books::SERVICE_ITSELF;
+
+/// The whole of a community, in parts per million.
+const SHARE_MAX: u32 = 1_000_000;
+
+/// Tables, each with what is expected in its place and its keys. Every key may be missing.
+macro_rules! tables {
+    ($($(#[$doc:meta])* $table:ident = $expected:literal { $($key:ident: $value:ty,)* })*) => { $(
+        $(#[$doc])*
+        #[derive(Default, serde::Deserialize, Serialize)]
+        #[serde(default, expecting = $expected)]
+        pub(super) struct $table {
+            $(#[serde(skip_serializing_if = "Field::is_empty")] pub(super) $key: Field<$value>,)*
+        }
+    )* };
+}
+
+tables! {
+    /// The whole file.
+    File = "a table" {
+        store: String,
+        cache: String,
+        listen: Is<Address>,
+        listen_tls: Is<Address>,
+        listen_metrics: Is<Address>,
+        mongodb: Mongodb,
+        tls: Tls,
+        forward: Forward,
+        replicas: Replicas,
+        caller: Vec<Field<Caller>>,
+        community: Vec<Field<Community>>,
+    }
+    /// Who we are at MongoDB; shown as a part of `store`.
+    Mongodb = "a table" {
+        username: String,
+        password_file: String,
+    }
+    Tls = "a table" {
+        certificate: String,
+        key: String,
+        client_ca: String,
+    }
+    Forward = "a table" {
+        mode: Is<ModeName>,
+        to: Is<HttpsAddress>,
+        ca: String,
+        lease: Is<Length>,
+    }
+    Replicas = "a table" {
+        lease: Is<ReplicaLease>,
+    }
+    Caller = "a table" {
+        name: Is<CallerName>,
+        role: Is<RoleName>,
+        certificate: Is<DnsName>,
+        token_file: String,
+    }
+    Community = "a table" {
+        name: Is<CommunityName>,
+        meters: Is<HttpAddress>,
+        meters_ca: String,
+        meters_timeout: Is<Length>,
+        from: Is<Start>,
+        interval: Is<Interval>,
+        grace: Is<Delay>,
+        tolerance: Is<Delay>,
+        basis: Is<BasisName>,
+        algorithm: String,
+        on_failure: Is<OnFailureName>,
+        rollback_after: Is<Failures>,
+        tariff: Tariff,
+        settings: BTreeMap<String, Field<Is<Setting>>>,
+        limits: Limits,
+        members: BTreeMap<String, Field<Member>>,
+    }
+    Limits = "a table" {
+        price_floor: Is<MicroEur>,
+        price_ceiling: Is<MicroEur>,
+        fuel: Is<Fuel>,
+        memory: Is<Size>,
+        time: Is<Length>,
+        output: Is<Size>,
+    }
+    Member = "a table" {
+        meters: Vec<Field<String>>,
+        share: Is<Share>,
+        rank: Is<Rank>,
+        offer: Is<MicroEur>,
+        bid: Is<MicroEur>,
+        tariff: Tariff,
+    }
+    /// A tariff that never changes, by weekday and hour, or in a series.
+    Tariff = "a table such as { retail = 162400, feed_in = 30000 }" {
+        series: String,
+        zone: Is<Zone>,
+        retail: Is<MicroEur>,
+        feed_in: Is<MicroEur>,
+        periods: Vec<Field<Period>>,
+    }
+    Period = "a table such as { days = \"mon-fri\", from = \"08:00\", to = \"22:00\", retail = 200000 }" {
+        days: Is<Weekdays>,
+        from: Is<TimeOfDay>,
+        to: Is<TimeOfDay>,
+        retail: Is<MicroEur>,
+        feed_in: Is<MicroEur>,
+    }
+}
+
+/// Who calls whom to forward trades.
+#[derive(PartialEq, serde::Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Mode {
+    Pull,
+    Push,
+}
+
+/// What to do with a community whose algorithm fails.
+#[derive(PartialEq, serde::Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum OnFailure {
+    Hold,
+    Fallback,
+}
+
+/// What a value may be, and how it is written.
+pub(super) trait Kind {
+    /// What it becomes.
+    type Value;
+    /// What is expected, for messages.
+    const EXPECTED: &'static str;
+
+    fn read(json: &Json) -> Option<Self::Value>;
+
+    fn write(value: &Self::Value) -> Json;
+}
+
+/// A value of a kind.
+pub(super) struct Is<K: Kind>(pub(super) K::Value);
+
+impl<K: Kind> Serialize for Is<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        K::write(&self.0).serialize(serializer)
+    }
+}
+
+impl<'de, K: Kind> Deserialize<'de> for Is<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Is<K>, D::Error> {
+        struct Reads<K>(PhantomData<K>);
+
+        impl<'de, K: Kind> Visitor<'de> for Reads<K> {
+            type Value = Is<K>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(K::EXPECTED)
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Is<K>, D::Error> {
+                let json = Json::deserialize(deserializer)?;
+                K::read(&json).map(Is).ok_or_else(|| de::Error::invalid_value(Unexpected::Other("value"), &self))
+            }
+        }
+
+        deserializer.deserialize_newtype_struct("Is", Reads(PhantomData))
+    }
+}
+
+impl<K: Kind> Field<Is<K>> {
+    /// What it became, if it is right.
+    pub(super) fn get(self) -> Option<K::Value> {
+        self.value.map(|value| value.0)
+    }
+
+    /// A value to write.
+    pub(super) fn of(value: K::Value) -> Field<Is<K>> {
+        Field::new(Is(value))
+    }
+
+    /// A value to write, if there is one.
+    pub(super) fn maybe(value: Option<K::Value>) -> Field<Is<K>> {
+        Field { value: value.map(Is), at: None }
+    }
+}
+
+/// Kinds of values: what each becomes, what is expected, and how it is read and written.
+macro_rules! kinds {
+    ($($kind:ident: $value:ty, $expected:literal, |$json:ident| $read:expr, $write:expr;)*) => { $(
+        pub(super) enum $kind {}
+
+        impl Kind for $kind {
+            type Value = $value;
+            const EXPECTED: &'static str = $expected;
+
+            fn read($json: &Json) -> Option<$value> {
+                $read
+            }
+
+            fn write(value: &$value) -> Json {
+                $write(value)
+            }
+        }
+    )* };
+}
+
+kinds! {
+    Address: SocketAddr, "an address (such as \"0.0.0.0:50050\")", |it| it.as_str()?.parse().ok(), text;
+    HttpAddress: String, "an http:// or https:// address", |it| address(it.as_str()?, &["http", "https"]), text;
+    HttpsAddress: String, "an https:// address (such as \"https://transactions:5055\")",
+        |it| address(it.as_str()?, &["https"]), text;
+    CommunityName: String, "a name of 1 to 64 characters without control characters", |it| {
+        let usable = |name: &&str| (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        it.as_str().filter(usable).map(str::to_owned)
+    }, text;
+    CallerName: String, "a name of 1 to 64 characters other than \"rec-market\"",
+        |it| it.as_str().filter(|name| is_label(name) && *name != SERVICE_ITSELF).map(str::to_owned), text;
+    DnsName: String, "the DNS name that its client certificate is for", |it| {
+        let is_name = |name: &&str| matches!(ServerName::try_from(*name), Ok(ServerName::DnsName(_)));
+        it.as_str().filter(is_name).map(str::to_owned)
+    }, text;
+    Length: Duration, "a length of time (such as \"15m\" or \"2s\")", |it| parse_duration(it.as_str()?), length;
+    Delay: Duration, "a length of time (such as \"2m\" or \"0s\")", |it| parse_delay(it.as_str()?), length;
+    ReplicaLease: Duration, "a length of time from \"1s\" to \"1h\"", |it| {
+        let range = Duration::from_secs(1)..=Duration::from_secs(3600);
+        parse_duration(it.as_str()?).filter(|lease| range.contains(lease))
+    }, length;
+    Interval: IntervalLength, "a whole number of seconds (from \"1m\" to \"1d\")", |it| {
+        let length = parse_duration(&it.as_str()?.replace("1d", "24h"))?;
+        let seconds = u32::try_from(length.as_secs()).ok().filter(|_| length.subsec_nanos() == 0)?;
+        IntervalLength::from_seconds(seconds).ok()
+    }, |interval: &IntervalLength| length(&Duration::from_secs(interval.seconds().into()));
+    Start: Timestamp, "a time (RFC 3339, such as 2023-09-01T00:00:00Z)",
+        |it| it.as_str().or_else(|| it.get(WRITTEN)?.as_str())?.parse().ok(), text;
+    RoleName: Role, "\"read\" or \"administer\"", |it| Role::deserialize(it).ok(), json;
+    ModeName: Mode, "\"pull\" or \"push\"", |it| Mode::deserialize(it).ok(), json;
+    OnFailureName: OnFailure, "\"hold\" or \"fallback\"", |it| OnFailure::deserialize(it).ok(), json;
+    BasisName: Basis, "\"net\" or \"gross\"", |it| match it.as_str()? {
+        "net" => Some(Basis::Net),
+        "gross" => Some(Basis::Gross),
+        _ => None,
+    }, |basis: &Basis| Json::from(match basis { Basis::Net => "net", Basis::Gross => "gross" });
+    Failures: u32, "a number of failures (0 for never)", |it| it.as_u64()?.try_into().ok(), number;
+    MicroEur: Price, "a whole number of µEUR/kWh (0.1624 EUR/kWh is 162400)",
+        |it| it.as_i64().map(Price::from_micro_eur), |price: &Price| number(&price.micro_eur());
+    Share: u32, "a whole number of parts per million (0 to 1000000)",
+        |it| it.as_u64()?.try_into().ok().filter(|share| *share <= SHARE_MAX), number;
+    Rank: u32, "a whole number (0 comes first)", |it| it.as_u64()?.try_into().ok(), number;
+    Fuel: u64, "a whole number above 0", |it| it.as_u64().filter(|fuel| *fuel > 0), number;
+    Size: u64, "a size above 0 (such as \"256MiB\")",
+        |it| it.as_str().map_or_else(|| it.as_u64().filter(|size| *size > 0), parse_bytes), number;
+    Zone: TimeZone, "a time zone (such as \"Europe/Lisbon\")",
+        |it| TimeZone::get(it.as_str()?).ok().filter(|zone| !zone.is_unknown() && zone.iana_name().is_some()),
+        |zone: &TimeZone| text(&zone.iana_name().unwrap_or_default());
+    Weekdays: Days, "days (such as \"mon-fri\", \"sat,sun\" or [\"mon\", \"wed-fri\"])", |it| match it {
+        Json::Array(days) => days.iter().map(Json::as_str).collect::<Option<Vec<_>>>()?.join(",").parse().ok(),
+        days => days.as_str()?.parse().ok(),
+    }, text;
+    TimeOfDay: WallTime, "a time of the day (such as \"08:00\", from \"00:00\" to \"24:00\")",
+        |it| it.as_str()?.parse().ok(), text;
+    Setting: String, "a string, a number or a boolean", |it| match it {
+        Json::String(text) => Some(text.clone()),
+        Json::Bool(truth) => Some(truth.to_string()),
+        Json::Number(number) => number.as_i64().map(|number| number.to_string()),
+        // A number with a fraction, but no time.
+        other => other.get(WRITTEN)?.as_str().filter(|text| text.parse::<f64>().is_ok()).map(str::to_owned),
+    }, text;
+}
+
+fn text(value: &impl ToString) -> Json {
+    Json::String(value.to_string())
+}
+
+fn json(value: &impl Serialize) -> Json {
+    // OK because a name can be written.
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn number<T: Copy + Into<Json>>(value: &T) -> Json {
+    (*value).into()
+}
+
+/// An address of a server with one of these schemes.
+fn address(text: &str, schemes: &[&str]) -> Option<String> {
+    let uri: Uri = text.parse().ok()?;
+    (schemes.contains(&uri.scheme_str()?) && uri.host().is_some()).then(|| text.to_owned())
+}
+
+/// Friendly, such as `15m` or `1m 30s`.
+fn length(length: &Duration) -> Json {
+    // OK because what was read from a text fits one: the default is never used.
+    let length = SignedDuration::try_from(*length).unwrap_or(SignedDuration::MAX);
+    Json::String(format!("{length:#}"))
+}
+
+/// Reads a length of time above zero, such as `15m`, `2s` or `500ms`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    parse_delay(text).filter(|duration| !duration.is_zero())
+}
+
+/// Reads a length of time that may be zero.
+fn parse_delay(text: &str) -> Option<Duration> {
+    text.parse::<SignedDuration>().ok()?.try_into().ok()
+}
+
+/// Reads a size above zero, such as `64MiB` or a plain number of bytes.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    let unit = match text.get(digits.len()..)?.trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    let number: u64 = digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(digits)?.parse().ok()?;
+    number.checked_mul(unit).filter(|bytes| *bytes > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_are_above_zero_and_have_units() {
+        assert_eq!(parse_bytes("64MiB"), Some(64 << 20));
+        assert_eq!(parse_bytes("2 GiB"), Some(2 << 30));
+        assert_eq!(parse_bytes("100"), Some(100));
+        for text in ["", "MiB", "0", "-1", "64MB", "1.5GiB", "18446744073709551615KiB"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+        assert_eq!(parse_duration("15m"), Some(Duration::from_secs(900)));
+        assert_eq!(parse_duration("500ms"), Some(Duration::from_millis(500)));
+        for text in ["", "15", "-5m", "0s", "soon"] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! Every kind of document as it is on disk, down to the types of numbers: a database written before must still open.
+
+use domain::trade::State;
+use domain::{MeterPrice, Price};
+use mongodb::Collection;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
+
+use super::journal::Journal;
+use super::*;
+use crate::contract::{Database, Shelf, full, interval, opening, put};
+use crate::record;
+use books::{Action, Label, ShadowTotals};
+
+const SECOND: i64 = 1_700_000_000_000;
+
+fn date(millisecond: i64) -> DateTime {
+    DateTime::from_millis(millisecond)
+}
+
+/// The boundary after so many quarter-hours.
+fn quarter(number: i64) -> DateTime {
+    date((1_693_569_600 + 900 * number) * 1000)
+}
+
+fn binary(bytes: &[u8]) -> Binary {
+    Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millisecond(SECOND + 7).unwrap()
+}
+
+fn label() -> Label {
+    Label { digest: Digest::of(b"own"), name: "o@w%n".to_owned(), version: "1".to_owned() }
+}
+
+/// What every try chooses anew: the ids that tell one try from another, and ids of notes.
+fn random() -> Bson {
+    Bson::Symbol("random".to_owned())
+}
+
+/// All documents of a collection, with what is random in them replaced.
+async fn documents(store: &MongoStore, name: &str) -> Vec<Document> {
+    let collection: Collection<Document> = database(store).collection(name);
+    let mut cursor = collection.find(doc! {}).sort(doc! { "number": 1, "start": 1, "_id": 1 }).await.unwrap();
+    let mut documents = Vec::new();
+    while cursor.advance().await.unwrap() {
+        let mut document = cursor.deserialize_current().unwrap();
+        let is_id = |name: &str| matches!(document.get(name), Some(Bson::ObjectId(_)));
+        let by = is_id("by");
+        let note = name == "changes" && is_id("_id");
+        for (name, _) in [("by", by), ("_id", note)].into_iter().filter(|(_, random)| *random) {
+            document.insert(name, random());
+        }
+        documents.push(document);
+    }
+    documents
+}
+
+fn database(store: &MongoStore) -> mongodb::Database {
+    store.server.matches.client().database(&store.server.matches.namespace().db)
+}
+
+/// Compares documents, and the order of their fields: that of insertions, because updates leave it to the server, and
+/// without the `_id`, which the server puts first wherever it was.
+async fn check(store: &MongoStore, name: &str, expected: &[Document]) {
+    let found = documents(store, name).await;
+    assert_eq!(found, expected, "{name}");
+    let order = |documents: &[Document]| -> Vec<Vec<String>> {
+        let names = |document: &Document| document.keys().filter(|name| *name != "_id").cloned().collect();
+        documents.iter().map(names).collect()
+    };
+    assert_eq!(order(&found), order(expected), "{name}");
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settled_interval_and_an_opening_keep_their_shapes() {
+    let shelf = Database::new();
+    let store = shelf.open().await;
+    put(&store, Commit { fence: Some(3), ..full("aveiro", 0) }).await.unwrap();
+    put(&store, opening("aveiro", 7)).await.unwrap();
+    let cleared = full("aveiro", 0).cleared.round.unwrap();
+    let mut expected = [
+        doc! {
+            "_id": "aveiro/1",
+            "community": "aveiro",
+            "number": 1_i64,
+            "after": Bson::Null,
+            "start": quarter(0),
+            "end": quarter(1),
+            "length": 900_i64,
+            "basis": "gross",
+            "configuration": Digest::of(&0_u64.to_le_bytes()).to_string(),
+            "settled_at": date(SECOND),
+            "fence": 3_i64,
+            "by": random(),
+            "digest": "c4d47cf28fd4b333c7b96f89c230f5743492ba4052b55e200bf7dd8e087dbe9a",
+            "whole": Bson::Null,
+            "algorithm": Digest::of(b"component").to_string(),
+            "name": "own",
+            "version": "1.2.3",
+            "engine": "wasmtime 48",
+            "fuel": 1234_i64,
+            "fallback_reason": "the other one failed",
+            "round_digest": cleared.settlement.round().digest().to_string(),
+            "trades_digest": cleared.settlement.digest().to_string(),
+        },
+        doc! {
+            "_id": "aveiro/2",
+            "community": "aveiro",
+            "number": 2_i64,
+            "after": quarter(1),
+            "start": quarter(7),
+            "end": quarter(8),
+            "length": 900_i64,
+            "basis": "net",
+            "configuration": Bson::Null,
+            "settled_at": date(SECOND),
+            "fence": Bson::Null,
+            "by": random(),
+            "digest": "0995ced50f2fc07acf92fdde8ebf6fbae8e6039b5134a9c4e41b40be2b943587",
+            "whole": Bson::Null,
+        },
+    ];
+    // The records' bytes, by their digests.
+    for (expected, found) in expected.iter_mut().zip(documents(&store, "intervals").await) {
+        let whole = found.get_binary_generic("whole").unwrap();
+        assert_eq!(Digest::of(whole).to_string(), expected.get_str("digest").unwrap());
+        expected.insert("whole", binary(whole));
+    }
+    check(&store, "intervals", &expected).await;
+    let mark = doc! { "_id": "aveiro", "number": 2_i64, "interval": 2_i64, "mark": quarter(8) };
+    assert_eq!(documents(&store, "communities").await, [mark]);
+    let event = |number: i64, code: &str| {
+        let message = format!("it is {code:?}; 'so' \u{1f4a1}");
+        let id = format!("aveiro/1/{number}");
+        doc! { "_id": id, "community": "aveiro", "start": quarter(0), "code": code, "subject": "b2", "message": message }
+    };
+    check(&store, "events", &[event(0, "gap"), event(1, "unreadable")]).await;
+    let id = format!("{}/0", Digest::of(b"component"));
+    check(&store, "chunks", &[doc! { "_id": id, "parts": 1_i64, "bytes": binary(b"component") }]).await;
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_without_a_fallback_keeps_its_shape() {
+    let shelf = Database::new();
+    let store = shelf.open().await;
+    let mut commit = full("aveiro", 0);
+    commit.cleared.round.as_mut().unwrap().provenance.fallback_reason = None;
+    put(&store, commit).await.unwrap();
+    let link = documents(&store, "intervals").await.remove(0);
+    assert_eq!(link.get("fallback_reason"), Some(&Bson::Null));
+    let keys: Vec<&str> = link.keys().map(String::as_str).collect();
+    assert_eq!(keys[keys.len() - 5..], ["engine", "fuel", "fallback_reason", "round_digest", "trades_digest"]);
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn trades_and_what_becomes_of_them_keep_their_shapes() {
+    let shelf = Database::new();
+    let store = shelf.open().await;
+    put(&store, full("aveiro", 0)).await.unwrap();
+    let id = |number| field::object_id(&TradeId::derive("aveiro", interval(0), number));
+    let trade = |number: i64, seller: Bson, buyer: Bson, (energy, wh): (f64, i64), (price, micro): (f64, i64)| {
+        let id = id(u64::try_from(number).unwrap());
+        doc! {
+            "_id": id,
+            "timestamp": quarter(1),
+            "buyer_id": buyer,
+            "seller_id": seller,
+            "energy": energy,
+            "price": price,
+            "created_at": date(SECOND),
+            "metadata": { "match_id": id },
+            "community": "aveiro",
+            "start": quarter(0),
+            "number": number,
+            "energy_wh": wh,
+            "price_micro_eur": micro,
+        }
+    };
+    let (grid, a, bob, carla) = (Bson::Int32(100), Bson::from("a"), Bson::from("bob"), Bson::from("carla"));
+    let mut expected = [
+        trade(0, a.clone(), bob, (0.1, 100), (0.0962, 96_200)),
+        trade(1, a, grid.clone(), (0.001, 1), (0.03, 30_000)),
+        trade(2, carla.clone(), grid.clone(), (0.008, 8), (-0.042, -42_000)),
+        trade(3, grid, carla, (0.009, 9), (0.171, 171_000)),
+    ];
+    let fallback = "settled with own instead: the other one failed";
+    let since = "Start timestamp: 2023-09-01T12:00:00Z";
+    for (trade, message) in expected.iter_mut().zip([fallback, fallback, since, since]) {
+        trade.get_document_mut("metadata").unwrap().insert("message", message);
+    }
+    expected[0].get_document_mut("metadata").unwrap().insert("transaction_state", 0_i32);
+    check(&store, "matches", &expected).await;
+
+    let until = now() + Duration::from_secs(60);
+    let claim = Claim { buyer: "bob".to_owned(), now: now(), until };
+    assert_eq!(store.claim(&claim, Window::first(9)).await.unwrap().len(), 1);
+    let metadata = doc! {
+        "match_id": id(0),
+        "message": fallback,
+        "transaction_state": 1_i32,
+        "updated_at": date(SECOND + 7),
+        "revision": 1_i64,
+        "claim": { "until": date(SECOND + 60_007), "from": 0_i32 },
+    };
+    assert_eq!(documents(&store, "matches").await[0].get_document("metadata").ok(), Some(&metadata));
+    check(&store, "journal", &[doc! { "_id": "trades", "number": 1_i64, "by": random() }]).await;
+
+    let trade = TradeId::from_bytes(id(0).bytes());
+    let paid = |state| MatchUpdate { id: trade, state, transaction_id: Some("tx".to_owned()), message: None };
+    store.update(&[paid(State::Paid)], now()).await.unwrap();
+    let metadata = doc! {
+        "match_id": id(0),
+        "message": fallback,
+        "transaction_state": 2_i32,
+        "updated_at": date(SECOND + 7),
+        "revision": 2_i64,
+        "transaction_id": "tx",
+    };
+    assert_eq!(documents(&store, "matches").await[0].get_document("metadata").ok(), Some(&metadata));
+    assert!(Journal::Trades.publish(&store.server, 2, b"changes").await.unwrap());
+    let entry = doc! { "_id": "trades", "number": 3_i64, "changes": binary(b"changes"), "by": random() };
+    assert_eq!(documents(&store, "journal").await, [entry]);
+    assert!(Journal::Prices.publish(&store.server, 0, b"first").await.unwrap());
+    let entry = doc! { "_id": "prices", "number": 1_i64, "changes": binary(b"first"), "by": random() };
+    assert_eq!(documents(&store, "journal").await[0], entry);
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_decided_and_uploaded_keeps_its_shape() {
+    let shelf = Database::new();
+    let store = shelf.open().await;
+    let change = |community: Option<&str>, action| Change {
+        at: now(),
+        by: "ops".to_owned(),
+        community: community.map(str::to_owned),
+        action,
+    };
+    let shadow = change(Some("aveiro"), Action::EndShadow { candidate: label() });
+    let refused = change(None, Action::Refuse { digest: Digest::of(b"own"), reason: "it traps".to_owned() });
+    let expected = ExpectedState { open: None, decision: 0 };
+    assert_eq!(store.decide("aveiro", &shadow, expected).await.unwrap(), Some(1));
+    store.note(&refused).await.unwrap();
+    let record = |change: &Change| binary(&record::encode_change(change));
+    let link = doc! {
+        "_id": "aveiro/1",
+        "community": "aveiro",
+        "number": 1_i64,
+        "change": record(&shadow),
+        "by": random(),
+    };
+    check(&store, "intervals", &[link]).await;
+    let mark = doc! { "_id": "aveiro", "number": 1_i64, "course": 1_i64 };
+    assert_eq!(documents(&store, "communities").await, [mark]);
+    let kept = |id: Bson, community: Option<&str>, action: &str, change: &Change| {
+        let (at, record) = (date(SECOND + 7), record(change));
+        doc! { "_id": id, "at": at, "actor": "ops", "community": community, "action": action, "record": record }
+    };
+    let note = kept(random(), None, "refused", &refused);
+    let mut decision = kept(Bson::from("aveiro/1"), Some("aveiro"), "shadow-ended", &shadow);
+    decision.insert("number", 1_i64);
+    check(&store, "changes", &[note, decision]).await;
+
+    let version = Version {
+        label: label(),
+        summary: "fair".to_owned(),
+        component_bytes: 3,
+        uploaded_at: now(),
+        uploaded_by: "ops".to_owned(),
+        report: "{}".to_owned(),
+    };
+    store.keep_version(&version, b"own".as_slice().into()).await.unwrap();
+    let upload = doc! {
+        "_id": "o%40w%25n@1",
+        "sha256": Digest::of(b"own").to_string(),
+        "name": "o@w%n",
+        "version": "1",
+        "summary": "fair",
+        "bytes": 3_i64,
+        "uploaded_at": date(SECOND + 7),
+        "uploaded_by": "ops",
+        "report": "{}",
+        "by": random(),
+    };
+    check(&store, "algorithms", &[upload]).await;
+    store.pin("aveiro", "own", Digest::of(b"own")).await.unwrap();
+    let id = doc! { "community": "aveiro", "name": "own" };
+    check(&store, "pins", &[doc! { "_id": id, "sha256": Digest::of(b"own").to_string() }]).await;
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn tallies_leases_and_prices_keep_their_shapes() {
+    let shelf = Database::new();
+    let store = shelf.open().await;
+    let totals = |intervals| ShadowTotals { intervals, ..ShadowTotals::default() };
+    let state = |number: u64| ShadowState { until: interval(number).start(), totals: totals(number) };
+    assert!(store.keep_shadow_totals("aveiro", 4, None, &state(1)).await.unwrap());
+    let expected = |until, intervals| {
+        let sums = binary(&record::encode_shadow_totals(&totals(intervals)));
+        doc! { "_id": "aveiro/4", "until": until, "sums": sums, "by": random() }
+    };
+    check(&store, "tallies", &[expected(quarter(1), 1)]).await;
+    assert!(store.keep_shadow_totals("aveiro", 4, Some(interval(1).start()), &state(2)).await.unwrap());
+    check(&store, "tallies", &[expected(quarter(2), 2)]).await;
+
+    store.acquire("forward", "me", now(), Duration::from_secs(1)).await.unwrap();
+    let lease = doc! { "_id": "forward", "holder": "me", "token": 1_i64, "until": date(SECOND + 1007) };
+    check(&store, "leases", &[lease]).await;
+    store.release("forward", "me").await.unwrap();
+    let lease = doc! { "_id": "forward", "holder": Bson::Null, "token": 1_i64, "until": date(0) };
+    check(&store, "leases", &[lease]).await;
+    store.acquire("forward", "you", now(), Duration::from_secs(1)).await.unwrap();
+    let lease = doc! { "_id": "forward", "holder": "you", "token": 2_i64, "until": date(SECOND + 1007) };
+    check(&store, "leases", &[lease]).await;
+
+    let price = MeterPrice {
+        meter: "a".parse().unwrap(),
+        from: Timestamp::from_second(1_693_569_600).unwrap(),
+        bid: Price::from_micro_eur(5),
+        offer: Price::from_micro_eur(-6),
+    };
+    store.set_prices(&[price], now()).await.unwrap();
+    let price = doc! {
+        "_id": "a/1693569600",
+        "meter": "a",
+        "start": quarter(0),
+        "bid_micro_eur": 5_i64,
+        "offer_micro_eur": -6_i64,
+        "set_at": date(SECOND + 7),
+        "revision": 1_i64,
+    };
+    let found = documents(&store, "market_prices").await;
+    assert_eq!(found, [price]);
+}
