@@ -101,7 +101,7 @@ $(WASMTIME):
 		--no-default-features --features run,component-model,cranelift --root $(TOOLS)
 	rm -rf $(TOOLS)/build
 
-# Without Go the tests of the MongoDB store are skipped with a message; in CI they fail.
+# Without Go the tests of the MongoDB store are ignored, as the run says; in CI they fail.
 #
 # FerretDB uses the index on `_id` only for queries by `_id` alone, and reads the whole collection for all others. This
 # one-line patch makes it use the index for every query that names an `_id` (it filters the result anyway), which cuts the
@@ -114,7 +114,7 @@ $(FERRETDB): $(wildcard tests/ferretdb/*)
 			vendor/github.com/FerretDB/FerretDB/internal/backends/sqlite/collection.go && \
 		go build -trimpath -o $(abspath $@) . && rm -rf $(abspath $(TOOLS))/ferretdb; \
 	else \
-		echo "go is not installed: the MongoDB-protocol server is not built, and the tests of the MongoDB store are skipped" \
+		echo "go is not installed: the MongoDB-protocol server is not built, and the tests of the MongoDB store are ignored" \
 			"(install Go 1.24 or later, or set REC_MARKET_TEST_MONGODB to the address of a server)"; \
 	fi
 

@@ -3,9 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-#[path = "common/wasmtime_cli.rs"]
-mod wasmtime_cli;
-
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +13,7 @@ use rec_market::cli::Cli;
 use rec_market::config::Config;
 use sandbox::{COMPONENT_BYTES_MAX, Limits};
 use tempfile::TempDir;
+use testkit::{directory_with_wasmtime, program};
 
 const README: &str = include_str!("../../README.md");
 const ALGORITHMS: &str = include_str!("../../algorithms/README.md");
@@ -170,10 +168,9 @@ fn works_offline() -> bool {
     fetch.status().unwrap().success()
 }
 
-/// The program that this test was built with, and the wasmtime CLI.
-fn programs(wasmtime: &Path) -> TempDir {
-    let directory = wasmtime_cli::directory_with(wasmtime);
-    symlink(env!("CARGO_BIN_EXE_rec-market"), directory.path().join("rec-market")).unwrap();
+/// Puts the program that this test was built with into a directory.
+fn with_program(directory: TempDir) -> TempDir {
+    symlink(program(), directory.path().join("rec-market")).unwrap();
     directory
 }
 
@@ -188,11 +185,11 @@ fn checkout(to: &Path) {
     }
 }
 
+#[needs::wasmtime]
 #[test]
 fn an_author_comes_from_an_empty_folder_to_a_tested_component() {
-    let Some(wasmtime) = wasmtime_cli::wasmtime() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let programs = programs(&wasmtime);
+    let programs = with_program(directory_with_wasmtime());
     let repository = folder.path().join("rec-market");
     checkout(&repository);
     // Where `make build tools` leaves them: what the section puts in front of the path.
@@ -223,16 +220,14 @@ fn a_folder_among_the_base_algorithms_becomes_one() {
     std::fs::write(repository.join("algorithms/half-price/src/lib.rs"), source).unwrap();
     let shell = blocks(ALGORITHMS).into_iter().filter(|block| block.language == "sh");
     let script = shell.fold("set -eu\n".to_owned(), |script, block| script + &block.text);
-    let programs = tempfile::tempdir().unwrap();
-    symlink(env!("CARGO_BIN_EXE_rec-market"), programs.path().join("rec-market")).unwrap();
+    let programs = with_program(tempfile::tempdir().unwrap());
     Shell { script, outputs: Vec::new() }.run(&repository, &[programs.path()]);
 }
 
 #[test]
 fn the_books_of_the_demo_can_be_looked_at() {
     let folder = tempfile::tempdir().unwrap();
-    let programs = tempfile::tempdir().unwrap();
-    symlink(env!("CARGO_BIN_EXE_rec-market"), programs.path().join("rec-market")).unwrap();
+    let programs = with_program(tempfile::tempdir().unwrap());
     Shell::following(section(README, "Look at books")).run(folder.path(), &[programs.path()]);
 }
 

@@ -11,114 +11,44 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use books::{Books, ClearedInterval, ClearedRound, Commit, MatchUpdate, Payments, Provenance};
+use books::{Books, Commit, MatchUpdate, Payments};
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use demo::certificates;
-use domain::netting::Basis;
-use domain::round::{PriceLimits, Terms};
+use domain::TradeId;
 use domain::trade::State;
-use domain::{Boundary, Digest, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement};
-use domain::{Tariff, Trade, TradeId};
 use rec_market::adapter::grpc::{Api, ApiLimits, ServingApi, start};
 use rec_market::clock::FixedClock;
 use rec_market::config::TlsConfig;
+use rec_market_tests::settled::{COMMUNITY, TARIFF, boundary, interval, settled};
 use store::SqliteStore;
 use tokio::net::TcpListener;
 use wire::MatchesFilter;
 use wire::market_service_client::MarketServiceClient;
 
-const COMMUNITY: &str = "bench";
-/// 2024-05-06T00:00:00Z.
-const START: u64 = 1_714_953_600;
 const INTERVALS: u64 = 1000;
 /// Number of trades per interval in the books.
 const TRADES: u64 = 1000;
 /// The interval in which `rare` buys.
 const RARE: u64 = 500;
-const TARIFF: Tariff = Tariff { retail: Price::from_micro_eur(162_400), feed_in: Price::from_micro_eur(30_000) };
 
-fn interval(number: u64) -> Interval {
-    let start = Boundary::from_seconds(START + 900 * number).expect("a time");
-    Interval::starting(start, IntervalLength::QUARTER_HOUR).expect("an interval")
+/// Returns the trades of an interval: this many, of 10 Wh each, by 50 sellers to 50 buyers, the grid, and `rare`.
+fn trades(number: u64, count: u64) -> Vec<String> {
+    let trade = |trade: u64| {
+        let (buyer, price) = match trade {
+            _ if (trade + 1).is_multiple_of(100) => ("grid".to_owned(), TARIFF.feed_in.micro_eur()),
+            0 if number == RARE => ("rare".to_owned(), 96_200),
+            _ if trade.is_multiple_of(2) => ("buyer00".to_owned(), 96_200),
+            _ => (format!("buyer{:02}", trade / 2 % 49 + 1), 96_200),
+        };
+        format!("seller{:02} > {buyer} 10 {price}", trade % 50)
+    };
+    (0..count).map(trade).collect()
 }
 
-/// Returns the names of all members, sorted: 50 buyers, then `rare`, then 50 sellers.
-fn members() -> Vec<String> {
-    let names = |kind, count| (0..count).map(move |number| format!("{kind}{number:02}"));
-    names("buyer", 50).chain(["rare".to_owned()]).chain(names("seller", 50)).collect()
-}
-
-/// Returns seller and buyer of a trade, as indices into [`members`]; the buyer `None` is the grid.
-fn parties(number: u64, trade: u64) -> (usize, Option<usize>) {
-    let index = |number: u64| usize::try_from(number).expect("small");
-    let buyer = match trade {
-        _ if (trade + 1).is_multiple_of(100) => None,
-        0 if number == RARE => Some(50),
-        _ if trade.is_multiple_of(2) => Some(0),
-        _ => Some(index(trade / 2 % 49 + 1)),
-    };
-    (51 + index(trade % 50), buyer)
-}
-
-/// Makes the commit of an interval with this number of trades of 10 Wh each.
-fn settled(number: u64, trades: u64) -> Commit {
-    let names = members();
-    let mut sums = vec![(0_u64, 0_u64); names.len()];
-    let pairs: Vec<_> = (0..trades).map(|trade| parties(number, trade)).collect();
-    for (seller, buyer) in &pairs {
-        sums[*seller].0 += 10;
-        if let Some(buyer) = buyer {
-            sums[*buyer].1 += 10;
-        }
-    }
-    let position = |(name, (surplus, deficit)): (&String, &(u64, u64))| Position {
-        member: name.parse().expect("a name"),
-        surplus: Energy::from_wh(*surplus),
-        deficit: Energy::from_wh(*deficit),
-        offer: TARIFF.feed_in,
-        bid: TARIFF.retail,
-        tariff: TARIFF,
-        share: 0,
-        rank: 0,
-    };
-    let terms = Terms {
-        community: COMMUNITY.to_owned(),
-        interval: interval(number),
-        tariff: TARIFF,
-        limits: PriceLimits::default(),
-        seed: 0,
-        settings: Vec::new(),
-    };
-    let round = Round::new(terms, names.iter().zip(&sums).map(position).collect()).expect("a round");
-    let party = |index: usize| Party::Member(u32::try_from(index).expect("small"));
-    let trade = |(seller, buyer): (usize, Option<usize>)| Trade {
-        seller: party(seller),
-        buyer: buyer.map_or(Party::Grid, party),
-        energy: Energy::from_wh(10),
-        price: if buyer.is_some() { Price::from_micro_eur(96_200) } else { TARIFF.feed_in },
-    };
-    let settlement = Settlement::check(Arc::new(round), pairs.into_iter().map(trade).collect(), 1_000_000);
-    let provenance = Provenance {
-        algorithm: Digest::of(b"component"),
-        name: "bench".to_owned(),
-        version: "1".to_owned(),
-        engine: "none".to_owned(),
-        fuel: 0,
-        fallback_reason: None,
-    };
-    let round = ClearedRound {
-        settlement: settlement.expect("a settlement"),
-        provenance,
-        component: b"component".as_slice().into(),
-    };
-    Commit {
-        community: COMMUNITY.to_owned(),
-        after: (number > 0).then(|| interval(number - 1).end()),
-        decision: 0,
-        fence: None,
-        settled_at: interval(number).end().timestamp() + Duration::from_secs(60),
-        cleared: ClearedInterval::new(COMMUNITY, interval(number), Basis::Gross, Some(round), Vec::new()),
-    }
+/// Makes the commit of an interval with this number of trades.
+fn commit(number: u64, count: u64) -> Arc<Commit> {
+    let after = (number > 0).then(|| boundary(number));
+    Arc::new(Commit { after, ..settled(number, &trades(number, count)) })
 }
 
 /// Builds the books, in which 100 trades are `Sent`.
@@ -126,7 +56,7 @@ async fn books(directory: &Path) -> SqliteStore {
     let store = SqliteStore::open(&directory.join("market.db")).expect("a store");
     let started = Instant::now();
     for number in 0..INTERVALS {
-        store.commit(Arc::new(settled(number, TRADES))).await.expect("it commits");
+        store.commit(commit(number, TRADES)).await.expect("it commits");
     }
     println!("{} trades in {} intervals, committed in {:.0?}", INTERVALS * TRADES, INTERVALS, started.elapsed());
     let sent = (0..INTERVALS).step_by(10).map(|number| MatchUpdate {
@@ -164,8 +94,8 @@ fn filters() -> Vec<(&'static str, MatchesFilter, usize)> {
     let buyer = |name: &str| MatchesFilter { buyer_id: Some(name.to_owned()), ..all() };
     let seller = |name: &str| MatchesFilter { seller_id: Some(name.to_owned()), ..all() };
     let day = |filter: MatchesFilter| MatchesFilter {
-        start_timestamp: Some("2024-05-14T00:00:00Z".to_owned()),
-        end_timestamp: Some("2024-05-15T00:00:00Z".to_owned()),
+        start_timestamp: Some("2023-09-09T00:00:00Z".to_owned()),
+        end_timestamp: Some("2023-09-10T00:00:00Z".to_owned()),
         ..filter
     };
     let states =
@@ -239,7 +169,7 @@ fn benches(criterion: &mut Criterion) {
         bencher.iter_custom(|iterations| {
             let mut whole = Duration::ZERO;
             for _ in 0..iterations {
-                let commit = Arc::new(settled(number, 125));
+                let commit = commit(number, 125);
                 number += 1;
                 let started = Instant::now();
                 runtime.block_on(store.commit(commit)).expect("it commits");

@@ -1,8 +1,17 @@
 //! The expected outcome of each hostile guest, and the check for it.
 //!
-//! Every guest has a function with its name in one of the modules below; without one, this does not compile.
+//! Every guest has a line in the table of one of the modules below; without one, this does not compile.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test language fails by panicking")]
+
+/// A table of guests with their expected outcomes: a function for each.
+macro_rules! expected {
+    ($($guest:ident = $expected:expr;)*) => {
+        $(pub fn $guest() -> Expected {
+            $expected
+        })*
+    };
+}
 
 mod interface;
 mod market;
@@ -15,8 +24,10 @@ use std::time::Duration;
 
 use domain::round::{PriceLimits, Terms};
 use domain::settlement::trades_max_default;
-use domain::{Boundary, Energy, Interval, IntervalLength, Position, Price, Round, Settlement, Tariff, Trade};
+use domain::{Price, Round, Settlement, Trade};
 use sandbox::{Algorithm, Budget, Failure, FailureKind, LoadError, Run, Sandbox};
+
+use crate::settled::{self, position};
 
 /// A guest and its expected outcome.
 pub struct Guest {
@@ -53,32 +64,32 @@ enum Outcome {
 pub const BUDGET: Budget =
     Budget { fuel: 20_000_000, memory_bytes: 32 << 20, time: Duration::from_secs(600), output_bytes: 1 << 20 };
 
+fn balances() -> Expected {
+    Expected { load: Ok(()), describe: Ok(()), clear: Outcome::Balances, budget: BUDGET, log: "" }
+}
+
+fn rejected(codes: &'static [&'static str]) -> Expected {
+    Expected { clear: Outcome::Rejected(codes), ..balances() }
+}
+
+fn fails(kind: FailureKind, message: &'static str) -> Expected {
+    Expected { clear: Outcome::Fails((kind, message)), ..balances() }
+}
+
+/// Fails before any function is called, so that `describe` fails too.
+fn never_starts(kind: FailureKind, message: &'static str) -> Expected {
+    Expected { describe: Err((kind, message)), ..fails(kind, message) }
+}
+
+fn never_describes(kind: FailureKind, message: &'static str) -> Expected {
+    Expected { describe: Err((kind, message)), ..balances() }
+}
+
+fn refused(variant: &'static str, message: &'static str) -> Expected {
+    Expected { load: Err((variant, message)), ..balances() }
+}
+
 impl Expected {
-    fn balances() -> Expected {
-        Expected { load: Ok(()), describe: Ok(()), clear: Outcome::Balances, budget: BUDGET, log: "" }
-    }
-
-    fn rejected(codes: &'static [&'static str]) -> Expected {
-        Expected { clear: Outcome::Rejected(codes), ..Expected::balances() }
-    }
-
-    fn fails(kind: FailureKind, message: &'static str) -> Expected {
-        Expected { clear: Outcome::Fails((kind, message)), ..Expected::balances() }
-    }
-
-    /// Fails before any function is called, so that `describe` fails too.
-    fn never_starts(kind: FailureKind, message: &'static str) -> Expected {
-        Expected { describe: Err((kind, message)), ..Expected::fails(kind, message) }
-    }
-
-    fn never_describes(kind: FailureKind, message: &'static str) -> Expected {
-        Expected { describe: Err((kind, message)), ..Expected::balances() }
-    }
-
-    fn refused(variant: &'static str, message: &'static str) -> Expected {
-        Expected { load: Err((variant, message)), ..Expected::balances() }
-    }
-
     fn within(self, budget: Budget) -> Expected {
         Expected { budget, ..self }
     }
@@ -92,7 +103,7 @@ macro_rules! corpus {
     ($($name:ident $bytes:ident)*) => {
         /// Every guest.
         pub fn corpus() -> Vec<Guest> {
-            // One of these modules has a function with the guest's name.
+            // One of these modules has the guest.
             use self::{interface::*, market::*, outside::*, refused::*, resources::*};
             vec![$(Guest { name: stringify!($name), bytes: crate::guests::$bytes, expected: $name() }),*]
         }
@@ -111,28 +122,15 @@ pub fn guest(name: &str) -> Guest {
 
 /// Makes the round for which guests are written: anna has 1200 Wh, bert needs 900 Wh, and cleo needs 500 Wh.
 pub fn round() -> Round {
-    let [retail, feed_in, floor, ceiling] = [162_400, 30_000, 50_000, 150_000].map(Price::from_micro_eur);
-    let tariff = Tariff { retail, feed_in };
-    let position = |member: &str, surplus, deficit| Position {
-        member: member.parse().unwrap(),
-        surplus: Energy::from_wh(surplus),
-        deficit: Energy::from_wh(deficit),
-        offer: feed_in,
-        bid: retail,
-        tariff,
-        share: 0,
-        rank: 0,
-    };
-    let start = Boundary::from_seconds(1_693_569_600).unwrap();
+    let [floor, ceiling] = [50_000, 150_000].map(|price| Some(Price::from_micro_eur(price)));
     let terms = Terms {
-        community: "aveiro".to_owned(),
-        interval: Interval::starting(start, IntervalLength::QUARTER_HOUR).unwrap(),
-        tariff,
-        limits: PriceLimits::new(Some(floor), Some(ceiling)).unwrap(),
+        limits: PriceLimits::new(floor, ceiling).unwrap(),
         seed: 7,
         settings: vec![("key".to_owned(), "value".to_owned())],
+        ..settled::terms(settled::COMMUNITY, 0)
     };
-    Round::new(terms, vec![position("anna", 1200, 0), position("bert", 0, 900), position("cleo", 0, 500)]).unwrap()
+    let positions = [("anna", 1200, 0), ("bert", 0, 900), ("cleo", 0, 500)];
+    Round::new(terms, positions.map(|(member, surplus, deficit)| position(member, surplus, deficit)).into()).unwrap()
 }
 
 impl Guest {

@@ -1,7 +1,9 @@
-//! Test helpers: hostile guests with their expected outcomes, a MongoDB-protocol server, and rounds for native code.
+//! What tests below the program share, and the program's own too: hostile guests with their expected outcomes, settled
+//! intervals, a MongoDB-protocol server, and rounds for native code.
 
 #[macro_use]
 pub mod guests;
 pub mod corpus;
 pub mod mongo_server;
 pub mod native;
+pub mod settled;

@@ -1,9 +1,9 @@
 //! A MongoDB-protocol server for tests: the one at `REC_MARKET_TEST_MONGODB`, or one that is started for this process.
 //!
-//! `make tools` builds the latter (tests/ferretdb) if Go is installed. Otherwise tests that need it print that they are
-//! skipped; in CI they fail.
+//! `make tools` builds the latter (tests/ferretdb) if Go is installed. Otherwise tests that need it are ignored
+//! (`#[needs::mongodb]`); in CI they fail.
 
-#![allow(clippy::expect_used, reason = "a test whose server cannot start has failed")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test whose server cannot start has failed")]
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{BufRead as _, BufReader};
@@ -22,15 +22,13 @@ pub struct MongoServer {
 }
 
 impl MongoServer {
-    /// Starts a server that keeps its data in `directory`, or in a temporary one. `None`, with a note on stderr, if it
-    /// was not built.
+    /// Starts a server that keeps its data in `directory`, or in a temporary one. `None` if it was not built.
     ///
     /// # Panics
-    /// If it does not start; in CI also if it was not built.
+    /// If it does not start.
     pub fn start(listen: SocketAddr, directory: Option<&Path>) -> Option<MongoServer> {
         let program = program();
         if !program.is_file() {
-            skipped();
             return None;
         }
         let mut command = Command::new(program);
@@ -92,37 +90,24 @@ impl TestDatabase {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the environment tells tests where they run")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Prints that a test is skipped; in CI, fails it.
-#[allow(clippy::print_stderr, reason = "a skipped test says so")]
-fn skipped() {
-    let way_out = "run `make tools`, which needs Go, or set REC_MARKET_TEST_MONGODB";
-    assert!(variable("CI").is_none(), "no MongoDB server is available ({way_out})");
-    eprintln!("skipped: no MongoDB server is available ({way_out})");
-}
-
-/// Returns a new database on this process's server; `None`, with a note on stderr, if there is no server.
+/// Returns a new database on this process's server.
 ///
 /// # Panics
-/// In CI, if there is no server.
-pub fn database() -> Option<TestDatabase> {
+/// If there is no server.
+pub fn database() -> TestDatabase {
     static STARTED: OnceLock<Option<MongoServer>> = OnceLock::new();
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let server = variable("REC_MARKET_TEST_MONGODB").or_else(|| {
+    #[allow(clippy::disallowed_methods, reason = "the environment tells tests where they run")]
+    let named = std::env::var("REC_MARKET_TEST_MONGODB").ok().filter(|value| !value.is_empty());
+    let server = named.or_else(|| {
         let started = STARTED.get_or_init(|| MongoServer::start(SocketAddr::from(([127, 0, 0, 1], 0)), None));
         started.as_ref().map(|server| server.address().to_owned())
     });
-    let Some(server) = server else {
-        skipped();
-        return None;
-    };
+    let way_out = "run `make tools`, which needs Go, or set REC_MARKET_TEST_MONGODB";
+    let server = server.unwrap_or_else(|| panic!("no MongoDB server is available ({way_out})"));
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     // Random, because an external server keeps the databases of earlier runs.
     let random = RandomState::new().build_hasher().finish();
     let name = format!("rec_market_test_{random:016x}_{number}");
-    Some(TestDatabase { address: format!("{}/{name}", server.trim_end_matches('/')) })
+    TestDatabase { address: format!("{}/{name}", server.trim_end_matches('/')) }
 }

@@ -1,11 +1,6 @@
 //! Components that exhaust the compiler affect only the child process that compiles them.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "all of this file is a test, and its names are sentences"
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "all of this file is a test")]
 
 use std::path::PathBuf;
 use std::time::Duration;

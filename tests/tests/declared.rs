@@ -1,11 +1,6 @@
 //! Inspection reads a component's declared resources from its file, and reports all refusals at once.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "all of this file is a test, and its names are sentences"
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "all of this file is a test")]
 
 use rec_market_tests::{corpus, guests};
 use sandbox::{Budget, Declared, Excess, Inspection, LoadError, Options, Part, Sandbox};

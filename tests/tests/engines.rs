@@ -1,11 +1,6 @@
 //! Code generation does not influence results: the gate's checking engine agrees with the engine for settlement.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "all of this file is a test, and its names are sentences"
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "all of this file is a test")]
 
 use std::path::PathBuf;
 

@@ -1,11 +1,6 @@
 //! Every hostile guest fails with the expected error and within its limits, without disturbing its neighbours.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "all of this file is a test, and its names are sentences"
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "all of this file is a test")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

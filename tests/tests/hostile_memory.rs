@@ -2,12 +2,7 @@
 //!
 //! This test needs its own process, because it measures that process.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "all of this file is a test, and its names are sentences"
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "all of this file is a test")]
 
 use rec_market_tests::corpus;
 use sandbox::{Options, Sandbox};

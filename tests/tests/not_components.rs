@@ -1,11 +1,6 @@
 //! Files that are not components, and damaged components, are refused with an error that identifies the problem.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "all of this file is a test, and its names are sentences"
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "all of this file is a test")]
 
 use rec_market_tests::{corpus, guests};
 use sandbox::{LoadError, Options, Sandbox};
@@ -18,38 +13,38 @@ fn refused(bytes: &[u8]) -> LoadError {
 }
 
 #[test]
-fn an_empty_file() {
+fn an_empty_file_is_refused() {
     assert!(matches!(refused(b""), LoadError::Empty));
 }
 
 #[test]
-fn a_core_module() {
+fn a_core_module_is_refused() {
     assert!(matches!(refused(b"\0asm\x01\0\0\0"), LoadError::CoreModule));
 }
 
 #[test]
-fn text() {
+fn text_is_refused() {
     for text in ["(component)", "  \n(module)", ";; a comment\n(component)"] {
         assert!(matches!(refused(text.as_bytes()), LoadError::Text), "{text}");
     }
 }
 
 #[test]
-fn something_else() {
+fn other_files_are_refused() {
     for bytes in [b"PK\x03\x04".as_slice(), b"#!/bin/sh", b"\0", b"\0as", &[0xff; 100]] {
         assert!(matches!(refused(bytes), LoadError::NotWasm(_)), "{bytes:?}");
     }
 }
 
 #[test]
-fn a_version_that_does_not_exist() {
+fn a_version_that_does_not_exist_is_refused() {
     for header in [b"\0asm".as_slice(), b"\0asm\x0d", b"\0asm\x0e\0\x01\0", b"\0asm\x0d\0\x02\0", b"\0asm\x02\0\0\0"] {
         assert!(matches!(refused(header), LoadError::Malformed(_)), "{header:?}");
     }
 }
 
 #[test]
-fn precompiled_code() {
+fn precompiled_code_is_refused() {
     // Compiled code is an ELF file. Even code from this program's own cache is refused.
     assert!(matches!(refused(b"\x7fELF\x02\x01\x01"), LoadError::Precompiled));
     let directory = tempfile::tempdir().unwrap();
@@ -62,7 +57,7 @@ fn precompiled_code() {
 }
 
 #[test]
-fn a_file_that_is_too_large() {
+fn a_file_that_is_too_large_is_refused() {
     let options = Options { component_bytes_max: guests::HONEST.len() as u64 - 1, ..Options::default() };
     let error = Sandbox::new(options).unwrap().load(guests::HONEST).unwrap_err();
     let size = guests::HONEST.len() as u64;
@@ -71,7 +66,7 @@ fn a_file_that_is_too_large() {
 
 /// Truncates at every length, like an interrupted download.
 #[test]
-fn a_truncated_component() {
+fn a_truncated_component_is_refused() {
     let sandbox = Sandbox::new(Options { runs_max: 1, ..Options::default() }).unwrap();
     for length in 0..guests::HONEST.len() {
         let loaded = sandbox.load(&guests::HONEST[..length]);
@@ -93,7 +88,7 @@ fn a_truncated_component() {
 
 /// Flips one bit in every fifth byte. Most changes invalidate the component; none may break the sandbox.
 #[test]
-fn a_component_with_a_flipped_bit() {
+fn a_component_with_a_flipped_bit_does_not_break_the_sandbox() {
     let sandbox = Sandbox::new(Options { runs_max: 1, ..Options::default() }).unwrap();
     let round = corpus::round();
     let (mut loaded, mut refused) = (0, 0);
@@ -113,14 +108,14 @@ fn a_component_with_a_flipped_bit() {
 }
 
 #[test]
-fn components_in_components() {
+fn components_in_components_are_refused() {
     let error = refused(&guests::components_in_components(500));
     assert!(matches!(error, LoadError::Malformed(_) | LoadError::WrongWorld(_)), "{error:?}");
 }
 
 /// Sections with counts that exceed the file.
 #[test]
-fn sections_that_claim_four_billion_entries() {
+fn sections_that_claim_four_billion_entries_are_refused() {
     for section in 1..=12 {
         let mut bytes = HEADER.to_vec();
         bytes.extend([section, 5, 0xff, 0xff, 0xff, 0xff, 0x0f]);

@@ -4,20 +4,19 @@
 #![allow(missing_docs, reason = "the names of these tests are sentences")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use base::BASE;
 use domain::round::{PriceLimits, Terms};
 use domain::settlement::trades_max_default;
-use domain::{Boundary, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement, Tariff, Trade};
+use domain::{Energy, Party, Position, Price, Round, Settlement, Tariff, Trade};
 use market_kit::Algorithm as _;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use rec_market::cli::round_file;
-use rec_market_tests::native;
+use rec_market_tests::{native, settled};
 use sandbox::{Algorithm, Limits, Options, Sandbox};
 use serde_json::Value;
 
@@ -135,23 +134,16 @@ fn lines(round: &Round, trades: &[Trade]) -> Vec<Line> {
     sorted(trades.iter().map(line).collect())
 }
 
-/// Reads known answers, which are published beside this repository; `None`, with a note on stderr, if they are missing.
-fn known_answers(file: &str) -> Option<Vec<Known>> {
+/// Reads known answers, which are published beside this repository.
+fn known_answers(file: &str) -> Vec<Known> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors").join(file);
-    if let Ok(text) = std::fs::read_to_string(&path) {
-        return Some(text.lines().map(known).collect());
-    }
-    #[allow(clippy::disallowed_methods, reason = "a test must not be skipped where nobody reads the note")]
-    let ci = std::env::var_os("CI").is_some();
-    assert!(!ci, "{} is missing (CI requires the known answers)", path.display());
-    // Bypasses the test harness, which hides the output of passing tests.
-    std::io::stderr().write_all(format!("skipped: {} is missing\n", path.display()).as_bytes()).unwrap();
-    None
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.lines().map(known).collect()
 }
 
 /// Checks that every algorithm gives the known answers in a file, and that the file has `count` of them.
 fn gives_the_known_answers(file: &str, count: usize) {
-    let Some(known) = known_answers(file) else { return };
+    let known = known_answers(file);
     assert_eq!(known.len(), count, "{file}");
     for both in all() {
         let mut of_this = known.iter().filter(|known| known.algorithm == both.name).peekable();
@@ -163,11 +155,13 @@ fn gives_the_known_answers(file: &str, count: usize) {
     }
 }
 
+#[needs::vectors]
 #[test]
 fn all_algorithms_give_the_known_answers() {
     gives_the_known_answers("base.jsonl", 711);
 }
 
+#[needs::vectors]
 #[test]
 fn all_algorithms_give_the_known_answers_with_individual_tariffs() {
     gives_the_known_answers("tariffs.jsonl", 45);
@@ -232,15 +226,8 @@ prop_compose! {
         for (number, position) in positions.iter_mut().enumerate() {
             position.member = format!("m{number:02}").parse().unwrap();
         }
-        let start = Boundary::from_seconds(1_693_569_600).unwrap();
-        let terms = Terms {
-            community: "random".to_owned(),
-            interval: Interval::starting(start, IntervalLength::QUARTER_HOUR).unwrap(),
-            tariff,
-            limits,
-            seed,
-            settings: setting.into_iter().map(|price| ("price".to_owned(), price)).collect(),
-        };
+        let settings = setting.into_iter().map(|price| ("price".to_owned(), price)).collect();
+        let terms = Terms { tariff, limits, seed, settings, ..settled::terms("random", 0) };
         Round::new(terms, positions).unwrap()
     }
 }

@@ -44,7 +44,12 @@ pub fn run(args: &CertsArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
             "the certificate of Transactions, as client and as server",
         ),
         ("client_key.pem", &made.client.key, Access::Private, "its key"),
-        ("operator_crt.pem", &made.operator.certificate, Access::Public, "the certificate of an administrator of algorithms"),
+        (
+            "operator_crt.pem",
+            &made.operator.certificate,
+            Access::Public,
+            "the certificate of an administrator of algorithms",
+        ),
         ("operator_key.pem", &made.operator.key, Access::Private, "its key"),
     ];
     let directory = &args.directory;

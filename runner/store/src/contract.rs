@@ -15,21 +15,20 @@ use std::time::Duration;
 use books::{
     Acquired, Action, Books, Change, Claim, ClearedInterval, ClearedRound, Commit, Committed, Decisions, ExpectedState,
     GapTrade, KeptChange, KeptVersion, Label, Lease, Leases, Match, MatchFilter, MatchUpdate, MeterReading,
-    OutboxDepth, Payments, Prices, Progress, Provenance, Quantity, ShadowState, ShadowTotals, Span, Store, StoreError,
-    StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, community_lease,
+    OutboxDepth, Payments, Prices, Progress, Quantity, ShadowState, ShadowTotals, Span, Store, StoreError, StoredEvent,
+    StoredInterval, StoredTrade, UpdateError, Version, Window, community_lease,
 };
 use domain::netting::{Basis, LastReads};
 use domain::reading::Registers;
 use domain::round::{PriceLimits, Terms};
 use domain::trade::State;
-use domain::{
-    Boundary, Digest, Energy, Interval, IntervalLength, MemberId, MeterPrice, Party, Position, Price, Round,
-    Settlement, Tariff, Trade, TradeId,
-};
+use domain::{Boundary, Digest, Energy, MemberId, MeterPrice, Price, Round, Settlement, Tariff, TradeId};
 use jiff::Timestamp;
+use rec_market_tests::settled;
 
 use crate::{MongoAddress, MongoStore, SqliteStore};
 
+pub(super) use rec_market_tests::settled::{NOON as START, boundary, interval, put};
 pub(super) use shelf::{Database, File, Shelf};
 
 /// Makes each promise a test of each store.
@@ -45,11 +44,10 @@ macro_rules! promises {
 
         mod mongo {
             use super::Database;
-            $($(#[tokio::test(flavor = "multi_thread")]
+            $($(#[needs::mongodb]
+            #[tokio::test(flavor = "multi_thread")]
             async fn $promise() {
-                if let Some(shelf) = Database::new().await {
-                    super::$topic::$promise(shelf).await;
-                }
+                super::$topic::$promise(Database::new()).await;
             })*)*
         }
     };
@@ -108,17 +106,6 @@ promises! {
         a_commit_under_a_lost_lease_is_fenced;
 }
 
-pub(super) const START: u64 = 1_693_569_600;
-
-pub(super) fn boundary(number: u64) -> Boundary {
-    Boundary::from_seconds(START + 900 * number).unwrap()
-}
-
-/// The quarter-hour with this number, counted from 12:00.
-pub(super) fn interval(number: u64) -> Interval {
-    Interval::starting(boundary(number), IntervalLength::QUARTER_HOUR).unwrap()
-}
-
 pub(super) fn member(name: &str) -> MemberId {
     name.parse().unwrap()
 }
@@ -159,57 +146,29 @@ pub(super) fn with(mut commit: Commit, round: Option<ClearedRound>, gaps: Vec<Ga
     commit
 }
 
-pub(super) fn position(member: &str, surplus: u64, deficit: u64, tariff: Tariff) -> Position {
-    Position {
-        member: self::member(member),
-        surplus: Energy::from_wh(surplus),
-        deficit: Energy::from_wh(deficit),
-        offer: Price::from_micro_eur(40_000),
-        bid: tariff.retail,
-        tariff,
-        share: 250_000,
-        rank: 3,
-    }
-}
-
 pub(super) fn tariff(retail: i64, feed_in: i64) -> Tariff {
     Tariff { retail: Price::from_micro_eur(retail), feed_in: Price::from_micro_eur(feed_in) }
 }
 
-/// A round in which `seller` sells `wh` to `buyer` and 1 Wh to the grid, with its provenance.
+/// A round in which `seller` sells `wh` to `buyer` and 1 Wh to the grid, with its provenance, and nothing that is usual.
 pub(super) fn cleared(community: &str, number: u64, (seller, buyer): (&str, &str), wh: u64) -> ClearedRound {
-    let usual = tariff(162_400, 30_000);
     let terms = Terms {
-        community: community.to_owned(),
-        interval: interval(number),
-        tariff: usual,
         limits: PriceLimits::new(Some(Price::from_micro_eur(-1)), None).unwrap(),
         seed: u64::MAX - number,
         settings: vec![("price".to_owned(), "7".to_owned())],
+        ..settled::terms(community, number)
     };
-    let positions = vec![position(seller, wh + 1, 0, usual), position(buyer, 0, wh, tariff(i64::MAX, i64::MIN))];
-    let round = Round::new(terms, positions).unwrap();
-    let index = |name: &str| {
-        let found = round.positions().iter().position(|position| position.member.as_str() == name);
-        Party::Member(u32::try_from(found.unwrap()).unwrap())
-    };
-    let (seller, buyer) = (index(seller), index(buyer));
-    let trades = vec![
-        Trade { seller, buyer, energy: Energy::from_wh(wh), price: Price::from_micro_eur(96_200) },
-        Trade { seller, buyer: Party::Grid, energy: Energy::from_wh(1), price: usual.feed_in },
-    ];
-    ClearedRound {
-        settlement: Settlement::check(Arc::new(round), trades, 10).unwrap(),
-        provenance: Provenance {
-            algorithm: Digest::of(b"component"),
-            name: "own".to_owned(),
-            version: "1.2.3".to_owned(),
-            engine: "wasmtime 48".to_owned(),
-            fuel: 1234,
-            fallback_reason: Some("the other one failed".to_owned()),
-        },
-        component: b"component".as_slice().into(),
-    }
+    let trades = [format!("{seller} > {buyer} {wh} 96200"), format!("{seller} > grid 1 30000")];
+    let mut round = settled::cleared(terms, &trades, |position| {
+        if position.member.as_str() == buyer {
+            position.tariff = tariff(i64::MAX, i64::MIN);
+        }
+        (position.offer, position.bid) = (Price::from_micro_eur(40_000), position.tariff.retail);
+        (position.share, position.rank) = (250_000, 3);
+    });
+    round.provenance.fuel = 1234;
+    round.provenance.fallback_reason = Some("the other one failed".to_owned());
+    round
 }
 
 /// A commit with everything: a round, a member with two meters, a gap in both directions, and events.
@@ -252,12 +211,6 @@ pub(super) fn kept(commit: &Commit) -> StoredInterval {
         trades,
         events,
     }
-}
-
-/// Commits from the store's current resume mark.
-pub(super) async fn put(store: &impl Store, commit: Commit) -> Result<Committed, StoreError> {
-    let after = store.mark(&commit.community).await?;
-    store.commit(Arc::new(Commit { after, ..commit })).await
 }
 
 pub(super) async fn all_intervals(store: &impl Store, community: &str) -> Vec<StoredInterval> {

@@ -5,17 +5,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use testkit::Folder;
 
-use crate::bench::{Bench, base_component, three_members, timeless};
+use crate::rounds::{base_component, three_members, timeless};
 
-/// What our own and a foreign component answer on this bench, with nothing to remark.
-fn answers(bench: &Bench) -> [Value; 2] {
-    let file = bench.file("mine.wasm", base_component("uniform"));
-    ["mid-market-rate", file].map(|name| timeless(bench.try_on(name, &three_members(), &["--json"]).done().json()))
+/// What our own and a foreign component answer on this folder, with nothing to remark.
+fn answers(folder: &Folder) -> [Value; 2] {
+    let file = folder.file("mine.wasm", base_component("uniform"));
+    ["mid-market-rate", file].map(|name| timeless(folder.try_on(name, &three_members(), &["--json"]).done().json()))
 }
 
 fn expected() -> [Value; 2] {
-    answers(&Bench::new())
+    answers(&Folder::new())
 }
 
 fn cached(directory: &Path) -> Vec<PathBuf> {
@@ -24,17 +25,17 @@ fn cached(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn cold_and_warm() {
+fn cold_or_warm_the_answers_are_the_same() {
     let cache = tempfile::tempdir().unwrap();
-    let bench = Bench::with_cache(cache.path().to_owned());
-    assert_eq!(answers(&bench), expected());
+    let folder = Folder::with_cache(cache.path());
+    assert_eq!(answers(&folder), expected());
     assert_eq!(cached(cache.path()).len(), 2);
-    assert_eq!(answers(&bench), expected());
+    assert_eq!(answers(&folder), expected());
     assert_eq!(cached(cache.path()).len(), 2);
 }
 
 #[test]
-fn what_is_broken_in_it_is_compiled_again() {
+fn what_is_broken_in_the_cache_is_compiled_again() {
     type Damage = fn(&mut Vec<u8>);
     let damages: [Damage; 5] = [
         Vec::clear,
@@ -47,8 +48,8 @@ fn what_is_broken_in_it_is_compiled_again() {
         |file| file[0] ^= 1,
     ];
     let cache = tempfile::tempdir().unwrap();
-    let bench = Bench::with_cache(cache.path().to_owned());
-    answers(&bench);
+    let folder = Folder::with_cache(cache.path());
+    answers(&folder);
     for damage in damages {
         let whole: Vec<(PathBuf, Vec<u8>)> =
             cached(cache.path()).into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
@@ -57,7 +58,7 @@ fn what_is_broken_in_it_is_compiled_again() {
             damage(&mut file);
             std::fs::write(path, file).unwrap();
         }
-        assert_eq!(answers(&bench), expected());
+        assert_eq!(answers(&folder), expected());
         for (path, file) in whole {
             assert_eq!(std::fs::read(path).unwrap().len(), file.len(), "it is whole again");
         }
@@ -65,14 +66,14 @@ fn what_is_broken_in_it_is_compiled_again() {
 }
 
 #[test]
-fn commands_that_start_at_once_share_it() {
+fn commands_that_start_at_once_share_the_cache() {
     let cache = tempfile::tempdir().unwrap();
-    let bench = Bench::with_cache(cache.path().to_owned());
+    let folder = Folder::with_cache(cache.path());
     let expected = expected();
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let answer = bench.try_on("mid-market-rate", &three_members(), &["--json"]).done();
+                let answer = folder.try_on("mid-market-rate", &three_members(), &["--json"]).done();
                 assert_eq!(timeless(answer.json()), expected[0]);
             });
         }
@@ -81,9 +82,9 @@ fn commands_that_start_at_once_share_it() {
 }
 
 #[test]
-fn nobody_else_reads_it() {
+fn nobody_else_may_read_the_cache() {
     let cache = tempfile::tempdir().unwrap();
-    answers(&Bench::with_cache(cache.path().to_owned()));
+    answers(&Folder::with_cache(cache.path()));
     for file in cached(cache.path()) {
         assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o077, 0);
     }
@@ -95,8 +96,8 @@ fn a_directory_that_others_may_write_to_is_not_used() {
     let directory = cache.path().join("rec-market");
     std::fs::create_dir(&directory).unwrap();
     std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o777)).unwrap();
-    let bench = Bench::with_cache(cache.path().to_owned());
-    let answer = bench.try_on("mid-market-rate", &three_members(), &["--json"]);
+    let folder = Folder::with_cache(cache.path());
+    let answer = folder.try_on("mid-market-rate", &three_members(), &["--json"]);
     assert_eq!((answer.code, timeless(answer.json())), (0, expected()[0].clone()));
     assert!(answer.err.contains(" WARN ") && answer.err.contains("chmod 700"), "{}", answer.err);
     assert!(answer.err.contains("without a cache"), "{}", answer.err);
@@ -121,6 +122,6 @@ fn a_directory_that_cannot_be_made_is_done_without() {
         vec![("HOME", read_only)],
     ];
     for environment in environments {
-        assert_eq!(answers(&Bench::with_environment(environment.clone())), expected(), "{environment:?}");
+        assert_eq!(answers(&Folder::with_environment(environment.clone())), expected(), "{environment:?}");
     }
 }

@@ -2,8 +2,9 @@
 
 use rec_market_tests::guests;
 use serde_json::{Value, json};
+use testkit::Folder;
 
-use crate::bench::{Bench, base_component, base_names, three_members};
+use crate::rounds::{base_component, base_names, three_members};
 
 /// What the gate looks at, in its order.
 const CHECKS: [&str; 22] = [
@@ -32,9 +33,9 @@ const CHECKS: [&str; 22] = [
 ];
 
 /// The report on a component, and whether it is good.
-fn report(bench: &Bench, component: &[u8]) -> Value {
-    let file = bench.file("component.wasm", component);
-    let answer = bench.run(&["algorithm", "check", file, "--json"]);
+fn report(folder: &Folder, component: &[u8]) -> Value {
+    let file = folder.file("component.wasm", component);
+    let answer = folder.run(&["algorithm", "check", file, "--json"]);
     assert_eq!(answer.err, "");
     let report = answer.json();
     assert_eq!(answer.code, if report["passed"] == true { 0 } else { 1 }, "{report}");
@@ -58,20 +59,20 @@ fn figures<'r>(report: &'r Value, name: &str) -> &'r Value {
 
 #[test]
 fn every_base_algorithm_passes_everything() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     for name in base_names() {
-        let report = report(&bench, base_component(name));
+        let report = report(&folder, base_component(name));
         assert_eq!((&report["passed"], names(&report, "passed")), (&json!(true), CHECKS.map(str::to_owned).to_vec()));
         assert_eq!(detail(&report, "imports"), "none", "{name}");
         assert!(detail(&report, "describe").starts_with(&format!("{name} 0.1.0: ")), "{name}");
         assert!(detail(&report, "probe: many members").contains("fuel"), "{name}");
-        bench.run(&["algorithm", "check", name]).done();
+        folder.run(&["algorithm", "check", name]).done();
     }
 }
 
 #[test]
 fn a_report_is_an_object_of_checks() {
-    let report = report(&Bench::new(), base_component("uniform"));
+    let report = report(&Folder::new(), base_component("uniform"));
     let object = report.as_object().unwrap();
     let keys = ["algorithm", "checks", "community", "component_bytes", "passed", "sha256"];
     assert_eq!(object.keys().collect::<Vec<_>>(), keys);
@@ -82,7 +83,7 @@ fn a_report_is_an_object_of_checks() {
 
 #[test]
 fn figures_are_numbers_with_their_limits() {
-    let report = report(&Bench::new(), base_component("uniform"));
+    let report = report(&Folder::new(), base_component("uniform"));
     let bytes = base_component("uniform").len();
     assert_eq!((&report["component_bytes"], &report["community"]), (&json!(bytes), &Value::Null));
     assert_eq!(figures(&report, "size"), &json!({"component_bytes": bytes, "component_bytes_max": 64 << 20}));
@@ -104,8 +105,8 @@ fn figures_are_numbers_with_their_limits() {
 
 #[test]
 fn several_findings_are_told_at_once() {
-    let bench = Bench::new();
-    let found = report(&bench, guests::IMPORTS_AND_MEMORY);
+    let folder = Folder::new();
+    let found = report(&folder, guests::IMPORTS_AND_MEMORY);
     assert_eq!(names(&found, "failed"), ["imports", "memory"]);
     assert_eq!(names(&found, "noted"), ["probes"]);
     assert!(detail(&found, "imports").contains("wasi:filesystem/preopens@0.2.0"), "{found}");
@@ -116,27 +117,27 @@ fn several_findings_are_told_at_once() {
     }
     assert_eq!(figures(&found, "memory")["declared_bytes"], 1_073_872_904);
 
-    let found = report(&bench, guests::IMPORTS_MEMORY_AND_TABLES);
+    let found = report(&folder, guests::IMPORTS_MEMORY_AND_TABLES);
     assert_eq!(names(&found, "failed"), ["imports", "memory", "tables"]);
     assert_eq!(names(&found, "noted"), ["compile", "probes"]);
     for part in ["declares 61 tables, but at most 50", "declares 2000000 elements in one table, but at most 1048576"] {
         assert!(detail(&found, "tables").contains(part), "{part}: {found}");
     }
 
-    let found = report(&bench, guests::WORLD_OF_NEXT_VERSION);
+    let found = report(&folder, guests::WORLD_OF_NEXT_VERSION);
     assert_eq!(names(&found, "failed"), ["world", "imports"]);
 }
 
 #[test]
 fn each_part_that_is_too_much_is_a_finding_of_its_own() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     for (component, name, part) in [
         (guests::MEMORIES_TOO_MANY, "memory", "declares 61 memories, but at most 50"),
         (guests::TABLES_TOO_MANY, "tables", "declares 60 tables, but at most 50"),
         (guests::TABLE_DECLARED, "tables", "declares 10000000 elements in one table"),
         (guests::INSTANCES_TOO_MANY, "instances", "declares 202 instances of core modules, but at most 200"),
     ] {
-        let report = report(&bench, component);
+        let report = report(&folder, component);
         assert_eq!(
             (names(&report, "failed"), names(&report, "noted")),
             (vec![name.to_owned()], vec!["compile".to_owned(), "probes".to_owned()])
@@ -144,36 +145,36 @@ fn each_part_that_is_too_much_is_a_finding_of_its_own() {
         assert!(detail(&report, name).contains(part), "{report}");
     }
     // What is declared fits in, if a run may have it.
-    let file = bench.file("large.wasm", guests::MEMORY_DECLARED);
-    let report = bench.run(&["algorithm", "check", file, "--json", "--memory", "2GiB"]).json();
+    let file = folder.file("large.wasm", guests::MEMORY_DECLARED);
+    let report = folder.run(&["algorithm", "check", file, "--json", "--memory", "2GiB"]).json();
     assert!(names(&report, "passed").contains(&"memory".to_owned()), "{report}");
 }
 
 #[test]
-fn files_that_are_none_are_one_finding() {
-    let bench = Bench::new();
-    let nothing = report(&bench, b"");
+fn a_file_that_is_no_component_is_one_finding() {
+    let folder = Folder::new();
+    let nothing = report(&folder, b"");
     assert_eq!((names(&nothing, "failed"), nothing["checks"].as_array().unwrap().len()), (vec!["size".to_owned()], 1));
     for broken in [b"(component)".as_slice(), &guests::GRID_ONLY[..100], &guests::components_in_components(2_000)] {
-        let report = report(&bench, broken);
+        let report = report(&folder, broken);
         assert_eq!(names(&report, "failed"), ["component"], "{report}");
         assert_eq!(names(&report, "passed")[0], "size");
     }
-    let world = report(&bench, guests::WORLD_WITHOUT_CLEAR);
+    let world = report(&folder, guests::WORLD_WITHOUT_CLEAR);
     assert_eq!(
         (names(&world, "failed"), names(&world, "noted")),
         (vec!["world".to_owned()], vec!["probes".to_owned()])
     );
-    let compile = report(&bench, guests::RELAXED_SIMD);
+    let compile = report(&folder, guests::RELAXED_SIMD);
     assert_eq!(names(&compile, "failed"), ["component"]);
 }
 
 #[test]
 fn what_differs_between_two_engines_is_refused_and_told() {
-    let bench = Bench::new();
-    let honest = report(&bench, guests::GRID_ONLY);
+    let folder = Folder::new();
+    let honest = report(&folder, guests::GRID_ONLY);
     assert_eq!(names(&honest, "passed"), CHECKS, "{honest}");
-    let report = report(&bench, guests::STACK_UNLESS_OPTIMISED);
+    let report = report(&folder, guests::STACK_UNLESS_OPTIMISED);
     assert_eq!(
         names(&report, "failed"),
         CHECKS.iter().filter(|name| name.starts_with("probe")).copied().collect::<Vec<_>>()
@@ -192,7 +193,7 @@ fn what_differs_between_two_engines_is_refused_and_told() {
 #[test]
 fn a_check_leaves_no_code_of_its_second_engine() {
     let directory = tempfile::tempdir().unwrap();
-    let bench = Bench::with_cache(directory.path().to_owned());
+    let folder = Folder::with_cache(directory.path());
     let cached = || {
         let files = std::fs::read_dir(directory.path().join("rec-market")).unwrap();
         let mut files: Vec<_> =
@@ -200,23 +201,23 @@ fn a_check_leaves_no_code_of_its_second_engine() {
         files.sort();
         files
     };
-    let file = bench.file("grid-only.wasm", guests::GRID_ONLY);
+    let file = folder.file("grid-only.wasm", guests::GRID_ONLY);
     let round = three_members();
-    bench.try_on(file, &round, &[]).done();
+    folder.try_on(file, &round, &[]).done();
     let before = cached();
     assert_eq!(before.len(), 1);
-    bench.run(&["algorithm", "check", file]).done();
+    folder.run(&["algorithm", "check", file]).done();
     assert_eq!(cached(), before);
-    bench.try_on(file, &round, &[]).done();
+    folder.try_on(file, &round, &[]).done();
     // Nor does one that was never run before leave more than what runs.
-    let other = bench.file("uniform.wasm", base_component("uniform"));
-    bench.run(&["algorithm", "check", other]).done();
+    let other = folder.file("uniform.wasm", base_component("uniform"));
+    folder.run(&["algorithm", "check", other]).done();
     assert_eq!(cached().len(), 2);
 }
 
 #[test]
 fn a_person_sees_every_check_with_a_mark() {
-    let answer = Bench::new().run(&["algorithm", "check", "mid-market-rate"]).done();
+    let answer = Folder::new().run(&["algorithm", "check", "mid-market-rate"]).done();
     let lines: Vec<&str> = answer.out.lines().collect();
     assert_eq!(lines.len(), CHECKS.len() + 1, "{}", answer.out);
     for (line, name) in lines.iter().zip(CHECKS) {
@@ -227,8 +228,8 @@ fn a_person_sees_every_check_with_a_mark() {
 
 #[test]
 fn a_bad_one_is_refused_with_everything_that_was_found() {
-    let bench = Bench::new();
-    let report = report(&bench, guests::ENERGY_MADE);
+    let folder = Folder::new();
+    let report = report(&folder, guests::ENERGY_MADE);
     assert_eq!(report["passed"], false);
     assert_eq!(names(&report, "passed"), CHECKS[..8]);
     // It trades its three members whoever is there, and does not say what it is.
@@ -241,7 +242,7 @@ fn a_bad_one_is_refused_with_everything_that_was_found() {
     }
     assert!(detail(&report, "probe: all surplus").contains("oversold: member m0000 sells 1300 Wh"), "{report}");
 
-    let answer = bench.run(&["algorithm", "check", "component.wasm"]);
+    let answer = folder.run(&["algorithm", "check", "component.wasm"]);
     assert_eq!(answer.code, 1);
     assert!(
         answer.out.contains("\n✗ probe: ties ") && answer.out.contains("\n· probe: price limits "),
@@ -253,31 +254,31 @@ fn a_bad_one_is_refused_with_everything_that_was_found() {
 
 #[test]
 fn failures_in_probes_are_told_by_kind_and_do_not_hide_others() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     for (component, kind) in [
         (guests::UNREACHABLE, "trap: "),
         (guests::MEMORY_BOMB, "memory: "),
         (guests::PARTY_DISCRIMINANT, "invalid: "),
         (guests::PANICS, "it wrote: panicked"),
     ] {
-        let report = report(&bench, component);
+        let report = report(&folder, component);
         assert_eq!(names(&report, "failed").len(), 13, "{report}");
         assert!(detail(&report, "probe: empty").contains(kind), "{report}");
     }
-    let report = report(&bench, guests::DESCRIBE_TRAPS);
+    let report = report(&folder, guests::DESCRIBE_TRAPS);
     assert!(detail(&report, "describe").contains("trapped") && names(&report, "failed").len() > 1, "{report}");
 }
 
 #[test]
 fn state_in_a_global_does_not_reach_the_second_run() {
-    let report = report(&Bench::new(), guests::STATE_IN_GLOBALS);
+    let report = report(&Folder::new(), guests::STATE_IN_GLOBALS);
     assert!(!report.to_string().contains("differs"), "every run has a fresh instance: {report}");
 }
 
 #[test]
 fn limits_hold_for_probes_too() {
-    let bench = Bench::new();
-    let answer = bench.run(&["algorithm", "check", "uniform", "--json", "--fuel", "100"]);
+    let folder = Folder::new();
+    let answer = folder.run(&["algorithm", "check", "uniform", "--json", "--fuel", "100"]);
     assert_eq!(answer.code, 1);
     let report = answer.json();
     assert!(detail(&report, "probe: many members").starts_with("fuel: used all its fuel of 100"), "{report}");
@@ -286,12 +287,12 @@ fn limits_hold_for_probes_too() {
 
 #[test]
 fn a_loop_is_found_within_seconds() {
-    let bench = Bench::new();
-    let file = bench.file("loop.wasm", guests::ENDLESS_LOOP);
-    let answer = bench.run(&["algorithm", "check", file, "--json", "--fuel", "100000000"]);
+    let folder = Folder::new();
+    let file = folder.file("loop.wasm", guests::ENDLESS_LOOP);
+    let answer = folder.run(&["algorithm", "check", file, "--json", "--fuel", "100000000"]);
     assert_eq!((answer.code, names(&answer.json(), "failed").len()), (1, 13));
     // With the usual fuel a few are enough, and it is told that there are more.
-    let report = bench.run(&["algorithm", "check", file, "--json"]).json();
+    let report = folder.run(&["algorithm", "check", file, "--json"]).json();
     assert_eq!(names(&report, "noted"), ["other probes"], "{report}");
     assert!(detail(&report, "other probes").contains("9 more are not tried"), "{report}");
 }

@@ -3,8 +3,9 @@
 use rec_market_tests::guests;
 use serde_json::{Value, json};
 
-use crate::bench::base_component;
-use crate::common::{Market, Meters, community};
+use testkit::{Market, Meters, community};
+
+use crate::rounds::base_component;
 
 /// Two houses with names of one letter, as no made round has.
 const TWO_HOUSES: [&str; 6] =
@@ -12,11 +13,10 @@ const TWO_HOUSES: [&str; 6] =
 const ROUNDS: [&str; 2] = ["probe: 2023-09-01T12:00:00Z/900s", "probe: 2023-09-01T12:15:00Z/900s"];
 
 /// What `algorithm check --json` says of a component in that market, and its exit code.
-fn check(market: &Market, component: &[u8], more: &[&str]) -> (Value, Option<i32>) {
+fn check(market: &Market, component: &[u8], more: &[&str]) -> (Value, i32) {
     std::fs::write(market.path("mine.wasm"), component).unwrap();
     let ran = market.run(&[&["algorithm", "check", "mine.wasm", "--json"], more].concat());
-    let report = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
-    (report, ran.code)
+    (ran.json(), ran.code)
 }
 
 const WITH_CONFIG: [&str; 2] = ["--config", "market.toml"];
@@ -36,13 +36,13 @@ fn rounds_that_it_settled_are_probes_and_decide() {
     let market = Market::of(&meters);
     market.settle().ends_with(0);
     let (report, code) = check(&market, guests::TRAPS_ON_SHORT_NAMES, &[]);
-    assert_eq!((&report["passed"], code), (&json!(true), Some(0)), "nothing else would show it: {report}");
+    assert_eq!((&report["passed"], code), (&json!(true), 0), "nothing else would show it: {report}");
     let (report, code) = check(&market, guests::TRAPS_ON_SHORT_NAMES, &WITH_CONFIG);
-    assert_eq!((failed(&report), code), (ROUNDS.to_vec(), Some(1)), "{report}");
+    assert_eq!((failed(&report), code), (ROUNDS.to_vec(), 1), "{report}");
     assert!(named(&report, ROUNDS[0]).unwrap()["detail"].as_str().unwrap().starts_with("trap: "), "{report}");
 
     let (report, code) = check(&market, base_component("mid-market-rate"), &WITH_CONFIG);
-    assert_eq!((&report["passed"], code, &report["community"]), (&json!(true), Some(0), &json!("aveiro")), "{report}");
+    assert_eq!((&report["passed"], code, &report["community"]), (&json!(true), 0, &json!("aveiro")), "{report}");
     let probe = named(&report, ROUNDS[0]).unwrap();
     assert_eq!((&probe["verdict"], &probe["figures"]["positions"]), (&json!("passed"), &json!(2)));
     market.run(&["audit"]).ends_with(0);
@@ -55,7 +55,7 @@ fn the_last_sixteen_are_found_behind_gaps() {
     let first = (0..=20).map(|number| format!("a 01T{} 0 {}", time(number), number * 10));
     let later = (0..=3).map(|number| format!("a 03T{} 0 {}", time(number), 1000 + number * 10));
     let readings: Vec<String> = first.chain(later).collect();
-    let meters = Meters::telling(&readings.iter().map(String::as_str).collect::<Vec<_>>());
+    let meters = Meters::telling(&readings);
     let market = Market::of(&meters);
     market.settle().ends_with(0);
     let (report, _) = check(&market, guests::GRID_ONLY, &WITH_CONFIG);
@@ -70,7 +70,7 @@ fn the_last_sixteen_are_found_behind_gaps() {
 fn a_community_that_has_settled_nothing_is_told_so() {
     let market = Market::new(&community("aveiro", "http://127.0.0.1:9", ""));
     let (report, code) = check(&market, guests::GRID_ONLY, &WITH_CONFIG);
-    assert_eq!((code, &named(&report, "recent rounds").unwrap()["verdict"]), (Some(0), &json!("noted")), "{report}");
+    assert_eq!((code, &named(&report, "recent rounds").unwrap()["verdict"]), (0, &json!("noted")), "{report}");
     assert!(!market.path("market.db").exists(), "a check writes nothing");
 }
 
@@ -83,19 +83,19 @@ fn settings_that_it_does_not_know_or_lacks_are_findings() {
         (code, settings["verdict"].as_str().unwrap().to_owned(), settings["detail"].as_str().unwrap().to_owned())
     };
     let (code, verdict, detail) = of("settings = { price = \"90000\" }");
-    assert_eq!((code, verdict.as_str()), (Some(0), "passed"), "{detail}");
+    assert_eq!((code, verdict.as_str()), (0, "passed"), "{detail}");
     let (code, verdict, detail) = of("");
-    assert_eq!((code, verdict.as_str()), (Some(0), "noted"), "{detail}");
+    assert_eq!((code, verdict.as_str()), (0, "noted"), "{detail}");
     assert!(detail.contains("setting \"price\" is not set, so that its default"), "{detail}");
     let (code, verdict, detail) = of("settings = { prise = \"90000\", tariff = \"1\" }");
-    assert_eq!((code, verdict.as_str()), (Some(1), "failed"), "{detail}");
+    assert_eq!((code, verdict.as_str()), (1, "failed"), "{detail}");
     for part in ["\"prise\"", "\"tariff\"", "it has: price", "\"price\" is not set"] {
         assert!(detail.contains(part), "{part}: {detail}");
     }
     // A value that it cannot read is found where it reads it.
     let market = market("settings = { price = \"cheap\" }");
     let (report, code) = check(&market, base_component("static"), &WITH_CONFIG);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, 1);
     assert!(failed(&report).contains(&"probe: ties"), "{report}");
 }
 
@@ -107,10 +107,10 @@ fn its_limits_hold_and_arguments_stand_above_them() {
     assert_eq!(named(&report, "probe: ties").unwrap()["figures"]["fuel_limit"], 100);
     let (report, code) =
         check(&market, base_component("mid-market-rate"), &[&WITH_CONFIG[..], &["--fuel", "500000000"]].concat());
-    assert_eq!((failed(&report), code), (vec![], Some(0)), "{report}");
+    assert_eq!((failed(&report), code), (vec![], 0), "{report}");
     // One that trades at any price breaks the community's.
     let (report, code) = check(&market, guests::ABOVE_CEILING, &[&WITH_CONFIG[..], &["--fuel", "500000000"]].concat());
-    assert_eq!(code, Some(1));
+    assert_eq!(code, 1);
     assert!(
         named(&report, "probe: all surplus").unwrap()["detail"].as_str().unwrap().contains("price-ceiling"),
         "{report}"

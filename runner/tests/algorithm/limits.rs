@@ -1,8 +1,9 @@
 //! Limits that an author sets.
 
 use serde_json::{Value, json};
+use testkit::Folder;
 
-use crate::bench::{Bench, base_names, three_members};
+use crate::rounds::{base_names, three_members};
 
 fn kind(object: &Value) -> (&Value, &Value) {
     (&object["status"], &object["error"]["kind"])
@@ -10,12 +11,12 @@ fn kind(object: &Value) -> (&Value, &Value) {
 
 #[test]
 fn too_little_of_anything_fails_by_its_kind() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     for name in base_names() {
         for (limit, least, expected) in
             [("--fuel", "10", "fuel"), ("--memory", "64KiB", "memory"), ("--output", "16", "output")]
         {
-            let answer = bench.try_on(name, &three_members(), &["--json", limit, least]);
+            let answer = folder.try_on(name, &three_members(), &["--json", limit, least]);
             assert_eq!(answer.code, 1, "{name} {limit}");
             assert_eq!(kind(&answer.json()), (&json!("failed"), &json!(expected)), "{name} {limit}: {answer:?}");
         }
@@ -25,37 +26,30 @@ fn too_little_of_anything_fails_by_its_kind() {
 #[test]
 fn the_limits_are_those_that_are_reported() {
     let limits = ["--fuel", "123456789", "--memory", "2 MiB", "--time", "1min", "--output", "1GiB"];
-    let object = Bench::new().json_of("uniform", &three_members(), &limits);
+    let object = Folder::new().json_of("uniform", &three_members(), &limits);
     assert_eq!(object["status"], "balanced");
     assert_eq!((&object["fuel_limit"], &object["memory_limit_bytes"]), (&json!(123_456_789), &json!(2 << 20)));
 }
 
 #[test]
 fn just_enough_is_enough() {
-    let bench = Bench::new();
-    let free = bench.json_of("uniform", &three_members(), &[]);
+    let folder = Folder::new();
+    let free = folder.json_of("uniform", &three_members(), &[]);
     let [fuel, memory, output] =
         ["fuel", "peak_memory_bytes", "output_bytes"].map(|name| free[name].as_u64().unwrap().to_string());
     let enough = ["--fuel", &fuel, "--memory", &memory, "--output", &output];
-    assert_eq!(bench.json_of("uniform", &three_members(), &enough)["trades"], free["trades"]);
+    assert_eq!(folder.json_of("uniform", &three_members(), &enough)["trades"], free["trades"]);
     // Bytes are counted one by one; fuel is looked at where functions and loops begin.
     for (limit, amount, less) in [("memory", memory, 1), ("output", output, 1), ("fuel", fuel, 500)] {
         let amount = (amount.parse::<u64>().unwrap() - less).to_string();
-        let object = bench.json_of("uniform", &three_members(), &[&format!("--{limit}"), &amount]);
+        let object = folder.json_of("uniform", &three_members(), &[&format!("--{limit}"), &amount]);
         assert_eq!(kind(&object), (&json!("failed"), &json!(limit)));
     }
 }
 
 #[test]
-fn hardly_any_time_is_enough_or_a_deadline() {
-    let object = Bench::new().json_of("uniform", &three_members(), &["--time", "1ms"]);
-    let (status, kind) = kind(&object);
-    assert!(status == "balanced" || kind == "deadline", "{object}");
-}
-
-#[test]
 fn nothing_is_no_limit_and_neither_is_nonsense() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     for command in [["run", "--round=-"].as_slice(), ["check"].as_slice()] {
         for (flag, value, says) in [
             ("--fuel", "0", "--fuel <FUEL>"),
@@ -72,7 +66,7 @@ fn nothing_is_no_limit_and_neither_is_nonsense() {
             ("--time", "-2s", "-2"),
         ] {
             let arguments = [&["algorithm"], command, &["uniform", flag, value]].concat();
-            bench.pipe(&arguments, three_members().to_string()).misused(&[says]);
+            folder.pipe(&arguments, three_members().to_string()).misused(&[says]);
         }
     }
 }

@@ -3,17 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-mod bench;
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../common/wasmtime_cli.rs"]
-mod wasmtime_cli;
-
 mod cache;
 mod check;
 mod community;
 mod files;
 mod limits;
 mod round_files;
+mod rounds;
 mod runs;
 mod wasmtime;

@@ -1,31 +1,32 @@
 //! Round files that are wrong: each is refused before anything runs, by its name, its place and the rule.
 
 use serde_json::{Value, json};
+use testkit::{Folder, Ran};
 
-use crate::bench::{Answer, Bench, round, three_members};
+use crate::rounds::{round, three_members};
 
-fn run_file(bench: &Bench, content: impl AsRef<[u8]>) -> Answer {
-    let file = bench.file("round.json", content);
-    bench.run(&["algorithm", "run", "static", "--round", file, "--json"])
+fn run_file(folder: &Folder, content: impl AsRef<[u8]>) -> Ran {
+    let file = folder.file("round.json", content);
+    folder.run(&["algorithm", "run", "static", "--round", file, "--json"])
 }
 
 #[test]
-fn a_file_that_cannot_be_read() {
-    let bench = Bench::new();
+fn a_file_that_cannot_be_read_is_refused() {
+    let folder = Folder::new();
     for flag in ["--round", "--rounds"] {
-        let missing = bench.run(&["algorithm", "run", "static", flag, "nowhere.json"]);
+        let missing = folder.run(&["algorithm", "run", "static", flag, "nowhere.json"]);
         missing.refused(2, &["cannot read nowhere.json (name a file", "): No such file"]);
-        bench
+        folder
             .run(&["algorithm", "run", "static", flag, "."])
             .refused(2, &["cannot read . (name a file", "): Is a directory"]);
-        bench.file("utf16.json", b"\xff\xfe{\0}\0");
-        bench.run(&["algorithm", "run", "static", flag, "utf16.json"]).refused(2, &["utf16.json is not UTF-8"]);
+        folder.file("utf16.json", b"\xff\xfe{\0}\0");
+        folder.run(&["algorithm", "run", "static", flag, "utf16.json"]).refused(2, &["utf16.json is not UTF-8"]);
     }
 }
 
 #[test]
-fn a_file_that_is_no_round() {
-    let bench = Bench::new();
+fn a_file_that_is_no_round_is_refused() {
+    let folder = Folder::new();
     let with_mark = format!("\u{feff}{}", three_members());
     let two = format!("{}\n{}", three_members(), three_members());
     let cases: [(&str, &[&str]); 10] = [
@@ -42,14 +43,14 @@ fn a_file_that_is_no_round() {
         (&two, &["trailing characters at line 2 column 1"]),
     ];
     for (content, says) in cases {
-        run_file(&bench, content).refused(2, &[&["round.json: "], says].concat());
+        run_file(&folder, content).refused(2, &[&["round.json: "], says].concat());
     }
 }
 
 /// A change to a good round, and what is said of it.
 #[test]
-fn a_value_that_no_round_has() {
-    let bench = Bench::new();
+fn a_value_that_no_round_has_is_refused() {
+    let folder = Folder::new();
     let members = |names: [&str; 2]| round(&names.map(|name| (name, 1, 0)))["positions"].clone();
     let position = |key: &str, value: Value| {
         let mut positions = members(["anna", "ben"]);
@@ -95,59 +96,59 @@ fn a_value_that_no_round_has() {
         for (key, value) in change.as_object().unwrap() {
             round[key] = value.clone();
         }
-        run_file(&bench, round.to_string()).refused(2, &[&["round.json: "], says].concat());
+        run_file(&folder, round.to_string()).refused(2, &[&["round.json: "], says].concat());
     }
 }
 
 #[test]
-fn a_number_larger_than_any_energy() {
+fn a_number_larger_than_any_energy_is_refused() {
     let text = three_members().to_string().replace("1500", "18446744073709551616");
-    run_file(&Bench::new(), text).refused(2, &["1.8446744073709552e+19", "to 18446744073709551615"]);
+    run_file(&Folder::new(), text).refused(2, &["1.8446744073709552e+19", "to 18446744073709551615"]);
 }
 
 #[test]
-fn what_is_given_twice() {
-    let bench = Bench::new();
+fn what_is_given_twice_is_refused() {
+    let folder = Folder::new();
     let settings = r#""settings":{"price":"1","price":"2"},"start""#;
     let text = three_members().to_string().replace("\"start\"", settings);
-    run_file(&bench, text).refused(2, &["setting \"price\" is given twice"]);
+    run_file(&folder, text).refused(2, &["setting \"price\" is given twice"]);
     let text = three_members().to_string().replace("\"start\"", r#""seed":1,"seed":1,"start""#);
-    run_file(&bench, text).refused(2, &["duplicate field `seed`"]);
+    run_file(&folder, text).refused(2, &["duplicate field `seed`"]);
 }
 
 #[test]
 fn one_bad_line_is_named_and_nothing_runs() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     let good = three_members().to_string();
-    let file = bench.file("rounds.jsonl", format!("{good}\n\n{good}\n{{\"community\": 1}}\n{good}\n"));
-    let answer = bench.run(&["algorithm", "run", "static", "--rounds", file, "--json"]);
+    let file = folder.file("rounds.jsonl", format!("{good}\n\n{good}\n{{\"community\": 1}}\n{good}\n"));
+    let answer = folder.run(&["algorithm", "run", "static", "--rounds", file, "--json"]);
     answer.refused(2, &["rounds.jsonl, round in line 4: ", "`1`", "line 1 column 15"]);
-    let file = bench.file("none.jsonl", "\n \n");
-    let answer = bench.run(&["algorithm", "run", "static", "--rounds", file]);
+    let file = folder.file("none.jsonl", "\n \n");
+    let answer = folder.run(&["algorithm", "run", "static", "--rounds", file]);
     answer.refused(2, &["none.jsonl contains no rounds", "one round per line"]);
 }
 
 #[test]
-fn stdin_is_called_so() {
-    let bench = Bench::new();
-    bench.pipe(&["algorithm", "run", "static", "--round", "-"], "").refused(2, &["stdin: it is empty"]);
-    let answer = bench.pipe(&["algorithm", "run", "static", "--rounds", "-"], "{}\n");
+fn stdin_is_named_as_the_file() {
+    let folder = Folder::new();
+    folder.pipe(&["algorithm", "run", "static", "--round", "-"], "").refused(2, &["stdin: it is empty"]);
+    let answer = folder.pipe(&["algorithm", "run", "static", "--rounds", "-"], "{}\n");
     answer.refused(2, &["stdin, round in line 1: missing field"]);
 }
 
 #[test]
 fn one_of_round_and_rounds_is_needed() {
-    let bench = Bench::new();
-    let file = bench.file("round.json", three_members().to_string());
-    bench.run(&["algorithm", "run", "static"]).misused(&["--round <R.json>|--rounds <R.jsonl>", "Usage:"]);
-    let both = bench.run(&["algorithm", "run", "static", "--round", file, "--rounds", file]);
+    let folder = Folder::new();
+    let file = folder.file("round.json", three_members().to_string());
+    folder.run(&["algorithm", "run", "static"]).misused(&["--round <R.json>|--rounds <R.jsonl>", "Usage:"]);
+    let both = folder.run(&["algorithm", "run", "static", "--round", file, "--rounds", file]);
     both.misused(&["cannot be used with"]);
-    bench.run(&["algorithm", "run", "--round", file]).misused(&["<FILE.wasm>"]);
+    folder.run(&["algorithm", "run", "--round", file]).misused(&["<FILE.wasm>"]);
 }
 
 #[test]
-fn what_is_unusual_but_right() {
-    let bench = Bench::new();
+fn an_unusual_round_that_is_right_is_run() {
+    let folder = Folder::new();
     let rounds = [
         round(&[]),
         round(&[("anna", 0, 0)]),
@@ -157,6 +158,6 @@ fn what_is_unusual_but_right() {
                "settings": {"price": "-5"}, "price_floor": -7, "price_ceiling": null, "positions": []}),
     ];
     for round in rounds {
-        assert_eq!(bench.json_of("static", &round, &[])["status"], "balanced", "{round}");
+        assert_eq!(folder.json_of("static", &round, &[])["status"], "balanced", "{round}");
     }
 }

@@ -4,16 +4,17 @@ use std::process::Stdio;
 
 use rec_market_tests::guests;
 use serde_json::{Value, json};
+use testkit::Folder;
 
-use crate::bench::{Bench, base_component, base_names, guests_round, round, three_members, timeless};
+use crate::rounds::{base_component, base_names, guests_round, round, three_members, timeless};
 
 #[test]
 fn every_base_algorithm_runs_by_its_name_and_as_a_file_and_answers_the_same() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     for name in base_names() {
-        let by_name = bench.json_of(name, &three_members(), &[]);
+        let by_name = folder.json_of(name, &three_members(), &[]);
         let file = format!("my-{name}.wasm");
-        let by_file = bench.json_of(bench.file(&file, base_component(name)), &three_members(), &[]);
+        let by_file = folder.json_of(folder.file(&file, base_component(name)), &three_members(), &[]);
         assert_eq!(by_name["status"], "balanced", "{name}");
         assert_eq!(by_name["component_bytes"], base_component(name).len(), "{name}");
         assert_eq!(timeless(by_name), timeless(by_file), "{name}");
@@ -22,23 +23,23 @@ fn every_base_algorithm_runs_by_its_name_and_as_a_file_and_answers_the_same() {
 
 #[test]
 fn an_algorithm_is_also_named_by_its_digest() {
-    let bench = Bench::new();
-    let by_name = bench.json_of("uniform", &three_members(), &[]);
+    let folder = Folder::new();
+    let by_name = folder.json_of("uniform", &three_members(), &[]);
     let reference = format!("sha256:{}", by_name["sha256"].as_str().unwrap());
-    assert_eq!(timeless(bench.json_of(&reference, &three_members(), &[])), timeless(by_name));
+    assert_eq!(timeless(folder.json_of(&reference, &three_members(), &[])), timeless(by_name));
 }
 
 #[test]
 fn a_name_means_the_base_algorithm_and_a_path_the_file() {
-    let bench = Bench::new();
-    bench.file("uniform", "rubbish");
-    assert_eq!(bench.json_of("uniform", &three_members(), &[])["status"], "balanced");
-    bench.try_on("./uniform", &three_members(), &[]).refused(2, &["./uniform: the file is no WebAssembly"]);
+    let folder = Folder::new();
+    folder.file("uniform", "rubbish");
+    assert_eq!(folder.json_of("uniform", &three_members(), &[])["status"], "balanced");
+    folder.try_on("./uniform", &three_members(), &[]).refused(2, &["./uniform: the file is no WebAssembly"]);
 }
 
 #[test]
 fn json_has_the_fields_that_programs_rely_on() {
-    let answer = Bench::new().try_on("mid-market-rate", &three_members(), &["--json"]).done();
+    let answer = Folder::new().try_on("mid-market-rate", &three_members(), &["--json"]).done();
     let object = answer.json();
     let names: Vec<&String> = object.as_object().unwrap().keys().collect();
     let mut expected = [
@@ -83,7 +84,7 @@ fn json_has_the_fields_that_programs_rely_on() {
 
 #[test]
 fn a_person_gets_a_table_a_verdict_and_what_it_used() {
-    let answer = Bench::new().try_on("mid-market-rate", &three_members(), &[]).done();
+    let answer = Folder::new().try_on("mid-market-rate", &three_members(), &[]).done();
     let measured = |line: &&str| {
         !["  fuel", "  time", "  memory", "  component", "  sha256"].iter().any(|name| line.starts_with(name))
     };
@@ -108,33 +109,33 @@ fn a_person_gets_a_table_a_verdict_and_what_it_used() {
 }
 
 #[test]
-fn one_of_something_is_not_many() {
-    let answer = Bench::new().try_on("public-grid", &round(&[("anna", 1, 0)]), &[]).done();
+fn one_position_and_one_trade_are_not_called_many() {
+    let answer = Folder::new().try_on("public-grid", &round(&[("anna", 1, 0)]), &[]).done();
     assert!(answer.out.contains(", 1 position\n") && answer.out.contains("balanced: 1 trade,"), "{}", answer.out);
 }
 
 #[test]
 fn an_empty_round_balances_without_a_table() {
-    let answer = Bench::new().try_on("uniform", &round(&[]), &[]).done();
+    let answer = Folder::new().try_on("uniform", &round(&[]), &[]).done();
     assert!(answer.out.contains("0 positions\nbalanced: 0 trades"), "{}", answer.out);
 }
 
 #[test]
 fn a_long_answer_is_cut_short_for_people_only() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     let names: Vec<String> = (0..50).map(|number| format!("m{number:02}")).collect();
     let members: Vec<(&str, u64, u64)> = names.iter().map(|name| (name.as_str(), 7, 0)).collect();
-    let answer = bench.try_on("public-grid", &round(&members), &[]).done();
+    let answer = folder.try_on("public-grid", &round(&members), &[]).done();
     assert!(answer.out.contains("m39") && !answer.out.contains("m40"), "{}", answer.out);
     assert!(answer.out.contains("… and 10 more (--json prints all)"), "{}", answer.out);
-    assert_eq!(bench.json_of("public-grid", &round(&members), &[])["trades"].as_array().unwrap().len(), 50);
+    assert_eq!(folder.json_of("public-grid", &round(&members), &[])["trades"].as_array().unwrap().len(), 50);
 }
 
 #[test]
 fn a_rejected_result_is_shown_with_everything_that_is_wrong() {
-    let bench = Bench::new();
-    let guest = bench.file("energy_made.wasm", guests::ENERGY_MADE);
-    let answer = bench.try_on(guest, &guests_round(), &["--json"]);
+    let folder = Folder::new();
+    let guest = folder.file("energy_made.wasm", guests::ENERGY_MADE);
+    let answer = folder.try_on(guest, &guests_round(), &["--json"]);
     assert_eq!((answer.code, answer.err.as_str()), (1, ""));
     let object = answer.json();
     assert_eq!((&object["status"], &object["error"]), (&json!("rejected"), &Value::Null));
@@ -144,7 +145,7 @@ fn a_rejected_result_is_shown_with_everything_that_is_wrong() {
     );
     assert_eq!(object["trades"][0], json!({"seller": "anna", "buyer": "bert", "energy": 900, "price": 100_000}));
 
-    let answer = bench.try_on(guest, &guests_round(), &[]);
+    let answer = folder.try_on(guest, &guests_round(), &[]);
     assert_eq!(answer.code, 1);
     let verdict = "rejected: 1 violation\n  oversold: member anna sells 1300 Wh but has a surplus of 1200 Wh\n";
     assert!(answer.out.contains(verdict) && answer.out.contains("  bert "), "{}", answer.out);
@@ -152,9 +153,9 @@ fn a_rejected_result_is_shown_with_everything_that_is_wrong() {
 
 #[test]
 fn a_trade_with_nobody_is_shown_as_the_position_it_names() {
-    let bench = Bench::new();
-    let guest = bench.file("unknown_member.wasm", guests::UNKNOWN_MEMBER);
-    let answer = bench.try_on(guest, &guests_round(), &["--json"]);
+    let folder = Folder::new();
+    let guest = folder.file("unknown_member.wasm", guests::UNKNOWN_MEMBER);
+    let answer = folder.try_on(guest, &guests_round(), &["--json"]);
     assert_eq!(answer.code, 1);
     let object = answer.json();
     assert_eq!(object["violations"][0]["code"], "unknown-member");
@@ -163,9 +164,9 @@ fn a_trade_with_nobody_is_shown_as_the_position_it_names() {
 
 #[test]
 fn a_flood_of_trades_is_rejected_and_not_printed_whole() {
-    let bench = Bench::new();
-    let guest = bench.file("trades_too_many.wasm", guests::TRADES_TOO_MANY);
-    let object = bench.json_of(guest, &guests_round(), &[]);
+    let folder = Folder::new();
+    let guest = folder.file("trades_too_many.wasm", guests::TRADES_TOO_MANY);
+    let object = folder.json_of(guest, &guests_round(), &[]);
     let codes: Vec<&Value> = object["violations"].as_array().unwrap().iter().map(|one| &one["code"]).collect();
     assert!(codes.contains(&&json!("too-many-trades")), "{codes:?}");
     // 4 × 3 positions + 1024.
@@ -175,7 +176,7 @@ fn a_flood_of_trades_is_rejected_and_not_printed_whole() {
 /// Every kind of failure, by the guest that fails so.
 #[test]
 fn a_failure_is_told_by_its_kind() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     let forever = ["--fuel", "18446744073709551615", "--time", "20ms"];
     let cases: [(&str, &[u8], &[&str], &str); 6] = [
         ("trap", guests::UNREACHABLE, &[], "unreachable"),
@@ -187,7 +188,7 @@ fn a_failure_is_told_by_its_kind() {
     ];
     for (kind, component, limits, message) in cases {
         let file = format!("{kind}.wasm");
-        let answer = bench.try_on(bench.file(&file, component), &guests_round(), &[&["--json"], limits].concat());
+        let answer = folder.try_on(folder.file(&file, component), &guests_round(), &[&["--json"], limits].concat());
         assert_eq!((answer.code, answer.err.as_str()), (1, ""), "{kind}");
         let object = answer.json();
         assert_eq!((&object["status"], &object["error"]["kind"]), (&json!("failed"), &json!(kind)));
@@ -195,7 +196,7 @@ fn a_failure_is_told_by_its_kind() {
         assert_eq!((&object["trades"], &object["violations"]), (&json!([]), &json!([])), "{kind}");
         assert_eq!(object["error"].as_object().unwrap().len(), 2, "{object}");
 
-        let answer = bench.try_on(&file, &guests_round(), limits);
+        let answer = folder.try_on(&file, &guests_round(), limits);
         assert_eq!(answer.code, 1, "{kind}");
         assert!(answer.out.contains(&format!("\nfailed ({kind}): ")) && answer.out.contains(message), "{}", answer.out);
     }
@@ -205,7 +206,7 @@ fn a_failure_is_told_by_its_kind() {
 fn a_setting_that_the_algorithm_refuses_is_its_failure() {
     let mut round = three_members();
     round["settings"] = json!({"price": "abc"});
-    let answer = Bench::new().try_on("static", &round, &["--json"]);
+    let answer = Folder::new().try_on("static", &round, &["--json"]);
     assert_eq!((answer.code, answer.err.as_str()), (1, ""));
     let object = answer.json();
     assert_eq!((&object["status"], &object["error"]["kind"]), (&json!("failed"), &json!("algorithm")));
@@ -215,48 +216,48 @@ fn a_setting_that_the_algorithm_refuses_is_its_failure() {
 
 #[test]
 fn a_setting_that_nobody_knows_is_a_mistake_of_the_caller() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     let mut round = three_members();
     round["settings"] = json!({"prize": "5"});
-    bench.try_on("static", &round, &[]).refused(2, &["\"prize\"", "static", "it has: price"]);
-    bench.try_on("uniform", &round, &["--json"]).refused(2, &["\"prize\"", "uniform", "it has none"]);
+    folder.try_on("static", &round, &[]).refused(2, &["\"prize\"", "static", "it has: price"]);
+    folder.try_on("uniform", &round, &["--json"]).refused(2, &["\"prize\"", "uniform", "it has none"]);
 }
 
 #[test]
-fn what_it_wrote_is_shown() {
-    let bench = Bench::new();
-    let guest = bench.file("prints.wasm", guests::PRINTS);
-    let answer = bench.try_on(guest, &guests_round(), &[]).done();
+fn what_an_algorithm_wrote_is_shown() {
+    let folder = Folder::new();
+    let guest = folder.file("prints.wasm", guests::PRINTS);
+    let answer = folder.try_on(guest, &guests_round(), &[]).done();
     assert!(answer.out.ends_with("  log        one\n             two\n"), "{}", answer.out);
-    assert_eq!(bench.json_of(guest, &guests_round(), &[])["log"], "one\ntwo");
+    assert_eq!(folder.json_of(guest, &guests_round(), &[])["log"], "one\ntwo");
 }
 
 #[test]
 fn one_that_cannot_describe_itself_is_shown_clearing_but_is_bad() {
-    let bench = Bench::new();
-    let guest = bench.file("describe_traps.wasm", guests::DESCRIBE_TRAPS);
-    let answer = bench.try_on(guest, &guests_round(), &["--json"]);
+    let folder = Folder::new();
+    let guest = folder.file("describe_traps.wasm", guests::DESCRIBE_TRAPS);
+    let answer = folder.try_on(guest, &guests_round(), &["--json"]);
     assert_eq!((answer.code, &answer.json()["status"]), (1, &json!("balanced")));
     assert!(answer.err.contains("describe_traps.wasm: describe failed (trap): "), "{}", answer.err);
-    let answer = bench.try_on(guest, &guests_round(), &[]);
+    let answer = folder.try_on(guest, &guests_round(), &[]);
     assert!(answer.out.starts_with("describe_traps.wasm on aveiro at "), "{}", answer.out);
 }
 
 #[test]
 fn rounds_are_run_in_their_order() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     let lines: Vec<String> = (1..=9).map(|energy| round(&[("anna", energy, 0)]).to_string()).collect();
     // An editor's line ends and empty lines make no difference.
-    let file = bench.file("rounds.jsonl", lines.join("\r\n\n") + "\n");
-    let answer = bench.run(&["algorithm", "run", "uniform", "--rounds", file, "--json"]).done();
+    let file = folder.file("rounds.jsonl", lines.join("\r\n\n") + "\n");
+    let answer = folder.run(&["algorithm", "run", "uniform", "--rounds", file, "--json"]).done();
     let energies: Vec<u64> =
         answer.objects().iter().map(|object| object["trades"][0]["energy"].as_u64().unwrap()).collect();
     assert_eq!(energies, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     assert_eq!(
-        bench.pipe(&["algorithm", "run", "uniform", "--rounds", "-", "--json"], lines.join("\n")).objects().len(),
+        folder.pipe(&["algorithm", "run", "uniform", "--rounds", "-", "--json"], lines.join("\n")).objects().len(),
         9
     );
-    let answer = bench.run(&["algorithm", "run", "uniform", "--rounds", file]).done();
+    let answer = folder.run(&["algorithm", "run", "uniform", "--rounds", file]).done();
     assert_eq!(answer.out.matches("balanced: 1 trade,").count(), 9);
 }
 
@@ -265,14 +266,14 @@ fn one_bad_round_among_good_ones_is_told_and_the_others_are_run() {
     let mut refused = three_members();
     refused["settings"] = json!({"price": "x"});
     let lines = [three_members(), refused, three_members()].map(|round| round.to_string()).join("\n");
-    let answer = Bench::new().pipe(&["algorithm", "run", "static", "--rounds", "-", "--json"], lines);
+    let answer = Folder::new().pipe(&["algorithm", "run", "static", "--rounds", "-", "--json"], lines);
     let statuses: Vec<Value> = answer.objects().iter().map(|object| object["status"].clone()).collect();
     assert_eq!((answer.code, statuses), (1, vec![json!("balanced"), json!("failed"), json!("balanced")]));
 }
 
 #[test]
 fn two_runs_are_identical_but_for_their_time() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     let members: Vec<String> = (0..200).map(|number| format!("m{number}")).collect();
     let members: Vec<(&str, u64, u64)> = members
         .iter()
@@ -280,23 +281,23 @@ fn two_runs_are_identical_but_for_their_time() {
         .map(|(name, n)| (name.as_str(), if n % 3 == 0 { n * 7 % 900 } else { 0 }, n * 11 % 700))
         .collect();
     for name in base_names() {
-        let once = || timeless(bench.json_of(name, &round(&members), &[]));
+        let once = || timeless(folder.json_of(name, &round(&members), &[]));
         assert_eq!(once(), once(), "{name}");
     }
 }
 
 #[test]
-fn a_round_of_a_hundred_thousand_members() {
-    let bench = Bench::new();
+fn a_round_of_a_hundred_thousand_members_is_run() {
+    let folder = Folder::new();
     let members: Vec<String> = (0..100_000).map(|number| format!("member-{number:06}")).collect();
     let members: Vec<(&str, u64, u64)> = members
         .iter()
         .zip(0..)
         .map(|(name, n)| if n % 2 == 0 { (name.as_str(), 1000 + n % 7, 0) } else { (name.as_str(), 0, 900 + n % 11) })
         .collect();
-    let file = bench.file("large.json", round(&members).to_string());
+    let file = folder.file("large.json", round(&members).to_string());
     for name in ["mid-market-rate", "uniform"] {
-        let object = bench.run(&["algorithm", "run", name, "--round", file, "--json"]).done().json();
+        let object = folder.run(&["algorithm", "run", name, "--round", file, "--json"]).done().json();
         assert_eq!(object["status"], "balanced", "{name}");
         let sold = object["trades"].as_array().unwrap().iter().filter(|trade| trade["seller"] != "grid");
         let sold: u64 = sold.map(|trade| trade["energy"].as_u64().unwrap()).sum();
@@ -309,12 +310,12 @@ fn the_largest_energies_and_the_lowest_prices_are_exact() {
     let mut round = round(&[("anna", u64::MAX, 0), ("ben", 0, u64::MAX), ("carla", u64::MAX, u64::MAX)]);
     round["positions"][2]["feed_in"] = json!(i64::MIN);
     round["positions"][2]["retail"] = json!(i64::MAX);
-    let bench = Bench::new();
+    let folder = Folder::new();
     for name in base_names() {
-        let object = bench.json_of(name, &round, &[]);
+        let object = folder.json_of(name, &round, &[]);
         assert_eq!(object["status"], "balanced", "{name}: {object}");
     }
-    let grid = bench.json_of("public-grid", &round, &[]);
+    let grid = folder.json_of("public-grid", &round, &[]);
     assert!(
         grid["trades"].to_string().contains(r#""energy":18446744073709551615,"price":-9223372036854775808"#),
         "{grid}"
@@ -323,10 +324,10 @@ fn the_largest_energies_and_the_lowest_prices_are_exact() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     let lines = vec![three_members().to_string(); 2_000].join("\n");
-    let file = bench.file("rounds.jsonl", lines);
-    let mut command = bench.command(&["algorithm", "run", "uniform", "--rounds", file, "--json"]);
+    let file = folder.file("rounds.jsonl", lines);
+    let mut command = folder.command(&["algorithm", "run", "uniform", "--rounds", file, "--json"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use rec_market_tests::guests;
 use serde_json::{Value, json};
+use testkit::{Folder, Ran, run_in_shell};
 
-use crate::bench::{Answer, Bench, base_component, base_names, finish, guests_round, round, three_members};
-use crate::wasmtime_cli::{directory_with, wasmtime};
+use crate::rounds::{base_component, base_names, guests_round, round, three_members};
 
 /// Members whose names a shell or the text form of values could misunderstand, on terms of every kind.
 fn odd_round() -> Value {
@@ -51,103 +51,95 @@ fn as_the_cli_prints(object: &Value, round: &Value) -> String {
     format!("ok([{}])\n", trades.join(", "))
 }
 
-/// Runs what was printed, as a person who pastes it.
-fn shell(wasmtime: &Path, printed: &str, folder: &Path) -> Answer {
-    let directory = directory_with(wasmtime);
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", printed]).current_dir(folder).env_clear().env("PATH", directory.path());
-    finish(command, &[])
-}
-
 /// The printed command brings the same trades as we do.
-fn agrees(wasmtime: &Path, bench: &Bench, algorithm: &str, round: &Value) {
-    let ours = bench.try_on(algorithm, round, &["--json"]);
-    let printed = bench.try_on(algorithm, round, &["--print-wasmtime"]).done().out;
-    let theirs = shell(wasmtime, &printed, &bench.path(""));
+fn agrees(folder: &Folder, algorithm: &str, round: &Value) {
+    let ours = folder.try_on(algorithm, round, &["--json"]);
+    let printed = folder.try_on(algorithm, round, &["--print-wasmtime"]).done().out;
+    let theirs = run_in_shell(&printed, &folder.path(""));
     assert_eq!((theirs.code, theirs.err.as_str()), (0, ""), "{algorithm}: {printed}");
     assert_eq!(theirs.out, as_the_cli_prints(&ours.json(), round), "{algorithm}: {printed}");
-    assert!(!bench.path("owned").exists(), "the shell ran a member's name: {printed}");
+    assert!(!folder.path("owned").exists(), "the shell ran a member's name: {printed}");
 }
 
+#[needs::wasmtime]
 #[test]
 fn every_base_algorithm_answers_the_same_under_the_plain_cli() {
-    let Some(wasmtime) = wasmtime() else { return };
-    let bench = Bench::new();
+    let folder = Folder::new();
     for name in base_names() {
-        agrees(&wasmtime, &bench, name, &three_members());
-        agrees(&wasmtime, &bench, name, &odd_round());
+        agrees(&folder, name, &three_members());
+        agrees(&folder, name, &odd_round());
     }
 }
 
+#[needs::wasmtime]
 #[test]
 fn a_file_is_named_as_it_was_given() {
-    let Some(wasmtime) = wasmtime() else { return };
-    let bench = Bench::new();
-    let file = bench.file("my own $(algorithm)'s.wasm", base_component("uniform"));
-    let printed = bench.try_on(file, &three_members(), &["--print-wasmtime"]).done().out;
+    let folder = Folder::new();
+    let file = folder.file("my own $(algorithm)'s.wasm", base_component("uniform"));
+    let printed = folder.try_on(file, &three_members(), &["--print-wasmtime"]).done().out;
     assert!(printed.ends_with(" 'my own $(algorithm)'\\''s.wasm'\n"), "{printed}");
-    agrees(&wasmtime, &bench, file, &three_members());
+    agrees(&folder, file, &three_members());
 }
 
+#[needs::wasmtime]
 #[test]
 fn settings_are_part_of_the_command() {
-    let Some(wasmtime) = wasmtime() else { return };
-    let bench = Bench::new();
+    let folder = Folder::new();
     let mut round = three_members();
     round["settings"] = json!({"price": "-12345"});
-    agrees(&wasmtime, &bench, "static", &round);
-    assert_eq!(bench.json_of("static", &round, &[])["trades"][0]["price"], -12_345);
+    agrees(&folder, "static", &round);
+    assert_eq!(folder.json_of("static", &round, &[])["trades"][0]["price"], -12_345);
 
     round["settings"] = json!({"price": "a \"b\""});
-    let refusal = bench.json_of("static", &round, &[])["error"]["message"].as_str().unwrap().to_owned();
-    let printed = bench.try_on("static", &round, &["--print-wasmtime"]).done().out;
-    let theirs = shell(&wasmtime, &printed, &bench.path(""));
+    let refusal = folder.json_of("static", &round, &[])["error"]["message"].as_str().unwrap().to_owned();
+    let printed = folder.try_on("static", &round, &["--print-wasmtime"]).done().out;
+    let theirs = run_in_shell(&printed, &folder.path(""));
     assert!(
         theirs.out.starts_with("err(\"setting price is ") && refusal.starts_with("setting price is "),
         "{theirs:?}"
     );
 }
 
+#[needs::wasmtime]
 #[test]
 fn a_component_that_imports_wasi_gets_it_there_too() {
-    let Some(wasmtime) = wasmtime() else { return };
-    let bench = Bench::new();
-    let file = bench.file("prints.wasm", guests::PRINTS);
-    let printed = bench.try_on(file, &guests_round(), &["--print-wasmtime"]).done().out;
-    let theirs = shell(&wasmtime, &printed, &bench.path(""));
-    let ours = bench.json_of(file, &guests_round(), &[]);
+    let folder = Folder::new();
+    let file = folder.file("prints.wasm", guests::PRINTS);
+    let printed = folder.try_on(file, &guests_round(), &["--print-wasmtime"]).done().out;
+    let theirs = run_in_shell(&printed, &folder.path(""));
+    let ours = folder.json_of(file, &guests_round(), &[]);
     assert_eq!(theirs.code, 0, "{theirs:?}");
     assert_eq!(theirs.out, format!("one\n{}", as_the_cli_prints(&ours, &guests_round())));
     assert_eq!(theirs.err, "two\n");
 }
 
+#[needs::wasmtime]
 #[test]
 fn the_limits_are_part_of_the_command() {
-    let Some(wasmtime) = wasmtime() else { return };
-    let bench = Bench::new();
-    let little = bench.try_on("uniform", &three_members(), &["--print-wasmtime", "--fuel", "100"]).done().out;
-    let theirs = shell(&wasmtime, &little, &bench.path(""));
+    let folder = Folder::new();
+    let little = folder.try_on("uniform", &three_members(), &["--print-wasmtime", "--fuel", "100"]).done().out;
+    let theirs = run_in_shell(&little, &folder.path(""));
     assert!(theirs.code != 0 && theirs.err.contains("fuel"), "{theirs:?}");
-    let loops = bench.file("loop.wasm", guests::ENDLESS_LOOP);
+    let loops = folder.file("loop.wasm", guests::ENDLESS_LOOP);
     let fuel = u64::MAX.to_string();
     let limits = ["--print-wasmtime", "--fuel", &fuel, "--time", "50ms"];
-    let theirs = shell(&wasmtime, &bench.try_on(loops, &guests_round(), &limits).done().out, &bench.path(""));
+    let theirs = run_in_shell(&folder.try_on(loops, &guests_round(), &limits).done().out, &folder.path(""));
     assert!(theirs.code != 0 && theirs.err.contains("interrupt"), "{theirs:?}");
 }
 
 #[test]
 fn rounds_are_printed_one_command_a_line() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     let lines = [three_members(), odd_round(), three_members()].map(|round| round.to_string()).join("\n");
-    let printed = bench.pipe(&["algorithm", "run", "uniform", "--rounds", "-", "--print-wasmtime"], lines).done().out;
+    let printed = folder.pipe(&["algorithm", "run", "uniform", "--rounds", "-", "--print-wasmtime"], lines).done().out;
     assert_eq!(printed.lines().filter(|line| line.starts_with("wasmtime run -W fuel=")).count(), 3);
     assert_eq!(printed.lines().count(), 3, "what a name holds stays on its line: {printed}");
 }
 
 #[test]
 fn without_a_home_the_component_is_written_where_nobody_else_writes() {
-    let bench = Bench::with_environment(Vec::new());
-    let printed = bench.try_on("uniform", &three_members(), &["--print-wasmtime"]).done().out;
+    let folder = Folder::with_environment([("NO_COLOR", "1")]);
+    let printed = folder.try_on("uniform", &three_members(), &["--print-wasmtime"]).done().out;
     let file = Path::new(printed.trim_end().rsplit(' ').next().unwrap());
     assert_eq!(std::fs::read(file).unwrap(), base_component("uniform"));
     use std::os::unix::fs::PermissionsExt;
@@ -158,17 +150,17 @@ fn without_a_home_the_component_is_written_where_nobody_else_writes() {
 
 #[test]
 fn a_command_that_no_shell_takes_is_printed_with_a_warning() {
-    let bench = Bench::new();
+    let folder = Folder::new();
     let names: Vec<String> = (0..1500).map(|number| format!("member-{number}")).collect();
     let members: Vec<(&str, u64, u64)> = names.iter().map(|name| (name.as_str(), 1, 0)).collect();
-    let answer = bench.try_on("uniform", &round(&members), &["--print-wasmtime"]);
+    let answer = folder.try_on("uniform", &round(&members), &["--print-wasmtime"]);
     assert_eq!((answer.code, answer.out.lines().count()), (0, 1));
     assert!(answer.err.contains(" WARN ") && answer.err.contains("128 KiB"), "{}", answer.err);
     // The warning is true: the shell itself is there, but the word does not reach any program.
-    let script = bench.path("command.sh");
+    let script = folder.path("command.sh");
     std::fs::write(&script, answer.out.replacen("wasmtime", "/bin/true", 1)).unwrap();
     let mut command = Command::new("/bin/sh");
     command.arg(script);
-    let refused = finish(command, &[]);
+    let refused = Ran::of(command);
     assert!(refused.code == 126 && refused.err.contains("rgument list too long"), "{refused:?}");
 }

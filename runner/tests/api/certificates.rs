@@ -2,10 +2,10 @@
 //! while callers are connected.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use testkit::{Authority, Pair, eventually_async, listener, write_file};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -16,7 +16,6 @@ use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, Support
 use tonic::transport::{Channel, ClientTlsConfig};
 use wire::MatchesFilter;
 
-use crate::authority::{self, Authority, Pair, write};
 use crate::log;
 use crate::setting::*;
 
@@ -28,7 +27,8 @@ const LOCKED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCR
 /// Why a market with these files does not start.
 async fn refusal(setting: &Setting) -> String {
     let error = setting.start().await.err().unwrap().to_string();
-    let usable = rec_market::adapter::grpc::check_certificate(setting.tls.clone(), setting.clock.clone()).await;
+    let usable =
+        rec_market::adapter::grpc::check_certificate(setting.tls.clone(), Arc::new(setting.clock.clone())).await;
     assert_eq!(usable.unwrap_err().to_string(), error, "asking before it starts says the same");
     error
 }
@@ -58,10 +58,10 @@ async fn a_market_does_not_start_with_files_that_are_missing_or_not_what_they_sh
         let file = match name {
             "certificate" => setting.tls.certificate.clone(),
             "key" => setting.tls.key.clone(),
-            _ => setting.tls.client_ca.insert(setting.directory.path().join("client_ca.pem")).clone(),
+            _ => setting.tls.client_ca.insert(setting.books.path("client_ca.pem")).clone(),
         };
         match text {
-            Some(text) => drop(write(&file, text)),
+            Some(text) => drop(write_file(&file, text)),
             None if file.exists() => std::fs::remove_file(&file).unwrap(),
             None => {}
         }
@@ -73,11 +73,10 @@ async fn a_market_does_not_start_with_files_that_are_missing_or_not_what_they_sh
 #[tokio::test(flavor = "multi_thread")]
 async fn a_market_does_not_start_with_a_certificate_that_is_not_valid_now() {
     let setting = Setting::new();
-    let p256 = &rcgen::PKCS_ECDSA_P256_SHA256;
-    setting.authority.issue_for(2000, 2023, p256).write(&setting.tls);
+    setting.authority.issue_for("market", (2000, 2023)).write(&setting.tls);
     let error = refusal(&setting).await;
     assert!(error.ends_with("expired at 2023-01-01T00:00:00Z (have a new one issued)"), "{error}");
-    setting.authority.issue_for(2024, 4000, p256).write(&setting.tls);
+    setting.authority.issue_for("market", (2024, 4000)).write(&setting.tls);
     let error = refusal(&setting).await;
     assert!(error.ends_with("is valid only from 2024-01-01T00:00:00Z on (is this machine's clock right?)"), "{error}");
     // It is the service's clock that counts.
@@ -188,21 +187,21 @@ async fn with_client_ca_only_callers_with_a_certificate_of_it_are_answered() {
     log::keep();
     let mut setting = Setting::new();
     let callers = Authority::new();
-    let ca = setting.directory.path().join("client_ca.pem");
-    setting.tls.client_ca = Some(write(&ca, &callers.pem()));
+    let ca = setting.books.path("client_ca.pem");
+    setting.tls.client_ca = Some(write_file(&ca, &callers.pem()));
     let open = setting.open().await;
     let shown = |pair: &Pair| ClientTlsConfig::new().identity(pair.identity());
     asks(&open, shown(&callers.issue())).await.unwrap();
     asks(&open, ClientTlsConfig::new()).await.unwrap_err();
     asks(&open, shown(&Authority::new().issue())).await.unwrap_err();
     asks(&open, shown(&open.setting.authority.issue())).await.unwrap_err();
-    let expired = callers.issue_for(2000, 2023, &rcgen::PKCS_ECDSA_P256_SHA256);
+    let expired = callers.issue_for("market", (2000, 2023));
     asks(&open, shown(&expired)).await.unwrap_err();
     let (address, _) = handshake(&open, &open.setting.authority, &[&version::TLS12], &["h2"]).await;
     log::told_of(address, "it shows no certificate, but tls.client_ca asks for one").await;
     // Another authority's callers, from the next handshake on.
     let others = Authority::new();
-    write(&ca, &others.pem());
+    write_file(&ca, &others.pem());
     assert!(open.serving.reload().await.unwrap());
     asks(&open, shown(&others.issue())).await.unwrap();
     asks(&open, shown(&callers.issue())).await.unwrap_err();
@@ -244,7 +243,7 @@ async fn a_new_pair_that_cannot_be_used_leaves_the_one_before() {
     let open = told_to_reload().await;
     let files = &open.setting.tls;
     let next = Authority::new();
-    let expired = next.issue_for(2000, 2023, &rcgen::PKCS_ECDSA_P256_SHA256);
+    let expired = next.issue_for("market", (2000, 2023));
     let (one, other) = (next.issue(), next.issue());
     let unusable = [
         (Pair { certificate: "not PEM".to_owned(), key: one.key.clone() }, "has no certificate"),
@@ -265,8 +264,8 @@ async fn a_new_pair_that_cannot_be_used_leaves_the_one_before() {
     let error = open.serving.reload().await.unwrap_err().to_string();
     assert!(error.contains("cannot be read"), "{error}");
     // Whoever renews writes one file, then the other.
-    write(&files.certificate, &one.certificate);
-    write(&files.key, &one.key);
+    write_file(&files.certificate, &one.certificate);
+    write_file(&files.key, &one.key);
     assert!(open.serving.reload().await.unwrap());
     assert!(trusted(&open, &next).await);
 }
@@ -275,7 +274,7 @@ async fn a_new_pair_that_cannot_be_used_leaves_the_one_before() {
 async fn a_certificate_that_came_too_early_is_taken_in_its_time() {
     let open = told_to_reload().await;
     let next = Authority::new();
-    next.issue_for(2024, 4000, &rcgen::PKCS_ECDSA_P256_SHA256).write(&open.setting.tls);
+    next.issue_for("market", (2024, 4000)).write(&open.setting.tls);
     let error = open.serving.reload().await.unwrap_err().to_string();
     assert!(error.contains("is valid only from 2024-01-01T00:00:00Z on"), "{error}");
     open.setting.clock.set("2024-01-01T00:00:00Z");
@@ -289,6 +288,6 @@ async fn files_are_looked_at_without_being_told() {
     setting.limits.reload = Duration::from_millis(5);
     let open = setting.open().await;
     let next = Authority::new();
-    next.issue().write(&authority::files(Path::new(open.setting.directory.path())));
-    until("a new certificate is shown", || trusted(&open, &next)).await;
+    next.issue().write(&open.setting.tls);
+    eventually_async("a new certificate is shown", async || trusted(&open, &next).await).await;
 }

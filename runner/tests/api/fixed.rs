@@ -127,7 +127,7 @@ async fn retrieve_matches_marks_sent_and_shows_the_states_before() {
     tls.update_match(list(&[update(&ids[2], State::NotPaid)])).await.unwrap();
     let answer = tls.retrieve_matches(waiting("b")).await.unwrap();
     assert!(answer.metadata().get(rec_market::adapter::grpc::MORE).is_none());
-    let claimed: Vec<_> = answer.get_ref().matches.iter().map(shown).collect();
+    let claimed: Vec<_> = answer.get_ref().matches.iter().map(match_text).collect();
     assert_eq!(claimed, ["12:15 a > b 0.001 kWh at 0.0962 Created", "12:15 d > b 0.003 kWh at 0.0962 NotPaid"]);
     assert_eq!(
         open.matches(MatchesFilter::default()).await,
@@ -162,7 +162,7 @@ async fn retrieve_matches_only_lists_whatever_is_not_exactly_a_claim() {
     ];
     for filter in filters {
         let listed = tls.retrieve_matches(filter.clone()).await.unwrap().into_inner().matches;
-        let listed: Vec<_> = listed.iter().map(shown).collect();
+        let listed: Vec<_> = listed.iter().map(match_text).collect();
         assert_eq!(listed, ["12:15 a > b 0.001 kWh at 0.0962 Created"], "{filter:?}");
     }
     let twice = MatchesFilter { state: vec![0, 3, 3, 0], ..waiting("b") };
@@ -212,7 +212,7 @@ async fn retrieve_matches_returns_a_claim_that_nobody_reports_of() {
     let states = ["12:15 a > b 0.001 kWh at 0.0962 Created", "12:15 d > b 0.002 kWh at 0.0962 Sent"];
     assert_eq!(open.matches(MatchesFilter::default()).await, states);
     let again = tls.retrieve_matches(waiting("b")).await.unwrap().into_inner().matches;
-    assert_eq!(again.iter().map(shown).collect::<Vec<_>>(), states[..1]);
+    assert_eq!(again.iter().map(match_text).collect::<Vec<_>>(), states[..1]);
     // A report that comes in time is applied, and the lease is over.
     tls.update_match(list(&[update(&ids[0], State::Paid)])).await.unwrap();
     open.setting.clock.set("2024-01-01T00:00:00Z");

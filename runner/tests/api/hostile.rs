@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use testkit::eventually_async;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -188,7 +189,7 @@ async fn of_too_many_connections_the_newest_are_refused_until_there_is_room() {
             Err(_) => false,
         }
     };
-    until("there is room again", there_is_room).await;
+    eventually_async("there is room again", there_is_room).await;
 }
 
 /// Whether a request in plaintext is answered.
@@ -328,7 +329,7 @@ async fn a_request_that_takes_too_long_is_given_up() {
     let status = grpc.client_streaming(endless, UPDATE_PRICES.parse().unwrap(), codec).await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::DeadlineExceeded, given_up));
     // Somebody else writes into the books and does not finish; reading goes on.
-    let mut books = Connection::open(open.setting.database()).unwrap();
+    let mut books = Connection::open(open.setting.books.path("market.db")).unwrap();
     let writing = books.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
     let status = pulling(channel.clone()).update_prices(prices(1)).await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::DeadlineExceeded, given_up));

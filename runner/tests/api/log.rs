@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Mutex, Once, PoisonError};
 
-use crate::setting::until;
+use testkit::eventually_async;
 
 static WRITTEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -38,5 +38,5 @@ pub async fn told_of(peer: SocketAddr, what: &str) {
         let log = String::from_utf8(WRITTEN.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap();
         log.lines().any(|line| line.contains(&peer) && line.contains(what))
     };
-    until(what, async || says()).await;
+    eventually_async(what, async || says()).await;
 }

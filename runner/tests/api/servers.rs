@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rec_market::adapter::grpc::{UNKNOWN_METHOD, ask};
+use testkit::eventually_async;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -175,7 +176,7 @@ async fn stopping_finishes_what_is_under_way_and_waits_for_nobody_else() {
     let Open { setting, serving } = open;
     let address = serving.plain_address();
     let stopping = tokio::spawn(serving.stop());
-    until("nobody new is let in", async || is_closed(address).await).await;
+    eventually_async("nobody new is let in", async || is_closed(address).await).await;
     assert_eq!(watching.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
     assert!(!stopping.is_finished());
     let price = PriceUpdate { timestamp: "2023-09-01T12:00:00Z".into(), meter_id: "m".into(), ..Default::default() };

@@ -3,9 +3,7 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use rusqlite::Connection;
-
-use crate::common::*;
+use testkit::*;
 
 const START: i64 = 1_693_569_600;
 
@@ -44,15 +42,13 @@ fn database() -> &'static [u8] {
 
 /// Changes the books; the audit must find it and say all of this in one finding.
 #[track_caller]
-fn found(change: impl FnOnce(&Connection), says: &[&str]) {
+fn found(change: impl FnOnce(&Market), says: &[&str]) {
     let market = Market::new("[[community]]\nname = \"aveiro\"\n");
     fs::write(market.path("market.db"), database()).unwrap();
-    let connection = market.database();
-    change(&connection);
-    drop(connection);
+    change(&market);
     let ran = market.run(&["audit"]).ends_with(1);
     assert!(ran.out.contains("NOT right"), "{}", ran.out);
-    let report: serde_json::Value = serde_json::from_str(&market.run(&["audit", "--json"]).ends_with(1).out).unwrap();
+    let report = market.run(&["audit", "--json"]).ends_with(1).json();
     let mut findings: Vec<String> = report["communities"]
         .as_array()
         .unwrap()
@@ -71,14 +67,7 @@ fn found(change: impl FnOnce(&Connection), says: &[&str]) {
 /// As [`found`], by a statement that changes rows.
 #[track_caller]
 fn sql(statement: &str, says: &[&str]) {
-    found(
-        |connection| {
-            connection.pragma_update(None, "foreign_keys", false).unwrap();
-            let changed = connection.execute(statement, ()).unwrap();
-            assert!(changed > 0, "{statement} changes nothing");
-        },
-        says,
-    );
+    found(|market| market.tamper(statement), says);
 }
 
 const INTERVAL: &str = "2023-09-01T12:00:00Z/900s";
@@ -101,7 +90,7 @@ fn untouched_books_are_right() {
 }
 
 #[test]
-fn a_trade_with_another_energy() {
+fn the_audit_finds_a_trade_with_another_energy() {
     sql("UPDATE trade SET energy = energy + 1 WHERE start = 1693569600 AND number = 0", &[INTERVAL, "digest differs"]);
     sql(
         "UPDATE trade SET energy = energy + 1 WHERE buyer = 'bob' AND start = 1693569600",
@@ -122,7 +111,7 @@ fn a_trade_with_another_energy() {
 }
 
 #[test]
-fn a_trade_with_another_price() {
+fn the_audit_finds_a_trade_with_another_price() {
     sql(
         "UPDATE trade SET price = price + 1 WHERE buyer = 'grid' AND start = 1693569600",
         &[INTERVAL, "grid-price", "a"],
@@ -132,7 +121,7 @@ fn a_trade_with_another_price() {
 }
 
 #[test]
-fn a_trade_with_other_parties() {
+fn the_audit_finds_a_trade_with_other_parties() {
     sql("UPDATE trade SET seller = 'bob' WHERE start = 1693569600 AND buyer = 'grid'", &[INTERVAL, "oversold", "bob"]);
     sql("UPDATE trade SET buyer = 'a' WHERE start = 1693569600 AND buyer = 'bob'", &[INTERVAL, "self-trade"]);
     sql(
@@ -149,7 +138,7 @@ fn a_trade_with_other_parties() {
 }
 
 #[test]
-fn a_trade_with_another_id_state_or_message() {
+fn the_audit_finds_a_trade_with_another_id_state_or_message() {
     sql(
         "UPDATE trade SET id = zeroblob(12) WHERE start = 1693569600 AND number = 1",
         &[INTERVAL, "trade 1 has the id 0000"],
@@ -164,7 +153,7 @@ fn a_trade_with_another_id_state_or_message() {
 }
 
 #[test]
-fn a_trade_that_is_gone_or_there_twice() {
+fn the_audit_finds_a_trade_that_is_gone_or_there_twice() {
     for number in [0, 1] {
         let gone = format!("DELETE FROM trade WHERE start = 1693569600 AND number = {number}");
         sql(&gone, &[INTERVAL, "digest differs"]);
@@ -187,13 +176,13 @@ fn a_trade_that_is_gone_or_there_twice() {
 }
 
 #[test]
-fn an_interval_that_is_gone() {
+fn the_audit_finds_an_interval_that_is_gone() {
     for (start, says) in [(START - 900, INTERVAL), (START, "2023-09-01T12:15:00Z/900s"), (START + 1800, "resume mark")]
     {
         found(
-            |connection| {
-                connection.execute("DELETE FROM trade WHERE start = ?1", [start]).unwrap();
-                connection.execute("DELETE FROM interval WHERE start = ?1", [start]).unwrap();
+            |market| {
+                market.database().execute("DELETE FROM trade WHERE start = ?1", [start]).unwrap();
+                market.tamper(&format!("DELETE FROM interval WHERE start = {start}"));
             },
             &[says],
         );
@@ -201,7 +190,7 @@ fn an_interval_that_is_gone() {
 }
 
 #[test]
-fn a_round_or_inputs_that_are_not_those_of_the_interval() {
+fn the_audit_finds_a_round_or_inputs_that_are_not_those_of_the_interval() {
     let other = |column: &str| {
         format!(
             "UPDATE interval SET {column} = (SELECT {column} FROM interval WHERE start = 1693570500) WHERE start = 1693569600"
@@ -225,12 +214,13 @@ fn a_round_or_inputs_that_are_not_those_of_the_interval() {
 }
 
 /// Changes texts within a record, length by length.
-fn within(column: &str, from: &str, to: &str) -> impl FnOnce(&Connection) {
+fn within(column: &str, from: &str, to: &str) -> impl FnOnce(&Market) {
     assert_eq!(from.len(), to.len());
     let select = format!("SELECT {column} FROM interval WHERE start = ?1");
     let update = format!("UPDATE interval SET {column} = ?2 WHERE start = ?1");
     let (from, to) = (from.as_bytes().to_vec(), to.as_bytes().to_vec());
-    move |connection| {
+    move |market| {
+        let connection = market.database();
         let mut record: Vec<u8> = connection.query_row(&select, [START], |row| row.get(0)).unwrap();
         let at = record.windows(from.len()).position(|window| window == from).unwrap();
         record[at..at + to.len()].copy_from_slice(&to);
@@ -239,7 +229,7 @@ fn within(column: &str, from: &str, to: &str) -> impl FnOnce(&Connection) {
 }
 
 #[test]
-fn a_round_of_another_community_or_other_members() {
+fn the_audit_finds_a_round_of_another_community_or_other_members() {
     found(within("round", "aveiro", "lisboa"), &[INTERVAL, "round", "lisboa"]);
     found(within("round", "bob", "eve"), &[INTERVAL, "member bob"]);
     found(within("inputs", "bob", "eve"), &[INTERVAL, "member eve"]);
@@ -247,14 +237,14 @@ fn a_round_of_another_community_or_other_members() {
 }
 
 #[test]
-fn an_algorithm_that_is_not_the_stored_one() {
+fn the_audit_finds_an_algorithm_that_is_not_the_stored_one() {
     sql("UPDATE component SET bytes = x'00'", &["the stored bytes of algorithm"]);
     sql("DELETE FROM component", &["the bytes of algorithm"]);
     sql("UPDATE interval SET algorithm = zeroblob(32) WHERE start = 1693569600", &["the bytes of algorithm 0000"]);
 }
 
 #[test]
-fn a_mark_or_registers_that_are_not_those_of_the_books() {
+fn the_audit_finds_a_mark_or_registers_that_are_not_those_of_the_books() {
     sql("UPDATE community SET mark = mark - 900", &["resume mark", "2023-09-01T12:30:00Z", "2023-09-01T12:45:00Z"]);
     sql("UPDATE community SET mark = NULL", &["resume mark", "none"]);
     sql("UPDATE meter SET import_wh = 81 WHERE meter = 'b1'", &["registers", "b1"]);
@@ -264,12 +254,7 @@ fn a_mark_or_registers_that_are_not_those_of_the_books() {
 }
 
 #[test]
-fn a_database_whose_parts_do_not_belong_together() {
+fn the_audit_finds_a_database_whose_parts_do_not_belong_together() {
     sql("UPDATE trade SET community = 7", &["trade", "community"]);
-    found(
-        |connection| {
-            connection.execute_batch("DROP TABLE event").unwrap();
-        },
-        &["event"],
-    );
+    found(|market| market.database().execute_batch("DROP TABLE event").unwrap(), &["event"]);
 }

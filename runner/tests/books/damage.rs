@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 
 use rusqlite::Connection;
 
-use crate::common::*;
+use testkit::*;
 
 fn settled() -> (Meters, Market) {
     let meters = Meters::recorded(recorded(4, 60), demo::meters::Package::Platform);
@@ -33,7 +33,7 @@ fn refused(market: &Market, says: &[&str]) {
 fn audit_finds(market: &Market, text: &str) {
     let ran = market.run(&["audit"]).ends_with(1);
     assert!(ran.out.contains(text) && ran.out.contains("NOT right"), "{ran:?}");
-    let report: serde_json::Value = serde_json::from_str(&market.run(&["audit", "--json"]).ends_with(1).out).unwrap();
+    let report = market.run(&["audit", "--json"]).ends_with(1).json();
     assert_eq!(report["ok"], false);
 }
 
@@ -63,19 +63,19 @@ fn a_database_of_a_newer_version_is_left_alone() {
 }
 
 #[test]
-fn a_database_cut_short_is_told() {
+fn a_database_cut_short_is_damaged() {
     let (_meters, market) = settled();
     let whole = fs::read(market.path("market.db")).unwrap();
     for length in [50, 4096, 3 * 4096 + 7, whole.len() / 2] {
         fs::write(market.path("market.db"), &whole[..length]).unwrap();
         market.run(&["audit"]).ends_with(1);
         let listed = market.run(&["trades"]);
-        assert!(listed.code == Some(2) && listed.err.contains("is damaged"), "{length}: {listed:?}");
+        assert!(listed.code == 2 && listed.err.contains("is damaged"), "{length}: {listed:?}");
     }
 }
 
 #[test]
-fn a_database_with_scribbled_pages_is_told() {
+fn the_audit_finds_scribbled_pages() {
     let (_meters, market) = settled();
     let whole = fs::read(market.path("market.db")).unwrap();
     let mut found = 0;
@@ -85,14 +85,14 @@ fn a_database_with_scribbled_pages_is_told() {
         scribbled[page * 4096..page * 4096 + 64].fill(0xa5);
         fs::write(market.path("market.db"), &scribbled).unwrap();
         let audit = market.run(&["audit"]);
-        assert!(matches!(audit.code, Some(0 | 1)), "page {page}: {audit:?}");
-        found += u32::from(audit.code == Some(1));
+        assert!(matches!(audit.code, 0 | 1), "page {page}: {audit:?}");
+        found += u32::from(audit.code == 1);
     }
     assert!(found > 5, "{found} of {} pages", whole.len() / 4096 - 1);
 }
 
 #[test]
-fn no_database_an_empty_one_and_no_directory() {
+fn a_missing_database_an_empty_one_and_a_missing_directory_are_told() {
     let meters = Meters::telling(&["a 12:00 0 0"]);
     let market = Market::of(&meters);
     market.run(&["audit"]).ends_with(2).says("market.db").says("settle first");
@@ -114,17 +114,16 @@ fn no_database_an_empty_one_and_no_directory() {
 
 /// Runs the program as somebody without rights, which root never is.
 fn as_nobody(market: &Market, arguments: &[&str]) -> Ran {
-    let mut command = market.command(arguments);
-    if fs::metadata("/proc/self").unwrap().uid() == 0 {
-        let copy = market.path("rec-market");
-        if !copy.exists() {
-            fs::copy(env!("CARGO_BIN_EXE_rec-market"), &copy).unwrap();
-        }
-        let mut unprivileged = std::process::Command::new(copy);
-        unprivileged.args(arguments).current_dir(market.path("")).env("NO_COLOR", "1").uid(65_534).gid(65_534);
-        command = unprivileged;
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return market.run(arguments);
     }
-    ran(command.output().unwrap())
+    let copy = market.path("rec-market");
+    if !copy.exists() {
+        fs::copy(program(), &copy).unwrap();
+    }
+    let mut command = market.command_of(&copy, arguments);
+    command.uid(65_534).gid(65_534);
+    Ran::of(command)
 }
 
 #[test]

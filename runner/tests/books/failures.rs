@@ -1,6 +1,6 @@
 //! Algorithms that fail, settings that nobody knows, communities that are broken beside others that are not.
 
-use crate::common::*;
+use testkit::*;
 
 const ROWS: [&str; 8] = [
     "a 12:00 0 0",
@@ -58,10 +58,7 @@ fn an_algorithm_that_fails_falls_back_where_the_community_wants_that() {
     let summary = &market.json(&["settle", "--json"])[0];
     assert_eq!(summary["events"], serde_json::json!({"fallback": 2}));
     market.run(&["audit"]).ends_with(0);
-    let reasons: u64 = market
-        .database()
-        .query_row("SELECT count(fallback_reason) FROM interval WHERE name = 'public-grid'", (), |row| row.get(0))
-        .unwrap();
+    let reasons: u64 = market.query("SELECT count(fallback_reason) FROM interval WHERE name = 'public-grid'");
     assert_eq!(reasons, 3);
 }
 
@@ -93,8 +90,7 @@ fn an_algorithm_of_earlier_intervals_is_named_by_its_digest() {
     let meters = Meters::telling(&ROWS);
     let market = Market::of(&meters);
     market.run(&["settle", "--until", "2023-09-01T12:15:00Z"]).ends_with(0);
-    let digest: String =
-        market.database().query_row("SELECT lower(hex(digest)) FROM component", (), |row| row.get(0)).unwrap();
+    let digest: String = market.query("SELECT lower(hex(digest)) FROM component");
     market.configure(&community("aveiro", meters.address(), &format!("algorithm = \"sha256:{digest}\"")));
     assert_eq!(market.books(), BOOKS);
 }
@@ -119,11 +115,7 @@ fn a_community_whose_meters_are_away_does_not_hold_up_another() {
             + &community("whole", meters.address(), "")),
     );
     let ran = market.run(&["settle", "--json"]).ends_with(3).says(refusing.address());
-    let errors: Vec<bool> = ran
-        .out
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["error"].is_null())
-        .collect();
+    let errors: Vec<bool> = ran.objects().iter().map(|summary| summary["error"].is_null()).collect();
     assert_eq!(errors, [false, false, true]);
     assert_eq!(market.trades(), BOOKS);
 }

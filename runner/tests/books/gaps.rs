@@ -1,6 +1,6 @@
 //! Meters that are silent for a while.
 
-use crate::common::*;
+use testkit::*;
 
 #[test]
 fn a_gap_is_settled_with_the_grid_alone_when_the_meter_is_read_again() {

@@ -1,12 +1,6 @@
 //! From readings to books, as stories: the real program, a real Meters service, an empty directory.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../common/wasmtime_cli.rs"]
-mod wasmtime_cli;
 
 mod audit;
 mod damage;

@@ -3,7 +3,7 @@
 use demo::meters::Package;
 use wire::QueryMeters;
 
-use crate::common::*;
+use testkit::*;
 
 #[test]
 fn many_pages_settle_the_same_as_one_and_as_many_runs() {
@@ -35,7 +35,7 @@ fn one_page_of_everything_settles_the_same_as_pages_of_four() {
             [format!("a {time} {} {}", quarter * 7, quarter * quarter), format!("b {time} {} 4", quarter * 300)]
         })
         .collect();
-    let rows = readings(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+    let rows = readings(&rows);
     let at_once = {
         let rows = rows.clone();
         Meters::answering(move |query, _| {

@@ -5,28 +5,20 @@ use std::path::PathBuf;
 use demo::meters::Package;
 use serde_json::Value;
 
-use crate::common::*;
+use testkit::*;
 
-/// The recorded readings, where they are; continuous integration must have them.
-fn file() -> Option<PathBuf> {
+/// The recorded readings: what `REC_MARKET_TEST_READINGS` names, or what is beside this repository.
+fn file() -> PathBuf {
     #[allow(clippy::disallowed_methods, reason = "where the data lies is no configuration of the program")]
-    let variable = |name| std::env::var(name).ok();
-    let file = variable("REC_MARKET_TEST_READINGS").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/community-16.csv")),
-        PathBuf::from,
-    );
-    if file.is_file() {
-        return Some(file);
-    }
-    assert!(variable("CI").is_none(), "there are no readings at {} (set REC_MARKET_TEST_READINGS)", file.display());
-    eprintln!("skipped: there are no readings at {} (set REC_MARKET_TEST_READINGS)", file.display());
-    None
+    let named = std::env::var("REC_MARKET_TEST_READINGS").ok();
+    let usual = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/community-16.csv");
+    named.map_or_else(|| PathBuf::from(usual), PathBuf::from)
 }
 
+#[needs::readings]
 #[test]
 fn four_weeks_of_sixteen_households_settle_to_the_totals_of_their_meters() {
-    let Some(file) = file() else { return };
-    let recorded = demo::recording::read(&file).unwrap();
+    let recorded = demo::recording::read(&file()).unwrap();
     let meters = Meters::recorded(recorded, Package::Platform);
     let market = Market::of(&meters);
     let summary = &market.json(&["settle", "--json"])[0];

@@ -1,6 +1,6 @@
 //! What registers and clocks of meters do: early, late, twice, backwards, at their limits, no numbers at all.
 
-use crate::common::*;
+use testkit::*;
 
 #[test]
 fn two_seconds_early_and_ninety_late_belong_to_the_nearest_boundary() {

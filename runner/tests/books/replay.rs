@@ -4,10 +4,9 @@ use std::fs;
 use std::sync::OnceLock;
 
 use domain::Digest;
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::common::*;
+use testkit::*;
 
 const START: i64 = 1_693_569_600;
 /// Of the base algorithms.
@@ -63,17 +62,14 @@ pub fn market() -> Market {
 /// What `replay --json` says of a market whose books differ.
 #[track_caller]
 fn differing(market: &Market) -> Vec<Value> {
-    let ran = market.run(&["replay", "--json"]).ends_with(1);
-    ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    market.run(&["replay", "--json"]).ends_with(1).objects()
 }
 
 /// Changes the first interval with a round; the replay must say exactly this of it, and that the others are the same.
 #[track_caller]
-fn found(change: impl FnOnce(&Connection), says: &[&str]) {
+fn found(change: impl FnOnce(&Market), says: &[&str]) {
     let market = market();
-    let connection = market.database();
-    change(&connection);
-    drop(connection);
+    change(&market);
     let intervals = differing(&market);
     let statuses: Vec<&str> = intervals.iter().map(|interval| interval["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["nothing", "differs", "same", "same"], "{intervals:#?}");
@@ -95,13 +91,7 @@ fn found(change: impl FnOnce(&Connection), says: &[&str]) {
 /// As [`found`], by a statement that changes rows.
 #[track_caller]
 fn sql(statement: &str, says: &[&str]) {
-    found(
-        |connection| {
-            connection.pragma_update(None, "foreign_keys", false).unwrap();
-            assert!(connection.execute(statement, ()).unwrap() > 0, "{statement} changes nothing");
-        },
-        says,
-    );
+    found(|market| market.tamper(statement), says);
 }
 
 #[test]
@@ -121,11 +111,9 @@ fn json_has_every_interval_with_both_sides() {
     let intervals = market.json(&["replay", "--json"]);
     assert_eq!(intervals.len(), 4);
     let digest = |column: &str| -> String {
-        let query = format!("SELECT lower(hex({column})) FROM interval WHERE start = ?1");
-        market.database().query_row(&query, [START], |row| row.get(0)).unwrap()
+        market.query(&format!("SELECT lower(hex({column})) FROM interval WHERE start = {START}"))
     };
-    let fuel: u64 =
-        market.database().query_row("SELECT fuel FROM interval WHERE start = ?1", [START], |row| row.get(0)).unwrap();
+    let fuel: u64 = market.query(&format!("SELECT fuel FROM interval WHERE start = {START}"));
     let engine = sandbox::Sandbox::engine_version();
     assert_eq!(
         intervals[1],
@@ -216,7 +204,7 @@ fn as_many_jobs_as_anybody_wants_say_the_same_in_the_same_order() {
     // Pages end within it.
     let changed = "UPDATE trade SET price = price + 1 WHERE (community, start, number) IN
         (SELECT community, start, 0 FROM interval ORDER BY start LIMIT 1 OFFSET 150)";
-    assert_eq!(market.database().execute(changed, ()).unwrap(), 1);
+    market.tamper(changed);
     let one = market.run(&["replay", "--json", "--jobs", "1"]).ends_with(1).out;
     let lines: Vec<Value> = one.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 250);
@@ -231,7 +219,7 @@ fn as_many_jobs_as_anybody_wants_say_the_same_in_the_same_order() {
 }
 
 #[test]
-fn a_trade_that_was_changed() {
+fn replay_finds_a_trade_that_was_changed() {
     sql(
         "UPDATE trade SET price = price + 1 WHERE start = 1693569600 AND number = 1",
         &["trade 1 is a > b, 67 Wh at 96201 µEUR/kWh in the books, but a > b, 67 Wh at 96200 µEUR/kWh"],
@@ -253,7 +241,7 @@ fn a_trade_that_was_changed() {
 }
 
 #[test]
-fn a_trade_that_is_gone_or_there_twice() {
+fn replay_finds_a_trade_that_is_gone_or_there_twice() {
     sql(
         "DELETE FROM trade WHERE start = 1693569600 AND number = 1",
         &["trade 1 is missing in the books: a > b, 67 Wh at 96200 µEUR/kWh"],
@@ -267,9 +255,9 @@ fn a_trade_that_is_gone_or_there_twice() {
 }
 
 #[test]
-fn a_trade_of_a_gap_that_was_changed() {
+fn replay_finds_a_trade_of_a_gap_that_was_changed() {
     let market = market();
-    market.database().execute("UPDATE trade SET energy = 21 WHERE message IS NOT NULL", ()).unwrap();
+    market.tamper("UPDATE trade SET energy = 21 WHERE message IS NOT NULL");
     assert_eq!(
         differing(&market)[3]["differences"],
         json!(["trade 1 is grid > b, 21 Wh at 162400 µEUR/kWh in the books, but grid > b, 20 Wh at 162400 µEUR/kWh"])
@@ -277,7 +265,7 @@ fn a_trade_of_a_gap_that_was_changed() {
 }
 
 #[test]
-fn fuel_or_digests_that_were_changed() {
+fn replay_finds_fuel_or_digests_that_were_changed() {
     sql("UPDATE interval SET fuel = fuel + 1 WHERE start = 1693569600", &["its fuel is "]);
     let zero = "0".repeat(64);
     sql(
@@ -302,7 +290,7 @@ fn fuel_or_digests_that_were_changed() {
 fn another_engine_is_worth_a_remark_and_its_fuel_is_not_compared() {
     let market = market();
     let other = "UPDATE interval SET engine = 'wasmtime 12.3.4', fuel = 1 WHERE start = 1693569600";
-    market.database().execute(other, ()).unwrap();
+    market.tamper(other);
     let interval = &market.json(&["replay", "--json", "--interval", "2023-09-01T12:00:00Z"])[0];
     assert_eq!([&interval["status"], &interval["differences"]], [&json!("same"), &json!([])]);
     let remark = interval["remarks"][0].as_str().unwrap();
@@ -314,16 +302,17 @@ fn a_name_in_the_books_writes_no_line_of_the_report() {
     let market = market();
     let name =
         "UPDATE interval SET name = 'x' || char(10) || 'aveiro: all the same' || char(27) WHERE start = 1693569600";
-    market.database().execute(name, ()).unwrap();
+    market.tamper(name);
     let told = market.run(&["replay"]).ends_with(1).out;
     assert!(!told.contains("\naveiro: all") && !told.contains('\u{1b}') && told.contains("x\\naveiro"), "{told}");
 }
 
 #[test]
-fn a_round_that_was_changed() {
+fn replay_finds_a_round_that_was_changed() {
     // Another member's name in it, of the same length: the same algorithm says something else.
     found(
-        |connection| {
+        |market| {
+            let connection = market.database();
             let select = "SELECT round FROM interval WHERE start = ?1";
             let mut round: Vec<u8> = connection.query_row(select, [START], |row| row.get(0)).unwrap();
             let name = round.windows(2).position(|window| window == [1, b'b']).unwrap() + 1;
@@ -336,13 +325,10 @@ fn a_round_that_was_changed() {
         ],
     );
     // The round of another interval, whole and with its digest.
-    found(
-        |connection| {
-            let other = "UPDATE interval SET (round, round_digest, trades_digest, fuel) =
-                (SELECT round, round_digest, trades_digest, fuel FROM interval WHERE start = 1693570500)
-                WHERE start = 1693569600";
-            assert_eq!(connection.execute(other, ()).unwrap(), 1);
-        },
+    sql(
+        "UPDATE interval SET (round, round_digest, trades_digest, fuel) =
+             (SELECT round, round_digest, trades_digest, fuel FROM interval WHERE start = 1693570500)
+         WHERE start = 1693569600",
         &["its round is of \"aveiro\" at 2023-09-01T12:15:00Z/900s", "trade 0 is a > grid, 33 Wh"],
     );
     sql(
@@ -363,7 +349,7 @@ fn a_round_that_was_changed() {
 #[test]
 fn a_round_that_cannot_be_read_ends_it_there() {
     let market = market();
-    market.database().execute("UPDATE interval SET round = x'00ff' WHERE start = 1693570500", ()).unwrap();
+    market.tamper("UPDATE interval SET round = x'00ff' WHERE start = 1693570500");
     let intervals = differing(&market);
     let statuses: Vec<&Value> = intervals.iter().map(|interval| &interval["status"]).collect();
     assert_eq!(statuses, ["nothing", "same", "differs"]);
@@ -394,10 +380,7 @@ fn the_stored_bytes_of_a_base_algorithm_are_checked_although_we_have_our_own() {
         ("DELETE FROM component", "the bytes of algorithm "),
     ] {
         let market = market();
-        let database = market.database();
-        database.pragma_update(None, "foreign_keys", false).unwrap();
-        database.execute(change, ()).unwrap();
-        drop(database);
+        market.tamper(change);
         let intervals = differing(&market);
         assert_eq!(intervals[0]["status"], "nothing");
         for interval in &intervals[1..] {
@@ -409,16 +392,23 @@ fn the_stored_bytes_of_a_base_algorithm_are_checked_although_we_have_our_own() {
     }
 }
 
+/// Names bytes as the first interval's algorithm, under their own digest.
+#[track_caller]
+fn named_component(bytes: &[u8], says: &[&str]) {
+    let digest = *Digest::of(bytes).as_bytes();
+    let name = |market: &Market| {
+        let database = market.database();
+        database.execute("INSERT INTO component VALUES (?1, ?2)", (digest, bytes)).unwrap();
+        database.execute("UPDATE interval SET algorithm = ?2 WHERE start = ?1", (START, digest)).unwrap();
+    };
+    found(name, says);
+}
+
 #[test]
-fn another_algorithm_than_the_one_that_settled() {
+fn replay_finds_another_algorithm_than_the_one_that_settled() {
     sql("UPDATE interval SET algorithm = zeroblob(32) WHERE start = 1693569600", &["the bytes of algorithm 00000000"]);
-    found(
-        |connection| {
-            let other = base::base("public-grid").unwrap();
-            let digest = *Digest::of(other.bytes).as_bytes();
-            connection.execute("INSERT INTO component VALUES (?1, ?2)", (digest, other.bytes)).unwrap();
-            connection.execute("UPDATE interval SET algorithm = ?2 WHERE start = ?1", (START, digest)).unwrap();
-        },
+    named_component(
+        base::base("public-grid").unwrap().bytes,
         &[
             "in the books, but calls itself \"public-grid\"",
             "its fuel is ",
@@ -457,10 +447,7 @@ fn an_algorithm_that_is_nowhere_but_in_the_books_is_run_from_there() {
         ("UPDATE component SET bytes = CAST(bytes || x'0001ff' AS BLOB)", "the stored bytes of algorithm "),
         ("DELETE FROM component", "the bytes of algorithm "),
     ] {
-        let database = market.database();
-        database.pragma_update(None, "foreign_keys", false).unwrap();
-        database.execute(change, ()).unwrap();
-        drop(database);
+        market.tamper(change);
         let intervals = differing(&market);
         let last = intervals.last().unwrap();
         let [difference] = last["differences"].as_array().unwrap().as_slice() else { panic!("{last}") };
@@ -471,22 +458,9 @@ fn an_algorithm_that_is_nowhere_but_in_the_books_is_run_from_there() {
 
 #[test]
 fn bytes_that_are_no_algorithm_are_told() {
-    named_component(b"\0asm\x0d\0\x01\0 and then nothing", "the component is broken");
-    named_component(b"no component at all", "the file is no WebAssembly");
-    named_component(b"", "the file is empty");
-}
-
-/// Names bytes as the first interval's algorithm, under their own digest.
-#[track_caller]
-fn named_component(bytes: &[u8], says: &str) {
-    found(
-        |connection| {
-            let digest = *Digest::of(bytes).as_bytes();
-            connection.execute("INSERT INTO component VALUES (?1, ?2)", (digest, bytes)).unwrap();
-            connection.execute("UPDATE interval SET algorithm = ?2 WHERE start = ?1", (START, digest)).unwrap();
-        },
-        &[says],
-    );
+    named_component(b"\0asm\x0d\0\x01\0 and then nothing", &["the component is broken"]);
+    named_component(b"no component at all", &["the file is no WebAssembly"]);
+    named_component(b"", &["the file is empty"]);
 }
 
 #[test]

@@ -1,14 +1,11 @@
 //! An outsider recomputes a stored interval with nothing but the wasmtime CLI and what `replay --print-wasmtime` gives.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use domain::Digest;
 
-use crate::common::*;
 use crate::replay::{market, own_component, own_market};
-use crate::wasmtime_cli::{directory_with, wasmtime};
+use testkit::*;
 
 /// Any time within the interval that the stories are about.
 const INTERVAL: [&str; 4] = ["replay", "--print-wasmtime", "--interval", "2023-09-01T12:07:00Z"];
@@ -33,22 +30,14 @@ fn as_the_cli_prints(market: &Market) -> String {
     format!("ok([{}])\n", trades.join(", "))
 }
 
-/// Runs what was printed, as a person who pastes it beside the component.
-fn shell(wasmtime: &Path, printed: &str, folder: &Path) -> Ran {
-    let directory = directory_with(wasmtime);
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", printed]).current_dir(folder).env_clear().env("PATH", directory.path());
-    ran(command.output().unwrap())
-}
-
 /// Where the component of a base algorithm is written, if nobody says where.
 fn usual_file(name: &str, component: &[u8]) -> String {
     format!("{name}-{}.wasm", &Digest::of(component).to_string()[..12])
 }
 
+#[needs::wasmtime]
 #[test]
 fn the_plain_cli_brings_the_trades_that_are_in_the_books() {
-    let Some(wasmtime) = wasmtime() else { return };
     for (market, name, component) in
         [(market(), "mid-market-rate", base::default_base().bytes.to_vec()), (own_market(), "uniform", own_component())]
     {
@@ -59,7 +48,7 @@ fn the_plain_cli_brings_the_trades_that_are_in_the_books() {
         // Only what was printed and written is taken along.
         let elsewhere = tempfile::tempdir().unwrap();
         fs::rename(market.path(&file), elsewhere.path().join(&file)).unwrap();
-        let theirs = shell(&wasmtime, &printed.out, elsewhere.path()).ends_with(0);
+        let theirs = run_in_shell(&printed.out, elsewhere.path()).ends_with(0);
         let stored = as_the_cli_prints(&market);
         assert!(stored.contains("member(0), buyer: member(1), energy: 67"), "{stored}");
         assert_eq!((theirs.out, theirs.err.as_str()), (stored, ""));
@@ -91,7 +80,7 @@ fn a_component_is_written_where_it_is_wanted_and_over_nothing_else() {
 #[test]
 fn a_name_in_the_books_chooses_no_place() {
     let market = market();
-    market.database().execute("UPDATE interval SET name = '../../evil $(touch owned)'", ()).unwrap();
+    market.tamper("UPDATE interval SET name = '../../evil $(touch owned)'");
     market.run(&INTERVAL).ends_with(0);
     let file = usual_file("_.._evil___touch_owned_", base::default_base().bytes);
     assert!(market.path(&file).exists());
@@ -109,10 +98,7 @@ fn what_cannot_be_run_is_not_printed() {
         let ran = market.run(&[&["replay"], arguments].concat()).ends_with(2).says(says);
         assert_eq!(ran.out, "");
     }
-    let database = market.database();
-    database.pragma_update(None, "foreign_keys", false).unwrap();
-    database.execute("UPDATE interval SET algorithm = zeroblob(32)", ()).unwrap();
-    drop(database);
+    market.tamper("UPDATE interval SET algorithm = zeroblob(32)");
     assert_eq!(market.run(&INTERVAL).ends_with(1).says("the bytes of algorithm 0000").out, "");
 }
 

@@ -1,6 +1,6 @@
 //! Rows that no honest service sends. The books are those of the honest ones, or nothing is settled.
 
-use crate::common::*;
+use testkit::*;
 
 const HONEST: [&str; 6] =
     ["a 12:00 0 0", "a 12:15 0 900", "a 12:30 0 1000", "b 12:00 0 0", "b 12:15 700 0", "b 12:30 800 0"];

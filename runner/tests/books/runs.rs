@@ -2,7 +2,7 @@
 
 use rec_market::clock::{Clock, SystemClock};
 
-use crate::common::*;
+use testkit::*;
 
 const TWO_HOUSES: [&str; 6] =
     ["a 12:00 1000 0", "a 12:15 1000 900", "a 12:30 1100 900", "b 12:00 50 9", "b 12:15 750 9", "b 12:30 750 59"];
@@ -107,7 +107,7 @@ fn nothing_is_ever_asked_of_the_future() {
     let last = now - now % 900;
     let at = |second: i64| jiff::Timestamp::from_second(second).unwrap().to_string();
     let rows = [2, 1, 0].map(|quarters| format!("a {} {} 0", at(last - quarters * 900), 1000 - quarters));
-    let meters = Meters::telling(&rows.each_ref().map(String::as_str));
+    let meters = Meters::telling(&rows);
     let market = Market::with(&meters, "grace = \"1s\"");
     for _ in 0..3 {
         market.books();
@@ -213,7 +213,7 @@ fn paths_are_relative_to_the_configuration_and_variables_stand_above_it() {
         if let Some(store) = variable {
             command.env("REC_MARKET_STORE", store);
         }
-        ran(command.output().unwrap())
+        Ran::of(command)
     };
     run(&["settle"], None).ends_with(0);
     assert!(market.path("market.db").is_file());

@@ -8,7 +8,7 @@ use demo::meters::Package;
 use tonic::Status;
 use wire::{QueryMeters, QueryResponse};
 
-use crate::common::*;
+use testkit::*;
 
 const ROWS: [&str; 5] = ["a 12:00 0 0", "a 12:15 5 0", "a 12:30 9 0", "a 12:45 11 0", "a 13:00 20 0"];
 const BOOKS: [&str; 4] = [
@@ -106,7 +106,7 @@ fn an_address_where_nobody_listens_ends_with_3_and_is_named() {
 
 #[test]
 fn a_service_without_rows_is_no_failure() {
-    let meters = Meters::telling(&[]);
+    let meters = Meters::silent();
     let market = Market::of(&meters);
     assert_eq!(market.settle().ends_with(0).out, "aveiro: nothing is due\n");
     assert_eq!(market.books(), [""; 0]);

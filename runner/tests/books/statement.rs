@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use demo::meters::Package;
 use serde_json::Value;
 
-use crate::common::*;
+use testkit::*;
 
 fn market() -> Market {
     let meters = Meters::recorded(recorded(6, 150), Package::Platform);

@@ -4,7 +4,7 @@ use books::{Books, Span};
 use domain::{Price, Tariff};
 use store::SqliteStore;
 
-use crate::common::*;
+use testkit::*;
 
 #[test]
 fn a_member_has_several_meters_and_a_tariff_of_its_own() {

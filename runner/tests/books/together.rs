@@ -1,13 +1,10 @@
 //! Several processes at one database, and processes that are killed at any instant.
 
-use std::process::Child;
-
 use demo::meters::Package;
-use rusqlite::{Connection, OpenFlags};
 use tonic::Status;
 use wire::QueryMeters;
 
-use crate::common::*;
+use testkit::*;
 
 /// Intervals of the history, the first of which only opens the accounts.
 const ROWS: i64 = 300;
@@ -19,10 +16,6 @@ fn undisturbed() -> String {
     market.trades_json()
 }
 
-fn finish(child: Child) -> Ran {
-    ran(child.wait_with_output().unwrap())
-}
-
 #[test]
 fn two_at_once_make_the_books_of_one() {
     let expected = undisturbed();
@@ -31,13 +24,8 @@ fn two_at_once_make_the_books_of_one() {
         let market = Market::of(&meters);
         // Both find no database at all.
         let both = [0, 1].map(|_| market.command(&["settle", "--json"]).spawn().unwrap());
-        let settled: u64 = both
-            .map(|child| {
-                let summary = finish(child).ends_with(0).out;
-                serde_json::from_str::<serde_json::Value>(&summary).unwrap()["intervals"].as_u64().unwrap()
-            })
-            .iter()
-            .sum();
+        let settled: u64 =
+            both.map(|child| Ran::end_of(child).ends_with(0).json()["intervals"].as_u64().unwrap()).iter().sum();
         // Each interval by exactly one of them.
         assert_eq!(settled, u64::try_from(ROWS - 1).unwrap());
         assert_eq!(market.trades_json(), expected);
@@ -55,7 +43,7 @@ fn the_books_can_be_read_while_they_are_written() {
     while settling.try_wait().unwrap().is_none() {
         seen.push(market.trades_json().lines().count());
     }
-    finish(settling).ends_with(0);
+    Ran::end_of(settling).ends_with(0);
     seen.push(market.trades_json().lines().count());
     assert!(seen.is_sorted(), "{seen:?}");
     market.run(&["audit"]).ends_with(0);
@@ -79,14 +67,14 @@ fn killed_at_any_instant_it_goes_on_to_the_same_books() {
     let mut killed_after = Vec::new();
     for target in [1, 2, 23, 60, 61, 110, 170, 220] {
         let mut settling = market.command(&["settle"]).spawn().unwrap();
-        while committed(&market) < target {
-            assert!(settling.try_wait().unwrap().is_none(), "ended before {target}: {:?}", finish(settling));
+        while market.intervals() < target {
+            assert!(settling.try_wait().unwrap().is_none(), "ended before {target}: {:?}", Ran::end_of(settling));
             std::thread::yield_now();
         }
         settling.kill().unwrap();
-        let ran = finish(settling);
-        assert_eq!(ran.code, None, "{ran:?}");
-        killed_after.push(committed(&market));
+        let ran = Ran::end_of(settling);
+        assert_eq!(ran.code, -1, "{ran:?}");
+        killed_after.push(market.intervals());
         market.run(&["audit"]).ends_with(0);
     }
     assert!(killed_after.is_sorted() && killed_after[0] < 220, "{killed_after:?}");
@@ -95,15 +83,6 @@ fn killed_at_any_instant_it_goes_on_to_the_same_books() {
     market.settle().ends_with(0);
     assert_eq!(market.trades_json(), expected);
     market.run(&["audit"]).ends_with(0);
-}
-
-/// How many intervals are committed; none while there is no table yet.
-fn committed(market: &Market) -> u64 {
-    let count = || {
-        let database = Connection::open_with_flags(market.path("market.db"), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        database.query_row("SELECT count(*) FROM interval", (), |row| row.get(0))
-    };
-    count().unwrap_or(0)
 }
 
 /// The same history as rows.

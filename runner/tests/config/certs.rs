@@ -10,7 +10,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 
-use crate::common::Market;
+use testkit::Market;
 
 /// Every file in a directory: its mode and its text.
 fn files(directory: &Path) -> BTreeMap<String, (u32, String)> {
@@ -59,7 +59,7 @@ fn shake_hands(directory: &Path, name: &'static str) -> Result<(), tokio_rustls:
 }
 
 #[test]
-fn eight_files_that_fit_and_only_the_owner_reads_keys() {
+fn it_writes_eight_files_that_fit_and_only_the_owner_reads_keys() {
     let market = Market::new("");
     let ran = market.run(&["certs", "--name", "market.example.org", "--days", "30"]).ends_with(0);
     let directory = market.path("secrets");
@@ -125,7 +125,7 @@ fn files_that_are_there_are_replaced_only_by_force() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_before_anything_is_written() {
+fn what_no_certificate_can_have_is_refused_before_anything_is_written() {
     let market = Market::new("");
     market.run(&["certs", "--name", "a b"]).ends_with(2).says("\"a b\" is not a server name");
     market.run(&["certs", "--days", "0"]).ends_with(2);

@@ -1,6 +1,6 @@
 //! `rec-market config check`.
 
-use crate::common::*;
+use testkit::*;
 
 const RIGHT: &str = "[[community]]\nname = \"aveiro\"\n[[community]]\nname = \"porto\"\nalgorithm = \"static\"\nsettings = { price = 5 }\n";
 
@@ -48,7 +48,7 @@ fn an_algorithm_that_cannot_be_used_is_a_mistake() {
 #[test]
 fn the_environment_is_checked_as_well() {
     let market = Market::new(RIGHT);
-    let run = |name: &str, value: &str| ran(market.command(&["config", "check"]).env(name, value).output().unwrap());
+    let run = |name: &str, value: &str| market.run_with(&[(name, value)], &["config", "check"]);
     run("REC_MARKET_STORE", "mongodb://u:hidden@host/market").ends_with(0);
     let ran =
         run("REC_MARKET_STORE", "mongodb://u:hidden@/market").ends_with(2).says("REC_MARKET_STORE is \"mongodb://…\"");

@@ -3,9 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod certs;
 mod check;
 mod meters;

@@ -5,18 +5,17 @@ use std::time::{Duration, Instant};
 use demo::certificates;
 use demo::meters::MetersService;
 use rec_market::clock::{Clock, SystemClock};
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use wire::meters_service_server::MetersServiceServer;
 
-use crate::common::*;
+use testkit::*;
 
 /// A service that shows this certificate, and its address; it stops when the runtime is dropped.
 fn over_tls(issued: &certificates::Issued) -> (Runtime, String) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let runtime = runtime();
+    let listener = runtime.block_on(listener());
     let address = format!("https://localhost:{}", listener.local_addr().unwrap().port());
     let identity = Identity::from_pem(&issued.certificate, &issued.key);
     let service = MetersService::new(recorded(3, 4), || SystemClock.now());

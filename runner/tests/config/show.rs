@@ -1,15 +1,13 @@
 //! `rec-market config show`.
 
-use crate::common::*;
+use testkit::*;
 
 #[test]
 fn what_is_shown_can_be_used_anywhere_and_hides_passwords() {
     let market = Market::new("[tls]\nclient_ca = \"ca.pem\"\n[[community]]\nname = \"aveiro\"\n");
     std::fs::write(market.path("ca.pem"), "").unwrap();
-    let show = |arguments: &[&str]| {
-        let mut command = market.command(arguments);
-        ran(command.env("REC_MARKET_STORE", "mongodb://us:hidden@host/market").output().unwrap()).ends_with(0)
-    };
+    let store = [("REC_MARKET_STORE", "mongodb://us:hidden@host/market")];
+    let show = |arguments: &[&str]| market.run_with(&store, arguments).ends_with(0);
     let shown = show(&["config", "show"]);
     assert!(
         shown.out.contains("store = \"mongodb://us:…@host/market\"") && !shown.out.contains("hidden"),
@@ -23,7 +21,7 @@ fn what_is_shown_can_be_used_anywhere_and_hides_passwords() {
     let again = market.run(&["config", "show", "--config", file.to_str().unwrap()]).ends_with(0);
     assert_eq!(again.out, shown.out);
 
-    let json: serde_json::Value = serde_json::from_str(&show(&["config", "show", "--json"]).out).unwrap();
+    let json = show(&["config", "show", "--json"]).json();
     assert_eq!(json["store"], "mongodb://us:…@host/market");
     assert_eq!(json["tls"]["client_ca"], market.path("ca.pem").to_str().unwrap());
     assert_eq!(json["community"][0]["tariff"]["retail"], 162_400);

@@ -1,6 +1,6 @@
 //! Tariffs that change, as far as the trades.
 
-use crate::common::*;
+use testkit::*;
 
 /// One meter that takes 100 Wh in every quarter-hour from 12:00 on, and one that is silent from 12:15 to 13:00.
 fn meters() -> Meters {

@@ -1,26 +1,18 @@
 //! The demo shows the whole loop, whoever calls whom.
 
-use std::process::Command;
+use serde_json::json;
+use testkit::{Folder, Ran};
 
-use serde_json::{Value, json};
-
-fn demo(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_rec-market"))
-        .args(["demo", "--days", "1", "--members", "6"])
-        .args(arguments)
-        .env("REC_MARKET_LOG", "warn")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
-    String::from_utf8(output.stdout).unwrap()
+fn demo(arguments: &[&str]) -> Ran {
+    let arguments = [&["demo", "--days", "1", "--members", "6"], arguments].concat();
+    Folder::new().run_with(&[("REC_MARKET_LOG", "warn")], &arguments).done()
 }
 
 #[test]
 fn every_trade_between_members_is_paid_pulled_or_pushed() {
     let mut amounts = Vec::new();
     for mode in ["pull", "push"] {
-        let shown: Value = serde_json::from_str(&demo(&["--json", "--forward", mode])).unwrap();
+        let shown = demo(&["--json", "--forward", mode]).json();
         assert_eq!(shown["balanced"], true);
         let payments = &shown["payments"];
         let paid = payments["paid"].as_u64().unwrap();
@@ -36,10 +28,10 @@ fn every_trade_between_members_is_paid_pulled_or_pushed() {
 
 #[test]
 fn people_are_told_what_was_paid() {
-    let told = demo(&[]);
+    let told = demo(&[]).out;
     assert!(told.contains(" trades between members were fetched by Transactions over TLS in "), "{told}");
     assert!(told.contains(" Paid.\n"), "{told}");
-    let told = demo(&["--forward", "push", "--algorithm", "public-grid"]);
+    let told = demo(&["--forward", "push", "--algorithm", "public-grid"]).out;
     assert!(told.contains("0 trades between members were pushed to Transactions"), "{told}");
     assert!(told.contains("In the market's books they are: none."), "{told}");
 }

@@ -12,12 +12,12 @@ use demo::transactions::worker::Source;
 use domain::trade::State;
 use domain::{Amount, Energy};
 use rec_market::clock::{Clock, SystemClock};
-use tokio_util::sync::CancellationToken;
+use testkit::{HandClock, Port, eventually_async};
 use tonic::Code;
 use wire::transactions_service_client::TransactionsServiceClient;
 use wire::{DeviceInfo, IssuerId, JsonReceipt, ListReceipts};
 
-use crate::world::{Hand, PAIRS, Port, Transactions, World, ids_in, until};
+use crate::world::{PAIRS, Working, World, ids_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_pulled_is_paid_once_and_reported() {
@@ -83,10 +83,9 @@ async fn two_services_that_pull_at_once_never_pay_the_same_trade() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_that_ran_out_comes_again_and_a_receipt_pays_it() {
-    let (world, clock) = (World::with_intervals(1).await, Hand::new());
-    let (port, service) = (Port::new(), TransactionsService::new(Paying::ByReceipt));
-    let _serving = Transactions::start(&service, &world, &port);
+async fn a_claim_that_ran_out_comes_again() {
+    let (world, service) = (World::with_intervals(1).await, TransactionsService::new(Paying::ByReceipt));
+    let clock = HandClock::right();
     let market = world.market(Arc::new(clock.clone()), false).await;
     let worker = world.worker(&service, &market, Source::PulledForAll);
     worker.round().await.unwrap();
@@ -96,8 +95,17 @@ async fn a_claim_that_ran_out_comes_again_and_a_receipt_pays_it() {
     worker.round().await.unwrap();
     let totals = Totals { trades: 4, paid: 0, amount: Amount::ZERO, duplicates: 4 };
     assert_eq!(service.ledger().totals(), totals);
+}
 
-    let channel = world.tls(false).endpoint(&port.address()).unwrap().connect_lazy();
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_pays_what_is_open_and_nothing_else() {
+    let (world, port) = (World::with_intervals(1).await, Port::new());
+    let service = TransactionsService::new(Paying::ByReceipt);
+    let _serving = world.serve(&service, &port);
+    let market = world.market(Arc::new(SystemClock), false).await;
+    let worker = world.worker(&service, &market, Source::PulledForAll);
+    worker.round().await.unwrap();
+    let channel = world.tls(false).endpoint(&port.url()).unwrap().connect_lazy();
     let mut client = TransactionsServiceClient::new(channel);
     let open = client.get_payments(IssuerId { id: "b2".to_owned() }).await.unwrap().into_inner().json;
     let [open] = &open[..] else { panic!("{open:?}") };
@@ -164,7 +172,7 @@ async fn a_market_that_knows_its_callers_lets_in_who_shows_a_certificate() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_that_comes_before_its_acknowledgement_comes_again() {
     let (world, port, service) = (World::with_intervals(1).await, Port::new(), TransactionsService::default());
-    let _serving = Transactions::start(&service, &world, &port);
+    let _serving = world.serve(&service, &port);
     let market = world.market(Arc::new(SystemClock), false).await;
     let worker = world.worker(&service, &market, Source::Pushed);
     // A little after the market lost the answer: Transactions has paid, the market knows of nothing.
@@ -188,24 +196,18 @@ async fn a_report_that_comes_before_its_acknowledgement_comes_again() {
 async fn what_is_pushed_is_paid_at_the_second_attempt_too() {
     let (world, port) = (World::with_intervals(3).await, Port::new());
     let service = TransactionsService::new(Paying::AtSecondAttempt);
-    let _serving = Transactions::start(&service, &world, &port);
-    let clock = Hand::new();
+    let _serving = world.serve(&service, &port);
+    let clock = HandClock::right();
     let market = world.market(Arc::new(clock.clone()), false).await;
     let worker = world.worker(&service, &market, Source::Pushed);
     let forwarder = world.forwarder_called("us", &port, Arc::new(clock.clone()));
-    let stop = CancellationToken::new();
-    let (pushing, paying) = (stop.clone(), stop.clone());
-    let running = [
-        tokio::spawn(async move { forwarder.run(pushing).await }),
-        tokio::spawn(async move { worker.run(paying).await }),
-    ];
-    until("nothing is paid", async || world.count(State::NotPaid).await == 12).await;
+    let pushing = Working::start(|stop| async move { forwarder.run(stop).await });
+    let paying = Working::start(|stop| async move { worker.run(stop).await });
+    eventually_async("nothing is paid", async || world.count(State::NotPaid).await == 12).await;
     clock.advance(Duration::from_secs(900));
-    until("everything is paid", async || world.count(State::Paid).await == 12).await;
-    stop.cancel();
-    for each in running {
-        each.await.unwrap();
-    }
+    eventually_async("everything is paid", async || world.count(State::Paid).await == 12).await;
+    pushing.stop().await;
+    paying.stop().await;
     let expected = world.all_paid(12).await;
     assert_eq!(service.ledger().totals(), expected);
     assert_eq!(ids_in(&service).len(), 12);

@@ -11,10 +11,10 @@ use domain::trade::State;
 use rec_market::adapter::transactions::outbox::OutboxRelay;
 use rec_market::clock::{Clock, SystemClock};
 use rec_market::telemetry::metrics::Metrics;
+use testkit::{HandClock, Port, eventually_async};
 use tokio::io::AsyncWriteExt;
-use tokio_util::sync::CancellationToken;
 
-use crate::world::{Hand, PAIRS, Port, Transactions, World, ids, ids_in, until};
+use crate::world::{PAIRS, Working, World, ids, ids_in};
 
 /// What a ledger is that had every trade of three intervals, and some of them more than once.
 fn all_of_three(duplicates: u64) -> Totals {
@@ -25,7 +25,7 @@ fn all_of_three(duplicates: u64) -> Totals {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_trade_between_members_arrives_once_and_in_order() {
     let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
-    let _serving = Transactions::start(&service, &world, &port);
+    let _serving = world.serve(&service, &port);
     let forwarder = world.forwarder(&port);
     let drained = forwarder.drain_once().await.unwrap();
     assert_eq!((drained.sent, drained.refused, drained.left_to), (12, 0, None));
@@ -47,27 +47,22 @@ async fn every_trade_between_members_arrives_once_and_in_order() {
 async fn a_service_that_is_away_is_told_of_and_waited_for() {
     let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
     let metrics = Arc::new(Metrics::new(Arc::new(SystemClock)));
-    let forwarder = Arc::new(OutboxRelay { metrics: Some(Arc::clone(&metrics)), ..world.forwarder(&port) });
+    let forwarder = OutboxRelay { metrics: Some(Arc::clone(&metrics)), ..world.forwarder(&port) };
     let requests = |outcome: &str, count: usize| {
         let line = format!("rec_market_push_request_seconds_count{{outcome=\"{outcome}\"}} {count}");
         let text = metrics.render();
         assert!(text.lines().any(|found| found == line), "no {line} in:\n{text}");
     };
     let error = forwarder.drain_once().await.unwrap_err().to_string();
-    assert!(error.starts_with(&format!("Transactions at {} does not answer: ", port.address())), "{error}");
+    assert!(error.starts_with(&format!("Transactions at {} does not answer: ", port.url())), "{error}");
     assert!(error.contains("refused") && error.contains("attempt 5 of 5"), "{error}");
     assert_eq!(world.count(State::Created).await, 12);
     requests("away", 5);
 
-    let stop = CancellationToken::new();
-    let running = tokio::spawn({
-        let (forwarder, stop) = (Arc::clone(&forwarder), stop.clone());
-        async move { forwarder.run(stop).await }
-    });
-    let _serving = Transactions::start(&service, &world, &port);
+    let running = Working::start(|stop| async move { forwarder.run(stop).await });
+    let _serving = world.serve(&service, &port);
     world.until_sent(12).await;
-    stop.cancel();
-    running.await.unwrap();
+    running.stop().await;
     assert_eq!(service.ledger().totals(), all_of_three(0));
     requests("ok", 3);
 }
@@ -76,19 +71,15 @@ async fn a_service_that_is_away_is_told_of_and_waited_for() {
 async fn trades_whose_acknowledgement_dies_with_the_service_come_again_and_count_once() {
     let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
     service.script().faults.push_back(Fault::Hang);
-    let serving = Transactions::start(&service, &world, &port);
-    let (forwarder, stop) = (world.forwarder(&port), CancellationToken::new());
-    let running = tokio::spawn({
-        let stop = stop.clone();
-        async move { forwarder.run(stop).await }
-    });
-    until("the first request is taken", async || service.ledger().totals().trades == 5).await;
+    let serving = world.serve(&service, &port);
+    let forwarder = world.forwarder(&port);
+    let running = Working::start(|stop| async move { forwarder.run(stop).await });
+    eventually_async("the first request is taken", async || service.ledger().totals().trades == 5).await;
     assert_eq!(world.count(State::Created).await, 12, "nothing is acknowledged");
     serving.kill().await;
-    let _serving = Transactions::start(&service, &world, &port);
+    let _serving = world.serve(&service, &port);
     world.until_sent(12).await;
-    stop.cancel();
-    running.await.unwrap();
+    running.stop().await;
     assert_eq!(service.ledger().totals(), all_of_three(5));
     assert_eq!(ids_in(&service), ids(&world.trades().await));
 }
@@ -98,13 +89,13 @@ async fn lost_answers_errors_and_answers_that_make_no_sense_lose_nothing() {
     let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
     let codes = [tonic::Code::Internal, tonic::Code::Unavailable, tonic::Code::Aborted, tonic::Code::Unknown];
     let forwarder = world.forwarder(&port);
-    let _serving = Transactions::start(&service, &world, &port);
+    let _serving = world.serve(&service, &port);
     service.script().faults.extend(codes.map(Fault::Fail));
     assert_eq!(forwarder.drain_once().await.unwrap().sent, 12);
     assert_eq!(service.ledger().totals(), all_of_three(0));
 
     for (number, fault) in [(3, Fault::LoseAnswer), (4, Fault::Garble)] {
-        world.settle(number, None).await;
+        world.settle(number).await;
         service.script().faults.push_back(fault);
         let drained = forwarder.drain_once().await.unwrap();
         assert_eq!((drained.sent, drained.refused), (4, 0));
@@ -118,7 +109,7 @@ async fn lost_answers_errors_and_answers_that_make_no_sense_lose_nothing() {
 async fn a_slow_service_is_given_up_and_asked_again() {
     let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
     service.script().faults.push_back(Fault::Wait(Duration::from_secs(3600)));
-    let _serving = Transactions::start(&service, &world, &port);
+    let _serving = world.serve(&service, &port);
     let mut forwarder = world.forwarder(&port);
     forwarder.client = world.client(&port, Duration::from_millis(500));
     assert_eq!(forwarder.drain_once().await.unwrap().sent, 12);
@@ -147,7 +138,7 @@ async fn what_answers_without_tls_is_not_transactions() {
 async fn a_stranger_with_another_certificate_gets_nothing() {
     let (world, other) = (World::with_intervals(1).await, World::with_intervals(0).await);
     let (port, service) = (Port::new(), TransactionsService::default());
-    let _serving = Transactions::start(&service, &other, &port);
+    let _serving = other.serve(&service, &port);
     let error = world.forwarder(&port).drain_once().await.unwrap_err().to_string();
     assert!(error.contains("certificate"), "{error}");
     assert_eq!(service.ledger().totals(), Totals::default());
@@ -157,8 +148,8 @@ async fn a_stranger_with_another_certificate_gets_nothing() {
 async fn what_was_not_paid_comes_again_after_a_while() {
     let (world, port) = (World::with_intervals(3).await, Port::new());
     let service = TransactionsService::new(Paying::AtSecondAttempt);
-    let _serving = Transactions::start(&service, &world, &port);
-    let clock = Hand::new();
+    let _serving = world.serve(&service, &port);
+    let clock = HandClock::right();
     let forwarder = world.forwarder_called("us", &port, Arc::new(clock.clone()));
     assert_eq!(forwarder.drain_once().await.unwrap().sent, 12);
     assert_eq!(service.ledger().totals().paid, 0);
@@ -180,19 +171,15 @@ async fn what_was_not_paid_comes_again_after_a_while() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forwarder_that_is_told_looks_at_once() {
     let (world, port, service) = (World::with_intervals(0).await, Port::new(), TransactionsService::default());
-    let _serving = Transactions::start(&service, &world, &port);
-    let (mut forwarder, stop) = (world.forwarder(&port), CancellationToken::new());
+    let _serving = world.serve(&service, &port);
+    let mut forwarder = world.forwarder(&port);
     forwarder.poll = Duration::from_secs(3600);
     let wake = Arc::clone(&forwarder.wake);
-    let running = tokio::spawn({
-        let stop = stop.clone();
-        async move { forwarder.run(stop).await }
-    });
+    let running = Working::start(|stop| async move { forwarder.run(stop).await });
     for number in 0..3 {
-        world.settle(number, None).await;
+        world.settle(number).await;
         wake.notify_one();
         world.until_sent(PAIRS * (usize::try_from(number).unwrap() + 1)).await;
     }
-    stop.cancel();
-    running.await.unwrap();
+    running.stop().await;
 }

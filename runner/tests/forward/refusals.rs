@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use demo::transactions::service::{Fault, TransactionsService, Verdict};
 use domain::trade::State;
+use testkit::{Port, eventually_async};
 use tonic::Code;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use wire::transactions_service_server::TransactionsServiceServer;
 
-use crate::world::{Port, Transactions, World, ids_in, until};
+use crate::world::{Working, World, ids_in};
 
 /// The trade of that number is treated in that way.
 async fn judge(world: &World, service: &TransactionsService, number: usize, verdict: Verdict) -> String {
@@ -32,7 +33,7 @@ async fn assert_only_bad_is_refused(world: &World, service: &TransactionsService
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_trade_is_kept_with_the_reason_and_not_sent_again() {
     let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
-    let _serving = Transactions::start(&service, &world, &port);
+    let _serving = world.serve(&service, &port);
     let bad = judge(&world, &service, 6, Verdict::Refuse("b2 has no account".to_owned())).await;
     let forwarder = world.forwarder(&port);
     let drained = forwarder.drain_once().await.unwrap();
@@ -46,7 +47,7 @@ async fn a_refused_trade_is_kept_with_the_reason_and_not_sent_again() {
 async fn a_trade_for_which_whole_requests_are_refused_is_found() {
     for number in [0, 4, 7, 11] {
         let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
-        let _serving = Transactions::start(&service, &world, &port);
+        let _serving = world.serve(&service, &port);
         let bad = judge(&world, &service, number, Verdict::RefuseRequest(Code::InvalidArgument)).await;
         let drained = world.forwarder(&port).drain_once().await.unwrap();
         assert_eq!((drained.sent, drained.refused), (11, 1));
@@ -58,7 +59,7 @@ async fn a_trade_for_which_whole_requests_are_refused_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_has_too_much_to_do_refuses_no_trade() {
     let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
-    let _serving = Transactions::start(&service, &world, &port);
+    let _serving = world.serve(&service, &port);
     service.script().faults.extend([Fault::Fail(Code::ResourceExhausted), Fault::Fail(Code::ResourceExhausted)]);
     let drained = world.forwarder(&port).drain_once().await.unwrap();
     assert_eq!((drained.sent, drained.refused), (12, 0));
@@ -69,14 +70,14 @@ async fn a_service_that_has_too_much_to_do_refuses_no_trade() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_too_large_becomes_smaller_ones() {
     let (world, port, service) = (World::with_intervals(0).await, Port::new(), TransactionsService::default());
-    let _serving = Transactions::start(&service, &world, &port);
-    world.settle(0, Some("x".repeat(40_000))).await;
+    let _serving = world.serve(&service, &port);
+    world.settle_with_reason(0, "x".repeat(40_000)).await;
     service.script().faults.extend([Fault::Fail(Code::OutOfRange), Fault::Fail(Code::ResourceExhausted)]);
     let drained = world.forwarder(&port).drain_once().await.unwrap();
     assert_eq!((drained.sent, drained.refused), (4, 0));
     assert_eq!(service.script().requests, [4, 2, 1, 1, 2]);
     // And nobody has to send more than it may.
-    world.settle(1, Some("x".repeat(400_000))).await;
+    world.settle_with_reason(1, "x".repeat(400_000)).await;
     assert_eq!(world.forwarder(&port).drain_once().await.unwrap().sent, 4);
     assert_eq!(service.script().requests[5..], [2, 2]);
 }
@@ -84,8 +85,8 @@ async fn a_request_that_is_too_large_becomes_smaller_ones() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_does_not_know_pushing_is_told_of_clearly() {
     let (world, port, service) = (World::with_intervals(1).await, Port::new(), TransactionsService::default());
-    let pem = world.pem();
-    let tls = ServerTlsConfig::new().identity(Identity::from_pem(pem.certificate, pem.key));
+    let issued = &world.certificates.client;
+    let tls = ServerTlsConfig::new().identity(Identity::from_pem(&issued.certificate, &issued.key));
     let router = Server::builder().tls_config(tls).unwrap().add_service(TransactionsServiceServer::new(service));
     let serving = tokio::spawn(router.serve_with_incoming(TcpIncoming::from(port.listen())));
     let mut forwarder = world.forwarder(&port);
@@ -100,7 +101,7 @@ async fn a_service_that_does_not_know_pushing_is_told_of_clearly() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_let_in_keeps_everything_and_tries_slowly() {
     let (world, port, service) = (World::with_intervals(1).await, Port::new(), TransactionsService::default());
-    let _serving = Transactions::start(&service, &world, &port);
+    let _serving = world.serve(&service, &port);
     service.script().faults.extend([Fault::Fail(Code::Unauthenticated), Fault::Fail(Code::PermissionDenied)]);
     let mut forwarder = world.forwarder(&port);
     forwarder.lasting_pause = Duration::from_millis(400);
@@ -109,13 +110,8 @@ async fn who_is_not_let_in_keeps_everything_and_tries_slowly() {
     assert_eq!(service.script().requests.len(), 1, "not tried again at once");
 
     let started = Instant::now();
-    let stop = tokio_util::sync::CancellationToken::new();
-    let running = tokio::spawn({
-        let stop = stop.clone();
-        async move { forwarder.run(stop).await }
-    });
-    until("they are let in", async || world.count(State::Sent).await == 4).await;
+    let running = Working::start(|stop| async move { forwarder.run(stop).await });
+    eventually_async("they are let in", async || world.count(State::Sent).await == 4).await;
     assert!(started.elapsed() >= Duration::from_millis(400), "the longest pause, not the first");
-    stop.cancel();
-    running.await.unwrap();
+    running.stop().await;
 }

@@ -7,29 +7,26 @@ use books::Acquired;
 use demo::transactions::service::{Fault, TransactionsService};
 use domain::trade::State;
 use rec_market::clock::{Clock, SystemClock};
-use tokio_util::sync::CancellationToken;
+use testkit::{HandClock, Port, eventually_async};
 
-use crate::world::{Hand, Port, Transactions, World, ids, ids_in, until};
+use crate::world::{Working, World, ids, ids_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_forwarders_on_one_store_send_each_trade_once() {
     let (world, port, service) = (World::with_intervals(10).await, Port::new(), TransactionsService::default());
-    let _serving = Transactions::start(&service, &world, &port);
-    let stop = CancellationToken::new();
+    let _serving = world.serve(&service, &port);
     let running = ["one", "other"].map(|name| {
         let mut forwarder = world.forwarder_called(name, &port, Arc::new(SystemClock));
         forwarder.store = world.open_again();
         forwarder.poll = Duration::from_millis(1);
-        let stop = stop.clone();
-        tokio::spawn(async move { forwarder.run(stop).await })
+        Working::start(|stop| async move { forwarder.run(stop).await })
     });
     for number in 10..20 {
-        world.settle(number, None).await;
+        world.settle(number).await;
     }
     world.until_sent(80).await;
-    stop.cancel();
     for forwarder in running {
-        forwarder.await.unwrap();
+        forwarder.stop().await;
     }
     assert_eq!(ids_in(&service), ids(&world.trades().await));
     assert_eq!(service.ledger().totals().duplicates, 0);
@@ -38,8 +35,8 @@ async fn two_forwarders_on_one_store_send_each_trade_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_finds_another_at_work_leaves_it_to_it_until_it_is_dead() {
     let (world, port, service) = (World::with_intervals(1).await, Port::new(), TransactionsService::default());
-    let _serving = Transactions::start(&service, &world, &port);
-    let clock = Hand::new();
+    let _serving = world.serve(&service, &port);
+    let clock = HandClock::right();
     let taken = world.store.acquire("forward", "other", clock.now(), Duration::from_secs(45)).await.unwrap();
     assert!(matches!(taken, Acquired::Held(_)));
     let forwarder = world.forwarder_called("us", &port, Arc::new(clock.clone()));
@@ -57,17 +54,13 @@ async fn who_finds_another_at_work_leaves_it_to_it_until_it_is_dead() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_stopped_gives_up_soon_and_leaves_the_rest_to_the_next() {
     let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
-    let _serving = Transactions::start(&service, &world, &port);
+    let _serving = world.serve(&service, &port);
     service.script().faults.push_back(Fault::Hang);
-    let (forwarder, stop) = (world.forwarder(&port), CancellationToken::new());
-    let running = tokio::spawn({
-        let stop = stop.clone();
-        async move { forwarder.run(stop).await }
-    });
-    until("the first request is taken", async || service.ledger().totals().trades == 5).await;
+    let forwarder = world.forwarder(&port);
+    let running = Working::start(|stop| async move { forwarder.run(stop).await });
+    eventually_async("the first request is taken", async || service.ledger().totals().trades == 5).await;
     let stopped = Instant::now();
-    stop.cancel();
-    running.await.unwrap();
+    running.stop().await;
     assert!(stopped.elapsed() < Duration::from_secs(8), "{:?}", stopped.elapsed());
 
     let next = world.forwarder_called("next", &port, Arc::new(SystemClock));

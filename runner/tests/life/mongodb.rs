@@ -1,21 +1,9 @@
 //! The same life with MongoDB behind it, and two replicas in front of it that are killed in turn.
 
-use rec_market_tests::mongo_server;
 use tonic::Code;
 
-use crate::common::*;
-use crate::desk::*;
-use crate::running::*;
-
-/// Quarter-hours from 12:00 on in which a sells to b what it can.
-fn tell(meters: &Meters, numbers: std::ops::Range<u32>) {
-    let row = |number: u32| {
-        let time = format!("{:02}:{:02}", 12 + number / 4, number % 4 * 15);
-        [format!("a {time} 1000 {}", 5000 + 300 * number), format!("b {time} {} 0", 2000 + 500 * number)]
-    };
-    let rows: Vec<String> = numbers.flat_map(row).collect();
-    meters.tell(&rows.iter().map(String::as_str).collect::<Vec<_>>());
-}
+use crate::caller::*;
+use testkit::*;
 
 /// What settled each interval, from `replay`, which proves it.
 fn settled_by(market: &Market) -> Vec<String> {
@@ -26,51 +14,48 @@ fn settled_by(market: &Market) -> Vec<String> {
         .collect()
 }
 
+#[needs::mongodb]
 #[test]
 fn uploads_decisions_and_shadows_are_kept_in_mongodb_over_kills_of_replicas() {
-    let Some(database) = mongo_server::database() else { return };
-    let meters = Meters::telling(&[]);
-    tell(&meters, 0..3);
+    let meters = Meters::selling(0..3);
     let market = market_with_callers(&meters, "grace = \"0s\"");
-    let file = market.path("market.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let store = format!("store = {:?}\nreplicas = {{ lease = \"2s\" }}\n", database.address());
-    std::fs::write(&file, store + &text).unwrap();
-    let start = || Running::start(&market);
+    let store = format!("{}replicas = {{ lease = \"2s\" }}\n", mongodb());
+    market.file("market.toml", store + &market.text("market.toml"));
+    let start = || Service::start(&market);
     let [one, other] = [start(), start()];
-    let until = |service: &Running, time: &str| {
-        eventually(&format!("it is settled until {time}"), || mark(service).as_deref() == Some(time));
+    let until = |service: &Service, time: &str| {
+        eventually(&format!("it is settled until {time}"), || service.mark().as_deref() == Some(time));
     };
     until(&one, "2023-09-01T12:30:00Z");
     until(&other, "2023-09-01T12:30:00Z");
-    let (desk, twin) = (Desk::of(&market, &one), Desk::of(&market, &other));
-    let evening = desk.accepted(&renamed("uniform", "evening"));
+    let (caller, twin) = (Caller::of(&market, &one), Caller::of(&market, &other));
+    let evening = caller.accepted(&renamed("uniform", "evening"));
     assert_eq!(twin.download("evening").unwrap().0, evening);
     // One replica decides, the other knows; what is settled stays.
     refused(twin.activate("evening", "2023-09-01T12:15:00Z"), Code::FailedPrecondition, &["is settled already"]);
-    desk.activate("evening", "2023-09-01T12:45:00Z").unwrap();
+    caller.activate("evening", "2023-09-01T12:45:00Z").unwrap();
     assert_eq!(twin.standing().then.unwrap(), evening);
     twin.start_shadow("uniform", "2023-09-01T12:00:00Z").unwrap();
-    tell(&meters, 3..5);
+    meters.tell_quarters(3..5);
     until(&other, "2023-09-01T13:00:00Z");
     one.kill();
-    tell(&meters, 5..7);
+    meters.tell_quarters(5..7);
     until(&other, "2023-09-01T13:30:00Z");
     let back = twin.roll_back("aveiro").unwrap();
     assert_eq!((back.start.as_str(), back.before.unwrap()), ("2023-09-01T13:30:00Z", evening));
     other.kill();
-    tell(&meters, 7..9);
+    meters.tell_quarters(7..9);
     let last = start();
     until(&last, "2023-09-01T14:00:00Z");
-    let desk = Desk::of(&market, &last);
-    eventually("the candidate has seen all of it", || desk.report().unwrap().until == "2023-09-01T14:00:00Z");
-    let report = desk.report().unwrap();
+    let caller = Caller::of(&market, &last);
+    eventually("the candidate has seen all of it", || caller.report().unwrap().until == "2023-09-01T14:00:00Z");
+    let report = caller.report().unwrap();
     assert_eq!((report.intervals, report.failed, report.rejected), (8, 0, 0));
     // The same rule under another name trades the same.
     let total = report.total.unwrap();
     assert_eq!(total.local_wh, total.candidate_local_wh);
     assert_eq!(
-        desk.done(),
+        caller.done(),
         [
             "ada rolled-back mid-market-rate",
             "ada shadow-started uniform",

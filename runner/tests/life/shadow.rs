@@ -6,19 +6,18 @@ use serde_json::Value;
 use tonic::Code;
 use wire::rec_market_v1::{MemberDifference, ShadowReport};
 
-use crate::common::*;
-use crate::desk::*;
-use crate::running::*;
+use crate::caller::*;
+use testkit::*;
 
 const ROWS: i64 = 250;
 
 /// Waits until the candidate has seen all that is settled.
-fn caught_up(desk: &Desk) -> ShadowReport {
+fn caught_up(caller: &Caller) -> ShadowReport {
     eventually("the candidate has caught up", || {
-        let report = desk.report().unwrap();
+        let report = caller.report().unwrap();
         !report.until.is_empty() && report.until == report.settled_until
     });
-    desk.report().unwrap()
+    caller.report().unwrap()
 }
 
 /// What a member's own statement says: Wh within the community, and nEUR earned less paid.
@@ -45,18 +44,19 @@ fn numbers(member: &MemberDifference) -> [i128; 4] {
 #[test]
 fn a_candidate_is_compared_with_what_settled_member_by_member() {
     let meters = Meters::recorded(recorded(6, ROWS), Package::Platform);
-    let market = market_with_callers(&meters, "");
-    let service = Running::start(&market);
-    let desk = Desk::of(&market, &service);
-    refused(desk.report(), Code::NotFound, &["no candidate ever ran beside aveiro"]);
-    refused(desk.end_shadow(), Code::FailedPrecondition, &["no candidate runs beside community aveiro"]);
-    eventually("everything is settled", || intervals(&market) == u64::try_from(ROWS).unwrap());
+    let (market, service, caller) = serve(&meters, "");
+    refused(caller.report(), Code::NotFound, &["no candidate ever ran beside aveiro"]);
+    refused(caller.end_shadow(), Code::FailedPrecondition, &["no candidate runs beside community aveiro"]);
+    eventually("everything is settled", || market.intervals() == u64::try_from(ROWS).unwrap());
     let before = market.trades_json();
-    desk.accepted(&renamed("uniform", "evening"));
-    let started = desk.start_shadow("evening", "2023-09-01T00:00:00Z").unwrap();
+    caller.accepted(&renamed("uniform", "evening"));
+    refused(caller.start_shadow("evening@9", ""), Code::NotFound, &["evening@0.1.0"]);
+    let early = caller.start_shadow("evening", "1969-12-31T23:00:00Z");
+    refused(early, Code::InvalidArgument, &["since", "1969", "1970 to 9999"]);
+    let started = caller.start_shadow("evening", "2023-09-01T00:00:00Z").unwrap();
     assert_eq!(started.action, "shadow-started");
-    assert_eq!(desk.standing().shadow.unwrap().name, "evening");
-    let report = caught_up(&desk);
+    assert_eq!(caller.standing().shadow.unwrap().name, "evening");
+    let report = caught_up(&caller);
     assert_eq!((report.intervals, report.failed, report.rejected), (u64::try_from(ROWS).unwrap() - 1, 0, 0));
     assert!(report.is_running && report.problems.is_empty());
     let cost = report.cost.unwrap();
@@ -82,69 +82,44 @@ fn a_candidate_is_compared_with_what_settled_member_by_member() {
         service.get("/metrics").1.contains("rec_market_shadow_runs_total{community=\"aveiro\",outcome=\"usable\"} 249")
     );
 
-    desk.end_shadow().unwrap();
-    let ended = desk.report().unwrap();
+    caller.end_shadow().unwrap();
+    let ended = caller.report().unwrap();
     assert!(!ended.is_running);
     assert_eq!((ended.members, ended.intervals), (report.members, report.intervals));
-    assert_eq!(desk.standing().shadow, None);
+    assert_eq!(caller.standing().shadow, None);
 }
 
 #[test]
 fn a_candidate_goes_on_where_it_was_with_every_interval_and_over_kills() {
-    let meters = Meters::telling(&[]);
-    let row = |number: i64| {
-        let time = format!("{:02}:{:02}", 12 + number / 4, number % 4 * 15);
-        [format!("a {time} 1000 {}", 5000 + 300 * number), format!("b {time} {} 0", 2000 + 500 * number)]
-    };
-    let tell = |numbers: std::ops::Range<i64>| {
-        let rows: Vec<String> = numbers.flat_map(row).collect();
-        meters.tell(&rows.iter().map(String::as_str).collect::<Vec<_>>());
-    };
-    tell(0..4);
-    let market = market_with_callers(&meters, "grace = \"0s\"");
-    let service = Running::start(&market);
-    eventually("what there is is settled", || intervals(&market) == 4);
-    let desk = Desk::of(&market, &service);
+    let meters = Meters::selling(0..4);
+    let (market, service, caller) = serve(&meters, "grace = \"0s\"");
+    eventually("what there is is settled", || market.intervals() == 4);
     // Without a time it runs on what comes.
-    desk.start_shadow("uniform", "").unwrap();
-    tell(4..6);
-    eventually("two more are settled", || intervals(&market) == 6);
-    assert_eq!(caught_up(&desk).intervals, 2);
+    caller.start_shadow("uniform", "").unwrap();
+    meters.tell_quarters(4..6);
+    eventually("two more are settled", || market.intervals() == 6);
+    assert_eq!(caught_up(&caller).intervals, 2);
     service.kill();
-    tell(6..12);
-    let service = Running::start(&market);
-    eventually("all are settled", || intervals(&market) == 12);
-    let desk = Desk::of(&market, &service);
-    let report = caught_up(&desk);
+    meters.tell_quarters(6..12);
+    let service = Service::start(&market);
+    eventually("all are settled", || market.intervals() == 12);
+    let caller = Caller::of(&market, &service);
+    let report = caught_up(&caller);
     assert_eq!((report.intervals, report.since.as_str()), (8, "2023-09-01T12:45:00Z"));
 }
 
 #[test]
 fn a_candidate_that_trades_with_the_grid_alone_saves_nothing() {
     let meters = Meters::recorded(recorded(4, 30), Package::Platform);
-    let market = market_with_callers(&meters, "");
-    let service = Running::start(&market);
-    let desk = Desk::of(&market, &service);
-    eventually("everything is settled", || intervals(&market) == 30);
-    desk.accepted(guests::GRID_ONLY);
-    desk.start_shadow("guest", "2023-09-01T00:00:00Z").unwrap();
-    let report = caught_up(&desk);
+    let (market, _service, caller) = serve(&meters, "");
+    eventually("everything is settled", || market.intervals() == 30);
+    caller.accepted(guests::GRID_ONLY);
+    caller.start_shadow("guest", "2023-09-01T00:00:00Z").unwrap();
+    let report = caught_up(&caller);
     assert_eq!((report.intervals, report.failed, report.rejected), (29, 0, 0));
     // It trades nothing within the community.
     assert!(report.members.iter().all(|member| member.candidate_local_wh == "0"));
     assert!(report.total.unwrap().local_wh != "0");
-    refused(desk.start_shadow("guest@9", ""), Code::NotFound, &["guest@1.0.0"]);
-    refused(
-        desk.start_shadow("guest", "1969-12-31T23:00:00Z"),
-        Code::InvalidArgument,
-        &["since", "1969", "1970 to 9999"],
-    );
-    // One that fails on every interval changes nothing but its own count.
-    let trades = market.trades_json();
-    desk.accepted(&patched(guests::TRAPS_ON_SHORT_NAMES, "guest1.0.0", "guest2.0.0"));
-    desk.start_shadow("guest@2.0.0", "2023-09-01T00:00:00Z").unwrap();
-    assert_eq!(caught_up(&desk).failed, 0, "their names are longer");
-    assert_eq!(market.trades_json(), trades);
 }
 
 #[test]
@@ -157,14 +132,12 @@ fn a_candidate_that_fails_is_counted_with_its_reasons() {
         "a 12:30 6 700",
         "b 12:30 900 5",
     ]);
-    let market = market_with_callers(&meters, "");
-    let service = Running::start(&market);
-    let desk = Desk::of(&market, &service);
-    eventually("everything is settled", || intervals(&market) == 3);
+    let (market, _service, caller) = serve(&meters, "");
+    eventually("everything is settled", || market.intervals() == 3);
     let before = market.trades_json();
-    desk.accepted(guests::TRAPS_ON_SHORT_NAMES);
-    desk.start_shadow("guest", "2023-09-01T00:00:00Z").unwrap();
-    let report = caught_up(&desk);
+    caller.accepted(guests::TRAPS_ON_SHORT_NAMES);
+    caller.start_shadow("guest", "2023-09-01T00:00:00Z").unwrap();
+    let report = caught_up(&caller);
     assert_eq!((report.intervals, report.failed, report.rejected), (2, 2, 0));
     let intervals: Vec<_> = report.problems.iter().map(|problem| problem.interval.as_str()).collect();
     assert_eq!(intervals, ["2023-09-01T12:00:00Z", "2023-09-01T12:15:00Z"]);

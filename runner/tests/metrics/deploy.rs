@@ -11,7 +11,7 @@ use rec_market::config::Config;
 use rec_market::telemetry::metrics::{Forwarded, MetersOutcome, Metrics, PushOutcome, StoreOutcome};
 use serde_json::Value;
 
-use crate::common::community;
+use testkit::community;
 
 const DASHBOARD: &str = "deploy/grafana/rec-market.json";
 const ALERTS: &str = "deploy/prometheus/alerts.yml";

@@ -1,18 +1,17 @@
 //! The watching port over real HTTP.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use books::StoreError;
 use rec_market::adapter::http::serve;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::common::*;
 use crate::scene::Scene;
+use testkit::*;
 
 const ROWS: [&str; 4] = ["a 12:00 0 0", "b 12:00 0 0", "a 12:15 0 100", "b 12:15 60 0"];
 
@@ -25,27 +24,21 @@ struct Port {
 
 impl Port {
     fn of(scene: &Scene) -> Port {
-        let listener = scene.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = scene.runtime.block_on(listener());
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let serving = serve(listener, Arc::clone(&scene.metrics), Arc::clone(&scene.status), shutdown.clone());
         Port { address, shutdown, server: scene.runtime.spawn(serving) }
     }
 
-    /// Status line, head and body of an answer.
-    fn get(&self, path: &str) -> (String, String, String) {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: market\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let (status, head) = head.split_once("\r\n").unwrap();
-        (status.to_owned(), head.to_lowercase(), body.to_owned())
+    /// Status, head and body of an answer.
+    fn get(&self, path: &str) -> (u16, String, String) {
+        get(self.address, path)
     }
 
     fn status(&self) -> Value {
         let (status, head, body) = self.get("/status");
-        assert!(status.ends_with("200 OK") && head.contains("content-type: application/json"), "{status}\n{head}");
+        assert!(status == 200 && head.contains("content-type: application/json"), "{head}");
         serde_json::from_str(&body).unwrap()
     }
 }
@@ -56,7 +49,7 @@ fn metrics_are_told_in_the_format_of_prometheus() {
     let scene = Scene::new(&meters, "12:25", "");
     scene.pass(scene.base("mid-market-rate"), None).unwrap();
     let (status, head, body) = Port::of(&scene).get("/metrics");
-    assert!(status.ends_with("200 OK"), "{status}");
+    assert_eq!(status, 200);
     assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
     for line in [
         "# TYPE rec_market_trades_total counter",
@@ -79,15 +72,14 @@ fn readiness_says_what_is_missing() {
     let port = Port::of(&scene);
     let unready = |expected: &str| {
         let (status, _, body) = port.get("/ready");
-        assert!(status.ends_with("503 Service Unavailable"), "{status}");
-        assert_eq!(body, expected);
+        assert_eq!((status, body.as_str()), (503, expected));
     };
     unready("the store was not asked yet\nthe gRPC servers are not up\n");
     scene.status.store(Ok(()));
     unready("the gRPC servers are not up\n");
     scene.status.serving(true);
     let (status, _, body) = port.get("/ready");
-    assert!(status.ends_with("200 OK") && body == "ready\n", "{status}: {body}");
+    assert_eq!((status, body.as_str()), (200, "ready\n"));
     let away = StoreError::Away { store: "mongodb://db".to_owned(), reason: "refused".to_owned() };
     scene.status.store(Err(&away));
     unready("the store mongodb://db does not answer: refused (is it running, and is the address right?)\n");
@@ -96,8 +88,8 @@ fn readiness_says_what_is_missing() {
     unready("the service is stopping\n");
     // Alive all the while.
     let (status, _, body) = port.get("/live");
-    assert!(status.ends_with("200 OK") && body == "live\n", "{status}: {body}");
-    assert!(port.get("/").0.ends_with("404 Not Found"));
+    assert_eq!((status, body.as_str()), (200, "live\n"));
+    assert_eq!(port.get("/").0, 404);
 }
 
 #[test]
@@ -137,7 +129,7 @@ fn a_client_that_never_finishes_does_not_hold_up_the_end() {
     let port = Port::of(&scene);
     let mut slow = TcpStream::connect(port.address).unwrap();
     slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: mar").unwrap();
-    assert!(port.get("/live").0.ends_with("200 OK"));
+    assert_eq!(port.get("/live").0, 200);
     port.shutdown.cancel();
     let ended =
         scene.runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(30), port.server).await });

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tonic::Status;
 
-use crate::common::*;
+use testkit::*;
 
 const ROWS: [&str; 6] = ["a 12:00 0 0", "a 12:15 10 0", "a 12:30 5 0", "b 12:00 0 0", "b 12:30 0 40", "b 12:45 0 50"];
 
@@ -63,8 +63,8 @@ fn a_backlog_is_summed_up_and_the_last_interval_has_its_own_line() {
     let market = Market::of(&meters);
     let settle = ["settle", "--until", "2023-09-03T12:00:00Z"];
     let ran = |level: &str| {
-        let output = market.command(&settle).env("REC_MARKET_LOG", level).env("REC_MARKET_LOG_FORMAT", "json").output();
-        lines(&ran(output.unwrap()).ends_with(0))
+        let variables = [("REC_MARKET_LOG", level), ("REC_MARKET_LOG_FORMAT", "json")];
+        lines(&market.run_with(&variables, &settle).ends_with(0))
     };
     let lines = ran("info");
     let of = |message: &str| lines.iter().filter(|line| line["message"] == message).collect::<Vec<_>>();
@@ -83,8 +83,7 @@ fn a_backlog_is_summed_up_and_the_last_interval_has_its_own_line() {
 fn a_level_that_is_none_is_told_and_the_usual_taken() {
     let meters = Meters::telling(&["a 12:00 0 0", "a 12:15 10 0", "a 12:30 5 0"]);
     let market = Market::of(&meters);
-    let output = market.command(&["settle"]).env("REC_MARKET_LOG", "a=b=c").output().unwrap();
-    ran(output).ends_with(0).says("REC_MARKET_LOG is \"a=b=c\"").says("register-fell");
-    let output = market.command(&["settle"]).env("REC_MARKET_LOG_FORMAT", "xml").output().unwrap();
-    ran(output).ends_with(2).says("xml").says("json");
+    let settle = |name: &str, value: &str| market.run_with(&[(name, value)], &["settle"]);
+    settle("REC_MARKET_LOG", "a=b=c").ends_with(0).says("REC_MARKET_LOG is \"a=b=c\"").says("register-fell");
+    settle("REC_MARKET_LOG_FORMAT", "xml").ends_with(2).says("xml").says("json");
 }

@@ -23,7 +23,7 @@ use store::SqliteStore;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::common::{Meters, community, date};
+use testkit::{Meters, community, date};
 
 /// Everything that a service would have around one community.
 pub struct Scene {

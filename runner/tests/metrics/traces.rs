@@ -8,13 +8,12 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{Tra
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-use crate::common::*;
+use testkit::*;
 
 /// A collector in this process.
 struct Collector {
@@ -39,8 +38,8 @@ impl TraceService for Received {
 
 impl Collector {
     fn new() -> Collector {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let runtime = runtime();
+        let listener = runtime.block_on(listener());
         let address = format!("http://{}", listener.local_addr().unwrap());
         let received = Received::default();
         let router = Server::builder().add_service(TraceServiceServer::new(received.clone()));
@@ -73,9 +72,8 @@ const ROWS: [&str; 4] = ["a 12:00 0 0", "a 12:15 0 100", "b 12:00 0 0", "b 12:15
 fn a_pass_is_a_trace_with_its_steps() {
     let (meters, collector) = (Meters::telling(&ROWS), Collector::new());
     let market = Market::of(&meters);
-    let output = market.command(&["settle"]).env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.address).output().unwrap();
-    let ran = ran(output).ends_with(0);
-    assert_eq!(ran.err, "", "sending traces says nothing");
+    // Sending traces says nothing.
+    market.run_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.address)], &["settle"]).done();
     let (spans, services) = collector.spans();
     assert!(!services.is_empty() && services.iter().all(|name| name == "rec-market"), "{services:?}");
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
@@ -102,9 +100,8 @@ fn a_pass_is_a_trace_with_its_steps() {
 fn a_name_from_the_environment_stands_above_ours() {
     let (meters, collector) = (Meters::telling(&ROWS), Collector::new());
     let market = Market::of(&meters);
-    let mut command = market.command(&["settle"]);
-    command.env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &collector.address).env("OTEL_SERVICE_NAME", "market-north");
-    ran(command.output().unwrap()).ends_with(0);
+    let endpoint = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.address.as_str());
+    market.run_with(&[endpoint, ("OTEL_SERVICE_NAME", "market-north")], &["settle"]).ends_with(0);
     assert_eq!(collector.spans().1[0], "market-north");
 }
 
@@ -117,8 +114,8 @@ fn without_a_collector_everything_goes_on() {
     {
         let market = Market::of(&meters);
         let started = Instant::now();
-        let output = market.command(&["settle"]).env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).output().unwrap();
-        ran(output).ends_with(0).says(message);
+        let settled = market.run_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)], &["settle"]);
+        settled.ends_with(0).says(message);
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
         assert_eq!(market.trades().len(), 2);
     }

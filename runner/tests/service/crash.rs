@@ -8,13 +8,10 @@ use std::time::Duration;
 
 use demo::meters::Package;
 use demo::transactions::worker::Source;
-use rec_market_tests::mongo_server;
 use serde_json::Value;
 
-use crate::common::*;
-use crate::mongodb;
 use crate::payments::Payments;
-use crate::running::*;
+use testkit::*;
 
 /// Kills of each run of a story. The short form is one run of each.
 const KILLS: u32 = 8;
@@ -59,7 +56,7 @@ fn survive(story: Story) {
     undisturbed.settle().ends_with(0);
     let expected: Vec<_> = undisturbed.trades_json().lines().map(lasting).collect();
 
-    let market = market(&meters, "", "");
+    let market = Market::serving(&meters, "", "");
     let mut payments = Payments::new(&market);
     let forward = if story.push { payments.pushed() } else { "[forward]\nmode = \"pull\"\n".to_owned() };
     let forward = format!("{forward}lease = {:?}\n", story.lease);
@@ -80,20 +77,20 @@ fn survive(story: Story) {
             child.kill().unwrap();
             child.wait().unwrap();
         } else {
-            let running = Running::start(&market);
+            let running = Service::start(&market);
             payments.work_with(&running, source());
             std::thread::park_timeout(after);
             running.kill();
         }
     }
-    let running = Running::start(&market);
+    let running = Service::start(&market);
     payments.work_with(&running, source());
     let traded = expected.iter().filter(|(_, trade)| between_members(trade)).count();
     let all_paid = || {
         let ledger = payments.service.ledger();
         ledger.totals().paid == traded as u64 && ledger.unreported(None, 1).is_empty()
     };
-    eventually("everything is settled", || mark(&running) == Some(end(rows)));
+    eventually("everything is settled", || running.mark() == Some(end_of(rows)));
     eventually(&format!("everything is paid (seed {seed})"), all_paid);
     payments.rest();
     running.terminate().ends_with(0);
@@ -121,7 +118,7 @@ fn between_members(trade: &str) -> bool {
 fn survive_in_a_file(push: bool) {
     for _ in 0..runs() {
         survive(Story {
-            store: "store = \"sqlite:market.db\"".to_owned(),
+            store: "store = \"sqlite:market.db\"\n".to_owned(),
             push,
             meters: 4,
             lease: "1s",
@@ -134,15 +131,7 @@ fn survive_in_a_file(push: bool) {
 /// In MongoDB. The server for tests looks at every trade for each that is reported: few of them, in a new database each time.
 fn survive_in_mongodb(push: bool) {
     for _ in 0..runs() {
-        let Some(database) = mongo_server::database() else { return };
-        survive(Story {
-            store: mongodb::store(&database),
-            push,
-            meters: 2,
-            lease: "5s",
-            rows_per_kill: 15,
-            lives: 300,
-        });
+        survive(Story { store: mongodb(), push, meters: 2, lease: "5s", rows_per_kill: 15, lives: 300 });
     }
 }
 
@@ -156,11 +145,13 @@ fn killed_while_trades_are_pulled_it_loses_and_doubles_nothing() {
     survive_in_a_file(false);
 }
 
+#[needs::mongodb]
 #[test]
 fn killed_while_it_pushes_from_mongodb_it_loses_and_doubles_nothing() {
     survive_in_mongodb(true);
 }
 
+#[needs::mongodb]
 #[test]
 fn killed_while_trades_are_pulled_from_mongodb_it_loses_and_doubles_nothing() {
     survive_in_mongodb(false);

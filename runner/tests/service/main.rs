@@ -8,14 +8,10 @@
     reason = "tests tell their seeds, and are told how long to take"
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod crash;
-mod detour;
 mod mongodb;
 mod outages;
 mod payments;
 mod replicas;
-mod running;
 mod start_and_end;
 mod terms;

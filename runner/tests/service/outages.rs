@@ -7,15 +7,12 @@ use demo::meters::Package;
 use demo::transactions::worker::Source;
 use serde_json::Value;
 
-use crate::common::*;
-use crate::detour::{Detour, Way};
-use crate::mongodb::Mongo;
 use crate::payments::Payments;
-use crate::running::*;
+use testkit::*;
 
 /// Waits until all is settled; then the books must be those of a market that nothing has befallen.
-fn comes_to_the_same(service: Running, market: &Market, meters: &Meters, rows: i64) {
-    eventually("everything is settled", || mark(&service) == Some(end(rows)));
+fn comes_to_the_same(service: Service, market: &Market, meters: &Meters, rows: i64) {
+    eventually("everything is settled", || service.mark() == Some(end_of(rows)));
     service.terminate().ends_with(0);
     market.run(&["audit"]).ends_with(0);
     let undisturbed = Market::of(meters);
@@ -23,11 +20,13 @@ fn comes_to_the_same(service: Running, market: &Market, meters: &Meters, rows: i
     assert_eq!(market.trades_json(), undisturbed.trades_json());
 }
 
+#[needs::ferretdb]
 #[test]
 fn a_store_that_dies_is_waited_for() {
     waits_for_a_store_that(Mongo::kill, Mongo::restart);
 }
 
+#[needs::ferretdb]
 #[test]
 fn a_store_that_falls_silent_is_waited_for() {
     waits_for_a_store_that(Mongo::fall_silent, Mongo::speak);
@@ -35,13 +34,13 @@ fn a_store_that_falls_silent_is_waited_for() {
 
 fn waits_for_a_store_that(fails: fn(&mut Mongo), recovers: fn(&mut Mongo)) {
     const ROWS: i64 = 400;
-    let Some(mut mongo) = Mongo::start() else { return };
+    let mut mongo = Mongo::start();
     let meters = Meters::recorded(recorded(4, ROWS), Package::Platform);
-    let market = market(&meters, &mongo.store(), "");
-    let mut service = Running::start(&market);
-    eventually("it has begun", || mark(&service).is_some());
+    let market = Market::serving(&meters, &mongo.store(), "");
+    let mut service = Service::start(&market);
+    eventually("it has begun", || service.mark().is_some());
     fails(&mut mongo);
-    assert!(mark(&service) < Some(end(ROWS)), "it was too quick");
+    assert!(service.mark() < Some(end_of(ROWS)), "it was too quick");
     eventually("it is not ready", || service.get("/ready").0 == 503);
     let (_, reasons) = service.get("/ready");
     assert!(reasons.contains("does not answer"), "{reasons}");
@@ -52,14 +51,15 @@ fn waits_for_a_store_that(fails: fn(&mut Mongo), recovers: fn(&mut Mongo)) {
     comes_to_the_same(service, &market, &meters, ROWS);
 }
 
+#[needs::ferretdb]
 #[test]
 fn a_store_that_is_away_at_first_is_waited_for() {
     const ROWS: i64 = 40;
-    let Some(mut mongo) = Mongo::start() else { return };
+    let mut mongo = Mongo::start();
     mongo.kill();
     let meters = Meters::recorded(recorded(4, ROWS), Package::Platform);
-    let market = market(&meters, &mongo.store(), "");
-    let service = Running::start(&market);
+    let market = Market::serving(&meters, &mongo.store(), "");
+    let service = Service::start(&market);
     eventually("it says why it is not ready", || {
         let (code, reasons) = service.get("/ready");
         code == 503 && reasons.contains("does not answer")
@@ -69,14 +69,15 @@ fn a_store_that_is_away_at_first_is_waited_for() {
     comes_to_the_same(service, &market, &meters, ROWS);
 }
 
+#[needs::ferretdb]
 #[test]
 fn a_store_that_is_slow_or_talks_nonsense_is_waited_for() {
     const ROWS: i64 = 60;
-    let Some(mongo) = Mongo::start() else { return };
+    let mongo = Mongo::start();
     let meters = Meters::recorded(recorded(3, ROWS), Package::Platform);
     let mut way = Detour::to(mongo.address());
-    let market = market(&meters, &mongo.store_by(way.address()), "");
-    let service = Running::start(&market);
+    let market = Market::serving(&meters, &mongo.store_by(way.address()), "");
+    let service = Service::start(&market);
     for to in [Way::Garbage, Way::Silent] {
         way.turn(to);
         eventually(&format!("it is not ready: {to:?}"), || {
@@ -85,7 +86,7 @@ fn a_store_that_is_slow_or_talks_nonsense_is_waited_for() {
         });
     }
     way.turn(Way::Slow);
-    eventually("it settles slowly", || mark(&service).is_some());
+    eventually("it settles slowly", || service.mark().is_some());
     way.turn(Way::Garbage);
     eventually("it is not ready any more", || service.get("/ready").0 == 503);
     way.turn(Way::Open);
@@ -99,19 +100,19 @@ fn meters_that_are_away_or_silent_or_talk_nonsense_are_asked_until_they_answer()
     let target: SocketAddr = meters.address().strip_prefix("http://").unwrap().parse().unwrap();
     let mut way = Detour::to(target);
     let address = format!("http://{}", way.address());
-    let market = market_of(&community("aveiro", &address, "meters_timeout = \"1s\""), "");
-    let service = Running::start(&market);
-    let asked_again = || read_log(&market).matches("asking again").count();
+    let market = Market::serving_all(&community("aveiro", &address, "meters_timeout = \"1s\""), "");
+    let service = Service::start(&market);
+    let asked_again = || market.log().matches("asking again").count();
     for to in [Way::Closed, Way::Silent, Way::Garbage] {
         way.turn(to);
         // One answer may still be from before.
         let before = asked_again();
         eventually(&format!("it asks again: {to:?}"), || asked_again() >= before + 2);
-        assert_eq!(mark(&service), None);
+        assert_eq!(service.mark(), None);
         eventually("the platform is served meanwhile", || service.get("/ready").0 == 200);
     }
     way.turn(Way::Slow);
-    eventually("it settles what comes slowly", || mark(&service).is_some());
+    eventually("it settles what comes slowly", || service.mark().is_some());
     way.turn(Way::Open);
     comes_to_the_same(service, &market, &meters, ROWS);
 }
@@ -120,21 +121,21 @@ fn meters_that_are_away_or_silent_or_talk_nonsense_are_asked_until_they_answer()
 fn trades_wait_for_transactions_and_are_paid_once() {
     const ROWS: i64 = 200;
     let meters = Meters::recorded(recorded(4, ROWS), Package::Platform);
-    let market = market(&meters, "", "");
+    let market = Market::serving(&meters, "", "");
     let mut payments = Payments::new(&market);
     let mut way = Detour::to(payments.address());
     let keys = format!("{SERVICE}{}", payments.pushed_by(way.address()));
     market.configure(&format!("{keys}{}", community("aveiro", meters.address(), "")));
-    let service = Running::start(&market);
+    let service = Service::start(&market);
     payments.work_with(&service, Source::Pushed);
-    let failed = || read_log(&market).matches("Transactions at").count();
+    let failed = || market.log().matches("Transactions at").count();
     for to in [Way::Closed, Way::Silent, Way::Garbage] {
         way.turn(to);
         let before = failed();
         // Each failure doubles the pause, so one of each kind must do.
         eventually(&format!("it tells of Transactions: {to:?}"), || failed() > before);
     }
-    eventually("everything is settled", || mark(&service) == Some(end(ROWS)));
+    eventually("everything is settled", || service.mark() == Some(end_of(ROWS)));
     assert_eq!(payments.ids(), BTreeSet::new());
     way.turn(Way::Slow);
     eventually("it delivers slowly", || !payments.ids().is_empty());

@@ -6,24 +6,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use demo::certificates::Issued;
 use demo::transactions::ledger::Paying;
 use demo::transactions::market::MarketClient;
-use demo::transactions::service::{ServerPem, TransactionsService};
+use demo::transactions::service::TransactionsService;
 use demo::transactions::worker::{Source, Worker};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+use testkit::{Market, Port, Service, Transactions};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wire::tls::ClientTls;
 
-use crate::common::{Market, runtime};
-use crate::running::Running;
-
 /// Transactions, paying whatever comes.
 pub struct Payments {
-    runtime: Runtime,
+    serving: Transactions,
     pub service: TransactionsService,
-    address: SocketAddr,
+    port: Port,
     ca: PathBuf,
     worker: Option<JoinHandle<()>>,
 }
@@ -31,25 +28,20 @@ pub struct Payments {
 impl Payments {
     /// Serves with the client's certificate of a market.
     pub fn new(market: &Market) -> Payments {
-        let runtime = runtime();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let service = TransactionsService::new(Paying::AtOnce);
-        let read = |file: &str| std::fs::read_to_string(market.path(file)).unwrap();
-        let pem = ServerPem { certificate: read("client_crt.pem"), key: read("client_key.pem") };
-        let serving = service.clone();
-        runtime.spawn(async move { serving.serve(listener, pem, CancellationToken::new()).await.unwrap() });
-        Payments { runtime, service, address, ca: market.path("ca_crt.pem"), worker: None }
+        let (port, service) = (Port::new(), TransactionsService::new(Paying::AtOnce));
+        let issued = Issued { certificate: market.text("client_crt.pem"), key: market.text("client_key.pem") };
+        let serving = Transactions::start(&service, &issued, &port);
+        Payments { serving, service, port, ca: market.path("ca_crt.pem"), worker: None }
     }
 
     /// Where it takes trades.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// The `[forward]` of a configuration that pushes here.
     pub fn pushed(&self) -> String {
-        self.pushed_by(self.address)
+        self.pushed_by(self.address())
     }
 
     /// As [`Payments::pushed`], by an address of this machine that leads here.
@@ -59,15 +51,15 @@ impl Payments {
     }
 
     /// Works with a market that has just started; with no other any more.
-    pub fn work_with(&mut self, running: &Running, source: Source) {
+    pub fn work_with(&mut self, market: &Service, source: Source) {
         self.rest();
         let tls = ClientTls { ca: Some(self.ca.clone()), identity: None };
-        let address = format!("https://localhost:{}", running.tls.port());
-        let plain = format!("http://{}", running.plain);
-        let _inside = self.runtime.enter();
+        let address = format!("https://localhost:{}", market.tls.port());
+        let plain = format!("http://{}", market.plain);
+        let _inside = self.serving.runtime().enter();
         let market = Arc::new(MarketClient::new(&address, &tls, Some(&plain)).unwrap());
         let worker = Worker { service: self.service.clone(), market, source, poll: Duration::from_millis(50) };
-        self.worker = Some(self.runtime.spawn(async move { worker.run(CancellationToken::new()).await }));
+        self.worker = Some(tokio::spawn(async move { worker.run(CancellationToken::new()).await }));
     }
 
     /// Works with no market, dropping whatever was under way.

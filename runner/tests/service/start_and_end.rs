@@ -2,30 +2,24 @@
 
 use demo::meters::Package;
 
-use crate::common::*;
-use crate::running::*;
+use testkit::*;
 
 const ROWS: i64 = 200;
 
 #[test]
-fn it_catches_up_and_ends_at_sigterm() {
+fn the_service_catches_up_and_ends_at_sigterm() {
     let meters = Meters::recorded(recorded(5, ROWS), Package::Platform);
-    let market = market(&meters, "", "");
-    let service = Running::start(&market);
-    eventually("everything is settled", || intervals(&market) == u64::try_from(ROWS).unwrap());
+    let market = Market::serving(&meters, "", "");
+    let service = Service::start(&market);
+    eventually("everything is settled", || market.intervals() == u64::try_from(ROWS).unwrap());
     assert_eq!(service.get("/live").0, 200);
     eventually("it is ready", || service.get("/ready").0 == 200);
-    market.run(&["health"]).ends_with(2).says("--address");
-    for (asked, address) in [(&["health"][..], service.plain), (&["health", "--live"], service.metrics)] {
-        let address = address.to_string();
-        market.run(&[asked, &["--address", &address]].concat()).ends_with(0);
-    }
     // The books are open, and can be recomputed.
     let replayed = market.run(&["replay"]).ends_with(0);
     assert!(replayed.out.contains(", all the same ("), "{}", replayed.out);
     service.terminate().ends_with(0);
     // Without being asked to: the log is all that is left of a service.
-    let log = read_log(&market);
+    let log = market.log();
     for line in ["INFO the service starts version=", "INFO SIGTERM", "INFO the service has stopped"] {
         assert!(log.contains(line), "no {line} in:\n{log}");
     }
@@ -37,20 +31,31 @@ fn it_catches_up_and_ends_at_sigterm() {
 }
 
 #[test]
+fn health_is_asked_of_either_port() {
+    let meters = Meters::silent();
+    let market = Market::serving(&meters, "", "");
+    let service = Service::start(&market);
+    eventually("it is ready", || service.get("/ready").0 == 200);
+    market.run(&["health"]).ends_with(2).says("--address");
+    for (asked, address) in [(&["health"][..], service.plain), (&["health", "--live"], service.metrics)] {
+        let address = address.to_string();
+        market.run(&[asked, &["--address", &address]].concat()).ends_with(0);
+    }
+}
+
+#[test]
 fn what_cannot_start_says_why_and_starts_nothing() {
-    let meters = Meters::telling(&[]);
-    let missing = market(&meters, "", "");
+    let meters = Meters::silent();
+    let missing = Market::serving(&meters, "", "");
     std::fs::remove_file(missing.path("market_key.pem")).unwrap();
     missing.run(&["serve"]).ends_with(2).says("market_key.pem").says("make certs");
-    let other = market(&meters, "", "");
+    let other = Market::serving(&meters, "", "");
     std::fs::copy(other.path("client_key.pem"), other.path("market_key.pem")).unwrap();
     other.run(&["serve"]).ends_with(2).says("market_key.pem");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let busy = market(&meters, "", "");
-    let mut command = busy.command(&["serve"]);
-    let ended = ran(command.env("REC_MARKET_LISTEN", &address).output().unwrap());
-    ended.ends_with(2).says(&address);
+    let busy = Market::serving(&meters, "", "");
+    busy.run_with(&[("REC_MARKET_LISTEN", &address)], &["serve"]).ends_with(2).says(&address);
     assert!(!busy.path("market.db").exists());
 }
 
@@ -65,8 +70,8 @@ fn a_slow_or_broken_community_delays_no_other() {
         community("loops", good.address(), "limits = { fuel = 1 }"),
         community("aveiro", good.address(), ""),
     ];
-    let market = market_of(&communities.concat(), "");
-    let service = Running::start(&market);
+    let market = Market::serving_all(&communities.concat(), "");
+    let service = Service::start(&market);
     let settled = |name: &str| {
         let query = "SELECT count(*) FROM interval JOIN community ON id = community WHERE community.name = ?1";
         market.path("market.db").exists()
@@ -74,10 +79,10 @@ fn a_slow_or_broken_community_delays_no_other() {
     };
     eventually("the good one is settled", || settled("aveiro"));
     assert!(!settled("silent") && !settled("away") && !settled("loops"));
-    eventually("the log tells of the held one", || read_log(&market).contains("on hold"));
+    eventually("the log tells of the held one", || market.log().contains("on hold"));
     service.terminate().ends_with(0);
     // Each time it is tried it is told once.
-    let log = read_log(&market);
+    let log = market.log();
     let told = |what: &str| log.lines().filter(|line| line.contains("loops") && line.contains(what)).count();
     assert!(told("is on hold") <= told("the algorithm failed"), "{log}");
 }

@@ -3,9 +3,8 @@
 use wire::market_service_client::MarketServiceClient;
 use wire::{ListPricesUpdate, MatchesFilter, PriceUpdate};
 
-use crate::common::*;
 use crate::payments::Payments;
-use crate::running::*;
+use testkit::*;
 
 fn price(timestamp: &str, meter: &str, buy: f32, sell: f32) -> PriceUpdate {
     PriceUpdate { timestamp: date(timestamp), meter_id: meter.to_owned(), buy_price: buy, sell_price: sell }
@@ -16,9 +15,9 @@ fn member_prices_are_really_used_from_the_interval_they_are_valid_for() {
     let meters = Meters::telling(&["a 12:00 0 0", "b1 12:00 0 0"]);
     // The seller's price is what is traded at. `b` has a price of its own in the file, below which it buys nothing.
     let keys = "algorithm = \"sellers-price\"\n[community.members.b]\nmeters = [\"b1\"]\noffer = 99000\n";
-    let market = market(&meters, "", keys);
-    let service = Running::start(&market);
-    eventually("the first boundary is there", || intervals(&market) == 1);
+    let market = Market::serving(&meters, "", keys);
+    let service = Service::start(&market);
+    eventually("the first boundary is there", || market.intervals() == 1);
     let runtime = runtime();
     let address = format!("http://{}", service.plain);
     runtime.block_on(async {
@@ -42,7 +41,7 @@ fn member_prices_are_really_used_from_the_interval_they_are_valid_for() {
         "a 13:15 100 400",
         "b1 13:15 400 100",
     ]);
-    eventually("everything is settled", || intervals(&market) == 6);
+    eventually("everything is settled", || market.intervals() == 6);
     assert_eq!(
         market.trades(),
         [
@@ -69,7 +68,7 @@ fn member_prices_are_really_used_from_the_interval_they_are_valid_for() {
 #[test]
 fn settle_forwards_what_it_settled_and_says_if_it_cannot() {
     let meters = Meters::telling(&["a 12:00 0 0", "b 12:00 0 0", "a 12:15 0 100", "b 12:15 100 0"]);
-    let market = market(&meters, "", "");
+    let market = Market::serving(&meters, "", "");
     let payments = Payments::new(&market);
     let aveiro = community("aveiro", meters.address(), "");
     market.configure(&format!("{}{aveiro}", payments.pushed()));

@@ -74,9 +74,10 @@ async fn check(store: &MongoStore, name: &str, expected: &[Document]) {
     assert_eq!(order(&found), order(expected), "{name}");
 }
 
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_settled_interval_and_an_opening_keep_their_shapes() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let store = shelf.open().await;
     put(&store, Commit { fence: Some(3), ..full("aveiro", 0) }).await.unwrap();
     put(&store, opening("aveiro", 7)).await.unwrap();
@@ -142,9 +143,10 @@ async fn a_settled_interval_and_an_opening_keep_their_shapes() {
     check(&store, "chunks", &[doc! { "_id": id, "parts": 1_i64, "bytes": binary(b"component") }]).await;
 }
 
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_without_a_fallback_keeps_its_shape() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let store = shelf.open().await;
     let mut commit = full("aveiro", 0);
     commit.cleared.round.as_mut().unwrap().provenance.fallback_reason = None;
@@ -155,9 +157,10 @@ async fn a_round_without_a_fallback_keeps_its_shape() {
     assert_eq!(keys[keys.len() - 5..], ["engine", "fuel", "fallback_reason", "round_digest", "trades_digest"]);
 }
 
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn trades_and_what_becomes_of_them_keep_their_shapes() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let store = shelf.open().await;
     put(&store, full("aveiro", 0)).await.unwrap();
     let id = |number| field::object_id(&TradeId::derive("aveiro", interval(0), number));
@@ -228,9 +231,10 @@ async fn trades_and_what_becomes_of_them_keep_their_shapes() {
     assert_eq!(documents(&store, "journal").await[0], entry);
 }
 
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_decided_and_uploaded_keeps_its_shape() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let store = shelf.open().await;
     let change = |community: Option<&str>, action| Change {
         at: now(),
@@ -290,9 +294,10 @@ async fn what_is_decided_and_uploaded_keeps_its_shape() {
     check(&store, "pins", &[doc! { "_id": id, "sha256": Digest::of(b"own").to_string() }]).await;
 }
 
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn tallies_leases_and_prices_keep_their_shapes() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let store = shelf.open().await;
     let totals = |intervals| ShadowTotals { intervals, ..ShadowTotals::default() };
     let state = |number: u64| ShadowState { until: interval(number).start(), totals: totals(number) };

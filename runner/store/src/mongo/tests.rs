@@ -47,9 +47,10 @@ async fn forget(store: &MongoStore, community: &str, number: i64, matches: Docum
     }
 }
 
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_written_interval_is_not_seen_and_then_completed() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let store = shelf.open().await;
     for number in 0..2 {
         // After the link; after some of the trades; after all of them.
@@ -94,9 +95,10 @@ async fn a_half_written_interval_is_not_seen_and_then_completed() {
     assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(2)));
 }
 
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_that_somebody_has_taken_is_told_and_hides_nothing() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let store = shelf.open().await;
     let stolen = field::object_id(&TradeId::derive("aveiro", interval(0), 2));
     documents_of(&store).insert_one(doc! { "_id": stolen, "buyer_id": "mallory" }).await.unwrap();
@@ -106,9 +108,10 @@ async fn an_id_that_somebody_has_taken_is_told_and_hides_nothing() {
     assert_eq!(all_intervals(&store, "aveiro").await, []);
 }
 
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_for_a_document_comes_back() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let store = shelf.open().await;
     let mut large = event("large");
     large.message = "0123456789abcdef".repeat((13 << 20) / 16);
@@ -126,9 +129,11 @@ async fn what_is_too_large_for_a_document_comes_back() {
     assert!(error.to_string().contains(&format!("chunk {digest}/1 of 3 is missing")), "{error}");
 }
 
+#[needs::mongodb]
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_touched_by_hand_is_found() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let store = shelf.open().await;
     for number in 0..3 {
         put(&store, full("aveiro", number)).await.unwrap();
@@ -157,7 +162,7 @@ async fn what_was_touched_by_hand_is_found() {
     ] {
         assert!(findings.contains(&expected), "{expected} is not in\n{findings}");
     }
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let store = shelf.open().await;
     put(&store, full("aveiro", 1)).await.unwrap();
     let change = doc! { "$set": { "energy_wh": 7_i64, "metadata.message": "paid" } };
@@ -228,9 +233,10 @@ async fn documents(database: &mongodb::Database, name: &str) -> Vec<Document> {
     document::all("document", find).await.unwrap()
 }
 
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn trades_of_the_original_are_served_claimed_and_updated() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let database = left_by_the_original(&shelf).await;
     let untouched = documents(&database, "matches").await;
     let store = shelf.open().await;
@@ -277,9 +283,10 @@ async fn trades_of_the_original_are_served_claimed_and_updated() {
     }
 }
 
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn settling_goes_on_where_the_original_stopped() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let database = left_by_the_original(&shelf).await;
     let untouched = (documents(&database, "matches").await, documents(&database, "prices").await);
     let store = shelf.open().await;
@@ -316,9 +323,10 @@ async fn settling_goes_on_where_the_original_stopped() {
     assert_eq!(ours, expected);
 }
 
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn prices_of_the_original_hold_until_they_are_set_anew() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     left_by_the_original(&shelf).await;
     let store = shelf.open().await;
     let instant = |quarters| field::timestamp(before(quarters)).unwrap();
@@ -342,9 +350,10 @@ async fn prices_of_the_original_hold_until_they_are_set_anew() {
     assert_eq!(bid("b", 0), 300_000);
 }
 
+#[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn who_reads_cannot_write_and_finds_no_empty_database() {
-    let Some(shelf) = Database::new().await else { return };
+    let shelf = Database::new();
     let error = MongoStore::open_to_read(&shelf.config()).await.err().unwrap();
     assert!(matches!(&error, StoreError::Open { .. }), "{error:?}");
     assert!(error.to_string().ends_with("has nothing of ours (settle first)"), "{error}");
@@ -371,12 +380,13 @@ async fn a_server_that_is_away_is_told_without_the_password() {
     assert!(!text.contains("ss/word") && !text.contains("ss%2Fword"), "{text}");
 }
 
+#[needs::ferretdb]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_comes_back_is_used_again() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().to_owned();
     let start = move |port| MongoServer::start(SocketAddr::from(([127, 0, 0, 1], port)), Some(&data));
-    let Some(server) = start(0) else { return };
+    let server = start(0).unwrap();
     let port = server.address().rsplit_once(':').unwrap().1.parse().unwrap();
     let address = format!("{}/market?serverSelectionTimeoutMS=500", server.address());
     let store = MongoStore::open(&MongoAddress { address, username: None, password: None }).await.unwrap();

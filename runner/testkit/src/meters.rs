@@ -1,28 +1,20 @@
-//! The language of the stories: meters that tell their registers, a market that settles them, books that are read.
-//!
-//! Everything is real but the meters: the program is the built binary, run in a directory of its own, and asks a gRPC
-//! service on a port that the system chose. Times are short: `12:15` is 2023-09-01T12:15:00Z, `02T12:15` a day later.
-
-#![allow(dead_code, reason = "every test binary uses its own part of the language")]
+//! Meters that tell their registers.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use demo::meters::{self, MetersService, Package, Recorded, RecordedMeter, Serving};
 use jiff::Timestamp;
 use rec_market::clock::{Clock, SystemClock};
-use rusqlite::Connection;
-use serde_json::Value;
-use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 use wire::meters_service_server::{self, MetersServiceServer};
 use wire::{MeasurementResponse, MeterEntry, MeterResponse, QueryMeters, QueryResponse};
+
+use crate::wait::{listener, runtime};
 
 /// One row of a Meters service's answer.
 pub type Row = MeasurementResponse;
@@ -52,8 +44,8 @@ pub fn reading(text: &str) -> Vec<Row> {
 }
 
 /// Rows of several readings.
-pub fn readings(texts: &[&str]) -> Vec<Row> {
-    texts.iter().flat_map(|text| reading(text)).collect()
+pub fn readings(texts: &[impl AsRef<str>]) -> Vec<Row> {
+    texts.iter().flat_map(|text| reading(text.as_ref())).collect()
 }
 
 /// The rows that the platform's service answers with: of each series the oldest so many from the start on, newest first.
@@ -114,8 +106,13 @@ impl meters_service_server::MetersService for Fake {
 
 impl Meters {
     /// A service that tells these readings (`meter time import export`) as the platform's does.
-    pub fn telling(texts: &[&str]) -> Meters {
+    pub fn telling(texts: &[impl AsRef<str>]) -> Meters {
         Meters::telling_rows(readings(texts))
+    }
+
+    /// A service that has nothing to tell yet.
+    pub fn silent() -> Meters {
+        Meters::telling_rows(Vec::new())
     }
 
     /// A service that tells these rows as the platform's does.
@@ -132,7 +129,7 @@ impl Meters {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let fake = Fake { answer: Box::new(answer), asked: Arc::clone(&asked) };
         let runtime = runtime();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = runtime.block_on(listener());
         let address = format!("http://{}", listener.local_addr().unwrap());
         let router = Server::builder().add_service(MetersServiceServer::new(fake));
         runtime.spawn(router.serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true))));
@@ -142,7 +139,7 @@ impl Meters {
     /// The program's own service over recorded registers.
     pub fn recorded(recorded: Recorded, package: Package) -> Meters {
         let runtime = runtime();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = runtime.block_on(listener());
         let service = MetersService::new(recorded, || SystemClock.now());
         let serving = {
             let _inside = runtime.enter();
@@ -157,8 +154,28 @@ impl Meters {
         &self.address
     }
 
+    /// A service whose meter `a` exports and whose meter `b` imports something in each of the quarter-hours with these
+    /// numbers, from 12:00 on.
+    pub fn selling(quarters: Range<u32>) -> Meters {
+        let meters = Meters::silent();
+        meters.tell_quarters(quarters);
+        meters
+    }
+
+    /// More quarter-hours of [`Meters::selling`].
+    pub fn tell_quarters(&self, quarters: Range<u32>) {
+        let time = |number: u32| format!("{:02}:{:02}", 12 + number / 4, number % 4 * 15);
+        let rows: Vec<_> = quarters.flat_map(|number| quarter(number, &time(number))).collect();
+        self.tell(&rows);
+    }
+
+    /// The quarter-hour with this number of [`Meters::selling`], read at another time.
+    pub fn tell_quarter(&self, number: u32, time: &str) {
+        self.tell(&quarter(number, time));
+    }
+
     /// More readings arrive.
-    pub fn tell(&self, texts: &[&str]) {
+    pub fn tell(&self, texts: &[impl AsRef<str>]) {
         self.rows.lock().unwrap().extend(readings(texts));
     }
 
@@ -168,9 +185,8 @@ impl Meters {
     }
 }
 
-/// A runtime for what serves in this process.
-pub fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+fn quarter(number: u32, time: &str) -> [String; 2] {
+    [format!("a {time} 1000 {}", 5000 + 300 * number), format!("b {time} {} 0", 2000 + 500 * number)]
 }
 
 /// Meters `m000`, `m001`, … with so many quarter-hours: some import, some export, some do both, all differently.
@@ -193,154 +209,6 @@ pub fn recorded(meters: u64, rows: i64) -> Recorded {
     Recorded::new((0..meters).map(meter).collect()).unwrap()
 }
 
-/// How the program ended and what it said.
-#[derive(Debug)]
-pub struct Ran {
-    /// Exit code; none if a signal ended it.
-    pub code: Option<i32>,
-    /// Its stdout.
-    pub out: String,
-    /// Its stderr.
-    pub err: String,
-}
-
-impl Ran {
-    /// Asserts the exit code.
-    #[track_caller]
-    pub fn ends_with(self, code: i32) -> Ran {
-        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.out, self.err);
-        self
-    }
-
-    /// Asserts that stderr has a text.
-    #[track_caller]
-    pub fn says(self, text: &str) -> Ran {
-        assert!(self.err.contains(text), "no {text:?} in: {}", self.err);
-        self
-    }
-}
-
-/// A market: a directory with a configuration and a database, in which the program runs.
-pub struct Market {
-    directory: TempDir,
-}
-
-impl Market {
-    /// A market with this configuration.
-    pub fn new(configuration: &str) -> Market {
-        let market = Market { directory: tempfile::tempdir().unwrap() };
-        market.configure(configuration);
-        market
-    }
-
-    /// A market of one community, `aveiro`, with these meters and all defaults.
-    pub fn of(meters: &Meters) -> Market {
-        Market::with(meters, "")
-    }
-
-    /// A market of one community, `aveiro`, with these meters and further keys.
-    pub fn with(meters: &Meters, keys: &str) -> Market {
-        Market::new(&community("aveiro", meters.address(), keys))
-    }
-
-    /// Writes another configuration. Compiled components are shared by all tests.
-    pub fn configure(&self, configuration: &str) {
-        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-        std::fs::create_dir_all(&cache).unwrap();
-        let text = format!("cache = {:?}\n{configuration}", cache.display().to_string());
-        std::fs::write(self.path("market.toml"), text).unwrap();
-    }
-
-    /// A file in its directory.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// The program with these arguments, not yet run; its configuration is found in the working directory.
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rec-market"));
-        command.args(arguments).current_dir(self.directory.path()).env_remove("REC_MARKET_LOG").env("NO_COLOR", "1");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    /// Runs the program.
-    pub fn run(&self, arguments: &[&str]) -> Ran {
-        ran(self.command(arguments).output().unwrap())
-    }
-
-    /// Runs `settle`.
-    pub fn settle(&self) -> Ran {
-        self.run(&["settle"])
-    }
-
-    /// Settles, which must succeed, and audits, which must as well; answers all trades as [`Market::trades`] does.
-    #[track_caller]
-    pub fn books(&self) -> Vec<String> {
-        self.settle().ends_with(0);
-        self.run(&["audit"]).ends_with(0);
-        self.trades()
-    }
-
-    /// All trades as `12:00 a > b 700 at 96200, Created (message)`, sorted by time and text.
-    #[track_caller]
-    pub fn trades(&self) -> Vec<String> {
-        let mut lines: Vec<(String, String)> = self.json(&["trades", "--json"]).iter().map(shown).collect();
-        lines.sort();
-        lines.into_iter().map(|(_, line)| line).collect()
-    }
-
-    /// What `trades --json` prints, byte for byte.
-    #[track_caller]
-    pub fn trades_json(&self) -> String {
-        self.run(&["trades", "--json"]).ends_with(0).out
-    }
-
-    /// What a command prints, one JSON object a line.
-    #[track_caller]
-    pub fn json(&self, arguments: &[&str]) -> Vec<Value> {
-        let ran = self.run(arguments).ends_with(0);
-        ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    /// All events as `12:00 a register-fell: message`, in order.
-    pub fn events(&self) -> Vec<String> {
-        let database = self.database();
-        let mut select = database
-            .prepare("SELECT start, code, subject, message FROM event ORDER BY community, start, number")
-            .unwrap();
-        let events = select.query_map((), |row| {
-            let (code, subject, message): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok(format!(
-                "{} {subject} {code}: {message}",
-                short(&Timestamp::from_second(row.get(0)?).unwrap().to_string())
-            ))
-        });
-        events.unwrap().collect::<Result<_, _>>().unwrap()
-    }
-
-    /// How many intervals are kept, with or without a round.
-    pub fn intervals(&self) -> u64 {
-        self.database().query_row("SELECT count(*) FROM interval", (), |row| row.get(0)).unwrap()
-    }
-
-    /// The database itself.
-    pub fn database(&self) -> Connection {
-        Connection::open(self.path("market.db")).unwrap()
-    }
-}
-
-/// The output of a process that ended.
-pub fn ran(output: std::process::Output) -> Ran {
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-}
-
-/// A `[[community]]` for a configuration.
-pub fn community(name: &str, address: &str, keys: &str) -> String {
-    format!("[[community]]\nname = {name:?}\nmeters = {address:?}\n{keys}\n")
-}
-
 /// A time as the stories write it.
 pub fn short(date: &str) -> String {
     match date.strip_prefix("2023-09-") {
@@ -349,22 +217,8 @@ pub fn short(date: &str) -> String {
     }
 }
 
-fn shown(trade: &Value) -> (String, String) {
-    let text = |key: &str| trade[key].as_str().map(str::to_owned);
-    let start = text("start").unwrap();
-    let mut line = format!(
-        "{} {} > {} {} at {}",
-        short(&start),
-        text("seller").unwrap(),
-        text("buyer").unwrap(),
-        trade["energy"],
-        trade["price"]
-    );
-    if let Some(state) = text("state") {
-        line.push_str(&format!(", {state}"));
-    }
-    if let Some(message) = text("message") {
-        line.push_str(&format!(" ({message})"));
-    }
-    (start, line)
+/// The end of the last interval that meters with so many rows have.
+pub fn end_of(rows: i64) -> String {
+    let first = date("12:00").parse::<Timestamp>().unwrap();
+    (first + jiff::SignedDuration::from_mins(15 * (rows - 1))).to_string()
 }

@@ -1,19 +1,17 @@
-//! An operator's desk: what a program says to `rec.market.v1.AlgorithmService`.
+//! A caller of `rec.market.v1.AlgorithmService`: what an administrator's program says to it.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
 use base::base;
 use domain::Digest;
+use testkit::{Market, Meters, Service, runtime};
 use tokio::runtime::Runtime;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Response, Status};
 use wire::rec_market_v1::algorithm_service_client::AlgorithmServiceClient;
 use wire::rec_market_v1::upload_request::Part;
 use wire::rec_market_v1::*;
-
-use crate::common::{Market, Meters, runtime};
-use crate::running::{Running, market};
 
 pub const ADMINISTRATOR: &str = "the administrator's token";
 pub const READER: &str = "the reader's own token";
@@ -30,17 +28,25 @@ role = "read"
 token_file = "rea.token"
 "#;
 
-/// A market whose operators have tokens.
+/// A market whose callers have tokens.
 pub fn market_with_callers(meters: &Meters, community_keys: &str) -> Market {
-    let market = market(meters, CALLERS, community_keys);
+    let market = Market::serving(meters, CALLERS, community_keys);
     // With a line's end, as an editor writes it.
-    std::fs::write(market.path("ada.token"), format!("{ADMINISTRATOR}\n")).unwrap();
-    std::fs::write(market.path("rea.token"), READER).unwrap();
+    market.file("ada.token", format!("{ADMINISTRATOR}\n"));
+    market.file("rea.token", READER);
     market
 }
 
+/// Such a market, its service, and its administrator.
+pub fn serve(meters: &Meters, community_keys: &str) -> (Market, Service, Caller) {
+    let market = market_with_callers(meters, community_keys);
+    let service = Service::start(&market);
+    let ada = Caller::of(&market, &service);
+    (market, service, ada)
+}
+
 /// A connection, and who talks over it.
-pub struct Desk {
+pub struct Caller {
     runtime: Runtime,
     client: AlgorithmServiceClient<Channel>,
     token: Option<String>,
@@ -56,20 +62,20 @@ pub fn tls(directory: &Path, identity: Option<(&str, &str)>) -> ClientTlsConfig 
     }
 }
 
-impl Desk {
+impl Caller {
     /// The administrator's.
-    pub fn of(market: &Market, service: &Running) -> Desk {
-        Desk::with(service.tls, tls(&market.path(""), None), Some(ADMINISTRATOR))
+    pub fn of(market: &Market, service: &Service) -> Caller {
+        Caller::with(service.tls, tls(&market.path(""), None), Some(ADMINISTRATOR))
     }
 
-    pub fn with(address: SocketAddr, tls: ClientTlsConfig, token: Option<&str>) -> Desk {
+    pub fn with(address: SocketAddr, tls: ClientTlsConfig, token: Option<&str>) -> Caller {
         let runtime = runtime();
         let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap().tls_config(tls).unwrap();
         let client = {
             let _inside = runtime.enter();
             AlgorithmServiceClient::new(endpoint.connect_lazy()).max_decoding_message_size(64 << 20)
         };
-        Desk { runtime, client, token: token.map(str::to_owned) }
+        Caller { runtime, client, token: token.map(str::to_owned) }
     }
 
     pub fn request<T>(&self, message: T) -> Request<T> {
@@ -81,17 +87,28 @@ impl Desk {
     }
 
     /// Runs something on the connection.
-    pub fn ask<T, F>(&self, ask: impl FnOnce(AlgorithmServiceClient<Channel>) -> F) -> T
+    pub fn run<T, F>(&self, ask: impl FnOnce(AlgorithmServiceClient<Channel>) -> F) -> T
     where
         F: Future<Output = T>,
     {
         self.runtime.block_on(ask(self.client.clone()))
     }
 
+    /// Asks one thing.
+    fn ask<M, T, F>(
+        &self,
+        message: M,
+        ask: impl FnOnce(AlgorithmServiceClient<Channel>, Request<M>) -> F,
+    ) -> Result<T, Status>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.run(|client| ask(client, self.request(message))).map(Response::into_inner)
+    }
+
     /// Sends these messages as an upload.
     pub fn send(&self, messages: Vec<UploadRequest>) -> Result<UploadResponse, Status> {
-        let request = self.request(tokio_stream::iter(messages));
-        self.ask(|mut client| async move { client.upload(request).await }).map(tonic::Response::into_inner)
+        self.ask(tokio_stream::iter(messages), |mut client, request| async move { client.upload(request).await })
     }
 
     pub fn upload(&self, component: &[u8]) -> Result<UploadResponse, Status> {
@@ -107,8 +124,7 @@ impl Desk {
     }
 
     pub fn list(&self) -> Result<ListAlgorithmsResponse, Status> {
-        let request = self.request(ListAlgorithmsRequest {});
-        self.ask(|mut client| async move { client.list_algorithms(request).await }).map(tonic::Response::into_inner)
+        self.ask(ListAlgorithmsRequest {}, |mut client, request| async move { client.list_algorithms(request).await })
     }
 
     /// How the one community stands.
@@ -117,14 +133,15 @@ impl Desk {
     }
 
     pub fn show(&self, algorithm: &str) -> Result<ShowAlgorithmResponse, Status> {
-        let request = self.request(ShowAlgorithmRequest { algorithm: algorithm.to_owned() });
-        self.ask(|mut client| async move { client.show_algorithm(request).await }).map(tonic::Response::into_inner)
+        self.ask(ShowAlgorithmRequest { algorithm: algorithm.to_owned() }, |mut client, request| async move {
+            client.show_algorithm(request).await
+        })
     }
 
     /// What is downloaded: its label and its bytes.
     pub fn download(&self, algorithm: &str) -> Result<(Algorithm, Vec<u8>), Status> {
         let request = self.request(DownloadRequest { algorithm: algorithm.to_owned() });
-        self.ask(|mut client| async move {
+        self.run(|mut client| async move {
             let mut stream = client.download(request).await?.into_inner();
             let (mut label, mut bytes) = (None, Vec::new());
             while let Some(message) = stream.message().await? {
@@ -138,8 +155,7 @@ impl Desk {
     }
 
     pub fn activate_with(&self, request: ActivateRequest) -> Result<Change, Status> {
-        let request = self.request(request);
-        self.ask(|mut client| async move { client.activate(request).await }).map(tonic::Response::into_inner)
+        self.ask(request, |mut client, request| async move { client.activate(request).await })
     }
 
     /// Activates an algorithm in the one community, from a time or from the next interval on.
@@ -149,31 +165,35 @@ impl Desk {
     }
 
     pub fn roll_back(&self, community: &str) -> Result<Change, Status> {
-        let request = self.request(RollBackRequest { community: community.to_owned() });
-        self.ask(|mut client| async move { client.roll_back(request).await }).map(tonic::Response::into_inner)
+        self.ask(RollBackRequest { community: community.to_owned() }, |mut client, request| async move {
+            client.roll_back(request).await
+        })
     }
 
     pub fn start_shadow(&self, algorithm: &str, since: &str) -> Result<Change, Status> {
         let (community, algorithm, since) = ("aveiro".to_owned(), algorithm.to_owned(), since.to_owned());
-        let request = self.request(StartShadowRequest { community, algorithm, since, settings: None });
-        self.ask(|mut client| async move { client.start_shadow(request).await }).map(tonic::Response::into_inner)
+        self.ask(StartShadowRequest { community, algorithm, since, settings: None }, |mut client, request| async move {
+            client.start_shadow(request).await
+        })
     }
 
     pub fn end_shadow(&self) -> Result<Change, Status> {
-        let request = self.request(EndShadowRequest { community: "aveiro".to_owned() });
-        self.ask(|mut client| async move { client.end_shadow(request).await }).map(tonic::Response::into_inner)
+        self.ask(EndShadowRequest { community: "aveiro".to_owned() }, |mut client, request| async move {
+            client.end_shadow(request).await
+        })
     }
 
     pub fn report(&self) -> Result<ShadowReport, Status> {
-        let request = self.request(ReportShadowRequest { community: "aveiro".to_owned() });
-        self.ask(|mut client| async move { client.report_shadow(request).await }).map(tonic::Response::into_inner)
+        self.ask(ReportShadowRequest { community: "aveiro".to_owned() }, |mut client, request| async move {
+            client.report_shadow(request).await
+        })
     }
 
     /// The records, the newest first.
     pub fn changes(&self) -> Result<Vec<Change>, Status> {
-        let request = self.request(ListChangesRequest::default());
-        let answer = self.ask(|mut client| async move { client.list_changes(request).await });
-        answer.map(|answer| answer.into_inner().changes)
+        let message = ListChangesRequest::default();
+        let answer = self.ask(message, |mut client, request| async move { client.list_changes(request).await });
+        answer.map(|answer| answer.changes)
     }
 
     /// What was done, the newest first, as `ada uploaded guest`.

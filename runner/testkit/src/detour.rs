@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::common::runtime;
+use crate::runtime;
 
 /// What becomes of those who take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +32,45 @@ const GARBAGE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nIt's worki
 /// How long a slow way keeps a piece.
 const SLOWNESS: Duration = Duration::from_millis(20);
 
-/// An address in front of a service.
-pub struct Detour {
-    /// Keeps the port ours while nobody listens there.
+/// A port that stays ours while nobody listens there.
+pub struct Port {
     _held: TcpSocket,
     address: SocketAddr,
+}
+
+impl Port {
+    #[allow(clippy::new_without_default, reason = "each is another one")]
+    pub fn new() -> Port {
+        let held = socket(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let address = held.local_addr().unwrap();
+        Port { _held: held, address }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where to send to over TLS.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// Listens there from now on; within a runtime.
+    pub fn listen(&self) -> TcpListener {
+        socket(self.address).listen(64).unwrap()
+    }
+}
+
+fn socket(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseport(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
+}
+
+/// An address in front of a service.
+pub struct Detour {
+    port: Port,
     target: SocketAddr,
     runtime: Runtime,
     leading: Option<JoinHandle<()>>,
@@ -45,14 +79,12 @@ pub struct Detour {
 impl Detour {
     /// A closed way to that address.
     pub fn to(target: SocketAddr) -> Detour {
-        let held = socket(SocketAddr::from(([127, 0, 0, 1], 0)));
-        let address = held.local_addr().unwrap();
-        Detour { _held: held, address, target, runtime: runtime(), leading: None }
+        Detour { port: Port::new(), target, runtime: runtime(), leading: None }
     }
 
     /// Where it begins.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// Makes it lead elsewhere; whoever is on it is cut off.
@@ -63,17 +95,9 @@ impl Detour {
         }
         if way != Way::Closed {
             let _inside = self.runtime.enter();
-            let listener = socket(self.address).listen(64).unwrap();
-            self.leading = Some(self.runtime.spawn(lead_all(listener, way, self.target)));
+            self.leading = Some(self.runtime.spawn(lead_all(self.port.listen(), way, self.target)));
         }
     }
-}
-
-fn socket(address: SocketAddr) -> TcpSocket {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_reuseport(true).unwrap();
-    socket.bind(address).unwrap();
-    socket
 }
 
 async fn lead_all(listener: TcpListener, way: Way, target: SocketAddr) {

@@ -1,0 +1,103 @@
+//! A market that runs as a service.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command};
+
+use serde_json::Value;
+
+use crate::{Market, Ran};
+
+/// A service in a process of its own. Killed when dropped.
+pub struct Service {
+    child: Option<Child>,
+    /// Where it serves in plaintext.
+    pub plain: SocketAddr,
+    /// Where it serves over TLS.
+    pub tls: SocketAddr,
+    /// Where it shows metrics and health.
+    pub metrics: SocketAddr,
+}
+
+impl Service {
+    /// Starts the service of a market that [`Market::serving`] made, and waits until it says where it listens.
+    pub fn start(market: &Market) -> Service {
+        let log = std::fs::File::options().create(true).append(true).open(market.path("log")).unwrap();
+        let mut child = market.command(&["serve"]).stderr(log).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = |name: &str| -> SocketAddr {
+            let found = line.split(' ').find_map(|word| word.strip_prefix(&format!("{name}=")));
+            found.unwrap_or_else(|| panic!("no {name} in {line:?}; log: {}", market.log())).trim().parse().unwrap()
+        };
+        let (plain, tls, metrics) = (address("grpc"), address("tls"), address("metrics"));
+        Service { child: Some(child), plain, tls, metrics }
+    }
+
+    /// Ends it at once, wherever it is.
+    pub fn kill(mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Asks it to end, and waits for that.
+    pub fn terminate(mut self) -> Ran {
+        let child = self.child.take().unwrap();
+        signal(child.id(), "TERM");
+        Ran::end_of(child)
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.as_mut().unwrap().try_wait().unwrap().is_none()
+    }
+
+    /// The most memory that it ever had, in MiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.as_ref().unwrap().id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() >> 10
+    }
+
+    /// Status and body of an answer of the metrics port.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let (status, _, body) = get(self.metrics, path);
+        (status, body)
+    }
+
+    /// What `/status` says of its first community.
+    pub fn community(&self) -> Value {
+        serde_json::from_str::<Value>(&self.get("/status").1).unwrap()["communities"][0].take()
+    }
+
+    /// The end of the last interval in the books, as far as it knows.
+    pub fn mark(&self) -> Option<String> {
+        self.community()["mark"].as_str().map(str::to_owned)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Sends a signal to a process of ours.
+pub fn signal(process: u32, name: &str) {
+    let sent = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status();
+    assert!(sent.unwrap().success());
+}
+
+/// One HTTP request: status, head in small letters, and body of the answer.
+pub fn get(address: SocketAddr, path: &str) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_lowercase(), body.to_owned())
+}
