@@ -94,7 +94,7 @@ wasm-target:
 		rustup target add $(WASM_TARGET); \
 	fi
 
-# Unoptimised and without debug information: that more than halves the build time, and the tests run small components only.
+# Unoptimised and without debug information: that builds faster, and the tests run small components only.
 $(WASMTIME):
 	CARGO_TARGET_DIR=$(TOOLS)/build CARGO_PROFILE_DEV_DEBUG=false CARGO_PROFILE_DEV_DEBUG_ASSERTIONS=false \
 		CARGO_PROFILE_DEV_OVERFLOW_CHECKS=false cargo install wasmtime-cli --version $(WASMTIME_VERSION) --locked --debug \
