@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_file_in_the_place_of_the_directory_is_refused() {
-        let file = tempfile::NamedTempFile::new().unwrap();
+        let file = NamedTempFile::new().unwrap();
         let options = Options { cache: Some(file.path().to_owned()), ..Options::default() };
         let Err(SandboxError::Engine(message)) = Sandbox::new(options) else { panic!("a file is accepted") };
         assert!(message.contains(&file.path().display().to_string()), "{message}");

@@ -16,6 +16,7 @@ mod find;
 mod journal;
 mod leases;
 mod link;
+mod mark;
 mod original;
 mod prices;
 mod read;
@@ -108,7 +109,7 @@ impl Books for MongoStore {
     }
 
     async fn communities(&self) -> Result<Vec<String>, StoreError> {
-        let marks = self.retry(|| chain::marks(&self.server)).await?;
+        let marks = self.retry(|| mark::list(&self.server)).await?;
         Ok(marks.into_iter().map(|mark| mark.community).collect())
     }
 
@@ -175,7 +176,9 @@ impl Decisions for MongoStore {
     }
 
     async fn decisions(&self, community: &str) -> Result<Vec<KeptChange>, StoreError> {
-        self.retry(|| algorithms::decisions(&self.server, community)).await
+        // What somebody has decided and not written out yet is decided.
+        let known = self.retry(|| chain::completed(&self.server, community)).await?.decision();
+        self.retry(|| algorithms::decisions(&self.server, community, known)).await
     }
 
     async fn changes(&self, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, StoreError> {

@@ -124,7 +124,7 @@ fn one_of_several_communities_is_chosen_by_name() {
     let market = Market::new(&two);
     let command =
         |more: &[&str]| market.run(&[&["algorithm", "check", "public-grid"], &WITH_CONFIG[..], more].concat());
-    command(&[]).ends_with(2).says("name one with --community; there are: aveiro, porto");
+    command(&[]).ends_with(2).says("has several communities: aveiro, porto (name one with --community)");
     command(&["--community", "lisboa"])
         .ends_with(2)
         .says("there is no community \"lisboa\" (there are: aveiro, porto)");

@@ -224,11 +224,11 @@ mod tests {
             problems: vec![v1::Problem { interval: "2023-09-01T12:00:00Z".to_owned(), reason: "trap".to_owned() }],
             ..v1::ShadowReport::default()
         };
-        let text = super::shadow(&report);
+        let text = shadow(&report);
         for part in [
             "own@1.0 runs in the shadow of aveiro, from 2023-09-01T00:00:00Z to 2023-09-02T00:00:00Z",
             "96 intervals run, 1 failed, 0 rejected",
-            "it has not seen yet what is settled until 2023-09-03T00:00:00Z",
+            "not run yet on what is settled until 2023-09-03T00:00:00Z",
             "2023-09-01T12:00:00Z: trap",
             "-0.100",
             "-0.10",

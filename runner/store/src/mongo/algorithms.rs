@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::document::{all, insert, insert_missing, one};
 use super::fault::Fault;
 use super::field::{BoundaryDate, Bytes, ChangeRecord, Date, HexDigest, boundary_date};
-use super::server::Server;
-use super::{blobs, chain, link};
+use super::server::{Server, Stored};
+use super::{blobs, link};
 use crate::record;
 use books::{Change, KeptChange, KeptVersion, Label, ShadowState, Version};
 
@@ -28,6 +28,10 @@ pub(super) struct Upload {
     uploaded_by: String,
     report: String,
     by: ObjectId,
+}
+
+impl Stored for Upload {
+    const COLLECTION: &'static str = "algorithms";
 }
 
 impl Upload {
@@ -75,13 +79,13 @@ pub(super) async fn keep(
 ) -> Result<KeptVersion, Fault> {
     server.check_writable()?;
     let label = &version.label;
-    let find = async || one("upload", &server.algorithms, doc! { "_id": label_id(label) }).await;
+    let find = async || one("upload", &server.of::<Upload>(), doc! { "_id": label_id(label) }).await;
     // A component says its own label, so who has its digest has its label too.
     if let Some(found) = find().await? {
         return Ok(kept(version, found, by));
     }
     blobs::put(server, label.digest, component).await?;
-    if insert(&server.algorithms, &Upload::new(version.clone(), by)).await? {
+    if insert(&server.of::<Upload>(), &Upload::new(version.clone(), by)).await? {
         return Ok(KeptVersion::Now);
     }
     match find().await? {
@@ -101,7 +105,7 @@ fn kept(version: &Version, found: Upload, by: ObjectId) -> KeptVersion {
 
 /// All uploads, in their order.
 pub(super) async fn versions(server: &Server) -> Result<Vec<Version>, Fault> {
-    let uploads = all("upload", server.algorithms.find(doc! {}).sort(doc! { "uploaded_at": 1, "_id": 1 })).await?;
+    let uploads = all("upload", server.of::<Upload>().find(doc! {}).sort(doc! { "uploaded_at": 1, "_id": 1 })).await?;
     Ok(uploads.into_iter().map(Upload::into_version).collect())
 }
 
@@ -111,6 +115,10 @@ pub(super) struct Pin {
     #[serde(rename = "_id")]
     id: PinId,
     sha256: HexDigest,
+}
+
+impl Stored for Pin {
+    const COLLECTION: &'static str = "pins";
 }
 
 #[derive(Serialize, Deserialize)]
@@ -123,14 +131,14 @@ struct PinId {
 pub(super) async fn pin(server: &Server, community: &str, name: &str, meant: Digest) -> Result<Digest, Fault> {
     server.check_writable()?;
     let id = PinId { community: community.to_owned(), name: name.to_owned() };
-    insert_missing(&server.pins, &[Pin { id, sha256: HexDigest(meant) }]).await?;
+    insert_missing(&server.of::<Pin>(), &[Pin { id, sha256: HexDigest(meant) }]).await?;
     Ok(pinned(server, community, name).await?.unwrap_or(meant))
 }
 
 /// The meaning of a name, if it has one.
 pub(super) async fn pinned(server: &Server, community: &str, name: &str) -> Result<Option<Digest>, Fault> {
     let id = doc! { "_id": { "community": community, "name": name } };
-    let found = one("pin", &server.pins, id).await?;
+    let found = one("pin", &server.of::<Pin>(), id).await?;
     Ok(found.map(|pin| pin.sha256.0))
 }
 
@@ -148,6 +156,10 @@ pub(super) struct ChangeDocument {
     /// The link's number; none if it decides nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<u64>,
+}
+
+impl Stored for ChangeDocument {
+    const COLLECTION: &'static str = "changes";
 }
 
 impl ChangeDocument {
@@ -175,21 +187,21 @@ pub(super) fn decision(community: &str, number: u64, change: &Change) -> ChangeD
 
 /// Whether a decision is among the changes as it was made.
 pub(super) async fn is_kept(server: &Server, made: &link::DecisionLink) -> Result<bool, Fault> {
-    let found = one("change", &server.changes, doc! { "_id": link::id(&made.community, made.number) }).await?;
+    let found =
+        one("change", &server.of::<ChangeDocument>(), doc! { "_id": link::id(&made.community, made.number) }).await?;
     Ok(found.is_some_and(|found| found.record == made.change))
 }
 
 /// Keeps a note; under this `_id`, however often it is tried.
 pub(super) async fn note(server: &Server, change: &Change, id: ObjectId) -> Result<(), Fault> {
     server.check_writable()?;
-    insert_missing(&server.changes, &[ChangeDocument::new(id, None, change)]).await.map(drop)
+    insert_missing(&server.of::<ChangeDocument>(), &[ChangeDocument::new(id, None, change)]).await.map(drop)
 }
 
-/// All changes of a community in order.
-pub(super) async fn decisions(server: &Server, community: &str) -> Result<Vec<KeptChange>, Fault> {
-    // What somebody has decided and not written out yet is decided.
-    let known = chain::completed(server, community).await?.decision();
-    let find = server.changes.find(doc! { "community": community }).sort(doc! { "at": 1, "_id": 1 });
+/// All changes of a community in order, up to the decision of that number.
+pub(super) async fn decisions(server: &Server, community: &str, known: u64) -> Result<Vec<KeptChange>, Fault> {
+    let collection = server.of::<ChangeDocument>();
+    let find = collection.find(doc! { "community": community }).sort(doc! { "at": 1, "_id": 1 });
     let found = all("change", find).await?.into_iter().map(ChangeDocument::into_kept);
     let mut changes: Vec<KeptChange> = found.collect();
     changes.retain(|change| change.number.is_none_or(|number| number <= known));
@@ -208,7 +220,8 @@ pub(super) async fn changes(server: &Server, community: Option<&str>, limit: usi
     }
     let filter = community.map_or_else(Document::new, |community| doc! { "community": community });
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let find = server.changes.find(filter).sort(doc! { "at": -1, "_id": -1 }).limit(limit);
+    let collection = server.of::<ChangeDocument>();
+    let find = collection.find(filter).sort(doc! { "at": -1, "_id": -1 }).limit(limit);
     Ok(all("change", find).await?.into_iter().map(ChangeDocument::into_kept).collect())
 }
 
@@ -222,8 +235,12 @@ pub(super) struct TotalsDocument {
     by: ObjectId,
 }
 
+impl Stored for TotalsDocument {
+    const COLLECTION: &'static str = "tallies";
+}
+
 async fn find_totals(server: &Server, community: &str, decision: u64) -> Result<Option<TotalsDocument>, Fault> {
-    one("the totals of shadow", &server.tallies, doc! { "_id": link::id(community, decision) }).await
+    one("the totals of shadow", &server.of::<TotalsDocument>(), doc! { "_id": link::id(community, decision) }).await
 }
 
 /// The totals of the shadow that the decision of that number started.
@@ -255,8 +272,8 @@ pub(super) async fn keep_shadow_totals(
     let before = after.map(|after| doc! { "_id": &id, "until": boundary_date(after) });
     let document = TotalsDocument { id, until: BoundaryDate(state.until), sums: Bytes(totals), by };
     let kept = match before {
-        None => insert(&server.tallies, &document).await?,
-        Some(before) => server.tallies.find_one_and_replace(before, &document).await?.is_some(),
+        None => insert(&server.of::<TotalsDocument>(), &document).await?,
+        Some(before) => server.of::<TotalsDocument>().find_one_and_replace(before, &document).await?.is_some(),
     };
     // The answer to an earlier try may have been lost.
     Ok(kept || find_totals(server, community, decision).await?.is_some_and(|found| found.by == by))

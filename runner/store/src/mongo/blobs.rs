@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::document::{exists, insert_missing, one};
 use super::fault::Fault;
 use super::field::Bytes;
-use super::server::Server;
+use super::server::{Server, Stored};
 
 /// Bytes of one part: a document may have 16 MiB.
 const PART: usize = 12 << 20;
@@ -20,6 +20,10 @@ pub(super) struct Chunk {
     /// How many parts the whole has.
     parts: usize,
     bytes: Bytes,
+}
+
+impl Stored for Chunk {
+    const COLLECTION: &'static str = "chunks";
 }
 
 fn part_id(digest: &Digest, part: usize) -> String {
@@ -36,12 +40,12 @@ pub(super) async fn put(server: &Server, digest: Digest, bytes: &[u8]) -> Result
     if server.knows(&digest) {
         return Ok(());
     }
-    if !exists(&server.chunks, doc! { "_id": part_id(&digest, 0) }).await? {
+    if !exists(&server.of::<Chunk>(), doc! { "_id": part_id(&digest, 0) }).await? {
         let parts: Vec<&[u8]> = if bytes.is_empty() { vec![bytes] } else { bytes.chunks(PART).collect() };
         let count = parts.len();
         for (part, bytes) in parts.into_iter().enumerate().rev() {
             let chunk = Chunk { id: part_id(&digest, part), parts: count, bytes: Bytes(bytes.to_vec()) };
-            insert_missing(&server.chunks, &[chunk]).await?;
+            insert_missing(&server.of::<Chunk>(), &[chunk]).await?;
         }
     }
     server.remember(digest);
@@ -50,7 +54,7 @@ pub(super) async fn put(server: &Server, digest: Digest, bytes: &[u8]) -> Result
 
 /// Reads bytes by their digest; none if they are not there.
 pub(super) async fn get(server: &Server, digest: &Digest) -> Result<Option<Vec<u8>>, Fault> {
-    let chunk = async |part| one("chunk", &server.chunks, doc! { "_id": part_id(digest, part) }).await;
+    let chunk = async |part| one("chunk", &server.of::<Chunk>(), doc! { "_id": part_id(digest, part) }).await;
     let Some(Chunk { parts, bytes: Bytes(mut bytes), .. }) = chunk(0).await? else { return Ok(None) };
     for part in 1..parts {
         let missing = || Fault::Record(format!("chunk {} of {parts} is missing", part_id(digest, part)));

@@ -6,57 +6,20 @@
 //! their place. Only when they are all there does the mark move past the link, and readers see nothing beyond the mark. So
 //! a process may die between any two steps, and the next one that asks for the community's state finishes its work.
 
-use domain::Boundary;
 use domain::netting::LastRead;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, doc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::document::{self, all, decode, encode, insert, insert_missing, one};
+use super::document::{self, all, decode, insert, insert_missing};
 use super::fault::Fault;
 use super::field::BoundaryDate;
 use super::link::{self, DecisionLink, IntervalLink, Link, NewInterval, Settled};
-use super::server::Server;
+use super::mark::{self, Mark};
+use super::server::{Server, Stored};
 use super::trades::{self, TradeDocument};
 use super::{algorithms, leases};
 use books::{Change, Commit, Committed, ExpectedState, Progress, StoredEvent};
-
-/// How far a community is, in `communities`. Numbers only rise; what is none is 0.
-#[derive(Default, Serialize, Deserialize)]
-pub(super) struct Mark {
-    #[serde(rename = "_id", skip_serializing)]
-    pub(super) community: String,
-    /// The number of the last link that may be seen.
-    pub(super) number: u64,
-    /// The number of the last one that is an interval. Marks from before there were decisions have none: there every link
-    /// is an interval.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    interval: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mark: Option<BoundaryDate>,
-    /// The number of the last one that is a decision.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    course: Option<u64>,
-}
-
-impl Mark {
-    /// The end of the last interval.
-    pub(super) fn end(&self) -> Option<Boundary> {
-        self.mark.map(|mark| mark.0)
-    }
-
-    pub(super) fn decision(&self) -> u64 {
-        self.course.unwrap_or(0)
-    }
-
-    fn of_interval(number: u64, end: Boundary) -> Mark {
-        Mark { number, interval: Some(number), mark: Some(BoundaryDate(end)), ..Mark::default() }
-    }
-
-    fn of_decision(number: u64) -> Mark {
-        Mark { number, course: Some(number), ..Mark::default() }
-    }
-}
 
 /// An event, which only repeats its link.
 #[derive(Serialize)]
@@ -70,25 +33,19 @@ pub(super) struct EventDocument {
     message: String,
 }
 
-/// Where a community's readers stop.
-pub(super) async fn mark(server: &Server, community: &str) -> Result<Mark, Fault> {
-    Ok(one("community", &server.communities, doc! { "_id": community }).await?.unwrap_or_default())
-}
-
-/// Every community with its mark, in order of names.
-pub(super) async fn marks(server: &Server) -> Result<Vec<Mark>, Fault> {
-    all("community", server.communities.find(doc! {}).sort(doc! { "_id": 1 })).await
+impl Stored for EventDocument {
+    const COLLECTION: &'static str = "events";
 }
 
 /// The mark of a community, after completing what somebody has left half-done.
 pub(super) async fn completed(server: &Server, community: &str) -> Result<Mark, Fault> {
-    let mut mark = mark(server, community).await?;
+    let mut mark = mark::find(server, community).await?;
     while server.is_writable() {
         let Some(next) = link::find(server, community, mark.number + 1).await? else { break };
         let link = Link::read(server, &next).await?;
         tracing::info!(community, %link, "completing what was left half-written");
         complete(server, &link).await?;
-        mark = self::mark(server, community).await?;
+        mark = mark::find(server, community).await?;
     }
     Ok(mark)
 }
@@ -105,20 +62,15 @@ async fn complete_interval(server: &Server, settled: &Settled<'_>) -> Result<(),
     let documents = trades::documents(settled);
     let there = insert_missing(&server.matches.clone_with_type(), &documents).await?;
     check_same(server, settled, there.iter().filter_map(|position| documents.get(*position))).await?;
-    insert_missing(&server.events, &events(settled)).await?;
-    move_mark(server, settled.community, &Mark::of_interval(settled.number, settled.interval.end())).await
+    insert_missing(&server.of::<EventDocument>(), &events(settled)).await?;
+    mark::advance(server, settled.community, &Mark::of_interval(settled.number, settled.interval.end())).await
 }
 
 /// Writes what people read of a decision, then moves the mark past it.
 async fn complete_decision(server: &Server, community: &str, number: u64, change: &Change) -> Result<(), Fault> {
-    insert_missing(&server.changes, &[algorithms::decision(community, number, change)]).await?;
-    move_mark(server, community, &Mark::of_decision(number)).await
-}
-
-/// Moves a mark forward, never back, whoever comes last.
-async fn move_mark(server: &Server, community: &str, mark: &Mark) -> Result<(), Fault> {
-    let update = doc! { "q": { "_id": community }, "u": { "$max": encode(mark)? }, "upsert": true };
-    server.update(&server.communities, &[update]).await
+    insert_missing(&server.of::<algorithms::ChangeDocument>(), &[algorithms::decision(community, number, change)])
+        .await?;
+    mark::advance(server, community, &Mark::of_decision(number)).await
 }
 
 /// Trades that were there before must be the same ones: an id that somebody else has taken would hide one of ours.

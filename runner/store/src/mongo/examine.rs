@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::field::{BoundaryDate, boundary_date};
 use super::link::{self, IntervalLink, Link};
 use super::server::Server;
-use super::{algorithms, chain, trades};
+use super::{algorithms, mark, trades};
 
 /// Findings told at most; a database that is lost needs no list of all that is lost.
 const FINDINGS_MAX: usize = 20;
@@ -25,7 +25,7 @@ const PAGE_TRADES: usize = 10_000;
 pub(super) async fn examine(server: &Server) -> Result<Vec<String>, Fault> {
     let mut findings = Vec::new();
     let mut names = Vec::new();
-    for mark in chain::marks(server).await? {
+    for mark in mark::list(server).await? {
         examine_chain(server, &mark.community, &mut findings).await?;
         names.push(mark.community);
     }
@@ -46,7 +46,7 @@ async fn find_strays(server: &Server, filter: Document) -> Result<Vec<Document>,
 
 /// Walks a community's chain from its first link to its mark, and looks beyond it.
 async fn examine_chain(server: &Server, community: &str, findings: &mut Vec<String>) -> Result<(), Fault> {
-    let mark = chain::mark(server, community).await?;
+    let mark = mark::find(server, community).await?;
     let mut page = Page::default();
     for number in 1..=mark.number {
         if findings.len() >= FINDINGS_MAX {

@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::field::GRID;
 use super::server::Server;
 use super::trades::{ClaimFields, TradeDocument};
-use super::{chain, field, original};
+use super::{field, mark, original};
 use books::{Match, MatchFilter, OutboxDepth, Quantity, Window, platform_name};
 
 /// Documents fetched at once where some may have to be left out.
@@ -38,7 +38,7 @@ impl Found {
 
 /// Leaves out what is beyond a mark: it may be half-written.
 pub(super) async fn visible(server: &Server) -> Result<Document, Fault> {
-    let marks = chain::marks(server).await?;
+    let marks = mark::list(server).await?;
     let names: Vec<&str> = marks.iter().map(|mark| mark.community.as_str()).collect();
     let mut beyond = vec![doc! { "community": { "$exists": true, "$nin": names } }];
     beyond.extend(marks.iter().map(|mark| {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::document::{insert, one};
 use super::fault::Fault;
 use super::field::Bytes;
-use super::server::Server;
+use super::server::{Server, Stored};
 
 /// The largest entry in bytes: a document may have 16 MiB.
 const ENTRY_BYTES_MAX: usize = 12 << 20;
@@ -41,6 +41,10 @@ pub(super) struct Entry {
     by: ObjectId,
 }
 
+impl Stored for Entry {
+    const COLLECTION: &'static str = "journal";
+}
+
 impl Journal {
     fn id(self) -> &'static str {
         match self {
@@ -51,7 +55,7 @@ impl Journal {
 
     /// The number of the newest entry, 0 if there is none, and what is to be done if it is not known to be done.
     pub(super) async fn newest<M: Message + Default>(self, server: &Server) -> Result<(i64, Option<M>), Fault> {
-        let found = one("the journal of", &server.journal, doc! { "_id": self.id() }).await?;
+        let found = one("the journal of", &server.of::<Entry>(), doc! { "_id": self.id() }).await?;
         let Some(Entry { number, changes, .. }) = found else { return Ok((0, None)) };
         let unreadable = |error| Fault::Record(format!("the journal of {} cannot be read: {error}", self.id()));
         Ok((number, changes.map(|Bytes(bytes)| M::decode(&bytes[..]).map_err(unreadable)).transpose()?))
@@ -66,16 +70,16 @@ impl Journal {
         let changes = Some(Bytes(changes.to_vec()));
         let entry = Entry { journal: self.id().to_owned(), number: after + 1, changes, by: ObjectId::new() };
         if after == 0 {
-            return insert(&server.journal, &entry).await;
+            return insert(&server.of::<Entry>(), &entry).await;
         }
         let finished = doc! { "_id": self.id(), "number": after, "changes": Bson::Null };
-        Ok(server.journal.find_one_and_replace(finished, &entry).await?.is_some())
+        Ok(server.of::<Entry>().find_one_and_replace(finished, &entry).await?.is_some())
     }
 
     /// Marks an entry as done.
     pub(super) async fn finish(self, server: &Server, number: i64) -> Result<(), Fault> {
         let entry = doc! { "_id": self.id(), "number": number };
-        server.journal.update_one(entry, doc! { "$unset": { "changes": "" } }).await?;
+        server.of::<Entry>().update_one(entry, doc! { "$unset": { "changes": "" } }).await?;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::document::{encode, insert, one};
 use super::fault::Fault;
 use super::field::Date;
-use super::server::Server;
+use super::server::{Server, Stored};
 use books::{Acquired, Lease, community_lease};
 
 #[derive(Serialize, Deserialize)]
@@ -22,8 +22,12 @@ pub(super) struct LeaseDocument {
     until: Date,
 }
 
+impl Stored for LeaseDocument {
+    const COLLECTION: &'static str = "leases";
+}
+
 async fn find(server: &Server, name: &str) -> Result<Option<LeaseDocument>, Fault> {
-    one("lease", &server.leases, doc! { "_id": name }).await
+    one("lease", &server.of::<LeaseDocument>(), doc! { "_id": name }).await
 }
 
 /// Takes a lease that nobody else holds, or extends it.
@@ -49,9 +53,9 @@ pub(super) async fn acquire(
         let (name, holder) = (name.to_owned(), Some(holder.to_owned()));
         let held = LeaseDocument { name, holder, token, until: Date(until) };
         let taken = match found {
-            None => insert(&server.leases, &held).await?,
+            None => insert(&server.of::<LeaseDocument>(), &held).await?,
             // Only if it still is as it was found.
-            Some(found) => server.leases.find_one_and_replace(encode(&found)?, &held).await?.is_some(),
+            Some(found) => server.of::<LeaseDocument>().find_one_and_replace(encode(&found)?, &held).await?.is_some(),
         };
         if taken {
             return Ok(Acquired::Held(Lease { token, until }));
@@ -63,7 +67,7 @@ pub(super) async fn acquire(
 pub(super) async fn release(server: &Server, name: &str, holder: &str) -> Result<(), Fault> {
     server.check_writable()?;
     let free = doc! { "$set": { "holder": Bson::Null, "until": DateTime::from_millis(0) } };
-    server.leases.find_one_and_update(doc! { "_id": name, "holder": holder }, free).await?;
+    server.of::<LeaseDocument>().find_one_and_update(doc! { "_id": name, "holder": holder }, free).await?;
     Ok(())
 }
 

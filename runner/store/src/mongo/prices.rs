@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::field::{self, Date};
 use super::journal::Journal;
 use super::original;
-use super::server::Server;
+use super::server::{Server, Stored};
 use books::Window;
 
 /// An entry of the journal of prices.
@@ -73,6 +73,10 @@ pub(super) struct PriceFields {
     offer_micro_eur: i64,
 }
 
+impl Stored for PriceFields {
+    const COLLECTION: &'static str = "market_prices";
+}
+
 impl PriceFields {
     fn into_price(self) -> Result<MeterPrice, Fault> {
         let wrong = |error| Fault::Record(format!("price {}: {error}", self.id));
@@ -87,7 +91,7 @@ impl PriceFields {
 
 async fn make(server: &Server, number: i64, list: &List) -> Result<(), Fault> {
     let statements: Vec<Document> = list.prices.iter().map(|set| set.statement(number, list.set_at)).collect();
-    server.update(&server.market_prices, &statements).await?;
+    server.update(&server.of::<PriceFields>(), &statements).await?;
     Journal::Prices.finish(server, number).await
 }
 
@@ -123,7 +127,8 @@ pub(super) async fn set(server: &Server, prices: &[MeterPrice], now: Timestamp) 
 async fn ours(server: &Server, meter: Option<&str>, start: Document, limit: i64) -> Result<Vec<MeterPrice>, Fault> {
     let mut filter = doc! { "start": start };
     filter.extend(meter.map(|meter| ("meter".to_owned(), Bson::from(meter))));
-    let find = server.market_prices.find(filter).sort(doc! { "start": -1 }).limit(limit);
+    let collection = server.of::<PriceFields>();
+    let find = collection.find(filter).sort(doc! { "start": -1 }).limit(limit);
     all("price", find).await?.into_iter().map(PriceFields::into_price).collect()
 }
 
@@ -170,7 +175,7 @@ pub(super) async fn book(server: &Server, from: Timestamp, to: Timestamp) -> Res
     let within = || doc! { "$gt": field::date(from), "$lte": field::date(to) };
     let before = || doc! { "$lte": field::date(from) };
     let mut prices: Vec<MeterPrice> = Vec::new();
-    for meter in meters(&server.market_prices, "meter", "start", before()).await? {
+    for meter in meters(&server.of::<PriceFields>(), "meter", "start", before()).await? {
         prices.extend(ours(server, Some(&meter), before(), 1).await?);
     }
     prices.extend(ours(server, None, within(), 0).await?);

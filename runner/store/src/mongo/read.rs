@@ -11,7 +11,7 @@ use super::document::all;
 use super::fault::Fault;
 use super::link::IntervalLink;
 use super::server::Server;
-use super::{chain, field, trades};
+use super::{chain, field, mark, trades};
 use books::{Span, StoredInterval, StoredTrade};
 
 /// Intervals in order of time, with their trades as they are now.
@@ -21,7 +21,7 @@ pub(super) async fn intervals(
     span: Span,
     limit: usize,
 ) -> Result<Vec<StoredInterval>, Fault> {
-    let Some(mark) = chain::mark(server, community).await?.end() else { return Ok(Vec::new()) };
+    let Some(mark) = mark::find(server, community).await?.end() else { return Ok(Vec::new()) };
     if limit == 0 {
         return Ok(Vec::new());
     }
@@ -57,13 +57,13 @@ struct Count {
 
 /// How many events of each code a community has.
 pub(super) async fn event_counts(server: &Server, community: &str) -> Result<Vec<(String, u64)>, Fault> {
-    let Some(mark) = chain::mark(server, community).await?.end() else { return Ok(Vec::new()) };
+    let Some(mark) = mark::find(server, community).await?.end() else { return Ok(Vec::new()) };
     let pipeline = [
         doc! { "$match": { "community": community, "start": { "$lt": field::boundary_date(mark) } } },
         doc! { "$group": { "_id": "$code", "count": { "$sum": 1 } } },
         doc! { "$sort": { "_id": 1 } },
     ];
-    let counts = server.events.aggregate(pipeline).with_type::<Count>().await?;
+    let counts = server.of::<chain::EventDocument>().aggregate(pipeline).with_type::<Count>().await?;
     let counts: Result<Vec<Count>, _> = counts.collect().await;
     Ok(counts?.into_iter().map(|Count { code, count }| (code, count)).collect())
 }

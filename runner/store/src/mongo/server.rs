@@ -10,14 +10,8 @@ use mongodb::options::{Acknowledgment, ReadPreference, SelectionCriteria, WriteC
 use mongodb::{Client, Collection, Database, IndexModel};
 
 use super::address::MongoAddress;
-use super::algorithms::{ChangeDocument, Pin, TotalsDocument, Upload};
-use super::blobs::Chunk;
-use super::chain::{EventDocument, Mark};
 use super::document::encode;
 use super::fault::{DUPLICATE, Fault, write_failed};
-use super::journal::Entry;
-use super::leases::LeaseDocument;
-use super::prices::PriceFields;
 
 /// The database where the address names none: the original's.
 const DATABASE: &str = "comsolve";
@@ -26,23 +20,18 @@ const SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements sent at once: the protocol allows 100,000, and 48 MB.
 const BATCH: usize = 1000;
 
+/// A kind of document, and the collection that holds nothing else.
+pub(super) trait Stored: Send + Sync {
+    const COLLECTION: &'static str;
+}
+
 /// A database of a server.
 pub(super) struct Server {
     database: Database,
     /// Trades, in the original's shape: ours and its own.
     pub(super) matches: Collection<RawDocumentBuf>,
-    pub(super) communities: Collection<Mark>,
     /// The chain of each community: intervals and decisions.
     pub(super) intervals: Collection<RawDocumentBuf>,
-    pub(super) events: Collection<EventDocument>,
-    pub(super) chunks: Collection<Chunk>,
-    pub(super) algorithms: Collection<Upload>,
-    pub(super) changes: Collection<ChangeDocument>,
-    pub(super) pins: Collection<Pin>,
-    pub(super) tallies: Collection<TotalsDocument>,
-    pub(super) leases: Collection<LeaseDocument>,
-    pub(super) journal: Collection<Entry>,
-    pub(super) market_prices: Collection<PriceFields>,
     /// The original's prices: a time-series collection, which is only read.
     pub(super) original_prices: Collection<Document>,
     /// Whether the original left prices there.
@@ -73,17 +62,7 @@ impl Server {
         let has = |name: &str| names.iter().any(|found| found == name);
         let server = Server {
             matches: database.collection("matches"),
-            communities: database.collection("communities"),
             intervals: database.collection("intervals"),
-            events: database.collection("events"),
-            chunks: database.collection("chunks"),
-            algorithms: database.collection("algorithms"),
-            changes: database.collection("changes"),
-            pins: database.collection("pins"),
-            tallies: database.collection("tallies"),
-            leases: database.collection("leases"),
-            journal: database.collection("journal"),
-            market_prices: database.collection("market_prices"),
             original_prices: database.collection("prices"),
             has_original_prices: has("prices"),
             writable,
@@ -125,6 +104,11 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// The collection of a kind of document.
+    pub(super) fn of<T: Stored>(&self) -> Collection<T> {
+        self.database.collection(T::COLLECTION)
     }
 
     /// Only a store that was opened to write may be written.

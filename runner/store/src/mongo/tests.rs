@@ -37,13 +37,13 @@ async fn forget(store: &MongoStore, community: &str, number: i64, matches: Docum
     let server = &store.server;
     server.matches.delete_many(matches).await.unwrap();
     if number == 1 {
-        server.communities.delete_one(doc! { "_id": community }).await.unwrap();
-        server.events.delete_many(doc! { "community": community }).await.unwrap();
+        server.of::<mark::Mark>().delete_one(doc! { "_id": community }).await.unwrap();
+        server.of::<chain::EventDocument>().delete_many(doc! { "community": community }).await.unwrap();
     } else {
         let before = u64::try_from(number - 1).unwrap();
         let mark = field::boundary_date(boundary(before));
         let mark = doc! { "$set": { "number": number - 1, "interval": number - 1, "mark": mark } };
-        server.communities.update_one(doc! { "_id": community }, mark).await.unwrap();
+        server.of::<mark::Mark>().update_one(doc! { "_id": community }, mark).await.unwrap();
     }
 }
 
@@ -88,7 +88,7 @@ async fn a_half_written_interval_is_not_seen_and_then_completed() {
             if left != 4 {
                 store.server.intervals.delete_one(doc! { "number": done }).await.unwrap();
                 forget(&store, "aveiro", done, doc! { "start": start }).await;
-                store.server.events.delete_many(doc! { "start": start }).await.unwrap();
+                store.server.of::<chain::EventDocument>().delete_many(doc! { "start": start }).await.unwrap();
             }
         }
     }
@@ -124,7 +124,7 @@ async fn what_is_too_large_for_a_document_comes_back() {
     blobs::put(&store.server, digest, &bytes).await.unwrap();
     let store = shelf.open().await;
     assert_eq!(store.component(&digest).await.unwrap(), Some(bytes));
-    store.server.chunks.delete_one(doc! { "_id": format!("{digest}/1") }).await.unwrap();
+    store.server.of::<blobs::Chunk>().delete_one(doc! { "_id": format!("{digest}/1") }).await.unwrap();
     let error = store.component(&digest).await.unwrap_err();
     assert!(error.to_string().contains(&format!("chunk {digest}/1 of 3 is missing")), "{error}");
 }

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::field::{self, BoundaryDate, Date, Id, PartyName, StateNumber};
 use super::link::Settled;
 use super::server::Server;
-use super::{chain, original};
+use super::{mark, original};
 use books::{Span, StoredTrade};
 
 /// A trade of ours.
@@ -138,7 +138,7 @@ pub(super) async fn list(
     after: Option<(Boundary, u64)>,
     limit: usize,
 ) -> Result<Vec<StoredTrade>, Fault> {
-    let Some(mark) = chain::mark(server, community).await?.end() else { return Ok(Vec::new()) };
+    let Some(mark) = mark::find(server, community).await?.end() else { return Ok(Vec::new()) };
     if limit == 0 {
         return Ok(Vec::new());
     }

@@ -1,0 +1,67 @@
+//! How far each community is: where its readers stop.
+
+use domain::Boundary;
+use mongodb::bson::doc;
+use serde::{Deserialize, Serialize};
+
+use super::document::{all, encode, one};
+use super::fault::Fault;
+use super::field::BoundaryDate;
+use super::server::{Server, Stored};
+
+/// How far a community is, in `communities`. Numbers only rise; what is none is 0.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Mark {
+    #[serde(rename = "_id", skip_serializing)]
+    pub(super) community: String,
+    /// The number of the last link that may be seen.
+    pub(super) number: u64,
+    /// The number of the last one that is an interval. Marks from before there were decisions have none: there every link
+    /// is an interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) interval: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<BoundaryDate>,
+    /// The number of the last one that is a decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    course: Option<u64>,
+}
+
+impl Mark {
+    /// The end of the last interval.
+    pub(super) fn end(&self) -> Option<Boundary> {
+        self.mark.map(|mark| mark.0)
+    }
+
+    pub(super) fn decision(&self) -> u64 {
+        self.course.unwrap_or(0)
+    }
+
+    pub(super) fn of_interval(number: u64, end: Boundary) -> Mark {
+        Mark { number, interval: Some(number), mark: Some(BoundaryDate(end)), ..Mark::default() }
+    }
+
+    pub(super) fn of_decision(number: u64) -> Mark {
+        Mark { number, course: Some(number), ..Mark::default() }
+    }
+}
+
+impl Stored for Mark {
+    const COLLECTION: &'static str = "communities";
+}
+
+/// Where a community's readers stop.
+pub(super) async fn find(server: &Server, community: &str) -> Result<Mark, Fault> {
+    Ok(one("community", &server.of::<Mark>(), doc! { "_id": community }).await?.unwrap_or_default())
+}
+
+/// Every community with its mark, in order of names.
+pub(super) async fn list(server: &Server) -> Result<Vec<Mark>, Fault> {
+    all("community", server.of::<Mark>().find(doc! {}).sort(doc! { "_id": 1 })).await
+}
+
+/// Moves a mark forward, never back, whoever comes last.
+pub(super) async fn advance(server: &Server, community: &str, mark: &Mark) -> Result<(), Fault> {
+    let update = doc! { "q": { "_id": community }, "u": { "$max": encode(mark)? }, "upsert": true };
+    server.update(&server.of::<Mark>(), &[update]).await
+}
