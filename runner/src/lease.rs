@@ -57,7 +57,7 @@ impl LeaseOwner {
     ) -> Result<Acquired, StoreError> {
         let acquired = store.acquire(lease, &self.name, now, term).await?;
         match &acquired {
-            Acquired::ByOther { owner, .. } if self.knows_gone(owner) => {
+            Acquired::HeldByOther { owner, .. } if self.knows_gone(owner) => {
                 tracing::info!(lease, owner, "taking over a lease whose owner is gone");
                 store.release(lease, owner).await?;
                 store.acquire(lease, &self.name, now, term).await

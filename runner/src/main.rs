@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: cannot start: {error}");
-            return ExitCode::from(Exit::Away as u8);
+            return ExitCode::from(Exit::Unavailable as u8);
         }
     };
     let filter = config::log_filter();

@@ -29,7 +29,7 @@ pub enum StoreError {
     },
     /// The database server does not answer; retries were exhausted.
     #[error("the store {store} does not answer: {reason} (is it running, and is the address right?)")]
-    Away {
+    Unavailable {
         /// The server's address, without credentials.
         store: String,
         /// The error of the last attempt.

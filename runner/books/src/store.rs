@@ -66,7 +66,7 @@ pub enum Acquired {
     /// The caller owns the lease.
     Held(Lease),
     /// Another process owns the lease.
-    ByOther {
+    HeldByOther {
         /// The owner's name.
         owner: String,
         /// When the lease expires unless its owner renews it.

@@ -51,7 +51,7 @@ pub enum ClientError {
     #[error("{0}")]
     Refused(String),
     #[error("{address} does not answer: {reason}")]
-    Away { address: String, reason: String },
+    Unavailable { address: String, reason: String },
     #[error("{address} sent a component with the digest {found} instead of {expected} (nothing was written)")]
     Damaged { address: String, found: Digest, expected: String },
 }
@@ -99,7 +99,7 @@ impl ServiceClient {
     }
 
     fn away(&self, reason: String) -> ClientError {
-        ClientError::Away { address: self.address.clone(), reason }
+        ClientError::Unavailable { address: self.address.clone(), reason }
     }
 
     fn failed(&self, status: &Status) -> ClientError {

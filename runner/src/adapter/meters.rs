@@ -184,7 +184,7 @@ impl Meters for MetersClient {
         Err(match outcome(&status) {
             MetersOutcome::TooLarge => MetersError::TooLarge { address, bytes_max: RESPONSE_BYTES_MAX },
             MetersOutcome::Refused => MetersError::Refused { address, from, reason: status_text(&status) },
-            _ => MetersError::Away { address, reason: status_text(&status), attempts },
+            _ => MetersError::Unavailable { address, reason: status_text(&status), attempts },
         })
     }
 }

@@ -98,7 +98,7 @@ impl ShadowTask {
         let Some(mark) = self.store.mark(name).await?.filter(|mark| *mark > from) else { return Ok(false) };
         let lease = format!("shadow {name}");
         let now = self.clock.now();
-        if let Acquired::ByOther { .. } = self.owner.take(&*self.store, &lease, now, self.term).await? {
+        if let Acquired::HeldByOther { .. } = self.owner.take(&*self.store, &lease, now, self.term).await? {
             return Ok(false);
         }
         let cache = cache.get_or_try_init(|| async { (self.make_cache)() }).await?;

@@ -122,7 +122,7 @@ async fn wait_for_store(
         let Some(opened) = shutdown.run_until_cancelled(open_store(config)).await else { return Ok(None) };
         match opened {
             Ok(store) => return Ok(Some(store)),
-            Err(error @ (StoreError::Away { .. } | StoreError::Busy { .. } | StoreError::Failed { .. })) => {
+            Err(error @ (StoreError::Unavailable { .. } | StoreError::Busy { .. } | StoreError::Failed { .. })) => {
                 let pause = failures.add();
                 tracing::warn!(attempt = failures.count(), ?pause, "{error}; trying again");
                 status.store(Err(&error));

@@ -116,12 +116,12 @@ pub async fn run(args: &DemoArgs, out: &mut impl Write) -> anyhow::Result<Exit> 
     let (summary, settled) = settle::pass(&settler, now, Some(scene.until)).await;
     settled?;
     let settle_seconds = started.elapsed().as_secs_f64();
-    meters.stop().await.exit_code(Exit::Away)?;
+    meters.stop().await.exit_code(Exit::Unavailable)?;
 
-    let payments = payments::pay(&store, args.forward).await.exit_code(Exit::Away)?;
+    let payments = payments::pay(&store, args.forward).await.exit_code(Exit::Unavailable)?;
     let books = BookSummary::read(&*store).await?;
     let audit = audit::audit(&*store, COMMUNITY.to_owned()).await?;
-    let algorithm = algorithm::try_candidate(&config, &store, &cache).await.exit_code(Exit::Away)?;
+    let algorithm = algorithm::try_candidate(&config, &store, &cache).await.exit_code(Exit::Unavailable)?;
     let result = DemoResult { scene, summary, settle_seconds, payments, books, audit, algorithm };
     if args.json {
         output::json_line(&result.json(), out)?;

@@ -28,7 +28,7 @@ pub enum Exit {
     /// A usage or configuration error.
     Usage = 2,
     /// A required service is unavailable.
-    Away = 3,
+    Unavailable = 3,
 }
 
 /// A mistake in usage or configuration.
@@ -72,7 +72,7 @@ fn with_code(exit: Exit, error: anyhow::Error) -> anyhow::Error {
 
 /// The exit code of the first error in the chain that has one.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
-    error.chain().find_map(exit_of_type).unwrap_or(Exit::Away)
+    error.chain().find_map(exit_of_type).unwrap_or(Exit::Unavailable)
 }
 
 fn exit_of_type(error: &(dyn Error + 'static)) -> Option<Exit> {
@@ -85,7 +85,7 @@ fn exit_of_type(error: &(dyn Error + 'static)) -> Option<Exit> {
         return Some(Exit::Usage);
     }
     if error.is::<SandboxError>() || error.is::<MetersError>() {
-        return Some(Exit::Away);
+        return Some(Exit::Unavailable);
     }
     let with_code = error.downcast_ref::<WithCode>().map(|error| error.exit);
     with_code
@@ -107,7 +107,7 @@ fn of_io(error: &io::Error) -> Exit {
 
 fn of_io_kind(kind: io::ErrorKind) -> Exit {
     // Whoever read our output has seen enough.
-    if kind == io::ErrorKind::BrokenPipe { Exit::Done } else { Exit::Away }
+    if kind == io::ErrorKind::BrokenPipe { Exit::Done } else { Exit::Unavailable }
 }
 
 fn of_json(error: &serde_json::Error) -> Option<Exit> {
@@ -124,7 +124,7 @@ fn of_csv(error: &csv::Error) -> Option<Exit> {
 fn of_store(error: &StoreError) -> Exit {
     match error {
         StoreError::Open { .. } | StoreError::ReadOnly { .. } | StoreError::Corrupt { .. } => Exit::Usage,
-        StoreError::Away { .. } | StoreError::Busy { .. } | StoreError::Failed { .. } => Exit::Away,
+        StoreError::Unavailable { .. } | StoreError::Busy { .. } | StoreError::Failed { .. } => Exit::Unavailable,
     }
 }
 
@@ -132,24 +132,24 @@ fn of_pass(error: &PassError) -> Exit {
     match error {
         PassError::Store(error) => of_store(error),
         PassError::Clearing(error) => match **error {
-            ClearingError::Sandbox(_) | ClearingError::NotReady(_) => Exit::Away,
+            ClearingError::Sandbox(_) | ClearingError::NotReady(_) => Exit::Unavailable,
             ClearingError::Held { .. } | ClearingError::Round { .. } => Exit::Bad,
         },
-        PassError::Meters(_) | PassError::Sandbox(_) | PassError::Fenced(_) => Exit::Away,
+        PassError::Meters(_) | PassError::Sandbox(_) | PassError::Fenced(_) => Exit::Unavailable,
     }
 }
 
 fn of_algorithm(error: &AlgorithmError) -> Exit {
     match error {
         AlgorithmError::Store(error) => of_store(error),
-        AlgorithmError::Sandbox(_) => Exit::Away,
+        AlgorithmError::Sandbox(_) => Exit::Unavailable,
         AlgorithmError::Unusable(error) => of_unusable(error),
     }
 }
 
 fn of_unusable(error: &UnusableAlgorithm) -> Exit {
     match error {
-        UnusableAlgorithm::Load { error: LoadError::Sandbox(_), .. } => Exit::Away,
+        UnusableAlgorithm::Load { error: LoadError::Sandbox(_), .. } => Exit::Unavailable,
         UnusableAlgorithm::Describe { .. } => Exit::Bad,
         _ => Exit::Usage,
     }
@@ -163,21 +163,21 @@ fn of_client(error: &ClientError) -> Exit {
         | ClientError::NotPermitted { .. }
         | ClientError::Invalid(_) => Exit::Usage,
         ClientError::Refused(_) | ClientError::Damaged { .. } => Exit::Bad,
-        ClientError::Away { .. } => Exit::Away,
+        ClientError::Unavailable { .. } => Exit::Unavailable,
     }
 }
 
 fn of_api(error: &ApiError) -> Exit {
     match error {
         ApiError::Certificate(_) => Exit::Usage,
-        _ => Exit::Away,
+        _ => Exit::Unavailable,
     }
 }
 
 fn of_certificate(error: &CertificateError) -> Exit {
     match error {
         CertificateError::Name(_) | CertificateError::Validity { .. } => Exit::Usage,
-        CertificateError::Failed(_) => Exit::Away,
+        CertificateError::Failed(_) => Exit::Unavailable,
     }
 }
 

@@ -95,7 +95,7 @@ async fn forward(config: &Config, store: &Arc<dyn Store>, clock: &Arc<dyn Clock>
         }
         Err(error) => {
             tracing::error!("{:#}", anyhow::Error::from(error));
-            Ok(Exit::Away)
+            Ok(Exit::Unavailable)
         }
     }
 }

@@ -88,7 +88,7 @@ pub struct MemberConfig {
     pub tariff_file: Option<PathBuf>,
 }
 
-/// Checks a `[[community]]`; `None` if it has no usable name, length, limits or algorithm, which is then told.
+/// Checks a `[[community]]`; `None` if it has no usable name, length, limits or algorithm, and reports that.
 pub(super) fn check(table: Community, at: usize, problems: &Problems<'_>) -> Option<CommunityConfig> {
     if table.name.at.is_none() {
         problems.at(at, "a community has no name (add name = \"…\")");

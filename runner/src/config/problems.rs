@@ -46,7 +46,7 @@ impl<'t> Problems<'t> {
         self.found.borrow_mut().push(Problem { line: None, message: message.into() });
     }
 
-    /// How many were told so far.
+    /// How many were reported so far.
     pub(super) fn count(&self) -> usize {
         self.found.borrow().len()
     }

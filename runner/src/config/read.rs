@@ -17,7 +17,7 @@ use super::problems::Problems;
 /// Numbers with a fraction and times come as a table with this key and what the file says: nothing is rounded.
 pub(super) const WRITTEN: &str = "$written";
 
-/// The value of a key: missing, wrong (which was told), or right.
+/// The value of a key: missing, wrong (which was reported), or right.
 pub(super) struct Field<T> {
     /// The value, if it is right.
     pub(super) value: Option<T>,
@@ -36,7 +36,7 @@ impl<T> Field<T> {
         self.value.is_none()
     }
 
-    /// Whether something is there that was told to be wrong.
+    /// Whether something is there that was reported to be wrong.
     pub(super) fn is_wrong(&self) -> bool {
         self.value.is_none() && self.at.is_some()
     }
@@ -67,7 +67,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
     }
 }
 
-/// A value, or none where it is wrong, which was told where it was found.
+/// A value, or none where it is wrong, which was reported where it was found.
 struct Caught<T>(Option<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Caught<T> {
@@ -76,12 +76,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Caught<T> {
     }
 }
 
-/// Reads a document; what is wrong in it is told, and missing in the answer.
+/// Reads a document; what is wrong in it is reported, and missing in the result.
 pub(super) fn read<'a, T: Deserialize<'a>>(document: &'a DeValue<'a>, problems: &'a Problems<'a>) -> Option<T> {
     T::deserialize(Value { value: document, at: 0, path: String::new(), problems }).ok()
 }
 
-/// What is expected in the place of a value that cannot be read; nothing if that was told already.
+/// What is expected in the place of a value that cannot be read; nothing if that was reported already.
 #[derive(Debug)]
 struct Mistake(Option<String>);
 
@@ -89,7 +89,7 @@ impl std::error::Error for Mistake {}
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_deref().unwrap_or("told"))
+        f.write_str(self.0.as_deref().unwrap_or("reported"))
     }
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 const HEADER: [&str; 3] = ["start", "retail", "feed_in"];
 /// Largest file, in bytes: a price for every quarter-hour of 40 years.
 const BYTES_MAX: u64 = 64 << 20;
-/// Rows with mistakes that are told; more are only counted.
+/// Rows with mistakes that are reported; more are only counted.
 const MISTAKES_MAX: usize = 10;
 
 /// Reads a file into (start, tariff), rising.
@@ -88,7 +88,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let folder = format!("{}/", directory.path().display());
         let rows = read(&path)
-            .map_err(|mistakes| mistakes.iter().map(|told| told.replace(&folder, "")).collect::<Vec<_>>())?;
+            .map_err(|mistakes| mistakes.iter().map(|reported| reported.replace(&folder, "")).collect::<Vec<_>>())?;
         let numbers = |tariff: PartialTariff| (tariff.retail.unwrap().micro_eur(), tariff.feed_in.unwrap().micro_eur());
         Ok(rows.iter().map(|(start, tariff)| (start.to_string(), numbers(*tariff).0, numbers(*tariff).1)).collect())
     }
@@ -108,7 +108,7 @@ mod tests {
         let text = "start,retail,feed_in\n2024-01-01T00:00:00Z,5,6\n2024-01-01T00:00:00Z,5,6\n\nsoon,5,6\n\
                     2024-01-02T00:00:00Z,0.5,6\n2024-01-03T00:00:00Z,5\n2024-01-04T00:00:00Z,5,9223372036854775808\n\
                     2024-01-04,5,6\n";
-        let told = read_text(text).unwrap_err();
+        let reported = read_text(text).unwrap_err();
         let starts = [
             "t.csv:3: start 2024-01-01T00:00:00Z is not after 2024-01-01T00:00:00Z",
             "t.csv:5: start is \"soon\"",
@@ -117,17 +117,17 @@ mod tests {
             "t.csv:8: feed_in is \"9223372036854775808\"",
             "t.csv:9: start is \"2024-01-04\"",
         ];
-        assert_eq!(told.len(), starts.len(), "{told:#?}");
-        for (told, start) in told.iter().zip(starts) {
-            assert!(told.starts_with(start), "{told}");
+        assert_eq!(reported.len(), starts.len(), "{reported:#?}");
+        for (reported, start) in reported.iter().zip(starts) {
+            assert!(reported.starts_with(start), "{reported}");
         }
     }
 
     #[test]
     fn a_file_of_nothing_but_mistakes_tells_some_and_counts_the_rest() {
         let text = format!("start,retail,feed_in\n{}", "x,y,z\n".repeat(25));
-        let told = read_text(text).unwrap_err();
-        assert_eq!((told.len(), told[10].as_str()), (11, "t.csv: 15 more rows are wrong"));
+        let reported = read_text(text).unwrap_err();
+        assert_eq!((reported.len(), reported[10].as_str()), (11, "t.csv: 15 more rows are wrong"));
     }
 
     #[test]
@@ -138,8 +138,8 @@ mod tests {
             ("start;retail;feed_in\n", "t.csv:1: the first line must be start,retail,feed_in"),
             ("2024-01-01T00:00:00Z,5,6\n", "t.csv:1: the first line must be"),
         ] {
-            let told = read_text(text).unwrap_err();
-            assert!(told.len() == 1 && told[0].starts_with(says), "{told:#?}");
+            let reported = read_text(text).unwrap_err();
+            assert!(reported.len() == 1 && reported[0].starts_with(says), "{reported:#?}");
         }
         assert!(read_text(b"start,retail,feed_in\n\xff\xff,5,6\n").unwrap_err()[0].contains("UTF-8"));
         let directory = tempfile::tempdir().unwrap();

@@ -22,7 +22,7 @@ const REPLICA_LEASE: Duration = Duration::from_secs(30);
 /// What makes a file that is missing.
 const CERTIFICATES: &str = "`make certs` makes development certificates";
 
-/// Where the servers listen; of two that would have one port, one is told.
+/// Where the servers listen; of two that would have one port, one is reported.
 pub(super) fn listen(
     plain: Field<Is<Address>>,
     tls: Field<Is<Address>>,

@@ -10,7 +10,7 @@ use ::store::{MongoAddress, Secret};
 /// The store used when none is named: a file beside the configuration.
 const STORE: &str = "sqlite:market.db";
 
-/// Checks `store` and `[mongodb]`; `None` if no store is named, which is then told.
+/// Checks `store` and `[mongodb]`; `None` if no store is named, and reports that.
 pub(super) fn check(store: Field<String>, mongodb: Mongodb, problems: &Problems<'_>) -> Option<StoreConfig> {
     let (text, at) = match (store.value, store.at) {
         (Some(text), Some(at)) => (text, at),
@@ -38,7 +38,7 @@ pub(super) fn check(store: Field<String>, mongodb: Mongodb, problems: &Problems<
     let wrong = |error| problems.at(at, format!("{name} is {:?}, but {error}", masked(&text)));
     let mut address = MongoAddress::parse(&text).map_err(wrong).ok()?;
     let is_wrong = mongodb.username.is_wrong() || mongodb.password_file.is_wrong();
-    let told = problems.count();
+    let reported = problems.count();
     let password = password(mongodb.password_file, problems);
     let username = mongodb.username.placed();
     if let Some((_, at)) = username.as_ref().filter(|(username, _)| username.is_empty()) {
@@ -46,7 +46,7 @@ pub(super) fn check(store: Field<String>, mongodb: Mongodb, problems: &Problems<
     }
     address.username = one_of(address.username, at, username, "mongodb.username", problems);
     address.password = one_of(address.password, at, password, "mongodb.password_file", problems);
-    if problems.count() == told && !is_wrong {
+    if problems.count() == reported && !is_wrong {
         match (&address.username, &address.password) {
             (None, Some(_)) => {
                 problems.at(at, "a MongoDB password is set, but no username (set mongodb.username)");
@@ -72,9 +72,9 @@ fn password(file: Field<String>, problems: &Problems<'_>) -> Option<(Secret, usi
         return Some((Secret::new(password.to_owned()), at));
     }
     let (file, at) = file?;
-    let told = problems.count();
+    let reported = problems.count();
     let path = problems.file(KEY, &file, at, "it holds the password and nothing else");
-    if problems.count() > told {
+    if problems.count() > reported {
         return None;
     }
     // What the file holds is never shown, not even where it is no text.

@@ -78,7 +78,7 @@ impl CommunityTask {
         }
         let lease = match self.take_lease().await? {
             Acquired::Held(lease) => lease,
-            Acquired::ByOther { owner, until } => {
+            Acquired::HeldByOther { owner, until } => {
                 tracing::debug!(community = self.name(), owner, "another replica settles this community");
                 return Ok(Wait::Lease(self.time_left(until)));
             }

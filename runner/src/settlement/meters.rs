@@ -31,7 +31,7 @@ pub enum MetersError {
     #[error(
         "the Meters service at {address} does not answer: {reason} (tried {attempts} times; is it running, and is the address right?)"
     )]
-    Away { address: String, reason: String, attempts: u32 },
+    Unavailable { address: String, reason: String, attempts: u32 },
     #[error("the Meters service at {address} refuses the request for readings from {from}: {reason}")]
     Refused { address: String, from: String, reason: String },
     #[error("the response of the Meters service at {address} exceeds {bytes_max} bytes")]

@@ -55,7 +55,7 @@ pub struct Settler {
     pub store: Arc<dyn Store>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// Told of everything.
+    /// Counts everything that happens.
     pub metrics: Arc<CommunityMetrics>,
 }
 

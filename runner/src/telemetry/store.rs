@@ -51,7 +51,7 @@ impl Outcome for StoreError {
             StoreError::Open { .. } => StoreOutcome::Open,
             StoreError::ReadOnly { .. } => StoreOutcome::ReadOnly,
             StoreError::Corrupt { .. } => StoreOutcome::Corrupt,
-            StoreError::Away { .. } | StoreError::Busy { .. } => StoreOutcome::Away,
+            StoreError::Unavailable { .. } | StoreError::Busy { .. } => StoreOutcome::Unavailable,
             StoreError::Failed { .. } => StoreOutcome::Failed,
         }
     }

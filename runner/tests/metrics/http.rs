@@ -80,7 +80,7 @@ fn readiness_says_what_is_missing() {
     scene.status.serving(true);
     let (status, _, body) = port.get("/ready");
     assert_eq!((status, body.as_str()), (200, "ready\n"));
-    let away = StoreError::Away { store: "mongodb://db".to_owned(), reason: "refused".to_owned() };
+    let away = StoreError::Unavailable { store: "mongodb://db".to_owned(), reason: "refused".to_owned() };
     scene.status.store(Err(&away));
     unready("the store mongodb://db does not answer: refused (is it running, and is the address right?)\n");
     scene.status.store(Ok(()));

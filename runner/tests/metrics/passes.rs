@@ -57,7 +57,7 @@ fn gaps_falls_and_unreadable_rows_are_counted() {
         "a 12:15 10 0",
         "a 12:30 20 0",
         "a 12:45 5 0",
-        // Away for half an hour.
+        // Unavailable for half an hour.
         "b 12:00 0 0",
         "b 12:30 40 0",
         "b 12:45 50 0",

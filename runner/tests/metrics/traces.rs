@@ -110,7 +110,7 @@ fn without_a_collector_everything_goes_on() {
     let meters = Meters::telling(&ROWS);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (endpoint, message) in
-        [(format!("http://{closed}"), "is the collector running?"), ("::".to_owned(), "no traces are sent")]
+        [(format!("http://{closed}"), "is the collector running?"), ("::".to_owned(), "cannot send traces")]
     {
         let market = Market::of(&meters);
         let started = Instant::now();

@@ -42,7 +42,7 @@ pub enum MarketError {
     },
     /// The market is unavailable or failing.
     #[error("the market does not answer: {0}")]
-    Away(String),
+    Unavailable(String),
     /// The buyers were not named, and the plaintext port is not known.
     #[error("the buyers are unknown (name them, or give the address of the market's plaintext port)")]
     NoBuyers,
@@ -54,7 +54,7 @@ impl From<Status> for MarketError {
         match status.code() {
             Code::InvalidArgument | Code::NotFound => MarketError::Refused { reason, later: false },
             Code::FailedPrecondition => MarketError::Refused { reason, later: true },
-            _ => MarketError::Away(reason),
+            _ => MarketError::Unavailable(reason),
         }
     }
 }

@@ -153,7 +153,7 @@ fn not_updated(error: UpdateError) -> Status {
 pub(super) fn store_failed(error: StoreError) -> Status {
     tracing::error!(%error, "the store failed a request");
     match error {
-        StoreError::Away { .. } | StoreError::Busy { .. } => {
+        StoreError::Unavailable { .. } | StoreError::Busy { .. } => {
             Status::unavailable("the market's database does not answer (send the same again: nothing is done twice)")
         }
         StoreError::Open { .. }

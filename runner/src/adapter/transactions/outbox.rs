@@ -292,7 +292,7 @@ impl PushOutcome {
                 PushError::Exhausted { .. } => PushOutcome::Exhausted,
                 PushError::Unsuited { .. } => PushOutcome::Unsuited,
                 PushError::Garbage { .. } => PushOutcome::Garbage,
-                PushError::Away { .. } => PushOutcome::Away,
+                PushError::Unavailable { .. } => PushOutcome::Unavailable,
             },
         }
     }
@@ -324,7 +324,7 @@ impl HeldLease<'_> {
                 self.lease = Some(lease);
                 Ok(true)
             }
-            Acquired::ByOther { owner, until } => {
+            Acquired::HeldByOther { owner, until } => {
                 tracing::debug!(owner, %until, "another process forwards");
                 drained.left_to = Some(owner);
                 Ok(false)

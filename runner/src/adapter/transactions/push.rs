@@ -40,7 +40,7 @@ pub enum PushError {
     #[error("Transactions at {address} refused {id:?}, which was not in the request (the response is ignored)")]
     Garbage { address: String, id: String },
     #[error("Transactions at {address} does not answer: {reason}")]
-    Away { address: String, reason: String },
+    Unavailable { address: String, reason: String },
 }
 
 impl PushClient {
@@ -79,7 +79,7 @@ impl PushClient {
             Err(_) => {
                 self.reconnect();
                 let reason = format!("no answer within {:?}", self.deadline);
-                Err(PushError::Away { address: self.address.clone(), reason })
+                Err(PushError::Unavailable { address: self.address.clone(), reason })
             }
         }
     }
@@ -109,7 +109,7 @@ impl PushClient {
             Code::Unauthenticated | Code::PermissionDenied => unsuited("it may require another client certificate"),
             _ => {
                 self.reconnect();
-                PushError::Away { address, reason }
+                PushError::Unavailable { address, reason }
             }
         }
     }

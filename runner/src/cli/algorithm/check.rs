@@ -129,7 +129,7 @@ fn of_service(name: &str, reported: v1::ShowLimitsResponse) -> anyhow::Result<Co
     Ok(Community {
         name: name.to_owned(),
         settings,
-        price_limits: price_limits.exit_code(Exit::Away)?,
+        price_limits: price_limits.exit_code(Exit::Unavailable)?,
         limits: Limits {
             fuel: reported.fuel,
             memory_bytes: reported.memory_bytes,

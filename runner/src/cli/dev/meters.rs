@@ -59,6 +59,6 @@ pub async fn run(args: &MetersArgs, out: &mut impl Write) -> anyhow::Result<Exit
     writeln!(out, "{} simulated meters from {start} on at http://{}", args.members, serving.address())?;
     out.flush()?;
     stop_signal()?.await;
-    serving.stop().await.exit_code(Exit::Away)?;
+    serving.stop().await.exit_code(Exit::Unavailable)?;
     Ok(Exit::Done)
 }

@@ -21,7 +21,7 @@ const TABLES: [(&str, &str); 11] = [
 
 fn known(text: &str) -> Vec<String> {
     let found = problems(text);
-    let list = found.iter().find_map(|told| Some(told.split_once("known here: ")?.1)).unwrap();
+    let list = found.iter().find_map(|reported| Some(reported.split_once("known here: ")?.1)).unwrap();
     list.trim_end_matches(')').split(", ").map(str::to_owned).collect()
 }
 

@@ -76,7 +76,7 @@ label! {
         /// Its contents are damaged.
         Corrupt = "corrupt",
         /// It does not answer.
-        Away = "away",
+        Unavailable = "away",
         /// Any other error of the database.
         Failed = "failed",
     }
@@ -96,7 +96,7 @@ label! {
         /// The response is invalid.
         Garbage = "garbage",
         /// Not answered.
-        Away = "away",
+        Unavailable = "away",
         /// Given up because the service stops.
         Stopped = "stopped",
     }

@@ -15,7 +15,7 @@ fn held(token: u64, until: i64) -> Acquired {
 pub(super) async fn a_lease_has_one_owner<S: Shelf>(shelf: S) {
     let (one, other) = (shelf.open().await, shelf.open().await);
     assert_eq!(one.acquire("community a", "one", at(0), TERM).await.unwrap(), held(1, 30));
-    let taken = Acquired::ByOther { owner: "one".to_owned(), until: at(30) };
+    let taken = Acquired::HeldByOther { owner: "one".to_owned(), until: at(30) };
     assert_eq!(other.acquire("community a", "other", at(0), TERM).await.unwrap(), taken);
     assert_eq!(other.acquire("community a", "other", at(29), TERM).await.unwrap(), taken);
     assert_eq!(other.acquire("community b", "other", at(0), TERM).await.unwrap(), held(1, 30));
@@ -29,7 +29,7 @@ pub(super) async fn an_expired_or_released_lease_gets_a_new_fencing_token<S: She
     store.acquire("a", "one", at(0), TERM).await.unwrap();
     assert_eq!(store.acquire("a", "other", at(30), TERM).await.unwrap(), held(2, 60));
     store.release("a", "one").await.unwrap();
-    let taken = Acquired::ByOther { owner: "other".to_owned(), until: at(60) };
+    let taken = Acquired::HeldByOther { owner: "other".to_owned(), until: at(60) };
     assert_eq!(store.acquire("a", "one", at(31), TERM).await.unwrap(), taken);
     store.release("a", "other").await.unwrap();
     store.release("a", "other").await.unwrap();

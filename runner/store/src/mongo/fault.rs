@@ -136,11 +136,11 @@ pub(super) fn store_error(store: &str, fault: Fault) -> StoreError {
         Fault::Record(_) => StoreError::Corrupt { store, reason },
         Fault::NotOurs(_) => StoreError::Open { store, reason },
         Fault::Refused(_) => StoreError::Failed { store, reason },
-        Fault::Unsafe(_) => StoreError::Away { store, reason },
+        Fault::Unsafe(_) => StoreError::Unavailable { store, reason },
         Fault::ReadOnly => StoreError::ReadOnly { store, reason },
         Fault::Driver(error) => match error.kind.as_ref() {
-            _ if fault.is_transient() => StoreError::Away { store, reason },
-            ErrorKind::DnsResolve { .. } => StoreError::Away { store, reason },
+            _ if fault.is_transient() => StoreError::Unavailable { store, reason },
+            ErrorKind::DnsResolve { .. } => StoreError::Unavailable { store, reason },
             ErrorKind::Authentication { .. } => StoreError::Open {
                 store,
                 reason: format!("{reason} (check the user name and password, and authSource in the address)"),
@@ -191,7 +191,7 @@ mod tests {
             Err::<(), _>(away())
         });
         let error = trying.await.unwrap_err();
-        assert!(matches!(error, StoreError::Away { .. }), "{error:?}");
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
         // Pauses of up to 50, 100 and 200 ms: the third may not fit any more.
         let tries = tries.load(Ordering::Relaxed);
         assert!((2..=4).contains(&tries), "{tries}");

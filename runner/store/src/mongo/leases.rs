@@ -44,7 +44,7 @@ pub(super) async fn acquire(
         let found = find(server, name).await?;
         let token = match &found {
             Some(LeaseDocument { holder: Some(other), until: Date(until), .. }) if other != holder && *until > now => {
-                return Ok(Acquired::ByOther { owner: other.clone(), until: *until });
+                return Ok(Acquired::HeldByOther { owner: other.clone(), until: *until });
             }
             Some(LeaseDocument { holder: Some(own), token, .. }) if own == holder => *token,
             Some(released) => released.token.saturating_add(1),

@@ -101,7 +101,7 @@ async fn a_settled_interval_and_an_opening_keep_their_shapes() {
             "algorithm": Digest::of(b"component").to_string(),
             "name": "own",
             "version": "1.2.3",
-            "engine": "wasmtime 48",
+            "engine": "none",
             "fuel": 1234_i64,
             "fallback_reason": "the other one failed",
             "round_digest": cleared.settlement.round().digest().to_string(),

@@ -374,7 +374,7 @@ async fn a_server_that_is_away_is_told_without_the_password() {
         password: Some(Secret::new("p@ss/word".to_owned())),
     };
     let error = MongoStore::open(&config).await.err().unwrap();
-    assert!(matches!(&error, StoreError::Away { .. }), "{error:?}");
+    assert!(matches!(&error, StoreError::Unavailable { .. }), "{error:?}");
     let text = format!("{error} {error:?}");
     assert!(text.contains(&format!("127.0.0.1:{port}")), "{text}");
     assert!(!text.contains("ss/word") && !text.contains("ss%2Fword"), "{text}");

@@ -22,7 +22,7 @@ pub(super) fn acquire(
     let token = match found {
         Some((Some(other), _, until)) if other != owner && until > now.as_millisecond() => {
             let until = Timestamp::from_millisecond(until).unwrap_or(Timestamp::MAX);
-            return Ok(Acquired::ByOther { owner: other, until });
+            return Ok(Acquired::HeldByOther { owner: other, until });
         }
         Some((Some(other), token, _)) if other == owner => token,
         Some((_, token, _)) => token.saturating_add(1),
