@@ -9,8 +9,8 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use libfuzzer_sys::fuzz_target;
 use base::{BASE, is_label};
+use libfuzzer_sys::fuzz_target;
 use rec_market::algorithms::gate::{Gate, Report};
 use sandbox::{Codegen, Limits, Options, Sandbox};
 

@@ -5,10 +5,10 @@
 
 use std::sync::{Arc, LazyLock};
 
+use base::BASE;
 use domain::settlement::trades_max_default;
 use domain::{Round, Settlement};
 use libfuzzer_sys::fuzz_target;
-use base::BASE;
 use rec_market::cli::round_file;
 use sandbox::{Algorithm, FailureKind, Limits, Options, Sandbox};
 

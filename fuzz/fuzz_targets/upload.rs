@@ -5,20 +5,20 @@
 
 use std::sync::{Arc, LazyLock};
 
+use base::base;
+use books::Store;
 use domain::Digest;
 use libfuzzer_sys::fuzz_target;
-use base::base;
 use rec_market::adapter::grpc::receive_upload;
-use rec_market::clock::SystemClock;
-use wire::rec_market_v1::upload_request::Part;
-use wire::rec_market_v1::{UploadHeader, UploadRequest};
-use rec_market::algorithms::registry::Registry;
 use rec_market::algorithms::cache::AlgorithmCache;
-use books::Store;
-use store::SqliteStore;
+use rec_market::algorithms::registry::Registry;
+use rec_market::clock::SystemClock;
 use sandbox::{Options, Sandbox};
+use store::SqliteStore;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use wire::rec_market_v1::upload_request::Part;
+use wire::rec_market_v1::{UploadHeader, UploadRequest};
 
 struct World {
     runtime: Runtime,
