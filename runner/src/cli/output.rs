@@ -1,16 +1,32 @@
 //! Output for people and programs: numbers, tables, JSON lines, progress bars.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
+use anyhow::Context;
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use domain::Amount;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::cli::exit::{Exit, ExitCode, usage};
+use crate::file::{self, Access};
+
 /// Prints one JSON object on a line of its own.
 pub fn json_line(value: &impl Serialize, out: &mut impl Write) -> anyhow::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     Ok(out.write_all(b"\n")?)
+}
+
+/// Writes a new file, unless it is there with this content already. `taken` says why any other file of that name stays, and
+/// the way out.
+pub fn new_file(path: &Path, bytes: &[u8], taken: &str) -> anyhow::Result<()> {
+    match file::create(path, bytes, Access::Umask) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(usage(format!("{} already exists {taken}", path.display())))
+        }
+        written => written.with_context(|| format!("cannot write {}", path.display())).exit_code(Exit::Usage),
+    }
 }
 
 /// A table with these headings; the first `text_columns` hold text, the rest numbers.

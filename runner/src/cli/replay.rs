@@ -17,7 +17,7 @@ use crate::algorithms::replay;
 use crate::app::{self, open_sandbox_with_any_cache};
 use crate::cli::args::{ConfigArg, SpanArgs, time};
 use crate::cli::exit::{Exit, ExitCode, usage};
-use crate::cli::{stored, wasmtime_cli};
+use crate::cli::{output, stored, wasmtime_cli};
 use crate::config::Config;
 use recompute::Replayer;
 use report::Report;
@@ -183,7 +183,8 @@ async fn print_wasmtime(
     }
     let usual = || PathBuf::from(wasmtime_cli::file_name(&provenance.name, &provenance.algorithm));
     let file = file.cloned().unwrap_or_else(usual);
-    wasmtime_cli::write(&component, &file)?;
+    let taken = "and is not this algorithm (name another file with --component)";
+    output::new_file(&file, &component, taken)?;
     // Not to stdout, which may be piped into a shell.
     writeln!(
         io::stderr(),

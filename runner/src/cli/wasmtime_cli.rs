@@ -1,15 +1,11 @@
 //! The command that runs an algorithm on a round with the plain wasmtime CLI, without this program.
 
-use std::io;
 use std::path::Path;
 
-use anyhow::Context;
 use domain::{Digest, Round};
 use sandbox::{Algorithm, Budget};
 
-use crate::cli::exit::{Exit, ExitCode, usage};
 use crate::cli::round_file;
-use crate::file::{self, Access};
 
 /// Longest argument that Linux passes to a program, in bytes.
 const WORD_BYTES_MAX: usize = 128 << 10;
@@ -46,17 +42,6 @@ pub fn file_name(name: &str, digest: &Digest) -> String {
     };
     let digest = digest.to_string();
     format!("{name}-{}.wasm", digest.get(..12).unwrap_or_default())
-}
-
-/// Writes a component to a file, unless there is a file with other contents.
-pub fn write(component: &[u8], path: &Path) -> anyhow::Result<()> {
-    match file::create(path, component, Access::Umask) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let path = path.display();
-            Err(usage(format!("{path} already exists and is not this algorithm (name another file with --component)")))
-        }
-        written => written.with_context(|| format!("cannot write {}", path.display())).exit_code(Exit::Usage),
-    }
 }
 
 /// Quotes a text so that a POSIX shell takes it as one word, unchanged.

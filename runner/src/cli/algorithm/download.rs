@@ -1,16 +1,18 @@
 //! `rec-market algorithm download`.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args;
 use wire::rec_market_v1 as v1;
 
 use super::service::ServerArgs;
 use super::text;
-use crate::cli::exit::{Exit, ExitCode, usage};
-use crate::file::{self, Access};
+use crate::cli::exit::Exit;
+use crate::cli::output;
+
+/// Why another file of that name stays.
+const TAKEN: &str = "with other contents (name another --output)";
 
 /// Download an algorithm of a running service
 #[derive(Debug, Args)]
@@ -34,7 +36,7 @@ pub async fn run(args: &DownloadArgs, out: &mut impl Write) -> anyhow::Result<Ex
         Some(file) => file.clone(),
         None => PathBuf::from(file_name(&label)),
     };
-    write_new(&file, &component)?;
+    output::new_file(&file, &component, TAKEN)?;
     writeln!(out, "{}: {} (sha256:{})", file.display(), text::label(&label), label.sha256)?;
     Ok(Exit::Done)
 }
@@ -45,16 +47,6 @@ fn file_name(label: &v1::Algorithm) -> String {
         |character: char| if character.is_alphanumeric() || "-_.+".contains(character) { character } else { '_' };
     let name: String = format!("{}-{}.wasm", label.name, label.version).chars().map(plain).collect();
     name.trim_start_matches('.').to_owned()
-}
-
-/// Writes a file, unless there is one with other contents.
-fn write_new(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    match file::create(file, bytes, Access::Umask) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(usage(format!("{} already exists with other contents (name another --output)", file.display())))
-        }
-        written => written.with_context(|| format!("cannot write {}", file.display())).exit_code(Exit::Usage),
-    }
 }
 
 #[cfg(test)]
@@ -77,9 +69,9 @@ mod tests {
     fn a_file_with_other_bytes_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("x.wasm");
-        write_new(&file, b"one").unwrap();
-        write_new(&file, b"one").unwrap();
-        let error = write_new(&file, b"other").unwrap_err();
+        output::new_file(&file, b"one", TAKEN).unwrap();
+        output::new_file(&file, b"one", TAKEN).unwrap();
+        let error = output::new_file(&file, b"other", TAKEN).unwrap_err();
         assert_eq!(exit_of(&error), Exit::Usage);
         assert!(error.to_string().contains("already exists with other contents"), "{error:?}");
         assert_eq!(std::fs::read(&file).unwrap(), b"one");
