@@ -2,6 +2,7 @@
 //!
 //! `serve`, `settle` and the tests build from here, clock included.
 
+mod rights;
 pub mod service;
 
 use std::path::PathBuf;

@@ -66,7 +66,7 @@ pub enum Command {
     /// Try, check and administer matching algorithms
     ///
     /// `run`, `check` and `export` work on this machine. The others administer the algorithms of a running service; they
-    /// need a client certificate or a token that the service knows.
+    /// need a token or a client certificate of a [[caller]] that the service's configuration names.
     #[command(subcommand)]
     Algorithm(AlgorithmCommand),
     /// Check or show a configuration

@@ -8,6 +8,7 @@ mod community;
 mod overrides;
 mod problems;
 mod read;
+mod rights;
 mod schema;
 mod series;
 mod service;
@@ -22,7 +23,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
 use crate::file::create_private_directory;
@@ -31,6 +31,7 @@ use overrides::PREFIX;
 pub use problems::Problem;
 use problems::Problems;
 use read::Field;
+pub use rights::{CallerConfig, Right, usual_callers};
 use schema::{Community, File};
 pub use schema::{parse_bytes, parse_duration};
 
@@ -50,7 +51,7 @@ pub struct Config {
     pub listen: Listen,
     /// The service's certificate.
     pub tls: TlsConfig,
-    /// Who may do what with algorithms.
+    /// Who may do what, with what holds by default: who is not here may do nothing.
     pub callers: Vec<CallerConfig>,
     /// How trades are forwarded.
     pub forward: ForwardConfig,
@@ -87,31 +88,8 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// A PEM file with its key.
     pub key: PathBuf,
-    /// A PEM file with the authorities of clients; where it is set, clients must show a certificate of theirs.
+    /// A PEM file with the authorities of clients: a certificate that a client shows must be of one of them.
     pub client_ca: Option<PathBuf>,
-}
-
-/// Somebody who may call the service about algorithms.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallerConfig {
-    /// Who that is, for the records.
-    pub name: String,
-    /// What it may do.
-    pub role: Role,
-    /// The DNS name that its client certificate is for.
-    pub certificate: Option<String>,
-    /// A file with its token.
-    pub token_file: Option<PathBuf>,
-}
-
-/// What a caller may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Look.
-    Read,
-    /// Look, upload and decide.
-    Administer,
 }
 
 /// How trades reach Transactions.

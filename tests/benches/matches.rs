@@ -18,7 +18,7 @@ use domain::TradeId;
 use domain::trade::State;
 use rec_market::adapter::grpc::{Api, ApiLimits, ServingApi, start};
 use rec_market::clock::FixedClock;
-use rec_market::config::TlsConfig;
+use rec_market::config::{TlsConfig, usual_callers};
 use rec_market_tests::settled::{COMMUNITY, TARIFF, boundary, interval, settled};
 use store::SqliteStore;
 use tokio::net::TcpListener;
@@ -82,6 +82,7 @@ async fn serve(store: SqliteStore, directory: &Path) -> ServingApi {
         clock: Arc::new(FixedClock(now)),
         claim_lease: Duration::from_secs(900),
         limits: ApiLimits::default(),
+        callers: usual_callers(),
         administration: None,
     };
     let (plain, encrypted) = tokio::join!(TcpListener::bind("127.0.0.1:0"), TcpListener::bind("127.0.0.1:0"));

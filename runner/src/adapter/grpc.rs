@@ -9,6 +9,7 @@ mod callers;
 mod certificates;
 mod connections;
 mod convert;
+mod guard;
 mod health;
 mod instant;
 mod market;
@@ -34,6 +35,7 @@ use crate::clock::Clock;
 use crate::config::{CallerConfig, TlsConfig};
 use algorithms::Algorithms;
 use books::Store;
+use callers::Callers;
 use certificates::Certificates;
 use connections::Bounds;
 use market::Market;
@@ -55,15 +57,10 @@ pub struct Api {
     /// When a claim expires if nobody reports on it.
     pub claim_lease: Duration,
     pub limits: ApiLimits,
-    /// Serves `AlgorithmService` if there is a registry.
-    pub administration: Option<Administration>,
-}
-
-/// The algorithms, and who may administer them.
-#[derive(Clone)]
-pub struct Administration {
-    pub registry: Arc<Registry>,
+    /// Who may do what.
     pub callers: Vec<CallerConfig>,
+    /// Serves `AlgorithmService` if there is a registry.
+    pub administration: Option<Arc<Registry>>,
 }
 
 /// Limits on callers. The defaults suit a platform with few services and large responses.
@@ -178,10 +175,10 @@ pub async fn start_observed(
     let certificates = tokio::task::spawn_blocking(move || Certificates::load(certificates, clock)).await??;
     let certificates = Arc::new(certificates);
     let health = Health::of(&[PLAIN_SERVICE, TLS_SERVICE, ALGORITHM_SERVICE]).await;
-    let administration = api.administration.clone();
+    let (registry, callers) = (api.administration.clone(), Callers::new(api.callers.clone()));
     let market = Market::new(Arc::new(api));
-    let plain_routes = plain_routes(&market, limits, &health)?;
-    let tls_routes = tls_routes(&market, administration, limits, &health)?;
+    let plain_routes = plain_routes(&market, &callers, limits, &health)?;
+    let tls_routes = tls_routes(&market, registry, &callers, limits, &health)?;
 
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
     let bounds =
@@ -219,30 +216,31 @@ const PLAIN_SERVICE: &str = <MarketServiceServer<Market> as NamedService>::NAME;
 const TLS_SERVICE: &str = <AuthenticatedMarketServiceServer<Market> as NamedService>::NAME;
 const ALGORITHM_SERVICE: &str = <AlgorithmServiceServer<Algorithms> as NamedService>::NAME;
 
-fn plain_routes(market: &Market, limits: ApiLimits, health: &Health) -> Result<Routes, ApiError> {
+fn plain_routes(market: &Market, callers: &Callers, limits: ApiLimits, health: &Health) -> Result<Routes, ApiError> {
     let market = MarketServiceServer::new(market.clone()).max_decoding_message_size(limits.request_bytes);
-    with_health_and_reflection(Routes::new(market), &[PLAIN_SERVICE], health)
+    complete(Routes::new(market), &[PLAIN_SERVICE], callers, health)
 }
 
 fn tls_routes(
     market: &Market,
-    administration: Option<Administration>,
+    registry: Option<Arc<Registry>>,
+    callers: &Callers,
     limits: ApiLimits,
     health: &Health,
 ) -> Result<Routes, ApiError> {
     let market = AuthenticatedMarketServiceServer::new(market.clone()).max_decoding_message_size(limits.request_bytes);
     let routes = Routes::new(market);
-    let Some(Administration { registry, callers }) = administration else {
-        return with_health_and_reflection(routes, &[TLS_SERVICE], health);
-    };
-    let algorithms = AlgorithmServiceServer::new(Algorithms::new(registry, callers));
+    let Some(registry) = registry else { return complete(routes, &[TLS_SERVICE], callers, health) };
+    let algorithms = AlgorithmServiceServer::new(Algorithms::new(registry));
     let algorithms = algorithms.max_decoding_message_size(limits.request_bytes);
-    with_health_and_reflection(routes.add_service(algorithms), &[TLS_SERVICE, ALGORITHM_SERVICE], health)
+    complete(routes.add_service(algorithms), &[TLS_SERVICE, ALGORITHM_SERVICE], callers, health)
 }
 
-fn with_health_and_reflection(routes: Routes, services: &[&'static str], health: &Health) -> Result<Routes, ApiError> {
+/// The services of a port with health and reflection, for callers who have the rights.
+fn complete(routes: Routes, services: &[&'static str], callers: &Callers, health: &Health) -> Result<Routes, ApiError> {
     let (v1, v1alpha) = health::reflection(services)?;
-    Ok(routes.add_service(health.server()).add_service(v1).add_service(v1alpha))
+    let routes = routes.add_service(health.server()).add_service(v1).add_service(v1alpha);
+    Ok(guard::guarded(routes, services, callers))
 }
 
 async fn serve<IO>(

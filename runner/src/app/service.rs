@@ -13,8 +13,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{make_sandbox, open_sandbox, open_store, outbox_relay, settler};
-use crate::adapter::grpc::{self, Administration, Api, ApiError, ApiLimits, ServingApi};
+use super::{make_sandbox, open_sandbox, open_store, outbox_relay, rights, settler};
+use crate::adapter::grpc::{self, Api, ApiError, ApiLimits, ServingApi};
 use crate::adapter::http;
 use crate::adapter::transactions::outbox::OutboxRelay;
 use crate::algorithms::cache::AlgorithmCache;
@@ -100,6 +100,7 @@ pub async fn serve(
     let parts = config.communities.iter().map(|community| metrics.community(&community.name, community.grace));
     let status = Arc::new(Status::new(Arc::clone(&clock), parts));
     listeners.log(config.communities.len())?;
+    rights::tell(&config.callers);
     // Until the very end, so that monitoring sees it.
     let http = http::serve(listeners.metrics, Arc::clone(&metrics), Arc::clone(&status), CancellationToken::new());
     let http = tokio::spawn(http);
@@ -234,15 +235,14 @@ impl Service {
     }
 
     /// The gate has sandboxes of its own without a code cache, because it sees most components only once.
-    fn administration(&self, cache: &Arc<AlgorithmCache>) -> Administration {
-        let registry = Registry::new(
+    fn registry(&self, cache: &Arc<AlgorithmCache>) -> Arc<Registry> {
+        Arc::new(Registry::new(
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
             self.config.communities.clone(),
             Arc::clone(cache),
             Box::new(|codegen| make_sandbox(codegen, None, Some(1))),
-        );
-        Administration { registry: Arc::new(registry), callers: self.config.callers.clone() }
+        ))
     }
 
     async fn start_api(
@@ -252,7 +252,8 @@ impl Service {
         tls: TcpListener,
     ) -> Result<ServingApi, ApiError> {
         let api = Api {
-            administration: Some(self.administration(cache)),
+            callers: self.config.callers.clone(),
+            administration: Some(self.registry(cache)),
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             claim_lease: self.config.forward.lease,

@@ -81,7 +81,7 @@ fn print_next_step(directory: &Path, days: u16, out: &mut impl Write) -> anyhow:
     writeln!(
         out,
         "\nThey are valid for {days} days and for development only. Next, in market.toml (paths are relative to it):\n\n\
-         [tls]\ncertificate = {:?}\nkey = {:?}\n# client_ca = {:?}  # to verify client certificates",
+         [tls]\ncertificate = {:?}\nkey = {:?}\n# client_ca = {:?}  # to know a [[caller]] by its certificate",
         path("market_crt.pem"),
         path("market_key.pem"),
         path("ca_crt.pem"),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use domain::netting::Basis;
 use domain::tariff::{Days, WallTime};
 use domain::{IntervalLength, Price};
+use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
@@ -20,8 +21,8 @@ use serde_json::Value as Json;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::transport::Uri;
 
-use super::Role;
 use super::read::{Field, WRITTEN};
+use super::rights::{Right, network};
 use base::is_label;
 use books::SERVICE_ITSELF;
 
@@ -76,7 +77,8 @@ tables! {
     }
     Caller = "a table" {
         name: Is<CallerName>,
-        role: Is<RoleName>,
+        roles: Vec<Field<Is<RightName>>>,
+        from: Vec<Field<Is<Network>>>,
         certificate: Is<DnsName>,
         token_file: String,
     }
@@ -254,7 +256,10 @@ kinds! {
     }, |interval: &IntervalLength| length(&Duration::from_secs(interval.seconds().into()));
     Start: Timestamp, "a time (RFC 3339, such as 2023-09-01T00:00:00Z)",
         |it| it.as_str().or_else(|| it.get(WRITTEN)?.as_str())?.parse().ok(), text;
-    RoleName: Role, "\"read\" or \"administer\"", |it| Role::deserialize(it).ok(), json;
+    RightName: Right, "\"read\", \"prices\", \"settle\", \"inspect\" or \"administer\"",
+        |it| Right::deserialize(it).ok(), text;
+    Network: IpNet, "an address, or a network with zeros behind its prefix (such as \"10.0.1.0/24\" or \"fd00::/64\")",
+        |it| network(it.as_str()?), text;
     ModeName: Mode, "\"pull\" or \"push\"", |it| Mode::deserialize(it).ok(), json;
     OnFailureName: OnFailure, "\"hold\" or \"fallback\"", |it| OnFailure::deserialize(it).ok(), json;
     BasisName: Basis, "\"net\" or \"gross\"", |it| match it.as_str()? {

@@ -7,7 +7,7 @@ use domain::tariff::{PartialTariff, TariffSchedule, TimeOfUse};
 use serde::Serialize;
 
 use super::read::Field;
-use super::schema::{self, Community, File, Member, Mode, OnFailure, Period};
+use super::schema::{self, Community, File, Is, Kind, Member, Mode, OnFailure, Period};
 use super::{CallerConfig, CommunityConfig, Config, ForwardMode, MemberConfig, StoreConfig};
 use base::Reference;
 
@@ -59,7 +59,8 @@ impl CommunityConfig {
 fn caller(config: &CallerConfig) -> schema::Caller {
     schema::Caller {
         name: Field::of(config.name.clone()),
-        role: Field::of(config.role),
+        roles: list_of(config.roles.iter().copied()),
+        from: list_of(config.from.iter().copied()),
         certificate: Field::maybe(config.certificate.clone()),
         token_file: optional_path(config.token_file.as_deref()),
     }
@@ -141,6 +142,11 @@ fn tariff<T: Copy + Into<PartialTariff>>(schedule: &TariffSchedule<T>, file: Opt
 fn list<T>(items: impl Iterator<Item = T>) -> Field<Vec<Field<T>>> {
     let items: Vec<Field<T>> = items.map(Field::new).collect();
     if items.is_empty() { Field::default() } else { Field::new(items) }
+}
+
+/// A list of values of one kind; nothing where it is empty.
+fn list_of<K: Kind>(values: impl Iterator<Item = K::Value>) -> Field<Vec<Field<Is<K>>>> {
+    list(values.map(Is))
 }
 
 /// A path; what of it is no Unicode cannot be written in TOML.

@@ -1,5 +1,6 @@
 //! What a configuration may say, what it means where it says nothing, and every mistake with its line.
 
+mod callers;
 mod example;
 mod service;
 mod show;
@@ -28,7 +29,14 @@ listen_metrics = "127.0.0.1:9464"
 [tls]
 certificate = "/run/secrets/market_crt.pem"   # where the platform's Swarm stack mounts them;
 key = "/run/secrets/market_key.pem"           # for development `make certs` writes them under secrets/
-# client_ca = "…"                             # when set, client certificates are required
+# client_ca = "…"                             # authorities of client certificates
+
+[[caller]]                            # who may do what (section 6); any number
+name = "transactions"
+roles = ["settle"]                    # read, prices, settle, inspect, administer
+from = ["10.0.1.0/24"]                # anybody who calls from these networks; or
+# certificate = "transactions"        # who shows a client certificate for this DNS name; or
+# token_file = "/run/secrets/token"   # who brings this bearer token
 
 [forward]
 mode = "pull"                         # or "push", with `to = "https://transactions:5055"` and `ca`
@@ -139,7 +147,11 @@ fn the_contracts_example_means_what_it_says() {
             metrics: "127.0.0.1:9464".parse().unwrap(),
         },
         tls: TlsConfig { certificate: TLS_CERTIFICATE.into(), key: TLS_KEY.into(), client_ca: None },
-        callers: Vec::new(),
+        callers: vec![
+            callers::from("transactions", &[Right::Settle], &["10.0.1.0/24"]),
+            // Nobody else has these.
+            callers::from("loopback", &[Right::Read, Right::Prices], &["127.0.0.0/8", "::1/128"]),
+        ],
         forward: ForwardConfig { mode: ForwardMode::Pull, lease: Duration::from_secs(900) },
         replicas: ReplicasConfig { lease: Duration::from_secs(30) },
         communities: vec![aveiro],
@@ -151,6 +163,7 @@ fn the_contracts_example_means_what_it_says() {
 fn a_name_is_enough_and_the_rest_is_as_documented() {
     let mut documented = read(CONTRACT).unwrap();
     documented.communities[0].members.clear();
+    documented.callers = usual_callers();
     assert_eq!(read("[[community]]\nname = \"aveiro\"\n").unwrap(), documented);
     assert_eq!(read("[tls]\n[forward]\n[[community]]\nname = \"aveiro\"\n").unwrap(), documented);
 }
@@ -162,7 +175,8 @@ fn every_key_left_out_of_the_example_has_the_examples_value() {
     let end = lines.iter().position(|line| line.starts_with("[community.members")).unwrap();
     let mut left_out = 0;
     for (number, line) in lines.iter().enumerate().take(end) {
-        if line.contains(" = ") && !line.starts_with('#') && !line.starts_with("name") {
+        let has_none = ["#", "name", "roles", "from"].iter().any(|key| line.starts_with(key));
+        if line.contains(" = ") && !has_none {
             let mut without = lines.clone();
             without.remove(number);
             assert_eq!(read(&without.join("\n")).as_ref(), Ok(&whole), "{line}");

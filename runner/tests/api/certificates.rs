@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rec_market::config::{CallerConfig, Right};
 use testkit::{Authority, Pair, eventually_async, listener, write_file};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -183,28 +184,55 @@ async fn a_caller_that_does_not_trust_the_certificate_goes_away_and_the_log_says
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_client_ca_only_callers_with_a_certificate_of_it_are_answered() {
-    log::keep();
+async fn a_client_certificate_is_verified_where_it_is_shown_and_asked_for_where_a_right_depends_on_it() {
     let mut setting = Setting::new();
     let callers = Authority::new();
     let ca = setting.books.path("client_ca.pem");
     setting.tls.client_ca = Some(write_file(&ca, &callers.pem()));
     let open = setting.open().await;
     let shown = |pair: &Pair| ClientTlsConfig::new().identity(pair.identity());
+    // Callers from this machine need none.
+    asks(&open, ClientTlsConfig::new()).await.unwrap();
     asks(&open, shown(&callers.issue())).await.unwrap();
-    asks(&open, ClientTlsConfig::new()).await.unwrap_err();
-    asks(&open, shown(&Authority::new().issue())).await.unwrap_err();
-    asks(&open, shown(&open.setting.authority.issue())).await.unwrap_err();
-    let expired = callers.issue_for("market", (2000, 2023));
-    asks(&open, shown(&expired)).await.unwrap_err();
-    let (address, _) = handshake(&open, &open.setting.authority, &[&version::TLS12], &["h2"]).await;
-    log::told_of(address, "it shows no certificate, but tls.client_ca asks for one").await;
+    // One that is shown must be right, even where none is needed.
+    let unconnected = async |pair: Pair| {
+        let error = asks(&open, shown(&pair)).await.unwrap_err();
+        assert!(!error.contains("PermissionDenied") && !error.contains("Unauthenticated"), "{error}");
+    };
+    unconnected(Authority::new().issue()).await;
+    unconnected(open.setting.authority.issue()).await;
+    unconnected(callers.issue_for("market", (2000, 2023))).await;
     // Another authority's callers, from the next handshake on.
     let others = Authority::new();
     write_file(&ca, &others.pem());
     assert!(open.serving.reload().await.unwrap());
     asks(&open, shown(&others.issue())).await.unwrap();
-    asks(&open, shown(&callers.issue())).await.unwrap_err();
+    unconnected(callers.issue()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_that_depends_on_a_certificate_is_that_of_its_name() {
+    let mut setting = Setting::new();
+    let callers = Authority::new();
+    setting.tls.client_ca = Some(write_file(&setting.books.path("client_ca.pem"), &callers.pem()));
+    setting.callers = vec![CallerConfig {
+        name: "transactions".to_owned(),
+        roles: [Right::Settle].into(),
+        from: Vec::new(),
+        certificate: Some("transactions".to_owned()),
+        token_file: None,
+    }];
+    let open = setting.open().await;
+    let shown = |name: &str| ClientTlsConfig::new().identity(callers.issue_for(name, (2000, 4000)).identity());
+    asks(&open, shown("transactions")).await.unwrap();
+    for (config, code, says) in [
+        (ClientTlsConfig::new(), "Unauthenticated", "does not know who asks from 127.0.0.1"),
+        (shown("gateway"), "PermissionDenied", "this client certificate is of no caller"),
+    ] {
+        let error = asks(&open, config).await.unwrap_err();
+        let takes = "RetrieveMatches takes the right \\\"settle\\\"";
+        assert!([code, says, takes].iter().all(|text| error.contains(text)), "{error}");
+    }
 }
 
 /// A market that reads its certificate again only when it is told to.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rec_market::adapter::grpc::{Api, ApiError, ApiLimits, Observer, ServingApi, start_observed};
-use rec_market::config::TlsConfig;
+use rec_market::config::{CallerConfig, TlsConfig, usual_callers};
 use testkit::{Authority, HandClock, SettledStore, listener, tls_files};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use wire::authenticated_market_service_client::AuthenticatedMarketServiceClient;
@@ -24,6 +24,7 @@ pub struct Setting {
     pub limits: ApiLimits,
     pub tls: TlsConfig,
     pub observer: Option<Observer>,
+    pub callers: Vec<CallerConfig>,
 }
 
 /// A market whose ports are open.
@@ -39,7 +40,7 @@ impl Setting {
         let tls = tls_files(&books.path(""));
         authority.issue().write(&tls);
         let clock = HandClock::at("2023-09-01T13:00:00Z");
-        Setting { books, clock, authority, limits: ApiLimits::default(), tls, observer: None }
+        Setting { books, clock, authority, limits: ApiLimits::default(), tls, observer: None, callers: usual_callers() }
     }
 
     /// Settles an interval: [`SettledStore::settle`].
@@ -60,6 +61,7 @@ impl Setting {
             clock: Arc::new(self.clock.clone()),
             claim_lease: LEASE,
             limits: self.limits,
+            callers: self.callers.clone(),
             administration: None,
         };
         let (plain, tls) = (listener().await, listener().await);

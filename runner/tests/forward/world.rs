@@ -17,7 +17,7 @@ use rec_market::adapter::transactions::batch::BatchLimits;
 use rec_market::adapter::transactions::outbox::OutboxRelay;
 use rec_market::adapter::transactions::push::PushClient;
 use rec_market::clock::{Clock, SystemClock};
-use rec_market::config::TlsConfig;
+use rec_market::config::{CallerConfig, Right, TlsConfig, usual_callers};
 use rec_market::lease::LeaseOwner;
 use rec_market_tests::settled::{COMMUNITY, cleared, commit, put, terms};
 use testkit::*;
@@ -70,16 +70,25 @@ impl World {
         ClientTls { ca: Some(self.books.path("ca_crt.pem")), identity }
     }
 
-    /// The market's servers over these books; claims last a quarter of an hour.
-    pub async fn market(&self, clock: Arc<dyn Clock>, client_ca: bool) -> ServingApi {
+    /// The market's servers over these books; claims last a quarter of an hour. Where it knows its callers, only the
+    /// certificate of Transactions settles.
+    pub async fn market(&self, clock: Arc<dyn Clock>, knows_callers: bool) -> ServingApi {
+        let transactions = CallerConfig {
+            name: "transactions".to_owned(),
+            roles: [Right::Settle].into(),
+            from: Vec::new(),
+            certificate: Some("transactions".to_owned()),
+            token_file: None,
+        };
         let api = Api {
             store: Arc::clone(&self.store),
             clock,
             claim_lease: Duration::from_secs(900),
             limits: ApiLimits::default(),
+            callers: if knows_callers { vec![transactions] } else { usual_callers() },
             administration: None,
         };
-        let client_ca = client_ca.then(|| self.books.path("ca_crt.pem"));
+        let client_ca = knows_callers.then(|| self.books.path("ca_crt.pem"));
         let tls = TlsConfig { client_ca, ..tls_files(&self.books.path("")) };
         grpc::start(api, listener().await, listener().await, tls).await.unwrap()
     }

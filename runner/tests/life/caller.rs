@@ -20,11 +20,11 @@ pub const READER: &str = "the reader's own token";
 pub const CALLERS: &str = r#"
 [[caller]]
 name = "ada"
-role = "administer"
+roles = ["administer"]
 token_file = "ada.token"
 [[caller]]
 name = "rea"
-role = "read"
+roles = ["inspect"]
 token_file = "rea.token"
 "#;
 

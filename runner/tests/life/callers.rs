@@ -32,12 +32,12 @@ fn ask_everything(caller: &Caller) -> (Answers, Answers) {
 }
 
 #[test]
-fn a_token_is_a_caller_with_a_role() {
+fn a_token_is_a_caller_with_a_right() {
     let meters = Meters::silent();
     let (market, service, _) = serve(&meters, "");
     let caller = |token| Caller::with(service.tls, tls(&market.path(""), None), token);
     for (token, says) in [
-        (None, "does not know who asks"),
+        (None, "does not know who asks from 127.0.0.1"),
         (Some("another token"), "no caller has this token"),
         (Some(""), "Bearer TOKEN is expected"),
         // The beginning of one.
@@ -51,7 +51,7 @@ fn a_token_is_a_caller_with_a_role() {
     let (read, administer) = ask_everything(&caller(Some(READER)));
     assert!(read.iter().all(Result::is_ok), "{read:?}");
     for answer in administer {
-        refused(answer, Code::PermissionDenied, &["rea may only read", "administer"]);
+        refused(answer, Code::PermissionDenied, &["takes the right \"administer\", which rea does not have"]);
     }
     // Nothing of all that left a trace.
     assert_eq!(caller(Some(READER)).done(), [""; 0]);
@@ -66,7 +66,10 @@ fn a_token_is_a_caller_with_a_role() {
     refused(caller(Some("short")).list(), Code::Unauthenticated, &[]);
 }
 
-/// A market that wants client certificates, with these keys more.
+/// The administrator's certificate, as a configuration.
+const OPERATOR: &str = "[[caller]]\nname = \"operator\"\nroles = [\"administer\"]\ncertificate = \"operator\"\n";
+
+/// A market that verifies client certificates, with these keys more.
 fn market_of_certificates(meters: &Meters, keys: &str) -> Market {
     let market = Market::serving(meters, keys, "");
     market.reconfigure("market_key.pem\" }", "market_key.pem\", client_ca = \"ca_crt.pem\" }");
@@ -79,9 +82,9 @@ fn with_certificate(market: &Market, service: &Service, name: &str) -> Caller {
 }
 
 #[test]
-fn a_client_certificate_is_a_caller_with_a_role() {
+fn a_client_certificate_is_a_caller_with_a_right() {
     let meters = Meters::silent();
-    let market = market_of_certificates(&meters, "");
+    let market = market_of_certificates(&meters, OPERATOR);
     let service = Service::start(&market);
     let operator = with_certificate(&market, &service, "operator");
     assert!(operator.list().is_ok());
@@ -91,30 +94,31 @@ fn a_client_certificate_is_a_caller_with_a_role() {
     let transactions = with_certificate(&market, &service, "client");
     let (read, administer) = ask_everything(&transactions);
     for answer in read.into_iter().chain(administer) {
-        refused(answer, Code::PermissionDenied, &["the holder of this client certificate may do nothing here"]);
+        refused(answer, Code::PermissionDenied, &["this client certificate is of no caller"]);
     }
-    // No certificate, no connection.
-    let nobody = Caller::with(service.tls, tls(&market.path(""), None), Some(ADMINISTRATOR));
-    unconnected(nobody.list());
+    // Who shows none is nobody.
+    let nobody = |token| Caller::with(service.tls, tls(&market.path(""), None), token);
+    refused(nobody(None).list(), Code::Unauthenticated, &["takes the right \"inspect\""]);
+    refused(nobody(Some(ADMINISTRATOR)).list(), Code::Unauthenticated, &["no caller has this token"]);
 }
 
 #[test]
 fn callers_may_be_named_by_their_certificates() {
     let meters = Meters::silent();
-    let callers = "[[caller]]\nname = \"payments\"\nrole = \"read\"\ncertificate = \"transactions\"\n";
+    let callers = "[[caller]]\nname = \"payments\"\nroles = [\"inspect\"]\ncertificate = \"transactions\"\n";
     let market = market_of_certificates(&meters, callers);
     let service = Service::start(&market);
     let transactions = with_certificate(&market, &service, "client");
     assert!(transactions.list().is_ok());
-    refused(transactions.upload(guests::GRID_ONLY), Code::PermissionDenied, &["payments may only read"]);
-    // Who is named takes the place of who is usual.
+    refused(transactions.upload(guests::GRID_ONLY), Code::PermissionDenied, &["which payments does not have"]);
+    // Who is not named is nobody, whatever the name of the certificate.
     refused(with_certificate(&market, &service, "operator").list(), Code::PermissionDenied, &[]);
 }
 
 #[test]
 fn a_wrong_authority_an_expired_certificate_and_plaintext_are_refused() {
     let meters = Meters::silent();
-    let market = market_of_certificates(&meters, "");
+    let market = market_of_certificates(&meters, OPERATOR);
     let (authority, other) = (Authority::new(), Authority::new());
     market.file("clients.pem", authority.pem());
     market.reconfigure("client_ca = \"ca_crt.pem\"", "client_ca = \"clients.pem\"");

@@ -134,7 +134,7 @@ fn refusals_say_what_to_do() {
     market.file("text.wasm", "(module)");
     ada(&["upload", "text.wasm"]).ends_with(1).shows(&["✗ component"]);
     ada(&["upload", "missing.wasm"]).ends_with(2).says("missing.wasm");
-    operate(&market, &service, "rea.token", &["upload", "bad.wasm"]).ends_with(2).says("rea may only read");
+    operate(&market, &service, "rea.token", &["upload", "bad.wasm"]).ends_with(2).says("which rea does not have");
     operate(&market, &service, "rea.token", &["list"]).ends_with(0);
     market.file("wrong.token", "not a token of anybody");
     let wrong = operate(&market, &service, "wrong.token", &["list"]).ends_with(2);

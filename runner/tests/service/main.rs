@@ -13,5 +13,6 @@ mod mongodb;
 mod outages;
 mod payments;
 mod replicas;
+mod rights;
 mod start_and_end;
 mod terms;

@@ -40,6 +40,9 @@ pub enum MarketError {
         /// Whether the market may accept the same report later.
         later: bool,
     },
+    /// The market does not let us do this.
+    #[error("the market does not permit it: {0}")]
+    NotPermitted(String),
     /// The market is unavailable or failing.
     #[error("the market does not answer: {0}")]
     Unavailable(String),
@@ -54,6 +57,7 @@ impl From<Status> for MarketError {
         match status.code() {
             Code::InvalidArgument | Code::NotFound => MarketError::Refused { reason, later: false },
             Code::FailedPrecondition => MarketError::Refused { reason, later: true },
+            Code::Unauthenticated | Code::PermissionDenied => MarketError::NotPermitted(reason),
             _ => MarketError::Unavailable(reason),
         }
     }

@@ -1,6 +1,6 @@
 //! `rec.market.v1.AlgorithmService`: administers algorithms, for authenticated callers.
 //!
-//! The caller is authenticated before the request is read. Decisions are made in `algorithms::registry`.
+//! The guard lets nobody here who has no right to. Decisions are made in `algorithms::registry`.
 
 mod convert;
 pub(super) mod receive;
@@ -14,9 +14,8 @@ use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::callers::Callers;
+use super::callers::Caller;
 use crate::algorithms::registry::{Registry, RegistryError};
-use crate::config::{CallerConfig, Role};
 use wire::rec_market_v1 as v1;
 use wire::rec_market_v1::algorithm_service_server::AlgorithmService;
 
@@ -33,14 +32,19 @@ const CHANGES_MAX: u32 = 1000;
 #[derive(Clone)]
 pub(super) struct Algorithms {
     registry: Arc<Registry>,
-    callers: Callers,
     uploads: Arc<Semaphore>,
 }
 
 impl Algorithms {
-    pub(super) fn new(registry: Arc<Registry>, callers: Vec<CallerConfig>) -> Algorithms {
-        Algorithms { registry, callers: Callers::new(callers), uploads: Arc::new(Semaphore::new(UPLOADS_MAX)) }
+    pub(super) fn new(registry: Arc<Registry>) -> Algorithms {
+        Algorithms { registry, uploads: Arc::new(Semaphore::new(UPLOADS_MAX)) }
     }
+}
+
+/// Who makes a request, as the guard has found out.
+fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
+    let known = request.extensions().get().cloned();
+    known.ok_or_else(|| Status::internal("a request came past the guard (this is a mistake in the market)"))
 }
 
 impl From<RegistryError> for Status {
@@ -65,7 +69,7 @@ impl AlgorithmService for Algorithms {
         &self,
         request: Request<Streaming<v1::UploadRequest>>,
     ) -> Result<Response<v1::UploadResponse>, Status> {
-        let caller = self.callers.permit(&request, Role::Administer).await?;
+        let caller = caller(&request)?;
         let turn = tokio::time::timeout(TURN_MAX, Arc::clone(&self.uploads).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
             return Err(Status::resource_exhausted("other uploads are under way (try again in a minute)"));
@@ -82,9 +86,8 @@ impl AlgorithmService for Algorithms {
 
     async fn list_algorithms(
         &self,
-        request: Request<v1::ListAlgorithmsRequest>,
+        _: Request<v1::ListAlgorithmsRequest>,
     ) -> Result<Response<v1::ListAlgorithmsResponse>, Status> {
-        self.callers.permit(&request, Role::Read).await?;
         let (versions, communities) = self.registry.list().await?;
         Ok(Response::new(v1::ListAlgorithmsResponse {
             versions: versions.into_iter().map(convert::version).collect(),
@@ -96,7 +99,6 @@ impl AlgorithmService for Algorithms {
         &self,
         request: Request<v1::ShowAlgorithmRequest>,
     ) -> Result<Response<v1::ShowAlgorithmResponse>, Status> {
-        self.callers.permit(&request, Role::Read).await?;
         let (listed, ready) = self.registry.show(&request.get_ref().algorithm).await?;
         let report = listed.uploaded.as_ref().map(|version| version.report.clone()).unwrap_or_default();
         let settings = ready.description.settings.iter().map(|setting| v1::Setting {
@@ -111,7 +113,6 @@ impl AlgorithmService for Algorithms {
     type DownloadStream = Pin<Box<dyn Stream<Item = Result<v1::DownloadResponse, Status>> + Send>>;
 
     async fn download(&self, request: Request<v1::DownloadRequest>) -> Result<Response<Self::DownloadStream>, Status> {
-        self.callers.permit(&request, Role::Read).await?;
         let (listed, ready) = self.registry.show(&request.get_ref().algorithm).await?;
         let part = |part| Ok(v1::DownloadResponse { part: Some(part) });
         let header = part(v1::download_response::Part::Algorithm(convert::algorithm(&listed.label)));
@@ -126,7 +127,7 @@ impl AlgorithmService for Algorithms {
     }
 
     async fn activate(&self, request: Request<v1::ActivateRequest>) -> Result<Response<v1::Change>, Status> {
-        let caller = self.callers.permit(&request, Role::Administer).await?;
+        let caller = caller(&request)?;
         let v1::ActivateRequest { community, algorithm, from, settings } = request.into_inner();
         let from = convert::time("from", &from)?;
         let change =
@@ -135,13 +136,13 @@ impl AlgorithmService for Algorithms {
     }
 
     async fn roll_back(&self, request: Request<v1::RollBackRequest>) -> Result<Response<v1::Change>, Status> {
-        let caller = self.callers.permit(&request, Role::Administer).await?;
+        let caller = caller(&request)?;
         let change = self.registry.roll_back(&caller.name, &request.get_ref().community).await?;
         Ok(Response::new(convert::change(change)))
     }
 
     async fn start_shadow(&self, request: Request<v1::StartShadowRequest>) -> Result<Response<v1::Change>, Status> {
-        let caller = self.callers.permit(&request, Role::Administer).await?;
+        let caller = caller(&request)?;
         let v1::StartShadowRequest { community, algorithm, since, settings } = request.into_inner();
         let (since, settings) = (convert::time("since", &since)?, settings.map(convert::settings));
         let change = self.registry.start_shadow(&caller.name, &community, &algorithm, since, settings).await?;
@@ -149,7 +150,7 @@ impl AlgorithmService for Algorithms {
     }
 
     async fn end_shadow(&self, request: Request<v1::EndShadowRequest>) -> Result<Response<v1::Change>, Status> {
-        let caller = self.callers.permit(&request, Role::Administer).await?;
+        let caller = caller(&request)?;
         let change = self.registry.end_shadow(&caller.name, &request.get_ref().community).await?;
         Ok(Response::new(convert::change(change)))
     }
@@ -158,7 +159,6 @@ impl AlgorithmService for Algorithms {
         &self,
         request: Request<v1::ReportShadowRequest>,
     ) -> Result<Response<v1::ShadowReport>, Status> {
-        self.callers.permit(&request, Role::Read).await?;
         let community = &request.get_ref().community;
         Ok(Response::new(convert::shadow_report(community, self.registry.shadowed(community).await?)))
     }
@@ -167,7 +167,6 @@ impl AlgorithmService for Algorithms {
         &self,
         request: Request<v1::ListChangesRequest>,
     ) -> Result<Response<v1::ListChangesResponse>, Status> {
-        self.callers.permit(&request, Role::Read).await?;
         let v1::ListChangesRequest { community, limit } = request.get_ref();
         let limit = if *limit == 0 { CHANGES_DEFAULT } else { (*limit).min(CHANGES_MAX) };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -181,7 +180,6 @@ impl AlgorithmService for Algorithms {
         &self,
         request: Request<v1::ShowLimitsRequest>,
     ) -> Result<Response<v1::ShowLimitsResponse>, Status> {
-        self.callers.permit(&request, Role::Read).await?;
         let community = Some(request.get_ref().community.as_str()).filter(|community| !community.is_empty());
         let of = self.registry.limits(community)?;
         let usual = v1::ShowLimitsResponse {

@@ -138,7 +138,6 @@ fn refusal(error: &io::Error) -> String {
         Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
             "it does not speak TLS; plaintext has its own port"
         }
-        Some(Error::NoCertificatesPresented) => "it shows no certificate, but tls.client_ca asks for one",
         Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
             "its certificate is not signed by an authority in tls.client_ca"
         }

@@ -17,7 +17,7 @@ use crate::cli::output;
 ///
 /// The service keeps it for ever under its name and version. It settles nothing until it is activated. If the gate refuses
 /// it, the service keeps only a record of that. For example: `rec-market algorithm upload own.wasm --server
-/// https://market:50051 --ca ca_crt.pem --certificate operator_crt.pem --key operator_key.pem`
+/// https://market:50051 --ca ca_crt.pem --token-file operator.token`
 #[derive(Debug, Args)]
 pub struct UploadArgs {
     /// Component file

@@ -13,14 +13,14 @@ use wire::rec_market_v1 as v1;
 
 use super::tls::{Tls, loopback};
 use crate::adapter::client::{Server, ServiceClient};
-use crate::adapter::grpc::{self, Administration, Api, ApiLimits};
+use crate::adapter::grpc::{self, Api, ApiLimits};
 use crate::algorithms::cache::AlgorithmCache;
 use crate::algorithms::registry::Registry;
 use crate::algorithms::shadow::ShadowTask;
 use crate::app::make_sandbox;
 use crate::cli::algorithm as administer;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{CallerConfig, Config, Role};
+use crate::config::{CallerConfig, Config, Right};
 use crate::lease::LeaseOwner;
 use crate::telemetry::metrics::Metrics;
 
@@ -59,7 +59,8 @@ pub(super) async fn try_candidate(
     );
     let administrator = CallerConfig {
         name: "operator".to_owned(),
-        role: Role::Administer,
+        roles: [Right::Administer].into(),
+        from: Vec::new(),
         certificate: Some("operator".to_owned()),
         token_file: None,
     };
@@ -68,7 +69,8 @@ pub(super) async fn try_candidate(
         clock: Arc::clone(&clock),
         claim_lease: LEASE,
         limits: ApiLimits::default(),
-        administration: Some(Administration { registry: Arc::new(registry), callers: vec![administrator] }),
+        callers: vec![administrator],
+        administration: Some(Arc::new(registry)),
     };
     let serving = grpc::start(api, loopback().await?, loopback().await?, tls.market.clone()).await?;
     let address = format!("https://{}", serving.tls_address());

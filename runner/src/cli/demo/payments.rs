@@ -17,6 +17,7 @@ use crate::adapter::grpc::{self, Api, ApiLimits};
 use crate::adapter::transactions::outbox::OutboxRelay;
 use crate::adapter::transactions::push::PushClient;
 use crate::clock::{Clock, SystemClock};
+use crate::config::usual_callers;
 use crate::lease::LeaseOwner;
 
 /// When a claim expires, and when unpaid trades are sent again: longer than any demo takes.
@@ -40,6 +41,7 @@ pub(super) async fn pay(store: &Arc<dyn Store>, forward: ForwardArg) -> anyhow::
         clock: Arc::clone(&clock),
         claim_lease: LEASE,
         limits: ApiLimits::default(),
+        callers: usual_callers(),
         administration: None,
     };
     let market = grpc::start(api, loopback().await?, loopback().await?, tls.market.clone()).await?;

@@ -16,7 +16,7 @@ const CERTIFICATE_DAYS: u16 = 30;
 
 pub(super) struct Tls {
     pub(super) certificates: Certificates,
-    /// What the market serves with. It asks for client certificates, so that both sides know each other.
+    /// What the market serves with. It verifies client certificates, so that both sides know each other.
     pub(super) market: TlsConfig,
     pub(super) transactions: ClientTls,
     pub(super) administrator: ClientTls,

@@ -10,7 +10,7 @@ const TABLES: [(&str, &str); 11] = [
     ("mongodb", "[mongodb]\nx = 1\n[[community]]\nname = \"a\""),
     ("tls", "[tls]\nx = 1\n[[community]]\nname = \"a\""),
     ("forward", "[forward]\nx = 1\n[[community]]\nname = \"a\""),
-    ("caller", "[[caller]]\nname = \"a\"\nrole = \"read\"\ntoken_file = \"x\"\nx = 1\n[[community]]\nname = \"a\""),
+    ("caller", "[[caller]]\nname = \"a\"\nroles = [\"read\"]\ntoken_file = \"x\"\nx = 1\n[[community]]\nname = \"a\""),
     ("replicas", "[replicas]\nx = 1\n[[community]]\nname = \"a\""),
     ("community", "[[community]]\nname = \"a\"\nx = 1"),
     ("community.limits", "[[community]]\nname = \"a\"\nlimits = { x = 1 }"),

@@ -108,37 +108,3 @@ fn whom_to_believe_of_meters_is_for_https_only() {
     assert_eq!(read("meters = \"meters\"\n").unwrap_err().len(), 1);
     one_problem("meters_timeout = \"0s\"", &["line 3", "community.meters_timeout is \"0s\""]);
 }
-
-#[test]
-fn every_mistake_of_callers_is_told() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("token"), "").unwrap();
-    let read = |keys: &str| {
-        let found = parse(&format!("{keys}\n[[community]]\nname = \"a\"\n"), directory.path(), &[]);
-        found.map(|config| config.callers).map_err(|found| found.iter().map(Problem::to_string).collect::<Vec<_>>())
-    };
-    let callers = "[[caller]]\nname = \"rec-market\"\nrole = \"operate\"\ntoken_file = \"no\"\n[[caller]]\n
-[[caller]]\nname = \"a\"\nrole = \"read\"\ncertificate = \"a b\"\n
-[[caller]]\nname = \"b\"\nrole = \"read\"\ncertificate = \"b\"
-[[caller]]\nname = \"b\"\nrole = \"read\"\ncertificate = \"b\"\ntoken_file = \"token\"";
-    let found = read(callers).unwrap_err();
-    let expected = [
-        "line 2: caller.name is \"rec-market\", but a name of 1 to 64 characters",
-        "line 3: caller.role is \"operate\", but \"read\" or \"administer\" is expected",
-        "line 4: caller.token_file: there is no file \"no\"",
-        "line 5: a caller has no name",
-        "line 5: a caller has no role",
-        "line 5: a caller has neither a certificate nor a token_file",
-        "line 10: caller.certificate is \"a b\", but the DNS name",
-        "line 15: caller.certificate is set, but tls.client_ca is not",
-        "line 16: two callers are called \"b\"",
-        "line 16: callers \"b\" and \"b\" have the same certificate",
-        "line 19: caller.certificate is set, but tls.client_ca is not",
-    ];
-    assert_eq!(found.len(), expected.len(), "{found:#?}");
-    assert!(found.iter().zip(expected).all(|(found, start)| found.starts_with(start)), "{found:#?}");
-    let token_file = Some(directory.path().join("token"));
-    let expected = CallerConfig { name: "b".to_owned(), role: Role::Administer, certificate: None, token_file };
-    let right = "[[caller]]\nname = \"b\"\nrole = \"administer\"\ntoken_file = \"token\"";
-    assert_eq!(read(right).unwrap(), [expected]);
-}
