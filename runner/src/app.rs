@@ -7,6 +7,7 @@ pub mod service;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use base::{Reference, public_grid};
@@ -25,6 +26,10 @@ use crate::lease::LeaseOwner;
 use crate::settlement::Settler;
 use crate::settlement::clearing::Clearing;
 use crate::telemetry::metrics::Metrics;
+
+/// An unpaid trade is pushed again after the lease of a claim, but need not wait longer than this: a day is for devices that
+/// fetch.
+const RESEND_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// Opens the configured store; creates what is missing.
 ///
@@ -151,5 +156,13 @@ pub fn outbox_relay(
     let ForwardMode::Push { to, ca } = &config.forward.mode else { return Ok(None) };
     let tls = ClientTls { ca: ca.clone(), identity: None };
     let client = PushClient::new(to, tls, PushClient::DEADLINE)?;
-    Ok(Some(OutboxRelay::new(Arc::clone(store), Arc::clone(clock), client, owner.clone(), config.forward.lease)))
+    let resend = config.forward.lease.min(RESEND_MAX);
+    Ok(Some(OutboxRelay::new(
+        Arc::clone(store),
+        Arc::clone(clock),
+        client,
+        owner.clone(),
+        resend,
+        config.forward.since,
+    )))
 }

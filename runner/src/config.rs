@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use books::OfferedSince;
 use toml::de::{DeTable, DeValue};
 
 use crate::file::create_private_directory;
@@ -97,8 +98,10 @@ pub struct TlsConfig {
 pub struct ForwardConfig {
     /// Who calls whom.
     pub mode: ForwardMode,
-    /// When a claim returns that nobody reports of; and when a trade that was not paid is pushed again.
+    /// When trades may be claimed again that nobody has reported on.
     pub lease: Duration,
+    /// Which trades are offered for payment.
+    pub since: OfferedSince,
 }
 
 /// Who calls whom.

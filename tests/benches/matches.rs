@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use books::{Books, Commit, MatchUpdate, Payments};
+use books::{Books, Commit, MatchUpdate, OfferedSince, Payments};
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use demo::certificates;
 use domain::TradeId;
@@ -81,6 +81,8 @@ async fn serve(store: SqliteStore, directory: &Path) -> ServingApi {
         store: Arc::new(store),
         clock: Arc::new(FixedClock(now)),
         claim_lease: Duration::from_secs(900),
+        offered_since: OfferedSince::default(),
+        cut: None,
         limits: ApiLimits::default(),
         callers: usual_callers(),
         administration: None,

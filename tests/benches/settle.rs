@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use books::Store;
+use books::{OfferedSince, Store};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use demo::household::{Plan, generate};
 use demo::meters::{MetersService, Package, serve};
@@ -50,7 +50,10 @@ fn settle(runtime: &tokio::runtime::Runtime, members: usize, intervals: u32) -> 
 
         let mut summary = PassSummary::default();
         let started = Instant::now();
-        settler.pass(Pass { now, until: Some(until), fence: None }, &mut summary, |_| {}).await.expect("it settles");
+        settler
+            .pass(Pass { now, until: Some(until), fence: None, since: OfferedSince::default() }, &mut summary, |_| {})
+            .await
+            .expect("it settles");
         let elapsed = started.elapsed();
         assert_eq!(summary.intervals, u64::from(intervals));
         meters.stop().await.expect("it stops");

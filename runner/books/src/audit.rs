@@ -82,6 +82,9 @@ impl Audit {
     /// Verifies the next interval. Intervals must be added in order of time.
     pub fn add(&mut self, stored: &StoredInterval) {
         let interval = stored.interval;
+        if self.mark.is_some() && !stored.opening.is_empty() {
+            self.find(format!("interval {interval} opens the books although others come before it"));
+        }
         if self.mark.is_some_and(|mark| interval.start() < mark && interval.end() <= mark) {
             self.find(format!("interval {interval} comes after one that ends later"));
         }
@@ -145,6 +148,8 @@ impl Audit {
     /// Nets the stored registers again and compares the result with the round and the gaps.
     fn prove_inputs(&mut self, stored: &StoredInterval) -> Vec<String> {
         let mut findings = Vec::new();
+        // What others have settled: from here on these books account for it.
+        self.last.extend(stored.opening.clone());
         let owners = stored.readings.iter().map(|reading| (reading.meter.clone(), reading.member.clone()));
         let ownership = Ownership::new(owners);
         let readings: BoundaryReadings =

@@ -72,6 +72,8 @@ pub struct ClearedInterval {
     pub readings: Vec<MeterReading>,
     /// The last registers of every meter that was not read at the interval's end.
     pub absent: LastReads,
+    /// Those of them that were read before the books begin: only in the first interval of books that continue others.
+    pub opening: LastReads,
     /// The round and its result; `None` if no member was read at both ends.
     pub round: Option<ClearedRound>,
     /// The energy of meters that were read again after a gap.
@@ -93,8 +95,28 @@ impl ClearedInterval {
     ) -> ClearedInterval {
         let settled = round.as_ref().map(|round| (&round.settlement, round.provenance.remark()));
         let trades = trades_of(community, interval, settled, &gaps);
-        let (readings, absent, events) = (Vec::new(), LastReads::new(), Vec::new());
-        ClearedInterval { interval, basis, configuration: None, readings, absent, round, gaps, trades, events }
+        ClearedInterval { round, gaps, trades, ..ClearedInterval::empty(interval, basis) }
+    }
+
+    /// Makes the first interval of books that continue others, which have settled it: from its registers the next one is
+    /// netted. `last` are those of meters that were read earlier.
+    pub fn opening(interval: Interval, basis: Basis, readings: Vec<MeterReading>, last: LastReads) -> ClearedInterval {
+        ClearedInterval { readings, absent: last.clone(), opening: last, ..ClearedInterval::empty(interval, basis) }
+    }
+
+    fn empty(interval: Interval, basis: Basis) -> ClearedInterval {
+        ClearedInterval {
+            interval,
+            basis,
+            configuration: None,
+            readings: Vec::new(),
+            absent: LastReads::new(),
+            opening: LastReads::new(),
+            round: None,
+            gaps: Vec::new(),
+            trades: Vec::new(),
+            events: Vec::new(),
+        }
     }
 }
 
@@ -129,6 +151,8 @@ pub struct StoredInterval {
     pub configuration: Option<Digest>,
     /// The readings of every meter that was read at the interval's end.
     pub readings: Vec<MeterReading>,
+    /// The last registers of meters that were read before the books begin: only in the first interval.
+    pub opening: LastReads,
     /// The round; `None` if no member was read at both ends.
     pub round: Option<Round>,
     /// How the round was cleared; `Some` if and only if there is a round.

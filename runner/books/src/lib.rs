@@ -27,7 +27,8 @@ pub use interval::{
     ClearedInterval, ClearedRound, Commit, MeterReading, Provenance, Span, StoredEvent, StoredInterval,
 };
 pub use payment::{
-    Claim, Match, MatchFilter, MatchUpdate, OutboxDepth, Quantity, Reported, UpdateError, Window, platform_name,
+    Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Quantity, Reported, UpdateError, Window,
+    check_agreement, platform_name,
 };
 pub use shadow::{ShadowState, ShadowTotals};
 pub use store::{

@@ -1,10 +1,10 @@
 //! Trades on their way to payment, in the platform's terms: queries, claims, pushes and payment reports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::trade::State;
 use domain::{Energy, Interval, NamedParty, PLATFORM_GRID, Price, TradeId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::error::StoreError;
 
@@ -62,7 +62,8 @@ pub struct MatchFilter {
     pub buyer: Option<String>,
     /// The platform's name of the seller.
     pub seller: Option<String>,
-    /// The trade is in one of these states. Empty matches every trade, including those without a state.
+    /// The trade is in one of these states. Empty matches every trade, including those without a state. A trade that is
+    /// asked for by its id also matches as `Sent` if its claim has lapsed and nobody has claimed it since.
     pub states: BTreeSet<State>,
     /// The trade's interval ends at or after this instant.
     pub from: Option<Timestamp>,
@@ -88,15 +89,67 @@ impl Window {
     }
 }
 
+impl MatchFilter {
+    /// Whether the filter finds a trade whose claim has lapsed as `Sent`: Transactions asks so before it pays or reports.
+    pub fn finds_lapsed(&self) -> bool {
+        self.id.is_some() && self.states.contains(&State::Sent)
+    }
+
+    /// Shows a trade that the filter found: one that it found only because its claim has lapsed is shown as `Sent`.
+    pub fn show(&self, found: Match) -> Match {
+        let is_named = found.state.is_some_and(|state| self.states.contains(&state));
+        if self.finds_lapsed() && !is_named { Match { state: Some(State::Sent), ..found } } else { found }
+    }
+}
+
+/// Which waiting trades are offered for payment: those of intervals that end after an instant, or all. The others stay as
+/// they are and wait for nobody, such as what was paid before the market took over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OfferedSince(pub Option<Timestamp>);
+
+impl OfferedSince {
+    /// Returns the earliest end of an interval whose trades are offered; `None` if all are.
+    pub fn first_end(self) -> Option<Timestamp> {
+        self.0.map(|since| since.checked_add(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Returns the filter of all trades that wait and are offered, those of one buyer if given.
+    pub fn waiting(self, buyer: Option<&str>) -> MatchFilter {
+        let states = State::ALL.into_iter().filter(|state| state.is_waiting()).collect();
+        MatchFilter { buyer: buyer.map(str::to_owned), states, from: self.first_end(), ..MatchFilter::default() }
+    }
+}
+
 /// A claim of a buyer's waiting trades for payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The platform's name of the buyer.
     pub buyer: String,
+    /// Which trades are offered.
+    pub since: OfferedSince,
     /// When the claim is made.
     pub now: Timestamp,
-    /// When the claim expires: trades that nobody has reported on by then return to their previous state.
+    /// When the claim lapses: trades that nobody has reported on by then return to their previous state and are offered
+    /// again. Until they are claimed again, a report is still accepted as if they were `Sent`.
     pub until: Timestamp,
+}
+
+impl Claim {
+    /// Returns the filter of the trades that the claim may take.
+    pub fn filter(&self) -> MatchFilter {
+        self.since.waiting(Some(&self.buyer))
+    }
+}
+
+/// Which trades are due to be pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Which trades are offered.
+    pub since: OfferedSince,
+    /// A trade that was not paid is pushed again if it has been so since this instant or earlier.
+    pub again: Timestamp,
+    /// Claims that lapsed by now have returned.
+    pub now: Timestamp,
 }
 
 /// A payment report by Transactions on one trade.
@@ -142,6 +195,18 @@ pub enum UpdateError {
         /// The reported state.
         to: State,
     },
+    /// Two reports, of one list or one after the other, name different payments of one trade.
+    #[error(
+        "trade {id} has the payment {first:?}, and a report names {second:?} as well (if both are on the ledger, one must be returned; report the other alone)"
+    )]
+    Contradiction {
+        /// The trade's id.
+        id: TradeId,
+        /// The payment that was reported first.
+        first: String,
+        /// The payment that the later report names.
+        second: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -150,7 +215,8 @@ pub enum UpdateError {
 /// The stored values of a trade that a report may change.
 #[derive(Clone, Copy, Debug)]
 pub struct Reported<'t> {
-    /// The trade's state; `None` for trades with the grid.
+    /// The trade's state; `None` for trades with the grid. `Sent` if its claim has lapsed and nobody has claimed it since:
+    /// a payment on the ledger is a fact, however late it is reported.
     pub state: Option<State>,
     /// The payment's id on the ledger, if one was reported.
     pub transaction_id: Option<&'t str>,
@@ -165,7 +231,7 @@ impl MatchUpdate {
     /// claimed trade may be confirmed as `Sent`, with its payment's id.
     ///
     /// # Errors
-    /// If the trade has no state, or cannot change from its state to the reported one.
+    /// If the trade has no state, cannot change from its state to the reported one, or has another payment.
     pub fn check(&self, now: Reported<'_>) -> Result<(), UpdateError> {
         let from = now.state.ok_or(UpdateError::Stateless(self.id))?;
         let same = |new: Option<&str>, old: Option<&str>| new.is_none() || new == old;
@@ -173,11 +239,33 @@ impl MatchUpdate {
             same(self.transaction_id.as_deref(), now.transaction_id) && same(self.message.as_deref(), now.message);
         let confirmed = self.state == State::Sent && (now.transaction_id.is_none() || again);
         if from.may_become(self.state) || (from == self.state && from != State::Created && (again || confirmed)) {
-            Ok(())
-        } else {
-            Err(UpdateError::Transition { id: self.id, from, to: self.state })
+            return Ok(());
+        }
+        match (now.transaction_id, self.transaction_id.as_deref()) {
+            (Some(first), Some(second)) if from == self.state && first != second => {
+                let (first, second) = (first.to_owned(), second.to_owned());
+                Err(UpdateError::Contradiction { id: self.id, first, second })
+            }
+            _ => Err(UpdateError::Transition { id: self.id, from, to: self.state }),
         }
     }
+}
+
+/// Checks that the reports of a list agree on the payment of each trade. The same report may be there twice.
+///
+/// # Errors
+/// If two name different payments of one trade.
+pub fn check_agreement(updates: &[MatchUpdate]) -> Result<(), UpdateError> {
+    let mut payments: BTreeMap<TradeId, &str> = BTreeMap::new();
+    for MatchUpdate { id, transaction_id, .. } in updates {
+        let Some(second) = transaction_id.as_deref() else { continue };
+        let first = *payments.entry(*id).or_insert(second);
+        if first != second {
+            let (first, second) = (first.to_owned(), second.to_owned());
+            return Err(UpdateError::Contradiction { id: *id, first, second });
+        }
+    }
+    Ok(())
 }
 
 /// Returns the party's name on the platform's wire, where the grid is [`PLATFORM_GRID`].

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
 use crate::error::StoreError;
 use crate::interval::{Commit, Span, StoredInterval};
-use crate::payment::{Claim, Match, MatchFilter, MatchUpdate, OutboxDepth, UpdateError, Window};
+use crate::payment::{Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, UpdateError, Window};
 use crate::shadow::ShadowState;
 use crate::trade::StoredTrade;
 
@@ -204,27 +204,29 @@ pub trait Prices: Send + Sync {
 /// Storage of trades on their way to payment.
 #[async_trait]
 pub trait Payments: Send + Sync {
-    /// Lists trades of committed intervals, ordered by their interval's end, then by id. Trades whose claim expired
-    /// before `now` are listed with their previous state.
+    /// Lists trades of committed intervals, ordered by their interval's end, then by id. Trades whose claim lapsed before
+    /// `now` are listed with their previous state, or as `Sent` if the filter asks so: see [`MatchFilter::states`].
     async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError>;
 
     /// Claims a buyer's waiting trades for payment: they become `Sent`, and return to their previous state at
     /// `claim.until` unless somebody reports on them before. Returns them with their previous states. No two calls get
-    /// the same trade.
+    /// the same trade before that.
     async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError>;
 
-    /// Applies payment reports by Transactions, all or none.
+    /// Applies payment reports by Transactions, all or none. A trade whose claim has lapsed counts as `Sent` until it is
+    /// claimed or pushed again.
     ///
     /// # Errors
-    /// If a trade is unknown, or cannot change to the reported state. Then nothing is changed.
+    /// If a trade is unknown, or cannot change to the reported state, or two reports contradict each other. Then nothing
+    /// is changed.
     async fn update(&self, updates: &[MatchUpdate], now: Timestamp) -> Result<(), UpdateError>;
 
-    /// Lists up to `limit` trades to push, ordered by their interval's end, then by id: those that are `Created`, and
-    /// those that have been `NotPaid` since `again` or earlier.
-    async fn outbox(&self, again: Timestamp, limit: usize, now: Timestamp) -> Result<Vec<Match>, StoreError>;
+    /// Lists up to `limit` trades to push, ordered by their interval's end, then by id: of those that are offered, the
+    /// ones that are `Created`, and the ones that have been `NotPaid` since `due.again` or earlier.
+    async fn outbox(&self, due: Due, limit: usize) -> Result<Vec<Match>, StoreError>;
 
-    /// Returns the backlog of trades to forward.
-    async fn outbox_depth(&self, now: Timestamp) -> Result<OutboxDepth, StoreError>;
+    /// Returns the backlog of trades to forward, of those that are offered.
+    async fn outbox_depth(&self, since: OfferedSince, now: Timestamp) -> Result<OutboxDepth, StoreError>;
 
     /// Records the result of a push: trades that still wait become `Sent`, or `Error` with the receiver's reason.
     /// Recording the same result again changes nothing.

@@ -26,6 +26,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
 use tokio_stream::Stream;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::server::{Connected, Server};
@@ -34,7 +35,7 @@ use crate::algorithms::registry::Registry;
 use crate::clock::Clock;
 use crate::config::{CallerConfig, TlsConfig};
 use algorithms::Algorithms;
-use books::Store;
+use books::{OfferedSince, Store};
 use callers::Callers;
 use certificates::Certificates;
 use connections::Bounds;
@@ -46,7 +47,7 @@ use wire::rec_market_v1::algorithm_service_server::AlgorithmServiceServer;
 pub use algorithms::receive::upload as receive_upload;
 pub use certificates::UnusableCertificate;
 pub use health::{Health, ask};
-pub use market::MORE;
+pub use market::{Cut, CutObserver, MORE};
 pub use observe::{Observer, UNKNOWN_METHOD};
 pub use tonic::Code;
 
@@ -54,8 +55,12 @@ pub use tonic::Code;
 pub struct Api {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
-    /// When a claim expires if nobody reports on it.
+    /// When a claim lapses if nobody reports on it.
     pub claim_lease: Duration,
+    /// Which trades are offered for payment.
+    pub offered_since: OfferedSince,
+    /// Called with every response that is cut.
+    pub cut: Option<CutObserver>,
     pub limits: ApiLimits,
     /// Who may do what.
     pub callers: Vec<CallerConfig>,
@@ -217,7 +222,10 @@ const TLS_SERVICE: &str = <AuthenticatedMarketServiceServer<Market> as NamedServ
 const ALGORITHM_SERVICE: &str = <AlgorithmServiceServer<Algorithms> as NamedService>::NAME;
 
 fn plain_routes(market: &Market, callers: &Callers, limits: ApiLimits, health: &Health) -> Result<Routes, ApiError> {
-    let market = MarketServiceServer::new(market.clone()).max_decoding_message_size(limits.request_bytes);
+    // What is compressed may be as large, unpacked, as what is not.
+    let market = MarketServiceServer::new(market.clone())
+        .max_decoding_message_size(limits.request_bytes)
+        .accept_compressed(CompressionEncoding::Gzip);
     complete(Routes::new(market), &[PLAIN_SERVICE], callers, health)
 }
 
@@ -228,11 +236,14 @@ fn tls_routes(
     limits: ApiLimits,
     health: &Health,
 ) -> Result<Routes, ApiError> {
-    let market = AuthenticatedMarketServiceServer::new(market.clone()).max_decoding_message_size(limits.request_bytes);
+    let market = AuthenticatedMarketServiceServer::new(market.clone())
+        .max_decoding_message_size(limits.request_bytes)
+        .accept_compressed(CompressionEncoding::Gzip);
     let routes = Routes::new(market);
     let Some(registry) = registry else { return complete(routes, &[TLS_SERVICE], callers, health) };
-    let algorithms = AlgorithmServiceServer::new(Algorithms::new(registry));
-    let algorithms = algorithms.max_decoding_message_size(limits.request_bytes);
+    let algorithms = AlgorithmServiceServer::new(Algorithms::new(registry))
+        .max_decoding_message_size(limits.request_bytes)
+        .accept_compressed(CompressionEncoding::Gzip);
     complete(routes.add_service(algorithms), &[TLS_SERVICE, ALGORITHM_SERVICE], callers, health)
 }
 

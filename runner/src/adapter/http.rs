@@ -5,7 +5,7 @@
 //! | `/metrics` | everything in the Prometheus text format |
 //! | `/live` | 200 while the process serves |
 //! | `/ready` | 200, or 503 with one reason per line |
-//! | `/status` | each community as JSON: mark, lag, hold, last error, lease, algorithm |
+//! | `/status` | each community as JSON: mark, lag, hold, last error, lease, algorithm; who got cut responses |
 
 use std::io;
 use std::sync::Arc;

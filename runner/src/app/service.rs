@@ -208,6 +208,7 @@ impl Service {
                 clock: Arc::clone(&self.clock),
                 owner: owner.clone(),
                 term: self.config.replicas.lease,
+                since: self.config.forward.since,
                 status: Arc::clone(&self.status),
                 wake: Arc::clone(wake),
                 shutdown: self.shutdown.clone(),
@@ -257,12 +258,22 @@ impl Service {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             claim_lease: self.config.forward.lease,
+            offered_since: self.config.forward.since,
+            cut: Some(self.tell_cut()),
             limits: ApiLimits::default(),
         };
         let metrics = Arc::clone(&self.metrics);
         let observer: grpc::Observer =
             Arc::new(move |method, code, took| metrics.grpc_request(method, code as i32, took));
         grpc::start_observed(api, Some(observer), plain, tls, self.config.tls.clone()).await
+    }
+
+    /// Notes who got a response without its end.
+    fn tell_cut(&self) -> grpc::CutObserver {
+        let status = Arc::clone(&self.status);
+        Arc::new(move |grpc::Cut { method, caller, .. }| {
+            status.cut(method, caller.map_or_else(|| "unknown".to_owned(), |caller| caller.to_string()));
+        })
     }
 
     /// Watches the outbox, the store, and SIGHUP, which reloads the certificate. Returns only if it cannot go on.
@@ -275,7 +286,7 @@ impl Service {
         loop {
             tokio::select! {
                 _ = ticks.tick() => {
-                    let depth = self.store.outbox_depth(self.clock.now()).await;
+                    let depth = self.store.outbox_depth(self.config.forward.since, self.clock.now()).await;
                     self.status.store(depth.as_ref().map(|_| ()));
                     if let Ok(depth) = depth {
                         self.metrics.outbox(depth);

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use books::OfferedSince;
 use clap::{Args, ValueEnum};
 use demo::meters::{MetersService, Package, serve};
 use tokio::net::TcpListener;
@@ -23,7 +24,7 @@ use crate::app::{self, open_sandbox};
 use crate::cli::exit::{Exit, ExitCode};
 use crate::cli::{audit, output, settle};
 use crate::clock::{Clock, SystemClock};
-use crate::settlement::PassSummary;
+use crate::settlement::{Pass, PassSummary};
 use crate::telemetry::metrics::Metrics;
 use directory::Directory;
 use payments::Payments;
@@ -113,7 +114,10 @@ pub async fn run(args: &DemoArgs, out: &mut impl Write) -> anyhow::Result<Exit> 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Metrics::new(Arc::clone(&clock));
     let settler = app::settler(community, &cache, &store, &clock, &metrics).await?;
-    let (summary, settled) = settle::pass(&settler, now, Some(scene.until)).await;
+    // Whatever is settled here was never paid elsewhere.
+    let since = OfferedSince(Some(jiff::Timestamp::MIN));
+    let wanted = Pass { now, until: Some(scene.until), fence: None, since };
+    let (summary, settled) = settle::pass(&settler, wanted).await;
     settled?;
     let settle_seconds = started.elapsed().as_secs_f64();
     meters.stop().await.exit_code(Exit::Unavailable)?;

@@ -66,7 +66,8 @@ pub async fn run(args: &SettleArgs, out: &mut impl Write) -> anyhow::Result<Exit
     for settler in settlers {
         let name = settler.community().name.clone();
         // A community that fails does not stop the others.
-        let (summary, result) = pass(&settler, now, args.until).await;
+        let wanted = Pass { now, until: args.until, fence: None, since: config.forward.since };
+        let (summary, result) = pass(&settler, wanted).await;
         let error = result.err().map(anyhow::Error::from);
         exit = exit.max(error.as_ref().map_or(Exit::Done, exit_of));
         let error = error.map(|error| format!("{error:#}"));
@@ -101,13 +102,13 @@ async fn forward(config: &Config, store: &Arc<dyn Store>, clock: &Arc<dyn Clock>
 }
 
 /// One pass with a progress bar. After a failure the summary still has what was settled before.
-pub async fn pass(settler: &Settler, now: Timestamp, until: Option<Timestamp>) -> (PassSummary, Result<(), PassError>) {
+pub async fn pass(settler: &Settler, wanted: Pass) -> (PassSummary, Result<(), PassError>) {
     let bar = output::progress(0, "settling");
     let length = u64::from(settler.community().interval.seconds());
-    let last = until.map_or(now, |until| until.min(now)).as_second();
+    let last = wanted.until.map_or(wanted.now, |until| until.min(wanted.now)).as_second();
     let mut summary = PassSummary::default();
     let result = settler
-        .pass(Pass { now, until, fence: None }, &mut summary, |commit| {
+        .pass(wanted, &mut summary, |commit| {
             if bar.length() == Some(0) {
                 let end = u64::try_from(last).unwrap_or(0);
                 bar.set_length(end.saturating_sub(commit.cleared.interval.start().seconds()) / length);

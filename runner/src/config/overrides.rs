@@ -12,7 +12,7 @@ pub(super) const PASSWORD: &str = "REC_MARKET_MONGODB_PASSWORD";
 /// Variables with our prefix that are for others to read.
 const NOT_OURS: [&str; 2] = ["REC_MARKET_LOG", "REC_MARKET_TEST_"];
 /// Keys that variables stand above.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "store",
     "cache",
     "listen",
@@ -27,6 +27,7 @@ const KEYS: [&str; 15] = [
     "forward.to",
     "forward.ca",
     "forward.lease",
+    "forward.since",
     "replicas.lease",
 ];
 

@@ -71,6 +71,7 @@ tables! {
         to: Is<HttpsAddress>,
         ca: String,
         lease: Is<Length>,
+        since: Is<Start>,
     }
     Replicas = "a table" {
         lease: Is<ReplicaLease>,

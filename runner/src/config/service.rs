@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use books::OfferedSince;
+
 use super::problems::Problems;
 use super::read::Field;
 use super::schema::{Address, Forward, Is, Mode, Replicas, Tls};
@@ -15,8 +17,9 @@ pub(super) const TLS_KEY: &str = "/run/secrets/market_key.pem";
 const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::UNSPECIFIED, 50050);
 const LISTEN_TLS: (Ipv4Addr, u16) = (Ipv4Addr::UNSPECIFIED, 50051);
 const LISTEN_METRICS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
-/// When a claim returns that nobody reports of: a ledger confirms within minutes.
-const CLAIM_LEASE: Duration = Duration::from_secs(15 * 60);
+/// When trades may be claimed again that nobody has reported on. Devices fetch every quarter of an hour, pay, and report with a
+/// later visit; one that was offered a trade again before that would pay it twice.
+const CLAIM_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a replica keeps a community that it does not renew: long enough for a slow store, short beside an interval.
 const REPLICA_LEASE: Duration = Duration::from_secs(30);
 /// What makes a file that is missing.
@@ -77,7 +80,7 @@ pub(super) fn tls(tls: Tls, problems: &Problems<'_>) -> TlsConfig {
 
 /// How trades are forwarded.
 pub(super) fn forward(forward: Forward, problems: &Problems<'_>) -> ForwardConfig {
-    let Forward { mode, to, ca, lease } = forward;
+    let Forward { mode, to, ca, lease, since } = forward;
     let (to_at, ca_at) = (to.at, ca.at);
     let mode = match (mode.at, mode.get(), to.get()) {
         (_, Some(Mode::Push), Some(to)) => {
@@ -103,7 +106,7 @@ pub(super) fn forward(forward: Forward, problems: &Problems<'_>) -> ForwardConfi
         // Told already.
         _ => ForwardMode::Pull,
     };
-    ForwardConfig { mode, lease: lease.get().unwrap_or(CLAIM_LEASE) }
+    ForwardConfig { mode, lease: lease.get().unwrap_or(CLAIM_LEASE), since: OfferedSince(since.get()) }
 }
 
 /// How several processes share the communities.

@@ -39,6 +39,7 @@ impl Config {
                 to: Field::maybe(to),
                 ca: optional_path(ca),
                 lease: Field::of(self.forward.lease),
+                since: Field::maybe(self.forward.since.0),
             }),
             replicas: Field::new(schema::Replicas { lease: Field::of(self.replicas.lease) }),
             caller: list(self.callers.iter().map(caller)),

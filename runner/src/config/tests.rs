@@ -40,7 +40,8 @@ from = ["10.0.1.0/24"]                # anybody who calls from these networks; o
 
 [forward]
 mode = "pull"                         # or "push", with `to = "https://transactions:5055"` and `ca`
-lease = "15m"                         # a claim not followed by UpdateMatch returns after this
+lease = "24h"                         # a claim not followed by UpdateMatch can be claimed again after this
+# since = "2026-11-01T00:00:00Z"      # trades of intervals before are settled but never offered for payment
 
 [[community]]                         # several may run side by side
 name = "aveiro"
@@ -152,7 +153,11 @@ fn the_contracts_example_means_what_it_says() {
             // Nobody else has these.
             callers::from("loopback", &[Right::Read, Right::Prices], &["127.0.0.0/8", "::1/128"]),
         ],
-        forward: ForwardConfig { mode: ForwardMode::Pull, lease: Duration::from_secs(900) },
+        forward: ForwardConfig {
+            mode: ForwardMode::Pull,
+            lease: Duration::from_secs(24 * 60 * 60),
+            since: OfferedSince::default(),
+        },
         replicas: ReplicasConfig { lease: Duration::from_secs(30) },
         communities: vec![aveiro],
     };
@@ -215,7 +220,7 @@ name = "b"
     let found = problems(text);
     let expected = [
         "line 4: tls.certficate is not a known key (known here: certificate, client_ca, key)",
-        "line 6: forward.moode is not a known key (known here: ca, lease, mode, to)",
+        "line 6: forward.moode is not a known key (known here: ca, lease, mode, since, to)",
         "line 9: community.algorithmus is not a known key",
         "line 10: community.limits.fule is not a known key (known here: fuel, memory, output, price_ceiling, price_floor, time)",
         "line 11: community.tariff.retial is not a known key (known here: feed_in, periods, retail, series, zone)",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use books::{ClearedInterval, ClearedRound, GapTrade, MeterReading, Provenance, StoredEvent};
-use domain::netting::{self, Balance, Gap, LastReads, Netting, Ownership};
+use domain::netting::{self, Balance, Gap, LastReads, Ownership};
 use domain::reading::BoundaryReadings;
 use domain::round::{InvalidRound, Terms, seed};
 use domain::{Digest, Interval, MemberId, MeterId, Position, Price, PriceBook, Round, Tariff};
@@ -124,7 +124,7 @@ impl Clearing {
         let gaps = netting.gaps.iter().map(|gap| self.gap(gap, interval)).collect();
         let cleared = ClearedInterval {
             configuration: Some(self.configuration),
-            readings: self.readings(&netting),
+            readings: self.readings(&netting.read),
             absent: last.iter().filter(|(meter, _)| !netting.read.contains_key(*meter)).map(cloned).collect(),
             events,
             ..ClearedInterval::new(&self.community.name, interval, self.community.basis, round, gaps)
@@ -137,12 +137,19 @@ impl Clearing {
         netting::net(interval, self.community.basis, &self.ownership, last, readings).read
     }
 
-    fn readings(&self, netting: &Netting) -> Vec<MeterReading> {
+    /// The last interval that the Python original has settled, from whose registers the books go on.
+    pub fn open(&self, interval: Interval, last: &LastReads) -> ClearedInterval {
+        let (read, before) = last.clone().into_iter().partition(|(_, read)| read.boundary == interval.end());
+        let opening = ClearedInterval::opening(interval, self.community.basis, self.readings(&read), before);
+        ClearedInterval { configuration: Some(self.configuration), ..opening }
+    }
+
+    fn readings(&self, read: &LastReads) -> Vec<MeterReading> {
         let reading = |(meter, read): (&MeterId, &netting::LastRead)| {
             let member = self.ownership.member(meter)?;
             Some(MeterReading { meter: meter.clone(), member, registers: read.registers })
         };
-        netting.read.iter().filter_map(reading).collect()
+        read.iter().filter_map(reading).collect()
     }
 
     /// A gap is traded in the interval in which its meter returns, at the tariff of that interval.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use books::{Acquired, ActivationLog, Lease, Store, StoreError, community_lease};
+use books::{Acquired, ActivationLog, Lease, OfferedSince, Store, StoreError, community_lease};
 
 use super::error::PassError;
 use super::pass::{Pass, Settler};
@@ -27,6 +27,8 @@ pub struct CommunityTask {
     pub owner: LeaseOwner,
     /// How long a lease lasts unless it is renewed.
     pub term: Duration,
+    /// Which trades are offered for payment.
+    pub since: OfferedSince,
     pub metrics: Arc<CommunityMetrics>,
     pub status: Arc<Status>,
     /// Notified when there may be trades to forward.
@@ -85,7 +87,7 @@ impl CommunityTask {
         };
         self.metrics.lease(true);
         let mut summary = PassSummary::default();
-        let pass = Pass { now: self.clock.now(), until: None, fence: Some(lease.token) };
+        let pass = Pass { now: self.clock.now(), until: None, fence: Some(lease.token), since: self.since };
         let result = tokio::select! {
             result = self.settler.pass(pass, &mut summary, |_| {}) => result,
             lost = self.keep_lease(lease) => Err(lost),

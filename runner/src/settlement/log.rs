@@ -1,6 +1,6 @@
 //! Log messages of a pass, each with its community and interval. A long backlog is summarised.
 
-use books::{ClearedInterval, Label, StoredEvent};
+use books::{ClearedInterval, Label, OfferedSince, StoredEvent};
 use domain::{Boundary, Interval, TradeKind};
 use sandbox::BadResult;
 
@@ -15,6 +15,24 @@ pub(super) fn event(community: &str, interval: Option<Interval>, event: &StoredE
     let interval = interval.map(tracing::field::display);
     let StoredEvent { code, subject, message } = event;
     tracing::warn!(community, interval, code, subject, "{message}");
+}
+
+/// The books of a community begin with these intervals. What was settled and paid long ago elsewhere would be paid again, so
+/// this is a warning unless somebody has decided what is offered.
+pub(super) fn begins(community: &str, intervals: u64, from: Boundary, since: OfferedSince) {
+    match since.0 {
+        _ if intervals == 0 => {}
+        Some(since) => tracing::info!(
+            community, intervals, since = %from, offered_since = %since,
+            "nothing is settled yet: about to settle up to {intervals} intervals since {from}; of their trades, those of \
+             intervals that end after {since} will be offered for payment (forward.since)"
+        ),
+        None => tracing::warn!(
+            community, intervals, since = %from,
+            "nothing is settled yet: about to settle up to {intervals} intervals since {from}; trades since then will be \
+             offered for payment (if they were paid elsewhere, set [forward] since = TIME: older ones are not offered)"
+        ),
+    }
 }
 
 /// An interval was committed. In a backlog this is only a debug message, and the interval is returned for [`backlog`].

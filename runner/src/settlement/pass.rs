@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use books::{Commit, Committed, CommittedBatch, Label, Progress, Store, StoreError};
+use books::{ClearedInterval, Commit, Committed, CommittedBatch, Label, OfferedSince, Progress, Store, StoreError};
 use domain::netting::LastReads;
 use domain::reading::BoundaryReadings;
 use domain::{Boundary, Interval, PriceBook};
@@ -41,6 +41,8 @@ pub struct Pass {
     pub until: Option<Timestamp>,
     /// The fencing token of the lease under which it runs, if any.
     pub fence: Option<u64>,
+    /// Which trades are offered for payment: the first pass tells what comes of it.
+    pub since: OfferedSince,
 }
 
 /// Settles one community.
@@ -124,6 +126,8 @@ impl Settler {
         if let Some(mark) = mark {
             self.metrics.set_mark(mark);
         }
+        // Books that begin later have nothing to do with what the original settled.
+        let original = original.filter(|end| community.from.is_none_or(|from| from <= end.timestamp()));
         let (latest, start) = (latest(community, pass.now, pass.until), start(community, mark, original));
         if start > latest {
             return Ok(());
@@ -133,7 +137,9 @@ impl Settler {
         let fetch = self.fetch(start, limit_for(last_reads.len()));
         let position = Position::new(algorithms, mark, last_reads, original.filter(|_| mark.is_none()));
         let (batch, committing) = (CommitBatch::default(), None);
-        let mut run = Run { settler: self, fence: pass.fence, latest, position, batch, committing, summary, seen };
+        let Pass { fence, since, .. } = pass;
+        let newest = None;
+        let mut run = Run { settler: self, fence, since, latest, newest, position, batch, committing, summary, seen };
         run.settle_pages(fetch).await?;
         run.position.left_events().for_each(|event| log::event(&community.name, None, event));
         Ok(())
@@ -159,8 +165,11 @@ impl Settler {
 struct Run<'p> {
     settler: &'p Settler,
     fence: Option<u64>,
+    since: OfferedSince,
     /// The latest boundary that is due.
     latest: Timestamp,
+    /// The latest boundary for which there are readings, as far as it is known.
+    newest: Option<Boundary>,
     position: Position,
     /// Cleared intervals that wait to be committed.
     batch: CommitBatch,
@@ -220,6 +229,7 @@ impl Run<'_> {
     /// Settles the boundaries of a page that are complete and due.
     async fn settle_page(&mut self, page: Page) -> Result<(), Stop> {
         self.position.add_invalid(&page, self.latest);
+        self.newest = page.boundaries.last().map(|(boundary, _)| *boundary).filter(|_| page.next().is_none());
         let prices = self.settler.prices(&page).await?;
         let complete: Vec<_> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
         for ((boundary, readings), complete) in page.boundaries.into_iter().zip(complete) {
@@ -242,6 +252,9 @@ impl Run<'_> {
             let read = self.settler.clearing.reads(interval, &self.position.last_reads, readings);
             self.position.last_reads.extend(read);
             return Ok(());
+        }
+        if self.position.mark.is_none() {
+            self.open_books(boundary);
         }
         self.batch.begin();
         let cleared = self.clear(interval, readings, prices);
@@ -274,6 +287,37 @@ impl Run<'_> {
         if self.batch.is_full() { self.commit_batch().await } else { Ok(()) }
     }
 
+    /// Tells what a first start comes to, and keeps from where the original's books are continued, if there are any.
+    fn open_books(&mut self, boundary: Boundary) {
+        let interval = self.community().interval;
+        let length = u64::from(interval.seconds());
+        let settled = self.position.settled_by_original.take();
+        let settled = settled.and_then(|end| Boundary::from_seconds(end.seconds() / length * length));
+        let from = settled.unwrap_or(boundary);
+        let until = self.newest.map_or(self.latest, |newest| newest.timestamp().min(self.latest));
+        let due = until.as_second().saturating_sub_unsigned(from.seconds());
+        let intervals = u64::try_from(due).unwrap_or(0) / length;
+        log::begins(&self.community().name, intervals, from, self.since);
+        let Some(opening) = settled.and_then(|end| end.interval(interval)) else { return };
+        let cleared = self.settler.clearing.open(opening, &self.position.last_reads);
+        let commit = self.commit_of(cleared);
+        self.position.mark = Some(from);
+        self.batch.begin();
+        self.batch.add(commit);
+    }
+
+    /// What is committed of an interval now.
+    fn commit_of(&self, cleared: ClearedInterval) -> Commit {
+        Commit {
+            community: self.community().name.clone(),
+            after: self.position.mark,
+            decision: self.position.algorithms.decision(),
+            fence: self.fence,
+            settled_at: self.settler.clock.now(),
+            cleared,
+        }
+    }
+
     /// The interval that ends at a boundary, if it is still to be settled.
     fn open_interval(&self, boundary: Boundary) -> Option<Interval> {
         let (community, mark) = (self.community(), self.position.mark);
@@ -291,7 +335,7 @@ impl Run<'_> {
         readings: &BoundaryReadings,
         prices: &PriceBook,
     ) -> Result<(Commit, LastReads), Box<ClearingError>> {
-        let Settler { clearing, clock, metrics, .. } = self.settler;
+        let Settler { clearing, metrics, .. } = self.settler;
         let community = &clearing.community().name;
         let report = |run: &RunReport<'_>| {
             metrics.algorithm_run(run.usage, run.verdict);
@@ -303,15 +347,7 @@ impl Run<'_> {
         let clear = || clearing.clear(interval, &self.position.last_reads, readings, circumstances);
         let span = info_span!("clear interval", %interval);
         let (cleared, read) = tokio::task::block_in_place(|| span.in_scope(clear))?;
-        let commit = Commit {
-            community: community.clone(),
-            after: self.position.mark,
-            decision: self.position.algorithms.decision(),
-            fence: self.fence,
-            settled_at: clock.now(),
-            cleared,
-        };
-        Ok((commit, read))
+        Ok((self.commit_of(cleared), read))
     }
 
     /// Starts to commit the batch, once the one before it is committed.

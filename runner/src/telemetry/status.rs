@@ -1,5 +1,6 @@
 //! The state of the service: whether it is ready, and the state of each community.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +20,16 @@ pub struct Status {
     store: Mutex<Option<String>>,
     serving: AtomicBool,
     stopping: AtomicBool,
+    /// Who got responses without their end, by caller and method.
+    cut: Mutex<BTreeMap<(String, &'static str), CutCount>>,
+}
+
+/// Callers and methods that are noted as cut at most; then the one that was cut longest ago is forgotten.
+const CUT_MAX: usize = 64;
+
+struct CutCount {
+    count: u64,
+    last_at: Timestamp,
 }
 
 /// The state of a community besides its metrics.
@@ -36,6 +47,16 @@ struct StatusJson<'a> {
     ready: bool,
     reasons: Vec<String>,
     communities: Vec<CommunityJson<'a>>,
+    /// Who got responses that did not fit into one message, and may lack their end without knowing.
+    cut_responses: Vec<CutJson>,
+}
+
+#[derive(Serialize)]
+struct CutJson {
+    caller: String,
+    method: &'static str,
+    count: u64,
+    last_at: String,
 }
 
 #[derive(Serialize)]
@@ -68,7 +89,21 @@ impl Status {
             store: Mutex::new(Some("the store was not asked yet".to_owned())),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            cut: Mutex::default(),
         }
+    }
+
+    /// Reports that a caller got a response without its end.
+    pub fn cut(&self, method: &'static str, caller: String) {
+        let last_at = self.clock.now();
+        let mut cut = lock(&self.cut);
+        let key = (caller, method);
+        if !cut.contains_key(&key) && cut.len() >= CUT_MAX {
+            let oldest = cut.iter().min_by_key(|(_, count)| count.last_at).map(|(key, _)| key.clone());
+            oldest.and_then(|oldest| cut.remove(&oldest));
+        }
+        let count = cut.entry(key).or_insert(CutCount { count: 0, last_at });
+        *count = CutCount { count: count.count + 1, last_at };
     }
 
     /// Sets the algorithm that settles a community.
@@ -135,6 +170,7 @@ impl Status {
                 .iter()
                 .map(|(community, of)| community_json(community, &lock(of), now))
                 .collect(),
+            cut_responses: lock(&self.cut).iter().map(cut_json).collect(),
         })
     }
 
@@ -143,6 +179,10 @@ impl Status {
             change(&mut lock(state));
         }
     }
+}
+
+fn cut_json(((caller, method), CutCount { count, last_at }): (&(String, &'static str), &CutCount)) -> CutJson {
+    CutJson { caller: caller.clone(), method, count: *count, last_at: last_at.to_string() }
 }
 
 fn community_json<'a>(metrics: &'a CommunityMetrics, state: &CommunityState, now: Timestamp) -> CommunityJson<'a> {

@@ -1,5 +1,6 @@
 //! A store that reports to the metrics: the duration and outcome of each operation, and the states of forwarded trades.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,9 +11,9 @@ use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 
 use books::{
-    Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, ExpectedState, KeptChange, KeptVersion, Leases,
-    Match, MatchFilter, MatchUpdate, OutboxDepth, Payments, Prices, Progress, ShadowState, Span, Store, StoreError,
-    StoredInterval, StoredTrade, UpdateError, Version, Window,
+    Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, Due, ExpectedState, KeptChange, KeptVersion,
+    Leases, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Payments, Prices, Progress, ShadowState, Span,
+    Store, StoreError, StoredInterval, StoredTrade, UpdateError, Version, Window,
 };
 
 use super::metrics::{Forwarded, Metrics, StoreOutcome};
@@ -60,9 +61,10 @@ impl Outcome for StoreError {
 impl Outcome for UpdateError {
     fn outcome(&self) -> StoreOutcome {
         match self {
-            UpdateError::Unknown(_) | UpdateError::Stateless(_) | UpdateError::Transition { .. } => {
-                StoreOutcome::Refused
-            }
+            UpdateError::Unknown(_)
+            | UpdateError::Stateless(_)
+            | UpdateError::Transition { .. }
+            | UpdateError::Contradiction { .. } => StoreOutcome::Refused,
             UpdateError::Store(error) => error.outcome(),
         }
     }
@@ -242,19 +244,18 @@ impl Payments for MeasuredStore {
 
     async fn update(&self, updates: &[MatchUpdate], now: Timestamp) -> Result<(), UpdateError> {
         self.timed("update", self.store.update(updates, now)).await?;
-        updates
-            .iter()
-            .filter_map(|update| reported(update.state))
-            .for_each(|outcome| self.metrics.forwarded(outcome, 1));
+        // The same report may be in a list twice.
+        let reports: BTreeSet<(TradeId, State)> = updates.iter().map(|update| (update.id, update.state)).collect();
+        reports.iter().filter_map(|(_, state)| reported(*state)).for_each(|outcome| self.metrics.forwarded(outcome, 1));
         Ok(())
     }
 
-    async fn outbox(&self, again: Timestamp, limit: usize, now: Timestamp) -> Result<Vec<Match>, StoreError> {
-        self.timed("outbox", self.store.outbox(again, limit, now)).await
+    async fn outbox(&self, due: Due, limit: usize) -> Result<Vec<Match>, StoreError> {
+        self.timed("outbox", self.store.outbox(due, limit)).await
     }
 
-    async fn outbox_depth(&self, now: Timestamp) -> Result<OutboxDepth, StoreError> {
-        let outbox = self.timed("outbox_depth", self.store.outbox_depth(now)).await?;
+    async fn outbox_depth(&self, since: OfferedSince, now: Timestamp) -> Result<OutboxDepth, StoreError> {
+        let outbox = self.timed("outbox_depth", self.store.outbox_depth(since, now)).await?;
         self.metrics.outbox(outbox);
         Ok(outbox)
     }

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use books::{
-    Acquired, Action, Books, Change, Claim, ClearedInterval, ClearedRound, Commit, Committed, Decisions, ExpectedState,
-    GapTrade, KeptChange, KeptVersion, Label, Lease, Leases, Match, MatchFilter, MatchUpdate, MeterReading,
-    OutboxDepth, Payments, Prices, Progress, Quantity, ShadowState, ShadowTotals, Span, Store, StoreError, StoredEvent,
-    StoredInterval, StoredTrade, UpdateError, Version, Window, community_lease,
+    Acquired, Action, Books, Change, Claim, ClearedInterval, ClearedRound, Commit, Committed, Decisions, Due,
+    ExpectedState, GapTrade, KeptChange, KeptVersion, Label, Lease, Leases, Match, MatchFilter, MatchUpdate,
+    MeterReading, OfferedSince, OutboxDepth, Payments, Prices, Progress, Quantity, ShadowState, ShadowTotals, Span,
+    Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, community_lease,
 };
 use domain::netting::{Basis, LastReads};
 use domain::reading::Registers;
@@ -82,6 +82,7 @@ promises! {
         a_component_is_stored_once_per_digest
         a_commit_from_another_resume_mark_is_overtaken
         the_last_registers_of_absent_meters_are_kept
+        books_continue_others_from_an_opening
         a_reader_sees_what_a_writer_commits;
     payments:
         a_trade_is_returned_with_all_fields
@@ -89,7 +90,10 @@ promises! {
         matches_are_ordered_and_paged
         no_two_claims_get_the_same_trade
         a_claim_takes_its_buyers_waiting_trades
-        an_unreported_claim_expires
+        an_unreported_claim_lapses
+        a_lapsed_claim_is_found_by_id_and_reported_on
+        a_payment_by_an_earlier_claim_is_kept_and_a_second_one_refused
+        only_what_is_offered_is_claimed_or_pushed
         reports_change_only_the_fields_they_set
         invalid_transitions_are_refused
         a_list_of_reports_is_applied_as_a_whole_or_not_at_all
@@ -129,6 +133,7 @@ pub(super) fn opening(community: &str, number: u64) -> Commit {
             configuration: (number != 7).then(|| Digest::of(&number.to_le_bytes())),
             readings: vec![reading("a", "a", 5, 7)],
             absent: LastReads::new(),
+            opening: LastReads::new(),
             round: None,
             gaps: Vec::new(),
             trades: Vec::new(),
@@ -195,7 +200,7 @@ pub(super) fn event(code: &str) -> StoredEvent {
 
 /// The stored form of a commit.
 pub(super) fn kept(commit: &Commit) -> StoredInterval {
-    let ClearedInterval { interval, basis, configuration, readings, round, gaps, trades, events, .. } =
+    let ClearedInterval { interval, basis, configuration, readings, opening, round, gaps, trades, events, .. } =
         commit.cleared.clone();
     let settlement = round.as_ref().map(|round| &round.settlement);
     StoredInterval {
@@ -203,6 +208,7 @@ pub(super) fn kept(commit: &Commit) -> StoredInterval {
         basis,
         configuration,
         readings,
+        opening,
         round: settlement.map(|settlement| Round::clone(settlement.round())),
         round_digest: settlement.map(|settlement| settlement.round().digest()),
         trades_digest: settlement.map(Settlement::digest),

@@ -2,12 +2,15 @@
 //!
 //! It only relies on atomic changes of single documents and on unique `_id`s, not on transactions, so a standalone
 //! server is enough. `chain.rs` explains how an interval is committed, `journal.rs` how several documents are changed
-//! as one. Nothing is ever deleted. A database that the Python original filled is continued in place.
+//! as one. Nothing is ever deleted. A database that the Python original filled is continued: its own collections are only
+//! read, `takeover.rs` explains how.
 
 mod address;
 mod algorithms;
 mod blobs;
 mod chain;
+#[cfg(test)]
+mod commands;
 mod document;
 mod examine;
 mod fault;
@@ -24,6 +27,7 @@ mod server;
 #[cfg(test)]
 mod shapes;
 mod states;
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod trades;
@@ -36,15 +40,16 @@ use async_trait::async_trait;
 use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 use mongodb::bson::oid::ObjectId;
+use mongodb::options::ClientOptions;
 
 pub use address::{InvalidAddress, MongoAddress, Secret};
 use fault::{Fault, retry};
 use server::Server;
 
 use books::{
-    Acquired, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, ExpectedState, KeptChange,
-    KeptVersion, Leases, Match, MatchFilter, MatchUpdate, OutboxDepth, Payments, Prices, Progress, ShadowState, Span,
-    StoreError, StoredInterval, StoredTrade, UpdateError, Version, Window,
+    Acquired, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, ExpectedState, KeptChange,
+    KeptVersion, Leases, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Payments, Prices, Progress,
+    ShadowState, Span, StoreError, StoredInterval, StoredTrade, UpdateError, Version, Window,
 };
 
 /// A database on a MongoDB server.
@@ -56,7 +61,7 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// Connects, and creates missing indexes.
+    /// Connects, copies what the Python original left, and creates missing indexes.
     ///
     /// # Errors
     /// If the server is unavailable or refuses the credentials.
@@ -74,8 +79,18 @@ impl MongoStore {
 
     async fn connect(config: &MongoAddress, writable: bool) -> Result<MongoStore, StoreError> {
         let name: Arc<str> = config.address.as_str().into();
-        let server = retry(&name, || Server::connect(config, writable)).await?;
-        Ok(MongoStore { server: Arc::new(server), name })
+        let connect = || async { MongoStore::prepared(Server::options(config).await?, writable).await };
+        Ok(MongoStore { server: Arc::new(retry(&name, connect).await?), name })
+    }
+
+    async fn prepared(options: ClientOptions, writable: bool) -> Result<Server, Fault> {
+        let server = Server::connect(options, writable).await?;
+        if writable {
+            // Before there are indexes, which would take their time for every trade.
+            takeover::copy(&server).await?;
+            server.make_indexes().await?;
+        }
+        Ok(server)
     }
 
     /// Runs an operation, and retries it from its beginning if the connection is lost.
@@ -239,7 +254,7 @@ impl Payments for MongoStore {
         let find = || async {
             states::refresh(&self.server, now).await?;
             let found = find::find(&self.server, find::conditions(filter), window).await?;
-            Ok(found.into_iter().map(|found| found.shown).collect())
+            Ok(found.into_iter().map(|found| filter.show(found.shown)).collect())
         };
         self.retry(find).await
     }
@@ -252,18 +267,18 @@ impl Payments for MongoStore {
         self.retry(|| states::update_all(&self.server, updates, now)).await?
     }
 
-    async fn outbox(&self, again: Timestamp, limit: usize, now: Timestamp) -> Result<Vec<Match>, StoreError> {
+    async fn outbox(&self, due: Due, limit: usize) -> Result<Vec<Match>, StoreError> {
         let read = || async {
-            states::refresh(&self.server, now).await?;
-            find::outbox(&self.server, again, limit).await
+            states::refresh(&self.server, due.now).await?;
+            find::outbox(&self.server, due, limit).await
         };
         self.retry(read).await
     }
 
-    async fn outbox_depth(&self, now: Timestamp) -> Result<OutboxDepth, StoreError> {
+    async fn outbox_depth(&self, since: OfferedSince, now: Timestamp) -> Result<OutboxDepth, StoreError> {
         let read = || async {
             states::refresh(&self.server, now).await?;
-            find::depth(&self.server).await
+            find::depth(&self.server, since).await
         };
         self.retry(read).await
     }

@@ -8,9 +8,10 @@ mod change;
 mod shadow;
 mod whole;
 
+use domain::netting::{LastRead, LastReads};
 use domain::reading::Registers;
 use domain::round::{PriceLimits, Terms};
-use domain::{Boundary, Energy, Interval, IntervalLength, Position, Price, Round, Tariff};
+use domain::{Boundary, Energy, Interval, IntervalLength, MeterId, Position, Price, Round, Tariff};
 use prost::Message;
 
 use books::{GapTrade, MeterReading};
@@ -190,6 +191,21 @@ struct InputsRecord {
     readings: Vec<ReadingRecord>,
     #[prost(message, repeated, tag = "2")]
     gaps: Vec<GapRecord>,
+    /// Only in the first interval of books that continue others.
+    #[prost(message, repeated, tag = "3")]
+    opening: Vec<LastReadRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct LastReadRecord {
+    #[prost(string, tag = "1")]
+    meter: String,
+    #[prost(uint64, tag = "2")]
+    boundary: u64,
+    #[prost(uint64, tag = "3")]
+    import_wh: u64,
+    #[prost(uint64, tag = "4")]
+    export_wh: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -228,9 +244,30 @@ pub struct Inputs {
     pub readings: Vec<MeterReading>,
     /// The energy of meters that were read again after a gap.
     pub gaps: Vec<GapTrade>,
+    /// The last registers of meters that were read before the books begin.
+    pub opening: LastReads,
 }
 
-pub fn encode_inputs(readings: &[MeterReading], gaps: &[GapTrade]) -> Vec<u8> {
+fn encode_last_reads(reads: &LastReads) -> Vec<LastReadRecord> {
+    let record = |(meter, read): (&MeterId, &LastRead)| LastReadRecord {
+        meter: meter.as_str().to_owned(),
+        boundary: read.boundary.seconds(),
+        import_wh: read.registers.import_wh,
+        export_wh: read.registers.export_wh,
+    };
+    reads.iter().map(record).collect()
+}
+
+fn decode_last_reads(records: Vec<LastReadRecord>) -> Result<LastReads, InvalidRecord> {
+    let read = |record: LastReadRecord| {
+        let registers = Registers { import_wh: record.import_wh, export_wh: record.export_wh };
+        let read = LastRead { boundary: decode_boundary(record.boundary)?, registers };
+        Ok((record.meter.parse().map_err(InvalidRecord::new)?, read))
+    };
+    records.into_iter().map(read).collect()
+}
+
+pub fn encode_inputs(readings: &[MeterReading], gaps: &[GapTrade], opening: &LastReads) -> Vec<u8> {
     let reading = |reading: &MeterReading| ReadingRecord {
         meter: reading.meter.as_str().to_owned(),
         member: (reading.member.as_str() != reading.meter.as_str()).then(|| reading.member.as_str().to_owned()),
@@ -245,8 +282,11 @@ pub fn encode_inputs(readings: &[MeterReading], gaps: &[GapTrade]) -> Vec<u8> {
         retail: gap.tariff.retail.micro_eur(),
         feed_in: gap.tariff.feed_in.micro_eur(),
     };
-    let record =
-        InputsRecord { readings: readings.iter().map(reading).collect(), gaps: gaps.iter().map(gap).collect() };
+    let record = InputsRecord {
+        readings: readings.iter().map(reading).collect(),
+        gaps: gaps.iter().map(gap).collect(),
+        opening: encode_last_reads(opening),
+    };
     record.encode_to_vec()
 }
 
@@ -277,5 +317,6 @@ pub fn decode_inputs(bytes: &[u8]) -> Result<Inputs, InvalidRecord> {
     Ok(Inputs {
         readings: record.readings.into_iter().map(reading).collect::<Result<_, InvalidRecord>>()?,
         gaps: record.gaps.into_iter().map(gap).collect::<Result<_, InvalidRecord>>()?,
+        opening: decode_last_reads(record.opening)?,
     })
 }

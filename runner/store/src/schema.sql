@@ -65,7 +65,8 @@ CREATE TABLE trade (
     "end"          INTEGER NOT NULL DEFAULT 0,
     transaction_id TEXT,
     updated_at     INTEGER,
-    -- A claim that nobody reports of returns then, to that state.
+    -- A claim that nobody reports of lapses then, and the trade returns to that state. While only the state is there, the
+    -- claim has lapsed and nobody has claimed the trade since.
     claimed_until  INTEGER,
     claimed_from   INTEGER,
     PRIMARY KEY (community, start, number)

@@ -22,9 +22,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction,
 use fault::{Fault, is_locked_out, open_error, refused, store_error};
 
 use books::{
-    Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, ExpectedState, KeptChange, KeptVersion, Leases,
-    Match, MatchFilter, MatchUpdate, OutboxDepth, Payments, Prices, Progress, ShadowState, Span, StoreError,
-    StoredInterval, StoredTrade, UpdateError, Version, Window,
+    Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, Due, ExpectedState, KeptChange, KeptVersion,
+    Leases, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Payments, Prices, Progress, ShadowState, Span,
+    StoreError, StoredInterval, StoredTrade, UpdateError, Version, Window,
 };
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -442,14 +442,14 @@ impl Payments for SqliteStore {
         self.write(update).await?
     }
 
-    async fn outbox(&self, again: Timestamp, limit: usize, now: Timestamp) -> Result<Vec<Match>, StoreError> {
-        self.release_claims(now).await?;
-        self.read(move |connection| payments::outbox(connection, again, limit)).await
+    async fn outbox(&self, due: Due, limit: usize) -> Result<Vec<Match>, StoreError> {
+        self.release_claims(due.now).await?;
+        self.read(move |connection| payments::outbox(connection, due, limit)).await
     }
 
-    async fn outbox_depth(&self, now: Timestamp) -> Result<OutboxDepth, StoreError> {
+    async fn outbox_depth(&self, since: OfferedSince, now: Timestamp) -> Result<OutboxDepth, StoreError> {
         self.release_claims(now).await?;
-        self.read(|connection| payments::depth(connection)).await
+        self.read(move |connection| payments::depth(connection, since)).await
     }
 
     async fn delivered(

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use books::OfferedSince;
 use tonic::Code;
 use wire::{ListPricesUpdate, ListUpdateMatch, MatchesFilter, PriceFilter, PriceUpdate, State, UpdateMatch};
 
@@ -90,7 +91,9 @@ async fn trade_states_come_in_lists_that_are_validated_whole_then_applied_whole(
     let ids = setting.settle(0, &["a > b 1 96200", "a > c 2 96200", "a > grid 1 30000"]).await;
     let open = setting.open().await;
     let mut tls = open.tls().await;
-    let good = update(&ids[0], State::Sent);
+    let good = UpdateMatch { transaction_id: Some("0xa".to_owned()), ..update(&ids[0], State::Sent) };
+    let paid_by =
+        |id: &str, payment: &str| UpdateMatch { transaction_id: Some(payment.to_owned()), ..update(id, State::Paid) };
     let unknown = update(&"f".repeat(24), State::Sent);
     let no_state = UpdateMatch { state: 9, ..update(&ids[1], State::Sent) };
     let cases = [
@@ -98,7 +101,8 @@ async fn trade_states_come_in_lists_that_are_validated_whole_then_applied_whole(
         (no_state, Code::InvalidArgument, "matches[1].state is 9"),
         (update("xyz", State::Sent), Code::InvalidArgument, "matches[1].matchID is \"xyz\", but 24 hexadecimal"),
         (update("", State::Sent), Code::InvalidArgument, "matches[1].matchID is \"\""),
-        (update(&ids[0].to_uppercase(), State::Sent), Code::InvalidArgument, "that trade is in the list already"),
+        (paid_by(&ids[0].to_uppercase(), "0xb"), Code::FailedPrecondition, "names \"0xb\" as well"),
+        (update(&ids[0], State::Created), Code::FailedPrecondition, "is Sent and cannot become Created"),
         (update(&ids[1], State::Paid), Code::FailedPrecondition, "is Created and cannot become Paid"),
         (update(&ids[2], State::Sent), Code::FailedPrecondition, "is with the grid"),
     ];
@@ -115,6 +119,70 @@ async fn trade_states_come_in_lists_that_are_validated_whole_then_applied_whole(
     tls.update_match(list(&[good, update(&ids[1], State::Sent)])).await.unwrap();
     let all = open.matches(MatchesFilter::default()).await;
     assert_eq!(all[..2], ["12:15 a > b 0.001 kWh at 0.0962 Sent", "12:15 a > c 0.002 kWh at 0.0962 Sent"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trade_states_take_the_same_report_twice_in_one_list() {
+    let setting = Setting::new();
+    let ids = setting.settle(0, &["a > b 1 96200", "a > b 2 96200"]).await;
+    let open = setting.open().await;
+    let mut tls = open.tls().await;
+    tls.retrieve_matches(waiting("b")).await.unwrap();
+    let paid =
+        |id: &str, payment: &str| UpdateMatch { transaction_id: Some(payment.to_owned()), ..update(id, State::Paid) };
+    // A device's receipts come twice in one POST.
+    let once = [paid(&ids[0], "0xa"), paid(&ids[1], "0xb")];
+    tls.update_match(list(&[once.clone(), once.clone()].concat())).await.unwrap();
+    tls.update_match(list(&once)).await.unwrap();
+    let other = tls.update_match(list(&[paid(&ids[0], "0xa"), paid(&ids[1], "0xc")])).await.unwrap_err();
+    assert_eq!(other.code(), Code::FailedPrecondition);
+    assert!(other.message().contains("has the payment \"0xb\", and a report names \"0xc\" as well"), "{other}");
+    let answer = open.plain().await.get_matches(MatchesFilter::default()).await.unwrap().into_inner().matches;
+    let payments: Vec<_> = answer.iter().map(|trade| (trade.transaction_state, trade.transaction_id.clone())).collect();
+    let paid = |payment: &str| (Some(State::Paid.into()), Some(payment.to_owned()));
+    assert_eq!(payments, [paid("0xa"), paid("0xb")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retrieve_matches_finds_a_lapsed_claim_by_its_id_as_sent() {
+    let setting = Setting::new();
+    let ids = setting.settle(0, &["a > b 1 96200", "d > b 2 96200"]).await;
+    let open = setting.open().await;
+    let mut tls = open.tls().await;
+    let sent = |id: &str| MatchesFilter {
+        match_id: Some(id.to_owned()),
+        state: vec![State::Sent.into()],
+        ..MatchesFilter::default()
+    };
+    // What Transactions asks when a receipt comes, and then reports.
+    assert_eq!(tls.retrieve_matches(sent(&ids[0])).await.unwrap().into_inner().matches, []);
+    assert_eq!(tls.retrieve_matches(waiting("b")).await.unwrap().into_inner().matches.len(), 2);
+    open.setting.clock.set("2023-09-01T14:00:00Z");
+    for _ in 0..2 {
+        let found = tls.retrieve_matches(sent(&ids[0])).await.unwrap().into_inner().matches;
+        assert_eq!(found.iter().map(match_text).collect::<Vec<_>>(), ["12:15 a > b 0.001 kWh at 0.0962 Sent"]);
+    }
+    let payment = UpdateMatch { transaction_id: Some("0xa".to_owned()), ..update(&ids[0], State::Paid) };
+    tls.update_match(list(&[payment])).await.unwrap();
+    // It is not offered again; the other one is.
+    let again = tls.retrieve_matches(waiting("b")).await.unwrap().into_inner().matches;
+    assert_eq!(again.iter().map(|trade| &trade.id).collect::<Vec<_>>(), [&ids[1]]);
+    assert_eq!(open.matches(MatchesFilter::default()).await[0], "12:15 a > b 0.001 kWh at 0.0962 Paid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retrieve_matches_offers_nothing_from_before_since() {
+    let mut setting = Setting::new();
+    setting.since = OfferedSince(Some("2023-09-01T12:30:00Z".parse().unwrap()));
+    for number in 0..3 {
+        setting.settle(number, &["a > b 1 96200"]).await;
+    }
+    let open = setting.open().await;
+    let offered = open.tls().await.retrieve_matches(waiting("b")).await.unwrap().into_inner().matches;
+    assert_eq!(offered.iter().map(match_text).collect::<Vec<_>>(), ["12:45 a > b 0.001 kWh at 0.0962 Created"]);
+    let states = open.matches(MatchesFilter::default()).await;
+    assert_eq!(states[0], "12:15 a > b 0.001 kWh at 0.0962 Created");
+    assert_eq!(states[2], "12:45 a > b 0.001 kWh at 0.0962 Sent");
 }
 
 #[tokio::test(flavor = "multi_thread")]

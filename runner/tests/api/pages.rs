@@ -46,6 +46,9 @@ async fn more_trades_than_a_message_holds_come_in_pages_that_every_client_takes(
     }
     assert_eq!(got, expected);
     assert_eq!(pages, 3);
+    // Who asked without a limit is told of; whoever skips knows.
+    let cut = open.setting.cut.lock().unwrap().clone();
+    assert!(cut.len() == 1 && cut[0].starts_with("GetMatches for 127.0.0.1 after "), "{cut:?}");
     // What was asked for and fits is not cut, though there is more.
     let limited = MatchesFilter { limit: Some(1000), ..Default::default() };
     let answer = plain.get_matches(limited).await.unwrap();

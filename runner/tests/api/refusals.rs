@@ -109,8 +109,9 @@ async fn a_thousand_malformed_requests_leave_nothing_applied() {
                 Code::InvalidArgument
             }
             2 => {
-                matches.push(matches[wrong].clone());
-                Code::InvalidArgument
+                matches[wrong].transaction_id = Some("0xa".to_owned());
+                matches.push(UpdateMatch { transaction_id: Some("0xb".to_owned()), ..matches[wrong].clone() });
+                Code::FailedPrecondition
             }
             3 => {
                 matches[wrong].match_id = format!("ff{:022x}", random.u64(..));

@@ -1,9 +1,10 @@
 //! The language of these tests: a market with settled trades, its two ports, and clients of both.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rec_market::adapter::grpc::{Api, ApiError, ApiLimits, Observer, ServingApi, start_observed};
+use books::OfferedSince;
+use rec_market::adapter::grpc::{Api, ApiError, ApiLimits, Cut, CutObserver, Observer, ServingApi, start_observed};
 use rec_market::config::{CallerConfig, TlsConfig, usual_callers};
 use testkit::{Authority, HandClock, SettledStore, listener, tls_files};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
@@ -25,6 +26,9 @@ pub struct Setting {
     pub tls: TlsConfig,
     pub observer: Option<Observer>,
     pub callers: Vec<CallerConfig>,
+    pub since: OfferedSince,
+    /// What was cut so far, as `METHOD for CALLER after ROWS`.
+    pub cut: Arc<Mutex<Vec<String>>>,
 }
 
 /// A market whose ports are open.
@@ -40,7 +44,24 @@ impl Setting {
         let tls = tls_files(&books.path(""));
         authority.issue().write(&tls);
         let clock = HandClock::at("2023-09-01T13:00:00Z");
-        Setting { books, clock, authority, limits: ApiLimits::default(), tls, observer: None, callers: usual_callers() }
+        Setting {
+            books,
+            clock,
+            authority,
+            limits: ApiLimits::default(),
+            tls,
+            observer: None,
+            callers: usual_callers(),
+            since: OfferedSince::default(),
+            cut: Arc::default(),
+        }
+    }
+
+    fn cut_observer(&self) -> CutObserver {
+        let noted = Arc::clone(&self.cut);
+        Arc::new(move |Cut { method, caller, next }| {
+            noted.lock().unwrap().push(format!("{method} for {} after {next}", caller.unwrap()));
+        })
     }
 
     /// Settles an interval: [`SettledStore::settle`].
@@ -60,6 +81,8 @@ impl Setting {
             store: Arc::new(self.books.store.clone()),
             clock: Arc::new(self.clock.clone()),
             claim_lease: LEASE,
+            offered_since: self.since,
+            cut: Some(self.cut_observer()),
             limits: self.limits,
             callers: self.callers.clone(),
             administration: None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
-use books::{Match, MatchFilter, Quantity, Store, Window};
+use books::{Match, MatchFilter, OfferedSince, Quantity, Store, Window};
 use demo::certificates::Certificates;
 use demo::transactions::ledger::Totals;
 use demo::transactions::market::MarketClient;
@@ -84,6 +84,8 @@ impl World {
             store: Arc::clone(&self.store),
             clock,
             claim_lease: Duration::from_secs(900),
+            offered_since: OfferedSince::default(),
+            cut: None,
             limits: ApiLimits::default(),
             callers: if knows_callers { vec![transactions] } else { usual_callers() },
             administration: None,
@@ -117,8 +119,14 @@ impl World {
 
     pub fn forwarder_called(&self, name: &str, port: &Port, clock: Arc<dyn Clock>) -> OutboxRelay {
         let client = self.client(port, Duration::from_secs(10));
-        let mut forwarder =
-            OutboxRelay::new(Arc::clone(&self.store), clock, client, LeaseOwner::named(name), Duration::from_secs(900));
+        let mut forwarder = OutboxRelay::new(
+            Arc::clone(&self.store),
+            clock,
+            client,
+            LeaseOwner::named(name),
+            Duration::from_secs(900),
+            OfferedSince::default(),
+        );
         forwarder.batch = BatchLimits { trades: 5, ..BatchLimits::default() };
         forwarder.pauses = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(10))

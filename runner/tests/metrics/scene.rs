@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use backon::ExponentialBuilder;
 use base::base;
-use books::Store;
+use books::{OfferedSince, Store};
 use jiff::Timestamp;
 use rec_market::adapter::meters::{MetersClient, RetryPolicy};
 use rec_market::algorithms::cache::AlgorithmCache;
@@ -91,7 +91,7 @@ impl Scene {
                 clock: Arc::clone(&self.clock),
                 metrics,
             };
-            let pass = Pass { now: self.now, until: None, fence: None };
+            let pass = Pass { now: self.now, until: None, fence: None, since: OfferedSince::default() };
             settler.pass(pass, &mut summary, |_| {}).await
         });
         match &result {

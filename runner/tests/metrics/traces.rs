@@ -72,8 +72,9 @@ const ROWS: [&str; 4] = ["a 12:00 0 0", "a 12:15 0 100", "b 12:00 0 0", "b 12:15
 fn a_pass_is_a_trace_with_its_steps() {
     let (meters, collector) = (Meters::telling(&ROWS), Collector::new());
     let market = Market::of(&meters);
-    // Sending traces says nothing.
-    market.run_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.address)], &["settle"]).done();
+    // Sending traces says nothing, and what is offered is decided.
+    let since = ("REC_MARKET_FORWARD_SINCE", "2023-09-01T00:00:00Z");
+    market.run_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.address), since], &["settle"]).done();
     let (spans, services) = collector.spans();
     assert!(!services.is_empty() && services.iter().all(|name| name == "rec-market"), "{services:?}");
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();

@@ -9,10 +9,12 @@
 )]
 
 mod crash;
+mod first_start;
 mod mongodb;
 mod outages;
 mod payments;
 mod replicas;
 mod rights;
 mod start_and_end;
+mod takeover;
 mod terms;

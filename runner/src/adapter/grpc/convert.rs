@@ -3,7 +3,7 @@
 //! Pure. An invalid value is refused with its field and what is expected. Start reading at [`match_filter`] and
 //! [`match_response`].
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use domain::trade::State;
@@ -86,17 +86,12 @@ pub(super) fn claimed_buyer(filter: &wire::MatchesFilter) -> Option<&str> {
     (!narrowed && requested == waiting.collect()).then_some(filter.buyer_id.as_deref()).flatten()
 }
 
-/// The reports of Transactions, at most one per trade.
+/// The reports of Transactions.
 pub(super) fn updates(list: &wire::ListUpdateMatch) -> Result<Vec<MatchUpdate>, Invalid> {
-    let mut seen = HashSet::with_capacity(list.matches.len());
     let read = |(at, update): (usize, &wire::UpdateMatch)| {
         let field = |name: &str| format!("matches[{at}].{name}");
-        let id = trade_id(field("matchID"), &update.match_id)?;
-        if !seen.insert(id) {
-            return Err(Invalid::new(field("matchID"), id, "that trade is in the list already (report each one once)"));
-        }
         Ok(MatchUpdate {
-            id,
+            id: trade_id(field("matchID"), &update.match_id)?,
             state: state(field("state"), update.state)?,
             transaction_id: limited(field("transactionID"), update.transaction_id.as_deref(), TRANSACTION_BYTES_MAX)?,
             message: limited(field("message"), update.message.as_deref(), MESSAGE_BYTES_MAX)?,

@@ -2,9 +2,9 @@
 //!
 //! A request is validated completely before the store is asked. The store applies a list completely or not at all.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use domain::trade::State;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::metadata::MetadataValue;
@@ -21,6 +21,20 @@ use wire::{
 
 /// Metadata of a response that is incomplete: the caller has to ask again with `skip`.
 pub const MORE: &str = "rec-market-more";
+
+/// A response that is incomplete although its caller asked for everything from the start, and who got it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The method, such as `GetMatches`.
+    pub method: &'static str,
+    /// The caller's address; none if it is unknown.
+    pub caller: Option<IpAddr>,
+    /// Number of entries that it got, and has to skip in its next request.
+    pub next: u64,
+}
+
+/// Called with every response that is cut.
+pub type CutObserver = Arc<dyn Fn(Cut) + Send + Sync>;
 
 #[derive(Clone)]
 pub(super) struct Market {
@@ -44,31 +58,60 @@ impl Market {
         self.lists.acquire().await.map_err(|_| Status::unavailable("the market is stopping"))
     }
 
-    async fn list(&self, filter: &MatchesFilter) -> Result<Response<ListMatchResponse>, Status> {
+    async fn list(&self, asked: Asked<'_, MatchesFilter>) -> Result<Response<ListMatchResponse>, Status> {
+        let filter = asked.message;
         let paging = Paging::read(filter.skip, filter.limit)?;
         let Some(filter) = convert::match_filter(filter)? else { return Ok(empty()) };
         let _turn = self.turn().await?;
         let page = self.page(&filter, paging.window(), self.now()).await?;
-        Ok(response(ListMatchResponse { matches: page.rows }, page.more))
+        let cut = page.more.then_some((paging, page.rows.len()));
+        Ok(self.response(ListMatchResponse { matches: page.rows }, asked.by, cut))
     }
 
     /// Claims a buyer's waiting trades, as many as fit into one response: a caller must not hold claims that it cannot see.
     async fn claim(&self, buyer: &str, paging: Paging) -> Result<Response<ListMatchResponse>, Status> {
         let now = self.now();
-        let states = State::ALL.into_iter().filter(|state| state.is_waiting()).collect();
-        let waiting = MatchFilter { buyer: Some(buyer.to_owned()), states, ..MatchFilter::default() };
+        let until = now.checked_add(self.api.claim_lease).unwrap_or(Timestamp::MAX);
+        let claim = Claim { buyer: buyer.to_owned(), since: self.api.offered_since, now, until };
         let _turn = self.turn().await?;
-        let page = self.page(&waiting, paging.window(), now).await?;
+        let page = self.page(&claim.filter(), paging.window(), now).await?;
         if page.rows.is_empty() {
             return Ok(empty());
         }
-        let until = now.checked_add(self.api.claim_lease).unwrap_or(Timestamp::MAX);
-        let claim = Claim { buyer: buyer.to_owned(), now, until };
         // If another caller claims meanwhile, these may be other trades than in the page, but not more.
         let claimed = self.api.store.claim(&claim, paging.exactly(page.rows.len())).await.map_err(store_failed)?;
         tracing::debug!(buyer, trades = claimed.len(), %until, "trades claimed for payment");
         let matches = claimed.into_iter().map(convert::match_response).collect();
-        Ok(response(ListMatchResponse { matches }, page.more))
+        // Nobody is cut: what is left waits, and the next claim brings it.
+        let mut response = Response::new(ListMatchResponse { matches });
+        if page.more {
+            mark_more(&mut response);
+        }
+        Ok(response)
+    }
+
+    /// A response; if it is cut after so many rows, says so to the caller, to the log and to the observer.
+    fn response<T>(&self, message: T, by: By, cut: Option<(Paging, usize)>) -> Response<T> {
+        let mut response = Response::new(message);
+        let Some((paging, rows)) = cut else { return response };
+        mark_more(&mut response);
+        // Who skips has seen that there is more.
+        if !paging.is_start() {
+            return response;
+        }
+        let (By { method, caller }, next) = (by, paging.after(rows));
+        let address = caller.map(tracing::field::display);
+        tracing::warn!(
+            method,
+            caller = address,
+            next,
+            "a response was cut, because the rest does not fit into one message (the caller should ask again with \
+             skip = {next}, or ask for a shorter time)"
+        );
+        if let Some(cut) = &self.api.cut {
+            cut(Cut { method, caller, next });
+        }
+        response
     }
 
     /// As many trades as fit into one message. Built in a blocking task, because there may be tens of thousands.
@@ -86,7 +129,7 @@ impl Market {
 #[tonic::async_trait]
 impl MarketService for Market {
     async fn get_matches(&self, request: Request<MatchesFilter>) -> Result<Response<ListMatchResponse>, Status> {
-        self.list(request.get_ref()).await
+        self.list(Asked::new("GetMatches", &request)).await
     }
 
     async fn update_prices(&self, request: Request<ListPricesUpdate>) -> Result<Response<Empty>, Status> {
@@ -106,7 +149,8 @@ impl MarketService for Market {
         let prices = self.api.store.prices(meter.as_str(), span.from, span.to, paging.window()).await;
         let prices = prices.map_err(store_failed)?;
         let page = Page::cut(prices.iter().map(convert::price_response), self.api.limits.answer_bytes);
-        Ok(response(ListPrices { prices: page.rows }, page.more))
+        let cut = page.more.then_some((paging, page.rows.len()));
+        Ok(self.response(ListPrices { prices: page.rows }, By::new("GetPrices", &request), cut))
     }
 }
 
@@ -116,7 +160,7 @@ impl AuthenticatedMarketService for Market {
         let filter = request.get_ref();
         match convert::claimed_buyer(filter) {
             Some(buyer) => self.claim(buyer, Paging::read(filter.skip, filter.limit)?).await,
-            None => self.list(filter).await,
+            None => self.list(Asked::new("RetrieveMatches", &request)).await,
         }
     }
 
@@ -133,17 +177,44 @@ fn empty<T: Default>() -> Response<T> {
     Response::new(T::default())
 }
 
-fn response<T>(message: T, more: bool) -> Response<T> {
-    let mut response = Response::new(message);
-    if more {
-        response.metadata_mut().insert(MORE, MetadataValue::from_static("true"));
+/// A request's message, and whose it is.
+#[derive(Clone, Copy)]
+struct Asked<'r, T> {
+    message: &'r T,
+    by: By,
+}
+
+/// Who called what.
+#[derive(Clone, Copy)]
+struct By {
+    method: &'static str,
+    caller: Option<IpAddr>,
+}
+
+impl<'r, T> Asked<'r, T> {
+    fn new(method: &'static str, request: &'r Request<T>) -> Asked<'r, T> {
+        Asked { message: request.get_ref(), by: By::new(method, request) }
     }
-    response
+}
+
+impl By {
+    fn new<T>(method: &'static str, request: &Request<T>) -> By {
+        By { method, caller: request.remote_addr().map(|address| address.ip().to_canonical()) }
+    }
+}
+
+fn mark_more<T>(response: &mut Response<T>) {
+    response.metadata_mut().insert(MORE, MetadataValue::from_static("true"));
 }
 
 fn not_updated(error: UpdateError) -> Status {
     match error {
         UpdateError::Unknown(_) => Status::not_found(error.to_string()),
+        UpdateError::Contradiction { .. } => {
+            // Somebody may have paid twice.
+            tracing::warn!("a report was refused: {error}");
+            Status::failed_precondition(error.to_string())
+        }
         UpdateError::Stateless(_) | UpdateError::Transition { .. } => Status::failed_precondition(error.to_string()),
         UpdateError::Store(error) => store_failed(error),
     }

@@ -43,6 +43,16 @@ impl Paging {
         Window { skip: self.skip, limit: self.limit.map_or(most, |limit| limit.min(most)) }
     }
 
+    /// Whether nothing is skipped.
+    pub(super) fn is_start(self) -> bool {
+        self.skip == 0
+    }
+
+    /// What the next request has to skip if this one got that many rows.
+    pub(super) fn after(self, rows: usize) -> u64 {
+        self.skip.saturating_add(rows as u64)
+    }
+
     /// The same start with exactly that many rows.
     pub(super) fn exactly(self, rows: usize) -> Window {
         Window { skip: self.skip, limit: rows }

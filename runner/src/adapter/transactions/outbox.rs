@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use backon::ExponentialBuilder;
-use books::{Acquired, Lease, Store, StoreError};
+use books::{Acquired, Due, Lease, OfferedSince, Store, StoreError};
 
 use super::batch::{Batch, BatchLimits, batches};
 use super::push::{PushClient, PushError};
@@ -44,6 +44,8 @@ pub struct OutboxRelay {
     pub owner: LeaseOwner,
     /// After this time, an unpaid trade is pushed again.
     pub resend: Duration,
+    /// Which trades are offered for payment at all.
+    pub since: OfferedSince,
     pub batch: BatchLimits,
     /// Pauses after failures.
     pub pauses: ExponentialBuilder,
@@ -95,6 +97,7 @@ impl OutboxRelay {
         client: PushClient,
         owner: LeaseOwner,
         resend: Duration,
+        since: OfferedSince,
     ) -> OutboxRelay {
         OutboxRelay {
             store,
@@ -102,6 +105,7 @@ impl OutboxRelay {
             client,
             owner,
             resend,
+            since,
             batch: BatchLimits::default(),
             pauses: retry::USUAL,
             lasting_pause: Duration::from_secs(60),
@@ -174,7 +178,7 @@ impl OutboxRelay {
         let now = self.clock.now();
         // Trades that become overdue during this pass wait for the next one, or there might be no end.
         let again = now.checked_sub(self.resend).unwrap_or(Timestamp::MIN);
-        if self.store.outbox(again, 1, now).await?.is_empty() {
+        if self.store.outbox(Due { since: self.since, again, now }, 1).await?.is_empty() {
             return Ok(());
         }
         let outcome = self.empty(again, stop, drained).await;
@@ -197,7 +201,8 @@ impl OutboxRelay {
                 return Ok(());
             }
             // Read under the lease: without it, another process may be pushing these.
-            let waiting = self.store.outbox(again, self.batch.trades, self.clock.now()).await?;
+            let due = Due { since: self.since, again, now: self.clock.now() };
+            let waiting = self.store.outbox(due, self.batch.trades).await?;
             if waiting.is_empty() {
                 return Ok(());
             }

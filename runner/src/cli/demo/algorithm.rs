@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::base;
-use books::Store;
+use books::{OfferedSince, Store};
 use sandbox::Codegen;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -68,6 +68,8 @@ pub(super) async fn try_candidate(
         store: Arc::clone(store),
         clock: Arc::clone(&clock),
         claim_lease: LEASE,
+        offered_since: OfferedSince::default(),
+        cut: None,
         limits: ApiLimits::default(),
         callers: vec![administrator],
         administration: Some(Arc::new(registry)),

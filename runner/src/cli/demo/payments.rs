@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use books::Store;
+use books::{OfferedSince, Store};
 use demo::certificates::Issued;
 use demo::transactions::ledger::Totals;
 use demo::transactions::market::MarketClient;
@@ -40,6 +40,8 @@ pub(super) async fn pay(store: &Arc<dyn Store>, forward: ForwardArg) -> anyhow::
         store: Arc::clone(store),
         clock: Arc::clone(&clock),
         claim_lease: LEASE,
+        offered_since: OfferedSince::default(),
+        cut: None,
         limits: ApiLimits::default(),
         callers: usual_callers(),
         administration: None,
@@ -82,7 +84,8 @@ async fn push(
         let stop = stop.clone();
         async move { server.serve(listener, ServerPem { certificate, key }, stop).await }
     });
-    let relay = OutboxRelay::new(Arc::clone(store), clock, client, LeaseOwner::named("demo"), LEASE);
+    let relay =
+        OutboxRelay::new(Arc::clone(store), clock, client, LeaseOwner::named("demo"), LEASE, OfferedSince::default());
     relay.drain_once().await?;
     // Closes its connection, for which the server would wait.
     drop(relay);

@@ -50,7 +50,14 @@ fn push_needs_an_address_and_pull_takes_none() {
     }
     let to = "https://transactions:5055".to_owned();
     let push = service("[forward]\nmode = \"push\"\nto = \"https://transactions:5055\"\nlease = \"5m\"").forward;
-    assert_eq!(push, ForwardConfig { mode: ForwardMode::Push { to, ca: None }, lease: Duration::from_secs(300) });
+    assert_eq!(
+        push,
+        ForwardConfig {
+            mode: ForwardMode::Push { to, ca: None },
+            lease: Duration::from_secs(300),
+            since: OfferedSince::default()
+        }
+    );
 }
 
 #[test]
@@ -61,7 +68,7 @@ fn variables_forward_as_well() {
         [("REC_MARKET_FORWARD_MODE", "push"), ("REC_MARKET_FORWARD_TO", &to), ("REC_MARKET_FORWARD_LEASE", "7m")];
     let forward = read_with(text, &push).unwrap().forward;
     let mode = ForwardMode::Push { to: to.clone(), ca: None };
-    assert_eq!(forward, ForwardConfig { mode, lease: Duration::from_secs(420) });
+    assert_eq!(forward, ForwardConfig { mode, lease: Duration::from_secs(420), since: OfferedSince::default() });
     // A variable that says pull stands above a file that is for push; one that names an address does not.
     let file = "[forward]\nmode = \"push\"\nto = \"https://x\"\n[[community]]\nname = \"a\"\n";
     let pull = read_with(file, &[("REC_MARKET_FORWARD_MODE", "pull")]).unwrap();
@@ -70,6 +77,24 @@ fn variables_forward_as_well() {
     assert!(found[0].message.starts_with("REC_MARKET_FORWARD_TO is set, but forward.mode is \"pull\""), "{found:#?}");
     let found = read_with(file, &[("REC_MARKET_FORWARD_CA", "/no/ca.pem")]).unwrap_err();
     assert!(found[0].message.starts_with("REC_MARKET_FORWARD_CA: there is no file"), "{found:#?}");
+}
+
+#[test]
+fn what_is_offered_has_a_beginning_if_the_file_or_a_variable_says_so() {
+    let at = |text: &str| OfferedSince(Some(text.parse().unwrap()));
+    for (value, expected) in [
+        ("\"2026-11-01T00:00:00Z\"", at("2026-11-01T00:00:00Z")),
+        ("2026-11-01T01:00:00+01:00", at("2026-11-01T00:00:00Z")),
+    ] {
+        assert_eq!(service(&format!("[forward]\nsince = {value}")).forward.since, expected);
+    }
+    for value in ["\"yesterday\"", "\"2026-11-01\"", "7"] {
+        let found = problems_of(&format!("[forward]\nsince = {value}"));
+        assert!(found.len() == 1 && found[0].starts_with("line 2: forward.since is "), "{found:#?}");
+    }
+    let text = "[forward]\nsince = \"2026-11-01T00:00:00Z\"\n[[community]]\nname = \"a\"\n";
+    let above = read_with(text, &[("REC_MARKET_FORWARD_SINCE", "2026-12-01T00:00:00Z")]).unwrap();
+    assert_eq!(above.forward.since, at("2026-12-01T00:00:00Z"));
 }
 
 #[test]

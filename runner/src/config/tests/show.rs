@@ -29,6 +29,7 @@ mode = "push"
 to = "https://transactions:5055"
 ca = "ca.pem"
 lease = "1h 30m"
+since = 2026-11-01T01:00:00+01:00
 [replicas]
 lease = "1500ms"
 [[community]]
@@ -100,7 +101,7 @@ fn what_is_shown_of_little_is_everything_that_holds() {
     assert_eq!(again(&config), config);
     let shown = toml::to_string(&config.shown()).unwrap();
     for line in
-        ["store = \"sqlite:/x.db\"", "lease = \"15m\"", "grace = \"5m\"", "retail = 162400", "cache = \"/here/cache\""]
+        ["store = \"sqlite:/x.db\"", "lease = \"24h\"", "grace = \"5m\"", "retail = 162400", "cache = \"/here/cache\""]
     {
         assert!(shown.contains(line), "no {line} in {shown}");
     }

@@ -8,7 +8,7 @@ use sandbox::{BadResult, Limits, Usage};
 use super::*;
 use crate::clock::FixedClock;
 use crate::telemetry::store::MeasuredStore;
-use books::{Books, Claim, Leases, MatchUpdate, Payments, Store, StoredEvent, StoredTrade, Window};
+use books::{Books, Claim, Leases, MatchUpdate, OfferedSince, Payments, Store, StoredEvent, StoredTrade, Window};
 use domain::trade::State;
 use store::SqliteStore;
 
@@ -267,9 +267,9 @@ async fn a_measured_store_is_the_store_with_a_stopwatch() {
     let store = MeasuredStore::new(plain, metrics.clone());
     let (now, id) = (at(NOON), TradeId::from_bytes([7; 12]));
     assert_eq!(store.progress("aveiro").await.unwrap().mark, None);
-    let claim = Claim { buyer: "b".to_owned(), now, until: now };
+    let claim = Claim { buyer: "b".to_owned(), since: OfferedSince::default(), now, until: now };
     assert_eq!(store.claim(&claim, Window::first(10)).await.unwrap(), []);
-    assert_eq!(store.outbox_depth(now).await.unwrap(), OutboxDepth::default());
+    assert_eq!(store.outbox_depth(OfferedSince::default(), now).await.unwrap(), OutboxDepth::default());
     let update = MatchUpdate { id, state: State::Paid, transaction_id: None, message: None };
     assert!(store.update(&[update], now).await.is_err());
     store.acquire("l", "me", now, Duration::from_secs(9)).await.unwrap();

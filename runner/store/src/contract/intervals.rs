@@ -315,6 +315,30 @@ pub(super) async fn the_last_registers_of_absent_meters_are_kept<S: Shelf>(shelf
     assert_eq!(progress.last_reads[&"b2".parse().unwrap()].registers, registers);
 }
 
+pub(super) async fn books_continue_others_from_an_opening<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    let read =
+        |number, wh| LastRead { boundary: boundary(number), registers: Registers { import_wh: wh, export_wh: wh + 1 } };
+    // One was read at the end of what others settled, and two before.
+    let before: LastReads =
+        [("b1", read(1, 2)), ("c", read(3, 40))].map(|(name, read)| (name.parse().unwrap(), read)).into();
+    let mut first = opening("aveiro", 4);
+    first.cleared = ClearedInterval::opening(interval(4), Basis::Net, vec![reading("a", "a", 5, 7)], before.clone());
+    put(&store, first.clone()).await.unwrap();
+    let mut second = full("aveiro", 5);
+    second.cleared.absent = [("c".parse().unwrap(), read(3, 40))].into();
+    put(&store, second.clone()).await.unwrap();
+    let store = shelf.open().await;
+    let found = all_intervals(&store, "aveiro").await;
+    assert_eq!(found, [kept(&first), kept(&second)]);
+    assert_eq!((&found[0].opening, found[1].opening.len()), (&before, 0));
+    let last = store.progress("aveiro").await.unwrap().last_reads;
+    let boundaries: Vec<(&str, Boundary)> = last.iter().map(|(meter, read)| (meter.as_str(), read.boundary)).collect();
+    let expected = [("a", boundary(6)), ("b1", boundary(6)), ("b2", boundary(6)), ("c", boundary(3))];
+    assert_eq!(boundaries, expected);
+    assert_eq!(last[&"c".parse().unwrap()], read(3, 40));
+}
+
 pub(super) async fn a_reader_sees_what_a_writer_commits<S: Shelf>(shelf: S) {
     let (writer, reader) = (shelf.open().await, shelf.open().await);
     for number in 0..3_u64 {

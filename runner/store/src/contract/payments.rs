@@ -25,7 +25,24 @@ async fn settled<S: Shelf>(shelf: &S, intervals: u64) -> S::Store {
 }
 
 fn claim_of(buyer: &str, now: i64, until: i64) -> Claim {
-    Claim { buyer: buyer.to_owned(), now: at(now), until: at(until) }
+    Claim { buyer: buyer.to_owned(), since: ALL_OFFERED, now: at(now), until: at(until) }
+}
+
+const ALL_OFFERED: OfferedSince = OfferedSince(None);
+
+async fn depth(store: &impl Store, now: i64) -> OutboxDepth {
+    store.outbox_depth(ALL_OFFERED, at(now)).await.unwrap()
+}
+
+/// The trades to push at an instant, of those that were not paid since another.
+async fn outbox(store: &impl Store, again: i64, limit: usize, now: i64) -> Vec<Match> {
+    store.outbox(Due { since: ALL_OFFERED, again: at(again), now: at(now) }, limit).await.unwrap()
+}
+
+/// Asks for a trade by its id in one state, as Transactions does before it reports.
+async fn asked(store: &impl Store, id: TradeId, state: State, now: i64) -> Option<Match> {
+    let filter = MatchFilter { id: Some(id), states: [state].into(), ..MatchFilter::default() };
+    store.matches(&filter, ALL, at(now)).await.unwrap().pop()
 }
 
 fn report(id: TradeId, state: State) -> MatchUpdate {
@@ -190,7 +207,7 @@ pub(super) async fn a_claim_takes_its_buyers_waiting_trades<S: Shelf>(shelf: S) 
     assert_eq!(found.created_at, others[0].created_at);
 }
 
-pub(super) async fn an_unreported_claim_expires<S: Shelf>(shelf: S) {
+pub(super) async fn an_unreported_claim_lapses<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 3).await;
     bring(&store, id(1, 0), State::NotPaid).await;
     store.claim(&claim_of("bob", 1, 60), ALL).await.unwrap();
@@ -209,12 +226,87 @@ pub(super) async fn an_unreported_claim_expires<S: Shelf>(shelf: S) {
     let confirmed = MatchUpdate { transaction_id: Some("tx".to_owned()), ..report(id(0, 0), State::Sent) };
     store.update(&[confirmed], at(150)).await.unwrap();
     assert_eq!(state(&store, id(0, 0), 10_000).await, Some(State::Sent));
-    // The other claim expired long ago; its trade is claimed again without having been listed.
+    // The other claim lapsed long ago; its trade is claimed again without having been listed.
     let again = store.claim(&claim_of("bob", 10_000, 10_100), ALL).await.unwrap();
     assert_eq!((ids(&again), again[0].state), (vec![id(1, 0)], Some(State::NotPaid)));
-    // A report after its claim has expired is on a trade that waits again.
-    let late = store.update(&[report(id(1, 0), State::Paid)], at(20_000)).await.unwrap_err();
-    assert!(matches!(late, UpdateError::Transition { from: State::NotPaid, .. }), "{late}");
+}
+
+pub(super) async fn a_lapsed_claim_is_found_by_id_and_reported_on<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 5).await;
+    bring(&store, id(1, 0), State::NotPaid).await;
+    // What nobody has claimed was never sent.
+    assert_eq!(asked(&store, id(0, 0), State::Sent, 0).await, None);
+    assert_eq!(store.claim(&claim_of("bob", 1, 60), ALL).await.unwrap().len(), 5);
+    for now in [59, 60, 10_000] {
+        for number in [0, 1] {
+            let found = asked(&store, id(number, 0), State::Sent, now).await.unwrap();
+            assert_eq!((found.id, found.state), (id(number, 0), Some(State::Sent)), "{now}");
+        }
+    }
+    // It waits again all the same, and only who asks for it by its id finds it as sent.
+    assert_eq!(state(&store, id(0, 0), 10_000).await, Some(State::Created));
+    assert_eq!(asked(&store, id(0, 0), State::Created, 10_000).await.unwrap().state, Some(State::Created));
+    assert_eq!(asked(&store, id(0, 0), State::Paid, 10_000).await, None);
+    let sent = MatchFilter { states: [State::Sent].into(), ..MatchFilter::default() };
+    assert_eq!(store.matches(&sent, ALL, at(10_000)).await.unwrap(), []);
+    let either = MatchFilter { id: Some(id(0, 0)), states: [State::Created, State::Sent].into(), ..sent };
+    assert_eq!(store.matches(&either, ALL, at(10_000)).await.unwrap()[0].state, Some(State::Created));
+    assert_eq!(depth(&store, 10_000).await.waiting, 5);
+    // Whatever is reported of it, it is not offered again unless that says so.
+    let paid = MatchUpdate { transaction_id: Some("tx".to_owned()), ..report(id(0, 0), State::Paid) };
+    let reports = [paid.clone(), report(id(1, 0), State::NotPaid), report(id(2, 0), State::Sent)];
+    store.update(&reports, at(20_000)).await.unwrap();
+    store.update(&[paid], at(20_001)).await.unwrap();
+    let unclaimed = report(id(3, 0), State::Created);
+    let error = store.update(&[unclaimed], at(20_002)).await.unwrap_err();
+    assert!(matches!(error, UpdateError::Transition { from: State::Sent, .. }), "{error}");
+    let again = store.claim(&claim_of("bob", 20_003, 20_100), ALL).await.unwrap();
+    assert_eq!(ids(&again), [id(1, 0), id(3, 0), id(4, 0)]);
+    assert_eq!(asked(&store, id(0, 0), State::Sent, 20_004).await, None);
+    assert_eq!(state(&store, id(2, 0), 99_999).await, Some(State::Sent));
+    // A push takes it over as well.
+    store.delivered(&[id(4, 0)], &[], at(30_000)).await.unwrap();
+    assert_eq!(asked(&store, id(4, 0), State::Sent, 30_001).await.unwrap().updated_at, Some(at(30_000)));
+    store.update(&[report(id(4, 0), State::NotPaid)], at(30_002)).await.unwrap();
+    assert_eq!(asked(&shelf.open().await, id(4, 0), State::Sent, 30_003).await, None);
+}
+
+pub(super) async fn a_payment_by_an_earlier_claim_is_kept_and_a_second_one_refused<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 2).await;
+    store.claim(&claim_of("bob", 1, 60), ALL).await.unwrap();
+    assert_eq!(store.claim(&claim_of("bob", 100, 160), ALL).await.unwrap().len(), 2);
+    // The ledger has the payment, whoever holds the claim.
+    let paid = |number, payment: &str| MatchUpdate {
+        transaction_id: Some(payment.to_owned()),
+        ..report(id(number, 0), State::Paid)
+    };
+    store.update(&[paid(0, "first")], at(110)).await.unwrap();
+    assert_eq!(asked(&store, id(0, 0), State::Sent, 111).await, None);
+    let error = store.update(&[paid(1, "other"), paid(0, "second")], at(112)).await.unwrap_err();
+    let UpdateError::Contradiction { first, second, .. } = &error else { panic!("{error}") };
+    assert_eq!((first.as_str(), second.as_str()), ("first", "second"));
+    // A list is refused whole: the other report has to come again.
+    assert_eq!(state(&store, id(1, 0), 113).await, Some(State::Sent));
+    assert_eq!(one(&store, id(0, 0), 113).await.transaction_id.as_deref(), Some("first"));
+}
+
+pub(super) async fn only_what_is_offered_is_claimed_or_pushed<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 4).await;
+    let since = OfferedSince(Some(boundary(2).timestamp()));
+    let due = Due { since, again: at(0), now: at(0) };
+    assert_eq!(ids(&store.outbox(due, 10).await.unwrap()), [id(2, 0), id(3, 0)]);
+    let offered = OutboxDepth { waiting: 2, oldest: Some(boundary(3).timestamp()) };
+    assert_eq!(store.outbox_depth(since, at(0)).await.unwrap(), offered);
+    let claim = Claim { since, ..claim_of("bob", 1, 60) };
+    assert_eq!(ids(&store.claim(&claim, ALL).await.unwrap()), [id(2, 0), id(3, 0)]);
+    assert_eq!(store.outbox_depth(since, at(2)).await.unwrap(), OutboxDepth::default());
+    // What is not offered stays as it is, for whoever asks, and can be offered later.
+    assert_eq!(state(&store, id(0, 0), 2).await, Some(State::Created));
+    let never = OfferedSince(Some(Timestamp::MAX));
+    assert_eq!(store.claim(&Claim { since: never, ..claim_of("bob", 3, 60) }, ALL).await.unwrap(), []);
+    let within = OfferedSince(Some(boundary(2).timestamp() - Duration::from_secs(1)));
+    assert_eq!(ids(&store.claim(&Claim { since: within, ..claim_of("bob", 3, 60) }, ALL).await.unwrap()), [id(1, 0)]);
+    assert_eq!(ids(&store.claim(&claim_of("bob", 3, 60), ALL).await.unwrap()), [id(0, 0)]);
 }
 
 pub(super) async fn reports_change_only_the_fields_they_set<S: Shelf>(shelf: S) {
@@ -276,7 +368,15 @@ pub(super) async fn a_list_of_reports_is_applied_as_a_whole_or_not_at_all<S: She
     let twice = store.update(&paid_twice, at(1)).await.unwrap_err();
     assert!(matches!(twice, UpdateError::Transition { from: State::Paid, .. }), "{twice}");
     assert_eq!(store.matches(&MatchFilter::default(), ALL, at(0)).await.unwrap(), before);
-    let whole = [good(), report(id(1, 0), State::Sent), report(id(0, 0), State::Paid)];
+    let named =
+        |payment: &str, state| MatchUpdate { transaction_id: Some(payment.to_owned()), ..report(id(0, 0), state) };
+    let two_payments = [named("a", State::Sent), named("b", State::Paid)];
+    let contradicting = store.update(&two_payments, at(1)).await.unwrap_err();
+    assert!(matches!(contradicting, UpdateError::Contradiction { .. }), "{contradicting}");
+    assert_eq!(state(&store, id(0, 0), 1).await, Some(State::Created));
+    // The same one may be there twice.
+    let paid = || named("tx", State::Paid);
+    let whole = [good(), report(id(1, 0), State::Sent), paid(), report(id(1, 0), State::Sent), paid()];
     store.update(&whole, at(2)).await.unwrap();
     assert_eq!(state(&store, id(0, 0), 3).await, Some(State::Paid));
     assert_eq!(state(&store, id(1, 0), 3).await, Some(State::Sent));
@@ -284,24 +384,24 @@ pub(super) async fn a_list_of_reports_is_applied_as_a_whole_or_not_at_all<S: She
 
 pub(super) async fn waiting_trades_are_pushed_in_order<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 4).await;
-    assert_eq!(shelf.open().await.outbox(at(0), 0, at(0)).await.unwrap(), []);
+    assert_eq!(outbox(&shelf.open().await, 0, 0, 0).await, []);
     for (number, state) in [(0, State::NotPaid), (2, State::Paid)] {
         bring(&store, id(number, 0), state).await;
     }
     // `NotPaid` since second 0, so it is due again from then on.
-    assert_eq!(ids(&store.outbox(at(-1), 10, at(1)).await.unwrap()), [id(1, 0), id(3, 0)]);
-    let waiting = store.outbox(at(0), 10, at(1)).await.unwrap();
+    assert_eq!(ids(&outbox(&store, -1, 10, 1).await), [id(1, 0), id(3, 0)]);
+    let waiting = outbox(&store, 0, 10, 1).await;
     assert_eq!(ids(&waiting), [id(0, 0), id(1, 0), id(3, 0)]);
-    assert_eq!(store.outbox(at(0), 2, at(1)).await.unwrap(), waiting[..2]);
-    let depth = OutboxDepth { waiting: 3, oldest: Some(boundary(1).timestamp()) };
-    assert_eq!(store.outbox_depth(at(1)).await.unwrap(), depth);
+    assert_eq!(outbox(&store, 0, 2, 1).await, waiting[..2]);
+    let expected = OutboxDepth { waiting: 3, oldest: Some(boundary(1).timestamp()) };
+    assert_eq!(depth(&store, 1).await, expected);
     // A claimed trade does not wait until its claim expires.
     store.claim(&claim_of("bob", 1, 60), Window::first(2)).await.unwrap();
-    let depth = OutboxDepth { waiting: 1, oldest: Some(boundary(4).timestamp()) };
-    assert_eq!(store.outbox_depth(at(59)).await.unwrap(), depth);
-    assert_eq!(ids(&store.outbox(at(60), 10, at(60)).await.unwrap()), ids(&waiting));
-    let depth = OutboxDepth { waiting: 3, oldest: Some(boundary(1).timestamp()) };
-    assert_eq!(store.outbox_depth(at(60)).await.unwrap(), depth);
+    let expected = OutboxDepth { waiting: 1, oldest: Some(boundary(4).timestamp()) };
+    assert_eq!(depth(&store, 59).await, expected);
+    assert_eq!(ids(&outbox(&store, 60, 10, 60).await), ids(&waiting));
+    let expected = OutboxDepth { waiting: 3, oldest: Some(boundary(1).timestamp()) };
+    assert_eq!(depth(&store, 60).await, expected);
 }
 
 pub(super) async fn a_push_changes_only_waiting_trades<S: Shelf>(shelf: S) {
@@ -323,7 +423,7 @@ pub(super) async fn a_push_changes_only_waiting_trades<S: Shelf>(shelf: S) {
         assert_eq!(one(&store, id(3, 0), second).await.message.as_deref(), Some("who is bob?"));
         assert_eq!(one(&store, id(0, 1), second).await.state, None);
     }
-    assert_eq!(ids(&store.outbox(at(10), 10, at(10)).await.unwrap()), [id(4, 0)]);
+    assert_eq!(ids(&outbox(&store, 10, 10, 10).await), [id(4, 0)]);
     // After its claim expires, a trade waits again and can be delivered.
     store.claim(&claim_of("bob", 11, 20), ALL).await.unwrap();
     store.delivered(&[id(4, 0)], &[], at(15)).await.unwrap();

@@ -18,7 +18,7 @@ use super::link::{self, DecisionLink, IntervalLink, Link, NewInterval, Settled};
 use super::mark::{self, Mark};
 use super::server::{Server, Stored};
 use super::trades::{self, TradeDocument};
-use super::{algorithms, leases};
+use super::{algorithms, leases, takeover};
 use books::{Change, Commit, Committed, ExpectedState, Progress, StoredEvent};
 
 /// An event, which only repeats its link.
@@ -60,7 +60,7 @@ async fn complete(server: &Server, link: &Link) -> Result<(), Fault> {
 /// Writes what follows from an interval, then moves the mark past it.
 async fn complete_interval(server: &Server, settled: &Settled<'_>) -> Result<(), Fault> {
     let documents = trades::documents(settled);
-    let there = insert_missing(&server.matches.clone_with_type(), &documents).await?;
+    let there = insert_missing(&server.trades.clone_with_type(), &documents).await?;
     check_same(server, settled, there.iter().filter_map(|position| documents.get(*position))).await?;
     insert_missing(&server.of::<EventDocument>(), &events(settled)).await?;
     mark::advance(server, settled.community, &Mark::of_interval(settled.number, settled.interval.end())).await
@@ -83,7 +83,7 @@ async fn check_same(
     if ids.is_empty() {
         return Ok(());
     }
-    for found in all("trade", server.matches.find(doc! { "_id": { "$in": ids } })).await? {
+    for found in all("trade", server.trades.find(doc! { "_id": { "$in": ids } })).await? {
         let same = |trade: TradeDocument| {
             trade.community == settled.community && trade.interval().is_ok_and(|of| of == settled.interval)
         };
@@ -180,7 +180,7 @@ pub(super) async fn decide(
 pub(super) async fn progress(server: &Server, community: &str) -> Result<Progress, Fault> {
     let mark = completed(server, community).await?;
     let Some(boundary) = mark.end() else {
-        return Ok(Progress { original: trades::original_end(server).await?, ..Progress::default() });
+        return Ok(Progress { original: takeover::end(server).await?, ..Progress::default() });
     };
     let number = mark.interval.unwrap_or(mark.number);
     let Some(newest) = link::find(server, community, number).await? else {

@@ -40,8 +40,8 @@ pub(super) async fn examine(server: &Server) -> Result<Vec<String>, Fault> {
 }
 
 async fn find_strays(server: &Server, filter: Document) -> Result<Vec<Document>, Fault> {
-    let matches = server.matches.clone_with_type();
-    all("trade", matches.find(filter).limit(FINDINGS_ASKED)).await
+    let trades = server.trades.clone_with_type();
+    all("trade", trades.find(filter).limit(FINDINGS_ASKED)).await
 }
 
 /// Walks a community's chain from its first link to its mark, and looks beyond it.
@@ -142,8 +142,8 @@ impl Page {
         let next = Page { from: self.to, ..Page::default() };
         let mut span = doc! { "$lt": boundary_date(to) };
         span.extend(self.from.map(|from| ("$gte".to_owned(), Bson::from(boundary_date(from)))));
-        let matches = server.matches.clone_with_type::<Document>();
-        let mut cursor = matches.find(doc! { "community": community, "start": span }).await?;
+        let trades = server.trades.clone_with_type::<Document>();
+        let mut cursor = trades.find(doc! { "community": community, "start": span }).await?;
         while cursor.advance().await? {
             findings.extend(self.finding(&cursor.deserialize_current()?));
             if findings.len() >= FINDINGS_MAX {

@@ -11,7 +11,7 @@ use super::field::GRID;
 use super::server::Server;
 use super::trades::{ClaimFields, TradeDocument};
 use super::{field, mark, original};
-use books::{Match, MatchFilter, OutboxDepth, Quantity, Window, platform_name};
+use books::{Due, Match, MatchFilter, OfferedSince, OutboxDepth, Quantity, Window, platform_name};
 
 /// Documents fetched at once where some may have to be left out.
 const PAGE: usize = 10_000;
@@ -25,12 +25,15 @@ pub(super) struct Found {
     /// The number of the journal's entry that changed it last; none if nothing did.
     pub(super) revision: Option<i64>,
     claim: Option<ClaimFields>,
+    /// Whether its claim has lapsed, and nobody has claimed it since.
+    pub(super) lapsed: bool,
 }
 
 impl Found {
-    /// Its state and last change, at an instant: an expired claim counts no more.
+    /// Its state and last change, at an instant: an expired claim has lapsed.
     pub(super) fn expire(&mut self, now: Timestamp) {
         if let Some(claim) = self.claim.take_if(|claim| claim.until.0 <= now) {
+            self.lapsed = true;
             (self.shown.state, self.shown.updated_at) = (Some(claim.from.0), Some(claim.until.0));
         }
     }
@@ -49,7 +52,7 @@ pub(super) async fn visible(server: &Server) -> Result<Document, Fault> {
 }
 
 /// Trades in any of these states. The original gave some trades with the grid one: they are never paid.
-pub(super) fn in_states(states: impl IntoIterator<Item = State>) -> Document {
+fn in_states(states: impl IntoIterator<Item = State>) -> Document {
     let states: Vec<i32> = states.into_iter().map(|state| state as i32).collect();
     let member = doc! { "$nin": [GRID, PLATFORM_GRID] };
     doc! { "metadata.transaction_state": { "$in": states }, "buyer_id": member.clone(), "seller_id": member }
@@ -69,7 +72,9 @@ pub(super) fn conditions(filter: &MatchFilter) -> Vec<Document> {
         conditions.extend(name.as_ref().map(|name| doc! { field: named(name) }));
     }
     if !filter.states.is_empty() {
-        conditions.push(in_states(filter.states.iter().copied()));
+        let named = in_states(filter.states.iter().copied());
+        let or_lapsed = doc! { "$or": [named.clone(), { "metadata.lapsed": true }] };
+        conditions.push(if filter.finds_lapsed() { or_lapsed } else { named });
     }
     conditions.extend(filter.from.map(|from| doc! { "timestamp": { "$gte": field::date_from(from) } }));
     conditions.extend(filter.to.map(|to| doc! { "timestamp": { "$lt": field::date_from(to) } }));
@@ -88,7 +93,7 @@ pub(super) async fn find(server: &Server, mut conditions: Vec<Document>, window:
     }
     while found.len() < window.limit {
         let limit = PAGE.min(window.limit - found.len());
-        let query = server.matches.find(filter.clone()).sort(doc! { "timestamp": 1, "_id": 1 });
+        let query = server.trades.find(filter.clone()).sort(doc! { "timestamp": 1, "_id": 1 });
         let page = all("trade", query.skip(skip).limit(i64::try_from(limit).unwrap_or(i64::MAX))).await?;
         for document in &page {
             found.extend(read(document)?);
@@ -113,7 +118,8 @@ fn read(document: &RawDocument) -> Result<Option<Found>, Fault> {
     let claim = metadata.and_then(|metadata| metadata.get_document("claim").ok());
     let claim = claim.map(|claim| deserialize_from_document(claim.clone())).transpose();
     let claim = claim.map_err(|error| Fault::Record(format!("trade {}: field claim: {error}", shown.id)))?;
-    Ok(Some(Found { shown, revision, claim }))
+    let lapsed = metadata.is_some_and(|metadata| metadata.get_bool("lapsed").unwrap_or(false));
+    Ok(Some(Found { shown, revision, claim, lapsed }))
 }
 
 fn ours(trade: TradeDocument) -> Result<Found, Fault> {
@@ -132,38 +138,40 @@ fn ours(trade: TradeDocument) -> Result<Found, Fault> {
         created_at: trade.created_at.0,
         updated_at: metadata.updated_at.map(|at| at.0),
     };
-    Ok(Found { shown, revision: metadata.revision, claim: metadata.claim })
+    Ok(Found { shown, revision: metadata.revision, claim: metadata.claim, lapsed: metadata.lapsed.unwrap_or(false) })
 }
 
-fn created() -> Document {
-    in_states([State::Created])
-}
-
-/// What was not paid and changed last at or before an instant.
-fn unpaid(again: Timestamp) -> Document {
+/// What changed last at or before an instant, or never.
+fn last_changed_by(again: Timestamp) -> Document {
     let due = doc! { "metadata.updated_at": { "$lte": field::date(again) } };
-    doc! { "$and": [in_states([State::NotPaid]), { "$or": [due, { "metadata.updated_at": Bson::Null }] }] }
+    doc! { "$or": [due, { "metadata.updated_at": Bson::Null }] }
+}
+
+/// Trades that wait in these states, of those that are offered.
+fn waiting(since: OfferedSince, states: impl IntoIterator<Item = State>) -> Vec<Document> {
+    conditions(&MatchFilter { states: states.into_iter().collect(), ..since.waiting(None) })
 }
 
 /// The trades to push, see [`books::Payments::outbox`]. Each half is in the order of an index.
-pub(super) async fn outbox(server: &Server, again: Timestamp, limit: usize) -> Result<Vec<Match>, Fault> {
-    let mut waiting = find(server, vec![created()], Window::first(limit)).await?;
-    waiting.extend(find(server, vec![unpaid(again)], Window::first(limit)).await?);
+pub(super) async fn outbox(server: &Server, due: Due, limit: usize) -> Result<Vec<Match>, Fault> {
+    let unpaid = [waiting(due.since, [State::NotPaid]), vec![last_changed_by(due.again)]].concat();
+    let mut waiting = find(server, waiting(due.since, [State::Created]), Window::first(limit)).await?;
+    waiting.extend(find(server, unpaid, Window::first(limit)).await?);
     let mut waiting: Vec<Match> = waiting.into_iter().map(|found| found.shown).collect();
     waiting.sort_by_key(|waiting| (waiting.end, waiting.id));
     waiting.truncate(limit);
     Ok(waiting)
 }
 
-/// How much waits to be pushed.
-pub(super) async fn depth(server: &Server) -> Result<OutboxDepth, Fault> {
-    let states = || State::ALL.into_iter().filter(|state| state.is_waiting());
-    let filter = doc! { "$and": [in_states(states()), visible(server).await?] };
-    let waiting = server.matches.count_documents(filter).await?;
+/// How much waits to be forwarded.
+pub(super) async fn depth(server: &Server, since: OfferedSince) -> Result<OutboxDepth, Fault> {
+    let offered = since.waiting(None);
+    let filter = [conditions(&offered), vec![visible(server).await?]].concat();
+    let count = server.trades.count_documents(doc! { "$and": filter }).await?;
     let mut oldest = None;
-    for state in states() {
-        let first = find(server, vec![in_states([state])], Window::first(1)).await?;
+    for state in offered.states {
+        let first = find(server, waiting(since, [state]), Window::first(1)).await?;
         oldest = first.first().map(|first| first.shown.end).into_iter().chain(oldest).min();
     }
-    Ok(OutboxDepth { waiting, oldest })
+    Ok(OutboxDepth { waiting: count, oldest })
 }

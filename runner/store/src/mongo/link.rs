@@ -183,6 +183,7 @@ impl IntervalLink {
             trades_digest: cleared.map(|cleared| cleared.trades_digest.0),
             provenance: self.cleared.map(ClearedFields::into_provenance),
             gaps: self.whole.inputs.gaps,
+            opening: self.whole.inputs.opening,
             trades: Vec::new(),
             events: self.whole.events,
         }

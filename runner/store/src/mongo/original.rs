@@ -4,7 +4,7 @@
 //! left out with a warning, because a document of years ago must not stop the service.
 
 use domain::trade::State;
-use domain::{Boundary, MeterPrice, Price, TradeId};
+use domain::{MeterPrice, Price, TradeId};
 use jiff::Timestamp;
 use mongodb::bson::{Bson, Document};
 
@@ -76,12 +76,6 @@ fn number(value: Option<&Bson>) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-/// The boundary at which a trade's interval ended; of an odd instant the whole second before.
-pub(super) fn boundary(document: &Document) -> Option<Boundary> {
-    let second = time(document, "timestamp")?.as_second();
-    Boundary::from_seconds(u64::try_from(second).ok()?)
-}
-
 /// A price that the original kept; none if it cannot be used.
 pub(super) fn price(document: &Document) -> Option<MeterPrice> {
     let metadata = document.get_document("metadata").ok();
@@ -149,7 +143,6 @@ mod tests {
         assert_eq!((shown.buyer.as_str(), shown.seller.as_str(), shown.state), ("7", "100", None));
         assert_eq!(shown.quantity, Quantity::Original { kwh: 1e-17, eur_per_kwh: 1.0 });
         assert_eq!((shown.created_at, shown.message.clone()), (shown.end, None));
-        assert_eq!(boundary(&odd).unwrap().to_string(), "2023-09-01T12:00:00Z");
         for (name, wrong) in [
             ("_id", Bson::Int32(1)),
             ("timestamp", Bson::String("2023-09-01".to_owned())),

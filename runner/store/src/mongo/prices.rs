@@ -8,6 +8,7 @@ use mongodb::Collection;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use prost::Message;
 use serde::Deserialize;
+use tokio_stream::StreamExt;
 
 use super::document::all;
 use super::fault::Fault;
@@ -134,12 +135,10 @@ async fn ours(server: &Server, meter: Option<&str>, start: Document, limit: i64)
 
 /// The original's, by a condition on the instant, newest first; for the same instant the later one first.
 async fn theirs(server: &Server, meter: Option<&str>, start: Document, limit: i64) -> Result<Vec<MeterPrice>, Fault> {
-    if !server.has_original_prices {
-        return Ok(Vec::new());
-    }
+    let Some(original) = &server.original_prices else { return Ok(Vec::new()) };
     let mut filter = doc! { "timestamp": start };
     filter.extend(meter.map(|meter| ("metadata.meter_id".to_owned(), Bson::from(meter))));
-    let find = server.original_prices.find(filter).sort(doc! { "timestamp": -1, "_id": -1 }).limit(limit);
+    let find = original.find(filter).sort(doc! { "timestamp": -1, "_id": -1 }).limit(limit);
     Ok(all("price", find).await?.iter().filter_map(original::price).collect())
 }
 
@@ -180,8 +179,8 @@ pub(super) async fn book(server: &Server, from: Timestamp, to: Timestamp) -> Res
     }
     prices.extend(ours(server, None, within(), 0).await?);
     let mut old: Vec<MeterPrice> = Vec::new();
-    if server.has_original_prices {
-        for meter in meters(&server.original_prices, "metadata.meter_id", "timestamp", before()).await? {
+    if let Some(original) = &server.original_prices {
+        for meter in meters(original, "metadata.meter_id", "timestamp", before()).await? {
             old.extend(theirs(server, Some(&meter), before(), 1).await?);
         }
         old.extend(theirs(server, None, within(), 0).await?);
@@ -197,6 +196,10 @@ async fn meters<T: Send + Sync>(
     start: &str,
     before: Document,
 ) -> Result<Vec<String>, Fault> {
-    let names = collection.distinct(meter, doc! { start: before }).await?;
-    Ok(names.iter().filter_map(Bson::as_str).map(str::to_owned).collect())
+    // Not `distinct`, which a time-series collection answers by unpacking all of it.
+    let pipeline = [doc! { "$match": { start: before } }, doc! { "$group": { "_id": format!("${meter}") } }];
+    let groups = collection.aggregate(pipeline).await?;
+    let name = |group: Document| group.get_str("_id").ok().map(str::to_owned);
+    let groups: Result<Vec<Document>, _> = groups.collect().await;
+    Ok(groups?.into_iter().filter_map(name).collect())
 }

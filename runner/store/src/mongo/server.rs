@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::Digest;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use mongodb::options::{Acknowledgment, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Client, Collection, Database, IndexModel};
 
 use super::address::MongoAddress;
@@ -28,14 +28,14 @@ pub(super) trait Stored: Send + Sync {
 /// A database of a server.
 pub(super) struct Server {
     database: Database,
-    /// Trades, in the original's shape: ours and its own.
-    pub(super) matches: Collection<RawDocumentBuf>,
+    /// Trades, in the original's shape: ours, and copies of those that it left.
+    pub(super) trades: Collection<RawDocumentBuf>,
     /// The chain of each community: intervals and decisions.
     pub(super) intervals: Collection<RawDocumentBuf>,
-    /// The original's prices: a time-series collection, which is only read.
-    pub(super) original_prices: Collection<Document>,
-    /// Whether the original left prices there.
-    pub(super) has_original_prices: bool,
+    /// The original's trades, if it left any: perhaps a time-series collection, which is only read.
+    pub(super) original_trades: Option<Collection<RawDocumentBuf>>,
+    /// The original's prices, if it left any: a time-series collection, which is only read.
+    pub(super) original_prices: Option<Collection<Document>>,
     /// Whether it was opened to write.
     writable: bool,
     /// Digests of blobs that are known to be there. Nothing is ever deleted.
@@ -43,10 +43,11 @@ pub(super) struct Server {
 }
 
 /// Which collections a database must have for those who only read.
-const EVIDENCE: [&str; 2] = ["intervals", "matches"];
+const EVIDENCE: [&str; 2] = ["intervals", "trades"];
 
 impl Server {
-    pub(super) async fn connect(address: &MongoAddress, writable: bool) -> Result<Server, Fault> {
+    /// How to connect to an address.
+    pub(super) async fn options(address: &MongoAddress) -> Result<ClientOptions, Fault> {
         let mut options = address.client_options().await?;
         options.app_name.get_or_insert_with(|| "rec-market".to_owned());
         options.server_selection_timeout.get_or_insert(SELECTION_TIMEOUT);
@@ -56,30 +57,33 @@ impl Server {
         options.write_concern.get_or_insert_with(durable);
         // Whatever the address says: what is decided on a secondary's old news could be paid twice.
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        Ok(options)
+    }
+
+    pub(super) async fn connect(options: ClientOptions, writable: bool) -> Result<Server, Fault> {
         let client = Client::with_options(options)?;
         let database = client.default_database().unwrap_or_else(|| client.database(DATABASE));
         let names = database.list_collection_names().await?;
         let has = |name: &str| names.iter().any(|found| found == name);
         let server = Server {
-            matches: database.collection("matches"),
+            trades: database.collection("trades"),
             intervals: database.collection("intervals"),
-            original_prices: database.collection("prices"),
-            has_original_prices: has("prices"),
+            original_trades: has("matches").then(|| database.collection("matches")),
+            original_prices: has("prices").then(|| database.collection("prices")),
             writable,
             known: Mutex::new(HashSet::new()),
             database,
         };
-        if writable {
-            server.make_indexes().await?;
-        } else if !EVIDENCE.iter().any(|name| has(name)) {
+        if !writable && !EVIDENCE.iter().any(|name| has(name)) {
             let name = server.database.name();
             return Err(Fault::NotOurs(format!("database {name:?} has nothing of ours (settle first)")));
         }
         Ok(server)
     }
 
-    async fn make_indexes(&self) -> Result<(), Fault> {
-        let matches = vec![
+    /// Creates the indexes that are missing.
+    pub(super) async fn make_indexes(&self) -> Result<(), Fault> {
+        let trades = vec![
             doc! { "timestamp": 1, "_id": 1 },
             doc! { "buyer_id": 1, "timestamp": 1, "_id": 1 },
             doc! { "buyer_id": 1, "metadata.transaction_state": 1, "timestamp": 1, "_id": 1 },
@@ -89,7 +93,7 @@ impl Server {
             doc! { "metadata.claim.until": 1 },
         ];
         let indexes = [
-            ("matches", matches),
+            ("trades", trades),
             ("intervals", vec![doc! { "community": 1, "start": 1 }]),
             ("events", vec![doc! { "community": 1, "code": 1, "start": 1 }]),
             ("algorithms", vec![doc! { "sha256": 1 }]),

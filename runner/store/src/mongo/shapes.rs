@@ -59,7 +59,7 @@ async fn documents(store: &MongoStore, name: &str) -> Vec<Document> {
 }
 
 fn database(store: &MongoStore) -> mongodb::Database {
-    store.server.matches.client().database(&store.server.matches.namespace().db)
+    store.server.trades.client().database(&store.server.trades.namespace().db)
 }
 
 /// Compares documents, and the order of their fields: that of insertions, because updates leave it to the server, and
@@ -195,10 +195,10 @@ async fn trades_and_what_becomes_of_them_keep_their_shapes() {
         trade.get_document_mut("metadata").unwrap().insert("message", message);
     }
     expected[0].get_document_mut("metadata").unwrap().insert("transaction_state", 0_i32);
-    check(&store, "matches", &expected).await;
+    check(&store, "trades", &expected).await;
 
     let until = now() + Duration::from_secs(60);
-    let claim = Claim { buyer: "bob".to_owned(), now: now(), until };
+    let claim = Claim { buyer: "bob".to_owned(), since: OfferedSince::default(), now: now(), until };
     assert_eq!(store.claim(&claim, Window::first(9)).await.unwrap().len(), 1);
     let metadata = doc! {
         "match_id": id(0),
@@ -208,8 +208,20 @@ async fn trades_and_what_becomes_of_them_keep_their_shapes() {
         "revision": 1_i64,
         "claim": { "until": date(SECOND + 60_007), "from": 0_i32 },
     };
-    assert_eq!(documents(&store, "matches").await[0].get_document("metadata").ok(), Some(&metadata));
+    assert_eq!(documents(&store, "trades").await[0].get_document("metadata").ok(), Some(&metadata));
     check(&store, "journal", &[doc! { "_id": "trades", "number": 1_i64, "by": random() }]).await;
+
+    // Nobody reports: the claim lapses, and that stays known until it is claimed again.
+    store.outbox_depth(OfferedSince::default(), until).await.unwrap();
+    let metadata = doc! {
+        "match_id": id(0),
+        "message": fallback,
+        "transaction_state": 0_i32,
+        "updated_at": date(SECOND + 60_007),
+        "revision": 2_i64,
+        "lapsed": true,
+    };
+    assert_eq!(documents(&store, "trades").await[0].get_document("metadata").ok(), Some(&metadata));
 
     let trade = TradeId::from_bytes(id(0).bytes());
     let paid = |state| MatchUpdate { id: trade, state, transaction_id: Some("tx".to_owned()), message: None };
@@ -219,12 +231,12 @@ async fn trades_and_what_becomes_of_them_keep_their_shapes() {
         "message": fallback,
         "transaction_state": 2_i32,
         "updated_at": date(SECOND + 7),
-        "revision": 2_i64,
+        "revision": 3_i64,
         "transaction_id": "tx",
     };
-    assert_eq!(documents(&store, "matches").await[0].get_document("metadata").ok(), Some(&metadata));
-    assert!(Journal::Trades.publish(&store.server, 2, b"changes").await.unwrap());
-    let entry = doc! { "_id": "trades", "number": 3_i64, "changes": binary(b"changes"), "by": random() };
+    assert_eq!(documents(&store, "trades").await[0].get_document("metadata").ok(), Some(&metadata));
+    assert!(Journal::Trades.publish(&store.server, 3, b"changes").await.unwrap());
+    let entry = doc! { "_id": "trades", "number": 4_i64, "changes": binary(b"changes"), "by": random() };
     assert_eq!(documents(&store, "journal").await, [entry]);
     assert!(Journal::Prices.publish(&store.server, 0, b"first").await.unwrap());
     let entry = doc! { "_id": "prices", "number": 1_i64, "changes": binary(b"first"), "by": random() };

@@ -14,7 +14,7 @@ use super::field;
 use super::find::{self, Found};
 use super::journal::Journal;
 use super::server::Server;
-use books::{Claim, Match, MatchFilter, MatchUpdate, Reported, UpdateError, Window};
+use books::{Claim, Match, MatchUpdate, Reported, UpdateError, Window, check_agreement};
 
 /// Trades that one claim hands over at most, so that its entry of the journal fits into a document.
 const CLAIM_MAX: usize = 100_000;
@@ -56,6 +56,9 @@ struct Becomes {
     claimed_until: Option<i64>,
     #[prost(int32, tag = "6")]
     claimed_from: i32,
+    /// Whether its claim has lapsed, and nobody has claimed it since.
+    #[prost(bool, tag = "7")]
+    lapsed: bool,
 }
 
 impl Change {
@@ -98,12 +101,25 @@ fn update(becomes: &Becomes, revision: i64) -> Document {
             set.insert(field, text);
         }
     }
+    let mut unset = Document::new();
     match becomes.claimed_until {
         Some(until) => {
-            set.insert("metadata.claim", doc! { "until": DateTime::from_millis(until), "from": becomes.claimed_from });
-            doc! { "$set": set }
+            let claim = doc! { "until": DateTime::from_millis(until), "from": becomes.claimed_from };
+            set.insert("metadata.claim", claim);
         }
-        None => doc! { "$set": set, "$unset": { "metadata.claim": "" } },
+        None => {
+            unset.insert("metadata.claim", "");
+        }
+    }
+    if becomes.lapsed {
+        set.insert("metadata.lapsed", true);
+    } else {
+        unset.insert("metadata.lapsed", "");
+    }
+    if unset.is_empty() {
+        doc! { "$set": set }
+    } else {
+        doc! { "$set": set, "$unset": unset }
     }
 }
 
@@ -117,7 +133,7 @@ pub(super) async fn settle(server: &Server) -> Result<i64, Fault> {
 }
 
 async fn make(server: &Server, number: i64, changes: Vec<Change>) -> Result<(), Fault> {
-    server.update(&server.matches, &statements(changes, number)).await?;
+    server.update(&server.trades, &statements(changes, number)).await?;
     Journal::Trades.finish(server, number).await
 }
 
@@ -135,19 +151,21 @@ async fn change(server: &Server, after: i64, changes: Vec<Change>) -> Result<boo
     Ok(published)
 }
 
-/// Completes what was left half-done, and gives trades whose claims expired their earlier states.
+/// Completes what was left half-done, and gives trades whose claims lapsed their earlier states.
 pub(super) async fn refresh(server: &Server, now: Timestamp) -> Result<(), Fault> {
     loop {
         let after = settle(server).await?;
         let expired = doc! { "metadata.claim.until": { "$lte": field::date(now) } };
-        if !server.is_writable() || !exists(&server.matches, expired.clone()).await? {
+        if !server.is_writable() || !exists(&server.trades, expired.clone()).await? {
             return Ok(());
         }
         let expired = find::find(server, vec![expired], Window::first(CLAIM_MAX)).await?;
         let returned = |mut found: Found| {
             found.expire(now);
             let (state, at) = (found.shown.state?, found.shown.updated_at?);
-            Some(Change::new(&found, state, at))
+            let mut change = Change::new(&found, state, at);
+            change.becomes.lapsed = found.lapsed;
+            Some(change)
         };
         let changes: Vec<Change> = expired.into_iter().filter_map(returned).collect();
         let all = changes.len() < CLAIM_MAX;
@@ -157,10 +175,9 @@ pub(super) async fn refresh(server: &Server, now: Timestamp) -> Result<(), Fault
     }
 }
 
-/// Hands a buyer's waiting trades over for payment. If the answer is lost, they wait again when the claim expires.
+/// Hands a buyer's waiting trades over for payment. If the answer is lost, they wait again when the claim lapses.
 pub(super) async fn claim(server: &Server, claim: &Claim, window: Window) -> Result<Vec<Match>, Fault> {
-    let states = State::ALL.into_iter().filter(|state| state.is_waiting()).collect();
-    let filter = MatchFilter { buyer: Some(claim.buyer.clone()), states, ..MatchFilter::default() };
+    let filter = claim.filter();
     let window = Window { limit: window.limit.min(CLAIM_MAX), ..window };
     loop {
         refresh(server, claim.now).await?;
@@ -202,6 +219,9 @@ pub(super) async fn update_all(
     updates: &[MatchUpdate],
     now: Timestamp,
 ) -> Result<Result<(), UpdateError>, Fault> {
+    if let Err(error) = check_agreement(updates) {
+        return Ok(Err(error));
+    }
     loop {
         let after = settle(server).await?;
         let mut trades = current(server, updates.iter().map(|update| update.id), now).await?;
@@ -225,8 +245,9 @@ pub(super) async fn update_all(
 /// Checks a report against the trade's state, after the reports before it in the list, and changes the state.
 fn apply(found: &mut Found, update: &MatchUpdate) -> Result<(), UpdateError> {
     let shown = &mut found.shown;
+    let state = if std::mem::take(&mut found.lapsed) { Some(State::Sent) } else { shown.state };
     let (transaction_id, message) = (shown.transaction_id.as_deref(), shown.message.as_deref());
-    update.check(Reported { state: shown.state, transaction_id, message })?;
+    update.check(Reported { state, transaction_id, message })?;
     shown.state = Some(update.state);
     shown.transaction_id = update.transaction_id.clone().or(shown.transaction_id.take());
     shown.message = update.message.clone().or(shown.message.take());
@@ -294,7 +315,7 @@ mod tests {
             assert!(Journal::Trades.publish(&store.server, after, &bytes).await.unwrap());
             assert!(!Journal::Trades.publish(&store.server, after, &bytes).await.unwrap());
             let half = statements(changes[..made].to_vec(), after + 1);
-            store.server.update(&store.server.matches, &half).await.unwrap();
+            store.server.update(&store.server.trades, &half).await.unwrap();
             assert_eq!(states(&store, &ids).await.iter().filter(|state| **state == from).count(), 2 - made);
             refresh(&shelf.open().await.server, at(2)).await.unwrap();
             assert_eq!(states(&store, &ids).await, [to, to]);

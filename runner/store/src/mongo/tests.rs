@@ -17,9 +17,9 @@ use crate::contract::{
 use books::Quantity;
 use domain::PLATFORM_GRID;
 
-const ALL: Window = Window { skip: 0, limit: usize::MAX };
+pub(super) const ALL: Window = Window { skip: 0, limit: usize::MAX };
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::from_second(1_700_001_000).unwrap()
 }
 
@@ -29,13 +29,13 @@ async fn all_matches(store: &MongoStore) -> Vec<Match> {
 
 /// The trades, whatever they look like.
 fn documents_of(store: &MongoStore) -> mongodb::Collection<Document> {
-    store.server.matches.clone_with_type()
+    store.server.trades.clone_with_type()
 }
 
 /// Takes away what is written after a community's link with that number, as if its process had died there.
 async fn forget(store: &MongoStore, community: &str, number: i64, matches: Document) {
     let server = &store.server;
-    server.matches.delete_many(matches).await.unwrap();
+    server.trades.delete_many(matches).await.unwrap();
     if number == 1 {
         server.of::<mark::Mark>().delete_one(doc! { "_id": community }).await.unwrap();
         server.of::<chain::EventDocument>().delete_many(doc! { "community": community }).await.unwrap();
@@ -68,7 +68,7 @@ async fn a_half_written_interval_is_not_seen_and_then_completed() {
                 assert_eq!(all_intervals(store, "aveiro").await.len(), seen);
                 assert_eq!(store.event_counts("aveiro").await.unwrap().len(), 2 * seen.min(1));
                 assert_eq!(store.communities().await.unwrap().len(), seen.min(1));
-                assert_eq!(store.outbox_depth(now()).await.unwrap().waiting, number);
+                assert_eq!(store.outbox_depth(OfferedSince::default(), now()).await.unwrap().waiting, number);
                 assert_eq!(store.examine().await.unwrap(), [""; 0]);
             }
             // Who only reads completes nothing.
@@ -140,9 +140,9 @@ async fn what_was_touched_by_hand_is_found() {
     }
     let server = &store.server;
     let id = |number, trade| field::object_id(&TradeId::derive("aveiro", interval(number), trade));
-    server.matches.delete_one(doc! { "_id": id(0, 1) }).await.unwrap();
+    server.trades.delete_one(doc! { "_id": id(0, 1) }).await.unwrap();
     let change = doc! { "$set": { "energy_wh": 7_i64, "metadata.message": "paid" } };
-    server.matches.update_one(doc! { "_id": id(1, 0) }, change).await.unwrap();
+    server.trades.update_one(doc! { "_id": id(1, 0) }, change).await.unwrap();
     for (community, number) in [("aveiro", 2), ("aveiro", 8), ("nowhere", 0)] {
         let start = field::boundary_date(interval(number).start());
         let end = field::boundary_date(interval(number).end());
@@ -166,13 +166,13 @@ async fn what_was_touched_by_hand_is_found() {
     let store = shelf.open().await;
     put(&store, full("aveiro", 1)).await.unwrap();
     let change = doc! { "$set": { "energy_wh": 7_i64, "metadata.message": "paid" } };
-    store.server.matches.update_one(doc! { "_id": id(1, 0) }, change).await.unwrap();
+    store.server.trades.update_one(doc! { "_id": id(1, 0) }, change).await.unwrap();
     let expected = format!("trade {} of interval {}: field energy_wh is not what was settled", id(1, 0), place(1));
     assert_eq!(store.examine().await.unwrap(), [expected]);
 }
 
 /// An instant of the original's, in quarter-hours before the first of the test's.
-fn before(quarters: i64) -> DateTime {
+pub(super) fn before(quarters: i64) -> DateTime {
     DateTime::from_millis((1_693_569_600 - 900 * quarters) * 1000)
 }
 
@@ -199,7 +199,7 @@ fn original_price(id: u8, meter: &str, quarters: i64, buy: f64) -> Document {
 }
 
 /// A database as the original left it.
-async fn left_by_the_original(shelf: &Database) -> mongodb::Database {
+pub(super) async fn left_by_the_original(shelf: &Database) -> mongodb::Database {
     let client = mongodb::Client::with_uri_str(shelf.config().address).await.unwrap();
     let database = client.default_database().unwrap();
     let mut dust = original(3, 3, 100, "bob", Some(0));
@@ -229,7 +229,7 @@ async fn left_by_the_original(shelf: &Database) -> mongodb::Database {
 
 async fn documents(database: &mongodb::Database, name: &str) -> Vec<Document> {
     let collection = database.collection(name);
-    let find = collection.find(doc! { "community": Bson::Null }).sort(doc! { "_id": 1 });
+    let find = collection.find(doc! {}).sort(doc! { "_id": 1 });
     document::all("document", find).await.unwrap()
 }
 
@@ -259,9 +259,13 @@ async fn trades_of_the_original_are_served_claimed_and_updated() {
     let grid = MatchFilter { buyer: Some(PLATFORM_GRID.to_owned()), ..MatchFilter::default() };
     assert_eq!(store.matches(&grid, ALL, now()).await.unwrap(), found[1..2]);
 
-    // The one that cannot be read waits too: so it is seen.
-    assert_eq!(store.outbox_depth(now()).await.unwrap().waiting, 4);
-    let claim = Claim { buyer: "bob".to_owned(), now: now(), until: now() + Duration::from_secs(60) };
+    // The one that cannot be read is not among them.
+    let all = OfferedSince::default();
+    assert_eq!(store.outbox_depth(all, now()).await.unwrap().waiting, 3);
+    let since = OfferedSince(field::timestamp(before(3)));
+    assert_eq!(store.outbox_depth(since, now()).await.unwrap().waiting, 1);
+    let until = now() + Duration::from_secs(60);
+    let claim = Claim { buyer: "bob".to_owned(), since: all, now: now(), until };
     assert_eq!(store.claim(&claim, ALL).await.unwrap(), [found[0].clone(), found[3].clone()]);
     let paid = MatchUpdate { id: id(1), state: State::Paid, transaction_id: Some("tx".to_owned()), message: None };
     store.update(&[paid], now()).await.unwrap();
@@ -270,17 +274,53 @@ async fn trades_of_the_original_are_served_claimed_and_updated() {
         store.matches(&MatchFilter::default(), ALL, later).await.unwrap().iter().map(|found| found.state).collect();
     let expected = [Some(State::Paid), None, None, Some(State::NotPaid), Some(State::Paid), Some(State::Created)];
     assert_eq!(states, expected);
-    // Nothing is rewritten but what became of two trades.
-    for (mut before, mut after) in untouched.into_iter().zip(documents(&database, "matches").await) {
-        let changed = [Bson::ObjectId(ObjectId::from_bytes([1; 12])), Bson::ObjectId(ObjectId::from_bytes([4; 12]))];
-        if changed.contains(before.get("_id").unwrap()) {
-            let metadata =
-                |document: &mut Document| document.remove("metadata").unwrap().as_document().cloned().unwrap();
-            let (was, is) = (metadata(&mut before), metadata(&mut after));
-            assert_eq!(was.get("match_id"), is.get("match_id"));
-        }
-        assert_eq!(before, after);
-    }
+    // The device whose claim lapsed had paid after all.
+    let sent = MatchFilter { id: Some(id(4)), states: [State::Sent].into(), ..MatchFilter::default() };
+    assert_eq!(store.matches(&sent, ALL, later).await.unwrap()[0].state, Some(State::Sent));
+    let paid = MatchUpdate { id: id(4), state: State::Paid, transaction_id: Some("late".to_owned()), message: None };
+    store.update(&[paid], later).await.unwrap();
+    let again = shelf.open().await;
+    assert_eq!(again.matches(&sent, ALL, later).await.unwrap(), []);
+    assert_eq!(all_matches(&again).await[3].transaction_id.as_deref(), Some("late"));
+    // Nothing is rewritten, and nothing of ours is among what the original left.
+    assert_eq!(documents(&database, "matches").await, untouched);
+    let indexes = database.collection::<Document>("matches").list_index_names().await.unwrap();
+    assert_eq!(indexes, ["_id_"]);
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_original_writes_until_the_first_commit_is_taken_over_and_nothing_after_it() {
+    let shelf = Database::new();
+    let database = left_by_the_original(&shelf).await;
+    let store = shelf.open().await;
+    let count = async |store: &MongoStore| all_matches(store).await.len();
+    assert_eq!(count(&store).await, 6);
+    let matches = database.collection::<Document>("matches");
+    matches.insert_one(original(10, 0, "a", "bob", Some(0))).await.unwrap();
+    assert_eq!(store.progress("aveiro").await.unwrap().original, Some(boundary(0)));
+    assert_eq!(count(&store).await, 7);
+    put(&store, opening("aveiro", 0)).await.unwrap();
+    // Somebody has not stopped it.
+    matches.insert_one(original(11, -1, "a", "bob", Some(0))).await.unwrap();
+    let store = shelf.open().await;
+    assert_eq!((count(&store).await, store.progress("other").await.unwrap().original), (7, Some(boundary(0))));
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn our_trades_from_before_they_had_a_collection_of_their_own_are_found_again() {
+    let shelf = Database::new();
+    let store = shelf.open().await;
+    put(&store, full("aveiro", 0)).await.unwrap();
+    let ours: Vec<Document> = document::all("trade", documents_of(&store).find(doc! {})).await.unwrap();
+    documents_of(&store).drop().await.unwrap();
+    let database = store.server.trades.client().database(&store.server.trades.namespace().db);
+    database.collection("matches").insert_many(ours).await.unwrap();
+    let store = shelf.open().await;
+    assert_eq!(all_matches(&store).await.len(), 4);
+    assert_eq!(store.examine().await.unwrap(), [""; 0]);
+    assert_eq!(store.progress("other").await.unwrap().original, None);
 }
 
 #[needs::mongodb]
@@ -299,12 +339,13 @@ async fn settling_goes_on_where_the_original_stopped() {
     assert_eq!(store.progress("aveiro").await.unwrap().original, None);
     assert_eq!(store.progress("other").await.unwrap().original, newest);
     assert_eq!(all_matches(&store).await.len(), 6 + 4);
+    assert!(all_matches(&store).await.is_sorted_by_key(|found| (found.end, found.id)));
     assert_eq!(all_trades(&store, "aveiro").await.len(), 4);
     assert_eq!(store.examine().await.unwrap(), [""; 0]);
     assert_eq!((documents(&database, "matches").await, documents(&database, "prices").await), untouched);
     // What dashboards of the original read.
     let id = field::object_id(&TradeId::derive("aveiro", interval(1), 1));
-    let ours: Document = database.collection("matches").find_one(doc! { "_id": id }).await.unwrap().unwrap();
+    let ours: Document = database.collection("trades").find_one(doc! { "_id": id }).await.unwrap().unwrap();
     let expected = doc! {
         "_id": id,
         "timestamp": field::boundary_date(boundary(2)),

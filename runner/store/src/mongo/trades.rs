@@ -1,15 +1,16 @@
-//! Our own trades as documents of `matches`: in the original's shape, with exact numbers beside its floating-point ones.
+//! Our own trades as documents of `trades`: in the shape of the original's `matches`, with exact numbers beside its
+//! floating-point ones. The copies of the original's trades are in the same collection, see `takeover.rs`.
 
 use domain::{Boundary, Energy, Interval, MemberId, Price};
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Document, doc};
 use serde::{Deserialize, Serialize};
 
 use super::document::all;
 use super::fault::Fault;
 use super::field::{self, BoundaryDate, Date, Id, PartyName, StateNumber};
 use super::link::Settled;
+use super::mark;
 use super::server::Server;
-use super::{mark, original};
 use books::{Span, StoredTrade};
 
 /// A trade of ours.
@@ -55,6 +56,9 @@ pub(super) struct Metadata {
     pub(super) revision: Option<i64>,
     #[serde(skip_serializing)]
     pub(super) claim: Option<ClaimFields>,
+    /// Whether its claim has lapsed, and nobody has claimed it since.
+    #[serde(skip_serializing)]
+    pub(super) lapsed: Option<bool>,
 }
 
 /// Until when a trade is claimed, and its state before.
@@ -112,14 +116,6 @@ impl TradeDocument {
     }
 }
 
-/// The end of the newest interval that the original settled; none if it left no trade.
-pub(super) async fn original_end(server: &Server) -> Result<Option<Boundary>, Fault> {
-    let dated = doc! { "community": Bson::Null, "timestamp": { "$type": "date" } };
-    let matches = server.matches.clone_with_type::<Document>();
-    let newest = matches.find_one(dated).sort(doc! { "timestamp": -1 }).await?;
-    Ok(newest.as_ref().and_then(original::boundary))
-}
-
 /// Documents that start within a span, up to the mark.
 pub(super) fn within(community: &str, span: Span, mark: Boundary) -> Document {
     let end = span.to.map_or(mark.seconds(), |to| to.min(mark.seconds()));
@@ -152,8 +148,8 @@ pub(super) async fn list(
         conditions.push(doc! { "start": { "$gte": start } });
         conditions.push(doc! { "$or": [{ "start": { "$gt": start } }, later] });
     }
-    let matches = server.matches.clone_with_type::<TradeDocument>();
-    let find = matches.find(doc! { "$and": conditions }).sort(doc! { "start": 1, "number": 1 });
+    let trades = server.trades.clone_with_type::<TradeDocument>();
+    let find = trades.find(doc! { "$and": conditions }).sort(doc! { "start": 1, "number": 1 });
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     all("trade", find.limit(limit)).await?.into_iter().map(TradeDocument::into_stored).collect()
 }

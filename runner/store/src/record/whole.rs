@@ -1,14 +1,11 @@
 //! A whole cleared interval as one blob, for stores that keep an interval in one document.
 
-use std::collections::BTreeMap;
-
-use domain::netting::{LastRead, LastReads};
-use domain::reading::Registers;
-use domain::{Energy, Interval, MeterId, NamedTrade, Price, Round};
+use domain::netting::LastReads;
+use domain::{Energy, Interval, NamedTrade, Price, Round};
 use prost::Message;
 
-use super::{Inputs, InvalidRecord, decode_boundary, decode_inputs, decode_party, decode_round};
-use super::{encode_inputs, encode_round};
+use super::{Inputs, InvalidRecord, LastReadRecord, decode_inputs, decode_last_reads, decode_party, decode_round};
+use super::{encode_inputs, encode_last_reads, encode_round};
 use books::{ClearedInterval, StoredEvent, StoredTrade};
 
 #[derive(Clone, PartialEq, Message)]
@@ -18,23 +15,11 @@ struct WholeRecord {
     #[prost(bytes = "vec", optional, tag = "2")]
     round: Option<Vec<u8>>,
     #[prost(message, repeated, tag = "3")]
-    absent: Vec<AbsentRecord>,
+    absent: Vec<LastReadRecord>,
     #[prost(message, repeated, tag = "4")]
     trades: Vec<TradeRecord>,
     #[prost(message, repeated, tag = "5")]
     events: Vec<EventRecord>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct AbsentRecord {
-    #[prost(string, tag = "1")]
-    meter: String,
-    #[prost(uint64, tag = "2")]
-    boundary: u64,
-    #[prost(uint64, tag = "3")]
-    import_wh: u64,
-    #[prost(uint64, tag = "4")]
-    export_wh: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -78,13 +63,7 @@ pub struct Whole {
 
 /// Encodes a cleared interval, except how it was cleared.
 pub fn encode_whole(cleared: &ClearedInterval) -> Vec<u8> {
-    let ClearedInterval { readings, gaps, round, absent: absent_meters, trades, events, .. } = cleared;
-    let absent = |(meter, read): (&MeterId, &LastRead)| AbsentRecord {
-        meter: meter.as_str().to_owned(),
-        boundary: read.boundary.seconds(),
-        import_wh: read.registers.import_wh,
-        export_wh: read.registers.export_wh,
-    };
+    let ClearedInterval { readings, gaps, round, absent, opening, trades, events, .. } = cleared;
     let trade = |trade: &StoredTrade| TradeRecord {
         seller: trade.seller.to_string(),
         buyer: trade.buyer.to_string(),
@@ -98,9 +77,9 @@ pub fn encode_whole(cleared: &ClearedInterval) -> Vec<u8> {
         message: event.message.clone(),
     };
     let record = WholeRecord {
-        inputs: encode_inputs(readings, gaps),
+        inputs: encode_inputs(readings, gaps, opening),
         round: round.as_ref().map(|round| encode_round(round.settlement.round())),
-        absent: absent_meters.iter().map(absent).collect(),
+        absent: encode_last_reads(absent),
         trades: trades.iter().map(trade).collect(),
         events: events.iter().map(event).collect(),
     };
@@ -113,11 +92,6 @@ pub fn encode_whole(cleared: &ClearedInterval) -> Vec<u8> {
 /// If the bytes are not a valid interval.
 pub fn decode_whole(community: &str, interval: Interval, bytes: &[u8]) -> Result<Whole, InvalidRecord> {
     let record = WholeRecord::decode(bytes).map_err(InvalidRecord::new)?;
-    let absent = |absent: AbsentRecord| {
-        let registers = Registers { import_wh: absent.import_wh, export_wh: absent.export_wh };
-        let read = LastRead { boundary: decode_boundary(absent.boundary)?, registers };
-        Ok((absent.meter.parse().map_err(InvalidRecord::new)?, read))
-    };
     let trade = |(number, trade): (u64, TradeRecord)| {
         let (seller, buyer) = (decode_party(&trade.seller)?, decode_party(&trade.buyer)?);
         let (energy, price) = (Energy::from_wh(trade.energy), Price::from_micro_eur(trade.price));
@@ -127,7 +101,7 @@ pub fn decode_whole(community: &str, interval: Interval, bytes: &[u8]) -> Result
     Ok(Whole {
         inputs: decode_inputs(&record.inputs)?,
         round: record.round.as_deref().map(decode_round).transpose()?,
-        absent: record.absent.into_iter().map(absent).collect::<Result<BTreeMap<_, _>, InvalidRecord>>()?,
+        absent: decode_last_reads(record.absent)?,
         trades: (0..).zip(record.trades).map(trade).collect::<Result<_, InvalidRecord>>()?,
         events: record.events.into_iter().map(event).collect(),
     })

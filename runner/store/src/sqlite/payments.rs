@@ -12,14 +12,19 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, params_f
 use super::fault::Fault;
 use super::read::{read_party, unsigned};
 use crate::record;
-use books::Reported;
-use books::{Claim, Match, MatchFilter, MatchUpdate, OutboxDepth, Quantity, UpdateError, Window, platform_name};
+use books::{
+    Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Quantity, Reported, UpdateError, Window,
+    check_agreement, platform_name,
+};
 use domain::PLATFORM_GRID;
 
 const SELECT: &str = "SELECT trade.id, \"end\", community.name, trade.start, interval.length, seller, buyer, energy,
         price, state, transaction_id, trade.message, settled_at, updated_at
     FROM trade JOIN community ON community.id = trade.community
     JOIN interval ON interval.community = trade.community AND interval.start = trade.start";
+
+/// A claim that has lapsed, of a trade that nobody has claimed since.
+const LAPSED: &str = "claimed_from IS NOT NULL AND claimed_until IS NULL";
 
 /// The first whole second at or after an instant.
 pub(super) fn second_from(at: Timestamp) -> i64 {
@@ -56,7 +61,8 @@ pub(super) fn find(connection: &Connection, filter: &MatchFilter, window: Window
     }
     if !filter.states.is_empty() {
         let states: Vec<String> = filter.states.iter().map(|state| (*state as i64).to_string()).collect();
-        conditions.push(format!("state IN ({})", states.join(", ")));
+        let lapsed = if filter.finds_lapsed() { format!(" OR {LAPSED}") } else { String::new() };
+        conditions.push(format!("(state IN ({}){lapsed})", states.join(", ")));
     }
     for (condition, at) in [("\"end\" >= ?", filter.from), ("\"end\" < ?", filter.to)] {
         let Some(at) = at else { continue };
@@ -73,7 +79,8 @@ pub(super) fn find(connection: &Connection, filter: &MatchFilter, window: Window
     // Indexes alone find the page; only its trades are read.
     let page = format!("SELECT id AS wanted FROM trade {filtered} ORDER BY \"end\", id LIMIT ? OFFSET ?");
     let sql = format!("{SELECT} JOIN ({page}) ON trade.id = wanted ORDER BY \"end\", trade.id");
-    read(connection.prepare_cached(&sql)?.query(params_from_iter(values))?)
+    let found = read(connection.prepare_cached(&sql)?.query(params_from_iter(values))?)?;
+    Ok(found.into_iter().map(|found| filter.show(found)).collect())
 }
 
 fn read(mut rows: rusqlite::Rows<'_>) -> Result<Vec<Match>, Fault> {
@@ -120,10 +127,10 @@ pub(super) fn has_expired(connection: &Connection, now: Timestamp) -> Result<boo
     Ok(select.query_row([now.as_second()], |_| Ok(())).optional()?.is_some())
 }
 
-/// Releases expired claims: their trades return to their previous states.
+/// Releases expired claims: their trades return to their previous states, which stay noted as those before the claim.
 pub(super) fn release_claims(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
     let mut update = transaction.prepare_cached(
-        "UPDATE trade SET state = claimed_from, updated_at = claimed_until, claimed_until = NULL, claimed_from = NULL
+        "UPDATE trade SET state = claimed_from, updated_at = claimed_until, claimed_until = NULL
          WHERE claimed_until <= ?1",
     )?;
     update.execute([now.as_second()])?;
@@ -131,9 +138,7 @@ pub(super) fn release_claims(transaction: &Transaction<'_>, now: Timestamp) -> R
 }
 
 pub(super) fn claim(transaction: &Transaction<'_>, claim: &Claim, window: Window) -> Result<Vec<Match>, Fault> {
-    let states = State::ALL.into_iter().filter(|state| state.is_waiting()).collect();
-    let filter = MatchFilter { buyer: Some(claim.buyer.clone()), states, ..MatchFilter::default() };
-    let found = find(transaction, &filter, window)?;
+    let found = find(transaction, &claim.filter(), window)?;
     let mut update = transaction.prepare_cached(
         "UPDATE trade SET claimed_from = state, state = ?2, claimed_until = ?3, updated_at = ?4 WHERE id = ?1",
     )?;
@@ -156,7 +161,14 @@ pub(super) fn update(
     updates: &[MatchUpdate],
     now: Timestamp,
 ) -> Result<Result<(), UpdateError>, Fault> {
-    let mut find = transaction.prepare_cached("SELECT state, transaction_id, message FROM trade WHERE id = ?1")?;
+    if let Err(error) = check_agreement(updates) {
+        return Ok(Err(error));
+    }
+    let find = format!(
+        "SELECT CASE WHEN {LAPSED} THEN {} ELSE state END, transaction_id, message FROM trade WHERE id = ?1",
+        State::Sent as i64
+    );
+    let mut find = transaction.prepare_cached(&find)?;
     // Each trade as the reports so far leave it, since a list may have several reports on one trade.
     let mut payments: BTreeMap<TradeId, Payment> = BTreeMap::new();
     for update in updates {
@@ -191,20 +203,26 @@ pub(super) fn update(
     Ok(Ok(()))
 }
 
-pub(super) fn outbox(connection: &Connection, again: Timestamp, limit: usize) -> Result<Vec<Match>, Fault> {
+/// The end of the first interval whose trades are offered.
+fn first_end(since: OfferedSince) -> i64 {
+    since.first_end().map_or(i64::MIN, second_from)
+}
+
+pub(super) fn outbox(connection: &Connection, due: Due, limit: usize) -> Result<Vec<Match>, Fault> {
     // Each half is read in the order of an index, so that only the needed part of a long outbox is read.
-    let half =
-        |condition: &str| format!("SELECT * FROM ({SELECT} WHERE {condition} ORDER BY \"end\", trade.id LIMIT ?2)");
+    let half = |condition: &str| {
+        format!("SELECT * FROM ({SELECT} WHERE {condition} AND \"end\" >= ?3 ORDER BY \"end\", trade.id LIMIT ?2)")
+    };
     let (created, again_due) = (half("state = 0"), half("state = 3 AND coalesce(updated_at, 0) <= ?1"));
     let sql = format!("{created} UNION ALL {again_due} ORDER BY 2, 1 LIMIT ?2");
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    read(connection.prepare_cached(&sql)?.query([again.as_second(), limit])?)
+    read(connection.prepare_cached(&sql)?.query([due.again.as_second(), limit, first_end(due.since)])?)
 }
 
-pub(super) fn depth(connection: &Connection) -> Result<OutboxDepth, Fault> {
-    let sql = "SELECT count(*), min(\"end\") FROM trade WHERE state IN (0, 3)";
-    let (waiting, oldest) =
-        connection.prepare_cached(sql)?.query_row((), |row| Ok((unsigned(row, 0)?, row.get::<_, Option<i64>>(1)?)))?;
+pub(super) fn depth(connection: &Connection, since: OfferedSince) -> Result<OutboxDepth, Fault> {
+    let sql = "SELECT count(*), min(\"end\") FROM trade WHERE state IN (0, 3) AND \"end\" >= ?1";
+    let read = |row: &Row<'_>| Ok((unsigned(row, 0)?, row.get::<_, Option<i64>>(1)?));
+    let (waiting, oldest) = connection.prepare_cached(sql)?.query_row([first_end(since)], read)?;
     Ok(OutboxDepth { waiting, oldest: oldest.map(time).transpose()? })
 }
 
@@ -217,7 +235,8 @@ pub(super) fn delivered(
     // Trades of expired claims wait again.
     release_claims(transaction, now)?;
     let mut update = transaction.prepare_cached(
-        "UPDATE trade SET state = ?2, message = coalesce(?3, message), updated_at = ?4 WHERE id = ?1 AND state IN (0, 3)",
+        "UPDATE trade SET state = ?2, message = coalesce(?3, message), updated_at = ?4, claimed_from = NULL
+         WHERE id = ?1 AND state IN (0, 3)",
     )?;
     let sent = sent.iter().map(|id| (id, State::Sent, None));
     let refused = refused.iter().map(|(id, reason)| (id, State::Error, Some(reason)));

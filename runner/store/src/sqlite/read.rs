@@ -162,6 +162,7 @@ fn read_interval(row: &Row<'_>) -> Result<StoredInterval, Fault> {
         round_digest: digest(13)?,
         trades_digest: digest(6)?,
         gaps: inputs.gaps,
+        opening: inputs.opening,
         trades: Vec::new(),
         events: Vec::new(),
     })

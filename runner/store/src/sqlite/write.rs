@@ -63,9 +63,11 @@ fn write(transaction: &Connection, commit: &Commit) -> Result<Committed, Fault> 
          ON CONFLICT (community, meter) DO UPDATE
          SET boundary = excluded.boundary, import_wh = excluded.import_wh, export_wh = excluded.export_wh",
     )?;
-    for reading in &commit.cleared.readings {
-        let Registers { import_wh, export_wh } = reading.registers;
-        meter.execute(params![community, reading.meter.as_str(), end, import_wh, export_wh])?;
+    let opening = commit.cleared.opening.iter();
+    let opening = opening.map(|(meter, read)| (meter, read.boundary.seconds(), read.registers));
+    let read = commit.cleared.readings.iter().map(|reading| (&reading.meter, end, reading.registers));
+    for (name, boundary, Registers { import_wh, export_wh }) in opening.chain(read) {
+        meter.execute(params![community, name.as_str(), boundary, import_wh, export_wh])?;
     }
     transaction.prepare_cached("UPDATE community SET mark = ?2 WHERE id = ?1")?.execute(params![community, end])?;
     Ok(Committed::Now)
@@ -98,7 +100,7 @@ pub(super) fn keep_component(transaction: &Connection, digest: &Digest, bytes: &
 }
 
 fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
-    let ClearedInterval { interval, basis, configuration, readings, gaps, round, .. } = &commit.cleared;
+    let ClearedInterval { interval, basis, configuration, readings, gaps, opening, round, .. } = &commit.cleared;
     if let Some(ClearedRound { provenance, component, .. }) = round {
         keep_component(transaction, &provenance.algorithm, component)?;
     }
@@ -116,7 +118,7 @@ fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> 
             interval.start().seconds(),
             interval.length().seconds(),
             basis.as_str(),
-            record::encode_inputs(readings, gaps),
+            record::encode_inputs(readings, gaps, opening),
             settlement.map(|settlement| record::encode_round(settlement.round())),
             settlement.map(|settlement| *settlement.digest().as_bytes()),
             provenance.map(|provenance| *provenance.algorithm.as_bytes()),

@@ -1,0 +1,134 @@
+//! The rules of collections that are not ours: on a real server `matches` and `prices` are time-series collections. What
+//! the driver sends while a database is taken over and everything is done on it is recorded, and each command checked.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use domain::trade::State;
+use domain::{MeterPrice, Price};
+use mongodb::bson::{Bson, Document};
+use mongodb::event::EventHandler;
+use mongodb::event::command::{CommandEvent, CommandStartedEvent};
+
+use super::tests::{ALL, before, left_by_the_original, now};
+use super::*;
+use crate::contract::{Database, full, opening, put};
+
+/// The collections of the original.
+const THEIRS: [&str; 2] = ["matches", "prices"];
+/// Commands that a time-series collection answers without being changed, and the fields that they may have. Left out on
+/// purpose: `distinct`, which it answers by unpacking everything, and every hint of an index.
+const READING: [(&str, &[&str]); 4] = [
+    ("find", &["find", "filter", "sort", "limit", "skip", "projection", "batchSize", "singleBatch"]),
+    // The driver sends the write concern with every pipeline, for those that write: the stages below do not.
+    ("aggregate", &["aggregate", "pipeline", "cursor", "writeConcern"]),
+    ("getMore", &["getMore", "collection", "batchSize"]),
+    ("listCollections", &["listCollections", "cursor", "nameOnly", "filter"]),
+];
+/// Stages of a pipeline that only read its own collection.
+const STAGES: [&str; 5] = ["$match", "$group", "$sort", "$limit", "$project"];
+/// What every command has.
+const COMMON: [&str; 6] = ["$db", "lsid", "$readPreference", "$clusterTime", "txnNumber", "readConcern"];
+
+/// The collection that a command names, if it names one.
+fn target(command: &CommandStartedEvent) -> Option<&str> {
+    let named = command.command.get(&command.command_name).and_then(Bson::as_str);
+    named.or_else(|| command.command.get_str("collection").ok())
+}
+
+/// What is wrong with a command on a collection that is not ours.
+fn wrong(command: &CommandStartedEvent) -> Option<String> {
+    let Some((_, fields)) = READING.iter().find(|(name, _)| *name == command.command_name) else {
+        return Some("it does not only read".to_owned());
+    };
+    let unknown = command.command.keys().find(|key| !fields.contains(&key.as_str()) && !COMMON.contains(&key.as_str()));
+    if let Some(unknown) = unknown {
+        return Some(format!("it has {unknown}"));
+    }
+    let stages = command.command.get_array("pipeline").into_iter().flatten().filter_map(Bson::as_document);
+    let stage = stages.flat_map(Document::keys).find(|stage| !STAGES.contains(&stage.as_str()));
+    stage.map(|stage| format!("it has the stage {stage}"))
+}
+
+/// Opens a store, and records every command from now on.
+async fn watched(shelf: &Database) -> (MongoStore, Arc<Mutex<Vec<CommandStartedEvent>>>) {
+    let recorded: Arc<Mutex<Vec<CommandStartedEvent>>> = Arc::default();
+    let sent = Arc::clone(&recorded);
+    let mut options = Server::options(&shelf.config()).await.unwrap();
+    options.command_event_handler = Some(EventHandler::callback(move |event| {
+        if let CommandEvent::Started(command) = event {
+            sent.lock().unwrap().push(command);
+        }
+    }));
+    let server = Arc::new(MongoStore::prepared(options, true).await.unwrap());
+    (MongoStore { server, name: "watched".into() }, recorded)
+}
+
+/// Everything that a store can do, on a database that the original left.
+async fn do_everything(store: &MongoStore) {
+    assert!(store.progress("aveiro").await.unwrap().original.is_some());
+    put(store, opening("aveiro", 0)).await.unwrap();
+    put(store, full("aveiro", 1)).await.unwrap();
+    assert!(store.progress("other").await.unwrap().original.is_some());
+    let all = OfferedSince::default();
+    assert_eq!(store.outbox_depth(all, now()).await.unwrap().waiting, 4);
+    let due = |now| Due { since: all, again: now, now };
+    assert_eq!(store.outbox(due(now()), 10).await.unwrap().len(), 4);
+    let claim =
+        |at: Timestamp| Claim { buyer: "bob".to_owned(), since: all, now: at, until: at + Duration::from_secs(60) };
+    let claimed = store.claim(&claim(now()), ALL).await.unwrap();
+    assert_eq!(claimed.len(), 3);
+    let later = now() + Duration::from_secs(90);
+    assert_eq!(store.matches(&MatchFilter::default(), ALL, later).await.unwrap().len(), 10);
+    let report = |trade: &Match, state| MatchUpdate {
+        id: trade.id,
+        state,
+        transaction_id: Some("tx".to_owned()),
+        message: Some("thanks".to_owned()),
+    };
+    store.update(&[report(&claimed[0], State::Paid), report(&claimed[2], State::Paid)], later).await.unwrap();
+    store.delivered(&[claimed[1].id], &[], later).await.unwrap();
+    for filter in [
+        MatchFilter { id: Some(claimed[0].id), states: [State::Sent].into(), ..MatchFilter::default() },
+        MatchFilter { seller: Some("100".to_owned()), from: Some(later), to: Some(later), ..MatchFilter::default() },
+    ] {
+        assert_eq!(store.matches(&filter, ALL, later).await.unwrap(), []);
+    }
+    let from = field::timestamp(before(2)).unwrap();
+    let (bid, offer) = (Price::from_micro_eur(5), Price::from_micro_eur(4));
+    store.set_prices(&[MeterPrice { meter: "a".parse().unwrap(), from, bid, offer }], now()).await.unwrap();
+    assert_eq!(store.prices("a", None, None, ALL).await.unwrap().len(), 2);
+    store.price_book(from, later).await.unwrap();
+    assert_eq!(store.examine().await.unwrap(), [""; 0]);
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_original_left_is_read_as_a_time_series_collection_allows_and_never_written() {
+    let shelf = Database::new();
+    left_by_the_original(&shelf).await;
+    let (store, recorded) = watched(&shelf).await;
+    do_everything(&store).await;
+    // Another process, which finds it taken over.
+    let (again, recorded_again) = watched(&shelf).await;
+    assert_eq!(again.communities().await.unwrap(), ["aveiro"]);
+    let commands = [recorded.lock().unwrap().clone(), recorded_again.lock().unwrap().clone()].concat();
+    let theirs = commands.iter().filter(|command| target(command).is_some_and(|target| THEIRS.contains(&target)));
+    let mut read = BTreeSet::new();
+    for command in theirs {
+        read.insert((target(command).unwrap(), command.command_name.as_str()));
+        if let Some(wrong) = wrong(command) {
+            panic!("a command on a collection that is not ours: {wrong}: {}", command.command);
+        }
+    }
+    let expected = [("matches", "find"), ("prices", "aggregate"), ("prices", "find")];
+    assert_eq!(read, expected.into());
+    // Whatever writes names a collection of ours.
+    let written: BTreeSet<&str> = commands
+        .iter()
+        .filter(|command| !READING.iter().any(|(name, _)| *name == command.command_name))
+        .filter_map(target)
+        .collect();
+    assert!(written.contains("trades") && written.contains("takeovers"), "{written:?}");
+    assert!(THEIRS.iter().all(|theirs| !written.contains(theirs)), "{written:?}");
+}
