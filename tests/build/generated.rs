@@ -12,6 +12,8 @@ pub fn guests() -> Vec<Source> {
         jump_table(),
         instances_too_many(),
         instances_too_large(),
+        elements_kept(),
+        memories_behind_export(),
         startup_copies(),
         startup_elements(),
         types_deep(),
@@ -108,6 +110,27 @@ fn instances_too_large() -> Source {
         "Has three million globals in 150 instances: host memory that the memory limit does not count.",
         text,
     )
+}
+
+fn elements_kept() -> Source {
+    let elements = format!("(func $f) (elem funcref{})\n", " (ref.func $f)".repeat(20_000));
+    let instances = repeat(150, |_| "(core instance (instantiate $Elements))\n".to_owned());
+    let text = honest_component(&format!("(core module $Elements\n{elements})\n{instances}"));
+    source(
+        "elements_kept",
+        "Has three million elements in 150 instances, which keep them to be copied into tables.",
+        text,
+    )
+}
+
+fn memories_behind_export() -> Source {
+    let memories = "(memory 1)".repeat(51);
+    let text = honest_component(&format!(
+        "(component $Outer (component $Small) (export $again \"small\" (component $Small))\n\
+         (component $Large (core module $Memories {memories}) (core instance (instantiate $Memories)))\n\
+         (instance (instantiate $Large)))\n(instance (instantiate $Outer))\n"
+    ));
+    source("memories_behind_export", "Has 51 memories in a component whose index an export has moved.", text)
 }
 
 fn startup_copies() -> Source {

@@ -18,8 +18,12 @@ const STANDARD_BYTES: u64 = 2 << 16;
 
 #[test]
 fn memories_and_tables_count_with_their_minimum_size() {
-    let plain = Declared { instances: 1, memories: 1, memory_bytes: STANDARD_BYTES, ..Declared::default() };
-    assert_eq!(declared(guests::PLAIN), plain);
+    let plain = declared(guests::PLAIN);
+    let instance_bytes = plain.instance_bytes;
+    let one =
+        Declared { instances: 1, memories: 1, memory_bytes: STANDARD_BYTES, instance_bytes, ..Declared::default() };
+    assert_eq!(plain, one);
+    assert!((1 << 10..8 << 10).contains(&instance_bytes), "{instance_bytes}");
     let large = declared(guests::MEMORY_DECLARED);
     assert_eq!((large.memories, large.memory_bytes), (2, STANDARD_BYTES + (1 << 30)));
     assert_eq!(declared(guests::MEMORIES_TOO_MANY).memories, 61);
@@ -46,7 +50,7 @@ fn no_guest_uses_less_than_it_declares() {
         let run = algorithm.clear(&corpus::round(), Budget { fuel: 200_000, ..corpus::BUDGET }).unwrap();
         if run.result.is_ok() {
             assert!(
-                declared.memory_bytes <= run.usage.peak_memory_bytes,
+                declared.total_bytes() <= run.usage.peak_memory_bytes,
                 "{}: {declared:?}, {}",
                 guest.name,
                 run.usage
@@ -74,10 +78,15 @@ fn inspecting_and_loading_agree() {
 fn all_refusals_are_reported() {
     let found = inspect(guests::IMPORTS_AND_MEMORY);
     assert!(matches!(found.refusals[..], [LoadError::Imports(_)]) && found.compiled, "{found:?}");
-    let excesses = found.declared.unwrap().excesses(1 << 20);
+    let declared = found.declared.unwrap();
+    let excesses = declared.excesses(1 << 20);
     // Includes a table of one element, through which an import is called.
     let memory = Excess { part: Part::MemoryBytes, declared: STANDARD_BYTES + (1 << 30) + 8, limit: 1 << 20 };
     assert_eq!(excesses, [memory]);
+    // Its instances count as well.
+    let limit = declared.memory_bytes;
+    assert_eq!(declared.excesses(limit), [Excess { part: Part::TotalBytes, declared: declared.total_bytes(), limit }]);
+    assert_eq!(declared.excesses(declared.total_bytes()), []);
 
     let found = inspect(guests::IMPORTS_MEMORY_AND_TABLES);
     assert!(matches!(found.refusals[..], [LoadError::Imports(_)]) && !found.compiled, "{found:?}");
@@ -100,7 +109,12 @@ fn nesting_of_components_is_limited() {
 #[test]
 fn exponentially_many_instances_are_counted() {
     let found = inspect(&doubling(40));
-    assert_eq!(found.declared, Some(Declared { instances: 1 << 40, ..Declared::default() }));
+    let declared = found.declared.unwrap();
+    assert_eq!(
+        declared,
+        Declared { instances: 1 << 40, instance_bytes: declared.instance_bytes, ..Declared::default() }
+    );
+    assert!(declared.instance_bytes > 1 << 50, "{declared:?}");
     assert!(found.refusals.is_empty() && !found.compiled && found.algorithm.is_none(), "{found:?}");
     assert_eq!(inspect(&doubling(200)).declared.unwrap().instances, u64::MAX);
 }

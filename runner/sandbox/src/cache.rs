@@ -70,14 +70,15 @@ impl Cache {
         self.directory.join(format!("{digest}-{:016x}.code", self.compatibility))
     }
 
-    /// Returns the component, if its code is cached and intact.
-    pub(crate) fn read(&self, digest: &Digest, engine: &Engine) -> Option<Component> {
-        let file = fs::read(self.path(digest)).ok()?;
+    /// Returns the component and its code, if that is cached and intact.
+    pub(crate) fn read(&self, digest: &Digest, engine: &Engine) -> Option<(Component, Vec<u8>)> {
+        let mut file = fs::read(self.path(digest)).ok()?;
         let (expected, code) = file.split_at_checked(DIGEST_BYTES)?;
         if Digest::of(code).as_bytes() != expected {
             return None;
         }
-        deserialize(engine, code).ok()
+        let component = deserialize(engine, code).ok()?;
+        Some((component, file.split_off(DIGEST_BYTES)))
     }
 
     /// Stores code. Errors are ignored: a full disk or a missing directory only costs time.

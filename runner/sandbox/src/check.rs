@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::settlement::trades_max_default;
 use domain::{Round, Settlement, Violation};
 
-use crate::error::{Failure, SandboxError};
+use crate::error::{Failure, FailureKind, SandboxError};
 use crate::limits::Budget;
 use crate::load::Algorithm;
 use crate::run::{Run, Usage};
@@ -42,6 +42,17 @@ fn first_of(violations: &[Violation]) -> String {
 }
 
 impl BadResult {
+    /// The machine's failure behind a bad result, if it is one: only fuel decides whether a run takes too long. A missed
+    /// deadline says that this machine is slow or busy now, so the run must be tried again.
+    pub fn of_machine(&self) -> Option<SandboxError> {
+        match self {
+            BadResult::Failed(Failure { kind: FailureKind::Deadline, message }) => {
+                Some(SandboxError::Machine(format!("the run {message} (raise the limit on time if it happens often)")))
+            }
+            _ => None,
+        }
+    }
+
     /// The reason with the code that programs know: of a failure its kind, of a rejection the first rule that was broken.
     pub fn coded(&self) -> String {
         match self {

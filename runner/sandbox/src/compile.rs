@@ -1,27 +1,42 @@
 //! Compiles components: our own in this process, all others in a limited child process.
 //!
 //! A compiler is a large program whose input comes from strangers, and the engine does not limit the time and memory
-//! that it uses. So the program starts itself again with pipes only; the child limits itself, compiles, and returns the
-//! code. A compilation bomb kills only the child.
+//! that it uses. So the program starts itself again with pipes only; the child limits itself, shuts itself in
+//! (`confine.rs`), compiles, and returns the code. A compilation bomb kills only the child.
+
+mod child;
+mod verdict;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use object::read::elf::ElfFile64;
+use object::{Endianness, Object, ObjectSymbol};
+use rustix::process::{Resource, getrlimit};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::engine::{Codegen, plain_engine};
+use crate::confine;
+use crate::engine::{Codegen, Stop, plain_engine};
 use crate::error::{LoadError, SandboxError, quoted};
+use crate::machine;
+
+pub use child::compile_as_child;
+
+/// How often a waiting parent looks whether the program stops.
+const LOOK: Duration = Duration::from_millis(50);
+/// Maximum size of what a child may write to stderr, in bytes.
+const ERRORS_BYTES_MAX: u64 = 64 << 10;
 
 /// Limits on the compilation of one component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompileLimits {
-    /// Wall-clock time; twice as much processor time is allowed. An 18 MB interpreter takes about 10 s on two slow
-    /// cores.
+    /// Processor time, in whole seconds: the limit that decides. An 18 MB interpreter takes about 20 s on a slow core.
+    pub processor_time: Duration,
+    /// Wall-clock time: the backstop. Who exceeds only this one was kept waiting by the machine.
     pub time: Duration,
     /// Address space, in bytes. The same interpreter needs about 512 MiB.
     pub memory_bytes: u64,
@@ -29,7 +44,21 @@ pub struct CompileLimits {
 
 impl Default for CompileLimits {
     fn default() -> CompileLimits {
-        CompileLimits { time: Duration::from_secs(60), memory_bytes: 4 << 30 }
+        CompileLimits {
+            processor_time: Duration::from_secs(120),
+            time: Duration::from_secs(300),
+            memory_bytes: 4 << 30,
+        }
+    }
+}
+
+impl CompileLimits {
+    /// Returns the address space that a compiler gets here, in bytes: never more than half of the memory of the container
+    /// or machine, and never more than this process itself may have.
+    pub fn granted_bytes(&self) -> u64 {
+        let half = machine::memory_bytes().map_or(u64::MAX, |bytes| bytes / 2);
+        let inherited = getrlimit(Resource::As).current.unwrap_or(u64::MAX);
+        self.memory_bytes.min(half).min(inherited)
     }
 }
 
@@ -44,19 +73,10 @@ pub enum Compiler {
         program: PathBuf,
         /// Arguments that make it call [`compile_as_child`] with the same limits and code generation.
         arguments: Vec<String>,
-        /// The limits; the parent enforces the time as well.
+        /// The limits; the parent enforces the wall-clock time.
         limits: CompileLimits,
     },
 }
-
-/// Exit code of a child whose component is invalid; the reason is on stderr. No usual exit code of other programs.
-const EXIT_INVALID: u8 = 65;
-/// Exit code of a child whose allocation failed.
-const EXIT_MEMORY: u8 = 66;
-/// Exit code of a Rust program that panicked, as it does if it has no memory for a thread.
-const EXIT_PANICKED: u8 = 101;
-/// Exit code of a child that failed for a reason unrelated to the component.
-const EXIT_FAILED: u8 = 1;
 
 impl Compiler {
     /// Compiles a component; also returns its code, for the cache.
@@ -64,8 +84,10 @@ impl Compiler {
         &self,
         engine: &Engine,
         codegen: Codegen,
+        stop: &Stop,
         bytes: &[u8],
     ) -> Result<(Component, Vec<u8>), LoadError> {
+        let malformed = |error| machine::or(error, LoadError::Malformed);
         match self {
             Compiler::InProcess => {
                 let component = Component::from_binary(engine, bytes).map_err(malformed)?;
@@ -73,12 +95,9 @@ impl Compiler {
                 Ok((component, code))
             }
             Compiler::Child { program, arguments, limits } => {
-                let mut command = Command::new(program);
-                command.args(arguments).env_clear();
-                command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
                 let failed = |reason: String| SandboxError::Compiler { program: program.clone(), reason };
-                let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
-                let code = finish(&mut child, bytes, *limits, failed)?;
+                let ended = compile_in_child(program, arguments, limits.time, stop, bytes)?;
+                let code = verdict::of(ended, *limits, failed)?;
                 match deserialize(engine, &code) {
                     Ok(component) => Ok((component, code)),
                     // The code is intact but exceeds this engine's instance slots, which the child does not know of.
@@ -90,10 +109,6 @@ impl Compiler {
     }
 }
 
-fn malformed(error: wasmtime::Error) -> LoadError {
-    LoadError::Malformed(quoted(&format!("{error:#}")))
-}
-
 /// Loads code that this program compiled, received from its child or read from its cache.
 #[allow(unsafe_code, reason = "the only way to load compiled code; see SAFETY")]
 pub(crate) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
@@ -103,99 +118,118 @@ pub(crate) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Comp
     unsafe { Component::deserialize(engine, code) }
 }
 
-/// Sends the component to the child and waits for its result, within the limits.
-fn finish(
-    child: &mut Child,
+/// Returns whether inner components pass strings to each other. The engine copies those in functions of its own, which
+/// cost no fuel; lists and numbers are copied by generated code, which does.
+///
+/// The names of these functions are in the compiled code. A guest in tests/guests detects if the engine names them
+/// otherwise.
+pub(crate) fn copies_strings(code: &[u8]) -> Result<bool, SandboxError> {
+    let broken = |error: object::Error| SandboxError::Engine(format!("the compiled code cannot be read: {error}"));
+    let file = ElfFile64::<Endianness>::parse(code).map_err(broken)?;
+    for symbol in file.symbols() {
+        let name = symbol.name().map_err(broken)?;
+        // Functions of the component itself have other names, whatever it calls them.
+        if name.starts_with("component-trampolines[") && name.contains("-component-transcode-") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// How a child ended.
+struct Ended {
+    /// What it wrote to stdout. None if it was killed because its time was over.
+    code: Option<std::io::Result<Vec<u8>>>,
+    status: ExitStatus,
+    errors: String,
+}
+
+/// Sends the component to a child and waits for its end.
+fn compile_in_child(
+    program: &PathBuf,
+    arguments: &[String],
+    time: Duration,
+    stop: &Stop,
     bytes: &[u8],
-    limits: CompileLimits,
-    failed: impl Fn(String) -> SandboxError,
-) -> Result<Vec<u8>, LoadError> {
-    let (Some(mut input), Some(mut output), Some(mut errors)) =
-        (child.stdin.take(), child.stdout.take(), child.stderr.take())
-    else {
-        return Err(failed("it has no pipes".to_owned()).into());
-    };
-    let (finished, wait) = mpsc::channel();
-    let answer = std::thread::scope(|scope| {
-        scope.spawn(move || {
+) -> Result<Ended, SandboxError> {
+    stop.check()?;
+    let directory = confine::empty_directory();
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear();
+    command.current_dir(directory.as_ref().map_or(confine::root(), tempfile::TempDir::path));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => {
+            SandboxError::Compiler { program: program.clone(), reason: error.to_string() }
+        }
+        _ => SandboxError::Machine(format!("the compiler process cannot start: {error}")),
+    })?;
+    let ended = feed_and_wait(&mut child, time, stop, bytes);
+    if ended.is_err() {
+        // It may be gone already.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    ended
+}
+
+fn feed_and_wait(child: &mut Child, time: Duration, stop: &Stop, bytes: &[u8]) -> Result<Ended, SandboxError> {
+    let no_pipes = || SandboxError::Machine("the compiler process has no pipes".to_owned());
+    let mut input = child.stdin.take().ok_or_else(no_pipes)?;
+    let mut output = child.stdout.take().ok_or_else(no_pipes)?;
+    let mut errors = child.stderr.take().ok_or_else(no_pipes)?;
+    let no_thread =
+        |error: std::io::Error| SandboxError::Machine(format!("no thread to talk to the compiler process: {error}"));
+    std::thread::scope(|scope| {
+        let (finished, wait) = mpsc::channel();
+        let read_code = move || {
             let mut code = Vec::new();
             let read = output.read_to_end(&mut code);
             // The receiver is only gone after the timeout.
             let _ = finished.send(read.map(|_| code));
-        });
-        let reason = scope.spawn(move || {
-            let mut reason = String::new();
-            let _ = errors.by_ref().take(64 << 10).read_to_string(&mut reason);
-            reason
-        });
+        };
+        let read_errors = move || {
+            let mut text = Vec::new();
+            let _ = errors.by_ref().take(ERRORS_BYTES_MAX).read_to_end(&mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        };
         // A child that fails early closes the pipe; its exit code has the reason.
-        scope.spawn(move || drop(input.write_all(bytes)));
-        let code = wait.recv_timeout(limits.time);
-        if code.is_err() {
+        let write = move || drop(input.write_all(bytes));
+        let start = || {
+            let thread = || std::thread::Builder::new();
+            thread().spawn_scoped(scope, read_code)?;
+            let errors = thread().spawn_scoped(scope, read_errors)?;
+            thread().spawn_scoped(scope, write)?;
+            Ok(errors)
+        };
+        let started = start().map_err(no_thread);
+        let code = if started.is_ok() { wait_for(&wait, time, stop) } else { Ok(None) };
+        if !matches!(code, Ok(Some(_))) {
             // Closes the pipes, which ends the threads.
             let _ = child.kill();
         }
-        (code, child.wait(), reason.join().unwrap_or_default())
-    });
-    let limit =
-        |reason: String| LoadError::CompileLimit { time: limits.time, memory_bytes: limits.memory_bytes, reason };
-    match answer {
-        (Err(_), _, _) => Err(limit("out of time".to_owned())),
-        (Ok(Ok(code)), Ok(status), _) if status.success() => Ok(code),
-        (Ok(_), Ok(status), reason) => Err(match status.code().map(u8::try_from) {
-            Some(Ok(EXIT_INVALID)) => LoadError::Malformed(quoted(reason.trim())),
-            // Without a code it was killed by a signal, which is how the system enforces limits.
-            None | Some(Ok(EXIT_MEMORY | EXIT_PANICKED)) => limit(ended(status, &reason)),
-            Some(_) => failed(ended(status, &reason)).into(),
-        }),
-        (Ok(_), Err(error), _) => Err(failed(error.to_string()).into()),
-    }
+        let status = child.wait().map_err(|error| SandboxError::Machine(format!("the compiler process: {error}")));
+        let errors = started?.join().unwrap_or_default();
+        Ok(Ended { code: code?, status: status?, errors })
+    })
 }
 
-/// Describes the end of a child: its exit status, and the last line that it wrote to stderr.
-fn ended(status: ExitStatus, reason: &str) -> String {
-    let last = reason.trim().lines().last().unwrap_or_default();
-    quoted(format!("{status} {last}").trim())
-}
-
-/// The child's side: limits the process, reads a component from `input`, and writes its code for an engine with this
-/// `codegen` to `output`.
-///
-/// Returns the process's exit code, 0 if all went well; the reason of a failure is written to `errors`.
-pub fn compile_as_child(
-    limits: CompileLimits,
-    codegen: Codegen,
-    input: &mut impl Read,
-    output: &mut impl Write,
-    errors: &mut impl Write,
-) -> u8 {
-    let failed = |reason: String| (EXIT_FAILED, reason);
-    let result = limit_self(limits).map_err(failed).and_then(|()| {
-        let mut bytes = Vec::new();
-        input.read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
-        let engine = plain_engine(codegen).map_err(|error| failed(error.to_string()))?;
-        let code = engine.precompile_component(&bytes).map_err(|error| {
-            let exit = if error.is::<wasmtime::OutOfMemory>() { EXIT_MEMORY } else { EXIT_INVALID };
-            (exit, format!("{error:#}"))
-        })?;
-        output.write_all(&code).and_then(|()| output.flush()).map_err(|error| failed(error.to_string()))
-    });
-    match result {
-        Ok(()) => 0,
-        Err((exit, reason)) => {
-            // If stderr is closed, there is no other way to report the reason.
-            let _ = writeln!(errors, "{reason}");
-            exit
+/// Waits for the code; None if it does not come in time.
+fn wait_for<T>(code: &mpsc::Receiver<T>, time: Duration, stop: &Stop) -> Result<Option<T>, SandboxError> {
+    let started = Instant::now();
+    loop {
+        stop.check()?;
+        let left = time.saturating_sub(started.elapsed());
+        match code.recv_timeout(left.min(LOOK)) {
+            Ok(code) => return Ok(Some(code)),
+            Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
+            Err(_) => return Ok(None),
         }
     }
 }
 
-fn limit_self(limits: CompileLimits) -> Result<(), String> {
-    let set = |resource, most: u64| {
-        let limit = Rlimit { current: Some(most), maximum: Some(most) };
-        setrlimit(resource, limit).map_err(|error| format!("cannot limit the compiler: {error}"))
-    };
-    set(Resource::As, limits.memory_bytes)?;
-    set(Resource::Cpu, limits.time.as_secs().saturating_mul(2).max(1))?;
-    set(Resource::Core, 0)
+/// The last line that a child wrote to stderr, with its exit status.
+fn last_words(status: ExitStatus, errors: &str) -> String {
+    let last = errors.trim().lines().last().unwrap_or_default();
+    quoted(format!("{status} {last}").trim())
 }

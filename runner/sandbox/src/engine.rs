@@ -1,12 +1,14 @@
 //! The engine: how it is configured, how many runs it has at once, and the ticker behind their deadlines.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OperatorCost, OptLevel, PoolingAllocationConfig};
 
 use crate::error::SandboxError;
-use crate::limits::{INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use crate::limits::{INSTANCE_BYTES_MAX, INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use crate::machine;
 
 /// How often epochs advance: the resolution of deadlines.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -74,16 +76,45 @@ pub(crate) fn plain_engine(codegen: Codegen) -> Result<Engine, SandboxError> {
     Engine::new(&config(codegen)).map_err(|error| SandboxError::Engine(format!("{error:#}")))
 }
 
-/// Makes the engine for runs, with reserved slots if the machine has enough address space.
-pub(crate) fn engine(codegen: Codegen, runs_max: usize) -> Result<Engine, SandboxError> {
-    match codegen {
-        Codegen::Usual => {
-            let mut pooled = config(codegen);
-            pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(runs_max)));
-            Engine::new(&pooled).or_else(|_| plain_engine(codegen))
+/// The engine for runs, and what stands in for reserved slots where there are none.
+pub(crate) struct Engines {
+    pub(crate) runs: Engine,
+    pub(crate) unreserved: Option<Unreserved>,
+}
+
+/// What a machine needs that cannot reserve slots for runs.
+pub(crate) struct Unreserved {
+    /// Why it cannot.
+    pub(crate) reason: String,
+    /// Refuses the components that slots would not hold. It has room for none, so that it takes no memory.
+    pub(crate) judge: Engine,
+}
+
+impl Engines {
+    /// Makes the engine for runs, with reserved slots if the machine has enough address space.
+    pub(crate) fn new(codegen: Codegen, runs_max: usize) -> Result<Engines, SandboxError> {
+        if codegen == Codegen::Checking {
+            // It only runs what the other engine accepted.
+            return Ok(Engines { runs: plain_engine(codegen)?, unreserved: None });
         }
-        Codegen::Checking => plain_engine(codegen),
+        let pooled = |pool| Engine::new(config(codegen).allocation_strategy(InstanceAllocationStrategy::Pooling(pool)));
+        match pooled(pool(runs_max)) {
+            Ok(runs) => Ok(Engines { runs, unreserved: None }),
+            Err(error) => {
+                let judge =
+                    pooled(pool_without_memories()).map_err(|error| machine::or(error, SandboxError::Engine))?;
+                let reason = format!("{error:#}");
+                Ok(Engines { runs: plain_engine(codegen)?, unreserved: Some(Unreserved { reason, judge }) })
+            }
+        }
     }
+}
+
+/// The slots for one run, without any memory: they judge what a component declares as slots for runs do.
+fn pool_without_memories() -> PoolingAllocationConfig {
+    let mut pool = pool(1);
+    pool.total_memories(0);
+    pool
 }
 
 fn pool(runs_max: usize) -> PoolingAllocationConfig {
@@ -100,13 +131,27 @@ fn pool(runs_max: usize) -> PoolingAllocationConfig {
         // A single module may use all of them, as it may without reserved slots.
         .max_memories_per_module(most(MEMORIES_MAX))
         .max_tables_per_module(most(TABLES_MAX))
-        .max_component_instance_size(16 << 20)
-        .max_core_instance_size(16 << 20)
+        .max_component_instance_size(INSTANCE_BYTES_MAX)
+        .max_core_instance_size(INSTANCE_BYTES_MAX)
         .table_elements(TABLE_ELEMENTS_MAX)
         .max_memory_size(4 << 30)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(64 << 10);
     pool
+}
+
+/// Tells runs and compilations to give up, because the program stops. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn check(&self) -> Result<(), SandboxError> {
+        if self.0.load(Ordering::Relaxed) { Err(SandboxError::Stopped) } else { Ok(()) }
+    }
 }
 
 /// Limits concurrent runs. An exhausted pool would be an error, so runs wait for a slot first.
@@ -168,7 +213,7 @@ impl Ticker {
         std::thread::Builder::new()
             .name("epoch".to_owned())
             .spawn(move || tick(&weak, &engine))
-            .map_err(|error| SandboxError::Engine(format!("no thread for deadlines: {error}")))?;
+            .map_err(|error| SandboxError::Machine(format!("no thread for deadlines: {error}")))?;
         Ok(Ticker(running))
     }
 

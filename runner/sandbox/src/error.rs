@@ -52,6 +52,14 @@ pub enum LoadError {
         /// How compilation ended.
         reason: String,
     },
+    /// The component declares more than any run may have.
+    #[error("the component {0}")]
+    Resources(String),
+    /// One of its inner components passes strings to another.
+    #[error(
+        "the component passes strings from one of its inner components to another, which takes time that no fuel measures (link its modules into one component, or let the inner components pass numbers and lists of numbers)"
+    )]
+    InnerStrings,
     /// The component has these forbidden imports.
     #[error("the component imports {}: an algorithm gets no files, network, clocks or randomness ({IMPORTS_HINT})", .0.join(", "))]
     Imports(Vec<String>),
@@ -73,9 +81,12 @@ pub enum SandboxError {
     /// The engine cannot be started.
     #[error("the sandbox cannot start: {0}")]
     Engine(String),
-    /// The machine ran out of a resource during a run.
-    #[error("the machine could not run the algorithm: {0}")]
+    /// The machine ran out of a resource, such as memory, threads or open files.
+    #[error("the machine cannot run the algorithm: {0} (this says nothing about the algorithm, which is tried again)")]
     Machine(String),
+    /// The program stops, so that the run or compilation was given up.
+    #[error("the program stops, and gave up a run or a compilation (nothing is lost: it is done again)")]
+    Stopped,
     /// The compiler's child process failed for a reason unrelated to the component.
     #[error("the compiler process {} failed: {reason}", program.display())]
     Compiler {

@@ -9,7 +9,8 @@
 use wasmtime::component::{Component, Linker, Resource, ResourceType, WasmList};
 use wasmtime::{Engine, Result, StoreContextMut, Trap, bail};
 
-use crate::error::{LoadError, quoted, shortened};
+use crate::error::{LoadError, shortened};
+use crate::machine;
 use crate::state::State;
 
 /// The interfaces that a component may import, without version.
@@ -87,11 +88,9 @@ pub(crate) fn any_wasi(engine: &Engine, component: &Component) -> bool {
 pub(crate) fn linker(engine: &Engine, component: &Component) -> Result<Linker<State>, LoadError> {
     let mut linker = Linker::new(engine);
     if any_wasi(engine, component) {
-        define(&mut linker).map_err(|error| LoadError::Malformed(format!("{error:#}")))?;
+        define(&mut linker).map_err(|error| machine::or(error, LoadError::Malformed))?;
     }
-    linker
-        .define_unknown_imports_as_traps(component)
-        .map_err(|error| LoadError::WrongWorld(quoted(&format!("{error:#}"))))?;
+    linker.define_unknown_imports_as_traps(component).map_err(|error| machine::or(error, LoadError::WrongWorld))?;
     Ok(linker)
 }
 

@@ -6,7 +6,7 @@ use crate::compile::Compiler;
 use crate::declared::{self, Declared};
 use crate::error::{LoadError, SandboxError};
 use crate::imports;
-use crate::load::{Algorithm, Sandbox, examine};
+use crate::load::{Algorithm, Compiled, Sandbox, examine};
 
 /// The findings about a component.
 #[derive(Debug, Default)]
@@ -48,13 +48,17 @@ impl Sandbox {
             return Ok(found);
         }
         let digest = Digest::of(bytes);
-        let Some(component) = found.take(self.component(bytes, &digest, compiler))? else { return Ok(found) };
+        let compiled = found.take(self.component(bytes, &digest, compiler))?;
+        let Some(Compiled { component, copies_strings }) = compiled else { return Ok(found) };
         found.compiled = true;
+        if copies_strings {
+            found.refusals.push(LoadError::InnerStrings);
+        }
         if found.refusals.is_empty() {
             // Loading relies on the engine's view of the imports, so check that too, should it ever differ from ours.
             found.take(imports::check(&self.0.engine, &component))?;
         }
-        let algorithm = found.take(self.algorithm(bytes, digest, &component))?;
+        let algorithm = found.take(self.algorithm(bytes, digest, declared, &component))?;
         found.algorithm = algorithm.filter(|_| found.refusals.is_empty());
         Ok(found)
     }

@@ -6,13 +6,14 @@
 //! domain values. Deliberately absent: round files, configuration, async.
 //!
 //! Start reading at `run.rs`, one round from beginning to end; `load.rs` shows what happens to a file before. Each module
-//! uses only those below it: `check` and `inspect`, then `run`, `load`, `cache` and `compile`, then `imports`, `state` and
-//! `engine`, and at the bottom `limits` and `error`.
+//! uses only those below it: `check` and `inspect`, then `run`, `load`, `cache` and `compile`, then `declared`, `imports`,
+//! `state`, `engine` and `confine`, and at the bottom `machine`, `limits` and `error`.
 
 mod bindings;
 mod cache;
 mod check;
 mod compile;
+mod confine;
 mod convert;
 mod declared;
 mod engine;
@@ -21,6 +22,7 @@ mod imports;
 mod inspect;
 mod limits;
 mod load;
+mod machine;
 mod run;
 mod state;
 

@@ -37,6 +37,9 @@ pub(crate) const MEMORIES_MAX: usize = 50;
 pub(crate) const TABLES_MAX: usize = 50;
 /// Maximum number of elements in one table.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 1 << 20;
+/// Maximum size of all instances of a component together, in bytes, without memories and tables. Python, the largest
+/// interpreter, takes about 1.5 MB.
+pub(crate) const INSTANCE_BYTES_MAX: usize = 16 << 20;
 /// Host memory of one table element, in bytes.
 pub(crate) const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 
@@ -46,7 +49,8 @@ pub(crate) const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 pub struct Limits {
     /// Fuel, whatever the size of the round. Default: 500 million plus 50 000 per position, at most 60 billion.
     pub fuel: Option<u64>,
-    /// Size of all memories and tables together, in bytes. Default: 128 MiB plus 1 KiB per position, at most 4 GiB.
+    /// Size of all memories, tables and instances together, in bytes. Default: 128 MiB plus 1 KiB per position, at most
+    /// 4 GiB.
     pub memory_bytes: Option<u64>,
     /// Wall-clock time. Default: 10 s plus 0.1 ms per position.
     pub time: Option<Duration>,
@@ -59,7 +63,7 @@ pub struct Limits {
 pub struct Budget {
     /// Units of fuel; one is about one instruction.
     pub fuel: u64,
-    /// Size of all memories and tables together, in bytes.
+    /// Size of all memories, tables and instances together, in bytes.
     pub memory_bytes: u64,
     /// Wall-clock time.
     pub time: Duration,
@@ -84,7 +88,7 @@ impl Limits {
 
 /// The error for growth beyond the budget: the algorithm's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("needs {wanted_bytes} bytes of memory and tables, but only {limit_bytes} are allowed")]
+#[error("needs {wanted_bytes} bytes of memory, tables and instances, but only {limit_bytes} are allowed")]
 pub(crate) struct MemoryExceeded {
     pub(crate) wanted_bytes: u64,
     pub(crate) limit_bytes: u64,
@@ -95,7 +99,10 @@ pub(crate) struct MemoryExceeded {
 #[error("the machine has no memory left for a run: {0}")]
 pub(crate) struct HostMemoryExhausted(pub(crate) String);
 
-/// Adds up all memories and tables of a run, refuses growth beyond the limit, and remembers the peak.
+/// Adds up the instances, memories and tables of a run, refuses growth beyond the limit, and remembers the peak.
+///
+/// It decides before the engine does, and knows nothing of how the engine allocates: a run has the same limits, and so the
+/// same result, whether or not the machine has room for reserved slots.
 ///
 /// It refuses with an error, which traps, so that a guest cannot handle the failure and keep probing.
 #[derive(Debug)]
@@ -105,8 +112,9 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    pub(crate) fn new(limit_bytes: u64) -> Meter {
-        Meter { limit_bytes, used_bytes: 0 }
+    /// A meter on which the instances count already, which the engine allocates without asking.
+    pub(crate) fn new(limit_bytes: u64, instance_bytes: u64) -> Meter {
+        Meter { limit_bytes, used_bytes: instance_bytes.min(limit_bytes) }
     }
 
     /// Returns the peak usage, in bytes. Memories never shrink, so that is the current usage.
@@ -139,7 +147,9 @@ impl ResourceLimiter for Meter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        // Likewise beyond the most that a table may have here. Reserved slots are of that size; without them only this
+        // line knows it.
+        if desired > TABLE_ELEMENTS_MAX || maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         self.grow(current, desired, TABLE_ELEMENT_BYTES)
@@ -187,16 +197,27 @@ mod tests {
     }
 
     #[test]
-    fn memories_and_tables_count_together() {
-        let mut meter = Meter::new(100_000);
+    fn instances_memories_and_tables_count_together() {
+        let mut meter = Meter::new(101_000, 1000);
         assert!(meter.memory_growing(0, 65_536, None).unwrap());
         assert!(meter.table_growing(0, 4000, None).unwrap());
-        assert_eq!(meter.peak_bytes(), 65_536 + 32_000);
+        assert_eq!(meter.peak_bytes(), 1000 + 65_536 + 32_000);
         let refused = meter.memory_growing(0, 65_536, None).unwrap_err();
         assert_eq!(
             refused.downcast_ref::<MemoryExceeded>(),
-            Some(&MemoryExceeded { wanted_bytes: 163_072, limit_bytes: 100_000 })
+            Some(&MemoryExceeded { wanted_bytes: 164_072, limit_bytes: 101_000 })
         );
-        assert_eq!(meter.peak_bytes(), 97_536);
+        assert_eq!(meter.peak_bytes(), 98_536);
+    }
+
+    #[test]
+    fn a_table_has_the_same_most_with_and_without_reserved_slots() {
+        let mut meter = Meter::new(1 << 30, 0);
+        // The engine's maximum is that of a slot, or whatever the table declares.
+        for maximum in [None, Some(TABLE_ELEMENTS_MAX), Some(usize::MAX)] {
+            assert!(!meter.table_growing(0, TABLE_ELEMENTS_MAX + 1, maximum).unwrap(), "{maximum:?}");
+        }
+        assert_eq!(meter.peak_bytes(), 0);
+        assert!(meter.table_growing(0, TABLE_ELEMENTS_MAX, None).unwrap());
     }
 }

@@ -9,11 +9,13 @@ use wasmtime::component::Component;
 
 use crate::bindings;
 use crate::cache::Cache;
-use crate::compile::Compiler;
-use crate::engine::{Codegen, Slots, Ticker, engine};
-use crate::error::{LoadError, SandboxError, quoted};
+use crate::compile::{Compiler, copies_strings, deserialize};
+use crate::declared::{self, Declared};
+use crate::engine::{Codegen, Engines, Slots, Stop, Ticker, Unreserved};
+use crate::error::{LoadError, SandboxError};
 use crate::imports;
 use crate::limits::COMPONENT_BYTES_MAX;
+use crate::machine;
 use crate::state::State;
 
 /// Options of a sandbox.
@@ -51,6 +53,8 @@ pub struct Sandbox(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) engine: Engine,
+    unreserved: Option<Unreserved>,
+    pub(crate) stop: Stop,
     pub(crate) ticker: Ticker,
     pub(crate) slots: Slots,
     cache: Option<Cache>,
@@ -65,18 +69,31 @@ impl Sandbox {
     /// # Errors
     /// If the machine lacks the resources, or the cache directory cannot be used or is not private.
     pub fn new(options: Options) -> Result<Sandbox, SandboxError> {
-        let engine = engine(options.codegen, options.runs_max)?;
+        let Engines { runs: engine, unreserved } = Engines::new(options.codegen, options.runs_max)?;
         let cache = options.cache.map(|directory| Cache::open(&directory, &engine)).transpose();
         let cache = cache.map_err(|error| SandboxError::Engine(error.to_string()))?;
         Ok(Sandbox(Arc::new(Inner {
             ticker: Ticker::start(&engine)?,
             slots: Slots::new(options.runs_max.max(1)),
             engine,
+            unreserved,
+            stop: Stop::default(),
             cache,
             codegen: options.codegen,
             compiler: options.compiler,
             component_bytes_max: options.component_bytes_max,
         })))
+    }
+
+    /// Gives up all runs and compilations, now and from now on, with [`SandboxError::Stopped`].
+    pub fn stop(&self) {
+        self.0.stop.set();
+    }
+
+    /// Returns why there are no reserved slots for runs, if there are none. Limits and results are the same; runs start
+    /// more slowly.
+    pub fn unreserved(&self) -> Option<&str> {
+        self.0.unreserved.as_ref().map(|unreserved| unreserved.reason.as_str())
     }
 
     /// Returns the engine's name and version, which every settled interval records.
@@ -103,10 +120,15 @@ impl Sandbox {
 
     fn load_with(&self, bytes: &[u8], compiler: &Compiler) -> Result<Algorithm, LoadError> {
         examine(bytes, self.0.component_bytes_max)?;
+        let (declared, _) = declared::read(bytes)?;
+        declared.check()?;
         let digest = Digest::of(bytes);
-        let component = self.component(bytes, &digest, compiler)?;
+        let Compiled { component, copies_strings } = self.component(bytes, &digest, compiler)?;
+        if copies_strings {
+            return Err(LoadError::InnerStrings);
+        }
         imports::check(&self.0.engine, &component)?;
-        self.algorithm(bytes, digest, &component)
+        self.algorithm(bytes, digest, declared, &component)
     }
 
     /// Makes an algorithm from a compiled component for this world. Forbidden imports would trap when called.
@@ -114,31 +136,47 @@ impl Sandbox {
         &self,
         bytes: &[u8],
         digest: Digest,
+        declared: Declared,
         component: &Component,
     ) -> Result<Algorithm, LoadError> {
         let linker = imports::linker(&self.0.engine, component)?;
-        let wrong_world = |error: wasmtime::Error| LoadError::WrongWorld(quoted(&format!("{error:#}")));
+        let wrong_world = |error| machine::or(error, LoadError::WrongWorld);
         let instance = linker.instantiate_pre(component).map_err(wrong_world)?;
         Ok(Algorithm {
             digest,
             component_bytes: bytes.len() as u64,
+            declared,
             imports_wasi: imports::any_wasi(&self.0.engine, component),
             instance: bindings::AlgorithmPre::new(instance).map_err(wrong_world)?,
             sandbox: Arc::clone(&self.0),
         })
     }
 
-    pub(crate) fn component(&self, bytes: &[u8], digest: &Digest, compiler: &Compiler) -> Result<Component, LoadError> {
+    pub(crate) fn component(&self, bytes: &[u8], digest: &Digest, compiler: &Compiler) -> Result<Compiled, LoadError> {
         let inner = &self.0;
-        if let Some(component) = inner.cache.as_ref().and_then(|cache| cache.read(digest, &inner.engine)) {
-            return Ok(component);
+        let cached = inner.cache.as_ref().and_then(|cache| cache.read(digest, &inner.engine));
+        let (component, code) = match cached {
+            Some(cached) => cached,
+            None => {
+                let compiled = compiler.compile(&inner.engine, inner.codegen, &inner.stop, bytes)?;
+                if let Some(cache) = &inner.cache {
+                    cache.write(digest, &compiled.1);
+                }
+                compiled
+            }
+        };
+        if let Some(Unreserved { judge, .. }) = &inner.unreserved {
+            deserialize(judge, &code).map_err(|error| machine::or(error, LoadError::Malformed))?;
         }
-        let (component, code) = compiler.compile(&inner.engine, inner.codegen, bytes)?;
-        if let Some(cache) = &inner.cache {
-            cache.write(digest, &code);
-        }
-        Ok(component)
+        Ok(Compiled { component, copies_strings: copies_strings(&code)? })
     }
+}
+
+/// A component as the compiler left it.
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    /// Whether its inner components pass strings to each other.
+    pub(crate) copies_strings: bool,
 }
 
 /// Identifies a file before anything parses it, so that the message names the actual mistake.
@@ -170,6 +208,7 @@ pub(crate) fn examine(bytes: &[u8], bytes_max: u64) -> Result<(), LoadError> {
 pub struct Algorithm {
     digest: Digest,
     component_bytes: u64,
+    pub(crate) declared: Declared,
     imports_wasi: bool,
     pub(crate) instance: bindings::AlgorithmPre<State>,
     pub(crate) sandbox: Arc<Inner>,

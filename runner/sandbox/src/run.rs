@@ -4,13 +4,13 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use domain::{Round, Trade};
-use wasmtime::{Store, Trap};
+use wasmtime::{Store, Trap, UpdateDeadline};
 
 use crate::convert;
-use crate::engine::TICK;
 use crate::error::{Failure, FailureKind, SandboxError, quoted};
-use crate::limits::{Budget, HostMemoryExhausted, MemoryExceeded, Meter};
+use crate::limits::{Budget, MemoryExceeded, Meter};
 use crate::load::Algorithm;
+use crate::machine;
 use crate::state::{Log, State};
 
 /// Maximum size of a description, in bytes: a few sentences.
@@ -23,7 +23,7 @@ pub struct Usage {
     pub fuel: u64,
     /// The limits of the run.
     pub budget: Budget,
-    /// Peak size of all memories and tables together, in bytes.
+    /// Peak size of all memories, tables and instances together, in bytes.
     pub peak_memory_bytes: u64,
     /// Wall-clock time from the creation of the store to the converted result, without waiting for a slot.
     pub duration: Duration,
@@ -136,11 +136,13 @@ impl Algorithm {
         call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<(Result<T, Failure>, Usage, String), SandboxError> {
         let _slot = self.sandbox.slots.take();
+        self.sandbox.stop.check()?;
         let _ticking = self.sandbox.ticker.run();
         let started = Instant::now();
-        let mut store = self.store(budget)?;
-        let result = call(&mut store);
-        let fuel_left = store.get_fuel().map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let mut store = self.store(budget, started)?;
+        let starts = self.declared.check_start(budget.memory_bytes).map_err(wasmtime::Error::from);
+        let result = starts.and_then(|()| call(&mut store));
+        let fuel_left = store.get_fuel().map_err(|error| machine::or(error, SandboxError::Engine))?;
         let fuel = budget.fuel.saturating_sub(fuel_left);
         let State { meter, log } = store.into_data();
         let usage = Usage {
@@ -158,15 +160,19 @@ impl Algorithm {
         }
     }
 
-    fn store(&self, budget: Budget) -> Result<Store<State>, SandboxError> {
-        let state = State { meter: Meter::new(budget.memory_bytes), log: Log::default() };
-        let mut store = Store::new(&self.sandbox.engine, state);
+    fn store(&self, budget: Budget, started: Instant) -> Result<Store<State>, SandboxError> {
+        let meter = Meter::new(budget.memory_bytes, self.declared.instance_bytes);
+        let mut store = Store::new(&self.sandbox.engine, State { meter, log: Log::default() });
         store.limiter(|state| &mut state.meter);
-        store.set_fuel(budget.fuel).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        store.set_fuel(budget.fuel).map_err(|error| machine::or(error, SandboxError::Engine))?;
         store.set_hostcall_fuel(usize::try_from(budget.output_bytes).unwrap_or(usize::MAX));
-        // One tick more, since the first may come immediately.
-        let ticks = budget.time.as_nanos().div_ceil(TICK.as_nanos()) + 1;
-        store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX));
+        // Asked at every tick.
+        let stop = self.sandbox.stop.clone();
+        store.epoch_deadline_callback(move |_| {
+            stop.check()?;
+            Ok(if started.elapsed() > budget.time { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) })
+        });
+        store.set_epoch_deadline(1);
         Ok(store)
     }
 }
@@ -177,11 +183,11 @@ fn failure(error: &wasmtime::Error, usage: &Usage, log: &str) -> Result<Failure,
     if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
         return Ok(Failure::new(FailureKind::Memory, exceeded.to_string()));
     }
-    if let Some(exhausted) = error.downcast_ref::<HostMemoryExhausted>() {
-        return Err(SandboxError::Machine(exhausted.to_string()));
+    if let Some(SandboxError::Stopped) = error.downcast_ref() {
+        return Err(SandboxError::Stopped);
     }
-    if error.is::<wasmtime::OutOfMemory>() || error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return Err(SandboxError::Machine(format!("{error:#}")));
+    if let Some(machine) = machine::failure(error) {
+        return Err(machine);
     }
     let cause = quoted(&error.root_cause().to_string());
     Ok(match error.downcast_ref::<Trap>() {

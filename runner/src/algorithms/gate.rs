@@ -115,6 +115,9 @@ impl Gate<'_> {
         if found.compiled {
             report.add_or("world", refusal("world"), "rec:market/algorithm@1.0.0");
         }
+        if let Some(reason) = refusal("strings") {
+            report.add("strings", Verdict::Failed, reason);
+        }
         let imports = match loaded {
             Some(algorithm) if !algorithm.imports_wasi() => "none",
             Some(_) => "only the inert part of WASI",
@@ -148,12 +151,12 @@ impl Gate<'_> {
             let found = excesses.iter().filter(|excess| parts.contains(&excess.part)).map(ToString::to_string);
             Some(found.collect::<Vec<_>>().join("; ")).filter(|found| !found.is_empty())
         };
-        let Declared { instances, memories, tables, table_elements, memory_bytes } = *declared;
-        let [memories_max, tables_max, table_elements_max, instances_max] =
+        let Declared { instances, memories, tables, table_elements, memory_bytes, instance_bytes } = *declared;
+        let [memories_max, tables_max, table_elements_max, instances_max, instance_bytes_max] =
             declared.counts().map(|(_, _, limit)| limit);
         report.add_or(
             "memory",
-            excess(&[Part::MemoryBytes, Part::Memories]),
+            excess(&[Part::MemoryBytes, Part::TotalBytes, Part::Memories]),
             format!("{memory_bytes} bytes from the start, {memories} of at most {memories_max} memories"),
         );
         report.figures([
@@ -173,9 +176,18 @@ impl Gate<'_> {
             ("table_elements", table_elements),
             ("table_elements_max", table_elements_max),
         ]);
-        report.add_or("instances", excess(&[Part::Instances]), format!("{instances} of at most {instances_max}"));
-        report.figures([("instances", instances), ("instances_max", instances_max)]);
-        excesses.iter().all(|excess| excess.part == Part::MemoryBytes)
+        report.add_or(
+            "instances",
+            excess(&[Part::Instances, Part::InstanceBytes]),
+            format!("{instances} of at most {instances_max}, with {instance_bytes} bytes"),
+        );
+        report.figures([
+            ("instances", instances),
+            ("instances_max", instances_max),
+            ("instance_bytes", instance_bytes),
+            ("instance_bytes_max", instance_bytes_max),
+        ]);
+        excesses.iter().all(|excess| matches!(excess.part, Part::MemoryBytes | Part::TotalBytes))
     }
 
     /// Examines an already accepted component for a community: with its settings and its latest rounds.
@@ -314,6 +326,7 @@ fn check_of(error: &LoadError) -> &'static str {
         LoadError::Empty | LoadError::TooLarge { .. } => "size",
         LoadError::Imports(_) => "imports",
         LoadError::WrongWorld(_) => "world",
+        LoadError::InnerStrings => "strings",
         LoadError::CompileLimit { .. } => "compile",
         _ => "component",
     }

@@ -181,6 +181,14 @@ impl Folder {
         command
     }
 
+    /// As [`Folder::command`], on a machine with so much address space, in KiB.
+    pub fn command_within(&self, address_space: u64, arguments: &[&str]) -> Command {
+        let (program, address_space) = (program(), address_space.to_string());
+        let script = "ulimit -v \"$0\"; exec \"$@\"";
+        let first = ["-c", script, &address_space, program.to_str().unwrap()];
+        self.command_of(Path::new("/bin/sh"), &[&first, arguments].concat())
+    }
+
     /// Runs the program.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.command(arguments))

@@ -14,7 +14,8 @@ fn main() -> ExitCode {
     };
     let numbers: Vec<_> = numbers.iter().map(|number| number.parse::<u64>()).collect();
     let [Ok(memory_bytes), Ok(seconds)] = numbers[..] else { return ExitCode::from(2) };
-    let limits = CompileLimits { time: Duration::from_secs(seconds), memory_bytes };
+    let limits =
+        CompileLimits { processor_time: Duration::from_secs(seconds), memory_bytes, ..CompileLimits::default() };
     let (mut input, mut output, mut errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     ExitCode::from(compile_as_child(limits, codegen, &mut input, &mut output, &mut errors))
 }

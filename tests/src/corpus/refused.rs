@@ -8,6 +8,8 @@ expected! {
     async_streams = refused("Malformed", "`stream` requires the component model async feature");
     custom_page_size =
         refused("Malformed", "the custom page sizes proposal must be enabled to customize a memory's page size");
+    elements_kept =
+        refused("Resources", "bytes of globals, functions and imports in its instances, but at most 16777216 are allowed");
     empty = refused("WrongWorld", "no export `clear` found");
     exceptions = refused("Malformed", "exceptions proposal not enabled");
     exports_are_swapped = refused("Malformed", "exporting a component from the root component is not supported");
@@ -23,21 +25,23 @@ expected! {
     imports_filesystem = refused("Imports", "imports wasi:filesystem/types@0.2.0, wasi:filesystem/preopens@0.2.0");
     imports_http = refused("Imports", "imports wasi:http/outgoing-handler@0.2.0");
     imports_many = refused("Imports", "nnn…, 4980 more: an algorithm gets");
-    imports_memory_and_tables = refused("Malformed", "defined tables count of 61 exceeds the per-instance limit of 50");
+    imports_memory_and_tables = refused("Resources", "declares 61 tables, but at most 50 are allowed");
     imports_monotonic_clock = refused("Imports", "imports wasi:clocks/monotonic-clock@0.2.0");
     imports_random = refused("Imports", "imports wasi:random/random@0.2.0");
     imports_sockets = refused("Imports", "imports wasi:sockets/network@0.2.0, wasi:sockets/instance-network@0.2.0");
     imports_unknown = refused("Imports", "imports nobody:knows/this@0.1.0");
     imports_wall_clock = refused("Imports", "imports wasi:clocks/wall-clock@0.2.0");
-    instances_too_large = refused("Malformed", "which exceeds the configured maximum of 16777216 bytes");
-    instances_too_many = refused("Malformed", "202 core module instances, which exceeds the configured maximum of 200");
-    memories_too_many = refused("Malformed", "defined memories count of 61 exceeds the per-instance limit of 50");
+    instances_too_large = refused("Resources", "bytes of globals, functions and imports in its instances, but at most 16777216 are allowed");
+    instances_too_many = refused("Resources", "declares 202 instances of core modules, but at most 200 are allowed");
+    memories_too_many = refused("Resources", "declares 61 memories, but at most 50 are allowed");
+    memories_behind_export = refused("Resources", "declares 52 memories, but at most 50 are allowed");
     memory64 = refused("Malformed", "memory64 must be enabled for 64-bit memories");
     relaxed_simd = refused("Malformed", "relaxed SIMD support is not enabled");
     shared_memory = refused("Malformed", "threads must be enabled for shared memories");
     starts_itself = refused("Malformed", "support for component model `value`s is not enabled");
-    table_declared = refused("Malformed", "a minimum element size of 10000000 which exceeds the limit of 1048576");
-    tables_too_many = refused("Malformed", "defined tables count of 60 exceeds the per-instance limit of 50");
+    strings_between_components = refused("InnerStrings", "passes strings from one of its inner components to another");
+    table_declared = refused("Resources", "declares 10000000 elements in one table, but at most 1048576 are allowed");
+    tables_too_many = refused("Resources", "declares 60 tables, but at most 50 are allowed");
     threads_spawn = refused("Malformed", "`thread.spawn-ref` requires the shared-everything-threads proposal");
     types_deep = refused("Malformed", "type nesting is too deep");
     types_doubling = refused("Malformed", "effective type size exceeds the limit of 1000000");

@@ -12,6 +12,7 @@ const SHORT: Budget = Budget { fuel: u64::MAX / 2, time: Duration::from_millis(5
 
 expected! {
     blocks_deep = balances();
+    busy_on_short_names = balances();
     deep_recursion = fails(Trap, "call stack exhausted");
     endless_copy = fails(Fuel, "used all its fuel of 20000000");
     endless_declared_grow = fails(Fuel, "used all its fuel of 20000000");
@@ -26,10 +27,12 @@ expected! {
     grow_probing = balances();
     instances_many = balances();
     jump_table = fails(Fuel, "used all its fuel of 20000000");
+    lists_between_components = fails(Fuel, "used all its fuel of 20000000");
     memory_bomb = fails(Memory, "but only 33554432 are allowed");
     memory_bomb_in_parts = fails(Memory, "but only 33554432 are allowed");
     memory_declared = never_starts(Memory, "but only 33554432 are allowed");
     memory_touched_all = balances();
+    numbers_between_components = balances();
     post_return_loops = fails(Fuel, "used all its fuel of 20000000");
     post_return_traps = fails(Trap, "wasm `unreachable` instruction executed");
     resource_flood = fails(Trap, "cannot allocate another handle: store handle limit exceeded");
@@ -42,7 +45,6 @@ expected! {
     startup_copies = never_starts(Fuel, "used all its fuel of 20000000");
     startup_elements = never_starts(Fuel, "used all its fuel of 20000000");
     state_in_fresh_memory = balances();
-    strings_between_components = fails(Deadline, "did not finish within 50ms").within(SHORT);
     table_beyond_slot = balances();
     table_bomb = fails(Memory, "but only 33554432 are allowed");
     table_bomb_at_once = fails(Fuel, "used all its fuel of 20000000");
