@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::Reference;
 use books::{Label, Store, StoreError};
 use domain::Digest;
-use sandbox::{Algorithm, Description, Limits, Sandbox, SandboxError};
+use sandbox::{Algorithm, Description, Limits, LoadError, Sandbox, SandboxError};
 
 use crate::algorithms::catalogue::{self, UnusableAlgorithm};
 
@@ -40,7 +40,16 @@ pub enum AlgorithmError {
     Sandbox(#[from] SandboxError),
     /// The algorithm.
     #[error(transparent)]
-    Unusable(#[from] UnusableAlgorithm),
+    Unusable(UnusableAlgorithm),
+}
+
+impl From<UnusableAlgorithm> for AlgorithmError {
+    fn from(error: UnusableAlgorithm) -> AlgorithmError {
+        match error {
+            UnusableAlgorithm::Load { error: LoadError::Sandbox(error), .. } => AlgorithmError::Sandbox(error),
+            error => AlgorithmError::Unusable(error),
+        }
+    }
 }
 
 pub struct AlgorithmCache {
@@ -171,5 +180,19 @@ pub fn check_settings<'s>(
         Some(key) => {
             Err(UnknownSetting { key: key.to_owned(), algorithm: algorithm.to_string(), known: known().collect() })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_cannot_compile_an_algorithm_does_not_blame_it() {
+        let failed = |error| UnusableAlgorithm::Load { reference: "a".to_owned(), error };
+        let machine = failed(LoadError::Sandbox(SandboxError::Machine("no memory".to_owned())));
+        assert!(matches!(AlgorithmError::from(machine), AlgorithmError::Sandbox(SandboxError::Machine(_))));
+        let algorithm = failed(LoadError::CoreModule);
+        assert!(matches!(AlgorithmError::from(algorithm), AlgorithmError::Unusable(_)));
     }
 }

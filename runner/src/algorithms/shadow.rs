@@ -1,7 +1,8 @@
 //! Runs candidates as shadows: on every interval after it is settled, one community after the other.
 //!
 //! The totals of a candidate are stored with the interval up to which they count, so a crash loses nothing and replicas
-//! continue each other's work. Settlement does not wait for any of this.
+//! continue each other's work. Settlement does not wait for any of this, nor does the end of the service: after every
+//! interval the candidate looks whether it may go on, and its sandbox gives up the run that it is in.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use books::shadow::{RunCost, ShadowProblem};
 use books::{Acquired, ActivationLog, Shadow, ShadowState, ShadowTotals, Span, Store, StoreError, StoredInterval};
 use domain::Boundary;
 use domain::round::{InvalidRound, Round, Terms};
+use jiff::Timestamp;
 use sandbox::{Algorithm, BadResult, CheckedRun, Limits, SandboxError};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -43,7 +45,8 @@ pub type MakeCache = dyn Fn() -> Result<AlgorithmCache, AlgorithmError> + Send +
 pub struct ShadowTask {
     pub communities: Vec<CommunityConfig>,
     pub store: Arc<dyn Store>,
-    /// Makes a cache with a sandbox of its own, so that candidates take no capacity from settlement.
+    /// Makes a cache with a sandbox of its own, so that candidates take no capacity from settlement. It must give up its
+    /// runs at the shutdown.
     pub make_cache: Box<MakeCache>,
     pub clock: Arc<dyn Clock>,
     pub owner: LeaseOwner,
@@ -61,13 +64,13 @@ impl ShadowTask {
         while !self.shutdown.is_cancelled() {
             let mut moved = false;
             for community in &self.communities {
-                match self.shutdown.run_until_cancelled(self.advance(community, &cache)).await {
-                    None => return,
-                    Some(Ok(advanced)) => {
+                match self.advance(community, &cache).await {
+                    _ if self.shutdown.is_cancelled() => return,
+                    Ok(advanced) => {
                         moved |= advanced;
                         logged.remove(&community.name);
                     }
-                    Some(Err(error)) => {
+                    Err(error) => {
                         let error = error.to_string();
                         // Log an error only once, however often it is retried.
                         if logged.get(&community.name) != Some(&error) {
@@ -91,54 +94,117 @@ impl ShadowTask {
         cache: &OnceCell<AlgorithmCache>,
     ) -> Result<bool, ShadowError> {
         let name = &community.name;
-        let log = ActivationLog::of(&self.store.decisions(name).await?);
-        let Some(shadow) = log.shadow() else { return Ok(false) };
-        let state = self.store.shadow_totals(name, shadow.number).await?;
-        let from = state.as_ref().map_or(shadow.since, |state| state.until.max(shadow.since));
-        let Some(mark) = self.store.mark(name).await?.filter(|mark| *mark > from) else { return Ok(false) };
+        let Some(work) = self.shutdown.run_until_cancelled(self.work(name)).await else { return Ok(false) };
+        let Some(work) = work? else { return Ok(false) };
         let lease = format!("shadow {name}");
-        let now = self.clock.now();
-        if let Acquired::HeldByOther { .. } = self.owner.take(&*self.store, &lease, now, self.term).await? {
-            return Ok(false);
-        }
-        let cache = cache.get_or_try_init(|| async { (self.make_cache)() }).await?;
-        let advanced = self.page(community, cache, shadow, state, (from, mark)).await;
+        let Some(mut held) = self.take(&lease).await? else { return Ok(false) };
+        // From here on nothing is cancelled, so that what was run is stored and the lease is given back.
+        let cache = cache.get_or_try_init(|| async { (self.make_cache)() }).await;
+        let advanced = match cache {
+            Ok(cache) => self.page(community, cache, work, &mut held).await,
+            Err(error) => Err(error.into()),
+        };
         if let Err(error) = self.store.release(&lease, self.owner.name()).await {
             tracing::warn!(community = name, "cannot release the lease of the candidate: {error}; it will expire");
         }
         advanced
     }
 
+    /// The candidate of a community, and what it has not seen yet, if there is anything.
+    async fn work(&self, name: &str) -> Result<Option<Work>, StoreError> {
+        let log = ActivationLog::of(&self.store.decisions(name).await?);
+        let Some(shadow) = log.shadow() else { return Ok(None) };
+        let state = self.store.shadow_totals(name, shadow.number).await?;
+        let from = state.as_ref().map_or(shadow.since, |state| state.until.max(shadow.since));
+        let mark = self.store.mark(name).await?.filter(|mark| *mark > from);
+        Ok(mark.map(|mark| Work { shadow: shadow.clone(), state, from, mark }))
+    }
+
+    /// Takes or renews a lease; None if somebody else has it.
+    async fn take(&self, lease: &str) -> Result<Option<HeldLease>, StoreError> {
+        let now = self.clock.now();
+        let acquired = self.owner.take(&*self.store, lease, now, self.term).await?;
+        Ok(match acquired {
+            Acquired::HeldByOther { .. } => None,
+            Acquired::Held(_) => {
+                let renew_at = now.checked_add(self.term / 3).unwrap_or(now);
+                Some(HeldLease { name: lease.to_owned(), renew_at })
+            }
+        })
+    }
+
+    /// Whether the candidate may go on: the service does not stop, and the lease is still this process's.
+    async fn may_go_on(&self, held: &mut HeldLease) -> Result<bool, StoreError> {
+        if self.shutdown.is_cancelled() {
+            return Ok(false);
+        }
+        if self.clock.now() < held.renew_at {
+            return Ok(true);
+        }
+        let renewed = self.take(&held.name).await?;
+        Ok(renewed.map(|renewed| *held = renewed).is_some())
+    }
+
     async fn page(
         &self,
         community: &CommunityConfig,
         cache: &AlgorithmCache,
-        shadow: &Shadow,
-        state: Option<ShadowState>,
-        (from, mark): (Boundary, Boundary),
+        Work { shadow, state, from, mark }: Work,
+        held: &mut HeldLease,
     ) -> Result<bool, ShadowError> {
         let name = &community.name;
         let candidate = cache.get(&shadow.candidate.digest).await?.algorithm;
         let span = Span { from: Some(from.seconds()), to: Some(mark.seconds()) };
         let intervals = self.store.intervals(name, span, PAGE).await?;
-        // Without intervals in the span, the candidate has seen everything up to the mark.
-        let until = intervals.last().map_or(mark, |last: &StoredInterval| last.interval.end());
         let after = state.as_ref().map(|state| state.until);
         let mut totals = state.map(|state| state.totals).unwrap_or_default();
         let before = (totals.intervals, totals.failed + totals.rejected);
         let settings = shadow.settings.as_ref().unwrap_or(&community.settings);
-        tokio::task::block_in_place(|| {
-            let run = |stored| add_run(&mut totals, &candidate, &community.limits, settings, stored);
-            intervals.iter().try_for_each(run)
-        })?;
+        // Without intervals in the span, the candidate has seen everything up to the mark.
+        let mut until = if intervals.is_empty() { mark } else { from };
+        let mut ended = Ok(());
+        for stored in &intervals {
+            let run = || add_run(&mut totals, &candidate, &community.limits, settings, stored);
+            ended = tokio::task::block_in_place(run);
+            if ended.is_err() {
+                break;
+            }
+            until = stored.interval.end();
+            match self.may_go_on(held).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    ended = Err(error.into());
+                    break;
+                }
+            }
+        }
+        if until == from {
+            return ended.map(|()| false);
+        }
         let runs = (totals.intervals - before.0, totals.failed + totals.rejected - before.1);
         let state = ShadowState { until, totals };
         if self.store.keep_shadow_totals(name, shadow.number, after, &state).await? {
             self.metrics.shadow_ran(name, runs.0 - runs.1, runs.1);
             tracing::debug!(community = name, candidate = %shadow.candidate, %until, intervals = runs.0, "a candidate ran");
         }
-        Ok(true)
+        ended.map(|()| true)
     }
+}
+
+/// What a candidate has to do.
+struct Work {
+    shadow: Shadow,
+    state: Option<ShadowState>,
+    /// From the first boundary to the second.
+    from: Boundary,
+    mark: Boundary,
+}
+
+/// The lease under which a candidate runs.
+struct HeldLease {
+    name: String,
+    renew_at: Timestamp,
 }
 
 /// Runs a candidate on a settled interval, with these limits and settings, and adds the result to the totals. Blocks.
@@ -162,6 +228,9 @@ fn add_run(
         BadResult::Rejected(_) => ShadowProblem::Rejected(bad.to_string()),
         BadResult::Failed(_) => ShadowProblem::Failed(bad.to_string()),
     };
+    if let Some(error) = result.as_ref().err().and_then(BadResult::of_machine) {
+        return Err(error.into());
+    }
     totals.add(stored, cost, result.as_ref().map_err(|bad| problem(bad.clone())));
     Ok(())
 }

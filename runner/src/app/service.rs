@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use books::{Store, StoreError};
-use sandbox::{Codegen, Sandbox};
+use sandbox::{Codegen, CompileLimits, Sandbox, SandboxError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -136,6 +137,33 @@ async fn wait_for_store(
     }
 }
 
+/// A sandbox for a single run at a time, which gives up its runs and compilations at the shutdown: for work that nobody
+/// waits for.
+fn make_sandbox_until(
+    shutdown: &CancellationToken,
+    codegen: Codegen,
+    cache: Option<PathBuf>,
+) -> Result<Sandbox, SandboxError> {
+    let sandbox = make_sandbox(codegen, cache, Some(1))?;
+    let (shutdown, stopped) = (shutdown.clone(), sandbox.clone());
+    tokio::spawn(async move {
+        shutdown.cancelled().await;
+        stopped.stop();
+    });
+    Ok(sandbox)
+}
+
+/// Says what of the sandbox depends on this machine.
+fn log_sandbox(sandbox: &Sandbox) {
+    let memory_bytes = CompileLimits::default().granted_bytes();
+    tracing::info!(memory_bytes, "the compiler of uploaded algorithms has this memory at most");
+    if let Some(reason) = sandbox.unreserved() {
+        tracing::warn!(
+            "no memory is reserved for runs, which start more slowly, with the same limits and results: {reason}"
+        );
+    }
+}
+
 /// What all parts of the service share.
 struct Service {
     config: Config,
@@ -152,6 +180,7 @@ impl Service {
         let wake = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
         let sandbox = open_sandbox(Some(self.config.cache.clone()))?;
+        log_sandbox(&sandbox);
         let cache = Arc::new(AlgorithmCache::new(sandbox, Arc::clone(&self.store)));
         for community in self.communities(&owner, &cache, &wake).await? {
             tasks.spawn(community.run());
@@ -218,9 +247,9 @@ impl Service {
     }
 
     fn shadows(&self, owner: &LeaseOwner) -> ShadowTask {
-        let (store, cache) = (Arc::clone(&self.store), self.config.cache.clone());
+        let (store, cache, shutdown) = (Arc::clone(&self.store), self.config.cache.clone(), self.shutdown.clone());
         let make_cache = move || {
-            let sandbox = make_sandbox(Codegen::Usual, Some(cache.clone()), Some(1))?;
+            let sandbox = make_sandbox_until(&shutdown, Codegen::Usual, Some(cache.clone()))?;
             Ok(AlgorithmCache::new(sandbox, Arc::clone(&store)))
         };
         ShadowTask {
@@ -237,12 +266,13 @@ impl Service {
 
     /// The gate has sandboxes of its own without a code cache, because it sees most components only once.
     fn registry(&self, cache: &Arc<AlgorithmCache>) -> Arc<Registry> {
+        let shutdown = self.shutdown.clone();
         Arc::new(Registry::new(
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
             self.config.communities.clone(),
             Arc::clone(cache),
-            Box::new(|codegen| make_sandbox(codegen, None, Some(1))),
+            Box::new(move |codegen| make_sandbox_until(&shutdown, codegen, None)),
         ))
     }
 

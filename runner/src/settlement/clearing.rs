@@ -275,6 +275,9 @@ fn settle(
     let CheckedRun { result, usage, .. } =
         span.in_scope(|| ready.algorithm.run_and_check(round, limits.budget(positions)))?;
     report(&RunReport { algorithm, usage: &usage, verdict: result.as_ref().map(drop) });
+    if let Some(error) = result.as_ref().err().and_then(BadResult::of_machine) {
+        return Err(error);
+    }
     Ok(result.map(|settlement| ClearedRound {
         settlement,
         provenance: Provenance {

@@ -1,5 +1,6 @@
 //! Algorithms that fail, settings that nobody knows, communities that are broken beside others that are not.
 
+use rec_market_tests::guests;
 use testkit::*;
 
 const ROWS: [&str; 8] = [
@@ -60,6 +61,23 @@ fn an_algorithm_that_fails_falls_back_where_the_community_wants_that() {
     market.run(&["audit"]).ends_with(0);
     let reasons: u64 = market.query("SELECT count(fallback_reason) FROM interval WHERE name = 'public-grid'");
     assert_eq!(reasons, 3);
+}
+
+/// A machine that is too slow or too small decides nothing: not even for the fallback.
+#[test]
+fn what_the_machine_fails_at_is_no_failure_of_the_algorithm() {
+    let meters = Meters::telling(&ROWS);
+    let market = Market::with(&meters, "on_failure = \"fallback\"");
+    // Less address space than a single memory takes, in KiB.
+    Ran::of(market.command_within(3 << 20, &["settle"])).ends_with(3).says("the machine cannot run the algorithm");
+    let slow = "algorithm = \"loop.wasm\"\non_failure = \"fallback\"
+limits = { fuel = 18446744073709551615, time = \"20ms\" }";
+    market.file("loop.wasm", guests::ENDLESS_LOOP);
+    market.configure(&community("aveiro", meters.address(), slow));
+    market.settle().ends_with(3).says("did not finish within 20ms").says("raise the limit on time");
+    assert_eq!((market.trades(), market.events()), (Vec::new(), Vec::new()));
+    market.configure(&community("aveiro", meters.address(), ""));
+    assert_eq!(market.books(), BOOKS);
 }
 
 #[test]

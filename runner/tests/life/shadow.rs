@@ -1,5 +1,7 @@
 //! Candidates in the shadow: they run on what is settled, touch nothing, and their report says what would be different.
 
+use std::time::{Duration, Instant};
+
 use demo::meters::Package;
 use rec_market_tests::guests;
 use serde_json::Value;
@@ -144,4 +146,25 @@ fn a_candidate_that_fails_is_counted_with_its_reasons() {
     assert!(report.problems.iter().all(|problem| problem.reason.contains("unreachable")), "{:?}", report.problems);
     assert!(report.members.is_empty());
     assert_eq!(market.trades_json(), before);
+}
+
+/// A run that would take a minute, and a backlog of many such: neither keeps the service from ending, and nothing is lost.
+#[test]
+fn a_busy_candidate_does_not_delay_the_end_of_the_service() {
+    let meters = Meters::selling(0..40);
+    // Fuel for a minute, and time enough for it.
+    let limits = "grace = \"0s\"\nlimits = { fuel = 60000000000, time = \"10min\" }";
+    let (market, service, caller) = serve(&meters, limits);
+    eventually("what there is is settled", || market.intervals() == 40);
+    caller.accepted(guests::WORKS_LONG_ON_SHORT_NAMES);
+    caller.start_shadow("guest", "2023-09-01T00:00:00Z").unwrap();
+    let before = service.processor_time();
+    eventually("the candidate runs", || service.processor_time() > before + Duration::from_secs(1));
+    let asked = Instant::now();
+    service.terminate().ends_with(0);
+    let took = asked.elapsed();
+    println!("with a busy candidate the service ended in {took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let log = market.log();
+    assert!(log.contains("INFO the service has stopped") && !log.contains("the candidate does not run"), "{log}");
 }

@@ -86,3 +86,21 @@ fn a_slow_or_broken_community_delays_no_other() {
     let told = |what: &str| log.lines().filter(|line| line.contains("loops") && line.contains(what)).count();
     assert!(told("is on hold") <= told("the algorithm failed"), "{log}");
 }
+
+#[test]
+fn a_service_says_at_its_start_what_depends_on_the_machine() {
+    let meters = Meters::selling(0..4);
+    let market = Market::serving(&meters, "", "");
+    // Too little address space for reserved slots, in KiB.
+    let log = std::fs::File::create(market.path("log")).unwrap();
+    let child = market.command_within(100 << 20, &["serve"]).stderr(log).spawn().unwrap();
+    eventually("it settles all the same", || market.path("market.db").exists() && market.intervals() == 4);
+    signal(child.id(), "TERM");
+    Ran::end_of(child).ends_with(0);
+    let log = market.log();
+    for said in
+        ["no memory is reserved for runs", "the compiler of uploaded algorithms has this memory at most memory_bytes="]
+    {
+        assert!(log.contains(said), "no {said:?} in:\n{log}");
+    }
+}

@@ -1,4 +1,4 @@
-;; Works hard, for as long as its fuel lasts, once a member's name has only one letter, which no probe round has.
+;; Works for as long as its fuel lasts, once a member's name has only one letter, which no probe round has.
 (module
   ;;@include memory
   ;;@include realloc
