@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The base algorithms; each is a package of that name under algorithms/.
-const BASE: [&str; 9] = [
+/// The base algorithms and, after them, the library; each is a package of that name under algorithms/.
+const BASE: [&str; 21] = [
     "public-grid",
     "static",
     "mid-market-rate",
@@ -16,6 +16,18 @@ const BASE: [&str; 9] = [
     "average-market",
     "buyers-price",
     "sellers-price",
+    "proportional-shares",
+    "fixed-shares",
+    "equal-shares",
+    "cascading-shares",
+    "priority-shares",
+    "fluvius-fixed",
+    "fluvius-relative",
+    "fluvius-optimal",
+    "supply-demand-ratio",
+    "k-double-auction",
+    "trade-reduction",
+    "muda",
 ];
 const TARGET: &str = "wasm32-wasip2";
 
@@ -44,7 +56,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         return Err(format!("{hint}the base algorithms do not build:\n{log}").into());
     }
-    let mut table = format!("/// The nine base algorithms.\npub static BASE: [Base; {}] = [\n", BASE.len());
+    let mut table = format!(
+        "/// The base algorithms, those of the library included.\npub static BASE: [Base; {}] = [\n",
+        BASE.len()
+    );
     for name in BASE {
         let file = target_dir.join(TARGET).join("component").join(format!("{}.wasm", name.replace('-', "_")));
         table += &format!("    Base {{ name: {name:?}, bytes: include_bytes!({file:?}) }},\n");

@@ -47,7 +47,64 @@ pub fn double_auction(round: &Round, price: impl Fn(Pair<'_>) -> i64) -> Outcome
     Ok(book.rest())
 }
 
+/// The last seller and buyer that meet when two merit orders are walked together, as indexes of positions and as places
+/// in the merit orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastPair {
+    /// The seller's index in the round's positions.
+    pub seller: u32,
+    /// The buyer's index in the round's positions.
+    pub buyer: u32,
+    /// The seller's place in its merit order: so many sellers come before it.
+    pub seller_place: usize,
+    /// The buyer's place in its merit order.
+    pub buyer_place: usize,
+}
+
 impl Book<'_> {
+    /// Walks the merit orders of `sellers` and `buyers` together, block against block, while the offer is at most the bid;
+    /// returns the last pair that trades, `None` if nothing crosses.
+    ///
+    /// `offer` and `bid` give the prices in µEUR/kWh by which the orders are sorted. A member on both sides counts on both.
+    ///
+    /// ```
+    /// use market_kit::{Book, testing};
+    ///
+    /// let round = testing::round([("anna", 100, 0), ("ben", 100, 0), ("carla", 0, 150)]);
+    /// let book = Book::new(&round);
+    /// let last = book.last_pair(&[0, 1], &[2], |position| position.offer, |position| position.bid).unwrap();
+    /// assert_eq!((last.seller, last.buyer, last.seller_place), (1, 2, 1));
+    /// ```
+    #[must_use]
+    pub fn last_pair(
+        &self,
+        sellers: &[u32],
+        buyers: &[u32],
+        offer: impl Fn(&Position) -> i64,
+        bid: impl Fn(&Position) -> i64,
+    ) -> Option<LastPair> {
+        let (mut seller_place, mut buyer_place) = (0, 0);
+        let mut last = None;
+        let (mut supply, mut demand) = (self.surplus(*sellers.first()?), self.deficit(*buyers.first()?));
+        while let (Some(&seller), Some(&buyer)) = (sellers.get(seller_place), buyers.get(buyer_place)) {
+            if offer(self.position(seller)) > bid(self.position(buyer)) {
+                break;
+            }
+            last = Some(LastPair { seller, buyer, seller_place, buyer_place });
+            let traded = supply.min(demand);
+            (supply, demand) = (supply - traded, demand - traded);
+            if supply == 0 {
+                seller_place += 1;
+                supply = sellers.get(seller_place).map_or(0, |&seller| self.surplus(seller));
+            }
+            if demand == 0 {
+                buyer_place += 1;
+                demand = buyers.get(buyer_place).map_or(0, |&buyer| self.deficit(buyer));
+            }
+        }
+        last
+    }
+
     /// Finds the price in µEUR/kWh at which the merit orders of `sellers` (by offer) and `buyers` (by bid) cross;
     /// `None` if they do not.
     ///

@@ -26,8 +26,8 @@ use crate::{Party, Position, Round, Trade, queue::Queue, split};
 #[derive(Debug, Clone)]
 pub struct Book<'r> {
     positions: &'r [Position],
-    surplus: Vec<u64>,
-    deficit: Vec<u64>,
+    pub(crate) surplus: Vec<u64>,
+    pub(crate) deficit: Vec<u64>,
     trades: Vec<Trade>,
 }
 

@@ -59,8 +59,11 @@ mod setting;
 
 mod auction;
 mod book;
+mod injection;
+mod pair;
 mod price;
 mod queue;
+mod sharing;
 mod split;
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -72,9 +75,11 @@ pub mod bindings;
 pub mod bump;
 
 pub use algorithm::{Algorithm, Outcome};
-pub use auction::{Pair, double_auction};
+pub use auction::{LastPair, Pair, double_auction};
 pub use bindings::rec::market::types::{Party, Position, Round, Trade};
 pub use book::Book;
+pub use injection::{Injection, Offer};
 pub use price::{PriceLimits, mid};
 pub use setting::{Setting, Value};
-pub use split::split;
+pub use sharing::{SharingPrice, cascade, share, shares, total_share, turn};
+pub use split::{split, split_from};

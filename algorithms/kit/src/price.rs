@@ -17,10 +17,12 @@ pub const fn mid(a: i64, b: i64) -> i64 {
     (a & b) + ((a ^ b) >> 1)
 }
 
-/// The community's limits on prices between members, in µEUR/kWh.
+/// The limits on prices between members, in µEUR/kWh: the community's, or else those that the market gives an algorithm
+/// that is not part of it, 0 or the lowest feed-in and the highest retail price of the members.
 ///
 /// The host rejects a result with a price outside them as a whole, so pass every price between members through
-/// [`clamp`](PriceLimits::clamp). The limits do not apply to trades with the grid or the operator.
+/// [`clamp`](PriceLimits::clamp). The floor also applies where a member sells to the operator, the ceiling where a member
+/// buys from it. The limits do not apply to trades with the grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriceLimits {
     floor: i64,
@@ -62,6 +64,18 @@ impl PriceLimits {
     #[must_use]
     pub fn clamp(&self, price: i64) -> i64 {
         // Not `Ord::clamp`, which includes code for a panic that cannot happen here.
-        price.max(self.floor).min(self.ceiling)
+        self.lower(self.raise(price))
+    }
+
+    /// Returns `price`, raised to the floor if it is below.
+    #[must_use]
+    pub fn raise(&self, price: i64) -> i64 {
+        price.max(self.floor)
+    }
+
+    /// Returns `price`, lowered to the ceiling if it is above.
+    #[must_use]
+    pub fn lower(&self, price: i64) -> i64 {
+        price.min(self.ceiling)
     }
 }

@@ -33,12 +33,36 @@ pub fn split(total: u128, weights: &[u64]) -> Result<Vec<u64>, String> {
     Ok(parts(total, weights, sum))
 }
 
+/// Splits `total` like [`split`](split()), but of equal remainders the one at or after `first` comes first, counting
+/// around the circle of the weights: with [`turn`](crate::turn) as `first`, nobody is favoured by its name over a month.
+///
+/// `total` may be the energy of a whole community: a part above 2⁶⁴ − 1 becomes 2⁶⁴ − 1, which is more than any member can
+/// take. If all weights are 0, all parts are 0. `total` must be below 2⁹⁶, which 2³² positions cannot exceed.
+///
+/// ```
+/// use market_kit::split_from;
+///
+/// assert_eq!(split_from(0, 100, &[1, 1, 1]), [34, 33, 33]);
+/// assert_eq!(split_from(2, 100, &[1, 1, 1]), [33, 33, 34]);
+/// assert_eq!(split_from(2, 100, &[0, 0, 0]), [0, 0, 0]);
+/// ```
+#[must_use]
+pub fn split_from(first: usize, total: u128, weights: &[u64]) -> Vec<u64> {
+    if first == 0 || first >= weights.len() {
+        return parts(total, weights, sum(weights));
+    }
+    let turned = [&weights[first..], &weights[..first]].concat();
+    let mut parts = parts(total, &turned, sum(weights));
+    parts.rotate_right(first);
+    parts
+}
+
 /// Sums energies or weights; the sum fits for up to 2⁶⁴ of them.
 pub(crate) fn sum(values: &[u64]) -> u128 {
     values.iter().map(|&value| u128::from(value)).sum()
 }
 
-/// Splits `total`. It must be at most `sum` (the sum of the weights) or at most 2⁶⁴ − 1, so that every part fits.
+/// Splits `total`, which must be below 2⁹⁶. A part that does not fit 64 bits becomes the largest number that does.
 pub(crate) fn parts(total: u128, weights: &[u64], sum: u128) -> Vec<u64> {
     if sum == 0 {
         return vec![0; weights.len()];
@@ -50,21 +74,21 @@ pub(crate) fn parts(total: u128, weights: &[u64], sum: u128) -> Vec<u64> {
             largest_remainder(total.into(), weights, |weight| {
                 let product = total * weight;
                 let part = product / sum;
-                (part, product - part * sum)
+                (part.into(), product - part * sum)
             })
         }
         _ => largest_remainder(total, weights, |weight| divide(total, weight, sum)),
     }
 }
 
-fn largest_remainder<R: Ord + Copy>(total: u128, weights: &[u64], divide: impl Fn(u64) -> (u64, R)) -> Vec<u64> {
+fn largest_remainder<R: Ord + Copy>(total: u128, weights: &[u64], divide: impl Fn(u64) -> (u128, R)) -> Vec<u64> {
     let (mut parts, mut remainders) = (Vec::with_capacity(weights.len()), Vec::with_capacity(weights.len()));
     let mut left_over = total;
     for &weight in weights {
         let (part, remainder) = divide(weight);
-        parts.push(part);
+        parts.push(u64::try_from(part).unwrap_or(u64::MAX));
         remainders.push(remainder);
-        left_over -= u128::from(part);
+        left_over -= part;
     }
     // OK because each part is rounded down by less than 1, so fewer units are left over than there are parts.
     let left_over = usize::try_from(left_over).unwrap_or(usize::MAX);
@@ -82,20 +106,19 @@ fn hand_out<R: Ord + Copy>(units: usize, parts: &mut [u64], remainders: &[R]) {
     let mut ties = units - above.iter().filter(|&&remainder| remainder > least).count();
     for (part, &remainder) in parts.iter_mut().zip(remainders) {
         if remainder > least {
-            *part += 1;
+            *part = part.saturating_add(1);
         } else if remainder == least && ties > 0 {
-            *part += 1;
+            *part = part.saturating_add(1);
             ties -= 1;
         }
     }
 }
 
-/// Returns ⌊total·weight/sum⌋ and the remainder, for `total` and `sum` below 2⁹⁶ and a quotient that fits 64 bits.
-#[allow(clippy::cast_possible_truncation, reason = "the caller ensures that the quotient fits")]
-fn divide(total: u128, weight: u64, sum: u128) -> (u64, u128) {
+/// Returns ⌊total·weight/sum⌋ and the remainder, for `total` and `sum` below 2⁹⁶ and a weight that is part of the sum.
+fn divide(total: u128, weight: u64, sum: u128) -> (u128, u128) {
     if let Some(product) = total.checked_mul(weight.into()) {
         let part = product / sum;
-        return (part as u64, product - part * sum);
+        return (part, product - part * sum);
     }
     // The product has up to 160 bits: long division in two digits of 32 bits, so that nothing exceeds 96 + 32 bits.
     let upper = total * u128::from(weight >> 32);
@@ -103,5 +126,5 @@ fn divide(total: u128, weight: u64, sum: u128) -> (u64, u128) {
     let lower = total * u128::from(weight & 0xffff_ffff);
     let part = ((upper / sum) << 32) + carried / sum + lower / sum;
     let remainder = carried % sum + lower % sum;
-    if remainder < sum { (part as u64, remainder) } else { (part as u64 + 1, remainder - sum) }
+    if remainder < sum { (part, remainder) } else { (part + 1, remainder - sum) }
 }

@@ -62,7 +62,7 @@ pub fn lines(round: &Round, trades: &[Trade]) -> Vec<String> {
 }
 
 /// Checks trades by the host's rules: every watt-hour is sold and bought, trades with the grid are at its prices, and
-/// prices between members are within the limits.
+/// what members pay each other and the operator is within the limits.
 ///
 /// # Errors
 ///
@@ -109,10 +109,12 @@ fn check_trade(round: &Round, trade: &Trade) -> Result<(), String> {
         return Err("a trade has 0 Wh".to_string());
     }
     match (seller, buyer) {
-        (Some(_), Some(_)) if round.price_floor.is_some_and(|floor| trade.price < floor) => {
+        (Some(_), _) if trade.buyer != Party::Grid && round.price_floor.is_some_and(|floor| trade.price < floor) => {
             Err(format!("the price is below the price floor of {}", round.price_floor.unwrap_or_default()))
         }
-        (Some(_), Some(_)) if round.price_ceiling.is_some_and(|ceiling| trade.price > ceiling) => {
+        (_, Some(_))
+            if trade.seller != Party::Grid && round.price_ceiling.is_some_and(|ceiling| trade.price > ceiling) =>
+        {
             Err(format!("the price is above the price ceiling of {}", round.price_ceiling.unwrap_or_default()))
         }
         (Some(seller), _) if trade.buyer == Party::Grid && trade.price != seller.feed_in => {
@@ -203,6 +205,12 @@ pub fn random_round(seed: u64) -> Round {
             share: 0,
             rank: 0,
         });
+    }
+    let shares = random.below(3);
+    for position in &mut round.positions {
+        // Together at most the whole, and sometimes nobody has any.
+        position.share = u32::try_from(shares * random.below(80_000)).unwrap_or(0) / 2;
+        position.rank = u32::try_from(random.below(3)).unwrap_or(0);
     }
     round
 }

@@ -3,9 +3,9 @@
 use base::BASE;
 use serde_json::{Value, json};
 
-/// The names of the nine.
-pub fn base_names() -> [&'static str; 9] {
-    BASE.each_ref().map(|base| base.name)
+/// The names of all base algorithms.
+pub fn base_names() -> impl Iterator<Item = &'static str> {
+    BASE.iter().map(|base| base.name)
 }
 
 /// The component file of a base algorithm.
