@@ -182,7 +182,6 @@ make_swarm() {
     "$PROGRAM" certs --directory "$WORK/secrets" --name tasks.market >/dev/null
     docker secret create MarketCrt "$WORK/secrets/market_crt.pem" >/dev/null
     docker secret create MarketKey "$WORK/secrets/market_key.pem" >/dev/null
-    docker secret create MarketCa "$WORK/secrets/ca_crt.pem" >/dev/null
     head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' | docker secret create MarketMongoPassword - >/dev/null
     # Swarm's virtual addresses and published ports need IPVS in the kernel; the addresses of tasks work without it.
     if has_ipvs; then export MARKET_HOST=market; else export MARKET_HOST=tasks.market; fi

@@ -6,10 +6,11 @@
 use std::path::Path;
 
 /// Each need: its cfg, the variable that may name it, and where it is otherwise.
-const NEEDS: [(&str, &str, &str); 5] = [
+const NEEDS: [(&str, &str, &str); 6] = [
     ("has_ferretdb", "", "../../target/tools/bin/ferretdb"),
     ("has_mongodb", "REC_MARKET_TEST_MONGODB", "../../target/tools/bin/ferretdb"),
     ("has_wasmtime", "REC_MARKET_TEST_WASMTIME", "../../target/tools/bin/wasmtime"),
+    ("has_node", "", "../../target/tools/bin/node_modules"),
     ("has_readings", "REC_MARKET_TEST_READINGS", "../../../shared/data/community-16.csv"),
     ("has_vectors", "", "../../../shared/vectors"),
 ];

@@ -46,7 +46,9 @@ impl fmt::Debug for Issued {
 pub struct Certificates {
     /// The authority that issued the others.
     pub authority: Issued,
-    /// The market's server certificate: `market`, `localhost`, the loopback addresses, and the names asked for.
+    /// The market's server certificate: `market`, `localhost`, the loopback addresses, and the names asked for. The
+    /// authority's certificate follows it, because the platform gives this one file to Transactions as well, which trusts
+    /// nothing else.
     pub market: Issued,
     /// The certificate of Transactions, as a client of the market and as the server that trades are pushed to:
     /// `transactions`, `localhost` and the loopback addresses.
@@ -107,9 +109,11 @@ pub fn valid(names: &[impl AsRef<str>], from: Timestamp, until: Timestamp) -> Re
     let market = MARKET.into_iter().chain(names.iter().map(AsRef::as_ref));
     let server = [ExtendedKeyUsagePurpose::ServerAuth];
     let both = [ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+    let mut market = leaf(template.clone(), &issuer, market, &server)?;
+    market.certificate += &authority.certificate;
     Ok(Certificates {
         authority,
-        market: leaf(template.clone(), &issuer, market, &server)?,
+        market,
         client: leaf(template.clone(), &issuer, TRANSACTIONS, &both)?,
         operator: leaf(template, &issuer, OPERATOR, &[ExtendedKeyUsagePurpose::ClientAuth])?,
     })

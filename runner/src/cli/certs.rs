@@ -35,7 +35,12 @@ pub fn run(args: &CertsArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let files = [
         ("ca_crt.pem", made.authority.certificate.as_str(), Access::Public, "the certificate authority, for clients"),
         ("ca_key.pem", &made.authority.key, Access::Private, "its key; no program needs it"),
-        ("market_crt.pem", &made.market.certificate, Access::Public, "the market's certificate"),
+        (
+            "market_crt.pem",
+            &made.market.certificate,
+            Access::Public,
+            "the market's certificate and its authority, for the market and for its clients",
+        ),
         ("market_key.pem", &made.market.key, Access::Private, "its key"),
         (
             "client_crt.pem",

@@ -31,6 +31,12 @@ pub fn wasmtime(_: TokenStream, test: TokenStream) -> TokenStream {
     ignored_unless(cfg!(has_wasmtime), reason, test)
 }
 
+/// Needs Node and the gRPC client that the platform's services use.
+#[proc_macro_attribute]
+pub fn node(_: TokenStream, test: TokenStream) -> TokenStream {
+    ignored_unless(cfg!(has_node), "no gRPC client of Node (run `make tools`, which needs Node)", test)
+}
+
 /// Needs the recorded readings of sixteen households.
 #[proc_macro_attribute]
 pub fn readings(_: TokenStream, test: TokenStream) -> TokenStream {
