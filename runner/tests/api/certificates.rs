@@ -22,6 +22,16 @@ use crate::setting::*;
 
 /// PEM around bytes that are no certificate.
 const NO_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+/// What `openssl x509 -req` makes of a request if nobody names a version or extensions.
+const VERSION_ONE: &str = "-----BEGIN CERTIFICATE-----\n\
+MIIBHjCBxQIUbi1yedm5YmJyautBTFVJrUoUoS8wCgYIKoZIzj0EAwIwETEPMA0G\n\
+A1UEAwwGbWFya2V0MCAXDTI2MTEyOTIwNTQzOVoYDzIxMjYxMTA1MjA1NDM5WjAR\n\
+MQ8wDQYDVQQDDAZtYXJrZXQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARpu4ec\n\
+vCCDVHkQrAJ9zZ0Fg3hQ/gx+lxWpdOAu5LvjRJLtjoq4Dx1+Tvnj89aUUsX/ZUey\n\
+5zPEZrD4XvUpeBsKMAoGCCqGSM49BAMCA0gAMEUCIQC3AjWN7ZmSl6wYhB/Fvkzn\n\
+Lk8857MnBeDa7gTXk+52GQIgAiAmR+1b3oNkjO3jJVKZG6uzd32Ii6n6EPSYueQd\n\
+a/c=\n\
+-----END CERTIFICATE-----\n";
 /// What `openssl` writes with a password, without its content.
 const LOCKED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
 
@@ -45,6 +55,11 @@ async fn a_market_does_not_start_with_files_that_are_missing_or_not_what_they_sh
         ("certificate", Some(&*good.key), "has a private key, but no certificate"),
         ("certificate", Some(cut), "is damaged: "),
         ("certificate", Some(NO_CERTIFICATE), "has a certificate that cannot be read: "),
+        (
+            "certificate",
+            Some(VERSION_ONE),
+            "has a certificate of X.509 version 1, which TLS clients refuse (have one of",
+        ),
         ("key", None, "cannot be read: No such file or directory"),
         ("key", Some("not PEM\n"), "has no private key (a PEM file with BEGIN PRIVATE KEY is expected)"),
         ("key", Some(&*good.certificate), "has no private key"),

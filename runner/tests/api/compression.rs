@@ -10,7 +10,8 @@ const GZIP: CompressionEncoding = CompressionEncoding::Gzip;
 
 fn price(meter: String) -> ListPricesUpdate {
     let timestamp = "2023-09-01T12:00:00Z".to_owned();
-    ListPricesUpdate { prices: vec![PriceUpdate { timestamp, meter_id: meter, buy_price: 0.15, sell_price: 0.05 }] }
+    let price = PriceUpdate { timestamp, meter_id: meter, buy_price: 0.15, sell_price: 0.05, withdraw: false };
+    ListPricesUpdate { prices: vec![price] }
 }
 
 #[tokio::test(flavor = "multi_thread")]

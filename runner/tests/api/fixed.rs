@@ -26,7 +26,8 @@ fn waiting(buyer: &str) -> MatchesFilter {
 }
 
 fn price(meter: &str, time: &str, buy: f32, sell: f32) -> PriceUpdate {
-    PriceUpdate { timestamp: time.to_owned(), meter_id: meter.to_owned(), buy_price: buy, sell_price: sell }
+    let (timestamp, meter_id) = (time.to_owned(), meter.to_owned());
+    PriceUpdate { timestamp, meter_id, buy_price: buy, sell_price: sell, withdraw: false }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -382,6 +383,8 @@ async fn update_prices_refuses_what_is_no_price_and_applies_the_list_whole() {
         (price("m", noon, 0.1, -0.01), "prices[1].sellPrice is -0.01"),
         (price("m", noon, 1e13, 0.1), "prices[1].buyPrice is 1"),
         (price("", noon, 0.1, 0.1), "prices[1].meterID is \"\""),
+        (price("m\u{202e}1", noon, 0.1, 0.1), "prices[1].meterID is \"m\\u{202e}1\", but a meter's name is expected: "),
+        (price("m ", noon, 0.1, 0.1), "prices[1].meterID is \"m \", but a meter's name is expected: "),
         (price(&"m".repeat(200), noon, 0.1, 0.1), "prices[1].meterID is"),
         (price("m", "noon", 0.1, 0.1), "prices[1].timestamp is \"noon\", but YYYY-MM-DDTHH:MM:SSZ is expected"),
         (price("m", "0000-01-01T00:00:00Z", 0.1, 0.1), "prices[1].timestamp is \"0000-01-01T00:00:00Z\""),
@@ -394,6 +397,37 @@ async fn update_prices_refuses_what_is_no_price_and_applies_the_list_whole() {
     }
     let of = PriceFilter { meter_id: "m".to_owned(), ..Default::default() };
     assert_eq!(plain.get_prices(of).await.unwrap().into_inner().prices, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_for_now_ends_what_was_planned_and_a_withdrawal_ends_that() {
+    // It is 13:00.
+    let open = Setting::new().open().await;
+    let mut plain = open.plain().await;
+    let at = |time: &str| format!("2023-09-01T{time}:00Z");
+    // Somebody plans for every quarter-hour to come, and for ever.
+    let times = ["13:15", "13:30", "13:45", "14:00"].map(at);
+    let plan = times.iter().map(String::as_str).chain(["9999-12-30T22:00:00Z"]);
+    let plan = plan.map(|time| price("m", time, 9000.0, 9000.0)).collect();
+    plain.update_prices(ListPricesUpdate { prices: plan }).await.unwrap();
+    let mut listed = async || {
+        let of = PriceFilter { meter_id: "m".to_owned(), ..Default::default() };
+        let prices = plain.get_prices(of).await.unwrap().into_inner().prices;
+        let text = |price: &wire::PriceResponse| {
+            let time = price.timestamp.get(11..16).unwrap();
+            let price = if price.withdrawn { "none".to_owned() } else { price.sell_price.to_string() };
+            format!("{time} {price}")
+        };
+        prices.iter().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await.len(), 5);
+    let mut owner = open.plain().await;
+    let mut now = [price("m", &at("13:00"), 0.2, 0.05), price("m", &at("13:30"), 0.2, 0.06)];
+    owner.update_prices(ListPricesUpdate { prices: now.to_vec() }).await.unwrap();
+    assert_eq!(listed().await, ["13:30 0.06", "13:00 0.05"]);
+    now[0] = PriceUpdate { withdraw: true, ..price("m", &at("13:00"), 0.0, 0.0) };
+    owner.update_prices(ListPricesUpdate { prices: now[..1].to_vec() }).await.unwrap();
+    assert_eq!(listed().await, ["13:00 none"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use testkit::eventually_async;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -12,12 +11,13 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request};
 use wire::{Empty, ListPricesUpdate, MatchesFilter, PriceFilter, PriceUpdate};
 
+use crate::attackers::from;
+use crate::frames::*;
 use crate::log;
 use crate::setting::*;
 
 /// How long what takes for ever would take.
 const EVER: Duration = Duration::from_secs(3600);
-const UPDATE_PRICES: &str = "/proto.MarketService/UpdatePrices";
 
 /// Both ports answer new callers.
 async fn both_answer(open: &Open) {
@@ -44,54 +44,6 @@ async fn last_words(stream: &mut TcpStream) -> Vec<u8> {
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     }
     said
-}
-
-/// A frame of HTTP/2 (RFC 9113, 4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-const CONTINUATION: u8 = 9;
-const END_HEADERS: u8 = 4;
-const REFUSED_STREAM: u32 = 7;
-const ENHANCE_YOUR_CALM: u32 = 11;
-
-/// The beginning of a connection, and these frames.
-fn http2(frames: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
-    let opening = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(SETTINGS, 0, 0, &[])];
-    opening.into_iter().chain(frames).flatten().collect()
-}
-
-/// A request's headers without an end of its body: POST, http, path, authority and content-type in HPACK's words.
-fn request(stream: u32) -> Vec<u8> {
-    let mut block = vec![0x83, 0x86];
-    for (name, value) in [(&[0x04_u8][..], UPDATE_PRICES), (&[0x01], "market"), (&[0x0f, 0x10], "application/grpc")] {
-        block.extend(name);
-        block.push(u8::try_from(value.len()).unwrap());
-        block.extend(value.as_bytes());
-    }
-    frame(HEADERS, END_HEADERS, stream, &block)
-}
-
-/// The error codes of all frames of that kind; of `GOAWAY` it is the second word, of `RST_STREAM` the only one.
-fn error_codes(mut said: &[u8], wanted: u8) -> Vec<u32> {
-    let mut codes = Vec::new();
-    while let Some((head, rest)) = said.split_at_checked(9) {
-        let length = usize::try_from(u32::from_be_bytes([0, head[0], head[1], head[2]])).unwrap();
-        let Some((payload, rest)) = rest.split_at_checked(length) else { break };
-        if head[3] == wanted {
-            let at = if wanted == GOAWAY { 4 } else { 0 };
-            codes.push(u32::from_be_bytes(payload[at..at + 4].try_into().unwrap()));
-        }
-        said = rest;
-    }
-    codes
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,43 +105,54 @@ async fn who_does_not_begin_to_speak_in_time_is_closed_on_both_ports() {
     for stream in &mut silent {
         last_words(stream).await;
     }
-    speaking.write_all(&frame(6, 0, 0, &[7; 8])).await.unwrap();
+    answers_ping(&mut speaking).await;
+    both_answer(&open).await;
+}
+
+/// Whether the other side has closed a connection, which must happen soon.
+async fn closes(stream: &mut TcpStream) {
+    last_words(stream).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_port_is_full_who_has_rested_longest_makes_way_for_who_comes() {
+    let mut setting = Setting::new();
+    setting.limits.connections = 4;
+    let open = setting.open().await;
+    let to = open.serving.plain_address();
+    // Of each address at most half.
+    let mut resting = Vec::new();
+    for address in [2, 2, 3, 3] {
+        let mut stream = from(address, to).await.unwrap();
+        stream.write_all(&http2([])).await.unwrap();
+        answers_ping(&mut stream).await;
+        resting.push(stream);
+    }
+    let mut third = from(2, to).await.unwrap();
+    third.write_all(&http2([])).await.unwrap();
+    answers_ping(&mut third).await;
+    closes(&mut resting[0]).await;
+    answers_ping(&mut resting[1]).await;
+    // Whoever comes from elsewhere gets in too, and who has most gives way.
+    let mut other = from(4, to).await.unwrap();
+    other.write_all(&http2([])).await.unwrap();
+    // It belongs to this machine, and so may use what is reserved for health checks.
+    answers_ping(&mut other).await;
+    both_answer(&open).await;
+    answers_ping(&mut resting[1]).await;
+}
+
+async fn answers_ping(stream: &mut TcpStream) {
+    stream.write_all(&frame(6, 0, 0, &[7; 8])).await.unwrap();
+    let (mut said, mut bytes) = (Vec::<u8>::new(), [0; 1024]);
     let answer = async {
-        let (mut said, mut bytes) = (Vec::<u8>::new(), [0; 1024]);
         while !said.windows(8).any(|window| window == [7; 8]) {
-            let length = speaking.read(&mut bytes).await.unwrap();
+            let length = stream.read(&mut bytes).await.unwrap();
             assert_ne!(length, 0, "it was closed");
             said.extend(&bytes[..length]);
         }
     };
     timeout(SOON, answer).await.expect("a ping is not answered");
-    both_answer(&open).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_too_many_connections_the_newest_are_refused_until_there_is_room() {
-    let mut setting = Setting::new();
-    setting.limits.connections = 4;
-    let open = setting.open().await;
-    let mut channels = Vec::new();
-    for _ in 0..4 {
-        let channel = open.plain_channel().await;
-        answered(channel.clone()).await.unwrap();
-        channels.push(channel);
-    }
-    last_words(&mut connected(open.serving.plain_address(), b"").await).await;
-    for channel in &channels {
-        answered(channel.clone()).await.unwrap();
-    }
-    channels.pop();
-    let there_is_room = async || {
-        let address = format!("http://{}", open.serving.plain_address());
-        match Endpoint::from_shared(address).unwrap().connect().await {
-            Ok(channel) => answered(channel).await.is_ok(),
-            Err(_) => false,
-        }
-    };
-    eventually_async("there is room again", there_is_room).await;
 }
 
 /// Whether a request in plaintext is answered.
@@ -207,7 +170,7 @@ async fn what_is_no_http_2_ends_its_own_connection_only() {
         ("noise after the preface", http2([noise()])),
         ("HTTP/1.1", b"GET / HTTP/1.1\r\nHost: market\r\n\r\n".to_vec()),
         ("a body of no request", http2([frame(DATA, 0, 0, b"body")])),
-        ("a stream that is the server's to open", http2([request(2)])),
+        ("a stream that is the server's to open", http2([request(2, UPDATE_PRICES)])),
         ("headers that are no HPACK", http2([frame(HEADERS, END_HEADERS, 1, &[0xff; 40])])),
         ("a frame that is too long", http2([frame(DATA, 0, 1, &vec![0; 1 << 20])])),
         ("settings that are cut", http2([frame(SETTINGS, 0, 0, &[1; 5])])),
@@ -228,7 +191,8 @@ async fn streams_beyond_the_limit_are_refused_and_who_keeps_to_it_waits_a_turn()
     let mut setting = Setting::new();
     setting.limits.streams = 4;
     let open = setting.open().await;
-    let mut stream = connected(open.serving.plain_address(), &http2((0..20).map(|n| request(2 * n + 1)))).await;
+    let mut stream =
+        connected(open.serving.plain_address(), &http2((0..20).map(|n| request(2 * n + 1, UPDATE_PRICES)))).await;
     let (mut said, mut bytes) = (Vec::new(), [0; 4096]);
     let refusals = async {
         while error_codes(&said, RST_STREAM).len() < 16 {
@@ -264,7 +228,8 @@ async fn as_many_streams_are_allowed_as_callers_assume_before_they_hear_of_a_lim
 async fn floods_of_frames_that_cost_nothing_to_send_are_cut_off() {
     let open = Setting::new().open().await;
     // Requests that are taken back at once (CVE-2023-44487), and headers that never end (CVE-2024-27316).
-    let taken_back = (0..1000).map(|n| [request(2 * n + 1), frame(RST_STREAM, 0, 2 * n + 1, &[0; 4])].concat());
+    let taken_back =
+        (0..1000).map(|n| [request(2 * n + 1, UPDATE_PRICES), frame(RST_STREAM, 0, 2 * n + 1, &[0; 4])].concat());
     let endless = std::iter::once(frame(HEADERS, 0, 1, &[0x83])).chain(
         (0..200)
             .map(|_| frame(CONTINUATION, 0, 1, &[&[0x00, 0x01, b'x', 0x7f, 0x81, 0x07][..], &[b'x'; 1024]].concat())),
@@ -285,6 +250,7 @@ fn prices(number: usize) -> ListPricesUpdate {
         meter_id: format!("m{number}"),
         buy_price: 0.2,
         sell_price: 0.1,
+        withdraw: false,
     };
     ListPricesUpdate { prices: (0..number).map(entry).collect() }
 }

@@ -80,6 +80,7 @@ async fn a_thousand_malformed_requests_leave_nothing_applied() {
                 meter_id: "m".to_owned(),
                 buy_price: random.f32(),
                 sell_price: random.f32(),
+                withdraw: false,
             })
             .collect();
         match random.u8(..4) {

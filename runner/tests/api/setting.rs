@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use books::OfferedSince;
-use rec_market::adapter::grpc::{Api, ApiError, ApiLimits, Cut, CutObserver, Observer, ServingApi, start_observed};
+use rec_market::adapter::grpc::{
+    Api, ApiError, ApiLimits, Cut, CutObserver, Observer, PriceTaking, ServingApi, start_observed,
+};
 use rec_market::config::{CallerConfig, TlsConfig, usual_callers};
 use testkit::{Authority, HandClock, SettledStore, listener, tls_files};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
@@ -23,6 +25,7 @@ pub struct Setting {
     pub clock: HandClock,
     pub authority: Authority,
     pub limits: ApiLimits,
+    pub prices: PriceTaking,
     pub tls: TlsConfig,
     pub observer: Option<Observer>,
     pub callers: Vec<CallerConfig>,
@@ -49,6 +52,7 @@ impl Setting {
             clock,
             authority,
             limits: ApiLimits::default(),
+            prices: PriceTaking::default(),
             tls,
             observer: None,
             callers: usual_callers(),
@@ -85,6 +89,7 @@ impl Setting {
             cut: Some(self.cut_observer()),
             limits: self.limits,
             callers: self.callers.clone(),
+            prices: self.prices.clone(),
             administration: None,
         };
         let (plain, tls) = (listener().await, listener().await);

@@ -1,0 +1,99 @@
+//! File descriptors: how many there are, and who may use how many.
+//!
+//! A connection takes one. If callers could take all, the service could no longer ask the Meters service, open its store or answer
+//! its health check.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// For what is no caller: standard streams, listeners, the store (MongoDB's driver opens up to 100 connections), Transactions,
+/// traces, files, and pipes to the compiler.
+const OWN: u64 = 160;
+/// For the Meters service of a community, and files of its tariffs.
+const OWN_PER_COMMUNITY: u64 = 4;
+/// More connections to a gRPC port would take too much memory: each has some tens of kilobytes.
+const GRPC_MAX: u64 = 512;
+/// Scrapers and health checks are few.
+const METRICS_MAX: u64 = 64;
+/// With fewer, a port is of no use.
+const PORT_MIN: u64 = 16;
+
+/// How many connections each port may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// Each of the two gRPC ports.
+    pub grpc: usize,
+    /// The metrics port.
+    pub metrics: usize,
+}
+
+/// The system allows fewer descriptors than the service needs.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "this process may have {limit} open files, but the market needs {needed} (raise the hard limit: ulimit -Hn, LimitNOFILE=, --ulimit nofile=)"
+)]
+pub struct TooFewDescriptors {
+    limit: u64,
+    needed: u64,
+}
+
+/// Raises the limit of this process as far as it may, and shares out what there is.
+///
+/// # Errors
+/// If it is too little.
+pub fn raise(communities: usize) -> Result<Shares, TooFewDescriptors> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let mut limit = current;
+    if current != maximum {
+        match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+            Ok(()) => limit = maximum,
+            Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
+        }
+    }
+    // None means that there is no limit.
+    let limit = limit.unwrap_or(u64::MAX);
+    let shares = share(limit, u64::try_from(communities).unwrap_or(u64::MAX))?;
+    let (grpc, metrics) = (shares.grpc, shares.metrics);
+    tracing::info!(
+        before = current,
+        limit,
+        grpc,
+        metrics,
+        "open files, and how many of them are for callers of each port"
+    );
+    Ok(shares)
+}
+
+fn share(limit: u64, communities: u64) -> Result<Shares, TooFewDescriptors> {
+    let own = OWN.saturating_add(OWN_PER_COMMUNITY.saturating_mul(communities));
+    let needed = own.saturating_add(3 * PORT_MIN);
+    if limit < needed {
+        return Err(TooFewDescriptors { limit, needed });
+    }
+    let callers = limit - own;
+    let metrics = (callers / 8).clamp(PORT_MIN, METRICS_MAX);
+    let grpc = ((callers - metrics) / 2).min(GRPC_MAX);
+    // OK because these are small.
+    let few = |number| usize::try_from(number).unwrap_or(usize::MAX);
+    Ok(Shares { grpc: few(grpc), metrics: few(metrics) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_leave_what_the_service_needs_itself() {
+        for (limit, communities, grpc, metrics) in
+            [(212, 1, 16, 16), (256, 1, 38, 16), (1024, 1, 398, 64), (1024, 50, 300, 64), (u64::MAX, 1, 512, 64)]
+        {
+            assert_eq!(share(limit, communities), Ok(Shares { grpc, metrics }), "{limit} {communities}");
+        }
+        for limit in 212..5000 {
+            let Shares { grpc, metrics } = share(limit, 1).unwrap();
+            assert!(2 * grpc + metrics <= usize::try_from(limit - OWN - OWN_PER_COMMUNITY).unwrap(), "{limit}");
+            assert!(grpc.min(metrics) >= usize::try_from(PORT_MIN).unwrap(), "{limit}");
+        }
+        assert_eq!(share(211, 1), Err(TooFewDescriptors { limit: 211, needed: 212 }));
+        assert!(share(u64::MAX - 1, u64::MAX).is_err());
+    }
+}
