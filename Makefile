@@ -13,8 +13,10 @@ WASMTIME_VERSION := 48.0.8
 TOOLS := target/tools
 WASMTIME := $(TOOLS)/bin/wasmtime
 CARGO_DENY := $(TOOLS)/bin/cargo-deny
+CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ := $(TOOLS)/bin/cargo-fuzz
 FERRETDB := $(TOOLS)/bin/ferretdb
+NODE_CLIENT := $(TOOLS)/bin/node_modules
 
 .PHONY: help
 help: ## List these targets
@@ -34,7 +36,7 @@ certs: build ## Make development certificates in secrets/ (CERTS=--force replace
 	target/release/rec-market certs --directory secrets $(CERTS)
 
 .PHONY: algorithms
-algorithms: build ## Build the nine base algorithms as components in target/algorithms
+algorithms: build ## Build the base algorithms as components in target/algorithms
 
 .PHONY: test
 test: lint tools ## Run everything CI runs: lints, unit, property, hostile, gRPC, wasmtime CLI and README tests
@@ -50,8 +52,8 @@ lint: wasm-target ## Check formatting, clippy and documentation; warnings are er
 check: test deny ## Run test and deny
 
 .PHONY: deny
-deny: $(CARGO_DENY) ## Check licences, bans and sources of dependencies against deny.toml
-	$(CARGO_DENY) --all-features check licenses bans sources
+deny: $(CARGO_DENY) ## Check dependencies against deny.toml: licences, bans, sources and known vulnerabilities
+	.ci/deny $(CARGO_DENY)
 
 .PHONY: bench
 bench: wasm-target ## Run the benchmarks and print figures and ratios (several minutes)
@@ -86,7 +88,7 @@ swarm-test: build tools ## Build the image, deploy the stack on a one-node Swarm
 	deploy/swarm/test.sh
 
 .PHONY: tools
-tools: wasm-target $(WASMTIME) $(FERRETDB) ## Install the tests' tools in target/tools: the wasmtime CLI, a MongoDB-protocol server
+tools: wasm-target $(WASMTIME) $(FERRETDB) $(NODE_CLIENT) ## Install the tests' tools in target/tools: the wasmtime CLI, a MongoDB-protocol server, a gRPC client
 
 .PHONY: wasm-target
 wasm-target:
@@ -118,8 +120,17 @@ $(FERRETDB): $(wildcard tests/ferretdb/*)
 			"(install Go 1.24 or later, or set REC_MARKET_TEST_MONGODB to the address of a server)"; \
 	fi
 
+# The gRPC client with which the platform's other services call, pinned in tests/node. The link is made last.
+$(NODE_CLIENT): tests/node/package.json tests/node/package-lock.json
+	@if command -v npm > /dev/null; then \
+		mkdir -p $(@D) $(TOOLS)/node && cp tests/node/package*.json $(TOOLS)/node && \
+		(cd $(TOOLS)/node && npm ci --ignore-scripts --no-audit --no-fund) && ln -sfn ../node/node_modules $@; \
+	else \
+		echo "npm is not installed: the tests with the gRPC client of Node are ignored (install Node 20 or later)"; \
+	fi
+
 $(CARGO_DENY):
-	CARGO_TARGET_DIR=$(TOOLS)/build cargo install cargo-deny --locked --root $(TOOLS)
+	CARGO_TARGET_DIR=$(TOOLS)/build cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --root $(TOOLS)
 	rm -rf $(TOOLS)/build
 
 $(CARGO_FUZZ):

@@ -9,7 +9,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use base::{BASE, is_label};
+use base::{BASE, is_name, is_version};
 use libfuzzer_sys::fuzz_target;
 use rec_market::algorithms::gate::{Gate, Report};
 use sandbox::{Codegen, Limits, Options, Sandbox};
@@ -55,7 +55,7 @@ fn component(input: &[u8]) -> Vec<u8> {
 
 fn examine(component: &[u8]) -> Report {
     let [usual, checking] = &*SANDBOXES;
-    let gate = Gate { usual, checking, limits: LIMITS, standing: None };
+    let gate = Gate { usual, checking, limits: LIMITS, seed: 7, terms: None, others: Vec::new() };
     gate.examine(component, false).expect("no component is the machine's fault")
 }
 
@@ -74,7 +74,7 @@ fuzz_target!(|input: &[u8]| {
         return;
     }
     let description = report.description.expect("a component that passed describes itself");
-    assert!(is_label(&description.name) && is_label(&description.version), "{description:?}");
+    assert!(is_name(&description.name) && is_version(&description.version), "{description:?}");
     let algorithm = SANDBOXES[0].load(&component).expect("a component that passed loads");
     let described = algorithm.describe(LIMITS.budget(0)).expect("the machine works");
     let described = described.expect("it describes itself again");

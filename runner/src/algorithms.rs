@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod catalogue;
 pub mod gate;
+pub mod limits;
 pub mod registry;
 pub mod replay;
 pub mod shadow;

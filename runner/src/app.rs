@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use base::{Reference, public_grid};
 use books::{Store, StoreError};
+use domain::text::chain;
 use sandbox::{Codegen, CompileLimits, Compiler, Options, Sandbox, SandboxError};
 use store::{MongoStore, SqliteStore};
 use wire::tls::{ClientTls, TlsError};
@@ -22,6 +23,7 @@ use crate::adapter::transactions::push::PushClient;
 use crate::algorithms::cache::{AlgorithmCache, check_settings};
 use crate::clock::Clock;
 use crate::config::{CommunityConfig, Config, ForwardMode, StoreConfig};
+use crate::file::warn_if_exposed;
 use crate::lease::LeaseOwner;
 use crate::settlement::Settler;
 use crate::settlement::clearing::Clearing;
@@ -37,7 +39,17 @@ const RESEND_MAX: Duration = Duration::from_secs(15 * 60);
 /// If it cannot be opened or written.
 pub async fn open_store(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     Ok(match config {
-        StoreConfig::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
+        StoreConfig::Sqlite(path) => {
+            let store = SqliteStore::open(path)?;
+            // What is beside it holds the newest of the books.
+            let files = ["", "-wal", "-shm"].map(|beside| {
+                let mut file = path.clone().into_os_string();
+                file.push(beside);
+                PathBuf::from(file)
+            });
+            warn_if_exposed("the books", files.iter().map(PathBuf::as_path));
+            Arc::new(store)
+        }
         StoreConfig::Mongo(address) => Arc::new(MongoStore::open(address).await?),
     })
 }
@@ -72,7 +84,7 @@ pub fn open_sandbox_with_any_cache(cache: Option<PathBuf>) -> Result<Sandbox, Sa
         if !is_cached {
             return Err(error);
         }
-        tracing::warn!("{error} (continuing without a cache)");
+        tracing::warn!("continuing without a cache: {}", chain(&error));
         open_sandbox(None)
     })
 }
@@ -85,12 +97,17 @@ pub fn open_checking_sandbox() -> Result<Sandbox, SandboxError> {
     make_sandbox(Codegen::Checking, None, None)
 }
 
+/// The compiler's child process is this program.
+#[derive(Debug, thiserror::Error)]
+#[error("the path of this program is unknown")]
+struct UnknownProgram(#[source] std::io::Error);
+
 /// A sandbox with room for that many concurrent runs, or for as many as there are cores.
 ///
 /// # Errors
 /// If the cache cannot be used, or the machine fails.
 pub fn make_sandbox(codegen: Codegen, cache: Option<PathBuf>, runs: Option<usize>) -> Result<Sandbox, SandboxError> {
-    let unknown = |error| SandboxError::Engine(format!("the path of this program is unknown: {error}"));
+    let unknown = |error| SandboxError::Engine(UnknownProgram(error).into());
     let program = std::env::current_exe().map_err(unknown)?;
     let mut arguments = vec!["compile-component".to_owned()];
     if codegen == Codegen::Checking {

@@ -8,11 +8,14 @@ mod audit;
 mod certs;
 mod completions;
 mod config;
+mod confirm;
+mod csv;
 mod demo;
 mod dev;
 pub mod exit;
 mod health;
 mod output;
+mod printed;
 mod replay;
 pub mod round_file;
 mod serve;
@@ -29,6 +32,7 @@ use sandbox::{Codegen, CompileLimits};
 
 use crate::telemetry::log::LogFormat;
 use exit::Exit;
+use printed::Printed;
 
 /// Settle the energy trades of renewable energy communities
 ///
@@ -66,7 +70,7 @@ pub enum Command {
     /// Try, check and administer matching algorithms
     ///
     /// `run`, `check` and `export` work on this machine. The others administer the algorithms of a running service; they
-    /// need a token or a client certificate of a [[caller]] that the service's configuration names.
+    /// need a token or a client certificate of a caller that the service's configuration names.
     #[command(subcommand)]
     Algorithm(AlgorithmCommand),
     /// Check or show a configuration
@@ -118,7 +122,7 @@ pub enum DevCommand {
 /// # Errors
 /// If the command fails; [`exit::report`] prints the error and returns its exit code.
 pub async fn run(command: Command) -> anyhow::Result<Exit> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = Printed::new(io::BufWriter::new(io::stdout().lock()));
     let exit = match command {
         Command::Demo(args) => demo::run(&args, &mut out).await?,
         Command::Serve(args) => serve::run(&args, &mut out).await?,

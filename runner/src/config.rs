@@ -187,6 +187,11 @@ pub fn log_filter() -> Option<String> {
     variable("REC_MARKET_LOG")
 }
 
+/// Who uses this program, as the system calls them; behind sudo, whoever called that.
+pub fn user() -> Option<String> {
+    ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(variable)
+}
+
 /// Whether the environment names a collector for traces, in OpenTelemetry's own variables.
 pub fn wants_traces() -> bool {
     let disabled = variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use tempfile::{Builder, NamedTempFile};
 
 /// Who can read a new file.
@@ -52,6 +53,30 @@ pub fn create(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
 /// If it cannot be created.
 pub fn create_private_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Where the platform mounts secrets: into this container alone, with whatever mode it was told.
+const SECRETS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
+
+/// Warns of files with something secret in them that others than their owner can read.
+///
+/// Not where nobody can change that, and somebody else has seen to it: below `/run/secrets`, and on what is mounted to be read
+/// only.
+pub fn warn_if_exposed<'p>(what: &str, files: impl IntoIterator<Item = &'p Path>) {
+    let exposed = files.into_iter().filter(|file| is_exposed(file));
+    let exposed: Vec<String> = exposed.map(|file| file.display().to_string()).collect();
+    if !exposed.is_empty() {
+        tracing::warn!("others than its owner can read {what} (chmod 600 {})", exposed.join(" "));
+    }
+}
+
+/// Whether others than its owner can do anything with a file.
+fn is_exposed(path: &Path) -> bool {
+    let is_mounted = SECRETS.iter().any(|secrets| path.starts_with(secrets))
+        || statvfs(path).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY));
+    // What is not there or cannot be read is told by whoever needs it.
+    let is_open = |file: std::fs::Metadata| file.permissions().mode() & 0o077 != 0;
+    !is_mounted && std::fs::metadata(path).is_ok_and(is_open)
 }
 
 /// Writes a temporary file into the same directory, from where it can be renamed.
@@ -155,5 +180,19 @@ mod tests {
         create_private_directory(&directory).unwrap();
         create_private_directory(&directory).unwrap();
         assert_eq!((mode(&directory), mode(&parent.path().join("a"))), (0o700, 0o700));
+    }
+
+    #[test]
+    fn a_secret_is_exposed_if_others_than_its_owner_can_use_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("token");
+        assert!(!is_exposed(&file), "there is none");
+        replace(&file, b"secret", Access::Private).unwrap();
+        for (mode, expected) in
+            [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o620, true), (0o666, true)]
+        {
+            fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_exposed(&file), expected, "{mode:o}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::clock::Clock;
-use books::{Acquired, Leases, StoreError};
+use books::{Acquired, Lease, Leases, StoreError};
 
 /// This process, as it names itself in leases: `NAME/PID@PLACE-START`.
 ///
@@ -44,7 +44,8 @@ impl LeaseOwner {
         LeaseOwner { name: name.to_owned(), process: None }
     }
 
-    /// Takes or renews a lease; takes it at once from an owner that is gone.
+    /// Takes or renews a lease; takes it at once from an owner that is gone. Warns of one that only a wrong clock can have
+    /// given.
     ///
     /// # Errors
     /// If the store fails.
@@ -57,6 +58,11 @@ impl LeaseOwner {
     ) -> Result<Acquired, StoreError> {
         let acquired = store.acquire(lease, &self.name, now, term).await?;
         match &acquired {
+            Acquired::Held(Lease { replaced: Some(until), .. }) => {
+                let message = clock_warning(*until);
+                tracing::warn!(lease, %until, %now, code = "clock", "{message}; taking the lease over");
+                Ok(acquired)
+            }
             Acquired::HeldByOther { owner, .. } if self.knows_gone(owner) => {
                 tracing::info!(lease, owner, "taking over a lease whose owner is gone");
                 store.release(lease, owner).await?;
@@ -75,6 +81,11 @@ impl LeaseOwner {
         let (Some(own), Some(other)) = (&self.process, parse(other)) else { return false };
         other.place == own.place && start_of(other.id) != Some(other.start)
     }
+}
+
+/// What people should know of a lease that lasts longer than any can.
+pub fn clock_warning(until: Timestamp) -> String {
+    format!("a lease was given until {until}, longer than any can last: some clock was wrong, or this one is")
 }
 
 fn parse(name: &str) -> Option<Process> {

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod file;
 pub mod lease;
+pub mod ports;
 pub mod retry;
 pub mod settlement;
 pub mod telemetry;

@@ -5,6 +5,7 @@
 
 mod active;
 mod batch;
+mod by_meter;
 pub mod clearing;
 pub mod community;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod page;
 pub mod pass;
 mod position;
 pub mod schedule;
+mod source;
 pub mod summary;
 
 pub use active::Selection;

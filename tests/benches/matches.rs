@@ -16,12 +16,13 @@ use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use demo::certificates;
 use domain::TradeId;
 use domain::trade::State;
-use rec_market::adapter::grpc::{Api, ApiLimits, ServingApi, start};
+use rec_market::adapter::grpc::{Api, ApiLimits, PriceTaking, ServingApi, start};
 use rec_market::clock::FixedClock;
 use rec_market::config::{TlsConfig, usual_callers};
 use rec_market_tests::settled::{COMMUNITY, TARIFF, boundary, interval, settled};
 use store::SqliteStore;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use wire::MatchesFilter;
 use wire::market_service_client::MarketServiceClient;
 
@@ -85,6 +86,7 @@ async fn serve(store: SqliteStore, directory: &Path) -> ServingApi {
         cut: None,
         limits: ApiLimits::default(),
         callers: usual_callers(),
+        prices: PriceTaking::default(),
         administration: None,
     };
     let (plain, encrypted) = tokio::join!(TcpListener::bind("127.0.0.1:0"), TcpListener::bind("127.0.0.1:0"));
@@ -127,13 +129,51 @@ fn filters() -> Vec<(&'static str, MatchesFilter, usize)> {
     ]
 }
 
+/// How long settlement's steps take, and a list of one trade, while clients ask for the longest lists all the time.
+async fn crowd(store: &SqliteStore, address: String) {
+    let client = MarketServiceClient::connect(address).await.expect("a connection");
+    println!("while clients list 1,000,000 trades without a limit, median and longest in ms:");
+    println!("clients  progress and commit      one trade");
+    let mut number = 10 * INTERVALS;
+    for clients in [0, 1, 8, 32] {
+        let mut listing = JoinSet::new();
+        for _ in 0..clients {
+            let mut client = client.clone();
+            listing.spawn(async move { while client.get_matches(MatchesFilter::default()).await.is_ok() {} });
+        }
+        let (mut commits, mut lists) = (Vec::new(), Vec::new());
+        for _ in 0..40 {
+            let after = store.progress(COMMUNITY).await.expect("it reads").mark;
+            let commit = Commit { after, ..settled(number, &trades(number, 125)) };
+            number += 1;
+            let started = Instant::now();
+            store.progress(COMMUNITY).await.expect("it reads");
+            store.commit(Arc::new(commit)).await.expect("it commits");
+            commits.push(started.elapsed());
+            let id = Some(TradeId::derive(COMMUNITY, interval(700), 7).to_string());
+            let started = Instant::now();
+            let one = MatchesFilter { match_id: id, ..Default::default() };
+            client.clone().get_matches(one).await.expect("an answer");
+            lists.push(started.elapsed());
+        }
+        listing.shutdown().await;
+        let ms = |mut times: Vec<Duration>| {
+            times.sort();
+            let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+            (ms(times[times.len() / 2]), ms(times[times.len() - 1]))
+        };
+        let ((commit, longest_commit), (list, longest_list)) = (ms(commits), ms(lists));
+        println!("{clients:7}  {commit:8.2} {longest_commit:8.2}  {list:8.2} {longest_list:8.2}");
+    }
+}
+
 fn benches(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let directory = tempfile::tempdir().expect("a directory");
     let store = runtime.block_on(books(directory.path()));
     let serving = runtime.block_on(serve(store.clone(), directory.path()));
     let address = format!("http://{}", serving.plain_address());
-    let client = runtime.block_on(MarketServiceClient::connect(address)).expect("a connection");
+    let client = runtime.block_on(MarketServiceClient::connect(address.clone())).expect("a connection");
 
     let mut group = criterion.benchmark_group("GetMatches among 1,000,000 trades");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
@@ -182,6 +222,7 @@ fn benches(criterion: &mut Criterion) {
         });
     });
     group.finish();
+    runtime.block_on(crowd(&store, address));
     runtime.block_on(serving.stop()).expect("it stops");
 }
 

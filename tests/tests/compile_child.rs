@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::text::chain;
 use rec_market_tests::{corpus, for_each_bomb, guests};
 use sandbox::{CompileLimits, Compiler, LoadError, Options, Sandbox, SandboxError};
 
@@ -47,7 +48,7 @@ fn runs_out_of_time(bomb: &[u8]) {
 fn runs_out_of_memory(bomb: &[u8]) {
     let error = patient_sandbox().load(bomb).unwrap_err();
     assert!(matches!(&error, LoadError::CompileLimit { reason, .. } if reason != "out of time"), "{error:?}");
-    assert!(error.to_string().len() < 2000, "{error}");
+    assert!(chain(&error).len() < 2000, "{error}");
 }
 
 /// On a machine with more memory it might compile, so that it is not refused for ever.
@@ -58,7 +59,7 @@ fn a_component_that_a_small_machine_cannot_compile_is_not_refused() {
     let sandbox = sandbox_with(env!("CARGO_BIN_EXE_compile-child"), arguments, all);
     let error = sandbox.load(guests::FUNCTIONS_MANY).unwrap_err();
     assert!(matches!(error, LoadError::Sandbox(SandboxError::Machine(_))), "{error:?}");
-    assert!(error.to_string().contains("give the container more"), "{error}");
+    assert!(chain(&error).contains("give the container more"), "{error}");
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn a_child_without_memory_for_itself_is_not_the_components_fault() {
 fn a_child_that_cannot_start_is_not_the_components_fault() {
     let error = sandbox_with("/nowhere/compiler", Vec::new(), LIMITS).load(guests::HONEST).unwrap_err();
     let LoadError::Sandbox(SandboxError::Compiler { .. }) = error else { panic!("{error:?}") };
-    assert!(error.to_string().contains("/nowhere/compiler failed: No such file"), "{error}");
+    assert!(chain(&error).contains("/nowhere/compiler failed: No such file"), "{error}");
 }
 
 #[test]
@@ -115,7 +116,7 @@ fn a_child_that_is_kept_waiting_is_not_the_components_fault() {
     let limits = CompileLimits { time: Duration::from_millis(50), ..LIMITS };
     let error = sandbox_with("/bin/sleep", vec!["3600".to_owned()], limits).load(guests::HONEST).unwrap_err();
     assert!(matches!(error, LoadError::Sandbox(SandboxError::Machine(_))), "{error:?}");
-    assert!(error.to_string().contains("kept from finishing within 50ms"), "{error}");
+    assert!(chain(&error).contains("kept from finishing within 50ms"), "{error}");
 }
 
 #[test]
@@ -124,7 +125,7 @@ fn a_child_that_is_killed_from_outside_is_not_the_components_fault() {
     let script = format!("echo {} >&2; kill -KILL $$", "shut in");
     let error = sandbox_with("/bin/sh", vec!["-c".to_owned(), script], LIMITS).load(guests::HONEST).unwrap_err();
     assert!(matches!(error, LoadError::Sandbox(SandboxError::Machine(_))), "{error:?}");
-    assert!(error.to_string().contains("killed"), "{error}");
+    assert!(chain(&error).contains("killed"), "{error}");
 }
 
 #[test]

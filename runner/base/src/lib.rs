@@ -5,8 +5,10 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use domain::Digest;
+use semver::Version;
 
 include!(concat!(env!("OUT_DIR"), "/base_algorithms.rs"));
 
@@ -38,7 +40,14 @@ pub fn base(name: &str) -> Option<&'static Base> {
 
 /// Finds a base algorithm by the digest of its component.
 pub fn base_by_digest(digest: &Digest) -> Option<&'static Base> {
-    BASE.iter().find(|base| Digest::of(base.bytes) == *digest)
+    static DIGESTS: LazyLock<Vec<Digest>> = LazyLock::new(|| BASE.iter().map(|base| Digest::of(base.bytes)).collect());
+    DIGESTS.iter().position(|known| known == digest).and_then(|number| BASE.get(number))
+}
+
+/// Returns whether a component is part of this program, bit for bit, whatever it calls itself. Only such a component is
+/// trusted with prices: any other has [default limits](domain::round::PriceLimits::or_default).
+pub fn is_own(component: &Digest) -> bool {
+    base_by_digest(component).is_some()
 }
 
 /// How a configuration or a command names an algorithm.
@@ -67,6 +76,15 @@ pub enum InvalidReference {
     /// The text is neither a known name nor a path.
     #[error("{name:?} is not an algorithm (name a .wasm file, or one of {})", names())]
     Unknown {
+        /// The text that was given.
+        name: String,
+    },
+    /// The text could not be the name of an uploaded algorithm.
+    #[error(
+        "{name:?} is not an algorithm (name a .wasm file, one of {}, or an uploaded one by NAME, NAME@VERSION or sha256:DIGEST; {NAME_RULE}, and {VERSION_RULE})",
+        names()
+    )]
+    Label {
         /// The text that was given.
         name: String,
     },
@@ -115,10 +133,10 @@ impl Reference {
             Some((name, version)) => (name, Some(version)),
             None => (text, None),
         };
-        if [Some(name), version].into_iter().flatten().all(is_label) {
+        if is_name(name) && version.is_none_or(is_version) {
             return Ok(Reference::Uploaded { name: name.to_owned(), version: version.map(str::to_owned) });
         }
-        Err(InvalidReference::Unknown { name: text.to_owned() })
+        Err(InvalidReference::Label { name: text.to_owned() })
     }
 
     /// Makes a reference from a digest, preferring a base algorithm.
@@ -127,15 +145,29 @@ impl Reference {
     }
 }
 
-/// Returns whether a text is a valid name or version: 1 to [`LABEL_CHARS_MAX`] characters, none of them a control
-/// character, and no white space around it.
-pub fn is_label(text: &str) -> bool {
-    let length = text.chars().count();
-    (1..=LABEL_CHARS_MAX).contains(&length) && text.trim() == text && !text.chars().any(char::is_control)
+/// Returns whether a text may be an algorithm's name; see [`NAME_RULE`].
+///
+/// People decide by the name whose algorithm settles, so no two names look alike, in any typeface or alphabet.
+pub fn is_name(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let may_follow = |byte: u8| is_plain(byte) || b".-".contains(&byte);
+    text.len() <= LABEL_CHARS_MAX && text.bytes().next().is_some_and(is_plain) && text.bytes().all(may_follow)
 }
 
+/// Returns whether a text may be an algorithm's version: a [semantic](https://semver.org) one; see [`VERSION_RULE`].
+pub fn is_version(text: &str) -> bool {
+    text.len() <= LABEL_CHARS_MAX && Version::parse(text).is_ok()
+}
+
+/// What names of algorithms are, for people.
+pub const NAME_RULE: &str =
+    "a name has 1 to 64 of the characters a-z, 0-9, '-' and '.', and begins with a letter or a digit";
+
+/// What versions of algorithms are, for people.
+pub const VERSION_RULE: &str = "a version is a semantic one of at most 64 characters, such as 1.0.0 or 2.1.0-rc.1";
+
 /// Maximum length of an algorithm's name or version, in characters.
-pub const LABEL_CHARS_MAX: usize = 64;
+const LABEL_CHARS_MAX: usize = 64;
 
 /// Displays the reference in the form that [`Reference::parse_stored`] accepts.
 impl fmt::Display for Reference {
@@ -167,21 +199,40 @@ mod tests {
     }
 
     #[test]
+    fn a_component_is_known_by_its_bytes() {
+        for base in &BASE {
+            assert_eq!(base_by_digest(&Digest::of(base.bytes)), Some(base));
+            let mut changed = base.bytes.to_vec();
+            *changed.last_mut().unwrap() ^= 1;
+            assert!(is_own(&Digest::of(base.bytes)) && !is_own(&Digest::of(&changed)), "{}", base.name);
+        }
+    }
+
+    #[test]
     fn a_reference_to_a_store_may_also_be_a_label() {
         let here = Path::new("here");
         let uploaded = |name: &str, version: Option<&str>| {
             Ok(Reference::Uploaded { name: name.to_owned(), version: version.map(str::to_owned) })
         };
-        let parse = |text| Reference::parse_stored(text, here);
+        let parse = |text: &str| Reference::parse_stored(text, here);
         assert_eq!(parse("own"), uploaded("own", None));
         assert_eq!(parse("own@1.2.0-rc.1"), uploaded("own", Some("1.2.0-rc.1")));
-        assert_eq!(parse("own@1").unwrap().to_string(), "own@1");
+        assert_eq!(parse("own@1.0.0+b7").unwrap().to_string(), "own@1.0.0+b7");
+        assert_eq!(parse("3rd-way"), uploaded("3rd-way", None));
         assert_eq!(parse("uniform@1.0.0"), uploaded("uniform", Some("1.0.0")));
         assert_eq!(parse("own.wasm"), Ok(Reference::File("here/own.wasm".into())));
         assert_eq!(parse("./own"), Ok(Reference::File("here/./own".into())));
-        for wrong in ["", "own@", "@1", " own", "own@1 ", "o\nwn", &"x".repeat(65)] {
-            assert!(parse(wrong).is_err(), "{wrong:?}");
+        for wrong in
+            ["", "own@", "@1.0.0", " own", "own@1.0.0 ", "o\nwn", "Own", "öwn", "оwn", "-own", "o_wn", &"x".repeat(65)]
+        {
+            let error = parse(wrong).unwrap_err().to_string();
+            assert!(error.contains(NAME_RULE) && error.contains(VERSION_RULE), "{wrong:?}: {error}");
         }
-        assert!(Reference::parse("own@1", here).is_err());
+        for wrong in
+            ["1", "1.0", "01.0.0", "1.0.0.0", "v1.0.0", "1.0.0-", "１.0.0", &format!("1.0.0-{}", "x".repeat(60))]
+        {
+            assert!(parse(&format!("own@{wrong}")).is_err() && !is_version(wrong), "{wrong:?}");
+        }
+        assert!(Reference::parse("own@1.0.0", here).is_err());
     }
 }

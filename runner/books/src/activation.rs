@@ -218,7 +218,7 @@ mod tests {
     }
 
     fn activate(name: &str, from: u64) -> Action {
-        Action::Activate { before: label("x"), to: label(name), start: start(from), settings: None }
+        Action::Activate { before: label("x"), to: label(name), start: start(from), settings: None, confirmed: None }
     }
 
     /// A roll-back of whatever activation is the last one when it is applied.

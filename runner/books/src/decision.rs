@@ -86,6 +86,9 @@ pub enum Action {
         start: Boundary,
         /// Settings that replace the configured ones; `None` keeps those.
         settings: Option<Vec<(String, String)>>,
+        /// What the caller confirmed, for people: which members are worse off than with the grid alone. `None` if there
+        /// was nothing to confirm.
+        confirmed: Option<String>,
     },
     /// An activation was withdrawn from an interval on.
     RollBack {

@@ -4,53 +4,54 @@
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store cannot be opened.
-    #[error("cannot open the store {store}: {reason}")]
+    #[error("cannot open the store {store}")]
     Open {
         /// The store's file or address.
         store: String,
-        /// Why not, for people.
-        reason: String,
+        /// Why not.
+        source: Cause,
     },
     /// The store cannot be written.
-    #[error("the store {store} cannot be written: {reason}")]
+    #[error("the store {store} cannot be written")]
     ReadOnly {
         /// The store's file or address.
         store: String,
-        /// Why not, for people.
-        reason: String,
+        /// Why not.
+        source: Cause,
     },
     /// The store's contents are damaged.
-    #[error("the store {store} is damaged: {reason} (restore a backup, or settle again into a new store)")]
+    #[error("the store {store} is damaged (restore a backup, or settle again into a new store)")]
     Corrupt {
         /// The store's file or address.
         store: String,
         /// The damage that was found.
-        reason: String,
+        source: Cause,
     },
     /// The database server does not answer; retries were exhausted.
-    #[error("the store {store} does not answer: {reason} (is it running, and is the address right?)")]
+    #[error("the store {store} does not answer (is it running, and is the address right?)")]
     Unavailable {
         /// The server's address, without credentials.
         store: String,
         /// The error of the last attempt.
-        reason: String,
+        source: Cause,
     },
     /// Another process holds a lock on the store, and the wait for it timed out.
-    #[error(
-        "the store {store} is busy: {reason} (stop the process that locks it, such as a backup or an open SQLite shell)"
-    )]
+    #[error("the store {store} is busy (stop the process that locks it, such as a backup or an open SQLite shell)")]
     Busy {
         /// The store's file.
         store: String,
-        /// The database's message.
-        reason: String,
+        /// The database's error.
+        source: Cause,
     },
     /// Any other error of the database.
-    #[error("the store {store} fails: {reason}")]
+    #[error("the store {store} fails")]
     Failed {
         /// The store's file or address.
         store: String,
-        /// The database's message.
-        reason: String,
+        /// The database's error.
+        source: Cause,
     },
 }
+
+/// What is behind an error of a store: the error of a database, or a rule of ours that was broken.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;

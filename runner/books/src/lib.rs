@@ -5,15 +5,18 @@
 //! and number. Committing the same interval again changes nothing.
 //!
 //! Suggested order of reading: [`interval`] (what is stored of one), [`store`] (the traits that store it), then
-//! [`audit`], [`statement`], [`replay`] and [`shadow`], which only read. Deliberately absent: databases, the sandbox
+//! [`audit`], [`statement`], [`replay`], [`shadow`] and [`comparison`], which only read. Deliberately absent: databases, the sandbox
 //! and clocks.
 
 pub mod activation;
 pub mod audit;
+pub mod comparison;
 pub mod decision;
 pub mod error;
 pub mod interval;
 pub mod payment;
+pub mod price;
+pub mod reopening;
 pub mod replay;
 pub mod shadow;
 pub mod statement;
@@ -21,18 +24,21 @@ pub mod store;
 pub mod trade;
 
 pub use activation::{Activation, ActivationLog, NothingActivated, Shadow};
+pub use comparison::Comparison;
 pub use decision::{Action, Change, ExpectedState, KeptChange, KeptVersion, Label, SERVICE_ITSELF, Version};
-pub use error::StoreError;
+pub use error::{Cause, StoreError};
 pub use interval::{
     ClearedInterval, ClearedRound, Commit, MeterReading, Provenance, Span, StoredEvent, StoredInterval,
 };
 pub use payment::{
-    Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Quantity, Reported, UpdateError, Window,
-    check_agreement, platform_name,
+    CLAIM_TERM_MAX, Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Quantity, Reported,
+    UpdateError, Window, check_agreement, platform_name,
 };
+pub use price::{MeterPrices, NewPrices, PriceBounds, PricesKept};
+pub use reopening::{ReopenError, Reopened, Reopening};
 pub use shadow::{ShadowState, ShadowTotals};
 pub use store::{
-    Acquired, Books, Committed, CommittedBatch, Decisions, Lease, Leases, Payments, Prices, Progress, Store,
-    community_lease,
+    Acquired, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices, Progress,
+    Standing, Store, community_lease,
 };
 pub use trade::{GapTrade, StoredTrade, trades_of};

@@ -1,6 +1,7 @@
 //! Trades on their way to payment, in the platform's terms: queries, claims, pushes and payment reports.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use domain::trade::State;
 use domain::{Energy, Interval, NamedParty, PLATFORM_GRID, Price, TradeId};
@@ -120,6 +121,9 @@ impl OfferedSince {
     }
 }
 
+/// The longest time for which trades can be claimed.
+pub const CLAIM_TERM_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// A claim of a buyer's waiting trades for payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -129,12 +133,22 @@ pub struct Claim {
     pub since: OfferedSince,
     /// When the claim is made.
     pub now: Timestamp,
-    /// When the claim lapses: trades that nobody has reported on by then return to their previous state and are offered
+    /// When the claim lapses, at most [`CLAIM_TERM_MAX`] later: trades that nobody has reported on by then return to their previous state and are offered
     /// again. Until they are claimed again, a report is still accepted as if they were `Sent`.
     pub until: Timestamp,
 }
 
 impl Claim {
+    /// What people should know of a claim that lasts longer than any can.
+    pub const TOO_FAR: &str =
+        "trades were claimed for longer than they can be: some clock was wrong, or this one is; they wait again";
+
+    /// Returns the latest instant at which a claim that is made now can lapse. One that lasts longer was made by a clock
+    /// that was wrong, and has lapsed.
+    pub fn latest_end(now: Timestamp) -> Timestamp {
+        now.checked_add(CLAIM_TERM_MAX).unwrap_or(Timestamp::MAX)
+    }
+
     /// Returns the filter of the trades that the claim may take.
     pub fn filter(&self) -> MatchFilter {
         self.since.waiting(Some(&self.buyer))

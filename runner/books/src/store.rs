@@ -3,18 +3,21 @@
 //! All methods may be called concurrently, from several tasks and several processes. Every method fails with a
 //! [`StoreError`] if the database cannot be reached, is damaged, or refuses the operation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::netting::LastReads;
-use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
+use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 
 use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
 use crate::error::StoreError;
 use crate::interval::{Commit, Span, StoredInterval};
 use crate::payment::{Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, UpdateError, Window};
+use crate::price::{NewPrices, PricesKept};
+use crate::reopening::{ReopenError, Reopened, Reopening};
 use crate::shadow::ShadowState;
 use crate::trade::StoredTrade;
 
@@ -58,6 +61,37 @@ pub struct Lease {
     pub token: u64,
     /// When the lease expires unless it is renewed.
     pub until: Timestamp,
+    /// When another owner's lease would have expired that this one replaces because it reached too far ahead: see
+    /// [`Standing::TooFar`].
+    pub replaced: Option<Timestamp>,
+}
+
+/// The longest time for which a lease can be acquired.
+pub const LEASE_TERM_MAX: Duration = Duration::from_secs(3600);
+
+/// Whether a right that ends at an instant still stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It stands.
+    Valid,
+    /// Its end has come.
+    Expired,
+    /// It would last longer from now on than any such right can. So the clock of whoever gave it was wrong, or this one
+    /// is, and it counts as expired: otherwise everybody would wait until then.
+    TooFar,
+}
+
+impl Standing {
+    /// The standing, at `now`, of a right that ends at `until` and can be given for `term_max` at most.
+    pub fn of(until: Timestamp, now: Timestamp, term_max: Duration) -> Standing {
+        if until <= now {
+            Standing::Expired
+        } else if now.checked_add(term_max).is_ok_and(|last| until > last) {
+            Standing::TooFar
+        } else {
+            Standing::Valid
+        }
+    }
 }
 
 /// The result of acquiring a lease.
@@ -174,7 +208,8 @@ pub trait Decisions: Send + Sync {
 /// Storage of leases, which make sure that only one process at a time does a piece of work.
 #[async_trait]
 pub trait Leases: Send + Sync {
-    /// Acquires or renews a lease for `term` from `now` on, unless another owner holds it at `now`.
+    /// Acquires or renews a lease for `term`, at most [`LEASE_TERM_MAX`], from `now` on, unless another owner holds it at
+    /// `now`. A lease that lasts longer from `now` on than any can is held by nobody.
     async fn acquire(&self, lease: &str, owner: &str, now: Timestamp, term: Duration) -> Result<Acquired, StoreError>;
 
     /// Releases a lease if this owner holds it.
@@ -184,9 +219,10 @@ pub trait Leases: Send + Sync {
 /// Storage of the prices that members set.
 #[async_trait]
 pub trait Prices: Send + Sync {
-    /// Sets prices, all or none. For the same meter and instant, the later call wins, and within a call the later
-    /// entry.
-    async fn set_prices(&self, prices: &[MeterPrice], now: Timestamp) -> Result<(), StoreError>;
+    /// Sets prices, all or none. For the same meter and instant, the later call wins, and within a call the later entry. A
+    /// price for now voids what was set for later: see [`MeterPrices::voids_after`](crate::price::MeterPrices). Of each
+    /// meter the newest prices are kept, within the bounds of the list.
+    async fn set_prices(&self, list: &NewPrices) -> Result<PricesKept, StoreError>;
 
     /// Lists a meter's prices that take effect from `from` (inclusive) to `to` (exclusive), newest first.
     async fn prices(
@@ -197,8 +233,12 @@ pub trait Prices: Send + Sync {
         window: Window,
     ) -> Result<Vec<MeterPrice>, StoreError>;
 
-    /// Returns every price in effect at some instant between `from` and `to`, both inclusive.
-    async fn price_book(&self, from: Timestamp, to: Timestamp) -> Result<PriceBook, StoreError>;
+    /// Returns the price of each of these meters that is in effect at each of these instants, and no other.
+    async fn price_book(
+        &self,
+        meters: &BTreeSet<MeterId>,
+        instants: &BTreeSet<Timestamp>,
+    ) -> Result<PriceBook, StoreError>;
 }
 
 /// Storage of trades on their way to payment.
@@ -236,6 +276,16 @@ pub trait Payments: Send + Sync {
         refused: &[(TradeId, String)],
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Offers trades for payment again, all or none: whatever was reported of them, they are `Created` and have no payment.
+    /// Keeps a record of each and returns them, in the order of the ids.
+    ///
+    /// # Errors
+    /// If a trade is unknown, is with the grid, or waits for payment anyway. Then nothing is changed.
+    async fn reopen(&self, reopening: &Reopening) -> Result<Vec<Reopened>, ReopenError>;
+
+    /// Lists up to `limit` records of reopened trades, newest first.
+    async fn reopened(&self, limit: usize) -> Result<Vec<Reopened>, StoreError>;
 }
 
 /// A complete store: every trait of this module.

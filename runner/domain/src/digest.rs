@@ -9,6 +9,9 @@ use sha2::Digest as _;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
+/// Length of a digest that is cut for people, in digits.
+const SHORT_DIGITS: usize = 12;
+
 /// The error for text that is not a SHA-256 digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a SHA-256 digest (64 hexadecimal digits are expected)")]
@@ -28,6 +31,13 @@ impl Digest {
     /// Returns the 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Returns the first 12 digits, which are enough for people to tell algorithms apart.
+    pub fn short(&self) -> String {
+        let mut digits = self.to_string();
+        digits.truncate(SHORT_DIGITS);
+        digits
     }
 }
 
@@ -118,6 +128,7 @@ mod tests {
     fn a_digest_can_be_printed_and_parsed() {
         let digest = Digest::of(b"watt");
         assert_eq!(digest.to_string().parse(), Ok(digest));
+        assert_eq!((digest.short().len(), digest.to_string().find(&digest.short())), (12, Some(0)));
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub mod reading;
 pub mod round;
 pub mod settlement;
 pub mod tariff;
+pub mod text;
 pub mod trade;
 
 pub use digest::Digest;
@@ -42,7 +43,7 @@ pub use energy::Energy;
 pub use interval::{Boundary, Interval, IntervalLength};
 pub use member::{MemberId, MeterId, PLATFORM_GRID};
 pub use money::{Amount, Price, Tariff};
-pub use prices::{MeterPrice, PriceBook};
+pub use prices::{MeterPrice, OwnPrices, PriceBook, PriceRule};
 pub use round::{Position, Round};
 pub use settlement::{Settlement, Violation};
 pub use tariff::{PartialTariff, TariffSchedule};

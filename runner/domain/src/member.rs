@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::text::is_unprintable;
+
 /// Maximum length of a member's or meter's name, in bytes. Names are keys in every trade; the platform's have about 20.
 const NAME_BYTES_MAX: usize = 128;
 
@@ -28,9 +30,12 @@ pub enum InvalidName {
     /// The name has more than 128 bytes: its first 32 characters, and its length in bytes.
     #[error("name {0:?}… has {1} bytes, at most {NAME_BYTES_MAX} are allowed")]
     TooLong(String, usize),
-    /// The name contains a control character, which could disturb tables and logs.
-    #[error("name {0:?} has a control character")]
-    Control(String),
+    /// The name contains a character that is not printed, with which it could disturb tables and logs or look like another.
+    #[error("name {0:?} has the character U+{code:04X}, which nobody sees (leave it out)", code = u32::from(*.1))]
+    Unprintable(String, char),
+    /// The name has space around it, with which it looks like another.
+    #[error("name {0:?} has space around it (leave it out)")]
+    Padded(String),
     /// The name is reserved for the grid or for the operator, the community's own account.
     #[error(
         "no member may be called {0:?}: it means the grid or the operator (give the meter to a member of another name)"
@@ -38,14 +43,24 @@ pub enum InvalidName {
     Reserved(String),
 }
 
-fn check_name(name: &str) -> Result<Arc<str>, InvalidName> {
+fn check_new(name: &str) -> Result<Arc<str>, InvalidName> {
+    let kept = check_kept(name)?;
+    match name.chars().find(|character| is_unprintable(*character)) {
+        Some(character) => Err(InvalidName::Unprintable(name.to_owned(), character)),
+        None if name.trim() != name => Err(InvalidName::Padded(name.to_owned())),
+        None => Ok(kept),
+    }
+}
+
+/// What every name that was ever accepted has passed.
+fn check_kept(name: &str) -> Result<Arc<str>, InvalidName> {
     if name.is_empty() {
         Err(InvalidName::Empty)
     } else if name.len() > NAME_BYTES_MAX {
         let start = name.chars().take(32).collect();
         Err(InvalidName::TooLong(start, name.len()))
-    } else if name.chars().any(char::is_control) {
-        Err(InvalidName::Control(name.to_owned()))
+    } else if let Some(control) = name.chars().find(|character| character.is_control()) {
+        Err(InvalidName::Unprintable(name.to_owned(), control))
     } else {
         Ok(name.into())
     }
@@ -53,7 +68,8 @@ fn check_name(name: &str) -> Result<Arc<str>, InvalidName> {
 
 /// The name of a member of a community: a person or a firm.
 ///
-/// It has 1 to 128 bytes and no control characters, and is not `grid`, `operator` or `100`. Cheap to clone.
+/// It has 1 to 128 bytes, no characters that are not printed and no space around it, and is not `grid`, `operator` or
+/// `100`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(Arc<str>);
 
@@ -65,10 +81,8 @@ impl FromStr for MemberId {
     type Err = InvalidName;
 
     fn from_str(name: &str) -> Result<MemberId, InvalidName> {
-        if RESERVED.contains(&name) {
-            return Err(InvalidName::Reserved(name.to_owned()));
-        }
-        check_name(name).map(MemberId)
+        check_reserved(name)?;
+        check_new(name).map(MemberId)
     }
 }
 
@@ -76,17 +90,32 @@ impl FromStr for MeterId {
     type Err = InvalidName;
 
     fn from_str(name: &str) -> Result<MeterId, InvalidName> {
-        check_name(name).map(MeterId)
+        check_new(name).map(MeterId)
     }
 }
 
+fn check_reserved(name: &str) -> Result<(), InvalidName> {
+    if RESERVED.contains(&name) { Err(InvalidName::Reserved(name.to_owned())) } else { Ok(()) }
+}
+
 impl MemberId {
+    /// Reads a name from a store, which may have one from when a name could hold more: format characters, or space around
+    /// it.
+    ///
+    /// # Errors
+    /// If no name could ever be that.
+    pub fn from_stored(name: &str) -> Result<MemberId, InvalidName> {
+        check_reserved(name)?;
+        check_kept(name).map(MemberId)
+    }
+
     /// Returns the member that stands for a meter without an owner: it has the meter's name.
     ///
     /// # Errors
     /// If the meter's name is reserved, so that no member may have it.
     pub fn from_meter(meter: &MeterId) -> Result<MemberId, InvalidName> {
-        meter.as_str().parse()
+        check_reserved(meter.as_str())?;
+        Ok(MemberId(Arc::clone(&meter.0)))
     }
 
     /// Returns the name.
@@ -96,6 +125,14 @@ impl MemberId {
 }
 
 impl MeterId {
+    /// Reads a name from a store, as [`MemberId::from_stored`].
+    ///
+    /// # Errors
+    /// If no name could ever be that.
+    pub fn from_stored(name: &str) -> Result<MeterId, InvalidName> {
+        check_kept(name).map(MeterId)
+    }
+
     /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -141,9 +178,42 @@ mod tests {
     #[test]
     fn a_name_is_not_empty_printable_and_short() {
         assert_eq!("".parse::<MeterId>(), Err(InvalidName::Empty));
-        assert_eq!("a\nb".parse::<MemberId>(), Err(InvalidName::Control("a\nb".to_owned())));
+        assert!("João's Zähler & 太陽 2".parse::<MeterId>().is_ok());
         let long = "ü".repeat(65);
         assert_eq!(long.parse::<MeterId>(), Err(InvalidName::TooLong("ü".repeat(32), 130)));
         assert!("ü".repeat(64).parse::<MeterId>().is_ok());
+    }
+
+    #[test]
+    fn names_that_look_alike_are_refused() {
+        for (name, code) in [
+            ("a\nb", "U+000A"),
+            ("m\u{202e}01", "U+202E"),
+            ("m\u{200b}01", "U+200B"),
+            ("m01\u{feff}", "U+FEFF"),
+            ("m\u{ad}01", "U+00AD"),
+            ("m\u{2028}01", "U+2028"),
+            ("m\u{2029}01", "U+2029"),
+        ] {
+            let error = name.parse::<MemberId>().unwrap_err();
+            assert!(error.to_string().contains(&format!("has the character {code}, ")), "{error}");
+            assert_eq!(name.parse::<MeterId>(), Err(error.clone()));
+            assert!(!error.to_string().contains(is_unprintable), "{error}");
+        }
+        for name in [" m01", "m01 ", "m01\u{a0}", "\u{3000}m01", " "] {
+            assert_eq!(name.parse::<MemberId>(), Err(InvalidName::Padded(name.to_owned())));
+            assert_eq!(name.parse::<MeterId>(), Err(InvalidName::Padded(name.to_owned())));
+        }
+    }
+
+    #[test]
+    fn names_that_a_store_has_can_be_read_for_ever() {
+        for name in ["m\u{202e}01", " m01", "m01"] {
+            assert_eq!(MemberId::from_stored(name).unwrap().as_str(), name);
+            assert_eq!(MeterId::from_stored(name).unwrap().as_str(), name);
+        }
+        assert_eq!(MemberId::from_stored("grid"), Err(InvalidName::Reserved("grid".to_owned())));
+        assert_eq!(MeterId::from_stored("a\nb"), Err(InvalidName::Unprintable("a\nb".to_owned(), '\n')));
+        assert_eq!(MeterId::from_stored(""), Err(InvalidName::Empty));
     }
 }

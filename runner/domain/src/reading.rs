@@ -193,6 +193,13 @@ impl Collector {
         }
     }
 
+    /// Forgets the readings of a meter at a boundary.
+    pub fn forget(&mut self, meter: &MeterId, boundary: Boundary) {
+        if let Some(meters) = self.nearest.get_mut(&boundary) {
+            meters.remove(meter);
+        }
+    }
+
     /// Returns, in order of time, each boundary at which at least one meter was read, with the meters read there.
     pub fn boundaries(self) -> impl Iterator<Item = (Boundary, BoundaryReadings)> {
         self.nearest.into_iter().filter_map(|(boundary, meters)| {
@@ -237,15 +244,24 @@ impl Horizon {
         series.newest = series.newest.max(at);
     }
 
-    /// Returns the instant before which the page is complete; `None` if it is complete as a whole.
-    pub fn complete_before(&self) -> Option<Timestamp> {
-        self.series.values().filter(|series| series.rows >= self.limit).filter_map(|series| series.newest).min()
+    /// Returns each meter that may have more rows, with the instant before which the page has all of its rows.
+    pub fn unfinished(&self) -> BTreeMap<MeterId, Timestamp> {
+        let mut unfinished: BTreeMap<MeterId, Timestamp> = BTreeMap::new();
+        for ((meter, _), series) in self.series.iter().filter(|(_, series)| series.rows >= self.limit) {
+            let Some(newest) = series.newest else { continue };
+            unfinished.entry(meter.clone()).and_modify(|end| *end = newest.min(*end)).or_insert(newest);
+        }
+        unfinished
     }
 
-    /// Returns the number of meters on the page.
-    pub fn meters(&self) -> usize {
-        let meters: BTreeSet<_> = self.series.keys().map(|(meter, _)| meter).collect();
-        meters.len()
+    /// Returns the instant before which the page is complete; `None` if it is complete as a whole.
+    pub fn complete_before(&self) -> Option<Timestamp> {
+        self.unfinished().into_values().min()
+    }
+
+    /// Returns the meters on the page.
+    pub fn meters(&self) -> BTreeSet<MeterId> {
+        self.series.keys().map(|(meter, _)| meter.clone()).collect()
     }
 }
 
@@ -341,6 +357,6 @@ mod tests {
         assert_eq!(horizon.complete_before(), Some(at("2023-09-01T13:00:00Z")));
         horizon.count(&a, Register::Import, Some(at("2023-09-01T12:15:00Z")));
         assert_eq!(horizon.complete_before(), Some(at("2023-09-01T12:15:00Z")));
-        assert_eq!(horizon.meters(), 2);
+        assert_eq!(horizon.meters().len(), 2);
     }
 }

@@ -28,7 +28,8 @@ pub struct Position {
     pub rank: u32,
 }
 
-/// The community's limits on the prices of trades between its members. The default has none.
+/// Limits on the prices of trades between members, and on what members pay the operator and get from it. The default has
+/// none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PriceLimits {
     floor: Option<Price>,
@@ -55,6 +56,26 @@ impl PriceLimits {
     /// Returns the highest allowed price, if there is one.
     pub fn ceiling(self) -> Option<Price> {
         self.ceiling
+    }
+
+    /// Returns the limits for an algorithm that is not part of the program. Each limit that is missing gets its default:
+    /// the floor 0 or the lowest feed-in tariff of the positions, whichever is lower, and the ceiling their highest retail
+    /// tariff. Without positions, the community's tariff counts.
+    ///
+    /// A limit that is set stands above the default of the other, and the ceiling's default above the floor's, so that
+    /// there always is an allowed price.
+    #[must_use]
+    pub fn or_default(self, community: Tariff, positions: &[Position]) -> PriceLimits {
+        let tariffs = || positions.iter().map(|position| position.tariff);
+        let retail = tariffs().map(|tariff| tariff.retail).max().unwrap_or(community.retail);
+        let feed_in = tariffs().map(|tariff| tariff.feed_in).min().unwrap_or(community.feed_in);
+        let ceiling = match (self.ceiling, self.floor) {
+            (Some(ceiling), _) => ceiling,
+            (None, Some(floor)) => retail.max(floor),
+            (None, None) => retail,
+        };
+        let floor = self.floor.unwrap_or(feed_in.min(Price::default()).min(ceiling));
+        PriceLimits { floor: Some(floor), ceiling: Some(ceiling) }
     }
 }
 
@@ -119,6 +140,13 @@ impl Round {
             return Err(InvalidRound::DuplicateSetting(pair[0].0.clone()));
         }
         Ok(Round { terms, positions })
+    }
+
+    /// Returns the same round with other limits on prices.
+    #[must_use]
+    pub fn with_limits(mut self, limits: PriceLimits) -> Round {
+        self.terms.limits = limits;
+        self
     }
 
     /// Returns the part that concerns the community as a whole.
@@ -192,4 +220,74 @@ pub fn seed(community: &str, interval: Interval) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&digest.as_bytes()[..8]);
     u64::from_be_bytes(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tariff(retail: i64, feed_in: i64) -> Tariff {
+        Tariff { retail: Price::from_micro_eur(retail), feed_in: Price::from_micro_eur(feed_in) }
+    }
+
+    fn positions(tariffs: &[(i64, i64)]) -> Vec<Position> {
+        let position = |(number, (retail, feed_in)): (usize, &(i64, i64))| Position {
+            member: format!("m{number}").parse().unwrap(),
+            surplus: Energy::ZERO,
+            deficit: Energy::ZERO,
+            offer: Price::default(),
+            bid: Price::default(),
+            tariff: tariff(*retail, *feed_in),
+            share: 0,
+            rank: 0,
+        };
+        tariffs.iter().enumerate().map(position).collect()
+    }
+
+    fn limits(floor: Option<i64>, ceiling: Option<i64>) -> PriceLimits {
+        PriceLimits::new(floor.map(Price::from_micro_eur), ceiling.map(Price::from_micro_eur)).unwrap()
+    }
+
+    #[test]
+    fn each_missing_limit_has_its_own_default() {
+        let two = [(162_400, 30_000), (171_000, 42_000)];
+        let negative = [(50_000, -20_000), (60_000, 10_000)];
+        let upside_down = [(-50_000, 30_000)];
+        let cases: [(&[(i64, i64)], _, _, _, _); 10] = [
+            (&two, None, None, 0, 171_000),
+            (&two, Some(90_000), None, 90_000, 171_000),
+            (&two, None, Some(90_000), 0, 90_000),
+            (&two, Some(-9), Some(900_000), -9, 900_000),
+            (&negative, None, None, -20_000, 60_000),
+            // Some price is always allowed: what is set stands above what is not.
+            (&two, Some(200_000), None, 200_000, 200_000),
+            (&two, None, Some(-7), -7, -7),
+            (&upside_down, None, None, -50_000, -50_000),
+            (&upside_down, Some(0), None, 0, 0),
+            (&[], None, None, 0, 99_000),
+        ];
+        for (tariffs, floor, ceiling, lowest, highest) in cases {
+            let completed = limits(floor, ceiling).or_default(tariff(99_000, 11_000), &positions(tariffs));
+            assert_eq!(completed, limits(Some(lowest), Some(highest)), "{tariffs:?} {floor:?} {ceiling:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_defaults_complete_each_other_whatever_the_tariffs(
+            tariffs in prop::collection::vec((any::<i64>(), any::<i64>()), 0..4),
+            floor: Option<i64>,
+            ceiling: Option<i64>,
+        ) {
+            prop_assume!(floor.zip(ceiling).is_none_or(|(floor, ceiling)| floor <= ceiling));
+            let completed = limits(floor, ceiling).or_default(tariff(5, -5), &positions(&tariffs));
+            prop_assert_eq!(PriceLimits::new(completed.floor(), completed.ceiling()), Ok(completed));
+            prop_assert!(completed.floor().is_some() && completed.ceiling().is_some());
+            prop_assert!(floor.is_none_or(|floor| completed.floor() == Some(Price::from_micro_eur(floor))));
+            prop_assert!(ceiling.is_none_or(|ceiling| completed.ceiling() == Some(Price::from_micro_eur(ceiling))));
+            prop_assert_eq!(completed.or_default(tariff(7, 7), &[]), completed);
+        }
+    }
 }

@@ -182,7 +182,13 @@ impl<'a> Check<'a> {
             (Party::Member(seller), Party::Grid) => {
                 self.examine_grid_price(number, trade, seller, |position| position.tariff.feed_in);
             }
-            (Party::Member(seller), Party::Member(buyer)) if seller != buyer => self.examine_limits(number, trade),
+            (Party::Member(seller), Party::Member(buyer)) if seller != buyer => {
+                self.examine_floor(number, trade);
+                self.examine_ceiling(number, trade);
+            }
+            // What the operator gives away is bounded by what it takes in; what it takes from a member only by these.
+            (Party::Member(_), Party::Operator) => self.examine_floor(number, trade),
+            (Party::Operator, Party::Member(_)) => self.examine_ceiling(number, trade),
             (Party::Grid, Party::Operator) | (Party::Operator, Party::Grid) => {
                 self.violations.push(Violation::GridOperator { trade: number, energy: trade.energy });
             }
@@ -213,13 +219,16 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn examine_limits(&mut self, number: usize, trade: &Trade) {
-        let limits = self.round.terms().limits;
+    fn examine_floor(&mut self, number: usize, trade: &Trade) {
         let price = trade.price;
-        if let Some(floor) = limits.floor().filter(|floor| price < *floor) {
+        if let Some(floor) = self.round.terms().limits.floor().filter(|floor| price < *floor) {
             self.violations.push(Violation::PriceFloor { trade: number, price, floor });
         }
-        if let Some(ceiling) = limits.ceiling().filter(|ceiling| price > *ceiling) {
+    }
+
+    fn examine_ceiling(&mut self, number: usize, trade: &Trade) {
+        let price = trade.price;
+        if let Some(ceiling) = self.round.terms().limits.ceiling().filter(|ceiling| price > *ceiling) {
             self.violations.push(Violation::PriceCeiling { trade: number, price, ceiling });
         }
     }

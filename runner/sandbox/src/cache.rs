@@ -20,7 +20,7 @@ use crate::compile::deserialize;
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// The directory cannot be created or read.
-    #[error("cache directory {}: {source}", path.display())]
+    #[error("cannot use the cache directory {}", path.display())]
     Io {
         /// The configured directory.
         path: PathBuf,
@@ -223,7 +223,8 @@ mod tests {
         for mode in [0o770, 0o702, 0o777] {
             fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
             let options = Options { cache: Some(directory.path().to_owned()), ..Options::default() };
-            let Err(SandboxError::Engine(message)) = Sandbox::new(options) else { panic!("mode {mode:o} is accepted") };
+            let Err(SandboxError::Engine(cause)) = Sandbox::new(options) else { panic!("mode {mode:o} is accepted") };
+            let message = cause.to_string();
             assert!(message.contains(&format!("with mode {mode:o}, but others may not write to it")), "{message}");
         }
     }
@@ -232,8 +233,11 @@ mod tests {
     fn a_file_in_the_place_of_the_directory_is_refused() {
         let file = NamedTempFile::new().unwrap();
         let options = Options { cache: Some(file.path().to_owned()), ..Options::default() };
-        let Err(SandboxError::Engine(message)) = Sandbox::new(options) else { panic!("a file is accepted") };
-        assert!(message.contains(&file.path().display().to_string()), "{message}");
+        let Err(error) = Sandbox::new(options) else { panic!("a file is accepted") };
+        let place = file.path().display();
+        let expected =
+            format!("the sandbox cannot start: cannot use the cache directory {place}: File exists (os error 17)");
+        assert_eq!(domain::text::chain(&error), expected);
     }
 
     #[test]

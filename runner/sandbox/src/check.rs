@@ -46,9 +46,9 @@ impl BadResult {
     /// deadline says that this machine is slow or busy now, so the run must be tried again.
     pub fn of_machine(&self) -> Option<SandboxError> {
         match self {
-            BadResult::Failed(Failure { kind: FailureKind::Deadline, message }) => {
-                Some(SandboxError::Machine(format!("the run {message} (raise the limit on time if it happens often)")))
-            }
+            BadResult::Failed(Failure { kind: FailureKind::Deadline, message }) => Some(SandboxError::Machine(
+                format!("the run {message} (raise the limit on time if it happens often)").into(),
+            )),
             _ => None,
         }
     }

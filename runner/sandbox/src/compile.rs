@@ -21,7 +21,7 @@ use wasmtime::component::Component;
 
 use crate::confine;
 use crate::engine::{Codegen, Stop, plain_engine};
-use crate::error::{LoadError, SandboxError, quoted};
+use crate::error::{Cause, LoadError, SandboxError, quoted};
 use crate::machine;
 
 pub use child::compile_as_child;
@@ -95,14 +95,14 @@ impl Compiler {
                 Ok((component, code))
             }
             Compiler::Child { program, arguments, limits } => {
-                let failed = |reason: String| SandboxError::Compiler { program: program.clone(), reason };
+                let failed = |source: Cause| SandboxError::Compiler { program: program.clone(), source };
                 let ended = compile_in_child(program, arguments, limits.time, stop, bytes)?;
                 let code = verdict::of(ended, *limits, failed)?;
                 match deserialize(engine, &code) {
                     Ok(component) => Ok((component, code)),
                     // The code is intact but exceeds this engine's instance slots, which the child does not know of.
                     Err(error) if deserialize(&plain_engine(codegen)?, &code).is_ok() => Err(malformed(error)),
-                    Err(error) => Err(failed(format!("{error:#}")).into()),
+                    Err(error) => Err(failed(error.into()).into()),
                 }
             }
         }
@@ -124,7 +124,7 @@ pub(crate) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Comp
 /// The names of these functions are in the compiled code. A guest in tests/guests detects if the engine names them
 /// otherwise.
 pub(crate) fn copies_strings(code: &[u8]) -> Result<bool, SandboxError> {
-    let broken = |error: object::Error| SandboxError::Engine(format!("the compiled code cannot be read: {error}"));
+    let broken = |error: object::Error| SandboxError::Engine(UnreadableCode(error).into());
     let file = ElfFile64::<Endianness>::parse(code).map_err(broken)?;
     for symbol in file.symbols() {
         let name = symbol.name().map_err(broken)?;
@@ -135,6 +135,11 @@ pub(crate) fn copies_strings(code: &[u8]) -> Result<bool, SandboxError> {
     }
     Ok(false)
 }
+
+/// The error for compiled code that is not what the compiler writes.
+#[derive(Debug, thiserror::Error)]
+#[error("the compiled code cannot be read")]
+struct UnreadableCode(#[source] object::Error);
 
 /// How a child ended.
 struct Ended {
@@ -160,9 +165,9 @@ fn compile_in_child(
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => {
-            SandboxError::Compiler { program: program.clone(), reason: error.to_string() }
+            SandboxError::Compiler { program: program.clone(), source: error.into() }
         }
-        _ => SandboxError::Machine(format!("the compiler process cannot start: {error}")),
+        _ => SandboxError::machine("the compiler process cannot start", error),
     })?;
     let ended = feed_and_wait(&mut child, time, stop, bytes);
     if ended.is_err() {
@@ -174,12 +179,11 @@ fn compile_in_child(
 }
 
 fn feed_and_wait(child: &mut Child, time: Duration, stop: &Stop, bytes: &[u8]) -> Result<Ended, SandboxError> {
-    let no_pipes = || SandboxError::Machine("the compiler process has no pipes".to_owned());
+    let no_pipes = || SandboxError::Machine("the compiler process has no pipes".into());
     let mut input = child.stdin.take().ok_or_else(no_pipes)?;
     let mut output = child.stdout.take().ok_or_else(no_pipes)?;
     let mut errors = child.stderr.take().ok_or_else(no_pipes)?;
-    let no_thread =
-        |error: std::io::Error| SandboxError::Machine(format!("no thread to talk to the compiler process: {error}"));
+    let no_thread = |error: std::io::Error| SandboxError::machine("no thread to talk to the compiler process", error);
     std::thread::scope(|scope| {
         let (finished, wait) = mpsc::channel();
         let read_code = move || {
@@ -208,7 +212,7 @@ fn feed_and_wait(child: &mut Child, time: Duration, stop: &Stop, bytes: &[u8]) -
             // Closes the pipes, which ends the threads.
             let _ = child.kill();
         }
-        let status = child.wait().map_err(|error| SandboxError::Machine(format!("the compiler process: {error}")));
+        let status = child.wait().map_err(|error| SandboxError::machine("the compiler process is lost", error));
         let errors = started?.join().unwrap_or_default();
         Ok(Ended { code: code?, status: status?, errors })
     })

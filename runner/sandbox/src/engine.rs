@@ -73,7 +73,7 @@ fn operator_cost() -> OperatorCost {
 
 /// Makes an engine without reserved memory: for compilation, and for machines with a small address space.
 pub(crate) fn plain_engine(codegen: Codegen) -> Result<Engine, SandboxError> {
-    Engine::new(&config(codegen)).map_err(|error| SandboxError::Engine(format!("{error:#}")))
+    Engine::new(&config(codegen)).map_err(|error| SandboxError::Engine(error.into()))
 }
 
 /// The engine for runs, and what stands in for reserved slots where there are none.
@@ -101,8 +101,7 @@ impl Engines {
         match pooled(pool(runs_max)) {
             Ok(runs) => Ok(Engines { runs, unreserved: None }),
             Err(error) => {
-                let judge =
-                    pooled(pool_without_memories()).map_err(|error| machine::or(error, SandboxError::Engine))?;
+                let judge = pooled(pool_without_memories()).map_err(machine::or_engine)?;
                 let reason = format!("{error:#}");
                 Ok(Engines { runs: plain_engine(codegen)?, unreserved: Some(Unreserved { reason, judge }) })
             }
@@ -213,7 +212,7 @@ impl Ticker {
         std::thread::Builder::new()
             .name("epoch".to_owned())
             .spawn(move || tick(&weak, &engine))
-            .map_err(|error| SandboxError::Machine(format!("no thread for deadlines: {error}")))?;
+            .map_err(|error| SandboxError::machine("no thread for deadlines", error))?;
         Ok(Ticker(running))
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::Digest;
+use domain::text::printable;
 
 /// Why a file cannot be loaded as an algorithm.
 #[derive(Debug, thiserror::Error)]
@@ -79,22 +79,39 @@ const IMPORTS_HINT: &str = "in Rust avoid std::fs, std::time, std::net and HashM
 #[non_exhaustive]
 pub enum SandboxError {
     /// The engine cannot be started.
-    #[error("the sandbox cannot start: {0}")]
-    Engine(String),
+    #[error("the sandbox cannot start")]
+    Engine(#[source] Cause),
     /// The machine ran out of a resource, such as memory, threads or open files.
-    #[error("the machine cannot run the algorithm: {0} (this says nothing about the algorithm, which is tried again)")]
-    Machine(String),
+    #[error("the machine cannot run the algorithm (this says nothing about the algorithm, which is tried again)")]
+    Machine(#[source] Cause),
     /// The program stops, so that the run or compilation was given up.
     #[error("the program stops, and gave up a run or a compilation (nothing is lost: it is done again)")]
     Stopped,
     /// The compiler's child process failed for a reason unrelated to the component.
-    #[error("the compiler process {} failed: {reason}", program.display())]
+    #[error("the compiler process {} failed", program.display())]
     Compiler {
         /// The program that was started.
         program: PathBuf,
         /// The system's error, or the exit status with the last line on stderr.
-        reason: String,
+        source: Cause,
     },
+}
+
+/// What is behind an error of the machine.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+impl SandboxError {
+    /// A failure of the machine: what it could not do, and its error.
+    pub(crate) fn machine(what: &'static str, source: impl Into<Cause>) -> SandboxError {
+        SandboxError::Machine(Lacking { what, source: source.into() }.into())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+struct Lacking {
+    what: &'static str,
+    source: Cause,
 }
 
 /// How an algorithm failed: a closed list.
@@ -164,11 +181,6 @@ impl Failure {
     }
 }
 
-/// Abbreviates a digest to its first 12 digits.
-pub(crate) fn short(digest: &Digest) -> String {
-    digest.to_string().chars().take(12).collect()
-}
-
 /// Maximum length of untrusted text in messages, in characters.
 const TEXT_CHARS_MAX: usize = 1000;
 
@@ -177,18 +189,10 @@ pub(crate) fn quoted(text: &str) -> String {
     shortened(text, TEXT_CHARS_MAX)
 }
 
-/// Makes untrusted text safe for messages: on one line, without control or direction characters, and cut after
-/// `chars_max` characters.
+/// Makes untrusted text safe for messages: [`printable`], and cut after `chars_max` of its characters.
 pub(crate) fn shortened(text: &str, chars_max: usize) -> String {
-    let visible = |c: char| match c {
-        // Characters that change the direction of text, and line breaks that are not control characters.
-        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => ' ',
-        c if c.is_control() => ' ',
-        c => c,
-    };
-    let mut short: String = text.chars().take(chars_max).map(visible).collect();
-    if text.chars().nth(chars_max).is_some() {
-        short.push('…');
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}…", printable(&text[..end])),
+        None => printable(text).into_owned(),
     }
-    short
 }

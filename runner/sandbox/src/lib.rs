@@ -31,7 +31,7 @@ pub use check::{BadResult, CheckedRun};
 pub use compile::{CompileLimits, Compiler, compile_as_child};
 pub use declared::{Declared, Excess, Part};
 pub use engine::Codegen;
-pub use error::{Failure, FailureKind, LoadError, SandboxError};
+pub use error::{Cause, Failure, FailureKind, LoadError, SandboxError};
 pub use inspect::Inspection;
 pub use limits::{Budget, COMPONENT_BYTES_MAX, Limits};
 pub use load::{Algorithm, Options, Sandbox};

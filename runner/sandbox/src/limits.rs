@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
+use crate::error::Cause;
+
 /// Default maximum size of a component, in bytes. An interpreter in a component (Python 18 MB, JavaScript 12 MB) fits
 /// three times; a matching algorithm needs no more.
 pub const COMPONENT_BYTES_MAX: u64 = 64 << 20;
@@ -96,8 +98,8 @@ pub(crate) struct MemoryExceeded {
 
 /// The error for growth within the budget for which the machine has no memory: not the algorithm's fault.
 #[derive(Debug, thiserror::Error)]
-#[error("the machine has no memory left for a run: {0}")]
-pub(crate) struct HostMemoryExhausted(pub(crate) String);
+#[error("the machine has no memory left for a run")]
+pub(crate) struct HostMemoryExhausted(#[source] Cause);
 
 /// Adds up the instances, memories and tables of a run, refuses growth beyond the limit, and remembers the peak.
 ///
@@ -143,7 +145,7 @@ impl ResourceLimiter for Meter {
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(HostMemoryExhausted(error.to_string()).into())
+        Err(HostMemoryExhausted(error.into()).into())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -156,7 +158,7 @@ impl ResourceLimiter for Meter {
     }
 
     fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(HostMemoryExhausted(error.to_string()).into())
+        Err(HostMemoryExhausted(error.into()).into())
     }
 
     fn instances(&self) -> usize {

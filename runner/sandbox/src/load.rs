@@ -71,7 +71,7 @@ impl Sandbox {
     pub fn new(options: Options) -> Result<Sandbox, SandboxError> {
         let Engines { runs: engine, unreserved } = Engines::new(options.codegen, options.runs_max)?;
         let cache = options.cache.map(|directory| Cache::open(&directory, &engine)).transpose();
-        let cache = cache.map_err(|error| SandboxError::Engine(error.to_string()))?;
+        let cache = cache.map_err(|error| SandboxError::Engine(error.into()))?;
         Ok(Sandbox(Arc::new(Inner {
             ticker: Ticker::start(&engine)?,
             slots: Slots::new(options.runs_max.max(1)),
@@ -216,7 +216,7 @@ pub struct Algorithm {
 
 impl std::fmt::Debug for Algorithm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Algorithm({})", crate::error::short(&self.digest))
+        write!(f, "Algorithm({})", self.digest.short())
     }
 }
 

@@ -4,22 +4,27 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::error::{SandboxError, quoted};
+use crate::error::{LoadError, SandboxError, quoted};
 use crate::limits::HostMemoryExhausted;
 
 /// The machine's failure behind an error of the engine, if there is one: it has no memory, address space, threads or files
-/// left. No algorithm causes these within its limits.
-pub(crate) fn failure(error: &wasmtime::Error) -> Option<SandboxError> {
+/// left. No algorithm causes these within its limits. Gives back any other error.
+pub(crate) fn failure(error: wasmtime::Error) -> Result<SandboxError, wasmtime::Error> {
     let is_the_machines = error.is::<wasmtime::OutOfMemory>()
         || error.is::<wasmtime::PoolConcurrencyLimitError>()
         || error.is::<HostMemoryExhausted>()
         || error.chain().any(|cause| cause.is::<rustix::io::Errno>() || cause.is::<io::Error>());
-    is_the_machines.then(|| SandboxError::Machine(format!("{error:#}")))
+    if is_the_machines { Ok(SandboxError::Machine(error.into())) } else { Err(error) }
 }
 
-/// The machine's failure behind an error of the engine, or else what the error means where it happened.
-pub(crate) fn or<E: From<SandboxError>>(error: wasmtime::Error, otherwise: impl FnOnce(String) -> E) -> E {
-    failure(&error).map_or_else(|| otherwise(quoted(&format!("{error:#}"))), E::from)
+/// The machine's failure behind an error of the engine, or else what its words mean for the component that caused it.
+pub(crate) fn or(error: wasmtime::Error, otherwise: impl FnOnce(String) -> LoadError) -> LoadError {
+    failure(error).map_or_else(|error| otherwise(quoted(&format!("{error:#}"))), LoadError::from)
+}
+
+/// The machine's failure behind an error of the engine, or else the engine's own.
+pub(crate) fn or_engine(error: wasmtime::Error) -> SandboxError {
+    failure(error).unwrap_or_else(|error| SandboxError::Engine(error.into()))
 }
 
 /// The memory that this process and its children may use together, in bytes: that of its container, or of the machine.

@@ -142,7 +142,7 @@ impl Algorithm {
         let mut store = self.store(budget, started)?;
         let starts = self.declared.check_start(budget.memory_bytes).map_err(wasmtime::Error::from);
         let result = starts.and_then(|()| call(&mut store));
-        let fuel_left = store.get_fuel().map_err(|error| machine::or(error, SandboxError::Engine))?;
+        let fuel_left = store.get_fuel().map_err(machine::or_engine)?;
         let fuel = budget.fuel.saturating_sub(fuel_left);
         let State { meter, log } = store.into_data();
         let usage = Usage {
@@ -156,7 +156,7 @@ impl Algorithm {
         let log = log.text();
         match result {
             Ok(value) => Ok((Ok(value), usage, log)),
-            Err(error) => Ok((Err(failure(&error, &usage, &log)?), usage, log)),
+            Err(error) => Ok((Err(failure(error, &usage, &log)?), usage, log)),
         }
     }
 
@@ -164,7 +164,7 @@ impl Algorithm {
         let meter = Meter::new(budget.memory_bytes, self.declared.instance_bytes);
         let mut store = Store::new(&self.sandbox.engine, State { meter, log: Log::default() });
         store.limiter(|state| &mut state.meter);
-        store.set_fuel(budget.fuel).map_err(|error| machine::or(error, SandboxError::Engine))?;
+        store.set_fuel(budget.fuel).map_err(machine::or_engine)?;
         store.set_hostcall_fuel(usize::try_from(budget.output_bytes).unwrap_or(usize::MAX));
         // Asked at every tick.
         let stop = self.sandbox.stop.clone();
@@ -178,7 +178,7 @@ impl Algorithm {
 }
 
 /// Classifies the error of a run: `Ok` is the algorithm's failure, `Err` the machine's.
-fn failure(error: &wasmtime::Error, usage: &Usage, log: &str) -> Result<Failure, SandboxError> {
+fn failure(error: wasmtime::Error, usage: &Usage, log: &str) -> Result<Failure, SandboxError> {
     let budget = usage.budget;
     if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
         return Ok(Failure::new(FailureKind::Memory, exceeded.to_string()));
@@ -186,9 +186,10 @@ fn failure(error: &wasmtime::Error, usage: &Usage, log: &str) -> Result<Failure,
     if let Some(SandboxError::Stopped) = error.downcast_ref() {
         return Err(SandboxError::Stopped);
     }
-    if let Some(machine) = machine::failure(error) {
-        return Err(machine);
-    }
+    let error = match machine::failure(error) {
+        Ok(machine) => return Err(machine),
+        Err(error) => error,
+    };
     let cause = quoted(&error.root_cause().to_string());
     Ok(match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => {
@@ -214,7 +215,7 @@ fn failure(error: &wasmtime::Error, usage: &Usage, log: &str) -> Result<Failure,
 const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
 
 fn with_log(message: String, log: &str) -> String {
-    if log.is_empty() { message } else { format!("{message}; it wrote: {}", quoted(log)) }
+    if log.is_empty() { message } else { format!("{message}; it wrote: {}", quoted(&log.replace('\n', " "))) }
 }
 
 impl fmt::Display for Usage {

@@ -12,7 +12,7 @@ use tonic::{Code, Request, Response, Status};
 
 use wire::rec_market_v1 as v1;
 use wire::rec_market_v1::algorithm_service_client::AlgorithmServiceClient;
-use wire::status::status_text;
+use wire::status::{message, status_text};
 use wire::tls::{ClientTls, TlsError};
 
 /// Bytes of a component in one message of an upload.
@@ -103,7 +103,7 @@ impl ServiceClient {
     }
 
     fn failed(&self, status: &Status) -> ClientError {
-        let message = status.message().to_owned();
+        let message = message(status).into_owned();
         match status.code() {
             Code::Unauthenticated | Code::PermissionDenied => {
                 ClientError::NotPermitted { address: self.address.clone(), message }
@@ -182,6 +182,7 @@ macro_rules! calls {
 calls! {
     list_algorithms(ListAlgorithmsRequest) -> ListAlgorithmsResponse within CALL;
     show_algorithm(ShowAlgorithmRequest) -> ShowAlgorithmResponse within CALL;
+    preview_activation(ActivateRequest) -> ActivationPreview within EXAMINATION;
     activate(ActivateRequest) -> Change within EXAMINATION;
     roll_back(RollBackRequest) -> Change within CALL;
     start_shadow(StartShadowRequest) -> Change within CALL;

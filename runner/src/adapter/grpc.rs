@@ -5,9 +5,9 @@
 //! stored.
 
 mod algorithms;
+mod bounds;
 mod callers;
 mod certificates;
-mod connections;
 mod convert;
 mod guard;
 mod health;
@@ -16,29 +16,30 @@ mod market;
 mod observe;
 mod page;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use domain::MeterId;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
-use tokio_stream::Stream;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
 use tonic::service::Routes;
-use tonic::transport::server::{Connected, Server};
 
 use crate::algorithms::registry::Registry;
 use crate::clock::Clock;
 use crate::config::{CallerConfig, TlsConfig};
+use crate::ports::{self, Limits, Port};
 use algorithms::Algorithms;
-use books::{OfferedSince, Store};
+use books::{OfferedSince, PriceBounds, Store};
+use bounds::Bounds;
 use callers::Callers;
 use certificates::Certificates;
-use connections::Bounds;
 use market::Market;
 use wire::authenticated_market_service_server::AuthenticatedMarketServiceServer;
 use wire::market_service_server::MarketServiceServer;
@@ -62,17 +63,29 @@ pub struct Api {
     /// Called with every response that is cut.
     pub cut: Option<CutObserver>,
     pub limits: ApiLimits,
+    pub prices: PriceTaking,
     /// Who may do what.
     pub callers: Vec<CallerConfig>,
     /// Serves `AlgorithmService` if there is a registry.
     pub administration: Option<Arc<Registry>>,
 }
 
-/// Limits on callers. The defaults suit a platform with few services and large responses.
+/// Which prices of members are kept.
+#[derive(Clone, Debug, Default)]
+pub struct PriceTaking {
+    /// Meters in the configuration; others are known once they have been read.
+    pub configured: Arc<BTreeSet<MeterId>>,
+    pub bounds: PriceBounds,
+}
+
+/// Limits on callers. The defaults suit a platform with few services and large responses: all that callers can make the process
+/// hold at the same time stays below 200 MB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApiLimits {
     /// Largest request, in bytes.
     pub request_bytes: usize,
+    /// Most entries of a message: as many as the largest response has.
+    pub entries: usize,
     /// Largest response, in bytes: below the 4 MiB that gRPC clients accept by default.
     pub answer_bytes: usize,
     /// Largest headers of a request, in bytes.
@@ -80,20 +93,42 @@ pub struct ApiLimits {
     /// Concurrent requests on one connection: at least the 100 that clients assume until they learn of a limit
     /// (RFC 9113, 6.5.2), because requests above it would be refused.
     pub streams: u32,
+    /// Concurrent requests in all. One address has at most half of them, and of what follows.
+    pub requests: usize,
+    /// Concurrent watches of the health in all.
+    pub watches: usize,
+    /// Requests that are being received or answered, in bytes. Decoded, they take some times as much.
+    pub receiving_bytes: usize,
+    /// Responses that are not sent yet, in bytes.
+    pub sending_bytes: usize,
+    /// Large responses that are built concurrently, each of which takes tens of megabytes.
+    pub lists: usize,
     /// Concurrent connections on each port.
     pub connections: usize,
     /// Concurrent TLS handshakes; above it, the oldest is dropped.
     pub handshakes: usize,
-    /// Large responses that are built concurrently.
-    pub lists: usize,
     /// Deadline of a TLS handshake, and then of the start of HTTP/2.
     pub opening: Duration,
     /// Deadline of a request.
     pub request: Duration,
     /// Deadline of a request about algorithms, for which the gate may compile and run foreign code.
     pub examination: Duration,
-    /// Interval of keepalive pings to silent callers, who have 20 seconds to respond.
+    /// How long a caller may send nothing of a request that it has begun, and take nothing of its response.
+    pub stall: Duration,
+    /// A caller that stands still for so long makes way when others want the room that it holds.
+    pub patience: Duration,
+    /// Deadline of a caller to take its response: 4 MiB at 0.6 Mbit/s.
+    pub sending: Duration,
+    /// The same for an algorithm: 64 MiB at 2 Mbit/s.
+    pub download: Duration,
+    /// A connection without requests is closed after that time,
+    pub idle: Duration,
+    /// and any after about that time, as soon as its requests are answered.
+    pub age: Duration,
+    /// Interval of keepalive pings to silent callers,
     pub keepalive: Duration,
+    /// who have so long to respond.
+    pub keepalive_response: Duration,
     /// How often the certificate files are checked for changes.
     pub reload: Duration,
     /// How long current requests may go on when the servers stop.
@@ -104,18 +139,46 @@ impl Default for ApiLimits {
     fn default() -> ApiLimits {
         ApiLimits {
             request_bytes: 4 << 20,
+            entries: page::ROWS_MAX,
             answer_bytes: 7 << 19,
             header_bytes: 16 << 10,
             streams: 100,
-            connections: 1024,
+            requests: 1024,
+            watches: 64,
+            receiving_bytes: 16 << 20,
+            sending_bytes: 28 << 20,
+            lists: 2,
+            connections: 512,
             handshakes: 128,
-            lists: 8,
             opening: Duration::from_secs(10),
             request: Duration::from_secs(30),
             examination: Duration::from_secs(20 * 60),
+            stall: Duration::from_secs(10),
+            patience: Duration::from_secs(2),
+            sending: Duration::from_secs(60),
+            download: Duration::from_secs(300),
+            idle: Duration::from_secs(300),
+            age: Duration::from_secs(3600),
             keepalive: Duration::from_secs(30),
+            keepalive_response: Duration::from_secs(10),
             reload: Duration::from_secs(5),
             drain: Duration::from_secs(10),
+        }
+    }
+}
+
+impl ApiLimits {
+    /// Those of a port.
+    fn of_port(&self) -> Limits {
+        Limits {
+            connections: self.connections,
+            handshakes: self.handshakes,
+            opening: self.opening,
+            idle: self.idle,
+            age: self.age,
+            // Longer than any request but a watch.
+            grace: self.examination + self.download,
+            stall: self.stall,
         }
     }
 }
@@ -129,8 +192,6 @@ pub enum ApiError {
     Listener(#[from] io::Error),
     #[error("the gRPC servers cannot offer reflection")]
     Reflection(#[from] tonic_reflection::server::Error),
-    #[error("a gRPC server failed")]
-    Transport(#[from] tonic::transport::Error),
     #[error("a task of the gRPC servers panicked or was cancelled")]
     Task(#[from] JoinError),
 }
@@ -142,7 +203,7 @@ pub struct ServingApi {
     health: Health,
     certificates: Arc<Certificates>,
     drain: Duration,
-    servers: JoinSet<Result<(), tonic::transport::Error>>,
+    servers: JoinSet<()>,
     /// Reloads the certificate when it changes.
     watching: JoinSet<()>,
     /// Cancelled to accept no more connections and finish the current requests.
@@ -181,18 +242,26 @@ pub async fn start_observed(
     let certificates = Arc::new(certificates);
     let health = Health::of(&[PLAIN_SERVICE, TLS_SERVICE, ALGORITHM_SERVICE]).await;
     let (registry, callers) = (api.administration.clone(), Callers::new(api.callers.clone()));
-    let market = Market::new(Arc::new(api));
+    let bounds = Bounds::new(limits);
+    let market = Market::new(Arc::new(api), bounds.clone());
     let plain_routes = plain_routes(&market, &callers, limits, &health)?;
     let tls_routes = tls_routes(&market, registry, &callers, limits, &health)?;
 
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
-    let bounds =
-        Bounds { connections: limits.connections, handshakes: limits.handshakes.max(1), opening: limits.opening };
+    let port = |listener, routes| Port {
+        listener,
+        limits: limits.of_port(),
+        http: ports::http2(limits.streams, limits.header_bytes, limits.keepalive, limits.keepalive_response),
+        router: observe::observed(bounds::bounded(routes, bounds.clone()), observer.clone(), limits).into_axum_router(),
+        stop: stop.clone(),
+        end: end.clone(),
+    };
     let mut servers = JoinSet::new();
-    let plain = connections::plain(plain, bounds, end.clone());
-    servers.spawn(serve(plain_routes, observer.clone(), limits, plain, stop.clone()));
-    let tls = connections::tls(tls, bounds, end.clone(), Arc::clone(&certificates));
-    servers.spawn(serve(tls_routes, observer, limits, tls, stop.clone()));
+    servers.spawn(port(plain, plain_routes).serve());
+    let current = Arc::clone(&certificates);
+    // Each connection with the certificate that is current when it is accepted.
+    let handshake = move |tcp| TlsAcceptor::from(current.current()).accept(tcp);
+    servers.spawn(port(tls, tls_routes).serve_opened(handshake));
     let mut watching = JoinSet::new();
     watching.spawn(Arc::clone(&certificates).watch(limits.reload));
     Ok(ServingApi {
@@ -254,23 +323,9 @@ fn complete(routes: Routes, services: &[&'static str], callers: &Callers, health
     Ok(guard::guarded(routes, services, callers))
 }
 
-async fn serve<IO>(
-    routes: Routes,
-    observer: Option<Observer>,
-    limits: ApiLimits,
-    connections: impl Stream<Item = io::Result<IO>> + Send,
-    stop: CancellationToken,
-) -> Result<(), tonic::transport::Error>
-where
-    IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
-{
-    Server::builder()
-        .max_concurrent_streams(limits.streams)
-        .http2_max_header_list_size(limits.header_bytes)
-        .http2_keepalive_interval(Some(limits.keepalive))
-        .add_routes(observe::observed(routes, observer, limits))
-        .serve_with_incoming_shutdown(connections, stop.cancelled_owned())
-        .await
+/// The service that a path names.
+fn service_of(path: &str) -> &str {
+    path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
 impl ServingApi {
@@ -303,20 +358,18 @@ impl ServingApi {
         self.watching.abort_all();
         drop(self.stop);
         self.health.end().await;
-        let finished = async {
-            while let Some(served) = self.servers.join_next().await {
-                served??;
-            }
-            Ok(())
-        };
-        if let Ok(finished) = tokio::time::timeout(self.drain, finished).await {
+        if let Ok(finished) = tokio::time::timeout(self.drain, finished(&mut self.servers)).await {
             return finished;
         }
         tracing::warn!(after = ?self.drain, "closed connections with unfinished requests");
         drop(self.end);
-        while let Some(served) = self.servers.join_next().await {
-            served??;
-        }
-        Ok(())
+        finished(&mut self.servers).await
     }
+}
+
+async fn finished(servers: &mut JoinSet<()>) -> Result<(), ApiError> {
+    while let Some(served) = servers.join_next().await {
+        served?;
+    }
+    Ok(())
 }

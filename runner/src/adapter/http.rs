@@ -7,7 +7,6 @@
 //! | `/ready` | 200, or 503 with one reason per line |
 //! | `/status` | each community as JSON: mark, lag, hold, last error, lease, algorithm; who got cut responses |
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::ports::{self, Limits, Port};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::status::Status;
 
@@ -34,27 +34,38 @@ struct Monitored {
     status: Arc<Status>,
 }
 
-/// Serves until the shutdown.
-///
-/// # Errors
-/// If the listener fails.
+/// Limits on who asks.
+fn limits(connections: usize) -> Limits {
+    Limits {
+        connections,
+        handshakes: connections,
+        opening: Duration::from_secs(10),
+        // There is one request for each connection, so that only unfinished ones live that long.
+        idle: Duration::from_secs(30),
+        age: Duration::from_secs(60),
+        grace: DRAIN,
+        stall: Duration::from_secs(10),
+    }
+}
+
+/// Serves so many concurrent connections until the shutdown.
 pub async fn serve(
     listener: TcpListener,
+    connections: usize,
     metrics: Arc<Metrics>,
     status: Arc<Status>,
     shutdown: CancellationToken,
-) -> io::Result<()> {
+) {
     let router = Router::new()
         .route("/metrics", get(exposition))
         .route("/live", get(async || text(StatusCode::OK, TEXT, "live\n".to_owned())))
         .route("/ready", get(ready))
         .route("/status", get(overview))
         .with_state(Monitored { metrics, status });
-    let server = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    tokio::select! {
-        served = server.into_future() => served,
-        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
-    }
+    let limits = limits(connections);
+    let http = ports::http1(&limits);
+    let end = CancellationToken::new();
+    Port { listener, limits, http, router, stop: shutdown, end }.serve().await;
 }
 
 async fn exposition(State(monitored): State<Monitored>) -> Response {

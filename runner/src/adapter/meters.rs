@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable};
+use domain::MeterId;
 use jiff::Timestamp;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
@@ -149,11 +150,12 @@ impl Meters for MetersClient {
         &self.address
     }
 
-    async fn page(&self, from: Timestamp, limit: u32) -> Result<Vec<Row>, MetersError> {
+    async fn page(&self, from: Timestamp, limit: u32, meter: Option<&MeterId>) -> Result<Vec<Row>, MetersError> {
         // Times on the wire are whole seconds; rounding down at most fetches a row again.
         let from = from.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let request = QueryMeters {
             start_interval: Some(from.clone()),
+            device_id: meter.map(MeterId::to_string),
             limit: i32::try_from(limit).ok(),
             ..QueryMeters::default()
         };
@@ -191,7 +193,12 @@ impl Meters for MetersClient {
 
 fn outcome(status: &Status) -> MetersOutcome {
     match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted if status.message().contains("too large") => MetersOutcome::TooLarge,
+        // In the words of this library, and of the one for Go, in which a proxy may be written.
+        Code::OutOfRange | Code::ResourceExhausted
+            if ["too large", "larger than max"].iter().any(|words| status.message().contains(words)) =>
+        {
+            MetersOutcome::TooLarge
+        }
         Code::InvalidArgument | Code::Unimplemented | Code::PermissionDenied | Code::Unauthenticated => {
             MetersOutcome::Refused
         }

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod outbox;
 pub mod push;
+mod refusals;
 mod trade;
 
 pub use trade::to_wire;

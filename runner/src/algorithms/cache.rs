@@ -46,7 +46,7 @@ pub enum AlgorithmError {
 impl From<UnusableAlgorithm> for AlgorithmError {
     fn from(error: UnusableAlgorithm) -> AlgorithmError {
         match error {
-            UnusableAlgorithm::Load { error: LoadError::Sandbox(error), .. } => AlgorithmError::Sandbox(error),
+            UnusableAlgorithm::Load { source: LoadError::Sandbox(error), .. } => AlgorithmError::Sandbox(error),
             error => AlgorithmError::Unusable(error),
         }
     }
@@ -148,7 +148,7 @@ pub fn make_ready(
     let algorithm = catalogue::load(sandbox, reference, &component)?;
     let described = algorithm.describe(Limits::default().budget(0))?;
     let description =
-        described.map_err(|failure| UnusableAlgorithm::Describe { reference: reference.to_string(), failure })?;
+        described.map_err(|source| UnusableAlgorithm::Describe { reference: reference.to_string(), source })?;
     Ok(ReadyAlgorithm { algorithm, component: component.as_ref().into(), description })
 }
 
@@ -189,8 +189,8 @@ mod tests {
 
     #[test]
     fn a_machine_that_cannot_compile_an_algorithm_does_not_blame_it() {
-        let failed = |error| UnusableAlgorithm::Load { reference: "a".to_owned(), error };
-        let machine = failed(LoadError::Sandbox(SandboxError::Machine("no memory".to_owned())));
+        let failed = |source| UnusableAlgorithm::Load { reference: "a".to_owned(), source };
+        let machine = failed(LoadError::Sandbox(SandboxError::Machine("no memory".into())));
         assert!(matches!(AlgorithmError::from(machine), AlgorithmError::Sandbox(SandboxError::Machine(_))));
         let algorithm = failed(LoadError::CoreModule);
         assert!(matches!(AlgorithmError::from(algorithm), AlgorithmError::Unusable(_)));

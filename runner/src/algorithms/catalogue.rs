@@ -9,13 +9,11 @@ use base::{Reference, base_by_digest, names};
 use domain::Digest;
 use sandbox::{Algorithm, COMPONENT_BYTES_MAX, Failure, LoadError, Sandbox};
 
-/// An algorithm that cannot be used.
-///
-/// Its text goes into stored records and over the wire, so each variant names its cause itself.
+/// An algorithm that cannot be used. With its causes, its text goes into stored records and over the wire.
 #[derive(Debug, thiserror::Error)]
 pub enum UnusableAlgorithm {
-    #[error("cannot read {}: {error} (name a component file, or one of {})", path.display(), names())]
-    File { path: PathBuf, error: io::Error },
+    #[error("cannot read {} (name a component file, or one of {})", path.display(), names())]
+    File { path: PathBuf, source: io::Error },
     #[error("no algorithm with digest {0} is known here (give its file, or upload it)")]
     UnknownDigest(Digest),
     #[error(
@@ -24,10 +22,10 @@ pub enum UnusableAlgorithm {
         names()
     )]
     UnknownLabel { reference: String, uploaded: Vec<String> },
-    #[error("{reference}: describe failed: {failure} (rec-market algorithm check shows more)")]
-    Describe { reference: String, failure: Failure },
-    #[error("{reference}: {error}")]
-    Load { reference: String, error: LoadError },
+    #[error("{reference}: describe failed (rec-market algorithm check shows more)")]
+    Describe { reference: String, source: Failure },
+    #[error("{reference}")]
+    Load { reference: String, source: LoadError },
 }
 
 fn list_uploaded(uploaded: &[String]) -> String {
@@ -45,7 +43,7 @@ pub fn read(
     match reference {
         Reference::Base(base) => Ok(Cow::Borrowed(base.bytes)),
         Reference::File(path) => {
-            let unreadable = |error| UnusableAlgorithm::File { path: path.clone(), error };
+            let unreadable = |source| UnusableAlgorithm::File { path: path.clone(), source };
             let mut file = File::open(path).map_err(unreadable)?;
             let mut component = Vec::new();
             // Limited, because a device has no end and reports no size.
@@ -53,8 +51,8 @@ pub fn read(
             let read = component.len() as u64;
             if read > COMPONENT_BYTES_MAX {
                 let bytes = file.metadata().map_or(read, |metadata| metadata.len().max(read));
-                let error = LoadError::TooLarge { bytes, bytes_max: COMPONENT_BYTES_MAX };
-                return Err(UnusableAlgorithm::Load { reference: reference.to_string(), error });
+                let source = LoadError::TooLarge { bytes, bytes_max: COMPONENT_BYTES_MAX };
+                return Err(UnusableAlgorithm::Load { reference: reference.to_string(), source });
             }
             Ok(Cow::Owned(component))
         }
@@ -78,7 +76,7 @@ pub fn load(sandbox: &Sandbox, reference: &Reference, bytes: &[u8]) -> Result<Al
         Reference::Base(_) => sandbox.load_own(bytes),
         Reference::File(_) | Reference::Digest(_) | Reference::Uploaded { .. } => sandbox.load(bytes),
     };
-    loaded.map_err(|error| UnusableAlgorithm::Load { reference: reference.to_string(), error })
+    loaded.map_err(|source| UnusableAlgorithm::Load { reference: reference.to_string(), source })
 }
 
 #[cfg(test)]

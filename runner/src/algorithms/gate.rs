@@ -1,32 +1,38 @@
 //! The gate: the checks that an algorithm must pass before anybody settles with it. It reports all findings, not only the first.
 //!
 //! The gate inspects what a component is, imports and declares, and then compiles it. Then it runs each probe twice on the
-//! settling engine and twice on one that generates other code; all runs must have the same trades and the same fuel.
+//! settling engine and twice on one that generates other code; all runs must have the same trades and the same fuel. At
+//! last it shows what an algorithm would mean for members' money, on the rounds that communities settled last.
 
 mod compare;
+mod draw;
+mod money;
 mod probes;
 mod recent;
 mod report;
+mod words;
 
 use std::sync::Arc;
 
+use books::StoredInterval;
+use domain::Round;
 use domain::round::PriceLimits;
-use domain::{Round, Violation};
 use sandbox::{
-    Algorithm, BadResult, COMPONENT_BYTES_MAX, CheckedRun, Declared, Description, FailureKind, Inspection, Limits,
-    LoadError, Part, Run, Sandbox, SandboxError,
+    Algorithm, COMPONENT_BYTES_MAX, CheckedRun, Declared, Description, FailureKind, Inspection, Limits, LoadError,
+    Part, Run, Sandbox, SandboxError,
 };
 
-use base::{LABEL_CHARS_MAX, is_label};
+use super::limits::limited;
+use base::{NAME_RULE, VERSION_RULE, is_name, is_version};
 use compare::differences;
+pub use draw::draw_seed;
 use probes::{Probe, probes};
 pub use recent::recent;
 pub use report::{Check, Report, Verdict};
+use words::{explained, way_out};
 
-/// Maximum number of violations of one probe that are listed.
-const VIOLATIONS_LISTED: usize = 3;
 /// How much fuel, or time in ns, probes may exhaust before the remaining ones are skipped: about four times the default limit.
-/// Each such probe takes a second or more, and there are twenty.
+/// Each such probe takes a second or more, and there are thirty.
 const WASTE_MAX: u64 = 2_000_000_000;
 /// How many times longer unoptimised code may take. Fuel is the actual limit, time only a backstop.
 const UNOPTIMISED_FACTOR: u32 = 10;
@@ -38,18 +44,23 @@ pub struct Gate<'g> {
     /// Generates other code, for comparison.
     pub checking: &'g Sandbox,
     pub limits: Limits,
+    /// What the probes are drawn from; the same seed draws the same ones.
+    pub seed: u64,
     /// What the community expects for which the algorithm is examined, if any.
     pub terms: Option<CommunityTerms>,
+    /// Communities on whose rounds the algorithm is tried for information only.
+    pub others: Vec<CommunityTerms>,
 }
 
 /// What a community expects of its algorithm.
 #[derive(Clone, Debug, Default)]
 pub struct CommunityTerms {
+    pub name: String,
     pub settings: Vec<(String, String)>,
-    /// Limits on prices between members.
+    /// The community's own limits on prices between members.
     pub price_limits: PriceLimits,
-    /// The rounds that it settled last.
-    pub recent: Vec<Round>,
+    /// The intervals that it settled last, the oldest first.
+    pub recent: Vec<StoredInterval>,
 }
 
 /// A loaded algorithm on both engines.
@@ -57,6 +68,13 @@ struct Candidate {
     usual: Algorithm,
     /// None if it does not compile for that engine, which is reported.
     checking: Option<Algorithm>,
+}
+
+impl Candidate {
+    /// A round as the candidate would settle it.
+    fn limited(&self, round: Arc<Round>) -> Arc<Round> {
+        limited(round, &self.usual.digest())
+    }
 }
 
 /// The report on a component that is too large to be read.
@@ -91,6 +109,7 @@ impl Gate<'_> {
         let candidate = Candidate { usual, checking: checking.and_then(|checking| checking.algorithm) };
         self.examine_description(&candidate, &mut report)?;
         self.examine_probes(&candidate, |_| true, &mut report)?;
+        self.examine_money(&candidate, &mut report)?;
         Ok(report)
     }
 
@@ -208,6 +227,7 @@ impl Gate<'_> {
         let candidate = Candidate { usual, checking: checking.ok() };
         self.examine_description(&candidate, &mut report)?;
         self.examine_probes(&candidate, |probe| probe.is_recent, &mut report)?;
+        self.examine_money(&candidate, &mut report)?;
         Ok(report)
     }
 
@@ -240,7 +260,7 @@ impl Gate<'_> {
         wanted: impl Fn(&Probe) -> bool,
         report: &mut Report,
     ) -> Result<(), SandboxError> {
-        let probes = match probes(self.terms.as_ref()) {
+        let probes = match probes(self.seed, self.terms.as_ref()) {
             Ok(probes) => probes,
             // Only for two settings with the same key, which no configuration has.
             Err(error) => {
@@ -248,6 +268,7 @@ impl Gate<'_> {
                 return Ok(());
             }
         };
+        report.seed = Some(self.seed);
         let (mut wasted, mut left) = (0_u64, 0);
         for probe in probes.into_iter().filter(wanted) {
             if wasted < WASTE_MAX {
@@ -270,6 +291,7 @@ impl Gate<'_> {
         Probe { name, round, advisory, .. }: Probe,
         report: &mut Report,
     ) -> Result<u64, SandboxError> {
+        let round = candidate.limited(round);
         let budget = self.limits.budget(round.positions().len());
         let first = candidate.usual.clear(&round, budget)?;
         let unlike = self.compare(candidate, &round, &first)?;
@@ -283,6 +305,7 @@ impl Gate<'_> {
             Err(bad) => report.add(name, failed, explained(&bad)),
         }
         report.figures(figures);
+        report.rounds.push(round);
         unlike.into_iter().for_each(|difference| report.fail(&difference));
         Ok(waste)
     }
@@ -352,62 +375,15 @@ fn figures(round: &Round, run: &Run) -> Vec<(&'static str, u64)> {
     figures
 }
 
-/// What is wrong with a result, and how to fix it.
-fn explained(bad: &BadResult) -> String {
-    match bad {
-        BadResult::Failed(failure) => format!("{}: {failure}{}", failure.kind, way_out(failure.kind)),
-        BadResult::Rejected(violations) => rejected(violations),
-    }
-}
-
-fn rejected(violations: &[Violation]) -> String {
-    let listed = violations.iter().take(VIOLATIONS_LISTED);
-    let listed: Vec<String> = listed.map(|violation| format!("{}: {violation}", violation.code())).collect();
-    let more = violations.len().saturating_sub(listed.len());
-    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let mut rules: Vec<&str> = violations.iter().map(|violation| rule(violation.code())).collect();
-    rules.sort_unstable();
-    rules.dedup();
-    format!("{}{rest} ({})", listed.join("; "), rules.join("; "))
-}
-
-/// The rule behind the code of a violation.
-fn rule(code: &str) -> &'static str {
-    match code {
-        "oversold" | "undersold" | "overbought" | "underbought" => {
-            "each member's trades add up to its surplus and its deficit, and what no member takes or gives the grid does"
-        }
-        "grid-price" => "with the grid a member sells at its own feed-in and buys at its own retail price",
-        "price-floor" | "price-ceiling" => "prices between members stay within the round's limits, where it has any",
-        "operator-energy" | "operator-loss" | "grid-operator" => {
-            "the operator sells what it buys, from and to members, and pays out no more than it takes in"
-        }
-        "too-many-trades" => "join trades of the same two parties",
-        _ => "leave out trades of no energy, with oneself, or with who is not there",
-    }
-}
-
-/// What an author can do about a failure.
-fn way_out(kind: FailureKind) -> &'static str {
-    match kind {
-        FailureKind::Algorithm => " (clear every round: what cannot be traded here the grid takes and gives)",
-        FailureKind::Trap => " (look for overflows, indices and unwraps that this round reaches)",
-        FailureKind::Fuel => " (do less for each position, or raise the limit on fuel)",
-        FailureKind::Deadline => " (try again on a machine with less to do, or raise the limit on time)",
-        FailureKind::Memory => " (keep less, or raise the limit on memory)",
-        FailureKind::Output => " (answer with less, or raise the limit on the output)",
-        FailureKind::Invalid => " (build it with bindings that are made from wit/market.wit)",
-    }
-}
-
 impl Report {
     fn add_description(&mut self, description: &Description) {
         let Description { name, version, summary, settings } = description;
         let mut wrong = Vec::new();
-        for (what, text) in [("name", name), ("version", version)] {
-            if !is_label(text) {
-                wrong.push(format!("{what} {text:?} must have 1 to {LABEL_CHARS_MAX} characters, none of them a control character, no space around"));
-            }
+        if !is_name(name) {
+            wrong.push(format!("name {name:?} is no name of an algorithm ({NAME_RULE})"));
+        }
+        if !is_version(version) {
+            wrong.push(format!("version {version:?} is no version of an algorithm ({VERSION_RULE})"));
         }
         if summary.trim().is_empty() {
             wrong.push("summary is empty (say the rule in one sentence)".to_owned());

@@ -9,6 +9,7 @@ mod upload;
 
 use std::sync::Arc;
 
+use domain::text::chain;
 use domain::{Boundary, Digest};
 use jiff::Timestamp;
 use sandbox::{Codegen, Sandbox, SandboxError};
@@ -18,9 +19,10 @@ use crate::algorithms::cache::ReadyAlgorithm;
 use crate::algorithms::cache::{AlgorithmCache, AlgorithmError};
 use crate::clock::Clock;
 use crate::config::CommunityConfig;
-use base::Reference;
+use base::{NAME_RULE, Reference, VERSION_RULE};
 use books::{Action, Change, Store, StoreError};
 
+pub use decide::{Preview, Wanted};
 pub use listing::{Listed, ListedCommunity, Shadowed};
 pub use upload::Uploaded;
 
@@ -52,7 +54,7 @@ impl From<AlgorithmError> for RegistryError {
         match error {
             AlgorithmError::Store(error) => error.into(),
             AlgorithmError::Sandbox(error) => error.into(),
-            AlgorithmError::Unusable(error) => RegistryError::NotFound(error.to_string()),
+            AlgorithmError::Unusable(error) => RegistryError::NotFound(chain(&error)),
         }
     }
 }
@@ -112,7 +114,7 @@ impl Registry {
             }
             Some(Reference::Uploaded { name, version }) => self.cache.find(&name, version.as_deref()).await?.digest,
             Some(Reference::File(_)) | None => {
-                let forms = "NAME, NAME@VERSION or sha256:DIGEST";
+                let forms = format!("NAME, NAME@VERSION or sha256:DIGEST; {NAME_RULE}, and {VERSION_RULE}");
                 return Err(RegistryError::Invalid(format!("{text:?} names no algorithm of a service ({forms})")));
             }
         };

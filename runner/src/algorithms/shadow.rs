@@ -12,12 +12,14 @@ use books::shadow::{RunCost, ShadowProblem};
 use books::{Acquired, ActivationLog, Shadow, ShadowState, ShadowTotals, Span, Store, StoreError, StoredInterval};
 use domain::Boundary;
 use domain::round::{InvalidRound, Round, Terms};
+use domain::text::chain;
 use jiff::Timestamp;
-use sandbox::{Algorithm, BadResult, CheckedRun, Limits, SandboxError};
+use sandbox::{Algorithm, BadResult, CheckedRun, SandboxError};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::{AlgorithmCache, AlgorithmError};
+use super::limits::limited;
 use crate::clock::Clock;
 use crate::config::CommunityConfig;
 use crate::lease::LeaseOwner;
@@ -71,7 +73,7 @@ impl ShadowTask {
                         logged.remove(&community.name);
                     }
                     Err(error) => {
-                        let error = error.to_string();
+                        let error = chain(&error);
                         // Log an error only once, however often it is retried.
                         if logged.get(&community.name) != Some(&error) {
                             let community = &community.name;
@@ -105,6 +107,7 @@ impl ShadowTask {
             Err(error) => Err(error.into()),
         };
         if let Err(error) = self.store.release(&lease, self.owner.name()).await {
+            let error = chain(&error);
             tracing::warn!(community = name, "cannot release the lease of the candidate: {error}; it will expire");
         }
         advanced
@@ -164,7 +167,7 @@ impl ShadowTask {
         let mut until = if intervals.is_empty() { mark } else { from };
         let mut ended = Ok(());
         for stored in &intervals {
-            let run = || add_run(&mut totals, &candidate, &community.limits, settings, stored);
+            let run = || add_run(&mut totals, &candidate, community, settings, stored);
             ended = tokio::task::block_in_place(run);
             if ended.is_err() {
                 break;
@@ -207,18 +210,21 @@ struct HeldLease {
     renew_at: Timestamp,
 }
 
-/// Runs a candidate on a settled interval, with these limits and settings, and adds the result to the totals. Blocks.
+/// Runs a candidate on a settled interval, with these settings and the limits that it would have if it settled the
+/// community, and adds the result to the totals. Blocks.
 fn add_run(
     totals: &mut ShadowTotals,
     candidate: &Algorithm,
-    limits: &Limits,
+    community: &CommunityConfig,
     settings: &[(String, String)],
     stored: &StoredInterval,
 ) -> Result<(), ShadowError> {
     let Some(settled) = &stored.round else { return Ok(()) };
-    let terms = Terms { settings: settings.to_vec(), ..settled.terms().clone() };
+    let terms = Terms { settings: settings.to_vec(), limits: community.price_limits, ..settled.terms().clone() };
     let round = Arc::new(Round::new(terms, settled.positions().to_vec())?);
-    let CheckedRun { result, usage, .. } = candidate.run_and_check(&round, limits.budget(round.positions().len()))?;
+    let round = limited(round, &candidate.digest());
+    let budget = community.limits.budget(round.positions().len());
+    let CheckedRun { result, usage, .. } = candidate.run_and_check(&round, budget)?;
     let cost = RunCost {
         fuel: usage.fuel,
         peak_memory_bytes: usage.peak_memory_bytes,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use books::{Store, StoreError};
+use domain::text::chain;
 use sandbox::{Codegen, CompileLimits, Sandbox, SandboxError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,15 +16,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{make_sandbox, open_sandbox, open_store, outbox_relay, rights, settler};
-use crate::adapter::grpc::{self, Api, ApiError, ApiLimits, ServingApi};
+use crate::adapter::grpc::{self, Api, ApiError, ApiLimits, PriceTaking, ServingApi};
 use crate::adapter::http;
 use crate::adapter::transactions::outbox::OutboxRelay;
 use crate::algorithms::cache::AlgorithmCache;
 use crate::algorithms::registry::Registry;
 use crate::algorithms::shadow::ShadowTask;
 use crate::clock::Clock;
-use crate::config::{Config, Listen, StoreConfig};
+use crate::config::{CommunityConfig, Config, Listen, StoreConfig};
 use crate::lease::LeaseOwner;
+use crate::ports::{self, Shares};
 use crate::retry::{self, Failures};
 use crate::settlement::CommunityTask;
 use crate::telemetry::metrics::Metrics;
@@ -102,12 +104,13 @@ pub async fn serve(
     let status = Arc::new(Status::new(Arc::clone(&clock), parts));
     listeners.log(config.communities.len())?;
     rights::tell(&config.callers);
+    let shares = ports::raise(config.communities.len())?;
     // Until the very end, so that monitoring sees it.
-    let http = http::serve(listeners.metrics, Arc::clone(&metrics), Arc::clone(&status), CancellationToken::new());
-    let http = tokio::spawn(http);
+    let (seen, told) = (Arc::clone(&metrics), Arc::clone(&status));
+    let http = tokio::spawn(http::serve(listeners.metrics, shares.metrics, seen, told, CancellationToken::new()));
     let Some(store) = wait_for_store(&config.store, &status, &shutdown).await? else { return Ok(()) };
     let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, Arc::clone(&metrics)));
-    let service = Service { config, clock, metrics, status, store, shutdown };
+    let service = Service { config, shares, clock, metrics, status, store, shutdown };
     let ended = service.run(listeners.plain, listeners.tls).await;
     http.abort();
     ended
@@ -126,7 +129,7 @@ async fn wait_for_store(
             Ok(store) => return Ok(Some(store)),
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Busy { .. } | StoreError::Failed { .. })) => {
                 let pause = failures.add();
-                tracing::warn!(attempt = failures.count(), ?pause, "{error}; trying again");
+                tracing::warn!(attempt = failures.count(), ?pause, "{}; trying again", chain(&error));
                 status.store(Err(&error));
                 if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                     return Ok(None);
@@ -167,6 +170,7 @@ fn log_sandbox(sandbox: &Sandbox) {
 /// What all parts of the service share.
 struct Service {
     config: Config,
+    shares: Shares,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     status: Arc<Status>,
@@ -187,8 +191,8 @@ impl Service {
         }
         tasks.spawn(self.shadows(&owner).run());
         if let Some(relay) = outbox_relay(&self.config, &self.store, &self.clock, &owner)? {
-            let metrics = Some(Arc::clone(&self.metrics));
-            let (relay, stop) = (OutboxRelay { wake, metrics, ..relay }, self.shutdown.clone());
+            let (metrics, status) = (Some(Arc::clone(&self.metrics)), Some(Arc::clone(&self.status)));
+            let (relay, stop) = (OutboxRelay { wake, metrics, status, ..relay }, self.shutdown.clone());
             tasks.spawn(async move { relay.run(stop).await });
         }
         let api = self.start_api(&cache, plain, tls).await?;
@@ -276,6 +280,11 @@ impl Service {
         ))
     }
 
+    fn price_taking(&self) -> PriceTaking {
+        let meters = self.config.communities.iter().flat_map(CommunityConfig::configured_meters);
+        PriceTaking { configured: Arc::new(meters.collect()), ..PriceTaking::default() }
+    }
+
     async fn start_api(
         &self,
         cache: &Arc<AlgorithmCache>,
@@ -290,7 +299,8 @@ impl Service {
             claim_lease: self.config.forward.lease,
             offered_since: self.config.forward.since,
             cut: Some(self.tell_cut()),
-            limits: ApiLimits::default(),
+            limits: ApiLimits { connections: self.shares.grpc, ..ApiLimits::default() },
+            prices: self.price_taking(),
         };
         let metrics = Arc::clone(&self.metrics);
         let observer: grpc::Observer =

@@ -66,7 +66,7 @@ pub async fn run(args: &AuditArgs, out: &mut impl Write) -> anyhow::Result<Exit>
         Ok(report) => report,
         // Damage is a finding, not a failure of the command.
         Err(error) if error.downcast_ref().is_some_and(stored::is_damage) => {
-            AuditJson { ok: false, store: vec![error.to_string()], communities: Vec::new() }
+            AuditJson { ok: false, store: vec![format!("{error:#}")], communities: Vec::new() }
         }
         Err(error) => return Err(error),
     };

@@ -4,8 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use books::StoreError;
+use books::{ReopenError, StoreError};
 use demo::certificates::CertificateError;
+use domain::text::printable_lines;
 use sandbox::{LoadError, SandboxError};
 use wire::tls::TlsError;
 
@@ -16,6 +17,7 @@ use crate::algorithms::cache::{AlgorithmError, UnknownSetting};
 use crate::algorithms::catalogue::UnusableAlgorithm;
 use crate::app::service::PortTaken;
 use crate::config::InvalidConfig;
+use crate::ports::TooFewDescriptors;
 use crate::settlement::clearing::ClearingError;
 use crate::settlement::{MetersError, PassError};
 
@@ -81,6 +83,7 @@ fn exit_of_type(error: &(dyn Error + 'static)) -> Option<Exit> {
         || error.is::<UnknownSetting>()
         || error.is::<TlsError>()
         || error.is::<PortTaken>()
+        || error.is::<TooFewDescriptors>()
     {
         return Some(Exit::Usage);
     }
@@ -93,6 +96,7 @@ fn exit_of_type(error: &(dyn Error + 'static)) -> Option<Exit> {
         .or_else(|| error.downcast_ref().and_then(of_json))
         .or_else(|| error.downcast_ref().and_then(of_csv))
         .or_else(|| error.downcast_ref().map(of_store))
+        .or_else(|| error.downcast_ref().map(of_reopen))
         .or_else(|| error.downcast_ref().map(of_pass))
         .or_else(|| error.downcast_ref().map(of_algorithm))
         .or_else(|| error.downcast_ref().map(of_unusable))
@@ -128,6 +132,14 @@ fn of_store(error: &StoreError) -> Exit {
     }
 }
 
+fn of_reopen(error: &ReopenError) -> Exit {
+    match error {
+        ReopenError::Unknown(_) | ReopenError::Stateless(_) => Exit::Usage,
+        ReopenError::Open { .. } => Exit::Bad,
+        ReopenError::Store(error) => of_store(error),
+    }
+}
+
 fn of_pass(error: &PassError) -> Exit {
     match error {
         PassError::Store(error) => of_store(error),
@@ -135,7 +147,9 @@ fn of_pass(error: &PassError) -> Exit {
             ClearingError::Sandbox(_) | ClearingError::NotReady(_) => Exit::Unavailable,
             ClearingError::Held { .. } | ClearingError::Round { .. } => Exit::Bad,
         },
-        PassError::Meters(_) | PassError::Sandbox(_) | PassError::Fenced(_) => Exit::Unavailable,
+        PassError::Meters(_) | PassError::Sandbox(_) | PassError::Fenced(_) | PassError::Ahead { .. } => {
+            Exit::Unavailable
+        }
     }
 }
 
@@ -149,7 +163,7 @@ fn of_algorithm(error: &AlgorithmError) -> Exit {
 
 fn of_unusable(error: &UnusableAlgorithm) -> Exit {
     match error {
-        UnusableAlgorithm::Load { error: LoadError::Sandbox(_), .. } => Exit::Unavailable,
+        UnusableAlgorithm::Load { source: LoadError::Sandbox(_), .. } => Exit::Unavailable,
         UnusableAlgorithm::Describe { .. } => Exit::Bad,
         _ => Exit::Usage,
     }
@@ -186,7 +200,7 @@ fn of_certificate(error: &CertificateError) -> Exit {
 pub fn report(error: &anyhow::Error) -> Exit {
     let exit = exit_of(error);
     if exit != Exit::Done {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", printable_lines(&format!("{error:#}")));
     }
     exit
 }

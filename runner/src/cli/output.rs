@@ -1,21 +1,23 @@
 //! Output for people and programs: numbers, tables, JSON lines, progress bars.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use comfy_table::{CellAlignment, LineStyle, TableStyle};
 use domain::Amount;
+use domain::text::{printable, printable_json};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::cli::exit::{Exit, ExitCode, usage};
 use crate::file::{self, Access};
 
-/// Prints one JSON object on a line of its own.
+/// Prints one JSON object on a line of its own, with escapes for characters that nobody sees.
 pub fn json_line(value: &impl Serialize, out: &mut impl Write) -> anyhow::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    Ok(out.write_all(b"\n")?)
+    let json = serde_json::to_string(value)?;
+    Ok(writeln!(out, "{}", printable_json(&json))?)
 }
 
 /// Writes a new file, unless it is there with this content already. `taken` says why any other file of that name stays, and
@@ -29,16 +31,47 @@ pub fn new_file(path: &Path, bytes: &[u8], taken: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Longest part of a file's name that an algorithm can choose, in characters.
+const FILE_CHARS_MAX: usize = 64;
+
+/// The name of a component's file: the name that the algorithm gives itself, as far as it is safe and leads to no other
+/// directory, and what tells it from others of that name, such as its version or digest.
+pub fn component_file(name: &str, distinct: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-+".contains(c) { c } else { '_' };
+    let [name, distinct] =
+        [name, distinct].map(|text| text.chars().take(FILE_CHARS_MAX).map(plain).collect::<String>());
+    let name = match name.trim_start_matches(['.', '-']) {
+        "" => "algorithm",
+        name => name,
+    };
+    format!("{name}-{distinct}.wasm")
+}
+
+/// A table whose cells are printed on one line each, without characters that nobody sees.
+pub struct Table(comfy_table::Table);
+
+impl Table {
+    pub fn add_row(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) {
+        self.0.add_row(cells.into_iter().map(|cell| printable(cell.as_ref()).into_owned()));
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A table with these headings; the first `text_columns` hold text, the rest numbers.
 pub fn table(headings: &[&str], text_columns: usize) -> Table {
-    let mut table = Table::new();
+    let mut table = comfy_table::Table::new();
     let line = LineStyle::new('─', '─', '─', '─');
     table.load_style(TableStyle::new().top_border(line).header_separator(line).bottom_border(line));
     table.set_header(headings);
     for column in table.column_iter_mut().skip(text_columns) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    table
+    Table(table)
 }
 
 /// Energy in kWh with all three decimals, so that nothing is rounded.
@@ -95,6 +128,36 @@ pub fn progress(steps: u64, what: &'static str) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_algorithm_chooses_a_name_and_no_place() {
+        let named = |name: &str| component_file(name, "1.0.0+b").strip_suffix("-1.0.0+b.wasm").unwrap().to_owned();
+        assert_eq!(named("mid-market-rate"), "mid-market-rate");
+        assert_eq!(named("../../etc/passwd"), "_.._etc_passwd");
+        assert_eq!(named("-rf *\n"), "rf___");
+        assert_eq!(named("ünï"), "_n_");
+        assert_eq!(named(".."), "algorithm");
+        assert_eq!(named(&"x".repeat(1000)).len(), 64);
+        assert_eq!(component_file("x", "/../1"), "x-_.._1.wasm");
+    }
+
+    #[test]
+    fn a_table_has_no_character_that_nobody_sees() {
+        let mut rows = table(&["member", "Wh"], 1);
+        rows.add_row(["m\u{202e}1\u{1b}[31m\nx", "5"]);
+        let text = rows.to_string();
+        assert!(text.contains("m\\u{202e}1\\u{1b}[31m\\nx"), "{text}");
+    }
+
+    #[test]
+    fn json_means_the_same_without_characters_that_nobody_sees() {
+        let value = serde_json::json!({"member": "m\u{202e}1\u{e0041}\u{7f}→\n"});
+        let mut out = Vec::new();
+        json_line(&value, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "{\"member\":\"m\\u202e1\\udb40\\udc41\\u007f→\\n\"}\n");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
 
     #[test]
     fn numbers_are_exact_and_readable() {

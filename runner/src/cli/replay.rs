@@ -181,7 +181,7 @@ async fn print_wasmtime(
     if let Some(damage) = known.damage {
         tracing::warn!("{damage} (using those of this program)");
     }
-    let usual = || PathBuf::from(wasmtime_cli::file_name(&provenance.name, &provenance.algorithm));
+    let usual = || PathBuf::from(output::component_file(&provenance.name, &provenance.algorithm.short()));
     let file = file.cloned().unwrap_or_else(usual);
     let taken = "and is not this algorithm (name another file with --component)";
     output::new_file(&file, &component, taken)?;

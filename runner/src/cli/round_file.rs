@@ -4,10 +4,12 @@
 mod tests;
 mod wave;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use domain::round::{InvalidRound, PriceLimits, Terms};
+use domain::text::printable;
 use domain::{Boundary, Energy, Interval, IntervalLength, MemberId, Position, Price, Round, Tariff};
 use jiff::Timestamp;
 use serde::de::{Deserializer, Error as _, MapAccess, Unexpected, Visitor};
@@ -177,6 +179,30 @@ pub fn parse(text: &str) -> Result<Round, InvalidRoundFile> {
     Ok(Round::new(terms, positions?)?)
 }
 
+/// The same form with nothing left out, for [`parse`] to read.
+pub fn to_json(round: &Round) -> serde_json::Value {
+    let terms = round.terms();
+    let position = |position: &Position| {
+        serde_json::json!({
+            "member": position.member.as_str(),
+            "surplus": position.surplus.wh(), "deficit": position.deficit.wh(),
+            "offer": position.offer.micro_eur(), "bid": position.bid.micro_eur(),
+            "retail": position.tariff.retail.micro_eur(), "feed_in": position.tariff.feed_in.micro_eur(),
+            "share": position.share, "rank": position.rank,
+        })
+    };
+    serde_json::json!({
+        "community": terms.community,
+        "start": terms.interval.start().to_string(), "duration": terms.interval.length().seconds(),
+        "retail": terms.tariff.retail.micro_eur(), "feed_in": terms.tariff.feed_in.micro_eur(),
+        "seed": terms.seed,
+        "settings": terms.settings.iter().cloned().collect::<BTreeMap<_, _>>(),
+        "price_floor": terms.limits.floor().map(Price::micro_eur),
+        "price_ceiling": terms.limits.ceiling().map(Price::micro_eur),
+        "positions": round.positions().iter().map(position).collect::<Vec<_>>(),
+    })
+}
+
 fn read(text: &str) -> Result<RoundJson, InvalidRoundFile> {
     /// How much of the text an error repeats, in characters.
     const SHOWN: usize = 20;
@@ -201,8 +227,8 @@ fn before(text: &str, line: usize, column: usize) -> String {
     // The column may be in the middle of a character.
     let until = (0..=column.min(line.len())).rev().find(|&until| line.is_char_boundary(until)).unwrap_or_default();
     let start = line[..until].char_indices().rev().nth(SHOWN).map_or(0, |(start, c)| start + c.len_utf8());
-    // Without control characters, because it goes to a terminal.
-    line[start..until].replace(char::is_control, " ")
+    // On one line, because it goes to a terminal.
+    printable(&line[start..until]).into_owned()
 }
 
 fn interval(start: &str, duration: u32) -> Result<Interval, InvalidRoundFile> {

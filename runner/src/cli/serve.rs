@@ -13,6 +13,7 @@ use crate::cli::args::ConfigArg;
 use crate::cli::exit::Exit;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::file::warn_if_exposed;
 
 /// Run the service until SIGTERM: settle on schedule, serve the platform, forward trades
 ///
@@ -33,6 +34,10 @@ pub async fn run(args: &ServeArgs, out: &mut impl Write) -> anyhow::Result<Exit>
         stop.await;
         token.cancel();
     });
+    warn_if_exposed("the key of the certificate", Some(config.tls.key.as_path()));
+    for caller in &config.callers {
+        warn_if_exposed(&format!("the token of caller {}", caller.name), caller.token_file.as_deref());
+    }
     let listeners = Listeners::bind(&config.listen).await?;
     grpc::check_certificate(config.tls.clone(), Arc::clone(&clock)).await?;
     writeln!(out, "{}", listeners.line(config.communities.len())?)?;

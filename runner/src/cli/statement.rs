@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::cli::args::{ConfigArg, SpanArgs};
+use crate::cli::csv::{Cell, Csv};
 use crate::cli::exit::Exit;
 use crate::cli::{output, stored};
 
@@ -96,16 +97,26 @@ impl<'a> Row<'a> {
             saved_neur: account.saved().nano_eur(),
         }
     }
+
+    fn cells(self) -> Vec<Cell> {
+        let texts = [self.community, self.period, self.member].map(Cell::from);
+        let flows = [
+            (self.sold_local_wh, self.sold_local_neur),
+            (self.bought_local_wh, self.bought_local_neur),
+            (self.sold_grid_wh, self.sold_grid_neur),
+            (self.bought_grid_wh, self.bought_grid_neur),
+        ];
+        let flows = flows.into_iter().flat_map(|(wh, neur)| [Cell::from(wh), Cell::from(neur)]);
+        let sums = [self.paid_neur, self.grid_alone_neur, self.saved_neur].map(Cell::from);
+        texts.into_iter().chain(flows).chain(sums).collect()
+    }
 }
 
 pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let span = stored::span(&args.span)?;
     let (config, store) = stored::open(&args.config).await?;
     let names = stored::communities(&config, &*store, None).await?;
-    let mut csv = args.csv.then(|| csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new()));
-    if let Some(csv) = &mut csv {
-        csv.write_record(COLUMNS)?;
-    }
+    let mut csv = args.csv.then(|| Csv::new(&COLUMNS, Vec::new())).transpose()?;
     for name in &names {
         let mut periods: BTreeMap<String, Statement> = BTreeMap::new();
         stored::each_interval(&*store, name, span, |interval| {
@@ -119,7 +130,7 @@ pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<E
                 if args.json {
                     output::json_line(&row, out)?;
                 } else if let Some(csv) = &mut csv {
-                    csv.serialize(row)?;
+                    csv.row(row.cells())?;
                 }
             }
             if !args.json && !args.csv {
@@ -129,8 +140,7 @@ pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<E
         }
     }
     if let Some(csv) = csv {
-        let bytes = csv.into_inner().map_err(|error| error.into_error())?;
-        out.write_all(&bytes)?;
+        out.write_all(&csv.finish()?)?;
     }
     Ok(Exit::Done)
 }

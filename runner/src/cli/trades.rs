@@ -1,14 +1,18 @@
-//! `rec-market trades`: lists stored trades.
+//! `rec-market trades`: lists stored trades, and reopens some.
+
+mod reopen;
+mod reopened;
 
 use std::io::Write;
 
 use anyhow::Context;
 use books::{Span, Store, StoredTrade};
-use clap::Args;
+use clap::{Args, Subcommand};
 use domain::{Amount, Boundary, MemberId};
 use serde::Serialize;
 
 use crate::cli::args::{ConfigArg, SpanArgs};
+use crate::cli::csv::{Cell, Csv};
 use crate::cli::exit::{Exit, ExitCode};
 use crate::cli::{output, stored};
 
@@ -17,7 +21,10 @@ const PAGE: usize = 5000;
 
 /// List stored trades, oldest first
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct TradesArgs {
+    #[command(subcommand)]
+    pub command: Option<TradesCommand>,
     #[command(flatten)]
     pub config: ConfigArg,
     #[command(flatten)]
@@ -36,6 +43,12 @@ pub struct TradesArgs {
     pub csv: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum TradesCommand {
+    Reopen(reopen::ReopenArgs),
+    Reopened(reopened::ReopenedArgs),
+}
+
 /// One line of `--json`; the names are the command line's contract.
 #[derive(Serialize)]
 struct TradeJson<'a> {
@@ -50,6 +63,10 @@ struct TradeJson<'a> {
     state: Option<String>,
     message: Option<&'a str>,
 }
+
+/// The header of `--csv`: the names of the object's fields.
+const COLUMNS: [&str; 10] =
+    ["id", "community", "start", "seller", "buyer", "energy", "price", "amount", "state", "message"];
 
 impl<'a> TradeJson<'a> {
     fn new(community: &'a str, trade: &'a StoredTrade) -> TradeJson<'a> {
@@ -66,12 +83,33 @@ impl<'a> TradeJson<'a> {
             message: trade.message.as_deref(),
         }
     }
+
+    fn cells(self) -> [Cell; 10] {
+        let TradeJson { id, community, start, seller, buyer, energy, price, amount, state, message } = self;
+        [
+            id.into(),
+            community.into(),
+            start.into(),
+            seller.into(),
+            buyer.into(),
+            energy.into(),
+            price.into(),
+            amount.into(),
+            state.into(),
+            message.into(),
+        ]
+    }
 }
 
 pub async fn run(args: &TradesArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
+    match &args.command {
+        Some(TradesCommand::Reopen(args)) => return reopen::run(args, out).await,
+        Some(TradesCommand::Reopened(args)) => return reopened::run(args, out).await,
+        None => {}
+    }
     let span = stored::span(&args.span)?;
     let member: Option<MemberId> = match &args.member {
-        Some(name) => Some(name.parse::<MemberId>().context("--member").exit_code(Exit::Usage)?),
+        Some(name) => Some(MemberId::from_stored(name).context("--member").exit_code(Exit::Usage)?),
         None => None,
     };
     let (config, store) = stored::open(&args.config).await?;
@@ -84,24 +122,12 @@ pub async fn run(args: &TradesArgs, out: &mut impl Write) -> anyhow::Result<Exit
             .await?;
         }
     } else if args.csv {
-        let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(&mut *out);
-        csv.write_record([
-            "id",
-            "community",
-            "start",
-            "seller",
-            "buyer",
-            "energy",
-            "price",
-            "amount",
-            "state",
-            "message",
-        ])?;
+        let mut csv = Csv::new(&COLUMNS, &mut *out)?;
         for name in &names {
-            each_trade(&*store, name, span, member.as_ref(), |trade| Ok(csv.serialize(TradeJson::new(name, trade))?))
+            each_trade(&*store, name, span, member.as_ref(), |trade| Ok(csv.row(TradeJson::new(name, trade).cells())?))
                 .await?;
         }
-        csv.flush()?;
+        csv.finish()?;
     } else {
         for name in &names {
             print_table(&*store, name, span, member.as_ref(), out).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::netting::Basis;
 use domain::round::PriceLimits;
-use domain::{IntervalLength, MemberId, MeterId, PartialTariff, Price, Tariff, TariffSchedule};
+use domain::{IntervalLength, MemberId, MeterId, PartialTariff, Price, PriceRule, Tariff, TariffSchedule};
 use jiff::Timestamp;
 use sandbox::Limits;
 
@@ -61,6 +61,8 @@ pub struct CommunityConfig {
     pub tariff_file: Option<PathBuf>,
     /// Settings for the algorithm.
     pub settings: Vec<(String, String)>,
+    /// How far the prices that members set count.
+    pub prices: PriceRule,
     /// Limits on prices between members.
     pub price_limits: PriceLimits,
     /// Limits on runs.
@@ -86,6 +88,20 @@ pub struct MemberConfig {
     pub tariff: Option<TariffSchedule<PartialTariff>>,
     /// The file that is its series, if it is one.
     pub tariff_file: Option<PathBuf>,
+}
+
+impl CommunityConfig {
+    /// The meters that members list.
+    pub fn listed_meters(&self) -> impl Iterator<Item = &MeterId> {
+        self.members.values().flat_map(|member| &member.meters)
+    }
+
+    /// Every meter that the configuration knows: a member without a list has the meter of its own name.
+    pub fn configured_meters(&self) -> impl Iterator<Item = MeterId> {
+        let alone = self.members.iter().filter(|(_, member)| member.meters.is_empty());
+        let alone = alone.filter_map(|(name, _)| name.as_str().parse().ok());
+        self.listed_meters().cloned().chain(alone)
+    }
 }
 
 /// Checks a `[[community]]`; `None` if it has no usable name, length, limits or algorithm, and reports that.
@@ -128,6 +144,7 @@ pub(super) fn check(table: Community, at: usize, problems: &Problems<'_>) -> Opt
         tariff: tariff.map(|given| given.complete(Tariff::PLATFORM)),
         tariff_file,
         settings,
+        prices: table.prices.get().unwrap_or_default(),
         price_limits: price_limits?,
         limits,
         members,

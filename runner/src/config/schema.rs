@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use domain::netting::Basis;
 use domain::tariff::{Days, WallTime};
-use domain::{IntervalLength, Price};
+use domain::{IntervalLength, Price, PriceRule};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -23,8 +23,8 @@ use tonic::transport::Uri;
 
 use super::read::{Field, WRITTEN};
 use super::rights::{Right, network};
-use base::is_label;
-use books::SERVICE_ITSELF;
+use books::{CLAIM_TERM_MAX, LEASE_TERM_MAX, SERVICE_ITSELF};
+use domain::text::is_name;
 
 /// The whole of a community, in parts per million.
 const SHARE_MAX: u32 = 1_000_000;
@@ -70,7 +70,7 @@ tables! {
         mode: Is<ModeName>,
         to: Is<HttpsAddress>,
         ca: String,
-        lease: Is<Length>,
+        lease: Is<ClaimLease>,
         since: Is<Start>,
     }
     Replicas = "a table" {
@@ -88,6 +88,7 @@ tables! {
         meters: Is<HttpAddress>,
         meters_ca: String,
         meters_timeout: Is<Length>,
+        prices: Is<PriceRuleName>,
         from: Is<Start>,
         interval: Is<Interval>,
         grace: Is<Delay>,
@@ -234,20 +235,20 @@ kinds! {
     HttpAddress: String, "an http:// or https:// address", |it| address(it.as_str()?, &["http", "https"]), text;
     HttpsAddress: String, "an https:// address (such as \"https://transactions:5055\")",
         |it| address(it.as_str()?, &["https"]), text;
-    CommunityName: String, "a name of 1 to 64 characters without control characters", |it| {
-        let usable = |name: &&str| (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-        it.as_str().filter(usable).map(str::to_owned)
-    }, text;
-    CallerName: String, "a name of 1 to 64 characters other than \"rec-market\"",
-        |it| it.as_str().filter(|name| is_label(name) && *name != SERVICE_ITSELF).map(str::to_owned), text;
+    CommunityName: String, "a name of 1 to 64 visible characters without space around it",
+        |it| it.as_str().filter(|name| is_short_name(name)).map(str::to_owned), text;
+    CallerName: String, "a name of 1 to 64 visible characters without space around it, other than \"rec-market\"",
+        |it| it.as_str().filter(|name| is_short_name(name) && *name != SERVICE_ITSELF).map(str::to_owned), text;
     DnsName: String, "the DNS name that its client certificate is for", |it| {
         let is_name = |name: &&str| matches!(ServerName::try_from(*name), Ok(ServerName::DnsName(_)));
         it.as_str().filter(is_name).map(str::to_owned)
     }, text;
     Length: Duration, "a length of time (such as \"15m\" or \"2s\")", |it| parse_duration(it.as_str()?), length;
     Delay: Duration, "a length of time (such as \"2m\" or \"0s\")", |it| parse_delay(it.as_str()?), length;
+    ClaimLease: Duration, "a length of time up to \"168h\" (such as \"24h\")",
+        |it| parse_duration(it.as_str()?).filter(|lease| *lease <= CLAIM_TERM_MAX), length;
     ReplicaLease: Duration, "a length of time from \"1s\" to \"1h\"", |it| {
-        let range = Duration::from_secs(1)..=Duration::from_secs(3600);
+        let range = Duration::from_secs(1)..=LEASE_TERM_MAX;
         parse_duration(it.as_str()?).filter(|lease| range.contains(lease))
     }, length;
     Interval: IntervalLength, "a whole number of seconds (from \"1m\" to \"1d\")", |it| {
@@ -268,6 +269,11 @@ kinds! {
         "gross" => Some(Basis::Gross),
         _ => None,
     }, |basis: &Basis| Json::from(match basis { Basis::Net => "net", Basis::Gross => "gross" });
+    PriceRuleName: PriceRule, "\"bounded\" or \"free\"", |it| match it.as_str()? {
+        "bounded" => Some(PriceRule::Bounded),
+        "free" => Some(PriceRule::Free),
+        _ => None,
+    }, |rule: &PriceRule| Json::from(match rule { PriceRule::Bounded => "bounded", PriceRule::Free => "free" });
     Failures: u32, "a number of failures (0 for never)", |it| it.as_u64()?.try_into().ok(), number;
     MicroEur: Price, "a whole number of µEUR/kWh (0.1624 EUR/kWh is 162400)",
         |it| it.as_i64().map(Price::from_micro_eur), |price: &Price| number(&price.micro_eur());
@@ -293,6 +299,10 @@ kinds! {
         // A number with a fraction, but no time.
         other => other.get(WRITTEN)?.as_str().filter(|text| text.parse::<f64>().is_ok()).map(str::to_owned),
     }, text;
+}
+
+fn is_short_name(text: &str) -> bool {
+    text.chars().count() <= 64 && is_name(text)
 }
 
 fn text(value: &impl ToString) -> Json {

@@ -75,6 +75,7 @@ fn community(config: &CommunityConfig) -> Community {
         meters: Field::of(config.meters.clone()),
         meters_ca: optional_path(config.meters_ca.as_deref()),
         meters_timeout: Field::of(config.meters_timeout),
+        prices: Field::of(config.prices),
         from: Field::maybe(config.from),
         interval: Field::of(config.interval),
         grace: Field::of(config.grace),

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use domain::netting::Basis;
 use domain::round::PriceLimits;
-use domain::{IntervalLength, Price, Tariff, TariffSchedule};
+use domain::{IntervalLength, Price, PriceRule, Tariff, TariffSchedule};
 use sandbox::Limits;
 
 use super::service::{TLS_CERTIFICATE, TLS_KEY};
@@ -103,6 +103,27 @@ fn one_problem(keys: &str, says: &[&str]) {
     }
 }
 
+#[test]
+fn names_that_look_alike_are_mistakes_with_their_lines() {
+    let found = community_problems(
+        "[community.members.\"m\\u202e1\"]\n[community.members.m2]\nmeters = [\"m\\u200b2\", \"m2 \"]\n",
+    );
+    for (line, says) in [(3, "the character U+202E"), (5, "the character U+200B"), (5, "\"m2 \" has space around it")] {
+        let told = |problem: &&String| problem.starts_with(&format!("line {line}: ")) && problem.contains(says);
+        assert_eq!(found.iter().filter(told).count(), 1, "{says} in {found:#?}");
+    }
+    for name in ["a\\u202eb", " a", "a\\t"] {
+        let found = problems(&format!("[[community]]\nname = \"{name}\"\n"));
+        assert!(found[0].starts_with("line 2: ") && found[0].contains("1 to 64 visible characters"), "{found:#?}");
+    }
+    for algorithm in ["Own", "own@1", "о-wn@1.0.0"] {
+        one_problem(
+            &format!("algorithm = {algorithm:?}"),
+            &["line 3: community.algorithm: ", "is not an algorithm", "a-z"],
+        );
+    }
+}
+
 fn price(micro_eur: i64) -> Price {
     Price::from_micro_eur(micro_eur)
 }
@@ -135,6 +156,7 @@ fn the_contracts_example_means_what_it_says() {
         tariff: TariffSchedule::Constant(Tariff { retail: price(162_400), feed_in: price(30_000) }),
         tariff_file: None,
         settings: Vec::new(),
+        prices: PriceRule::Bounded,
         price_limits: PriceLimits::default(),
         limits: Limits::default(),
         members: [("school".parse().unwrap(), school)].into(),

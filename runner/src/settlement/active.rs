@@ -2,6 +2,7 @@
 
 use books::{Activation, ActivationLog, Decisions, Label, StoreError};
 use domain::Boundary;
+use domain::text::chain;
 use sandbox::SandboxError;
 
 use crate::algorithms::cache::{AlgorithmCache, AlgorithmError, ReadyAlgorithm};
@@ -64,7 +65,7 @@ impl ActiveAlgorithms {
             let ready = match cache.get(&activation.algorithm.digest).await {
                 Ok(ready) => Ok(ready),
                 // The algorithm's own fault counts as a failure of each interval, and leads to a rollback.
-                Err(AlgorithmError::Unusable(error)) => Err(error.to_string()),
+                Err(AlgorithmError::Unusable(error)) => Err(chain(&error)),
                 Err(AlgorithmError::Store(error)) => return Err(error.into()),
                 Err(AlgorithmError::Sandbox(error)) => return Err(error.into()),
             };

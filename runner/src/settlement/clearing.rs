@@ -9,11 +9,12 @@ use books::{ClearedInterval, ClearedRound, GapTrade, MeterReading, Provenance, S
 use domain::netting::{self, Balance, Gap, LastReads, Ownership};
 use domain::reading::BoundaryReadings;
 use domain::round::{InvalidRound, Terms, seed};
-use domain::{Digest, Interval, MemberId, MeterId, Position, Price, PriceBook, Round, Tariff};
+use domain::{Digest, Interval, MemberId, MeterId, OwnPrices, Position, PriceBook, Round, Tariff};
 use sandbox::{BadResult, CheckedRun, Limits, Sandbox, SandboxError, Usage};
 
 use super::active::{NotReady, Selection};
 use crate::algorithms::cache::ReadyAlgorithm;
+use crate::algorithms::limits::limited;
 use crate::config::{CommunityConfig, MemberConfig};
 
 /// Clears the intervals of one community.
@@ -193,35 +194,35 @@ impl Clearing {
     fn position(&self, member: &MemberId, balance: Balance, terms: &Terms, prices: &PriceBook) -> Position {
         let config: Option<&MemberConfig> = self.community.members.get(member);
         let tariff = self.tariff(member, terms.interval, terms.tariff);
-        let set = self.price_set(member, config, terms.interval, prices);
+        let own = self.own_prices(member, config, terms.interval, prices);
+        let own = own.map(|own| self.community.prices.apply(own, tariff));
         Position {
             member: member.clone(),
             surplus: balance.surplus,
             deficit: balance.deficit,
-            offer: set.0.or(config.and_then(|config| config.offer)).unwrap_or(tariff.feed_in),
-            bid: set.1.or(config.and_then(|config| config.bid)).unwrap_or(tariff.retail),
+            offer: own.map(|own| own.offer).or(config.and_then(|config| config.offer)).unwrap_or(tariff.feed_in),
+            bid: own.map(|own| own.bid).or(config.and_then(|config| config.bid)).unwrap_or(tariff.retail),
             tariff,
             share: config.map_or(0, |config| config.share),
             rank: config.map_or(0, |config| config.rank),
         }
     }
 
-    /// The offer and bid that a member has set for any of its meters, as valid at the start of the interval.
-    fn price_set(
+    /// The prices that a member has set for any of its meters, as valid at the start of the interval.
+    fn own_prices(
         &self,
         member: &MemberId,
         config: Option<&MemberConfig>,
         interval: Interval,
         prices: &PriceBook,
-    ) -> (Option<Price>, Option<Price>) {
+    ) -> Option<OwnPrices> {
         if prices.is_empty() {
-            return (None, None);
+            return None;
         }
         let own = member.as_str().parse::<MeterId>().ok();
         let own = own.filter(|meter| self.ownership.member(meter).as_ref() == Some(member));
         let meters = config.into_iter().flat_map(|config| &config.meters).chain(&own);
-        let set = prices.at(meters, interval.start().timestamp());
-        set.map_or((None, None), |set| (Some(set.offer), Some(set.bid)))
+        prices.at(meters, interval.start().timestamp())
     }
 
     /// Settles with the selected algorithm, or with the fallback if the result is bad and the community has one.
@@ -262,13 +263,14 @@ fn cloned((meter, read): (&MeterId, &netting::LastRead)) -> (MeterId, netting::L
     (meter.clone(), *read)
 }
 
-/// Runs an algorithm and checks the result.
+/// Runs an algorithm, within the limits on prices that it has, and checks the result.
 fn settle(
     ready: &ReadyAlgorithm,
     limits: &Limits,
     round: &Arc<Round>,
     report: &dyn Fn(&RunReport<'_>),
 ) -> Result<Result<ClearedRound, BadResult>, SandboxError> {
+    let round = &limited(Arc::clone(round), &ready.algorithm.digest());
     let positions = round.positions().len();
     let algorithm = ready.description.name.as_str();
     let span = tracing::info_span!("run algorithm", algorithm, positions);

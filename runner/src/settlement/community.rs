@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::text::chain;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -10,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 use books::{Acquired, ActivationLog, Lease, OfferedSince, Store, StoreError, community_lease};
 
 use super::error::PassError;
+use super::log;
 use super::pass::{Pass, Settler};
 use super::schedule::{FAILURE, Schedule, Wait};
 use super::summary::PassSummary;
 use crate::clock::Clock;
-use crate::lease::LeaseOwner;
+use crate::lease::{LeaseOwner, clock_warning};
 use crate::retry::Failures;
 use crate::telemetry::metrics::CommunityMetrics;
 use crate::telemetry::status::Status;
@@ -57,9 +59,12 @@ impl CommunityTask {
                 Some(Err(PassError::Fenced(_))) => Wait::Lease(self.term),
                 Some(Err(error)) => {
                     let pause = failures.add();
-                    // The pass has logged the error; this shows that it is retried.
+                    if failures.count() == 1 && matches!(error, PassError::Ahead { .. }) {
+                        log::stopped(self.name(), &error);
+                    }
+                    // A pass has logged the error; this shows that it is retried.
                     tracing::debug!(community = self.name(), failures = failures.count(), ?pause, "trying again");
-                    self.status.failed(self.name(), error.to_string(), error.is_held());
+                    self.status.failed(self.name(), chain(&error), error.is_held());
                     Wait::Retry(pause)
                 }
             };
@@ -74,8 +79,10 @@ impl CommunityTask {
 
     /// Settles what is due, unless another replica does; returns what to wait for next.
     async fn turn(&self, schedule: &Schedule) -> Result<Wait, PassError> {
-        let due = schedule.last_due(self.clock.now());
+        let now = self.clock.now();
+        let due = schedule.last_due(now);
         if self.settled_until(due).await? {
+            self.check_clock(now)?;
             return Ok(Wait::Due);
         }
         let lease = match self.take_lease().await? {
@@ -85,6 +92,9 @@ impl CommunityTask {
                 return Ok(Wait::Lease(self.time_left(until)));
             }
         };
+        if let Some(until) = lease.replaced {
+            self.status.warned(self.name(), clock_warning(until));
+        }
         self.metrics.lease(true);
         let mut summary = PassSummary::default();
         let pass = Pass { now: self.clock.now(), until: None, fence: Some(lease.token), since: self.since };
@@ -115,6 +125,12 @@ impl CommunityTask {
         Ok(mark.is_some_and(|mark| mark.timestamp() >= due))
     }
 
+    /// Checks that nothing is due because of the time, and not because of a clock. Where no pass begins, none tells of it.
+    fn check_clock(&self, now: Timestamp) -> Result<(), PassError> {
+        let checked = PassError::check_clock(self.name(), self.metrics.mark(), now);
+        checked.inspect_err(|error| self.metrics.passed(error.outcome()))
+    }
+
     async fn take_lease(&self) -> Result<Acquired, StoreError> {
         let lease = community_lease(self.name());
         let taken = self.owner.take(&*self.store, &lease, self.clock.now(), self.term).await;
@@ -123,7 +139,7 @@ impl CommunityTask {
 
     /// Logs a failure of the store outside of a pass; a pass logs its own.
     fn log_error(&self, error: &StoreError) {
-        tracing::error!(community = self.name(), code = "store", "{error}");
+        tracing::error!(community = self.name(), code = "store", "{}", chain(error));
     }
 
     /// Renews the lease; returns only when it is lost.
@@ -140,7 +156,10 @@ impl CommunityTask {
                     self.log_error(&error);
                     return error.into();
                 }
-                Err(error) => tracing::warn!(community = self.name(), "cannot renew the lease: {error}; trying again"),
+                Err(error) => {
+                    let error = chain(&error);
+                    tracing::warn!(community = self.name(), "cannot renew the lease: {error}; trying again");
+                }
             }
         }
     }
@@ -148,6 +167,7 @@ impl CommunityTask {
     async fn release_lease(&self) {
         self.metrics.lease(false);
         if let Err(error) = self.store.release(&community_lease(self.name()), self.owner.name()).await {
+            let error = chain(&error);
             tracing::warn!(community = self.name(), "cannot release the lease: {error}; it will expire");
         }
     }

@@ -1,6 +1,8 @@
 //! Why a pass stops.
 
 use books::StoreError;
+use domain::Boundary;
+use jiff::{SignedDuration, Timestamp};
 use sandbox::SandboxError;
 
 use super::active::LoadError;
@@ -22,7 +24,15 @@ pub enum PassError {
     /// Another process has the lease under which this one settled.
     #[error("another process has taken over the settlement of community {0}")]
     Fenced(String),
+    /// The books are ahead of the clock.
+    #[error(
+        "community {community} is settled until {mark}, but it is {now} by this clock, which is wrong, or was wrong when those intervals were settled: until then nothing is due (set the clock; if it is right, restore the store from before the mistake, or wait)"
+    )]
+    Ahead { community: String, mark: Boundary, now: Timestamp },
 }
+
+/// How far the books may be ahead of a clock without anybody being told: replicas' clocks differ a little.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 impl From<LoadError> for PassError {
     fn from(error: LoadError) -> PassError {
@@ -34,6 +44,16 @@ impl From<LoadError> for PassError {
 }
 
 impl PassError {
+    /// Checks that the books of a community are not far ahead of the clock: it would stop in silence.
+    pub(super) fn check_clock(community: &str, mark: Option<Boundary>, now: Timestamp) -> Result<(), PassError> {
+        match mark {
+            Some(mark) if mark.timestamp().duration_since(now) > AHEAD_MAX => {
+                Err(PassError::Ahead { community: community.to_owned(), mark, now })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The outcome for the metrics.
     pub(super) fn outcome(&self) -> PassOutcome {
         match self {
@@ -41,6 +61,7 @@ impl PassError {
             PassError::Store(_) => PassOutcome::Store,
             PassError::Sandbox(_) => PassOutcome::Failed,
             PassError::Fenced(_) => PassOutcome::Fenced,
+            PassError::Ahead { .. } => PassOutcome::Ahead,
             PassError::Clearing(error) => match **error {
                 ClearingError::Held { .. } => PassOutcome::Held,
                 ClearingError::Sandbox(_) | ClearingError::Round { .. } | ClearingError::NotReady(_) => {

@@ -1,51 +1,39 @@
 //! Fetches the next page of readings while the current one is settled.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
+use domain::Boundary;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tracing::{Instrument, info_span};
 
-use super::meters::{Meters, MetersError, Row};
-
-/// Rows of a page over all series: some 10 MB of memory.
-const PAGE_ROWS: usize = 40_000;
-/// Series that one meter has on the wire: two active and two reactive registers.
-const SERIES_PER_METER: usize = 4;
-/// Rows per series in the first page, when the number of meters is not known yet.
-const FIRST_LIMIT: u32 = 4;
-/// Minimum rows per series (with one row no boundary is ever complete) and maximum (the platform's own limit).
-const LIMIT_MIN: u32 = 2;
-pub(super) const LIMIT_MAX: u32 = 10_000;
+use super::by_meter;
+use super::meters::MetersError;
+use super::page::{Page, PageReader};
+use super::source::{LIMIT_MAX, LIMIT_MIN, Source};
 
 /// A page that is being fetched. Dropping it aborts the request.
 pub(super) struct Fetch(JoinHandle<Result<Fetched, MetersError>>);
 
-/// A page that has arrived, and its request.
+/// A page that has arrived.
 pub(super) struct Fetched {
-    pub(super) rows: Vec<Row>,
+    pub(super) page: Page,
+    /// The instant from which on it was asked for.
     pub(super) from: Timestamp,
+    /// Rows per series that were asked for.
     pub(super) limit: u32,
     /// Whether a larger page was too large.
     pub(super) reduced: bool,
 }
 
 impl Fetch {
-    pub(super) fn start(community: String, meters: Arc<dyn Meters>, from: Timestamp, limit: u32) -> Fetch {
+    /// Starts to fetch the page from an instant on. It has at least one boundary whole that it begins with, if that one is due.
+    pub(super) fn start(source: Arc<Source>, from: Timestamp, limit: u32) -> Fetch {
         let span = info_span!("fetch page", %from, limit);
-        let fetch = async move {
-            let (mut limit, mut reduced) = (limit, false);
-            loop {
-                match meters.page(from, limit).await {
-                    Ok(rows) => return Ok(Fetched { rows, from, limit, reduced }),
-                    Err(MetersError::TooLarge { .. }) if limit > LIMIT_MIN => {
-                        (limit, reduced) = ((limit / 4).max(LIMIT_MIN), true);
-                        tracing::warn!(community, limit, "the page is too large; asking for fewer rows");
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-        };
+        let fetch = async move { fetch(&source, from, limit).await };
         Fetch(tokio::spawn(fetch.instrument(span)))
     }
 
@@ -64,26 +52,41 @@ impl Drop for Fetch {
     }
 }
 
-/// Rows per series to ask for, with that many meters.
-pub(super) fn limit_for(meters: usize) -> u32 {
-    match meters {
-        0 => FIRST_LIMIT,
-        meters => {
-            let rows = PAGE_ROWS / meters.saturating_mul(SERIES_PER_METER);
-            u32::try_from(rows).unwrap_or(LIMIT_MAX).clamp(LIMIT_MIN, LIMIT_MAX)
+async fn fetch(source: &Source, from: Timestamp, mut limit: u32) -> Result<Fetched, MetersError> {
+    let first = source.first_boundary(from).filter(|first| first.timestamp() <= source.latest);
+    let mut reduced = false;
+    loop {
+        let mut reader = PageReader::new(source.length, source.tolerance);
+        match source.ask(from, limit, None).await {
+            Ok(rows) => reader.add(&rows, limit),
+            Err(MetersError::TooLarge { .. }) if limit > LIMIT_MIN => {
+                (limit, reduced) = ((limit / 4).max(LIMIT_MIN), true);
+                tracing::warn!(community = source.community, limit, "the page is too large; asking for fewer rows");
+                continue;
+            }
+            Err(MetersError::TooLarge { .. }) => {
+                reduced = true;
+                // Until the boundary is due, its readings may stay unread.
+                if let Some(first) = first {
+                    reader = by_meter::read_page(source, from, first).await?;
+                }
+            }
+            Err(error) => return Err(error),
         }
+        if let Some(first) = first.filter(|first| stops_at(&reader, from, *first)) {
+            // So many readings around one boundary that the page has nothing else: ask for more at once, if there can be.
+            if limit < LIMIT_MAX && !reduced {
+                limit = limit.saturating_mul(2).min(LIMIT_MAX);
+                continue;
+            }
+            by_meter::read_crowd(source, &mut reader, from, first).await?;
+        }
+        source.learn(reader.meters());
+        return Ok(Fetched { page: reader.finish(), from, limit, reduced });
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_are_of_bounded_size() {
-        assert_eq!(limit_for(0), FIRST_LIMIT);
-        assert_eq!(limit_for(1), LIMIT_MAX);
-        assert_eq!(limit_for(1000), 10);
-        assert_eq!(limit_for(1_000_000), LIMIT_MIN);
-    }
+/// Whether a page from an instant on does not even have its first boundary whole.
+fn stops_at(reader: &PageReader, from: Timestamp, first: Boundary) -> bool {
+    reader.next().is_some_and(|next| next <= from) && !reader.crowded(first).is_empty()
 }

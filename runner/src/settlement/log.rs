@@ -1,6 +1,7 @@
 //! Log messages of a pass, each with its community and interval. A long backlog is summarised.
 
 use books::{ClearedInterval, Label, OfferedSince, StoredEvent};
+use domain::text::chain;
 use domain::{Boundary, Interval, TradeKind};
 use sandbox::BadResult;
 
@@ -103,8 +104,9 @@ pub(super) fn rolled_back(community: &str, start: Boundary, before: &Label, to: 
 }
 
 /// A pass failed.
-pub(super) fn stopped(community: &str, error: &PassError) {
-    match error {
+pub(super) fn stopped(community: &str, failed: &PassError) {
+    let error = chain(failed);
+    match failed {
         PassError::Meters(_) => tracing::error!(community, code = "meters", "{error}"),
         PassError::Store(_) => tracing::error!(community, code = "store", "{error}"),
         PassError::Clearing(of) => match &**of {
@@ -118,5 +120,6 @@ pub(super) fn stopped(community: &str, error: &PassError) {
         },
         PassError::Sandbox(_) => tracing::error!(community, code = "machine", "{error}"),
         PassError::Fenced(_) => tracing::warn!(community, code = "fenced", "{error}"),
+        PassError::Ahead { .. } => tracing::error!(community, code = "clock", "{error}"),
     }
 }

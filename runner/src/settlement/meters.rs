@@ -1,6 +1,7 @@
 //! The interface of a Meters service for settlement.
 
 use async_trait::async_trait;
+use domain::MeterId;
 use jiff::Timestamp;
 
 /// One row of a response: a register of a meter at a time. The texts are not checked yet.
@@ -18,11 +19,11 @@ pub trait Meters: Send + Sync {
     /// The address, for messages.
     fn address(&self) -> &str;
 
-    /// The `limit` oldest rows of each series, at or after an instant.
+    /// The `limit` oldest rows of each series, at or after an instant: of one meter, or of all.
     ///
     /// # Errors
     /// After the last attempt, or at once if another attempt cannot help.
-    async fn page(&self, from: Timestamp, limit: u32) -> Result<Vec<Row>, MetersError>;
+    async fn page(&self, from: Timestamp, limit: u32, meter: Option<&MeterId>) -> Result<Vec<Row>, MetersError>;
 }
 
 /// A Meters service that does not answer as it should.

@@ -1,10 +1,12 @@
 //! Decodes one page from a Meters service. Pure, and robust against whatever the service sends.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use books::StoredEvent;
 use domain::reading::{BoundaryReadings, Collector, Horizon, InvalidReading, Reading, Register};
 use domain::{Boundary, IntervalLength, MeterId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::meters::Row;
 
@@ -15,6 +17,8 @@ pub struct Page {
     pub boundaries: Vec<(Boundary, BoundaryReadings)>,
     /// Invalid rows, with the boundary for which they would have counted.
     pub invalid: Vec<(Option<Boundary>, InvalidReading)>,
+    /// What people should know of how the page was read, with the boundary concerned.
+    pub remarks: Vec<(Boundary, StoredEvent)>,
     /// The page has all readings before this instant; `None` if there are no others at all.
     complete_before: Option<Timestamp>,
     pub meters: usize,
@@ -23,31 +27,6 @@ pub struct Page {
 }
 
 impl Page {
-    /// Decodes the response to a request for `limit` rows per series.
-    pub fn read(rows: &[Row], limit: u32, length: IntervalLength, tolerance: Duration) -> Page {
-        let mut collector = Collector::new(length, tolerance);
-        let mut horizon = Horizon::new(limit as usize);
-        let mut invalid = Vec::new();
-        for row in rows {
-            let reading = Reading::parse(&row.device_id, &row.field, &row.value, &row.date);
-            count(&mut horizon, row, &reading);
-            match reading {
-                Ok(Some(reading)) => collector.add(reading),
-                Ok(None) => {}
-                Err(InvalidReading::Value { at, .. }) if collector.boundary_of(at).is_none() => {}
-                Err(error) => invalid.push((boundary_of(&collector, &error), error)),
-            }
-        }
-        Page {
-            complete_before: horizon.complete_before(),
-            meters: horizon.meters(),
-            boundaries: collector.boundaries().collect(),
-            invalid,
-            length,
-            tolerance,
-        }
-    }
-
     /// Whether the page has all readings of a boundary.
     pub fn is_complete(&self, boundary: Boundary) -> bool {
         let last = boundary.timestamp().checked_add(self.tolerance).unwrap_or(Timestamp::MAX);
@@ -56,11 +35,133 @@ impl Page {
 
     /// The start of the next page: the earliest reading of the first incomplete boundary. `None` if there is no next page.
     pub fn next(&self) -> Option<Timestamp> {
-        let end = self.complete_before?;
-        // A full page of rows before 1970 has a next page, too; the caller notices that it brings nothing new.
-        let end = end.checked_sub(self.tolerance).unwrap_or(Timestamp::MIN).max(Timestamp::UNIX_EPOCH);
-        let first = Boundary::at_or_after(end, self.length)?;
-        first.timestamp().checked_sub(self.tolerance).ok()
+        next(self.complete_before?, self.length, self.tolerance)
+    }
+}
+
+/// The earliest reading of the first boundary that a page does not have whole.
+fn next(complete_before: Timestamp, length: IntervalLength, tolerance: Duration) -> Option<Timestamp> {
+    // A full page of rows before 1970 has a next page, too; the caller notices that it brings nothing new.
+    let end = complete_before.checked_sub(tolerance).unwrap_or(Timestamp::MIN).max(Timestamp::UNIX_EPOCH);
+    let first = Boundary::at_or_after(end, length)?;
+    first.timestamp().checked_sub(tolerance).ok()
+}
+
+/// Makes a page from one response, or from several: one for each meter.
+#[derive(Debug)]
+pub struct PageReader {
+    collector: Collector,
+    invalid: Vec<(Option<Boundary>, InvalidReading)>,
+    remarks: Vec<(Boundary, StoredEvent)>,
+    meters: BTreeSet<MeterId>,
+    /// Meters that may have more rows, each with the instant before which all of its rows were added.
+    unfinished: BTreeMap<MeterId, Timestamp>,
+    /// Nothing after this boundary is on the page.
+    last: Option<Boundary>,
+    length: IntervalLength,
+    tolerance: Duration,
+}
+
+impl PageReader {
+    pub fn new(length: IntervalLength, tolerance: Duration) -> PageReader {
+        PageReader {
+            collector: Collector::new(length, tolerance),
+            invalid: Vec::new(),
+            remarks: Vec::new(),
+            meters: BTreeSet::new(),
+            unfinished: BTreeMap::new(),
+            last: None,
+            length,
+            tolerance,
+        }
+    }
+
+    /// Adds the response to a request for `limit` rows per series.
+    pub fn add(&mut self, rows: &[Row], limit: u32) {
+        let horizon = self.read(rows, limit);
+        self.meters.extend(horizon.meters());
+        for (meter, end) in horizon.unfinished() {
+            self.unfinished.entry(meter).and_modify(|known| *known = end.min(*known)).or_insert(end);
+        }
+    }
+
+    /// Adds some of a meter's rows around a boundary. Returns the instant before which the response has all; `None` if it has
+    /// all there are.
+    pub fn add_some(&mut self, rows: &[Row], limit: u32) -> Option<Timestamp> {
+        self.read(rows, limit).complete_before()
+    }
+
+    fn read(&mut self, rows: &[Row], limit: u32) -> Horizon {
+        let mut horizon = Horizon::new(limit as usize);
+        for row in rows {
+            let reading = Reading::parse(&row.device_id, &row.field, &row.value, &row.date);
+            count(&mut horizon, row, &reading);
+            match reading {
+                Ok(Some(reading)) => self.collector.add(reading),
+                Ok(None) => {}
+                Err(InvalidReading::Value { at, .. }) if self.collector.boundary_of(at).is_none() => {}
+                Err(error) => self.invalid.push((boundary_of(&self.collector, &error), error)),
+            }
+        }
+        horizon
+    }
+
+    /// The meters on the page so far.
+    pub fn meters(&self) -> &BTreeSet<MeterId> {
+        &self.meters
+    }
+
+    /// Ends the page at a boundary: what was added of later ones is read again with the next page.
+    pub fn end_at(&mut self, boundary: Boundary) {
+        self.last = Some(self.last.map_or(boundary, |last| last.min(boundary)));
+    }
+
+    /// The meters that have so many rows around a boundary that the page does not reach beyond it, each with its newest row.
+    pub fn crowded(&self, boundary: Boundary) -> Vec<(MeterId, Timestamp)> {
+        let last = boundary.timestamp().checked_add(self.tolerance).unwrap_or(Timestamp::MAX);
+        let crowded = self.unfinished.iter().filter(|(_, end)| **end <= last);
+        crowded.map(|(meter, end)| (meter.clone(), *end)).collect()
+    }
+
+    /// Counts a meter as read: what it has around this boundary was added, or is left out for good.
+    pub fn finish_meter(&mut self, meter: &MeterId) {
+        self.unfinished.remove(meter);
+    }
+
+    /// Leaves out what was added of a meter at a boundary.
+    pub fn leave_out(&mut self, meter: &MeterId, boundary: Boundary) {
+        self.collector.forget(meter, boundary);
+    }
+
+    /// Adds something that people should know of.
+    pub fn remark(&mut self, boundary: Boundary, code: &str, subject: String, message: String) {
+        self.remarks.push((boundary, StoredEvent { code: code.to_owned(), subject, message }));
+    }
+
+    fn complete_before(&self) -> Option<Timestamp> {
+        let behind = |last: Boundary| {
+            let end = last.timestamp().checked_add(self.tolerance).unwrap_or(Timestamp::MAX);
+            end.checked_add(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MAX)
+        };
+        self.unfinished.values().copied().chain(self.last.map(behind)).min()
+    }
+
+    /// The start of the next page, see [`Page::next`].
+    pub fn next(&self) -> Option<Timestamp> {
+        next(self.complete_before()?, self.length, self.tolerance)
+    }
+
+    /// The page.
+    pub fn finish(self) -> Page {
+        Page {
+            complete_before: self.complete_before(),
+            meters: self.meters.len(),
+            boundaries: self.collector.boundaries().collect(),
+            invalid: self.invalid,
+            remarks: self.remarks,
+            length: self.length,
+            tolerance: self.tolerance,
+        }
     }
 }
 
@@ -102,7 +203,9 @@ mod tests {
     }
 
     fn page(limit: u32, rows: &[Row]) -> Page {
-        Page::read(rows, limit, IntervalLength::QUARTER_HOUR, Duration::from_secs(120))
+        let mut reader = PageReader::new(IntervalLength::QUARTER_HOUR, Duration::from_secs(120));
+        reader.add(rows, limit);
+        reader.finish()
     }
 
     #[test]
@@ -142,5 +245,46 @@ mod tests {
         let reported: Vec<_> =
             page.invalid.iter().map(|(boundary, error)| (boundary.is_some(), subject(error))).collect();
         assert_eq!(reported, [(true, "a".to_owned()), (false, "a".to_owned()), (false, "unnamed".to_owned())]);
+    }
+
+    #[test]
+    fn a_page_that_ends_at_a_boundary_goes_on_with_the_next_one() {
+        for (tolerance, next) in [(120, "12:28"), (0, "12:30"), (800, "12:16:40")] {
+            let mut reader = PageReader::new(IntervalLength::QUARTER_HOUR, Duration::from_secs(tolerance));
+            let rows = ["12:00", "12:15", "12:30"].map(|time| {
+                let date = format!("2023-09-01T{time}:00Z");
+                [row("a", "Active import", "1", &date), row("a", "Active export", "0", &date)]
+            });
+            reader.add(&rows.concat(), 3);
+            let boundary = |time: &str| {
+                let at = format!("2023-09-01T{time}:00Z").parse().unwrap();
+                Boundary::at_or_after(at, IntervalLength::QUARTER_HOUR).unwrap()
+            };
+            reader.end_at(boundary("12:15"));
+            reader.end_at(boundary("12:30"));
+            let page = reader.finish();
+            assert!(page.is_complete(boundary("12:15")) && !page.is_complete(boundary("12:30")), "{tolerance}");
+            let at = page.next().unwrap().to_string();
+            assert!(at.starts_with(&format!("2023-09-01T{next}")), "{tolerance}: {at}");
+        }
+    }
+
+    #[test]
+    fn meters_with_too_many_rows_around_a_boundary_are_named_until_they_are_finished() {
+        let mut rows = Vec::new();
+        for second in 0..4 {
+            rows.push(row("many", "Active import", "1", &format!("2023-09-01T12:00:0{second}Z")));
+            rows.push(row("one", "Active import", "1", &format!("2023-09-01T12:{second}5:00Z")));
+        }
+        let mut reader = PageReader::new(IntervalLength::QUARTER_HOUR, Duration::from_secs(120));
+        reader.add(&rows, 4);
+        let boundary = Boundary::from_seconds(1_693_569_600).unwrap();
+        let crowded = reader.crowded(boundary);
+        assert_eq!(crowded.len(), 1);
+        assert_eq!((crowded[0].0.as_str(), crowded[0].1.as_second()), ("many", 1_693_569_603));
+        assert_eq!(reader.next().unwrap().to_string(), "2023-09-01T11:58:00Z");
+        reader.finish_meter(&crowded[0].0);
+        assert_eq!(reader.crowded(boundary), []);
+        assert_eq!(reader.next().unwrap().to_string(), "2023-09-01T12:43:00Z");
     }
 }

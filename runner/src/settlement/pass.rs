@@ -3,7 +3,7 @@
 //! Pages of readings come one after the other, the next being fetched while one is settled, so that a backfill of a year
 //! holds two pages and no more. Which intervals are due is decided here and nowhere else.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use books::{ClearedInterval, Commit, Committed, CommittedBatch, Label, OfferedSince, Progress, Store, StoreError};
 use domain::netting::LastReads;
@@ -17,11 +17,12 @@ use super::batch::{CommitBatch, Committing};
 use super::clearing::{Circumstances, Clearing, ClearingError, RunReport};
 use super::error::PassError;
 use super::failure::Failure;
-use super::fetch::{Fetch, Fetched, LIMIT_MAX, limit_for};
+use super::fetch::{Fetch, Fetched};
 use super::log;
-use super::meters::{Meters, MetersError};
+use super::meters::Meters;
 use super::page::Page;
 use super::position::Position;
+use super::source::{Source, limit_for};
 use super::summary::PassSummary;
 use crate::algorithms::cache::AlgorithmCache;
 use crate::clock::Clock;
@@ -128,48 +129,74 @@ impl Settler {
         }
         // Books that begin later have nothing to do with what the original settled.
         let original = original.filter(|end| community.from.is_none_or(|from| from <= end.timestamp()));
+        PassError::check_clock(&community.name, mark, pass.now)?;
         let (latest, start) = (latest(community, pass.now, pass.until), start(community, mark, original));
         if start > latest {
             return Ok(());
         }
         let (store, cache, configured) = (&*self.store, &self.algorithms, self.clearing.configured());
         let algorithms = ActiveAlgorithms::load(store, cache, configured, &community.name, mark).await?;
-        let fetch = self.fetch(start, limit_for(last_reads.len()));
+        let source = Arc::new(self.source(&last_reads, latest));
+        let fetch = Fetch::start(Arc::clone(&source), start, limit_for(last_reads.len()));
         let position = Position::new(algorithms, mark, last_reads, original.filter(|_| mark.is_none()));
         let (batch, committing) = (CommitBatch::default(), None);
         let Pass { fence, since, .. } = pass;
-        let newest = None;
-        let mut run = Run { settler: self, fence, since, latest, newest, position, batch, committing, summary, seen };
+        let (newest, limit_max) = (None, None);
+        let mut run = Run {
+            settler: self,
+            source,
+            fence,
+            since,
+            latest,
+            newest,
+            limit_max,
+            position,
+            batch,
+            committing,
+            summary,
+            seen,
+        };
         run.settle_pages(fetch).await?;
         run.position.left_events().for_each(|event| log::event(&community.name, None, event));
         Ok(())
     }
 
-    /// Starts to fetch a page.
-    fn fetch(&self, from: Timestamp, limit: u32) -> Fetch {
-        Fetch::start(self.community().name.clone(), Arc::clone(&self.meters), from, limit)
+    /// Where pages come from.
+    fn source(&self, last_reads: &LastReads, latest: Timestamp) -> Source {
+        let community = self.community();
+        let configured = community.members.values().flat_map(|member| &member.meters);
+        Source {
+            community: community.name.clone(),
+            meters: Arc::clone(&self.meters),
+            known: Mutex::new(configured.chain(last_reads.keys()).cloned().collect()),
+            length: community.interval,
+            tolerance: community.tolerance,
+            latest,
+        }
     }
 
-    /// The prices that hold in a page's intervals.
+    /// The prices that hold at the starts of a page's intervals, of its meters and of those of its members.
     async fn prices(&self, page: &Page) -> Result<PriceBook, StoreError> {
-        let starts = || page.boundaries.iter().filter_map(|(end, _)| end.interval(self.community().interval));
-        let (first, last) = (starts().map(Interval::start).min(), starts().map(Interval::start).max());
-        match first.zip(last) {
-            Some((first, last)) => self.store.price_book(first.timestamp(), last.timestamp()).await,
-            None => Ok(PriceBook::default()),
-        }
+        let starts = page.boundaries.iter().filter_map(|(end, _)| end.interval(self.community().interval));
+        let starts = starts.map(|interval| interval.start().timestamp()).collect();
+        let read = page.boundaries.iter().flat_map(|(_, readings)| readings.keys());
+        let meters = read.chain(self.community().listed_meters()).cloned().collect();
+        self.store.price_book(&meters, &starts).await
     }
 }
 
 /// One time through everything that is due.
 struct Run<'p> {
     settler: &'p Settler,
+    source: Arc<Source>,
     fence: Option<u64>,
     since: OfferedSince,
     /// The latest boundary that is due.
     latest: Timestamp,
     /// The latest boundary for which there are readings, as far as it is known.
     newest: Option<Boundary>,
+    /// Rows per series to ask for at most, after a page was too large.
+    limit_max: Option<u32>,
     position: Position,
     /// Cleared intervals that wait to be committed.
     batch: CommitBatch,
@@ -188,47 +215,36 @@ impl Run<'_> {
     async fn settle_pages(&mut self, mut fetch: Fetch) -> Result<(), Stop> {
         loop {
             let fetched = fetch.finish().await?;
-            let community = self.community();
-            let page = Page::read(&fetched.rows, fetched.limit, community.interval, community.tolerance);
-            let (before, meters) = (self.position.mark, page.meters);
-            let next = self.next_fetch(&page, fetched)?;
-            self.settle_page(page).await?;
+            let (before, limit) = (self.position.mark, self.next_limit(&fetched));
+            // The page after this one, if there is one that matters.
+            let next = fetched.page.next().filter(|next| *next > fetched.from && *next <= self.latest);
+            let next = next.map(|next| Fetch::start(Arc::clone(&self.source), next, limit));
+            self.settle_page(fetched.page).await?;
             fetch = match next {
                 Some(next) => next,
                 // As it says, there is no more. If this page brought anything, ask once more behind it: the service may
                 // have given fewer rows than it was asked for, or new ones may have come meanwhile.
                 None if self.position.mark > before => match start(self.community(), self.position.mark, None) {
                     start if start > self.latest => return Ok(()),
-                    start => self.settler.fetch(start, limit_for(meters)),
+                    start => Fetch::start(Arc::clone(&self.source), start, limit),
                 },
                 None => return Ok(()),
             };
         }
     }
 
-    /// Starts to fetch the page after this one, if there is one that matters.
-    fn next_fetch(
-        &self,
-        page: &Page,
-        Fetched { from, limit, reduced, .. }: Fetched,
-    ) -> Result<Option<Fetch>, MetersError> {
-        let Some(next) = page.next().filter(|next| *next <= self.latest) else {
-            return Ok(None);
-        };
-        if next > from {
-            return Ok(Some(self.settler.fetch(next, limit_for(page.meters))));
-        }
-        // So many readings around one boundary that the page has nothing else: ask for more at once, if there can be.
-        if limit >= LIMIT_MAX || reduced {
-            let address = self.settler.meters.address().to_owned();
-            return Err(MetersError::NoProgress { address, from: from.to_string() });
-        }
-        Ok(Some(self.settler.fetch(from, limit.saturating_mul(2).min(LIMIT_MAX))))
+    /// Rows per series to ask for after a page. After one that had to be smaller, pages grow slowly again: what was too large may
+    /// still be ahead.
+    fn next_limit(&mut self, fetched: &Fetched) -> u32 {
+        let usual = limit_for(fetched.page.meters);
+        let grown = self.limit_max.map(|limit| limit.saturating_mul(2));
+        self.limit_max = if fetched.reduced { Some(fetched.limit) } else { grown.filter(|limit| *limit < usual) };
+        self.limit_max.map_or(usual, |limit| limit.min(usual))
     }
 
     /// Settles the boundaries of a page that are complete and due.
     async fn settle_page(&mut self, page: Page) -> Result<(), Stop> {
-        self.position.add_invalid(&page, self.latest);
+        self.position.add_events(&page, self.latest);
         self.newest = page.boundaries.last().map(|(boundary, _)| *boundary).filter(|_| page.next().is_none());
         let prices = self.settler.prices(&page).await?;
         let complete: Vec<_> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();

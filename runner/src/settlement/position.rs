@@ -40,9 +40,14 @@ impl Position {
         Position { algorithms, mark, last_reads, settled_by_original, reported, invalid, invalid_more: 0 }
     }
 
-    /// Adds the invalid rows of a page. Rows of a boundary that is incomplete or not due come again with a later page; rows
+    /// Adds what a page has of events: how it was read, and its invalid rows. Rows of a boundary that is incomplete or not due come again with a later page; rows
     /// without a time are reported once per pass.
-    pub(super) fn add_invalid(&mut self, page: &Page, latest: Timestamp) {
+    pub(super) fn add_events(&mut self, page: &Page, latest: Timestamp) {
+        for (boundary, event) in &page.remarks {
+            if self.mark.is_none_or(|mark| *boundary > mark) && self.invalid.len() < INVALID_HELD_MAX {
+                self.invalid.insert((Some(*boundary), event.message.clone()), event.clone());
+            }
+        }
         for (boundary, error) in &page.invalid {
             let message = error.to_string();
             let is_wanted = match *boundary {

@@ -3,11 +3,13 @@
 //! Log lines go to stderr as text or JSON, and each has all its fields itself. Traces go to an OpenTelemetry collector if the
 //! environment names one. Spans appear only in traces: log lines would repeat their own fields.
 
-use std::io::IsTerminal;
+use std::fmt::Debug;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use domain::text::{printable, printable_json};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{Key, Value};
 use opentelemetry_otlp::ExporterBuildError;
@@ -15,8 +17,11 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use tracing::Subscriber;
+use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -95,12 +100,41 @@ impl Telemetry {
 }
 
 fn lines<S: Subscriber + for<'s> LookupSpan<'s>>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync> {
-    let layer = fmt::layer().with_writer(std::io::stderr);
     match format {
-        LogFormat::Text => layer.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed(),
-        LogFormat::Json => {
-            layer.with_ansi(false).json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        LogFormat::Text => {
+            let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+            layer.with_target(false).fmt_fields(debug_fn(field).delimited(" ")).boxed()
         }
+        LogFormat::Json => {
+            let layer = fmt::layer().with_writer(|| JsonLines(std::io::stderr())).with_ansi(false).json();
+            layer.flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        }
+    }
+}
+
+/// Writes a field as text: on one line, without characters that nobody sees.
+fn field(to: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    let value = format!("{value:?}");
+    let value = printable(&value);
+    match field.name().trim_start_matches("r#") {
+        "message" => to.write_str(&value),
+        // In italics, as tracing does it itself.
+        name if to.has_ansi_escapes() => write!(to, "\u{1b}[3m{name}\u{1b}[0m\u{1b}[2m=\u{1b}[0m{value}"),
+        name => write!(to, "{name}={value}"),
+    }
+}
+
+/// Writes lines of JSON, with escapes for characters that nobody sees. It is given one whole line at a time.
+struct JsonLines<W>(W);
+
+impl<W: Write> Write for JsonLines<W> {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.write_all(printable_json(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
     }
 }
 

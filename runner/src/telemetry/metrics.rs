@@ -16,11 +16,13 @@ use std::time::Duration;
 use prometheus::core::Collector;
 #[cfg(target_os = "linux")]
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
 use sandbox::Sandbox;
 
 use crate::clock::Clock;
-use books::OutboxDepth;
+use books::{OutboxDepth, PricesKept};
 
 pub use community::CommunityMetrics;
 pub use labels::{By, Forwarded, MetersOutcome, PassOutcome, PushOutcome, StoreOutcome};
@@ -89,9 +91,12 @@ struct Families {
     meters_seconds: HistogramVec,
     meters_retries: IntCounterVec,
     store_seconds: HistogramVec,
+    waiting_meters: IntGauge,
+    dropped_meters: IntCounter,
     outbox_trades: IntGauge,
     outbox_age: IntGauge,
     forwarded: IntCounterVec,
+    forwarding_paused: IntGauge,
     push_seconds: HistogramVec,
     grpc: IntCounterVec,
     grpc_seconds: HistogramVec,
@@ -128,6 +133,12 @@ impl Metrics {
         self.families.store_seconds.with_label_values(&[operation, outcome.as_str()]).observe(took.as_secs_f64());
     }
 
+    /// Reports what was kept of a list of prices.
+    pub fn prices(&self, kept: PricesKept) {
+        self.families.waiting_meters.set(i64::try_from(kept.waiting_meters).unwrap_or(i64::MAX));
+        self.families.dropped_meters.inc_by(kept.dropped_meters);
+    }
+
     /// Reports the waiting trades. The age of the oldest goes on rising until the next report.
     pub fn outbox(&self, outbox: OutboxDepth) {
         self.families.outbox_trades.set(i64::try_from(outbox.waiting).unwrap_or(i64::MAX));
@@ -138,6 +149,11 @@ impl Metrics {
     pub fn forwarded(&self, outcome: Forwarded, trades: usize) {
         let trades = u64::try_from(trades).unwrap_or(u64::MAX);
         self.families.forwarded.with_label_values(&[outcome.as_str()]).inc_by(trades);
+    }
+
+    /// Reports whether forwarding pauses because Transactions refuses everything.
+    pub fn forwarding_paused(&self, paused: bool) {
+        self.families.forwarding_paused.set(i64::from(paused));
     }
 
     /// Reports a request that pushed trades to Transactions.
@@ -257,6 +273,18 @@ impl Families {
                 &["operation", "outcome"],
                 STORE_SECONDS,
             ),
+            waiting_meters: gauge(
+                registry,
+                "rec_market_price_waiting_meters",
+                "Meters with prices that are neither configured nor have been read, when prices were last set here",
+            ),
+            dropped_meters: register(
+                registry,
+                IntCounter::new(
+                    "rec_market_price_dropped_meters_total",
+                    "Meters whose prices were dropped because too many such meters had some",
+                ),
+            ),
             outbox_trades: gauge(registry, "rec_market_outbox_trades", "Trades that wait to be forwarded"),
             outbox_age: gauge(
                 registry,
@@ -267,6 +295,11 @@ impl Families {
                 "forwarded_trades",
                 "Trades on their way to payment, by what became of them",
                 &["outcome"],
+            ),
+            forwarding_paused: gauge(
+                registry,
+                "rec_market_forwarding_paused",
+                "1 while nothing is pushed because Transactions refuses every trade",
             ),
             push_seconds: histograms(
                 "push_request_seconds",

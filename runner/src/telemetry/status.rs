@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use books::{Label, StoreError};
+use domain::text::{chain, printable, printable_json};
 
 use super::metrics::{CommunityMetrics, lock};
 use crate::clock::Clock;
@@ -18,6 +19,8 @@ pub struct Status {
     communities: Vec<(Arc<CommunityMetrics>, Mutex<CommunityState>)>,
     /// Why the store cannot be used; at first, because it was not asked yet.
     store: Mutex<Option<String>>,
+    /// Since when and why no trades are pushed.
+    forwarding: Mutex<Option<(Timestamp, String)>>,
     serving: AtomicBool,
     stopping: AtomicBool,
     /// Who got responses without their end, by caller and method.
@@ -39,6 +42,7 @@ struct CommunityState {
     held: Option<String>,
     passed_at: Option<Timestamp>,
     error: Option<(Timestamp, String)>,
+    warning: Option<(Timestamp, String)>,
 }
 
 #[derive(Serialize)]
@@ -46,6 +50,8 @@ struct StatusJson<'a> {
     version: &'a str,
     ready: bool,
     reasons: Vec<String>,
+    /// Why no trades are pushed, although some wait.
+    forwarding: Option<PauseJson>,
     communities: Vec<CommunityJson<'a>>,
     /// Who got responses that did not fit into one message, and may lack their end without knowing.
     cut_responses: Vec<CutJson>,
@@ -60,6 +66,12 @@ struct CutJson {
 }
 
 #[derive(Serialize)]
+struct PauseJson {
+    paused_since: String,
+    reason: String,
+}
+
+#[derive(Serialize)]
 struct CommunityJson<'a> {
     name: &'a str,
     /// End of the last interval in the books.
@@ -70,6 +82,8 @@ struct CommunityJson<'a> {
     last_pass_at: Option<String>,
     last_error: Option<String>,
     last_error_at: Option<String>,
+    last_warning: Option<String>,
+    last_warning_at: Option<String>,
     lease_held: bool,
     algorithm: Option<AlgorithmJson>,
 }
@@ -87,6 +101,7 @@ impl Status {
             clock,
             communities: communities.into_iter().map(|community| (community, Mutex::default())).collect(),
             store: Mutex::new(Some("the store was not asked yet".to_owned())),
+            forwarding: Mutex::default(),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             cut: Mutex::default(),
@@ -131,9 +146,25 @@ impl Status {
         });
     }
 
+    /// Reports something about a community that somebody should look into, although it is settled.
+    pub fn warned(&self, community: &str, warning: String) {
+        let now = self.clock.now();
+        self.change(community, |state| state.warning = Some((now, warning)));
+    }
+
     /// Reports whether the store is available.
     pub fn store(&self, answer: Result<(), &StoreError>) {
-        *lock(&self.store) = answer.err().map(ToString::to_string);
+        *lock(&self.store) = answer.err().map(|error| printable(&chain(error)).into_owned());
+    }
+
+    /// Reports that no trades are pushed from now on.
+    pub fn forwarding_paused(&self, reason: String) {
+        *lock(&self.forwarding) = Some((self.clock.now(), reason));
+    }
+
+    /// Reports that trades are pushed again.
+    pub fn forwarding_resumed(&self) {
+        *lock(&self.forwarding) = None;
     }
 
     /// Reports whether the gRPC servers are listening.
@@ -159,19 +190,23 @@ impl Status {
         reasons
     }
 
+    /// Everything as JSON, with escapes for characters that nobody sees.
     pub fn to_json(&self) -> serde_json::Result<String> {
         let (now, reasons) = (self.clock.now(), self.unready());
-        serde_json::to_string_pretty(&StatusJson {
+        let paused = lock(&self.forwarding).clone();
+        let json = serde_json::to_string_pretty(&StatusJson {
             version: env!("CARGO_PKG_VERSION"),
             ready: reasons.is_empty(),
             reasons,
+            forwarding: paused.map(|(since, reason)| PauseJson { paused_since: since.to_string(), reason }),
             communities: self
                 .communities
                 .iter()
                 .map(|(community, of)| community_json(community, &lock(of), now))
                 .collect(),
             cut_responses: lock(&self.cut).iter().map(cut_json).collect(),
-        })
+        })?;
+        Ok(printable_json(&json).into_owned())
     }
 
     fn change(&self, community: &str, change: impl FnOnce(&mut CommunityState)) {
@@ -186,15 +221,19 @@ fn cut_json(((caller, method), CutCount { count, last_at }): (&(String, &'static
 }
 
 fn community_json<'a>(metrics: &'a CommunityMetrics, state: &CommunityState, now: Timestamp) -> CommunityJson<'a> {
-    let CommunityState { algorithm, held, passed_at, error } = state;
+    let CommunityState { algorithm, held, passed_at, error, warning } = state;
+    let message = |of: &Option<(Timestamp, String)>| of.as_ref().map(|(_, message)| message.clone());
+    let at = |of: &Option<(Timestamp, String)>| of.as_ref().map(|(at, _)| at.to_string());
     CommunityJson {
         name: metrics.name(),
         mark: metrics.mark().map(|mark| mark.to_string()),
         lag_seconds: metrics.lag(now).map(|lag| lag.as_secs()),
         held: held.clone(),
         last_pass_at: passed_at.map(|at| at.to_string()),
-        last_error: error.as_ref().map(|(_, message)| message.clone()),
-        last_error_at: error.as_ref().map(|(at, _)| at.to_string()),
+        last_error: message(error),
+        last_error_at: at(error),
+        last_warning: message(warning),
+        last_warning_at: at(warning),
         lease_held: metrics.has_lease(),
         algorithm: algorithm.as_ref().map(|label| AlgorithmJson {
             name: label.name.clone(),

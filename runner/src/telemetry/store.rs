@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::trade::State;
-use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
+use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 
 use books::{
     Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, Due, ExpectedState, KeptChange, KeptVersion,
-    Leases, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Payments, Prices, Progress, ShadowState, Span,
-    Store, StoreError, StoredInterval, StoredTrade, UpdateError, Version, Window,
+    Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept,
+    Progress, ReopenError, Reopened, Reopening, ShadowState, Span, Store, StoreError, StoredInterval, StoredTrade,
+    UpdateError, Version, Window,
 };
 
 use super::metrics::{Forwarded, Metrics, StoreOutcome};
@@ -66,6 +67,15 @@ impl Outcome for UpdateError {
             | UpdateError::Transition { .. }
             | UpdateError::Contradiction { .. } => StoreOutcome::Refused,
             UpdateError::Store(error) => error.outcome(),
+        }
+    }
+}
+
+impl Outcome for ReopenError {
+    fn outcome(&self) -> StoreOutcome {
+        match self {
+            ReopenError::Unknown(_) | ReopenError::Stateless(_) | ReopenError::Open { .. } => StoreOutcome::Refused,
+            ReopenError::Store(error) => error.outcome(),
         }
     }
 }
@@ -211,8 +221,10 @@ impl Leases for MeasuredStore {
 
 #[async_trait]
 impl Prices for MeasuredStore {
-    async fn set_prices(&self, prices: &[MeterPrice], now: Timestamp) -> Result<(), StoreError> {
-        self.timed("set_prices", self.store.set_prices(prices, now)).await
+    async fn set_prices(&self, list: &NewPrices) -> Result<PricesKept, StoreError> {
+        let kept = self.timed("set_prices", self.store.set_prices(list)).await?;
+        self.metrics.prices(kept);
+        Ok(kept)
     }
 
     async fn prices(
@@ -225,8 +237,12 @@ impl Prices for MeasuredStore {
         self.timed("prices", self.store.prices(meter, from, to, window)).await
     }
 
-    async fn price_book(&self, from: Timestamp, to: Timestamp) -> Result<PriceBook, StoreError> {
-        self.timed("price_book", self.store.price_book(from, to)).await
+    async fn price_book(
+        &self,
+        meters: &BTreeSet<MeterId>,
+        instants: &BTreeSet<Timestamp>,
+    ) -> Result<PriceBook, StoreError> {
+        self.timed("price_book", self.store.price_book(meters, instants)).await
     }
 }
 
@@ -270,5 +286,13 @@ impl Payments for MeasuredStore {
         self.metrics.forwarded(Forwarded::Sent, sent.len());
         self.metrics.forwarded(Forwarded::Refused, refused.len());
         Ok(())
+    }
+
+    async fn reopen(&self, reopening: &Reopening) -> Result<Vec<Reopened>, ReopenError> {
+        self.timed("reopen", self.store.reopen(reopening)).await
+    }
+
+    async fn reopened(&self, limit: usize) -> Result<Vec<Reopened>, StoreError> {
+        self.timed("reopened", self.store.reopened(limit)).await
     }
 }

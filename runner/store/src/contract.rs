@@ -13,16 +13,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use books::{
-    Acquired, Action, Books, Change, Claim, ClearedInterval, ClearedRound, Commit, Committed, Decisions, Due,
-    ExpectedState, GapTrade, KeptChange, KeptVersion, Label, Lease, Leases, Match, MatchFilter, MatchUpdate,
-    MeterReading, OfferedSince, OutboxDepth, Payments, Prices, Progress, Quantity, ShadowState, ShadowTotals, Span,
-    Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, community_lease,
+    Acquired, Action, Books, CLAIM_TERM_MAX, Change, Claim, ClearedInterval, ClearedRound, Commit, Committed,
+    Decisions, Due, ExpectedState, GapTrade, KeptChange, KeptVersion, LEASE_TERM_MAX, Label, Lease, Leases, Match,
+    MatchFilter, MatchUpdate, MeterReading, NewPrices, OfferedSince, OutboxDepth, Payments, PriceBounds, Prices,
+    PricesKept, Progress, Quantity, ReopenError, Reopened, Reopening, ShadowState, ShadowTotals, Span, Store,
+    StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, community_lease,
 };
 use domain::netting::{Basis, LastReads};
 use domain::reading::Registers;
 use domain::round::{PriceLimits, Terms};
 use domain::trade::State;
-use domain::{Boundary, Digest, Energy, MemberId, MeterPrice, Price, Round, Settlement, Tariff, TradeId};
+use domain::{Boundary, Digest, Energy, MemberId, MeterPrice, OwnPrices, Price, Round, Settlement, Tariff, TradeId};
 use jiff::Timestamp;
 use rec_market_tests::settled;
 
@@ -91,6 +92,7 @@ promises! {
         no_two_claims_get_the_same_trade
         a_claim_takes_its_buyers_waiting_trades
         an_unreported_claim_lapses
+        a_claim_that_lasts_longer_than_any_can_has_lapsed
         a_lapsed_claim_is_found_by_id_and_reported_on
         a_payment_by_an_earlier_claim_is_kept_and_a_second_one_refused
         only_what_is_offered_is_claimed_or_pushed
@@ -98,14 +100,24 @@ promises! {
         invalid_transitions_are_refused
         a_list_of_reports_is_applied_as_a_whole_or_not_at_all
         waiting_trades_are_pushed_in_order
-        a_push_changes_only_waiting_trades;
+        a_push_changes_only_waiting_trades
+        reopened_trades_are_offered_again_and_recorded
+        a_reopening_is_made_as_a_whole_or_not_at_all;
     prices:
         the_later_price_wins
         prices_are_listed_newest_first_and_paged
-        a_price_book_has_every_price_in_effect;
+        a_price_book_has_every_price_in_effect
+        a_price_book_has_only_what_is_asked_for
+        a_withdrawal_is_listed_and_in_effect_like_a_price
+        a_price_for_now_voids_what_was_planned_before
+        the_newest_prices_of_a_meter_are_kept
+        prices_of_unknown_meters_wait_and_the_oldest_give_way
+        the_latest_of_too_many_unknown_meters_in_one_list_wait
+        a_meter_that_was_read_or_is_configured_does_not_wait;
     leases:
         a_lease_has_one_owner
         an_expired_or_released_lease_gets_a_new_fencing_token
+        a_lease_that_lasts_longer_than_any_can_is_held_by_nobody
         only_one_of_concurrent_requests_gets_the_lease
         a_commit_under_a_lost_lease_is_fenced;
 }
@@ -149,6 +161,11 @@ pub(super) fn with(mut commit: Commit, round: Option<ClearedRound>, gaps: Vec<Ga
     let ClearedInterval { round, gaps, trades, .. } = derived;
     commit.cleared = ClearedInterval { round, gaps, trades, ..commit.cleared };
     commit
+}
+
+/// A list of prices from a caller who knows of no meter.
+pub(super) fn new_prices(prices: &[MeterPrice], now: Timestamp) -> NewPrices {
+    NewPrices { prices: prices.to_vec(), configured: Arc::default(), bounds: PriceBounds::default(), now }
 }
 
 pub(super) fn tariff(retail: i64, feed_in: i64) -> Tariff {

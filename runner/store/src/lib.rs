@@ -3,6 +3,7 @@
 //! Both implement the traits of the crate `books` and pass the same contract tests. Only [`sqlite`](SqliteStore)
 //! contains SQL, and only [`mongo`](MongoStore) names MongoDB.
 
+mod cause;
 #[cfg(test)]
 mod contract;
 mod mongo;

@@ -2,8 +2,8 @@
 //!
 //! It only relies on atomic changes of single documents and on unique `_id`s, not on transactions, so a standalone
 //! server is enough. `chain.rs` explains how an interval is committed, `journal.rs` how several documents are changed
-//! as one. Nothing is ever deleted. A database that the Python original filled is continued: its own collections are only
-//! read, `takeover.rs` explains how.
+//! as one. Nothing is ever deleted but prices that are too old or too many. A database that the Python original filled is
+//! continued: its own collections are only read, `takeover.rs` explains how.
 
 mod address;
 mod algorithms;
@@ -20,9 +20,11 @@ mod journal;
 mod leases;
 mod link;
 mod mark;
+mod meters;
 mod original;
 mod prices;
 mod read;
+mod reopening;
 mod server;
 #[cfg(test)]
 mod shapes;
@@ -32,12 +34,13 @@ mod takeover;
 mod tests;
 mod trades;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
+use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 use mongodb::bson::oid::ObjectId;
 use mongodb::options::ClientOptions;
@@ -48,8 +51,9 @@ use server::Server;
 
 use books::{
     Acquired, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, ExpectedState, KeptChange,
-    KeptVersion, Leases, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Payments, Prices, Progress,
-    ShadowState, Span, StoreError, StoredInterval, StoredTrade, UpdateError, Version, Window,
+    KeptVersion, Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices,
+    PricesKept, Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredInterval, StoredTrade,
+    UpdateError, Version, Window,
 };
 
 /// A database on a MongoDB server.
@@ -229,8 +233,8 @@ impl Leases for MongoStore {
 
 #[async_trait]
 impl Prices for MongoStore {
-    async fn set_prices(&self, prices: &[MeterPrice], now: Timestamp) -> Result<(), StoreError> {
-        self.retry(|| prices::set(&self.server, prices, now)).await
+    async fn set_prices(&self, list: &NewPrices) -> Result<PricesKept, StoreError> {
+        self.retry(|| prices::set(&self.server, list)).await
     }
 
     async fn prices(
@@ -243,8 +247,12 @@ impl Prices for MongoStore {
         self.retry(|| prices::list(&self.server, meter, from, to, window)).await
     }
 
-    async fn price_book(&self, from: Timestamp, to: Timestamp) -> Result<PriceBook, StoreError> {
-        self.retry(|| prices::book(&self.server, from, to)).await
+    async fn price_book(
+        &self,
+        meters: &BTreeSet<MeterId>,
+        instants: &BTreeSet<Timestamp>,
+    ) -> Result<PriceBook, StoreError> {
+        self.retry(|| prices::book(&self.server, meters, instants)).await
     }
 }
 
@@ -290,5 +298,18 @@ impl Payments for MongoStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.retry(|| states::delivered(&self.server, sent, refused, now)).await
+    }
+
+    async fn reopen(&self, reopening: &Reopening) -> Result<Vec<Reopened>, ReopenError> {
+        let by = ObjectId::new().to_hex();
+        self.retry(|| states::reopen(&self.server, reopening, &by)).await?
+    }
+
+    async fn reopened(&self, limit: usize) -> Result<Vec<Reopened>, StoreError> {
+        let list = || async {
+            states::settle(&self.server).await?;
+            reopening::list(&self.server, limit).await
+        };
+        self.retry(list).await
     }
 }

@@ -11,10 +11,10 @@ mod whole;
 use domain::netting::{LastRead, LastReads};
 use domain::reading::Registers;
 use domain::round::{PriceLimits, Terms};
-use domain::{Boundary, Energy, Interval, IntervalLength, MeterId, Position, Price, Round, Tariff};
+use domain::{Boundary, Energy, Interval, IntervalLength, MemberId, MeterId, Position, Price, Round, Tariff};
 use prost::Message;
 
-use books::{GapTrade, MeterReading};
+use books::{Cause, GapTrade, MeterReading};
 use domain::NamedParty;
 
 pub use change::{decode_change, encode_change};
@@ -22,13 +22,13 @@ pub use shadow::{decode_shadow_totals, encode_shadow_totals};
 pub use whole::{Whole, decode_whole, encode_whole};
 
 /// The error for a stored record that is not valid.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a stored record is invalid: {0}")]
-pub struct InvalidRecord(pub String);
+#[derive(Debug, thiserror::Error)]
+#[error("a stored record is invalid")]
+pub struct InvalidRecord(#[source] pub Cause);
 
 impl InvalidRecord {
-    fn new(reason: impl std::fmt::Display) -> InvalidRecord {
-        InvalidRecord(reason.to_string())
+    fn new(reason: impl Into<Cause>) -> InvalidRecord {
+        InvalidRecord(reason.into())
     }
 }
 
@@ -133,7 +133,7 @@ pub fn decode_round(bytes: &[u8]) -> Result<Round, InvalidRecord> {
         let retail = position.retail.map_or(tariff.retail, price);
         let feed_in = position.feed_in.map_or(tariff.feed_in, price);
         Ok(Position {
-            member: position.member.parse().map_err(InvalidRecord::new)?,
+            member: MemberId::from_stored(&position.member).map_err(InvalidRecord::new)?,
             surplus: Energy::from_wh(position.surplus),
             deficit: Energy::from_wh(position.deficit),
             offer: position.offer.map_or(feed_in, price),
@@ -162,7 +162,7 @@ pub fn decode_round(bytes: &[u8]) -> Result<Round, InvalidRecord> {
 pub fn decode_interval(start: u64, length: u32) -> Result<Interval, InvalidRecord> {
     let length = IntervalLength::from_seconds(length).map_err(InvalidRecord::new)?;
     let interval = decode_boundary(start).ok().and_then(|start| Interval::starting(start, length));
-    interval.ok_or_else(|| InvalidRecord(format!("no interval starts at Unix second {start}")))
+    interval.ok_or_else(|| InvalidRecord::new(format!("no interval starts at Unix second {start}")))
 }
 
 /// Decodes a party from its stored name.
@@ -173,7 +173,7 @@ pub fn decode_party(name: &str) -> Result<NamedParty, InvalidRecord> {
     match name {
         "grid" => Ok(NamedParty::Grid),
         "operator" => Ok(NamedParty::Operator),
-        member => member.parse().map(NamedParty::Member).map_err(InvalidRecord::new),
+        member => MemberId::from_stored(member).map(NamedParty::Member).map_err(InvalidRecord::new),
     }
 }
 
@@ -182,7 +182,7 @@ pub fn decode_party(name: &str) -> Result<NamedParty, InvalidRecord> {
 /// # Errors
 /// If the time is out of range.
 pub fn decode_boundary(seconds: u64) -> Result<Boundary, InvalidRecord> {
-    Boundary::from_seconds(seconds).ok_or_else(|| InvalidRecord(format!("Unix second {seconds} is out of range")))
+    Boundary::from_seconds(seconds).ok_or_else(|| InvalidRecord::new(format!("Unix second {seconds} is out of range")))
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -262,7 +262,7 @@ fn decode_last_reads(records: Vec<LastReadRecord>) -> Result<LastReads, InvalidR
     let read = |record: LastReadRecord| {
         let registers = Registers { import_wh: record.import_wh, export_wh: record.export_wh };
         let read = LastRead { boundary: decode_boundary(record.boundary)?, registers };
-        Ok((record.meter.parse().map_err(InvalidRecord::new)?, read))
+        Ok((MeterId::from_stored(&record.meter).map_err(InvalidRecord::new)?, read))
     };
     records.into_iter().map(read).collect()
 }
@@ -299,15 +299,15 @@ pub fn decode_inputs(bytes: &[u8]) -> Result<Inputs, InvalidRecord> {
     let reading = |reading: ReadingRecord| {
         let member = reading.member.as_deref().unwrap_or(&reading.meter);
         Ok(MeterReading {
-            member: member.parse().map_err(InvalidRecord::new)?,
-            meter: reading.meter.parse().map_err(InvalidRecord::new)?,
+            member: MemberId::from_stored(member).map_err(InvalidRecord::new)?,
+            meter: MeterId::from_stored(&reading.meter).map_err(InvalidRecord::new)?,
             registers: Registers { import_wh: reading.import_wh, export_wh: reading.export_wh },
         })
     };
     let gap = |gap: GapRecord| {
         let price = Price::from_micro_eur;
         Ok(GapTrade {
-            member: gap.member.parse().map_err(InvalidRecord::new)?,
+            member: MemberId::from_stored(&gap.member).map_err(InvalidRecord::new)?,
             since: decode_boundary(gap.since)?,
             surplus: Energy::from_wh(gap.surplus),
             deficit: Energy::from_wh(gap.deficit),

@@ -1,4 +1,4 @@
--- The embedded store, version 3. Times are Unix seconds, energy is Wh, prices are µEUR/kWh.
+-- The embedded store, version 4. Times are Unix seconds, energy is Wh, prices are µEUR/kWh.
 
 CREATE TABLE community (
     id   INTEGER PRIMARY KEY,
@@ -90,13 +90,21 @@ CREATE INDEX trade_claimed ON trade (claimed_until) WHERE claimed_until IS NOT N
 
 -- Prices that members set, in µEUR/kWh.
 CREATE TABLE price (
-    meter  TEXT NOT NULL,
-    start  INTEGER NOT NULL,
-    bid    INTEGER NOT NULL,
-    offer  INTEGER NOT NULL,
-    set_at INTEGER NOT NULL,
+    meter     TEXT NOT NULL,
+    start     INTEGER NOT NULL,
+    bid       INTEGER NOT NULL,
+    offer     INTEGER NOT NULL,
+    set_at    INTEGER NOT NULL,
+    -- 1 if there is no price from then on; bid and offer are 0 then.
+    withdrawn INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (meter, start)
 ) STRICT, WITHOUT ROWID;
+
+-- Meters with prices that are neither configured nor have been read, in the order in which somebody set one last.
+CREATE TABLE waiting (
+    turn  INTEGER PRIMARY KEY,
+    meter TEXT NOT NULL UNIQUE
+) STRICT;
 
 -- Rights that one process has at a time.
 CREATE TABLE lease (

@@ -6,30 +6,45 @@ mod leases;
 mod payments;
 mod prices;
 mod read;
+mod readers;
+mod reopening;
 #[cfg(test)]
 mod tests;
 mod write;
 
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Boundary, Digest, MemberId, MeterPrice, PriceBook, TradeId};
+use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 
 use fault::{Fault, is_locked_out, open_error, refused, store_error};
+use readers::Readers;
 
 use books::{
     Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, Due, ExpectedState, KeptChange, KeptVersion,
-    Leases, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Payments, Prices, Progress, ShadowState, Span,
-    StoreError, StoredInterval, StoredTrade, UpdateError, Version, Window,
+    Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept,
+    Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredInterval, StoredTrade,
+    UpdateError, Version, Window,
 };
 
 const SCHEMA: &str = include_str!("schema.sql");
+/// What the schema has got since, which changes nothing that was there.
+const SCHEMA_REOPENING: &str = include_str!("schema_reopening.sql");
 /// The schema's version, `user_version` in the file's header.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
+/// The first version that can still be read, and is upgraded in place when it is opened for writing.
+const OLDEST_VERSION: i64 = 3;
+/// From version 3: prices can be withdrawn, and those of unknown meters wait.
+const UPGRADE: &str = include_str!("schema_upgrade.sql");
 /// Distinguishes our files from other programs' databases: "rcmk", `application_id` in the file's header.
 const APPLICATION_ID: i64 = 0x7263_6d6b;
 /// How long to wait for another process's lock.
@@ -45,15 +60,30 @@ const CHECKPOINT_PAGES: i64 = 8 * 1024;
 
 const IS_DIRECTORY: &str = "it is a directory (name a file in it)";
 
+/// Connections for lists, whose length callers choose. Each has two descriptors and up to 2 MiB of pages.
+const LIST_READERS: usize = 4;
+/// Connections for the short reads of settlement and forwarding, so that these never wait for a list.
+const OWN_READERS: usize = 2;
+
 /// The embedded store.
 #[derive(Clone)]
 pub struct SqliteStore {
     path: Arc<PathBuf>,
-    /// The connection that writes.
-    connection: Arc<Mutex<Connection>>,
-    /// The connection that reads, so that a long query does not delay a commit. The same as `connection` if the store
-    /// is read-only.
-    reader: Arc<Mutex<Connection>>,
+    /// The connection that writes; none if the store is read-only.
+    writer: Option<Arc<Writer>>,
+    /// What reads lists for callers and people. No read delays a commit: SQLite's readers do not lock its writer out.
+    lists: Readers,
+    /// What reads for settlement and forwarding.
+    own: Readers,
+}
+
+/// The connection that writes, and who may have it next.
+struct Writer {
+    connection: Mutex<Connection>,
+    /// Who writes now; the others wait in order.
+    turn: Arc<Semaphore>,
+    /// Which of the callers may wait there: one, so that a commit waits for one of their writes and not for all.
+    caller: Semaphore,
 }
 
 impl SqliteStore {
@@ -69,14 +99,16 @@ impl SqliteStore {
         if path.is_dir() {
             return Err(refused(path, IS_DIRECTORY));
         }
+        create_private(path);
         let opened = Connection::open(path).map_err(Fault::from).and_then(|mut connection| {
             prepare(&mut connection)?;
-            let reader = Connection::open(path)?;
-            reader.busy_timeout(BUSY_TIMEOUT)?;
-            reader.pragma_update(None, "query_only", true)?;
-            Ok((connection, Some(reader)))
+            Ok((connection, open_reader(path)?))
         });
-        SqliteStore::new(path, opened)
+        let (connection, reader) = opened.map_err(|fault| open_error(path, fault))?;
+        let writer =
+            Writer { connection: Mutex::new(connection), turn: Arc::new(Semaphore::new(1)), caller: Semaphore::new(1) };
+        let owned = path.to_owned();
+        Ok(SqliteStore::new(path, Some(writer), reader, move || open_reader(&owned)))
     }
 
     /// Opens an existing file for reading only.
@@ -90,38 +122,44 @@ impl SqliteStore {
         if !path.is_file() {
             return Err(refused(path, "there is no such file (settle first)"));
         }
-        let prepare = |connection: Connection| {
-            connection.busy_timeout(BUSY_TIMEOUT)?;
-            connection.pragma_update(None, "query_only", true)?;
-            check_ours(&connection)?;
-            Ok(connection)
-        };
-        let opened = Connection::open(path).map_err(Fault::from).and_then(prepare).or_else(|fault| {
-            // In a read-only directory SQLite cannot create lock files, but nobody can write there either.
-            match immutable_uri(path) {
-                Some(uri) if is_locked_out(&fault) => {
-                    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-                    Connection::open_with_flags(uri, flags).map_err(Fault::from).and_then(prepare)
+        let owned = path.to_owned();
+        let open = move || {
+            let opened = open_reader(&owned).and_then(check_reader);
+            opened.or_else(|fault| {
+                // In a read-only directory SQLite cannot create lock files, but nobody can write there either.
+                match immutable_uri(&owned) {
+                    Some(uri) if is_locked_out(&fault) => {
+                        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+                        check_reader(prepare_reader(Connection::open_with_flags(uri, flags)?)?)
+                    }
+                    _ => Err(fault),
                 }
-                _ => Err(fault),
-            }
-        });
-        SqliteStore::new(path, opened.map(|connection| (connection, None)))
+            })
+        };
+        let reader = open().map_err(|fault| open_error(path, fault))?;
+        Ok(SqliteStore::new(path, None, reader, open))
     }
 
-    fn new(path: &Path, opened: Result<(Connection, Option<Connection>), Fault>) -> Result<SqliteStore, StoreError> {
-        let (connection, reader) = opened.map_err(|fault| open_error(path, fault))?;
-        let connection = Arc::new(Mutex::new(connection));
-        let reader = reader.map_or_else(|| Arc::clone(&connection), |reader| Arc::new(Mutex::new(reader)));
-        Ok(SqliteStore { path: Arc::new(path.to_owned()), connection, reader })
+    fn new(
+        path: &Path,
+        writer: Option<Writer>,
+        reader: Connection,
+        open: impl Fn() -> Result<Connection, Fault> + Clone + Send + Sync + 'static,
+    ) -> SqliteStore {
+        SqliteStore {
+            path: Arc::new(path.to_owned()),
+            writer: writer.map(Arc::new),
+            own: Readers::new(OWN_READERS, Some(reader), open.clone()),
+            lists: Readers::new(LIST_READERS, None, open),
+        }
     }
 
-    /// Runs work that writes, in its own transaction.
+    /// Runs work of settlement or forwarding that writes, in its own transaction.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.run(&self.connection, |connection| {
+        self.write_with(|connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = work(&transaction)?;
             transaction.commit()?;
@@ -130,31 +168,80 @@ impl SqliteStore {
         .await
     }
 
-    /// Runs work that reads.
+    /// As [`SqliteStore::write`], for somebody who calls from outside, however often.
+    async fn write_for_caller<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let _caller = match &self.writer {
+            Some(writer) => writer.caller.acquire().await.ok(),
+            None => None,
+        };
+        self.write(work).await
+    }
+
+    /// Runs work on the connection that writes, on a thread that may block.
+    async fn write_with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let Some(writer) = self.writer.clone() else { return Err(store_error(&self.path, Fault::ReadOnly)) };
+        // OK because nobody closes it. The work takes it along, because it goes on if its caller gives up.
+        let turn = Arc::clone(&writer.turn).acquire_owned().await.ok();
+        let done = tokio::task::spawn_blocking(move || {
+            // OK because a transaction that panicked was rolled back when it was dropped.
+            let done = work(&mut writer.connection.lock().unwrap_or_else(PoisonError::into_inner));
+            drop(turn);
+            done
+        });
+        self.done(done.await)
+    }
+
+    /// Runs a short read of settlement or forwarding.
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.run(&self.reader, work).await
+        self.done(self.own.run(work).await)
     }
 
-    /// Runs work on a connection, on a thread that may block.
-    async fn run<T: Send + 'static>(
+    /// Runs a read that may be as long as its caller wants.
+    async fn read_list<T: Send + 'static>(
         &self,
-        connection: &Arc<Mutex<Connection>>,
         work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (connection, path) = (Arc::clone(connection), Arc::clone(&self.path));
-        let done = tokio::task::spawn_blocking(move || {
-            // OK because a transaction that panicked was rolled back when it was dropped.
-            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&mut connection)
-        });
-        match done.await {
-            Ok(result) => result.map_err(|fault| store_error(&path, fault)),
-            Err(error) => Err(StoreError::Failed { store: path.display().to_string(), reason: error.to_string() }),
+        self.done(self.lists.run(work).await)
+    }
+
+    fn done<T>(&self, done: Result<Result<T, Fault>, JoinError>) -> Result<T, StoreError> {
+        match done {
+            Ok(result) => result.map_err(|fault| store_error(&self.path, fault)),
+            Err(error) => Err(StoreError::Failed { store: self.path.display().to_string(), source: error.into() }),
         }
     }
+}
+
+/// Creates a file that only its owner can read, if there is none; SQLite takes its mode for the files beside it. If it cannot,
+/// neither can SQLite, which tells it.
+fn create_private(path: &Path) {
+    let _ = File::options().write(true).create_new(true).mode(0o600).open(path);
+}
+
+/// Opens a connection that reads. Never a new file: what somebody has moved away is not there.
+fn open_reader(path: &Path) -> Result<Connection, Fault> {
+    let flags = OpenFlags::default().difference(OpenFlags::SQLITE_OPEN_CREATE);
+    prepare_reader(Connection::open_with_flags(path, flags)?)
+}
+
+fn prepare_reader(connection: Connection) -> Result<Connection, Fault> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn check_reader(connection: Connection) -> Result<Connection, Fault> {
+    check_ours(&connection)?;
+    Ok(connection)
 }
 
 /// The URI that opens a file as immutable; `None` if a writer has left a write-ahead log beside it.
@@ -180,7 +267,11 @@ fn prepare(connection: &mut Connection) -> Result<(), Fault> {
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     // Before anything is changed, since the file may belong to another program.
-    check_ours(&transaction)?;
+    if check_ours(&transaction)? < VERSION {
+        transaction.execute_batch(UPGRADE)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.execute_batch(SCHEMA_REOPENING)?;
     transaction.commit()?;
     // Every commit reaches the disk before the next interval starts, so a crash at any instant loses nothing.
     use_write_ahead_log(connection)?;
@@ -209,8 +300,8 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", (), |row| row.get(0))
 }
 
-/// Refuses files of other programs and of other versions.
-fn check_ours(connection: &Connection) -> Result<(), Fault> {
+/// Refuses files of other programs and of versions that cannot be read; answers the version.
+fn check_ours(connection: &Connection) -> Result<i64, Fault> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     if is_empty(connection)? {
         return Err(Fault::NotOurs("it is empty (settle first)".to_owned()));
@@ -219,7 +310,7 @@ fn check_ours(connection: &Connection) -> Result<(), Fault> {
         return Err(Fault::NotOurs("it is a database of another program (name another file)".to_owned()));
     }
     match pragma("user_version")? {
-        VERSION => Ok(()),
+        version @ OLDEST_VERSION..=VERSION => Ok(version),
         version if version < VERSION => Err(Fault::NotOurs(format!(
             "it has schema version {version}, from before the first release; this program needs {VERSION} (settle again into a new file)"
         ))),
@@ -243,7 +334,7 @@ impl Books for SqliteStore {
 
     async fn commit_batch(&self, batch: Vec<Arc<Commit>>) -> CommittedBatch {
         let path = Arc::clone(&self.path);
-        let written = self.run(&self.connection, move |connection| write::write_batch(connection, &batch)).await;
+        let written = self.write_with(move |connection| write::write_batch(connection, &batch)).await;
         match written {
             Ok((committed, ended)) => {
                 CommittedBatch { committed, ended: ended.map_err(|fault| store_error(&path, fault)) }
@@ -263,7 +354,7 @@ impl Books for SqliteStore {
 
     async fn intervals(&self, community: &str, span: Span, limit: usize) -> Result<Vec<StoredInterval>, StoreError> {
         let name = community.to_owned();
-        self.read(move |connection| {
+        self.read_list(move |connection| {
             // One transaction, so that intervals and their trades are from the same snapshot.
             let transaction = connection.transaction()?;
             read::intervals(&transaction, &name, span, limit)
@@ -280,7 +371,7 @@ impl Books for SqliteStore {
         limit: usize,
     ) -> Result<Vec<StoredTrade>, StoreError> {
         let (name, member) = (community.to_owned(), member.cloned());
-        self.read(move |connection| read::trades(connection, &name, span, member.as_ref(), after, limit)).await
+        self.read_list(move |connection| read::trades(connection, &name, span, member.as_ref(), after, limit)).await
     }
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
@@ -294,7 +385,7 @@ impl Books for SqliteStore {
 
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
         let name = community.to_owned();
-        self.read(move |connection| {
+        self.read_list(move |connection| {
             let mut counts = connection.prepare_cached(
                 "SELECT code, count(*) FROM event JOIN community ON community.id = event.community
                  WHERE community.name = ?1 GROUP BY code ORDER BY code",
@@ -306,7 +397,7 @@ impl Books for SqliteStore {
     }
 
     async fn examine(&self) -> Result<Vec<String>, StoreError> {
-        self.read(|connection| {
+        self.read_list(|connection| {
             let mut found = texts(connection, "PRAGMA integrity_check(20)")?;
             found.retain(|finding| finding != "ok");
             // Rows that no query by interval would return.
@@ -321,7 +412,7 @@ impl Books for SqliteStore {
 impl Decisions for SqliteStore {
     async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError> {
         let version = version.clone();
-        self.write(move |transaction| algorithms::keep(transaction, &version, &component)).await
+        self.write_for_caller(move |transaction| algorithms::keep(transaction, &version, &component)).await
     }
 
     async fn versions(&self) -> Result<Vec<Version>, StoreError> {
@@ -345,12 +436,12 @@ impl Decisions for SqliteStore {
         expected: ExpectedState,
     ) -> Result<Option<u64>, StoreError> {
         let (community, change) = (community.to_owned(), change.clone());
-        self.write(move |transaction| algorithms::decide(transaction, &community, &change, expected)).await
+        self.write_for_caller(move |transaction| algorithms::decide(transaction, &community, &change, expected)).await
     }
 
     async fn note(&self, change: &Change) -> Result<(), StoreError> {
         let change = change.clone();
-        self.write(move |transaction| algorithms::note(transaction, &change)).await
+        self.write_for_caller(move |transaction| algorithms::note(transaction, &change)).await
     }
 
     async fn decisions(&self, community: &str) -> Result<Vec<KeptChange>, StoreError> {
@@ -360,7 +451,7 @@ impl Decisions for SqliteStore {
 
     async fn changes(&self, community: Option<&str>, limit: usize) -> Result<Vec<KeptChange>, StoreError> {
         let community = community.map(str::to_owned);
-        self.read(move |connection| algorithms::changes(connection, community.as_deref(), limit)).await
+        self.read_list(move |connection| algorithms::changes(connection, community.as_deref(), limit)).await
     }
 
     async fn shadow_totals(&self, _community: &str, decision: u64) -> Result<Option<ShadowState>, StoreError> {
@@ -394,9 +485,9 @@ impl Leases for SqliteStore {
 
 #[async_trait]
 impl Prices for SqliteStore {
-    async fn set_prices(&self, prices: &[MeterPrice], now: Timestamp) -> Result<(), StoreError> {
-        let prices = prices.to_vec();
-        self.write(move |transaction| prices::set(transaction, &prices, now)).await
+    async fn set_prices(&self, list: &NewPrices) -> Result<PricesKept, StoreError> {
+        let list = list.clone();
+        self.write_for_caller(move |transaction| prices::set(transaction, &list)).await
     }
 
     async fn prices(
@@ -407,11 +498,16 @@ impl Prices for SqliteStore {
         window: Window,
     ) -> Result<Vec<MeterPrice>, StoreError> {
         let meter = meter.to_owned();
-        self.read(move |connection| prices::list(connection, &meter, from, to, window)).await
+        self.read_list(move |connection| prices::list(connection, &meter, from, to, window)).await
     }
 
-    async fn price_book(&self, from: Timestamp, to: Timestamp) -> Result<PriceBook, StoreError> {
-        self.read(move |connection| prices::book(connection, from, to)).await
+    async fn price_book(
+        &self,
+        meters: &BTreeSet<MeterId>,
+        instants: &BTreeSet<Timestamp>,
+    ) -> Result<PriceBook, StoreError> {
+        let (meters, instants) = (meters.clone(), instants.clone());
+        self.read(move |connection| prices::book(connection, &meters, &instants)).await
     }
 }
 
@@ -420,12 +516,12 @@ impl Payments for SqliteStore {
     async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError> {
         let filter = filter.clone();
         self.release_claims(now).await?;
-        self.read(move |connection| payments::find(connection, &filter, window)).await
+        self.read_list(move |connection| payments::find(connection, &filter, window)).await
     }
 
     async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError> {
         let claim = claim.clone();
-        self.write(move |transaction| {
+        self.write_for_caller(move |transaction| {
             payments::release_claims(transaction, claim.now)?;
             payments::claim(transaction, &claim, window)
         })
@@ -439,7 +535,7 @@ impl Payments for SqliteStore {
             // A refused report has not changed anything yet, so the transaction can simply be committed.
             payments::update(transaction, &updates, now)
         };
-        self.write(update).await?
+        self.write_for_caller(update).await?
     }
 
     async fn outbox(&self, due: Due, limit: usize) -> Result<Vec<Match>, StoreError> {
@@ -461,13 +557,27 @@ impl Payments for SqliteStore {
         let (sent, refused) = (sent.to_vec(), refused.to_vec());
         self.write(move |transaction| payments::delivered(transaction, &sent, &refused, now)).await
     }
+
+    async fn reopen(&self, reopening: &Reopening) -> Result<Vec<Reopened>, ReopenError> {
+        let reopening = reopening.clone();
+        let reopen = move |transaction: &Transaction<'_>| {
+            payments::release_claims(transaction, reopening.at)?;
+            // One that is refused has not changed anything yet, so the transaction can simply be committed.
+            reopening::reopen(transaction, &reopening)
+        };
+        self.write(reopen).await?
+    }
+
+    async fn reopened(&self, limit: usize) -> Result<Vec<Reopened>, StoreError> {
+        self.read(move |connection| reopening::list(connection, limit)).await
+    }
 }
 
 impl SqliteStore {
     /// Releases expired claims. It only starts a write transaction if there are any, which is rare.
     async fn release_claims(&self, now: Timestamp) -> Result<(), StoreError> {
         if self.read(move |connection| payments::has_expired(connection, now)).await? {
-            self.write(move |transaction| payments::release_claims(transaction, now)).await?;
+            self.write_for_caller(move |transaction| payments::release_claims(transaction, now)).await?;
         }
         Ok(())
     }

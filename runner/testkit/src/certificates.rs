@@ -67,6 +67,13 @@ impl Authority {
 }
 
 impl Pair {
+    /// A certificate for this name that nobody else signed.
+    pub fn self_signed(name: &str) -> Pair {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();
+        Pair { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+
     /// For clients that show it.
     pub fn identity(&self) -> Identity {
         Identity::from_pem(&self.certificate, &self.key)

@@ -31,7 +31,7 @@ pub use detour::{Detour, Port, Way};
 pub use market::{Folder, Market, Ran, SERVICE, community, program};
 pub use meters::{Meters, Row, answer, date, end_of, honest, reading, readings, recorded, row, short};
 pub use mongo::{Mongo, mongodb};
-pub use service::{Service, get, signal};
+pub use service::{Service, command_with_descriptors, get, signal};
 pub use settled::SettledStore;
 pub use transactions::Transactions;
 pub use wait::{eventually, eventually_async, listener, runtime};

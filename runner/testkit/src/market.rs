@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::ops::Deref;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -158,7 +159,11 @@ impl Folder {
 
     /// Writes a file; answers its name, as a command names it.
     pub fn file<'n>(&self, name: &'n str, content: impl AsRef<[u8]>) -> &'n str {
-        std::fs::write(self.path(name), content).unwrap();
+        let path = self.path(name);
+        std::fs::write(&path, content).unwrap();
+        if name.ends_with(".token") {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
         name
     }
 

@@ -48,12 +48,14 @@ pub fn readings(texts: &[impl AsRef<str>]) -> Vec<Row> {
     texts.iter().flat_map(|text| reading(text.as_ref())).collect()
 }
 
-/// The rows that the platform's service answers with: of each series the oldest so many from the start on, newest first.
+/// The rows that the platform's service answers with: of each series the oldest so many from the start on, newest first; of one
+/// device, if one is named.
 pub fn honest(rows: &[Row], query: &QueryMeters) -> Vec<Row> {
     let from = query.start_interval.clone().unwrap_or_default();
     let limit = usize::try_from(query.limit.unwrap_or(100)).unwrap();
     let mut series: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.date >= from) {
+    let is_wanted = |row: &&Row| query.device_id.as_ref().is_none_or(|device| row.device_id == *device);
+    for row in rows.iter().filter(|row| row.date >= from).filter(is_wanted) {
         series.entry((&row.device_id, &row.field)).or_default().push(row);
     }
     let mut answer = Vec::new();

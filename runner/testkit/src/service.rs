@@ -2,12 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{Market, Ran};
+use crate::{Market, Ran, program};
 
 /// A service in a process of its own. Killed when dropped.
 pub struct Service {
@@ -23,8 +24,17 @@ pub struct Service {
 impl Service {
     /// Starts the service of a market that [`Market::serving`] made, and waits until it says where it listens.
     pub fn start(market: &Market) -> Service {
+        Service::start_by(market, market.command(&["serve"]))
+    }
+
+    /// As [`Service::start`], with so many open files and no more.
+    pub fn start_with_descriptors(market: &Market, most: u32) -> Service {
+        Service::start_by(market, command_with_descriptors(market, most))
+    }
+
+    fn start_by(market: &Market, mut command: Command) -> Service {
         let log = std::fs::File::options().create(true).append(true).open(market.path("log")).unwrap();
-        let mut child = market.command(&["serve"]).stderr(log).spawn().unwrap();
+        let mut child = command.stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = |name: &str| -> SocketAddr {
@@ -94,6 +104,13 @@ impl Drop for Service {
             let _ = child.wait();
         }
     }
+}
+
+/// `serve` in a process that may have so many open files.
+pub fn command_with_descriptors(market: &Market, most: u32) -> Command {
+    let program = program().display().to_string();
+    let script = "ulimit -n \"$0\" && exec \"$1\" serve";
+    market.command_of(Path::new("/bin/sh"), &["-c", script, &most.to_string(), &program])
 }
 
 /// Sends a signal to a process of ours.

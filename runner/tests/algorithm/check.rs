@@ -7,7 +7,7 @@ use testkit::Folder;
 use crate::rounds::{base_component, base_names, three_members};
 
 /// What the gate looks at, in its order.
-const CHECKS: [&str; 22] = [
+const CHECKS: [&str; 28] = [
     "size",
     "component",
     "world",
@@ -30,6 +30,12 @@ const CHECKS: [&str; 22] = [
     "probe: extreme values",
     "probe: many members",
     "probe: price limits",
+    "probe: ordinary 1",
+    "probe: ordinary 2",
+    "probe: ordinary 3",
+    "probe: ordinary 4",
+    "probe: ordinary 5",
+    "probe: ordinary 6",
 ];
 
 /// The report on a component, and whether it is good.
@@ -74,7 +80,7 @@ fn every_base_algorithm_passes_everything() {
 fn a_report_is_an_object_of_checks() {
     let report = report(&Folder::new(), base_component("uniform"));
     let object = report.as_object().unwrap();
-    let keys = ["algorithm", "checks", "community", "component_bytes", "passed", "sha256"];
+    let keys = ["algorithm", "checks", "community", "comparison", "component_bytes", "passed", "seed", "sha256"];
     assert_eq!(object.keys().collect::<Vec<_>>(), keys);
     for check in object["checks"].as_array().unwrap() {
         assert_eq!(check.as_object().unwrap().keys().collect::<Vec<_>>(), ["detail", "figures", "name", "verdict"]);
@@ -219,11 +225,20 @@ fn a_check_leaves_no_code_of_its_second_engine() {
 fn a_person_sees_every_check_with_a_mark() {
     let answer = Folder::new().run(&["algorithm", "check", "mid-market-rate"]).done();
     let lines: Vec<&str> = answer.out.lines().collect();
-    assert_eq!(lines.len(), CHECKS.len() + 1, "{}", answer.out);
+    assert_eq!(lines.len(), CHECKS.len() + 2, "{}", answer.out);
     for (line, name) in lines.iter().zip(CHECKS) {
         assert!(line.starts_with(&format!("✓ {name} ")), "{line}");
     }
-    assert_eq!(lines[CHECKS.len()], "mid-market-rate: passed");
+    let seed = lines[CHECKS.len()].strip_prefix("· seed").unwrap().split_whitespace().next().unwrap();
+    assert_eq!(lines[CHECKS.len() + 1], "mid-market-rate: passed");
+    // With this seed it is the same again, but for the time that it took.
+    let again = Folder::new().run(&["algorithm", "check", "mid-market-rate", "--seed", seed]).done();
+    let timeless = |out: &str| -> Vec<String> {
+        out.lines().map(|line| line.split(" bytes, ").next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(timeless(&again.out), timeless(&answer.out));
+    let other = Folder::new().run(&["algorithm", "check", "mid-market-rate"]).done();
+    assert_ne!(timeless(&other.out), timeless(&answer.out));
 }
 
 #[test]
@@ -240,7 +255,7 @@ fn a_bad_one_is_refused_with_everything_that_was_found() {
     for part in ["name \"\"", "version \"\"", "summary is empty"] {
         assert!(detail(&report, "describe").contains(part), "{report}");
     }
-    assert!(detail(&report, "probe: all surplus").contains("oversold: member m0000 sells 1300 Wh"), "{report}");
+    assert!(detail(&report, "probe: all surplus").contains(" sells 1300 Wh but has a surplus of "), "{report}");
 
     let answer = folder.run(&["algorithm", "check", "component.wasm"]);
     assert_eq!(answer.code, 1);
@@ -262,7 +277,7 @@ fn failures_in_probes_are_told_by_kind_and_do_not_hide_others() {
         (guests::PANICS, "it wrote: panicked"),
     ] {
         let report = report(&folder, component);
-        assert_eq!(names(&report, "failed").len(), 13, "{report}");
+        assert_eq!(names(&report, "failed").len(), 19, "{report}");
         assert!(detail(&report, "probe: empty").contains(kind), "{report}");
     }
     let report = report(&folder, guests::DESCRIBE_TRAPS);
@@ -290,9 +305,31 @@ fn a_loop_is_found_within_seconds() {
     let folder = Folder::new();
     let file = folder.file("loop.wasm", guests::ENDLESS_LOOP);
     let answer = folder.run(&["algorithm", "check", file, "--json", "--fuel", "100000000"]);
-    assert_eq!((answer.code, names(&answer.json(), "failed").len()), (1, 13));
+    assert_eq!((answer.code, names(&answer.json(), "failed").len()), (1, 19));
     // With the usual fuel a few are enough, and it is told that there are more.
     let report = folder.run(&["algorithm", "check", file, "--json"]).json();
     assert_eq!(names(&report, "noted"), ["other probes"], "{report}");
-    assert!(detail(&report, "other probes").contains("9 more are not tried"), "{report}");
+    assert!(detail(&report, "other probes").contains("15 more are not tried"), "{report}");
+}
+
+#[test]
+fn rounds_of_probes_can_be_looked_at_and_run_again() {
+    let folder = Folder::new();
+    let file = folder.file("greed.wasm", guests::ABSURD_PRICE);
+    let answer = folder.run(&["algorithm", "check", file, "--json", "--save-rounds", "rounds.jsonl"]);
+    let report = answer.ends_with(1).json();
+    let probes: Vec<&Value> = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["name"].as_str().unwrap().starts_with("probe: "))
+        .collect();
+    // Each round, with the limits that it had, is judged as it was.
+    let rerun = folder.run(&["algorithm", "run", file, "--rounds", "rounds.jsonl", "--json"]).ends_with(1).objects();
+    assert_eq!(rerun.len(), probes.len());
+    for (probe, run) in probes.into_iter().zip(rerun) {
+        let is_good = probe["verdict"] == "passed";
+        assert_eq!((run["status"] == "balanced", &run["fuel"]), (is_good, &probe["figures"]["fuel"]), "{probe} {run}");
+    }
+    folder.run(&["algorithm", "check", file, "--save-rounds", "rounds.jsonl"]).ends_with(2).says("already exists");
 }

@@ -38,7 +38,8 @@ fn rounds_that_it_settled_are_probes_and_decide() {
     let (report, code) = check(&market, guests::TRAPS_ON_SHORT_NAMES, &[]);
     assert_eq!((&report["passed"], code), (&json!(true), 0), "nothing else would show it: {report}");
     let (report, code) = check(&market, guests::TRAPS_ON_SHORT_NAMES, &WITH_CONFIG);
-    assert_eq!((failed(&report), code), (ROUNDS.to_vec(), 1), "{report}");
+    let moved = ["probe: own round on another day 1", "probe: own round on another day 2"];
+    assert_eq!((failed(&report), code), ([ROUNDS, moved].concat(), 1), "{report}");
     assert!(named(&report, ROUNDS[0]).unwrap()["detail"].as_str().unwrap().starts_with("trap: "), "{report}");
 
     let (report, code) = check(&market, base_component("mid-market-rate"), &WITH_CONFIG);
@@ -149,4 +150,56 @@ fn an_algorithm_is_found_in_the_books_by_its_digest() {
     market.run(&["algorithm", "check", &digest]).ends_with(2).says("is known here");
     let ran = market.run(&["algorithm", "check", &digest, "--config", "market.toml"]).ends_with(0);
     assert!(ran.out.contains(ROUNDS[1]), "{}", ran.out);
+}
+
+#[test]
+fn what_members_would_pay_and_get_is_shown_beside_what_settled() {
+    let meters = Meters::telling(&TWO_HOUSES);
+    let market = Market::of(&meters);
+    market.settle().ends_with(0);
+    let (report, code) = check(&market, base_component("bill-sharing"), &WITH_CONFIG);
+    assert_eq!(code, 0, "worse is no failure: {report}");
+    let money = named(&report, "money").unwrap();
+    assert_eq!((&money["verdict"], &money["figures"]["worse_than_grid"]), (&json!("noted"), &json!(1)));
+    // At 12:00 a sells 900 Wh of which b takes 700; at 12:15 a needs 100 Wh and b sells 50.
+    let comparison = &report["comparison"];
+    let span = ["from", "until"].map(|end| comparison[end].as_str().unwrap());
+    assert_eq!((span, &comparison["intervals"]), (["2023-09-01T12:00:00Z", "2023-09-01T12:30:00Z"], &json!(2)));
+    let a = &comparison["members"][0];
+    assert_eq!((&a["member"], &a["paid"], &a["received"]), (&json!("a"), &json!(50 * 162_400), &json!(200 * 30_000)));
+    let settled = (&a["settled_paid"], &a["settled_received"]);
+    assert_eq!(settled, (&json!(50 * 162_400 + 50 * 96_200), &json!(200 * 30_000 + 700 * 96_200)));
+    assert_eq!((&a["grid_paid"], &a["grid_received"]), (&json!(100 * 162_400), &json!(900 * 30_000)));
+    // What settles itself changes nothing for anybody.
+    let (report, _) = check(&market, base_component("mid-market-rate"), &WITH_CONFIG);
+    let comparison = &report["comparison"];
+    assert_eq!(comparison["worse_than_grid"], 0);
+    for member in comparison["members"].as_array().unwrap() {
+        assert_eq!((&member["paid"], &member["received"]), (&member["settled_paid"], &member["settled_received"]));
+    }
+    // Without a community there is nothing to compare.
+    let (report, _) = check(&market, base_component("bill-sharing"), &[]);
+    assert_eq!((&report["comparison"], named(&report, "money")), (&Value::Null, None));
+    let shown = market.run(&["algorithm", "check", "bill-sharing", "--config", "market.toml"]).ends_with(0);
+    shown.shows(&[
+        "· money",
+        "worse off than with the grid alone would be a (1 of 2 members)",
+        "gets with the grid alone",
+    ]);
+}
+
+#[test]
+fn a_component_that_waits_for_another_day_is_tried_on_it() {
+    let meters = Meters::telling(&TWO_HOUSES);
+    let market = Market::of(&meters);
+    market.settle().ends_with(0);
+    let (report, _) = check(&market, base_component("uniform"), &WITH_CONFIG);
+    let moved: Vec<&Value> = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["name"].as_str().unwrap().starts_with("probe: own round on another day"))
+        .collect();
+    assert_eq!(moved.len(), 2, "{report}");
+    assert!(moved.iter().all(|check| check["figures"]["positions"] == 2), "{report}");
 }

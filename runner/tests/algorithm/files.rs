@@ -32,7 +32,11 @@ fn cannot_be_had(folder: &Folder, file: &str, says: &[&str]) {
 #[test]
 fn a_missing_file_is_refused() {
     let folder = Folder::new();
-    cannot_be_had(&folder, "nowhere.wasm", &["cannot read nowhere.wasm: No such file", "uniform"]);
+    cannot_be_had(
+        &folder,
+        "nowhere.wasm",
+        &["cannot read nowhere.wasm (name a component file, or one of ", "uniform", "): No such file"],
+    );
     cannot_be_had(&folder, "unifrom", &["\"unifrom\" is not an algorithm", "name a .wasm file", "uniform"]);
     cannot_be_had(&folder, "", &["\"\" is not an algorithm"]);
     cannot_be_had(&folder, "sha256:12", &["\"12\"", "64 hexadecimal digits"]);
@@ -43,14 +47,14 @@ fn a_missing_file_is_refused() {
 fn a_directory_is_refused() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("component.wasm")).unwrap();
-    cannot_be_had(&folder, "component.wasm", &["cannot read component.wasm: Is a directory"]);
-    cannot_be_had(&folder, "./", &["cannot read ./: Is a directory"]);
+    cannot_be_had(&folder, "component.wasm", &["cannot read component.wasm (name", "): Is a directory"]);
+    cannot_be_had(&folder, "./", &["cannot read ./ (name", "): Is a directory"]);
 }
 
 #[test]
 fn a_file_that_cannot_be_read_is_refused() {
     // A mode does not stop root, whom containers like; nobody can read an address that is not mapped.
-    cannot_be_had(&Folder::new(), "/proc/self/mem", &["cannot read /proc/self/mem: Input/output error"]);
+    cannot_be_had(&Folder::new(), "/proc/self/mem", &["cannot read /proc/self/mem (name", "): Input/output error"]);
 }
 
 #[test]

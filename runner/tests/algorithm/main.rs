@@ -8,6 +8,7 @@ mod check;
 mod community;
 mod files;
 mod limits;
+mod list;
 mod machine;
 mod round_files;
 mod rounds;

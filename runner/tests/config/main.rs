@@ -7,4 +7,5 @@ mod certs;
 mod check;
 mod meters;
 mod show;
+mod stack;
 mod tariffs;

@@ -7,6 +7,7 @@ use books::MatchUpdate;
 use demo::transactions::ledger::{Paying, Totals};
 use demo::transactions::service::{Fault, TransactionsService};
 use domain::Amount;
+use domain::text::chain;
 use domain::trade::State;
 use rec_market::adapter::transactions::outbox::OutboxRelay;
 use rec_market::clock::{Clock, SystemClock};
@@ -53,9 +54,11 @@ async fn a_service_that_is_away_is_told_of_and_waited_for() {
         let text = metrics.render();
         assert!(text.lines().any(|found| found == line), "no {line} in:\n{text}");
     };
-    let error = forwarder.drain_once().await.unwrap_err().to_string();
-    assert!(error.starts_with(&format!("Transactions at {} does not answer: ", port.url())), "{error}");
-    assert!(error.contains("refused") && error.contains("attempt 5 of 5"), "{error}");
+    let error = chain(&forwarder.drain_once().await.unwrap_err());
+    let expected =
+        "cannot forward trades (attempt 5 of 5, 0 were sent; the rest waits and is not lost): Transactions at";
+    assert!(error.starts_with(&format!("{expected} {} does not answer: ", port.url())), "{error}");
+    assert!(error.contains("refused"), "{error}");
     assert_eq!(world.count(State::Created).await, 12);
     requests("away", 5);
 
@@ -128,7 +131,7 @@ async fn what_answers_without_tls_is_not_transactions() {
             let _ = connection.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
         }
     });
-    let error = world.forwarder(&port).drain_once().await.unwrap_err().to_string();
+    let error = chain(&world.forwarder(&port).drain_once().await.unwrap_err());
     assert!(error.contains("does not answer"), "{error}");
     assert_eq!(world.count(State::Created).await, PAIRS);
     talker.abort();
@@ -139,7 +142,7 @@ async fn a_stranger_with_another_certificate_gets_nothing() {
     let (world, other) = (World::with_intervals(1).await, World::with_intervals(0).await);
     let (port, service) = (Port::new(), TransactionsService::default());
     let _serving = other.serve(&service, &port);
-    let error = world.forwarder(&port).drain_once().await.unwrap_err().to_string();
+    let error = chain(&world.forwarder(&port).drain_once().await.unwrap_err());
     assert!(error.contains("certificate"), "{error}");
     assert_eq!(service.ledger().totals(), Totals::default());
 }

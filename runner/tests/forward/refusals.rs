@@ -1,9 +1,17 @@
-//! One bad trade blocks no other, and a service that is not meant for this says so.
+//! One bad trade blocks no other, a service that refuses everything voids none, and one that is not meant for this says so.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use backon::ExponentialBuilder;
 use demo::transactions::service::{Fault, TransactionsService, Verdict};
+use domain::text::chain;
 use domain::trade::State;
+use rec_market::adapter::transactions::outbox::OutboxRelay;
+use rec_market::clock::SystemClock;
+use rec_market::telemetry::metrics::Metrics;
+use rec_market::telemetry::status::Status;
 use testkit::{Port, eventually_async};
 use tonic::Code;
 use tonic::transport::server::TcpIncoming;
@@ -92,7 +100,7 @@ async fn a_service_that_does_not_know_pushing_is_told_of_clearly() {
     let mut forwarder = world.forwarder(&port);
     // Nobody waits for what will be the same tomorrow.
     forwarder.lasting_pause = Duration::from_secs(3600);
-    let error = forwarder.drain_once().await.unwrap_err().to_string();
+    let error = chain(&forwarder.drain_once().await.unwrap_err());
     assert!(error.contains("Unimplemented") && error.contains("forward.mode = \"pull\""), "{error}");
     assert_eq!(world.count(State::Created).await, 4);
     serving.abort();
@@ -105,7 +113,7 @@ async fn who_is_not_let_in_keeps_everything_and_tries_slowly() {
     service.script().faults.extend([Fault::Fail(Code::Unauthenticated), Fault::Fail(Code::PermissionDenied)]);
     let mut forwarder = world.forwarder(&port);
     forwarder.lasting_pause = Duration::from_millis(400);
-    let error = forwarder.drain_once().await.unwrap_err().to_string();
+    let error = chain(&forwarder.drain_once().await.unwrap_err());
     assert!(error.contains("Unauthenticated") && error.contains("client certificate"), "{error}");
     assert_eq!(service.script().requests.len(), 1, "not tried again at once");
 
@@ -114,4 +122,119 @@ async fn who_is_not_let_in_keeps_everything_and_tries_slowly() {
     eventually_async("they are let in", async || world.count(State::Sent).await == 4).await;
     assert!(started.elapsed() >= Duration::from_millis(400), "the longest pause, not the first");
     running.stop().await;
+}
+
+/// Transactions takes none of the trades with these numbers.
+async fn refuse(
+    world: &World,
+    service: &TransactionsService,
+    numbers: impl IntoIterator<Item = usize>,
+    verdict: Verdict,
+) {
+    let trades = world.trades().await;
+    let bad: BTreeSet<_> = numbers.into_iter().map(|number| trades[number].id).collect();
+    let judge = move |id| if bad.contains(&id) { verdict.clone() } else { Verdict::Take };
+    service.script().judge = Some(Box::new(move |trade| judge(trade.id)));
+}
+
+/// How Transactions may refuse a trade.
+fn verdicts() -> [Verdict; 2] {
+    [Verdict::Refuse("no account".to_owned()), Verdict::RefuseRequest(Code::InvalidArgument)]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_refuses_everything_voids_no_trade() {
+    for (verdict, requests) in verdicts().into_iter().zip([&[5, 1][..], &[5, 2, 1, 1, 3, 1, 1]]) {
+        let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
+        let _serving = world.serve(&service, &port);
+        service.script().judge = Some(Box::new(move |_| verdict.clone()));
+        let mut forwarder = world.forwarder(&port);
+        // Nobody waits for what will be the same tomorrow.
+        forwarder.refused_pauses = ExponentialBuilder::new().with_min_delay(Duration::from_secs(3600));
+        let error = forwarder.drain_once().await.unwrap_err();
+        assert_eq!((error.attempts, error.drained.sent, error.drained.refused), (1, 0, 0));
+        let told = chain(&error);
+        assert!(told.contains("refuses every trade") && told.contains("forwarding pauses"), "{told}");
+        assert_eq!(world.count(State::Created).await, 12);
+        assert_eq!(service.script().requests, requests);
+        service.script().judge = None;
+        assert_eq!(forwarder.drain_once().await.unwrap().sent, 12);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_trade_shows_when_a_service_accepts_trades_again() {
+    for verdict in verdicts() {
+        let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
+        let _serving = world.serve(&service, &port);
+        service.script().judge = Some(Box::new(move |_| verdict.clone()));
+        let metrics = Arc::new(Metrics::new(Arc::new(SystemClock)));
+        let status = Arc::new(Status::new(Arc::new(SystemClock), []));
+        let forwarder = OutboxRelay {
+            metrics: Some(Arc::clone(&metrics)),
+            status: Some(Arc::clone(&status)),
+            ..world.forwarder(&port)
+        };
+        // What the metrics and the status say.
+        let paused = || {
+            let text = metrics.render();
+            let metric = text.lines().find_map(|line| line.strip_prefix("rec_market_forwarding_paused ")).unwrap();
+            let status: serde_json::Value = serde_json::from_str(&status.to_json().unwrap()).unwrap();
+            (metric.to_owned(), status["forwarding"]["reason"].as_str().map(str::to_owned))
+        };
+        assert_eq!(paused(), ("0".to_owned(), None));
+        let running = Working::start(|stop| async move { forwarder.run(stop).await });
+        eventually_async("it is tried a few times", async || service.script().requests.len() > 12).await;
+        let (metric, reason) = paused();
+        assert!(metric == "1" && reason.is_some_and(|reason| reason.contains("refuses every trade")));
+        assert_eq!(world.count(State::Created).await, 12);
+        // Once it is known, only with one trade at a time.
+        let later = service.script().requests[8..].to_vec();
+        assert!(later.iter().all(|trades| *trades == 1), "{later:?}");
+        service.script().judge = None;
+        world.until_sent(12).await;
+        eventually_async("it says so", async || paused() == ("0".to_owned(), None)).await;
+        running.stop().await;
+        assert_eq!(service.ledger().totals().duplicates, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_bad_trades_in_a_row_block_no_other() {
+    for verdict in verdicts() {
+        for numbers in [0..3, 0..5, 3..8, 7..12, 1..12] {
+            let (world, port, service) = (World::with_intervals(3).await, Port::new(), TransactionsService::default());
+            let _serving = world.serve(&service, &port);
+            refuse(&world, &service, numbers.clone(), verdict.clone()).await;
+            let result = world.forwarder(&port).drain_once().await;
+            let states: Vec<State> = world.trades().await.iter().filter_map(|trade| trade.state).collect();
+            let case = format!("{numbers:?} {verdict:?}: {states:?}");
+            for (number, state) in states.iter().enumerate() {
+                assert_eq!(*state == State::Sent, !numbers.contains(&number), "{case}");
+            }
+            // Where nothing else waits that would show it, they are not at fault yet.
+            let open = states.iter().filter(|state| **state == State::Created).count();
+            assert_eq!(result.is_err(), open > 0, "{case}");
+            assert!(open == 0 || numbers.end == 12, "{case}");
+            // As soon as another one is accepted they are.
+            world.settle(3).await;
+            assert_eq!(world.forwarder(&port).drain_once().await.unwrap().sent, 4, "{case}");
+            assert_eq!(world.count(State::Error).await, numbers.len(), "{case}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn single_trades_that_come_one_by_one_are_not_voided_either() {
+    let (world, port, service) = (World::with_intervals(0).await, Port::new(), TransactionsService::default());
+    let _serving = world.serve(&service, &port);
+    service.script().judge = Some(Box::new(|_| Verdict::Refuse("closed".to_owned())));
+    for number in 0..5 {
+        world.settle_one(number).await;
+        // Each time another process, as from a crontab.
+        world.forwarder(&port).drain_once().await.unwrap_err();
+        assert_eq!(world.count(State::Created).await, usize::try_from(number).unwrap() + 1);
+    }
+    service.script().judge = None;
+    assert_eq!(world.forwarder(&port).drain_once().await.unwrap().sent, 5);
 }

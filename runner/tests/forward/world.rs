@@ -12,7 +12,7 @@ use demo::transactions::service::TransactionsService;
 use demo::transactions::worker::{Source, Worker};
 use domain::Amount;
 use domain::trade::State;
-use rec_market::adapter::grpc::{self, Api, ApiLimits, ServingApi};
+use rec_market::adapter::grpc::{self, Api, ApiLimits, PriceTaking, ServingApi};
 use rec_market::adapter::transactions::batch::BatchLimits;
 use rec_market::adapter::transactions::outbox::OutboxRelay;
 use rec_market::adapter::transactions::push::PushClient;
@@ -52,6 +52,11 @@ impl World {
         self.books.settle(number, &trades()).await;
     }
 
+    /// Settles one more interval, with a single trade between members.
+    pub async fn settle_one(&self, number: u64) {
+        self.books.settle(number, &["s0 > b0 100 96200"]).await;
+    }
+
     /// As [`World::settle`], where the trades say at length why another algorithm made them.
     pub async fn settle_with_reason(&self, number: u64, reason: String) {
         let mut round = cleared(terms(COMMUNITY, number), &trades(), |_| {});
@@ -88,6 +93,7 @@ impl World {
             cut: None,
             limits: ApiLimits::default(),
             callers: if knows_callers { vec![transactions] } else { usual_callers() },
+            prices: PriceTaking::default(),
             administration: None,
         };
         let client_ca = knows_callers.then(|| self.books.path("ca_crt.pem"));
@@ -132,6 +138,7 @@ impl World {
             .with_min_delay(Duration::from_millis(10))
             .with_max_delay(Duration::from_millis(50))
             .without_max_times();
+        forwarder.refused_pauses = forwarder.pauses;
         forwarder.lasting_pause = Duration::from_millis(50);
         forwarder.poll = Duration::from_millis(50);
         forwarder

@@ -78,6 +78,7 @@ fn settings_of_an_activation_hold_with_it() {
             algorithm: "static".to_owned(),
             from: String::new(),
             settings: Some(wire::rec_market_v1::Settings { settings }),
+            ..wire::rec_market_v1::ActivateRequest::default()
         })
     };
     refused(activate(&[("prise", "1")]), Code::FailedPrecondition, &["\"prise\"", "it has: price"]);
@@ -222,8 +223,12 @@ fn a_configuration_may_name_what_was_uploaded() {
     assert_eq!(version, "0.1.0");
     assert_eq!(market.settled_by()[1..], ["12:15 evening", "12:30 evening"]);
     // What nobody uploaded is told with what somebody did.
-    market.reconfigure("\"evening\"", "\"evening@7\"");
-    market.settle().ends_with(2).says("no algorithm evening@7 was uploaded here").says("evening@0.1.0, evening@0.2.0");
+    market.reconfigure("\"evening\"", "\"evening@7.0.0\"");
+    market
+        .settle()
+        .ends_with(2)
+        .says("no algorithm evening@7.0.0 was uploaded here")
+        .says("evening@0.1.0, evening@0.2.0");
 }
 
 #[test]

@@ -158,10 +158,14 @@ impl Caller {
         self.ask(request, |mut client, request| async move { client.activate(request).await })
     }
 
+    pub fn preview(&self, request: ActivateRequest) -> Result<ActivationPreview, Status> {
+        self.ask(request, |mut client, request| async move { client.preview_activation(request).await })
+    }
+
     /// Activates an algorithm in the one community, from a time or from the next interval on.
     pub fn activate(&self, algorithm: &str, from: &str) -> Result<Change, Status> {
         let (community, algorithm, from) = ("aveiro".to_owned(), algorithm.to_owned(), from.to_owned());
-        self.activate_with(ActivateRequest { community, algorithm, from, settings: None })
+        self.activate_with(ActivateRequest { community, algorithm, from, ..ActivateRequest::default() })
     }
 
     pub fn roll_back(&self, community: &str) -> Result<Change, Status> {

@@ -9,6 +9,7 @@ use wire::rec_market_v1::ListAlgorithmsRequest;
 use wire::rec_market_v1::algorithm_service_client::AlgorithmServiceClient;
 
 use crate::caller::*;
+use crate::money::activation;
 use testkit::*;
 
 type Answers = Vec<Result<(), tonic::Status>>;
@@ -23,6 +24,7 @@ fn ask_everything(caller: &Caller) -> (Answers, Answers) {
     ];
     let administer = vec![
         caller.upload(guests::GRID_ONLY).map(drop),
+        caller.preview(activation("uniform", false)).map(drop),
         caller.activate("uniform", "").map(drop),
         caller.start_shadow("uniform", "").map(drop),
         caller.end_shadow().map(drop),

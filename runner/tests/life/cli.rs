@@ -7,7 +7,7 @@ use crate::caller::*;
 use testkit::*;
 
 /// Runs `rec-market algorithm …` against a service.
-fn operate(market: &Market, service: &Service, token: &str, arguments: &[&str]) -> Ran {
+pub fn operate(market: &Market, service: &Service, token: &str, arguments: &[&str]) -> Ran {
     let url = format!("https://{}", service.tls);
     let server = ["--server", &url, "--ca", "ca_crt.pem", "--token-file", token];
     market.run(&[&["algorithm"], arguments, &server].concat())

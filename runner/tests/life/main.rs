@@ -7,6 +7,7 @@ mod activation;
 mod caller;
 mod callers;
 mod cli;
+mod money;
 mod mongodb;
 mod shadow;
 mod uploads;

@@ -52,7 +52,7 @@ fn a_candidate_is_compared_with_what_settled_member_by_member() {
     eventually("everything is settled", || market.intervals() == u64::try_from(ROWS).unwrap());
     let before = market.trades_json();
     caller.accepted(&renamed("uniform", "evening"));
-    refused(caller.start_shadow("evening@9", ""), Code::NotFound, &["evening@0.1.0"]);
+    refused(caller.start_shadow("evening@9.0.0", ""), Code::NotFound, &["evening@0.1.0"]);
     let early = caller.start_shadow("evening", "1969-12-31T23:00:00Z");
     refused(early, Code::InvalidArgument, &["since", "1969", "1970 to 9999"]);
     let started = caller.start_shadow("evening", "2023-09-01T00:00:00Z").unwrap();

@@ -220,6 +220,31 @@ fn an_upload_that_stops_half_way_leaves_nothing_but_a_record() {
 }
 
 #[test]
+fn names_that_look_like_others_are_refused() {
+    let meters = Meters::silent();
+    let market = market_with_callers(&meters, "");
+    let service = Service::start(&market);
+    let caller = Caller::of(&market, &service);
+    for (component, says) in [
+        (
+            renamed("uniform", "Uniform"),
+            "name \"Uniform\" is no name of an algorithm (a name has 1 to 64 of the characters a-z",
+        ),
+        (renamed("uniform", "unif rm"), "name \"unif rm\""),
+        (renamed("uniform", "unіfrm"), "name \"unіfrm\""),
+        (
+            patched(guests::GRID_ONLY, "guest1.0.0", "guest1.0.x"),
+            "version \"1.0.x\" is no version of an algorithm (a version is a semantic one",
+        ),
+    ] {
+        let answer = caller.upload(&component).unwrap();
+        assert!(!answer.accepted && answer.report.contains(&says.replace('"', "\\\"")), "{answer:?}");
+    }
+    refused(caller.show("Evening"), Code::InvalidArgument, &["\"Evening\" names no algorithm of a service", "a-z"]);
+    refused(caller.show("evening@1"), Code::InvalidArgument, &["a version is a semantic one"]);
+}
+
+#[test]
 fn uploads_that_race_each_other_leave_one() {
     let meters = Meters::silent();
     let market = market_with_callers(&meters, "");

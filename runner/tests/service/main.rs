@@ -8,11 +8,14 @@
     reason = "tests tell their seeds, and are told how long to take"
 )]
 
+mod clock;
 mod crash;
 mod first_start;
 mod mongodb;
+mod node;
 mod outages;
 mod payments;
+mod prices;
 mod replicas;
 mod rights;
 mod start_and_end;

@@ -53,7 +53,7 @@ certificate = "operator"
 "#;
 
 /// Every method, and the right that it takes.
-const METHODS: [(&str, &str); 16] = [
+const METHODS: [(&str, &str); 17] = [
     ("proto.MarketService/GetMatches", "read"),
     ("proto.MarketService/GetPrices", "read"),
     ("proto.MarketService/UpdatePrices", "prices"),
@@ -66,6 +66,7 @@ const METHODS: [(&str, &str); 16] = [
     ("rec.market.v1.AlgorithmService/ListChanges", "inspect"),
     ("rec.market.v1.AlgorithmService/ShowLimits", "inspect"),
     ("rec.market.v1.AlgorithmService/Upload", "administer"),
+    ("rec.market.v1.AlgorithmService/PreviewActivation", "administer"),
     ("rec.market.v1.AlgorithmService/Activate", "administer"),
     ("rec.market.v1.AlgorithmService/RollBack", "administer"),
     ("rec.market.v1.AlgorithmService/StartShadow", "administer"),
@@ -166,6 +167,7 @@ impl Caller {
             meter_id: text("m001"),
             buy_price: 9.0,
             sell_price: 0.0,
+            withdraw: false,
         };
         self.runtime.block_on(async {
             let mut market = MarketServiceClient::new(self.plain.clone());
@@ -190,7 +192,13 @@ impl Caller {
             let upload = tokio_stream::iter(parts.map(|part| UploadRequest { part: Some(part) }));
             went.push(algorithms.upload(self.request(upload)).await.map(drop));
             let (community, algorithm) = (text("aveiro"), text("public-grid"));
-            let activate = ActivateRequest { community, algorithm, from: String::new(), settings: None };
+            let activate = ActivateRequest {
+                community,
+                algorithm,
+                from: String::new(),
+                settings: None,
+                accept_worse_than_grid: false,
+            };
             went.push(algorithms.activate(self.request(activate)).await.map(drop));
             went
         })

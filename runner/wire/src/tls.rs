@@ -1,12 +1,13 @@
 //! TLS for clients: whom they trust, and how they authenticate.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
-use crate::status::innermost;
-
+/// How the address of a server with TLS begins.
+const HTTPS: &str = "https://";
 /// Maximum time to establish a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -23,20 +24,28 @@ pub struct ClientTls {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("cannot read {}: {reason}", path.display())]
+    #[error("cannot read {}", path.display())]
     File {
         /// The file that was read.
         path: PathBuf,
         /// The system's error.
-        reason: String,
+        source: io::Error,
+    },
+    /// The address begins with something else.
+    #[error("cannot connect to {address:?}, which does not begin with {scheme}")]
+    Scheme {
+        /// The address as given.
+        address: String,
+        /// How it should begin.
+        scheme: &'static str,
     },
     /// The address or a file's content is invalid.
-    #[error("cannot connect to {address:?}: {reason} (an https:// address and PEM files are expected)")]
+    #[error("cannot connect to {address:?} (an address and PEM files are expected)")]
     Unusable {
         /// The address as given.
         address: String,
         /// What is invalid.
-        reason: String,
+        source: tonic::transport::Error,
     },
 }
 
@@ -47,9 +56,9 @@ impl ClientTls {
     /// # Errors
     /// If a file cannot be read or is not PEM, or if the address is invalid or not `https://`.
     pub fn endpoint(&self, address: &str) -> Result<Endpoint, TlsError> {
-        let unusable = |reason: String| TlsError::Unusable { address: address.to_owned(), reason };
-        if !address.starts_with("https://") {
-            return Err(unusable("it does not begin with https://".to_owned()));
+        let unusable = |source| TlsError::Unusable { address: address.to_owned(), source };
+        if !address.starts_with(HTTPS) {
+            return Err(TlsError::Scheme { address: address.to_owned(), scheme: HTTPS });
         }
         let mut tls = match &self.ca {
             Some(ca) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(ca)?)),
@@ -58,11 +67,11 @@ impl ClientTls {
         if let Some((certificate, key)) = &self.identity {
             tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
         }
-        let endpoint = Endpoint::from_shared(address.to_owned()).map_err(|error| unusable(innermost(&error)))?;
-        endpoint.connect_timeout(CONNECT_TIMEOUT).tls_config(tls).map_err(|error| unusable(innermost(&error)))
+        let endpoint = Endpoint::from_shared(address.to_owned()).map_err(unusable)?;
+        endpoint.connect_timeout(CONNECT_TIMEOUT).tls_config(tls).map_err(unusable)
     }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|error| TlsError::File { path: path.to_owned(), reason: error.to_string() })
+    std::fs::read(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
 }

@@ -4,6 +4,9 @@ use super::{Expected, balances, rejected};
 
 expected! {
     above_ceiling = rejected(&["price-ceiling"]);
+    absurd_on_short_names = balances();
+    absurd_price = rejected(&["price-ceiling"]);
+    absurd_spread = rejected(&["price-ceiling"]);
     below_floor = rejected(&["price-floor"]);
     duplicate_trade = rejected(&["oversold", "overbought"]);
     energy_destroyed = rejected(&["undersold", "underbought"]);
@@ -17,12 +20,15 @@ expected! {
     honest_big = balances();
     nan_bits = rejected(&["price-ceiling", "price-ceiling"]);
     nothing = rejected(&["undersold", "underbought", "underbought"]);
-    operator_keeps_energy = rejected(&["operator-energy"]);
+    operator_keeps_energy = rejected(&["price-floor", "operator-energy"]);
     operator_loses_money = rejected(&["operator-loss"]);
     operator_makes_energy = rejected(&["operator-energy"]);
-    operator_overflows = rejected(&["oversold", "overbought", "underbought", "operator-loss"]);
+    operator_overflows = rejected(&[
+        "price-ceiling", "price-ceiling", "price-ceiling", "price-ceiling", "price-ceiling", "oversold", "overbought",
+        "underbought", "operator-loss",
+    ]);
     operator_to_operator = rejected(&["self-trade"]);
-    operator_with_grid = rejected(&["grid-operator"]);
+    operator_with_grid = rejected(&["price-floor", "grid-operator"]);
     price_lowest = rejected(&["price-floor"]);
     self_trade = rejected(&["self-trade", "oversold", "overbought"]);
     sold_twice = rejected(&["oversold"]);

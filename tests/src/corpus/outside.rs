@@ -21,7 +21,7 @@ expected! {
     prints_forever = fails(Fuel, "used all its fuel of 20000000");
     prints_much_at_once = fails(Output, "answered with more than");
     prints_out_of_bounds = fails(Trap, "list pointer/length out of bounds of memory");
-    prints_rubbish = fails(Trap, "wasm `unreachable` instruction executed; it wrote:  [2J�a b");
+    prints_rubbish = fails(Trap, "wasm `unreachable` instruction executed; it wrote: \\u{1b}[2J�a b");
     reads_environment = balances();
     reads_stdin = balances();
     realloc_calls_out = fails(Trap, "cannot leave component instance");

@@ -11,7 +11,7 @@ use super::ledger::Entry;
 use domain::PLATFORM_GRID;
 use wire::authenticated_market_service_client::AuthenticatedMarketServiceClient;
 use wire::market_service_client::MarketServiceClient;
-use wire::status::{innermost, status_text};
+use wire::status::status_text;
 use wire::tls::{ClientTls, TlsError};
 use wire::{ListUpdateMatch, MatchResponse, MatchesFilter, State, UpdateMatch};
 
@@ -71,10 +71,7 @@ impl MarketClient {
     /// If an address is invalid, or a file is missing or not PEM.
     pub fn new(address: &str, tls: &ClientTls, plain: Option<&str>) -> Result<MarketClient, TlsError> {
         let connect = |address: &str| {
-            let unusable = |error: tonic::transport::Error| TlsError::Unusable {
-                address: address.to_owned(),
-                reason: innermost(&error),
-            };
+            let unusable = |source| TlsError::Unusable { address: address.to_owned(), source };
             Ok(Endpoint::from_shared(address.to_owned()).map_err(unusable)?.timeout(DEADLINE).connect_lazy())
         };
         let tls = tls.endpoint(address)?.timeout(DEADLINE).connect_lazy();

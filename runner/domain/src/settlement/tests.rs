@@ -144,18 +144,28 @@ fn trades_with_the_grid_are_at_the_members_tariff() {
 }
 
 #[test]
-fn price_limits_apply_between_members_only() {
+fn price_limits_apply_to_what_members_pay_each_other_and_the_operator() {
     let price = |micro_eur| Some(Price::from_micro_eur(micro_eur));
     let limits = PriceLimits::new(price(50_000), price(60_000)).unwrap();
     check_with(
         limits,
         usize::MAX,
         &[(21, 0), (0, 11), (9, 9)],
-        "0 1 1 49999\n 0 1 10 60001\n 0 grid 10 30000\n 2 operator 9 0\n operator 2 9 0",
+        "0 1 1 49999\n 0 1 10 60001\n 0 grid 10 30000\n 2 operator 9 49999\n operator 2 9 60001",
         &[
             "price-floor: trade 0 is at 49999 µEUR/kWh, below the community's price floor of 50000 µEUR/kWh",
             "price-ceiling: trade 1 is at 60001 µEUR/kWh, above the community's price ceiling of 60000 µEUR/kWh",
+            "price-floor: trade 3 is at 49999 µEUR/kWh, below the community's price floor of 50000 µEUR/kWh",
+            "price-ceiling: trade 4 is at 60001 µEUR/kWh, above the community's price ceiling of 60000 µEUR/kWh",
         ],
+    );
+    // What the operator gives away, within what it took in, harms no member.
+    check_with(
+        limits,
+        usize::MAX,
+        &[(11, 0), (0, 11)],
+        "0 operator 1 60001\n 0 operator 10 50000\n operator 1 1 49999\n operator 1 10 60000",
+        &[],
     );
     assert!(PriceLimits::new(price(2), price(1)).is_err());
 }

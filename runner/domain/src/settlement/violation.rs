@@ -91,7 +91,7 @@ pub enum Violation {
         /// The price that the member's tariff requires.
         due: Price,
     },
-    /// A price between members is below the community's floor.
+    /// A price between members, or at which a member sells to the operator, is below the community's floor.
     #[error("trade {trade} is at {price}, below the community's price floor of {floor}")]
     PriceFloor {
         /// Number of the trade.
@@ -101,7 +101,7 @@ pub enum Violation {
         /// The lowest allowed price.
         floor: Price,
     },
-    /// A price between members is above the community's ceiling.
+    /// A price between members, or at which a member buys from the operator, is above the community's ceiling.
     #[error("trade {trade} is at {price}, above the community's price ceiling of {ceiling}")]
     PriceCeiling {
         /// Number of the trade.

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use domain::text::chain;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use wasmtime::Engine;
 
@@ -65,7 +66,7 @@ pub fn compile_as_child(
 fn prepare(limits: CompileLimits, codegen: Codegen) -> Result<(Engine, confine::Missing), String> {
     limit_self(limits)?;
     let walls = confine::cut_off()?;
-    let engine = plain_engine(codegen).map_err(|error| error.to_string())?;
+    let engine = plain_engine(codegen).map_err(|error| chain(&error))?;
     // Starts the compiler's threads, which is not possible later. They panic if there is no room for them.
     // Nothing is used any more after a panic.
     let warm = catch_unwind(AssertUnwindSafe(|| engine.precompile_component(EMPTY).map(drop)));

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::child::{EXIT_INVALID, EXIT_MEMORY, READY};
 use super::{CompileLimits, Ended, last_words};
-use crate::error::{LoadError, SandboxError, quoted};
+use crate::error::{Cause, LoadError, SandboxError, quoted};
 
 /// Exit code of a Rust program that panicked, as the compiler does if it has no memory left.
 const EXIT_PANICKED: u8 = 101;
@@ -15,17 +15,19 @@ const EXIT_PANICKED: u8 = 101;
 pub(super) fn of(
     ended: Ended,
     limits: CompileLimits,
-    failed: impl Fn(String) -> SandboxError,
+    failed: impl Fn(Cause) -> SandboxError,
 ) -> Result<Vec<u8>, LoadError> {
     let Ended { code, status, errors } = ended;
     let Some(code) = code else {
         let reason = format!("the compiler was kept from finishing within {:?}", limits.time);
-        return Err(SandboxError::Machine(format!("{reason}; it had less processor time than it may use")).into());
+        return Err(
+            SandboxError::Machine(format!("{reason}; it had less processor time than it may use").into()).into()
+        );
     };
     let words = || last_words(status, &errors);
     // Until it was ready, it had not seen the component.
     let (ready, reason) = errors.split_once('\n').unwrap_or((&errors, ""));
-    let Some(missing) = ready.strip_prefix(READY) else { return Err(failed(words()).into()) };
+    let Some(missing) = ready.strip_prefix(READY) else { return Err(failed(words().into()).into()) };
     if !missing.is_empty() {
         tracing::warn!("the compiler is shut in{missing}");
     }
@@ -35,16 +37,18 @@ pub(super) fn of(
         reason,
     };
     match (status.code().map(u8::try_from), status.signal().and_then(Signal::from_named_raw)) {
-        (Some(Ok(0)), _) => code.map_err(|error| failed(error.to_string()).into()),
+        (Some(Ok(0)), _) => code.map_err(|error| failed(error.into()).into()),
         (Some(Ok(EXIT_INVALID)), _) => Err(LoadError::Malformed(quoted(reason.trim()))),
         (Some(Ok(EXIT_MEMORY | EXIT_PANICKED)), _) | (_, Some(Signal::ABORT)) => {
             Err(out_of_memory(limits, words(), over))
         }
         (_, Some(Signal::XCPU)) => Err(over("out of time".to_owned())),
         // Nobody here sends this signal before its time is over, but the system does if it has no memory left.
-        (_, Some(Signal::KILL)) => Err(SandboxError::Machine(format!("the compiler was killed: {}", words())).into()),
+        (_, Some(Signal::KILL)) => {
+            Err(SandboxError::Machine(format!("the compiler was killed: {}", words()).into()).into())
+        }
         (None, _) => Err(over(words())),
-        (Some(_), _) => Err(failed(words()).into()),
+        (Some(_), _) => Err(failed(words().into()).into()),
     }
 }
 
@@ -57,6 +61,6 @@ fn out_of_memory(limits: CompileLimits, words: String, over: impl Fn(String) -> 
     let (most, room) = (limits.memory_bytes, limits.memory_bytes.saturating_mul(2));
     SandboxError::Machine(format!(
         "the compiler has {granted} bytes of memory here, half of what the container or machine has, and needs more: {words} (build a smaller component, or give the container more: with {room} bytes the compiler has the {most} that it may use)"
-    ))
+    ).into())
     .into()
 }

@@ -9,13 +9,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::text::chain;
 use sandbox::{COMPONENT_BYTES_MAX, Sandbox};
 use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::callers::Caller;
-use crate::algorithms::registry::{Registry, RegistryError};
+use crate::algorithms::registry::{Registry, RegistryError, Wanted};
 use wire::rec_market_v1 as v1;
 use wire::rec_market_v1::algorithm_service_server::AlgorithmService;
 
@@ -49,14 +50,14 @@ fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
 
 impl From<RegistryError> for Status {
     fn from(error: RegistryError) -> Status {
-        let message = error.to_string();
+        let message = chain(&error);
         match error {
             RegistryError::NotFound(_) => Status::not_found(message),
             RegistryError::Invalid(_) => Status::invalid_argument(message),
             RegistryError::Refused(_) => Status::failed_precondition(message),
             RegistryError::Store(error) => super::market::store_failed(error),
             RegistryError::Sandbox(error) => {
-                tracing::error!("cannot run or examine an algorithm: {error}");
+                tracing::error!("cannot run or examine an algorithm: {}", chain(&error));
                 Status::unavailable("the market's machine cannot run algorithms at the moment (try again)")
             }
         }
@@ -126,13 +127,28 @@ impl AlgorithmService for Algorithms {
         Ok(Response::new(Box::pin(tokio_stream::iter(std::iter::once(header).chain(chunks)))))
     }
 
+    async fn preview_activation(
+        &self,
+        request: Request<v1::ActivateRequest>,
+    ) -> Result<Response<v1::ActivationPreview>, Status> {
+        let v1::ActivateRequest { community, algorithm, settings, .. } = request.into_inner();
+        let settings = settings.map(convert::settings);
+        let preview = self.registry.preview(&community, &algorithm, settings.as_ref()).await?;
+        Ok(Response::new(convert::preview(&preview)))
+    }
+
     async fn activate(&self, request: Request<v1::ActivateRequest>) -> Result<Response<v1::Change>, Status> {
         let caller = caller(&request)?;
-        let v1::ActivateRequest { community, algorithm, from, settings } = request.into_inner();
-        let from = convert::time("from", &from)?;
-        let change =
-            self.registry.activate(&caller.name, &community, &algorithm, from, settings.map(convert::settings));
-        Ok(Response::new(convert::change(change.await?)))
+        let v1::ActivateRequest { community, algorithm, from, settings, accept_worse_than_grid } = request.into_inner();
+        let wanted = Wanted {
+            community: &community,
+            algorithm: &algorithm,
+            from: convert::time("from", &from)?,
+            settings: settings.map(convert::settings),
+            accept_worse_than_grid,
+        };
+        let change = self.registry.activate(&caller.name, wanted).await?;
+        Ok(Response::new(convert::change(change)))
     }
 
     async fn roll_back(&self, request: Request<v1::RollBackRequest>) -> Result<Response<v1::Change>, Status> {

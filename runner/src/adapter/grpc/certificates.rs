@@ -20,6 +20,7 @@ use tokio_rustls::rustls::{Error, InconsistentKeys, RootCertStore, ServerConfig,
 use x509_parser::certificate::{Validity, X509Certificate};
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
+use x509_parser::x509::X509Version;
 
 use crate::clock::Clock;
 use crate::config::TlsConfig;
@@ -51,6 +52,11 @@ enum Problem {
     KeyInstead,
     #[error("has a certificate that cannot be read: {0}")]
     UnreadableCertificate(String),
+    #[error(
+        "has a certificate of X.509 version 1, which TLS clients refuse (have one of version 3 issued, with the name that \
+         clients call; for development: rec-market certs)"
+    )]
+    VersionOne,
     #[error("expired at {0} (have a new one issued)")]
     Expired(Timestamp),
     #[error("is valid only from {0} on (is this machine's clock right?)")]
@@ -162,7 +168,7 @@ impl Certificates {
         let chain = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).chain);
         let then = now.checked_add(NOTICE).unwrap_or(Timestamp::MAX);
         for certificate in chain.iter() {
-            if let Err(problem) = check_time(certificate, then) {
+            if let Err(problem) = check_usable(certificate, then) {
                 let certificate = self.files.certificate.display();
                 tracing::warn!(%certificate, "the certificate will be unusable in {} days: {problem}", NOTICE.as_secs() / 86_400);
             }
@@ -203,8 +209,8 @@ impl Files {
         };
         let chain = certificates(&self.certificate).map_err(unusable("certificate", &files.certificate))?;
         let now = clock.now();
-        let in_time = chain.iter().try_for_each(|certificate| check_time(certificate, now));
-        in_time.map_err(unusable("certificate", &files.certificate))?;
+        let usable = chain.iter().try_for_each(|certificate| check_usable(certificate, now));
+        usable.map_err(unusable("certificate", &files.certificate))?;
         let key = private_key(&self.key).map_err(unusable("key", &files.key))?;
         let certified = CertifiedKey::from_der(chain.clone(), key, provider);
         let certified = certified.map_err(|error| key_problem(error, files)).map_err(unusable("key", &files.key))?;
@@ -254,13 +260,16 @@ fn authorities(bytes: &[u8]) -> Result<RootCertStore, Problem> {
     Ok(roots)
 }
 
-/// Checks that a certificate is valid at an instant.
-fn check_time(certificate: &CertificateDer<'_>, at: Timestamp) -> Result<(), Problem> {
+/// Checks that a certificate has a version that clients accept, and is valid at an instant.
+fn check_usable(certificate: &CertificateDer<'_>, at: Timestamp) -> Result<(), Problem> {
     let parsed = match X509Certificate::from_der(certificate) {
         Ok(([], parsed)) => parsed,
         Ok(_) => return Err(Problem::UnreadableCertificate("more bytes follow it".to_owned())),
         Err(error) => return Err(Problem::UnreadableCertificate(error.to_string())),
     };
+    if parsed.version() == X509Version::V1 {
+        return Err(Problem::VersionOne);
+    }
     let Validity { not_before, not_after } = parsed.validity();
     // The years that a certificate can have are those that a `Timestamp` has, but for the last day.
     let date = |time: &ASN1Time| Timestamp::from_second(time.timestamp()).unwrap_or(Timestamp::MAX);

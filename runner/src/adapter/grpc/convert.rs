@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use domain::member::InvalidName;
 use domain::trade::State;
-use domain::{MeterId, MeterPrice, Price, TradeId};
+use domain::{MeterId, MeterPrice, OwnPrices, Price, TradeId};
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use tonic::Status;
@@ -19,6 +20,8 @@ use books::{Match, MatchFilter, MatchUpdate, Quantity};
 const TRANSACTION_BYTES_MAX: usize = 256;
 /// Maximum length of a message, in bytes: enough for another program's error, and a page can still hold hundreds of them.
 const MESSAGE_BYTES_MAX: usize = 4096;
+/// Maximum number of prices in a list: every meter of a large community, and written in a fraction of a second.
+const PRICES_MAX: usize = 20_000;
 /// How much of an invalid value a response repeats, in characters.
 const REPEATED_CHARS: usize = 64;
 /// 2⁶³: the first number of µEUR/kWh that is too large to store.
@@ -101,21 +104,44 @@ pub(super) fn updates(list: &wire::ListUpdateMatch) -> Result<Vec<MatchUpdate>, 
 }
 
 pub(super) fn meter_prices(list: &wire::ListPricesUpdate) -> Result<Vec<MeterPrice>, Invalid> {
+    if list.prices.len() > PRICES_MAX {
+        let expected = format!("{PRICES_MAX} are taken at once (split the list)");
+        return Err(Invalid::new("prices", format_args!("{} entries long", list.prices.len()), expected));
+    }
     let read = |(at, price): (usize, &wire::PriceUpdate)| {
         let field = |name: &str| format!("prices[{at}].{name}");
         Ok(MeterPrice {
             meter: meter(field("meterID"), &price.meter_id)?,
             from: whole_second(field("timestamp"), &price.timestamp)?,
-            bid: micro_eur(field("buyPrice"), price.buy_price)?,
-            offer: micro_eur(field("sellPrice"), price.sell_price)?,
+            own: own_prices(price, field)?,
         })
     };
     list.prices.iter().enumerate().map(read).collect()
 }
 
+/// The prices of an entry; none if it withdraws them.
+fn own_prices(price: &wire::PriceUpdate, field: impl Fn(&str) -> String) -> Result<Option<OwnPrices>, Invalid> {
+    let own = OwnPrices {
+        bid: micro_eur(field("buyPrice"), price.buy_price)?,
+        offer: micro_eur(field("sellPrice"), price.sell_price)?,
+    };
+    if !price.withdraw {
+        return Ok(Some(own));
+    }
+    for (name, eur) in [("buyPrice", price.buy_price), ("sellPrice", price.sell_price)] {
+        if eur != 0.0 {
+            let expected = format!("{} is true (leave both prices out to withdraw them)", field("withdraw"));
+            return Err(Invalid::new(field(name), eur, expected));
+        }
+    }
+    Ok(None)
+}
+
 /// A meter and the span of the prices that are asked for; no span if there cannot be any.
 pub(super) fn price_filter(filter: &wire::PriceFilter) -> Result<(MeterId, Option<Span>), Invalid> {
-    let meter = meter("meterID", &filter.meter_id)?;
+    // A stored price may be of a meter that could have any name.
+    let meter =
+        MeterId::from_stored(&filter.meter_id).map_err(|error| no_meter("meterID", &filter.meter_id, &error))?;
     Ok((meter, span(filter.start_timestamp.as_deref(), filter.end_timestamp.as_deref())?))
 }
 
@@ -143,8 +169,9 @@ pub(super) fn price_response(price: &MeterPrice) -> wire::PriceResponse {
     wire::PriceResponse {
         timestamp: time(price.from),
         meter_id: price.meter.as_str().to_owned(),
-        sell_price: eur(price.offer),
-        buy_price: eur(price.bid),
+        sell_price: price.own.map_or(0.0, |own| eur(own.offer)),
+        buy_price: price.own.map_or(0.0, |own| eur(own.bid)),
+        withdrawn: price.own.is_none(),
     }
 }
 
@@ -185,7 +212,11 @@ fn trade_id(field: impl fmt::Display, text: &str) -> Result<TradeId, Invalid> {
 }
 
 fn meter(field: impl fmt::Display, text: &str) -> Result<MeterId, Invalid> {
-    text.parse().map_err(|error| Invalid::text(field, text, &format!("a meter's name is expected: {error}")))
+    text.parse().map_err(|error| no_meter(field, text, &error))
+}
+
+fn no_meter(field: impl fmt::Display, text: &str, error: &InvalidName) -> Invalid {
+    Invalid::text(field, text, &format!("a meter's name is expected: {error}"))
 }
 
 fn state(field: impl fmt::Display, number: i32) -> Result<State, Invalid> {

@@ -33,7 +33,9 @@ fn right(service: &str, method: &str) -> Option<Right> {
             ALGORITHM_SERVICE,
             "ListAlgorithms" | "ShowAlgorithm" | "Download" | "ReportShadow" | "ListChanges" | "ShowLimits",
         ) => Right::Inspect,
-        (ALGORITHM_SERVICE, "Upload" | "Activate" | "RollBack" | "StartShadow" | "EndShadow") => Right::Administer,
+        (ALGORITHM_SERVICE, "Upload" | "PreviewActivation" | "Activate" | "RollBack" | "StartShadow" | "EndShadow") => {
+            Right::Administer
+        }
         _ => return None,
     })
 }

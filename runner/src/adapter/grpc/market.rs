@@ -4,15 +4,17 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use domain::text::chain;
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::metadata::MetadataValue;
-use tonic::{Request, Response, Status};
+use tonic::{Extensions, Request, Response, Status};
 
+use super::bounds::{Bounds, Turn};
 use super::page::{Page, Paging};
-use super::{Api, convert};
-use books::{Claim, Match, MatchFilter, StoreError, UpdateError, Window};
+use super::{Api, PriceTaking, convert};
+use books::{Claim, Match, MatchFilter, NewPrices, PricesKept, StoreError, UpdateError, Window};
 use wire::authenticated_market_service_server::AuthenticatedMarketService;
 use wire::market_service_server::MarketService;
 use wire::{
@@ -39,41 +41,52 @@ pub type CutObserver = Arc<dyn Fn(Cut) + Send + Sync>;
 #[derive(Clone)]
 pub(super) struct Market {
     api: Arc<Api>,
-    /// Limits how many large responses are built at the same time, because each takes tens of megabytes.
-    lists: Arc<Semaphore>,
+    bounds: Bounds,
+    /// Unknown meters whose prices were dropped for others.
+    dropped: Arc<AtomicU64>,
 }
 
 impl Market {
-    pub(super) fn new(api: Arc<Api>) -> Market {
-        let lists = Arc::new(Semaphore::new(api.limits.lists.max(1)));
-        Market { api, lists }
+    pub(super) fn new(api: Arc<Api>, bounds: Bounds) -> Market {
+        Market { api, bounds, dropped: Arc::default() }
     }
 
     fn now(&self) -> Timestamp {
         self.api.clock.now()
     }
 
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, Status> {
-        // OK because nobody closes it.
-        self.lists.acquire().await.map_err(|_| Status::unavailable("the market is stopping"))
+    /// Says in the log that meters gave way to others that nobody knows either. Whoever names them can do so without end, so
+    /// each line tells of twice as many as the one before.
+    fn tell_dropped(&self, PricesKept { waiting_meters, dropped_meters }: PricesKept) {
+        let before = self.dropped.fetch_add(dropped_meters, Ordering::Relaxed);
+        let dropped = before.saturating_add(dropped_meters);
+        if before.checked_ilog2() != dropped.checked_ilog2() {
+            tracing::warn!(
+                waiting_meters,
+                dropped,
+                "prices were dropped of meters that are neither configured nor have been read, because too many such meters \
+                 have prices (does somebody who may set prices name meters that do not exist?)"
+            );
+        }
     }
 
     async fn list(&self, asked: Asked<'_, MatchesFilter>) -> Result<Response<ListMatchResponse>, Status> {
         let filter = asked.message;
         let paging = Paging::read(filter.skip, filter.limit)?;
         let Some(filter) = convert::match_filter(filter)? else { return Ok(empty()) };
-        let _turn = self.turn().await?;
+        let turn = self.bounds.turn(asked.extensions).await?;
         let page = self.page(&filter, paging.window(), self.now()).await?;
         let cut = page.more.then_some((paging, page.rows.len()));
-        Ok(self.response(ListMatchResponse { matches: page.rows }, asked.by, cut))
+        Ok(large(self.response(ListMatchResponse { matches: page.rows }, asked.by, cut), turn))
     }
 
     /// Claims a buyer's waiting trades, as many as fit into one response: a caller must not hold claims that it cannot see.
-    async fn claim(&self, buyer: &str, paging: Paging) -> Result<Response<ListMatchResponse>, Status> {
+    async fn claim(&self, buyer: &str, asked: Asked<'_, MatchesFilter>) -> Result<Response<ListMatchResponse>, Status> {
+        let paging = Paging::read(asked.message.skip, asked.message.limit)?;
         let now = self.now();
         let until = now.checked_add(self.api.claim_lease).unwrap_or(Timestamp::MAX);
         let claim = Claim { buyer: buyer.to_owned(), since: self.api.offered_since, now, until };
-        let _turn = self.turn().await?;
+        let turn = self.bounds.turn(asked.extensions).await?;
         let page = self.page(&claim.filter(), paging.window(), now).await?;
         if page.rows.is_empty() {
             return Ok(empty());
@@ -87,7 +100,7 @@ impl Market {
         if page.more {
             mark_more(&mut response);
         }
-        Ok(response)
+        Ok(large(response, turn))
     }
 
     /// A response; if it is cut after so many rows, says so to the caller, to the log and to the observer.
@@ -133,9 +146,13 @@ impl MarketService for Market {
     }
 
     async fn update_prices(&self, request: Request<ListPricesUpdate>) -> Result<Response<Empty>, Status> {
+        let now = self.now();
         let prices = convert::meter_prices(request.get_ref())?;
         if !prices.is_empty() {
-            self.api.store.set_prices(&prices, self.now()).await.map_err(store_failed)?;
+            let PriceTaking { configured, bounds } = self.api.prices.clone();
+            let list = NewPrices { prices, configured, bounds, now };
+            let kept = self.api.store.set_prices(&list).await.map_err(store_failed)?;
+            self.tell_dropped(kept);
         }
         Ok(empty())
     }
@@ -145,22 +162,22 @@ impl MarketService for Market {
         let paging = Paging::read(filter.skip, filter.limit)?;
         let (meter, span) = convert::price_filter(filter)?;
         let Some(span) = span else { return Ok(empty()) };
-        let _turn = self.turn().await?;
+        let turn = self.bounds.turn(request.extensions()).await?;
         let prices = self.api.store.prices(meter.as_str(), span.from, span.to, paging.window()).await;
         let prices = prices.map_err(store_failed)?;
         let page = Page::cut(prices.iter().map(convert::price_response), self.api.limits.answer_bytes);
         let cut = page.more.then_some((paging, page.rows.len()));
-        Ok(self.response(ListPrices { prices: page.rows }, By::new("GetPrices", &request), cut))
+        Ok(large(self.response(ListPrices { prices: page.rows }, By::new("GetPrices", &request), cut), turn))
     }
 }
 
 #[tonic::async_trait]
 impl AuthenticatedMarketService for Market {
     async fn retrieve_matches(&self, request: Request<MatchesFilter>) -> Result<Response<ListMatchResponse>, Status> {
-        let filter = request.get_ref();
-        match convert::claimed_buyer(filter) {
-            Some(buyer) => self.claim(buyer, Paging::read(filter.skip, filter.limit)?).await,
-            None => self.list(Asked::new("RetrieveMatches", &request)).await,
+        let asked = Asked::new("RetrieveMatches", &request);
+        match convert::claimed_buyer(asked.message) {
+            Some(buyer) => self.claim(buyer, asked).await,
+            None => self.list(asked).await,
         }
     }
 
@@ -181,6 +198,7 @@ fn empty<T: Default>() -> Response<T> {
 #[derive(Clone, Copy)]
 struct Asked<'r, T> {
     message: &'r T,
+    extensions: &'r Extensions,
     by: By,
 }
 
@@ -193,7 +211,7 @@ struct By {
 
 impl<'r, T> Asked<'r, T> {
     fn new(method: &'static str, request: &'r Request<T>) -> Asked<'r, T> {
-        Asked { message: request.get_ref(), by: By::new(method, request) }
+        Asked { message: request.get_ref(), extensions: request.extensions(), by: By::new(method, request) }
     }
 }
 
@@ -201,6 +219,12 @@ impl By {
     fn new<T>(method: &'static str, request: &Request<T>) -> By {
         By { method, caller: request.remote_addr().map(|address| address.ip().to_canonical()) }
     }
+}
+
+/// A response that took a turn, which lasts until it is sent.
+fn large<T>(mut response: Response<T>, turn: Turn) -> Response<T> {
+    response.extensions_mut().insert(turn);
+    response
 }
 
 fn mark_more<T>(response: &mut Response<T>) {
@@ -222,7 +246,7 @@ fn not_updated(error: UpdateError) -> Status {
 
 /// What callers may learn about a failure of the store. Its address and message go only to the log.
 pub(super) fn store_failed(error: StoreError) -> Status {
-    tracing::error!(%error, "the store failed a request");
+    tracing::error!(error = chain(&error), "the store failed a request");
     match error {
         StoreError::Unavailable { .. } | StoreError::Busy { .. } => {
             Status::unavailable("the market's database does not answer (send the same again: nothing is done twice)")

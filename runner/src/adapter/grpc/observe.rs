@@ -10,7 +10,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use tonic::service::Routes;
 use tonic::{Code, Status};
 
-use super::{ALGORITHM_SERVICE, ApiLimits};
+use super::{ALGORITHM_SERVICE, ApiLimits, service_of};
 
 /// Called with the method (`proto.MarketService/GetMatches`), outcome and duration of each request; for a stream, when it has
 /// started. Methods that do not exist are all [`UNKNOWN_METHOD`], so that callers cannot invent names.
@@ -26,11 +26,28 @@ struct Observation {
 }
 
 impl Observation {
-    /// Deadline of a request to this path.
-    fn request_max(&self, path: &str) -> Duration {
-        let is_about_algorithms = path.trim_start_matches('/').split('/').next() == Some(ALGORITHM_SERVICE);
-        if is_about_algorithms { self.limits.examination } else { self.limits.request }
+    /// Deadline of a request: ours, or an earlier one of its caller.
+    fn request_max(&self, request: &Request) -> Duration {
+        let is_about_algorithms = service_of(request.uri().path()) == ALGORITHM_SERVICE;
+        let ours = if is_about_algorithms { self.limits.examination } else { self.limits.request };
+        callers_deadline(request.headers()).map_or(ours, |theirs| theirs.min(ours))
     }
+}
+
+/// How long the caller will wait: at most eight digits and a unit (gRPC over HTTP/2, "Timeout").
+fn callers_deadline(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    Some(match unit {
+        "H" => Duration::from_secs(3600 * number),
+        "M" => Duration::from_secs(60 * number),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
 }
 
 /// The same services with a deadline and an observer.
@@ -63,7 +80,7 @@ impl Drop for CurrentRequest {
 
 async fn pass(State(observation): State<Observation>, request: Request, next: Next) -> Response<Body> {
     let path = request.uri().path().to_owned();
-    let request_max = observation.request_max(&path);
+    let request_max = observation.request_max(&request);
     let mut current = CurrentRequest { observer: observation.observer, path, since: Instant::now() };
     let response = match tokio::time::timeout(request_max, next.run(request)).await {
         Ok(response) => response,

@@ -6,7 +6,7 @@ use super::convert::Invalid;
 use books::Window;
 
 /// Maximum number of rows in a response. The smallest trade has more than 80 bytes, so the size in bytes is reached first.
-const ROWS_MAX: usize = 50_000;
+pub(super) const ROWS_MAX: usize = 50_000;
 
 /// The skip and limit of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,7 +36,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    fn of(trades: Vec<Trade>) -> Batch {
+    pub(super) fn of(trades: Vec<Trade>) -> Batch {
         let bytes = trades.iter().map(bytes).sum();
         Batch { trades, bytes }
     }

@@ -2,13 +2,15 @@
 //!
 //! The store is the outbox: trades in state `Created` wait there, and become `Sent` or `Error` once Transactions has
 //! acknowledged them. After a failure in between, the same trades are sent again with the same ids, and the receiver keeps
-//! each once. Start reading at [`OutboxRelay::run`]; `pass` goes through the outbox once.
+//! each once. If it refuses everything, forwarding pauses: a single trade now and then shows when it goes on. Start reading at
+//! [`OutboxRelay::run`]; `pass` goes through the outbox once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::TradeId;
+use domain::text::chain;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -18,11 +20,13 @@ use books::{Acquired, Due, Lease, OfferedSince, Store, StoreError};
 
 use super::batch::{Batch, BatchLimits, batches};
 use super::push::{PushClient, PushError};
+use super::refusals::{Refusals, Refused};
 use super::trade;
 use crate::clock::Clock;
 use crate::lease::LeaseOwner;
 use crate::retry::{self, Failures};
 use crate::telemetry::metrics::{Metrics, PushOutcome};
+use crate::telemetry::status::Status;
 
 /// The lease under which trades are pushed.
 const LEASE: &str = "forward";
@@ -35,6 +39,12 @@ const STOP_GRACE: Duration = Duration::from_secs(3);
 const ACCEPTED_BYTES: usize = 64 << 10;
 /// Maximum number of attempts of `drain_once`. Five attempts bridge an outage of some ten seconds.
 const DRAIN_ATTEMPTS: u32 = 5;
+/// Pauses between single trades while Transactions refuses everything: a mistake is often mended at once, or not for days.
+const REFUSED: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_secs(1))
+    .with_max_delay(Duration::from_secs(600))
+    .without_max_times()
+    .with_jitter();
 
 pub struct OutboxRelay {
     pub store: Arc<dyn Store>,
@@ -51,12 +61,16 @@ pub struct OutboxRelay {
     pub pauses: ExponentialBuilder,
     /// Pause after a failure that only a person can resolve.
     pub lasting_pause: Duration,
+    /// Pauses between attempts while everything is refused.
+    pub refused_pauses: ExponentialBuilder,
     /// How often to look for trades without being notified.
     pub poll: Duration,
     /// Notified when trades were settled; the relay then looks at once.
     pub wake: Arc<Notify>,
     /// Counts requests. The measured store counts the trades.
     pub metrics: Option<Arc<Metrics>>,
+    /// Told when forwarding pauses and when it goes on.
+    pub status: Option<Arc<Status>>,
 }
 
 /// What was pushed.
@@ -76,16 +90,22 @@ pub enum ForwardError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Push(#[from] PushError),
+    /// No trade is to blame, so all of them wait.
+    #[error(
+        "Transactions at {address} refuses every trade ({refused} of them, the last one: {reason}); forwarding pauses, and no trade becomes Error (find out there why; forwarding goes on by itself)"
+    )]
+    Refusing { address: String, refused: usize, reason: String },
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("{error} (attempt {attempts} of {DRAIN_ATTEMPTS}, {} trades were sent; the rest waits and is not lost)", drained.sent)]
+#[error("cannot forward trades (attempt {attempts} of {DRAIN_ATTEMPTS}, {} were sent; the rest waits and is not lost)", drained.sent)]
 pub struct DrainError {
     /// What was pushed before.
     pub drained: Drained,
     /// Fewer than the maximum if another attempt could not help.
     pub attempts: u32,
     /// The last failure.
+    #[source]
     pub error: ForwardError,
 }
 
@@ -109,17 +129,24 @@ impl OutboxRelay {
             batch: BatchLimits::default(),
             pauses: retry::USUAL,
             lasting_pause: Duration::from_secs(60),
+            refused_pauses: REFUSED,
             poll: Duration::from_secs(30),
             wake: Arc::new(Notify::new()),
             metrics: None,
+            status: None,
         }
     }
 
     /// Pushes trades until told to stop. Failures are logged and retried for ever.
     pub async fn run(&self, stop: CancellationToken) {
         let mut failures = Failures::new(self.pauses);
+        let (mut refusals, mut refused) = (Refusals::default(), Failures::new(self.refused_pauses));
         while !stop.is_cancelled() {
-            let pause = match self.pass(&stop, &mut Drained::default()).await {
+            let passed = self.pass(&stop, &mut refusals, &mut Drained::default()).await;
+            if refused.count() > 0 && !refusals.are_of_everything() {
+                self.tell_resumed(refused.clear());
+            }
+            let pause = match passed {
                 Ok(()) => {
                     let failures = failures.clear();
                     if failures > 0 {
@@ -127,15 +154,39 @@ impl OutboxRelay {
                     }
                     self.poll
                 }
+                Err(error @ ForwardError::Refusing { .. }) => {
+                    let pause = refused.add();
+                    if refused.count() == 1 {
+                        self.tell_paused(&error)
+                    } else {
+                        tracing::debug!(?pause, "{error}")
+                    }
+                    pause
+                }
                 Err(error) => self.log_failure(&error, &mut failures),
             };
+            let may_be_woken = failures.count() == 0 && refused.count() == 0;
             tokio::select! {
                 () = stop.cancelled() => {}
                 // After a failure, new trades do not shorten the pause.
-                () = self.wake.notified(), if failures.count() == 0 => {}
+                () = self.wake.notified(), if may_be_woken => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+
+    /// Tells everybody, once, that everything is refused.
+    fn tell_paused(&self, error: &ForwardError) {
+        tracing::error!(to = self.client.address(), code = "refused", "{error}");
+        self.metrics.iter().for_each(|metrics| metrics.forwarding_paused(true));
+        self.status.iter().for_each(|status| status.forwarding_paused(error.to_string()));
+    }
+
+    /// Tells everybody, once, that trades are accepted again.
+    fn tell_resumed(&self, attempts: u32) {
+        tracing::info!(to = self.client.address(), attempts, "Transactions accepts trades again; forwarding goes on");
+        self.metrics.iter().for_each(|metrics| metrics.forwarding_paused(false));
+        self.status.iter().for_each(|status| status.forwarding_resumed());
     }
 
     /// Pushes everything that waits now; retries a few times.
@@ -143,10 +194,10 @@ impl OutboxRelay {
     /// # Errors
     /// After the last attempt; what was pushed before stays pushed.
     pub async fn drain_once(&self) -> Result<Drained, DrainError> {
-        let mut drained = Drained::default();
+        let (mut drained, mut refusals) = (Drained::default(), Refusals::default());
         let mut failures = Failures::new(self.pauses);
         loop {
-            match self.pass(&CancellationToken::new(), &mut drained).await {
+            match self.pass(&CancellationToken::new(), &mut refusals, &mut drained).await {
                 Ok(()) => return Ok(drained),
                 Err(error) if failures.count() + 1 >= DRAIN_ATTEMPTS || error.is_lasting() => {
                     return Err(DrainError { drained, attempts: failures.count() + 1, error });
@@ -164,7 +215,7 @@ impl OutboxRelay {
         let lasting = error.is_lasting();
         let pause = failures.add();
         let pause = if lasting { pause.max(self.lasting_pause) } else { pause };
-        let (to, failures) = (self.client.address(), failures.count());
+        let (to, failures, error) = (self.client.address(), failures.count(), chain(error));
         if lasting {
             tracing::error!(to, failures, ?pause, "cannot forward trades: {error}");
         } else {
@@ -174,17 +225,24 @@ impl OutboxRelay {
     }
 
     /// Goes through the outbox until it is empty, or another process has the lease.
-    async fn pass(&self, stop: &CancellationToken, drained: &mut Drained) -> Result<(), ForwardError> {
+    async fn pass(
+        &self,
+        stop: &CancellationToken,
+        refusals: &mut Refusals,
+        drained: &mut Drained,
+    ) -> Result<(), ForwardError> {
         let now = self.clock.now();
+        refusals.begin_pass();
         // Trades that become overdue during this pass wait for the next one, or there might be no end.
         let again = now.checked_sub(self.resend).unwrap_or(Timestamp::MIN);
         if self.store.outbox(Due { since: self.since, again, now }, 1).await?.is_empty() {
+            *refusals = Refusals::default();
             return Ok(());
         }
-        let outcome = self.empty(again, stop, drained).await;
+        let outcome = self.empty(again, stop, refusals, drained).await;
         // Now, so that the next process need not wait until the lease expires.
         if let Err(error) = self.store.release(LEASE, self.owner.name()).await {
-            tracing::warn!(%error, "cannot release the forwarding lease; it will expire");
+            tracing::warn!(error = chain(&error), "cannot release the forwarding lease; it will expire");
         }
         outcome
     }
@@ -193,11 +251,15 @@ impl OutboxRelay {
         &self,
         again: Timestamp,
         stop: &CancellationToken,
+        refusals: &mut Refusals,
         drained: &mut Drained,
     ) -> Result<(), ForwardError> {
         let mut held = HeldLease { relay: self, lease: None };
         loop {
             if stop.is_cancelled() || !held.keep(drained).await? {
+                return Ok(());
+            }
+            if refusals.are_of_everything() && !self.probe(again, stop, refusals, drained).await? {
                 return Ok(());
             }
             // Read under the lease: without it, another process may be pushing these.
@@ -207,14 +269,50 @@ impl OutboxRelay {
                 return Ok(());
             }
             let mut batches_left = VecDeque::from(batches(waiting.iter().map(trade::to_wire), self.batch));
-            while let Some(batch) = batches_left.pop_front() {
+            while let Some(batch) = batches_left.pop_front().filter(|_| !refusals.are_of_everything()) {
                 if stop.is_cancelled() || !held.keep(drained).await? {
                     return Ok(());
                 }
-                let Some(rest) = self.push(batch, stop, drained).await? else { return Ok(()) };
+                let Some(rest) = self.push(batch, stop, refusals, drained).await? else { return Ok(()) };
                 rest.into_iter().rev().for_each(|half| batches_left.push_front(half));
             }
+            self.record(&[], &refusals.end_row(), drained).await?;
         }
+    }
+
+    /// Sends one trade alone, to see whether Transactions accepts any at all. Returns false if it was given up because the
+    /// service stops.
+    ///
+    /// # Errors
+    /// If it is refused, too.
+    async fn probe(
+        &self,
+        again: Timestamp,
+        stop: &CancellationToken,
+        refusals: &mut Refusals,
+        drained: &mut Drained,
+    ) -> Result<bool, ForwardError> {
+        let due = Due { since: self.since, again, now: self.clock.now() };
+        let waiting = self.store.outbox(due, refusals.probe_reach()).await?;
+        let Some(trade) = refusals.probe(&waiting) else {
+            *refusals = Refusals::default();
+            return Ok(true);
+        };
+        let batch = Batch::of(vec![trade::to_wire(trade)]);
+        let Some(answer) = self.deliver(&batch, stop).await else { return Ok(false) };
+        let reason = match answer {
+            Ok(mut refused) => refused.remove(&trade.id),
+            Err(error) => Some(refusal_of(error, &batch)?),
+        };
+        let Some(reason) = reason else {
+            refusals.probe_accepted(trade.id);
+            self.record(&[trade.id], &[], drained).await?;
+            return Ok(true);
+        };
+        refusals.probe_refused(trade.id, reason);
+        let (refused, reason) = refusals.open();
+        let address = self.client.address().to_owned();
+        Err(ForwardError::Refusing { address, refused, reason: reason.to_owned() })
     }
 
     /// Pushes a batch and records the result; returns its halves if it was refused as a whole, and `None` if it was given up
@@ -223,20 +321,19 @@ impl OutboxRelay {
         &self,
         batch: Batch,
         stop: &CancellationToken,
+        refusals: &mut Refusals,
         drained: &mut Drained,
     ) -> Result<Option<Vec<Batch>>, ForwardError> {
         let Some(answer) = self.deliver(&batch, stop).await else { return Ok(None) };
-        let (batch, reason) = match answer {
+        let reason = match answer {
             Ok(refused) => {
                 let taken = batch.trades.iter().filter_map(|trade| trade.id.parse().ok());
                 let sent: Vec<TradeId> = taken.filter(|id| !refused.contains_key(id)).collect();
-                let refused: Vec<(TradeId, String)> = refused.into_iter().collect();
-                self.record(&sent, &refused, drained).await?;
+                let at_fault = refusals.acknowledged(refused.into_iter().collect(), sent.len());
+                self.record(&sent, &at_fault, drained).await?;
                 return Ok(Some(Vec::new()));
             }
-            Err(PushError::Invalid { reason, .. }) => (batch, reason),
-            Err(PushError::Exhausted { reason, .. }) if batch.bytes > ACCEPTED_BYTES => (batch, reason),
-            Err(error) => return Err(error.into()),
+            Err(error) => refusal_of(error, &batch)?,
         };
         match batch.halves() {
             Ok(halves) => {
@@ -245,8 +342,8 @@ impl OutboxRelay {
             }
             Err(single) => {
                 let refused: Vec<_> = single.trades.iter().filter_map(|trade| trade.id.parse().ok()).collect();
-                let refused: Vec<_> = refused.into_iter().map(|id| (id, reason.clone())).collect();
-                self.record(&[], &refused, drained).await?;
+                let refused: Refused = refused.into_iter().map(|id| (id, reason.clone())).collect();
+                self.record(&[], &refusals.refused(refused), drained).await?;
                 Ok(Some(Vec::new()))
             }
         }
@@ -275,6 +372,9 @@ impl OutboxRelay {
         refused: &[(TradeId, String)],
         drained: &mut Drained,
     ) -> Result<(), ForwardError> {
+        if sent.is_empty() && refused.is_empty() {
+            return Ok(());
+        }
         self.store.delivered(sent, refused, self.clock.now()).await?;
         let count = |length| u64::try_from(length).unwrap_or(u64::MAX);
         drained.sent += count(sent.len());
@@ -341,6 +441,18 @@ impl HeldLease<'_> {
 impl ForwardError {
     /// Whether only a person can resolve it.
     fn is_lasting(&self) -> bool {
-        matches!(self, ForwardError::Push(PushError::Unsuited { .. }))
+        matches!(self, ForwardError::Push(PushError::Unsuited { .. }) | ForwardError::Refusing { .. })
+    }
+}
+
+/// Why a request was refused as a whole.
+///
+/// # Errors
+/// The error itself, if it says nothing about the trades in it.
+fn refusal_of(error: PushError, batch: &Batch) -> Result<String, PushError> {
+    match error {
+        PushError::Invalid { reason, .. } => Ok(reason),
+        PushError::Exhausted { reason, .. } if batch.bytes > ACCEPTED_BYTES => Ok(reason),
+        error => Err(error),
     }
 }

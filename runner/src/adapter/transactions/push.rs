@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::TradeId;
+use domain::text::chain;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
@@ -124,7 +125,9 @@ impl PushClient {
             Ok(endpoint) => {
                 *self.channel.lock().unwrap_or_else(PoisonError::into_inner) = endpoint.connect_lazy();
             }
-            Err(error) => tracing::warn!(%error, "cannot read the certificates again; keeping the earlier ones"),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "cannot read the certificates again; keeping the earlier ones");
+            }
         }
     }
 }

@@ -1,9 +1,19 @@
 //! The findings of the gate, in words for people and figures for programs.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use domain::Digest;
+use books::Comparison;
+use books::comparison::Flow;
+use domain::{Digest, Price, Round};
 use sandbox::Description;
+use serde_json::{Value, json};
+
+/// Number of members that a text names.
+const NAMED_MAX: usize = 5;
+
+/// Number of members whose money a report lists; it goes over the wire in one message. Those that lose most come first.
+const MEMBERS_LISTED: usize = 2000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -39,11 +49,22 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// The algorithm's description, if `describe` worked.
     pub description: Option<Description>,
+    /// What the probes were drawn from, if there were any.
+    pub seed: Option<u64>,
+    /// The rounds of the probes that were run, in the order of their checks.
+    pub rounds: Vec<Arc<Round>>,
+    /// What the algorithm would have meant for the money of the community for which it was examined.
+    pub comparison: Option<Comparison>,
 }
 
 impl Report {
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.verdict != Verdict::Failed)
+    }
+
+    /// Who would be worse off than with the grid alone, in words; none if nobody would, or if that was not compared.
+    pub fn worse_than_grid(&self) -> Option<String> {
+        self.comparison.as_ref().and_then(worse_in_words)
     }
 
     /// The first few failures in words.
@@ -58,25 +79,27 @@ impl Report {
     }
 
     /// The report as one JSON object: what `algorithm check --json` prints, and what is stored of an upload.
-    pub fn json(&self, algorithm: &str, component: Option<&[u8]>, community: Option<&str>) -> serde_json::Value {
+    pub fn json(&self, algorithm: &str, component: Option<&[u8]>, community: Option<&str>) -> Value {
         let check = |check: &Check| {
             let figures = check.figures.iter().map(|(name, figure)| ((*name).to_owned(), (*figure).into()));
-            let figures: serde_json::Map<String, serde_json::Value> = figures.collect();
-            serde_json::json!({
+            let figures: serde_json::Map<String, Value> = figures.collect();
+            json!({
                 "name": check.name,
                 "verdict": check.verdict.code(),
                 "detail": check.detail,
                 "figures": figures,
             })
         };
-        let checks: Vec<serde_json::Value> = self.checks.iter().map(check).collect();
-        serde_json::json!({
+        let checks: Vec<Value> = self.checks.iter().map(check).collect();
+        json!({
             "passed": self.passed(),
             "algorithm": algorithm,
             "sha256": component.map(|component| Digest::of(component).to_string()),
             "component_bytes": component.map(<[u8]>::len),
             "community": community,
             "checks": checks,
+            "seed": self.seed,
+            "comparison": self.comparison.as_ref().map(comparison),
         })
     }
 
@@ -111,6 +134,61 @@ impl Report {
         }
         check.verdict = Verdict::Failed;
     }
+}
+
+/// Who would be worse off than with the grid alone, for people; none if nobody would.
+pub(super) fn worse_in_words(comparison: &Comparison) -> Option<String> {
+    let worse = comparison.worse_than_grid();
+    let named: Vec<String> = worse.iter().take(NAMED_MAX).map(ToString::to_string).collect();
+    let more = match worse.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (count, members) = (worse.len(), comparison.members.len());
+    let who = format!("worse off than with the grid alone would be {}{more}", named.join(", "));
+    (count > 0).then(|| format!("{who} ({count} of {members} members)"))
+}
+
+/// A comparison for programs. Money is in nEUR, prices in µEUR/kWh.
+fn comparison(comparison: &Comparison) -> Value {
+    let price = |price: Option<Price>| price.map(Price::micro_eur);
+    let (prices, settled) = (comparison.prices, comparison.settled_prices);
+    let flow = |Flow { paid, received }: Flow| (number(paid), number(received));
+    let mut members: Vec<_> = comparison.members.iter().collect();
+    members.sort_by_key(|(_, beside)| beside.candidate.balance().saturating_sub(beside.grid_alone.balance()));
+    let left_off = members.len().saturating_sub(MEMBERS_LISTED);
+    members.truncate(MEMBERS_LISTED);
+    let member = |(member, beside): &(&domain::MemberId, &books::comparison::Beside)| {
+        let [candidate, settled, grid] = [beside.candidate, beside.settled, beside.grid_alone].map(flow);
+        json!({
+            "member": member.as_str(),
+            "paid": candidate.0, "received": candidate.1,
+            "settled_paid": settled.0, "settled_received": settled.1,
+            "grid_paid": grid.0, "grid_received": grid.1,
+        })
+    };
+    let operator = [comparison.operator.candidate, comparison.operator.settled].map(flow);
+    json!({
+        "from": comparison.span.map(|(from, _)| from.to_string()),
+        "until": comparison.span.map(|(_, until)| until.to_string()),
+        "intervals": comparison.intervals,
+        "lowest_price": price(prices.map(|prices| prices.0)),
+        "highest_price": price(prices.map(|prices| prices.1)),
+        "settled_lowest_price": price(settled.map(|prices| prices.0)),
+        "settled_highest_price": price(settled.map(|prices| prices.1)),
+        "operator": {
+            "paid": operator[0].0, "received": operator[0].1,
+            "settled_paid": operator[1].0, "settled_received": operator[1].1,
+        },
+        "worse_than_grid": comparison.worse_than_grid().len(),
+        "members": members.iter().map(member).collect::<Vec<_>>(),
+        "members_left_off": left_off,
+    })
+}
+
+/// A number, or a text if it needs more than 64 bits.
+fn number(number: i128) -> Value {
+    i64::try_from(number).map_or_else(|_| number.to_string().into(), Value::from)
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::{Registry, RegistryError, Settings, next};
 use crate::algorithms::cache::{ReadyAlgorithm, check_settings as check_known};
-use crate::algorithms::gate::{CommunityTerms, Gate, Verdict, recent};
+use crate::algorithms::gate::{CommunityTerms, Gate, Report, draw_seed, recent};
 use crate::config::CommunityConfig;
-use books::{Action, Change, ExpectedState, Label, Span};
+use books::{Action, Change, ExpectedState, Label, Span, StoreError};
 use books::{Activation, ActivationLog};
 
 /// How often a decision is retried when the state has changed meanwhile: a backfill settles intervals every few milliseconds.
@@ -30,28 +30,68 @@ impl DecisionPoint<'_> {
     }
 }
 
+/// An activation that a caller asks for.
+pub struct Wanted<'a> {
+    pub community: &'a str,
+    /// NAME, NAME@VERSION or sha256:DIGEST.
+    pub algorithm: &'a str,
+    /// Start of the first interval; none for the next one.
+    pub from: Option<Timestamp>,
+    /// None for the configured ones.
+    pub settings: Option<Settings>,
+    /// Whether the caller accepts that members are worse off than with the grid alone.
+    pub accept_worse_than_grid: bool,
+}
+
+/// What an activation would mean.
+pub struct Preview {
+    pub algorithm: Label,
+    pub community: String,
+    /// The report of the gate on the rounds that the community settled last.
+    pub report: Report,
+}
+
 impl Registry {
-    /// Activates an algorithm from the interval on that starts at `from`, or from the next one.
+    /// Shows what an activation would mean, and decides nothing.
     ///
     /// # Errors
-    /// If there is no such community or algorithm, if that interval is already settled, or if the algorithm cannot clear the
-    /// rounds that the community settled last.
-    pub async fn activate(
+    /// If there is no such community or algorithm, or the algorithm cannot clear the rounds that the community settled last.
+    pub async fn preview(
         &self,
-        by: &str,
         community: &str,
         algorithm: &str,
-        from: Option<Timestamp>,
-        settings: Option<Settings>,
-    ) -> Result<Change, RegistryError> {
+        settings: Option<&Settings>,
+    ) -> Result<Preview, RegistryError> {
         let config = self.community(community)?;
         let ready = self.named(algorithm).await?;
-        self.examine_for(config, &ready, settings.as_ref()).await?;
+        let report = self.examine_for(config, &ready, settings).await?;
+        Ok(Preview { algorithm: ready.label(), community: config.name.clone(), report })
+    }
+
+    /// Activates an algorithm.
+    ///
+    /// # Errors
+    /// If there is no such community or algorithm, if that interval is already settled, if the algorithm cannot clear the
+    /// rounds that the community settled last, or if it leaves members worse off than the grid alone and the caller has not
+    /// accepted that.
+    pub async fn activate(&self, by: &str, wanted: Wanted<'_>) -> Result<Change, RegistryError> {
+        let Wanted { community, algorithm, from, settings, accept_worse_than_grid } = wanted;
+        let config = self.community(community)?;
+        let ready = self.named(algorithm).await?;
+        let report = self.examine_for(config, &ready, settings.as_ref()).await?;
         let to = ready.label();
+        let worse = report.worse_than_grid();
+        if let Some(worse) = worse.as_ref().filter(|_| !accept_worse_than_grid) {
+            let way_out =
+                "look at what each member would pay and get, then confirm it: `--yes`, or accept_worse_than_grid";
+            return Err(RegistryError::Refused(format!("{to} is not activated: {worse} ({way_out})")));
+        }
+        let confirmed = worse.map(|worse| format!("confirmed: {worse}"));
         self.decide(by, config, |now| {
             let start = from.map_or(Ok(now.next), |from| open_start(config, from, now))?;
             let before = now.label(now.log.at(start));
-            Ok((Action::Activate { before, to: to.clone(), start, settings: settings.clone() }, Some(start)))
+            let (to, settings, confirmed) = (to.clone(), settings.clone(), confirmed.clone());
+            Ok((Action::Activate { before, to, start, settings, confirmed }, Some(start)))
         })
         .await
     }
@@ -148,32 +188,40 @@ impl Registry {
         Err(RegistryError::Refused(format!("community {name} moves on too quickly to decide about it (try again)")))
     }
 
+    /// What a community expects of its algorithm.
+    pub(super) async fn terms(&self, config: &CommunityConfig) -> Result<CommunityTerms, StoreError> {
+        Ok(CommunityTerms {
+            name: config.name.clone(),
+            settings: config.settings.clone(),
+            price_limits: config.price_limits,
+            recent: recent(&*self.store, config).await?,
+        })
+    }
+
     /// Checks that an algorithm can settle a community: its settings, and the rounds that it settled last.
     async fn examine_for(
         &self,
         config: &CommunityConfig,
         ready: &ReadyAlgorithm,
         settings: Option<&Settings>,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<Report, RegistryError> {
         check_settings(config, ready, settings)?;
         let (usual, checking) = self.sandboxes().await?.clone();
-        let terms = CommunityTerms {
-            settings: settings.unwrap_or(&config.settings).clone(),
-            price_limits: config.price_limits,
-            recent: recent(&*self.store, config).await?,
-        };
+        let terms = self.terms(config).await?;
+        let terms = CommunityTerms { settings: settings.unwrap_or(&config.settings).clone(), ..terms };
         let (limits, component, label) = (config.limits, Arc::clone(&ready.component), ready.label());
         let _guard = self.examining.lock().await;
         let examined = tokio::task::spawn_blocking(move || {
-            let gate = Gate { usual: &usual, checking: &checking, limits, terms: Some(terms) };
+            let (seed, terms, others) = (draw_seed(), Some(terms), Vec::new());
+            let gate = Gate { usual: &usual, checking: &checking, limits, seed, terms, others };
             gate.examine_for(&component)
         });
         let report = match examined.await {
             Ok(report) => report?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
-        if report.checks.iter().all(|check| check.verdict != Verdict::Failed) {
-            return Ok(());
+        if report.passed() {
+            return Ok(report);
         }
         let way_out = "fix it and upload it as another version, or try it as a shadow first";
         Err(RegistryError::Refused(format!(

@@ -6,7 +6,7 @@ use domain::Digest;
 use sandbox::{Description, Limits};
 
 use super::{Registry, RegistryError, now};
-use crate::algorithms::gate::{Gate, Report};
+use crate::algorithms::gate::{Gate, Report, draw_seed};
 use base::Reference;
 use books::{Action, KeptVersion, Label, Version};
 
@@ -59,10 +59,15 @@ impl Registry {
 
     async fn examine(&self, component: &Arc<[u8]>) -> Result<Report, RegistryError> {
         let (usual, checking) = self.sandboxes().await?;
+        let mut others = Vec::new();
+        for config in &self.communities {
+            others.push(self.terms(config).await?);
+        }
         let _guard = self.examining.lock().await;
         let (usual, checking, component) = (usual.clone(), checking.clone(), Arc::clone(component));
         let examined = tokio::task::spawn_blocking(move || {
-            let gate = Gate { usual: &usual, checking: &checking, limits: Limits::default(), terms: None };
+            let (limits, seed) = (Limits::default(), draw_seed());
+            let gate = Gate { usual: &usual, checking: &checking, limits, seed, terms: None, others };
             gate.examine(&component, false)
         });
         match examined.await {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::Reference;
-use books::{Store, StoreError};
+use books::{Store, StoreError, StoredInterval};
 use clap::Args;
+use domain::Price;
 use domain::round::PriceLimits;
-use domain::{Price, Round};
 use sandbox::{COMPONENT_BYTES_MAX, Limits, LoadError, Sandbox};
 use wire::rec_market_v1 as v1;
 
@@ -17,16 +17,18 @@ use super::report;
 use super::run::{LimitArgs, parse_reference};
 use super::service::IdentityArgs;
 use crate::algorithms::catalogue::{self, UnusableAlgorithm};
-use crate::algorithms::gate::{self, CommunityTerms, Gate, Report, Verdict, recent};
+use crate::algorithms::gate::{self, CommunityTerms, Gate, Report, Verdict, draw_seed, recent};
 use crate::app::{self, open_checking_sandbox, open_sandbox_with_any_cache};
 use crate::cli::exit::{Exit, ExitCode, usage};
-use crate::cli::output;
+use crate::cli::{output, round_file};
 use crate::config::{self, CommunityConfig, Config, StoreConfig};
 
 /// Put an algorithm through the same gate as an upload
 ///
-/// Checks size, world, imports and description, and runs probe rounds. With --config it also uses the settings, limits and
-/// latest rounds of a community; with --server, the limits and settings of a running service.
+/// Checks size, world, imports and description, and runs probe rounds, which are drawn anew each time: the report names their
+/// seed. With --config it also uses the settings, limits and latest rounds of a community, and shows what each member would
+/// have paid and got; with --server, the limits and settings of a running service. An algorithm that is not part of the
+/// program always has limits on prices between members: by default 0 or the lowest feed-in, and the highest retail price.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// Component file, or name of a base algorithm
@@ -43,6 +45,12 @@ pub struct CheckArgs {
     /// Community of the configuration or of the service; optional if the configuration has only one
     #[arg(long, value_name = "NAME")]
     pub community: Option<String>,
+    /// Draw the probes of a report again [default: another seed each time]
+    #[arg(long, value_name = "SEED")]
+    pub seed: Option<u64>,
+    /// Write the rounds of the probes to a new file, one a line in the order of the report, for `algorithm run --rounds`
+    #[arg(long, value_name = "FILE")]
+    pub save_rounds: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -57,8 +65,8 @@ struct Community {
     settings: Vec<(String, String)>,
     price_limits: PriceLimits,
     limits: Limits,
-    /// The rounds that it settled last, if they are known.
-    recent: Vec<Round>,
+    /// The intervals that it settled last, if they are known.
+    recent: Vec<StoredInterval>,
     /// Its store, if there is one yet.
     store: Option<Arc<dyn Store>>,
 }
@@ -87,9 +95,13 @@ pub async fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit>
             let report = examine(args, &reference, &component, community.as_ref())?;
             (Some(component), report)
         }
-        Err(UnusableAlgorithm::Load { error, .. }) => (None, gate::refuse_unread(&error)),
+        Err(UnusableAlgorithm::Load { source, .. }) => (None, gate::refuse_unread(&source)),
         Err(error) => return Err(error.into()),
     };
+    if let Some(path) = &args.save_rounds {
+        let lines: String = report.rounds.iter().map(|round| format!("{}\n", round_file::to_json(round))).collect();
+        output::new_file(path, lines.as_bytes(), "(name another)")?;
+    }
     let community = community.as_ref().map(|community| community.name.as_str());
     let json = report.json(&reference.to_string(), component.as_deref(), community);
     if args.json {
@@ -181,6 +193,7 @@ fn examine(
     community: Option<&Community>,
 ) -> anyhow::Result<Report> {
     let terms = community.map(|community| CommunityTerms {
+        name: community.name.clone(),
         settings: community.settings.clone(),
         price_limits: community.price_limits,
         recent: community.recent.clone(),
@@ -188,7 +201,8 @@ fn examine(
     let is_new = terms.as_ref().is_some_and(|terms| terms.recent.is_empty());
     let limits = limits(args.limits.limits(), community.map(|community| community.limits).unwrap_or_default());
     let (usual, checking) = (open_sandbox_with_any_cache(config::user_cache())?, open_checking_sandbox()?);
-    let gate = Gate { usual: &usual, checking: &checking, limits, terms };
+    let (seed, others) = (args.seed.unwrap_or_else(draw_seed), Vec::new());
+    let gate = Gate { usual: &usual, checking: &checking, limits, seed, terms, others };
     let mut report = gate.examine(component, matches!(reference, Reference::Base(_)))?;
     if is_new {
         let reason = match &args.server {

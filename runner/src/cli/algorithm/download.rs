@@ -1,10 +1,9 @@
 //! `rec-market algorithm download`.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use wire::rec_market_v1 as v1;
 
 use super::service::ServerArgs;
 use super::text;
@@ -30,40 +29,24 @@ pub async fn run(args: &DownloadArgs, out: &mut impl Write) -> anyhow::Result<Ex
     let (label, component) = args.server.connect()?.download(&args.algorithm).await?;
     let file = match &args.output {
         Some(file) if file.as_os_str() == "-" => {
+            // Bytes, not text.
+            let mut out = io::stdout().lock();
             out.write_all(&component)?;
+            out.flush()?;
             return Ok(Exit::Done);
         }
         Some(file) => file.clone(),
-        None => PathBuf::from(file_name(&label)),
+        None => PathBuf::from(output::component_file(&label.name, &label.version)),
     };
     output::new_file(&file, &component, TAKEN)?;
     writeln!(out, "{}: {} (sha256:{})", file.display(), text::label(&label), label.sha256)?;
     Ok(Exit::Done)
 }
 
-/// A file name that leads to no other directory, whatever the algorithm calls itself.
-fn file_name(label: &v1::Algorithm) -> String {
-    let plain =
-        |character: char| if character.is_alphanumeric() || "-_.+".contains(character) { character } else { '_' };
-    let name: String = format!("{}-{}.wasm", label.name, label.version).chars().map(plain).collect();
-    name.trim_start_matches('.').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::exit::exit_of;
-
-    #[test]
-    fn a_file_lies_where_the_command_is_run() {
-        let name = |name: &str| {
-            let (name, version) = (name.to_owned(), "1.0".to_owned());
-            file_name(&v1::Algorithm { sha256: String::new(), name, version })
-        };
-        assert_eq!(name("evening"), "evening-1.0.wasm");
-        assert_eq!(name("../../etc/x"), "_.._etc_x-1.0.wasm");
-        assert_eq!(name("a b\n"), "a_b_-1.0.wasm");
-    }
 
     #[test]
     fn a_file_with_other_bytes_is_not_replaced() {

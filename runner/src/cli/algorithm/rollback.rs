@@ -6,6 +6,7 @@ use clap::Args;
 use wire::rec_market_v1 as v1;
 
 use super::service::{self, ServerArgs};
+use crate::cli::confirm;
 use crate::cli::exit::Exit;
 
 /// Withdraw the latest activation: what settled before settles again, from the next interval on
@@ -25,10 +26,10 @@ pub struct RollbackArgs {
 
 pub async fn run(args: &RollbackArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let client = args.server.connect()?;
-    if !args.yes && service::is_interactive() {
+    if !args.yes && confirm::is_interactive() {
         let before = service::describe_community(&client, &args.community).await?;
-        if !service::confirm(&format!("{before}. The latest activation will be withdrawn"))? {
-            return service::print_unchanged(out);
+        if !confirm::confirm(&format!("{before}. The latest activation will be withdrawn"))? {
+            return confirm::print_unchanged(out);
         }
     }
     let change = client.roll_back(v1::RollBackRequest { community: args.community.clone() }).await?;

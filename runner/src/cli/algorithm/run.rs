@@ -228,7 +228,7 @@ fn print_wasmtime(
 /// Writes a component that is part of this program to a file, so that another program can run it.
 fn export(candidate: &Candidate) -> anyhow::Result<PathBuf> {
     let name = candidate.described.as_ref().map_or("algorithm", |description| &description.name);
-    let name = wasmtime_cli::file_name(name, &candidate.algorithm.digest());
+    let name = output::component_file(name, &candidate.algorithm.digest().short());
     write_to_cache(&name, &candidate.component).with_context(|| format!("cannot write {name}")).exit_code(Exit::Usage)
 }
 

@@ -1,7 +1,7 @@
-//! What the commands share that talk to a running service: which service, who asks, and confirmation.
+//! What the commands share that talk to a running service: which service, and who asks.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,6 +12,7 @@ use super::{json, text};
 use crate::adapter::client::{ClientError, Server, ServiceClient};
 use crate::cli::exit::{Exit, usage};
 use crate::cli::output;
+use crate::file::warn_if_exposed;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Service")]
@@ -42,6 +43,8 @@ pub struct IdentityArgs {
 
 impl IdentityArgs {
     pub fn connect(&self, address: &str) -> Result<ServiceClient, ClientError> {
+        warn_if_exposed("the token", self.token_file.as_deref());
+        warn_if_exposed("the key of the certificate", self.key.as_deref());
         let identity = self.certificate.clone().zip(self.key.clone());
         let tls = ClientTls { ca: self.ca.clone(), identity };
         ServiceClient::new(&Server { address: address.to_owned(), tls, token_file: self.token_file.clone() })
@@ -82,24 +85,6 @@ fn setting(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("expected KEY=VALUE".to_owned()),
     }
-}
-
-/// Whether a person can be asked. A program that calls this one knows what it does.
-pub fn is_interactive() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-#[allow(clippy::print_stderr, reason = "a question goes to whoever typed the command")]
-pub fn confirm(what: &str) -> anyhow::Result<bool> {
-    eprint!("{what}. Continue? [y/N] ");
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-}
-
-pub fn print_unchanged(out: &mut impl Write) -> anyhow::Result<Exit> {
-    writeln!(out, "nothing was changed")?;
-    Ok(Exit::Bad)
 }
 
 /// With what a community is settled, as a sentence.

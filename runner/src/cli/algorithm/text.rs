@@ -2,14 +2,10 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::Table;
-use domain::Amount;
+use domain::{Amount, Digest};
 
-use crate::cli::output::{self, eur, grouped, kwh};
+use crate::cli::output::{self, Table, eur, grouped, kwh};
 use wire::rec_market_v1 as v1;
-
-/// Digits of a digest that are enough to tell algorithms apart.
-const DIGEST_DIGITS: usize = 12;
 
 /// `NAME@VERSION`, or the start of the digest if there is no name.
 pub fn label(algorithm: &v1::Algorithm) -> String {
@@ -21,8 +17,9 @@ fn label_or_empty(algorithm: Option<&v1::Algorithm>) -> String {
     algorithm.map(label).unwrap_or_default()
 }
 
-fn short(sha256: &str) -> &str {
-    sha256.get(..DIGEST_DIGITS).unwrap_or(sha256)
+/// A digest cut for people, or what the service sent instead.
+fn short(sha256: &str) -> String {
+    sha256.parse().map_or_else(|_| sha256.to_owned(), |digest: Digest| digest.short())
 }
 
 pub fn versions(versions: &[v1::Version]) -> Table {
@@ -35,7 +32,7 @@ pub fn versions(versions: &[v1::Version]) -> Table {
         };
         table.add_row([
             label(&algorithm),
-            short(&algorithm.sha256).to_owned(),
+            short(&algorithm.sha256),
             uploaded.to_owned(),
             by.to_owned(),
             version.settles.join(", "),
@@ -108,7 +105,10 @@ pub fn change(change: &v1::Change) -> String {
     let (community, start) = (&change.community, &change.start);
     let (before, algorithm) = (label_or_empty(change.before.as_ref()), label_or_empty(change.algorithm.as_ref()));
     match change.action.as_str() {
-        "activated" => format!("{community}: settled with {algorithm} from {start} on (before: {before})"),
+        "activated" => {
+            let confirmed = if change.reason.is_empty() { String::new() } else { format!("; {}", change.reason) };
+            format!("{community}: settled with {algorithm} from {start} on (before: {before}){confirmed}")
+        }
         "rolled-back" => format!("{community}: {before} was withdrawn; settled with {algorithm} from {start} on"),
         "shadow-started" => format!("{community}: {algorithm} runs in the shadow from {start} on"),
         "shadow-ended" => format!("{community}: {algorithm} no longer runs in the shadow"),

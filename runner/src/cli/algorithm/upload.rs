@@ -16,7 +16,8 @@ use crate::cli::output;
 /// Upload an algorithm to a running service, where it passes the same gate as `check`
 ///
 /// The service keeps it for ever under its name and version. It settles nothing until it is activated. If the gate refuses
-/// it, the service keeps only a record of that. For example: `rec-market algorithm upload own.wasm --server
+/// it, the service keeps only a record of that. The report also says what it would have meant for members' money on the last
+/// rounds of each community. For example: `rec-market algorithm upload own.wasm --server
 /// https://market:50051 --ca ca_crt.pem --token-file operator.token`
 #[derive(Debug, Args)]
 pub struct UploadArgs {

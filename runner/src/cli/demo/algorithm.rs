@@ -13,7 +13,7 @@ use wire::rec_market_v1 as v1;
 
 use super::tls::{Tls, loopback};
 use crate::adapter::client::{Server, ServiceClient};
-use crate::adapter::grpc::{self, Api, ApiLimits};
+use crate::adapter::grpc::{self, Api, ApiLimits, PriceTaking};
 use crate::algorithms::cache::AlgorithmCache;
 use crate::algorithms::registry::Registry;
 use crate::algorithms::shadow::ShadowTask;
@@ -71,6 +71,7 @@ pub(super) async fn try_candidate(
         offered_since: OfferedSince::default(),
         cut: None,
         limits: ApiLimits::default(),
+        prices: PriceTaking::default(),
         callers: vec![administrator],
         administration: Some(Arc::new(registry)),
     };
@@ -112,6 +113,8 @@ pub(super) async fn try_candidate(
         algorithm,
         from: String::new(),
         settings: Some(v1::Settings::default()),
+        // What it changes is shown above, and nobody is paid here.
+        accept_worse_than_grid: true,
     };
     let activated = client.activate(activate).await?;
     // It has been told to stop, and has nothing to report.

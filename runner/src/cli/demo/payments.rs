@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ForwardArg;
 use super::tls::{Tls, loopback};
-use crate::adapter::grpc::{self, Api, ApiLimits};
+use crate::adapter::grpc::{self, Api, ApiLimits, PriceTaking};
 use crate::adapter::transactions::outbox::OutboxRelay;
 use crate::adapter::transactions::push::PushClient;
 use crate::clock::{Clock, SystemClock};
@@ -44,6 +44,7 @@ pub(super) async fn pay(store: &Arc<dyn Store>, forward: ForwardArg) -> anyhow::
         cut: None,
         limits: ApiLimits::default(),
         callers: usual_callers(),
+        prices: PriceTaking::default(),
         administration: None,
     };
     let market = grpc::start(api, loopback().await?, loopback().await?, tls.market.clone()).await?;

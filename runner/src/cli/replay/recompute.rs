@@ -7,6 +7,7 @@ use base::Reference;
 use books::replay::Replay;
 use books::{Span, Store, StoreError, StoredInterval};
 use domain::Digest;
+use domain::text::chain;
 use sandbox::{Limits, LoadError, Sandbox, SandboxError};
 
 use super::expect_damage;
@@ -97,8 +98,8 @@ impl Replayer<'_> {
                 let described = algorithm.describe(Limits::default().budget(0))?;
                 Ok((algorithm, described))
             }
-            Err(UnusableAlgorithm::Load { error: LoadError::Sandbox(error), .. }) => return Err(error.into()),
-            Err(error) => Err(error.to_string()),
+            Err(UnusableAlgorithm::Load { source: LoadError::Sandbox(error), .. }) => return Err(error.into()),
+            Err(error) => Err(chain(&error)),
         };
         Ok((KnownAlgorithm { algorithm, damage }, component))
     }

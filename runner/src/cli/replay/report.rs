@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use domain::Digest;
+use domain::text::chain;
 use sandbox::Sandbox;
 use serde::Serialize;
 
@@ -147,9 +148,9 @@ impl<'a> Report<'a> {
     pub fn damage(&mut self, damage: &StoreError, out: &mut impl Write) -> anyhow::Result<()> {
         self.damaged = true;
         if self.json {
-            return ReplayJson::damage(self.community, &[damage.to_string()]).print(out);
+            return ReplayJson::damage(self.community, &[chain(damage)]).print(out);
         }
-        Ok(writeln!(out, "{}: {damage}", self.community)?)
+        Ok(writeln!(out, "{}: {}", self.community, chain(damage))?)
     }
 
     /// Prints the summary; returns the exit code.

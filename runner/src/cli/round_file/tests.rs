@@ -83,7 +83,7 @@ fn a_mistake_is_shown_with_the_text_before_it() {
     assert_eq!(before("é", 1, 1), "");
     assert_eq!(before("one\ntwo", 2, 2), "tw");
     assert_eq!(before("one", 7, 7), "");
-    assert_eq!(before("o\u{1b}e", 1, 3), "o e");
+    assert_eq!(before("o\u{1b}e", 1, 3), "o\\u{1b}e");
 }
 
 #[test]
@@ -94,4 +94,16 @@ fn wave_quotes_what_a_shell_word_cannot_hold() {
     let wave = to_wave(&round);
     assert!(wave.starts_with(r#"{community: "a\"b\\c\u{a}", start: 1693569600,"#), "{wave}");
     assert!(wave.contains("price-floor: some(-5), price-ceiling: none"), "{wave}");
+}
+
+#[test]
+fn a_round_that_is_written_is_read_as_the_same() {
+    let fields = r#""duration": 3600, "retail": -5, "feed_in": -9, "seed": 18446744073709551615, "settings": {"b": "1", "a": "\"2\n"},
+        "price_floor": -9223372036854775808, "price_ceiling": 9223372036854775807,"#;
+    let positions = r#"{"member": "é\"", "surplus": 18446744073709551615, "deficit": 1, "offer": -9223372036854775808,
+        "bid": 7, "retail": 8, "feed_in": 9, "share": 4294967295, "rank": 3}, {"member": "a", "surplus": 0, "deficit": 0}"#;
+    for round in [with(fields, positions), with("", "")] {
+        let round = round.unwrap();
+        assert_eq!(parse(&to_json(&round).to_string()).unwrap(), round);
+    }
 }

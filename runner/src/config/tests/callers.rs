@@ -29,7 +29,7 @@ fn every_mistake_of_callers_is_told() {
 [[caller]]\nname = \"b\"\nroles = [\"read\"]\ncertificate = \"b\"\ntoken_file = \"token\"\nfrom = [\"10.0.1.7/24\", 7]";
     let found = callers_of(callers).unwrap_err();
     let expected = [
-        "line 2: caller.name is \"rec-market\", but a name of 1 to 64 characters",
+        "line 2: caller.name is \"rec-market\", but a name of 1 to 64 visible characters",
         "line 3: caller.roles is \"operate\", but \"read\", \"prices\", \"settle\", \"inspect\" or \"administer\" is expected",
         "line 4: caller.token_file: there is no file \"no\"",
         "line 5: a caller has no name",

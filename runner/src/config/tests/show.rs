@@ -37,6 +37,7 @@ name = "Café \"Σ\" # 1"
 meters = "https://meters:5049"
 meters_ca = "ca.pem"
 meters_timeout = "1500ms"
+prices = "free"
 from = 2023-09-01T02:00:00+02:00
 interval = "1d"
 grace = "0s"

@@ -15,7 +15,7 @@ use super::labels::{By, MetersOutcome, PassOutcome};
 use super::{Families, lock};
 
 /// The codes of events that settling can leave besides those of netting.
-const MORE_EVENT_CODES: [&str; 2] = ["unreadable", "fallback"];
+const MORE_EVENT_CODES: [&str; 4] = ["unreadable", "fallback", "skipped", "crowded"];
 
 /// The kind of failure of a rejected result.
 const REJECTED: &str = "rejected";
@@ -154,7 +154,11 @@ impl CommunityMetrics {
             PassOutcome::Done => self.held.set(0),
             PassOutcome::Held => self.held.set(1),
             // These say nothing about an interval on hold.
-            PassOutcome::Meters | PassOutcome::Store | PassOutcome::Failed | PassOutcome::Fenced => {}
+            PassOutcome::Meters
+            | PassOutcome::Store
+            | PassOutcome::Failed
+            | PassOutcome::Fenced
+            | PassOutcome::Ahead => {}
         }
     }
 

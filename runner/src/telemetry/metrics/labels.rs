@@ -46,6 +46,8 @@ label! {
         Failed = "failed",
         /// Another process took over.
         Fenced = "fenced",
+        /// The books are ahead of the clock.
+        Ahead = "ahead",
     }
 }
 

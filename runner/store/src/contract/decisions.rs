@@ -33,10 +33,22 @@ fn settings() -> Option<Vec<(String, String)>> {
 fn decisions() -> Vec<Action> {
     let (before, to) = (label("mid", "1", b"m"), label("own", "2@x", b"o"));
     vec![
-        Action::Activate { before: before.clone(), to: to.clone(), start: boundary(3), settings: settings() },
+        Action::Activate {
+            before: before.clone(),
+            to: to.clone(),
+            start: boundary(3),
+            settings: settings(),
+            confirmed: None,
+        },
         Action::StartShadow { candidate: to.clone(), since: boundary(1), settings: None },
         Action::EndShadow { candidate: to.clone() },
-        Action::Activate { before: before.clone(), to: to.clone(), start: boundary(4), settings: None },
+        Action::Activate {
+            before: before.clone(),
+            to: to.clone(),
+            start: boundary(4),
+            settings: None,
+            confirmed: Some("a is worse off".to_owned()),
+        },
         Action::RollBack { before: to.clone(), activation: 7, to: before.clone(), start: boundary(4), reason: None },
         Action::RollBack {
             before: to,
@@ -199,7 +211,8 @@ pub(super) async fn a_commit_that_misses_a_decision_is_overtaken<S: Shelf>(shelf
     let store = shelf.open().await;
     put(&store, full("aveiro", 0)).await.unwrap();
     let own = label("own", "1", b"o");
-    let activate = Action::Activate { before: own.clone(), to: own, start: boundary(1), settings: None };
+    let activate =
+        Action::Activate { before: own.clone(), to: own, start: boundary(1), settings: None, confirmed: None };
     let number = decide(&store, "aveiro", 1, activate).await.unwrap();
     let next = |decision| Arc::new(Commit { decision, after: Some(boundary(1)), ..full("aveiro", 1) });
     assert_eq!(store.commit(next(0)).await.unwrap(), Committed::Overtaken);

@@ -9,7 +9,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn held(token: u64, until: i64) -> Acquired {
-    Acquired::Held(Lease { token, until: at(until) })
+    Acquired::Held(Lease { token, until: at(until), replaced: None })
 }
 
 pub(super) async fn a_lease_has_one_owner<S: Shelf>(shelf: S) {
@@ -35,6 +35,28 @@ pub(super) async fn an_expired_or_released_lease_gets_a_new_fencing_token<S: She
     store.release("a", "other").await.unwrap();
     store.release("never taken", "other").await.unwrap();
     assert_eq!(shelf.open().await.acquire("a", "other", at(32), TERM).await.unwrap(), held(3, 62));
+}
+
+pub(super) async fn a_lease_that_lasts_longer_than_any_can_is_held_by_nobody<S: Shelf>(shelf: S) {
+    let store = shelf.open().await;
+    let hour = i64::try_from(LEASE_TERM_MAX.as_secs()).unwrap();
+    // The longest one holds, also for a process whose clock is as right as this one.
+    store.acquire("a", "one", at(0), LEASE_TERM_MAX).await.unwrap();
+    let taken = Acquired::HeldByOther { owner: "one".to_owned(), until: at(hour) };
+    assert_eq!(store.acquire("a", "other", at(0), TERM).await.unwrap(), taken);
+    // A clock that is 200 days ahead, once.
+    let days = 200 * 86_400;
+    assert_eq!(store.acquire("a", "one", at(days), TERM).await.unwrap(), held(1, days + 30));
+    let replaced = Some(at(days + 30));
+    let lease = Lease { token: 2, until: at(31), replaced };
+    assert_eq!(shelf.open().await.acquire("a", "other", at(1), TERM).await.unwrap(), Acquired::Held(lease));
+    // Told once: from now on it is an ordinary lease.
+    assert_eq!(store.acquire("a", "other", at(2), TERM).await.unwrap(), held(2, 32));
+    let taken = Acquired::HeldByOther { owner: "other".to_owned(), until: at(32) };
+    assert_eq!(store.acquire("a", "one", at(3), TERM).await.unwrap(), taken);
+    // Its owner itself just renews it.
+    assert_eq!(store.acquire("a", "other", at(days), TERM).await.unwrap(), held(2, days + 30));
+    assert_eq!(store.acquire("a", "other", at(4), TERM).await.unwrap(), held(2, 34));
 }
 
 pub(super) async fn only_one_of_concurrent_requests_gets_the_lease<S: Shelf>(shelf: S) {

@@ -309,6 +309,27 @@ pub(super) async fn only_what_is_offered_is_claimed_or_pushed<S: Shelf>(shelf: S
     assert_eq!(ids(&store.claim(&claim_of("bob", 3, 60), ALL).await.unwrap()), [id(0, 0)]);
 }
 
+pub(super) async fn a_claim_that_lasts_longer_than_any_can_has_lapsed<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 3).await;
+    bring(&store, id(1, 0), State::NotPaid).await;
+    // The longest one stands.
+    let longest = i64::try_from(CLAIM_TERM_MAX.as_secs()).unwrap();
+    store.claim(&claim_of("bob", 1, 1 + longest), Window::first(1)).await.unwrap();
+    assert_eq!(state(&store, id(0, 0), 1).await, Some(State::Sent));
+    // A clock that was 200 days ahead claims, and reports.
+    let days = 200 * 86_400;
+    assert_eq!(store.claim(&claim_of("bob", days, days + 900), ALL).await.unwrap().len(), 3);
+    store.update(&[report(id(2, 0), State::NotPaid)], at(days)).await.unwrap();
+    let other = shelf.open().await;
+    let back = one(&other, id(0, 0), 2).await;
+    assert_eq!((back.state, back.updated_at), (Some(State::Created), Some(at(2))));
+    assert_eq!(state(&other, id(1, 0), 2).await, Some(State::NotPaid));
+    // All of them are pushed: one waits, one was not paid long ago, and one in a future that never was.
+    assert_eq!(ids(&outbox(&other, 2, 10, 3).await), [0, 1, 2].map(|number| id(number, 0)));
+    assert_eq!(other.claim(&claim_of("bob", 4, 900), ALL).await.unwrap().len(), 3);
+    assert_eq!(store.claim(&claim_of("bob", 5, 900), ALL).await.unwrap(), []);
+}
+
 pub(super) async fn reports_change_only_the_fields_they_set<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 1).await;
     let before = one(&store, id(0, 0), 0).await;
@@ -430,4 +451,81 @@ pub(super) async fn a_push_changes_only_waiting_trades<S: Shelf>(shelf: S) {
     assert_eq!(one(&store, id(4, 0), 16).await.updated_at, Some(at(11)));
     store.delivered(&[id(4, 0)], &[], at(30)).await.unwrap();
     assert_eq!(one(&store, id(4, 0), 10_000).await.updated_at, Some(at(30)));
+}
+
+fn reopening(trades: &[TradeId], second: i64) -> Reopening {
+    let trades = trades.iter().copied().collect();
+    Reopening { trades, at: at(second), by: "ada".to_owned(), why: "nobody has paid".to_owned() }
+}
+
+pub(super) async fn reopened_trades_are_offered_again_and_recorded<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 4).await;
+    let invented = Some("0xinvented".to_owned());
+    bring(&store, id(0, 0), State::Sent).await;
+    let paid = MatchUpdate { transaction_id: invented.clone(), ..report(id(0, 0), State::Paid) };
+    store.update(&[paid], at(0)).await.unwrap();
+    bring(&store, id(1, 0), State::Error).await;
+    store.claim(&claim_of("bob", 1, 900), Window::first(1)).await.unwrap();
+    let before = one(&store, id(3, 0), 2).await;
+    let remark = one(&store, id(0, 0), 2).await.message;
+
+    let chosen = [id(0, 0), id(1, 0), id(2, 0)];
+    let records = store.reopen(&reopening(&chosen, 10)).await.unwrap();
+    let record = |number, from, transaction_id| Reopened {
+        trade: id(number, 0),
+        at: at(10),
+        by: "ada".to_owned(),
+        why: "nobody has paid".to_owned(),
+        from,
+        transaction_id,
+        message: remark.clone(),
+    };
+    let mut expected = [record(0, State::Paid, invented), record(1, State::Error, None), record(2, State::Sent, None)];
+    expected.sort_by_key(|record| record.trade);
+    assert_eq!(records, expected);
+    expected.reverse();
+    assert_eq!(shelf.open().await.reopened(10).await.unwrap(), expected);
+    assert_eq!(store.reopened(2).await.unwrap(), expected[..2]);
+    assert_eq!(store.reopened(0).await.unwrap(), []);
+
+    for trade in chosen {
+        let found = one(&shelf.open().await, trade, 10_000).await;
+        assert_eq!((found.state, found.transaction_id, found.updated_at), (Some(State::Created), None, Some(at(10))));
+        assert_eq!(found.message.as_deref(), Some("reopened by ada: nobody has paid"));
+    }
+    assert_eq!(one(&store, id(3, 0), 3).await, before);
+    // They are claimed and paid as if nothing had been reported.
+    let claimed = store.claim(&claim_of("bob", 20, 900), ALL).await.unwrap();
+    assert_eq!(ids(&claimed), [id(0, 0), id(1, 0), id(2, 0), id(3, 0)]);
+    let paid = MatchUpdate { transaction_id: Some("0xreal".to_owned()), ..report(id(0, 0), State::Paid) };
+    store.update(&[paid], at(30)).await.unwrap();
+    assert_eq!(one(&store, id(0, 0), 31).await.transaction_id.as_deref(), Some("0xreal"));
+    // And again.
+    store.reopen(&reopening(&[id(0, 0)], 40)).await.unwrap();
+    let newest = store.reopened(1).await.unwrap().remove(0);
+    assert_eq!((newest.from, newest.transaction_id.as_deref()), (State::Paid, Some("0xreal")));
+    assert_eq!(newest.message.as_deref(), Some("reopened by ada: nobody has paid"));
+    assert_eq!(store.reopened(10).await.unwrap().len(), 4);
+    assert_eq!(store.examine().await.unwrap(), [""; 0]);
+}
+
+pub(super) async fn a_reopening_is_made_as_a_whole_or_not_at_all<S: Shelf>(shelf: S) {
+    let store = settled(&shelf, 3).await;
+    bring(&store, id(0, 0), State::Paid).await;
+    bring(&store, id(1, 0), State::NotPaid).await;
+    let before = store.matches(&MatchFilter::default(), ALL, at(1)).await.unwrap();
+    for (other, says) in [
+        (id(9, 0), "there is no trade"),
+        (id(0, 1), "is with the grid and is never paid"),
+        (id(1, 0), "is NotPaid and is offered for payment anyway"),
+        (id(2, 0), "is Created and is offered for payment anyway"),
+    ] {
+        let error = store.reopen(&reopening(&[id(0, 0), other], 5)).await.unwrap_err().to_string();
+        assert!(error.contains(says) && error.contains(&other.to_string()), "{error}");
+    }
+    assert_eq!(store.reopen(&reopening(&[], 5)).await.unwrap(), []);
+    assert_eq!(store.matches(&MatchFilter::default(), ALL, at(6)).await.unwrap(), before);
+    assert_eq!(store.reopened(10).await.unwrap(), []);
+    let missing = store.reopen(&reopening(&[id(9, 0)], 5)).await.unwrap_err();
+    assert!(matches!(missing, ReopenError::Unknown(trade) if trade == id(9, 0)), "{missing}");
 }

@@ -90,7 +90,7 @@ pub(super) async fn keep(
     }
     match find().await? {
         Some(found) => Ok(kept(version, found, by)),
-        None => Err(Fault::Record(format!("upload {label} is there and is not"))),
+        None => Err(Fault::Record(format!("upload {label} is there and is not").into())),
     }
 }
 
@@ -266,7 +266,7 @@ pub(super) async fn keep_shadow_totals(
     server.check_writable()?;
     let totals = record::encode_shadow_totals(&state.totals);
     if !blobs::fits(&totals) {
-        return Err(Fault::Refused(format!("the totals of a shadow have {} bytes", totals.len())));
+        return Err(Fault::Refused(format!("the totals of a shadow have {} bytes", totals.len()).into()));
     }
     let id = link::id(community, decision);
     let before = after.map(|after| doc! { "_id": &id, "until": boundary_date(after) });

@@ -57,7 +57,7 @@ pub(super) async fn get(server: &Server, digest: &Digest) -> Result<Option<Vec<u
     let chunk = async |part| one("chunk", &server.of::<Chunk>(), doc! { "_id": part_id(digest, part) }).await;
     let Some(Chunk { parts, bytes: Bytes(mut bytes), .. }) = chunk(0).await? else { return Ok(None) };
     for part in 1..parts {
-        let missing = || Fault::Record(format!("chunk {} of {parts} is missing", part_id(digest, part)));
+        let missing = || Fault::Record(format!("chunk {} of {parts} is missing", part_id(digest, part)).into());
         bytes.extend_from_slice(&chunk(part).await?.ok_or_else(missing)?.bytes.0);
     }
     verify(digest, &bytes)?;
@@ -67,5 +67,5 @@ pub(super) async fn get(server: &Server, digest: &Digest) -> Result<Option<Vec<u
 /// Checks that bytes have the digest that they are kept under.
 pub(super) fn verify(digest: &Digest, bytes: &[u8]) -> Result<(), Fault> {
     let found = Digest::of(bytes);
-    if found == *digest { Ok(()) } else { Err(Fault::Record(format!("bytes {digest} have the digest {found}"))) }
+    if found == *digest { Ok(()) } else { Err(Fault::Record(format!("bytes {digest} have the digest {found}").into())) }
 }

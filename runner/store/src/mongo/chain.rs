@@ -88,11 +88,14 @@ async fn check_same(
             trade.community == settled.community && trade.interval().is_ok_and(|of| of == settled.interval)
         };
         if !decode("trade", &found).is_ok_and(same) {
-            return Err(Fault::Record(format!(
-                "the id {} of a trade of interval {} is taken by another document",
-                document::id(&found),
-                settled.interval
-            )));
+            return Err(Fault::Record(
+                format!(
+                    "the id {} of a trade of interval {} is taken by another document",
+                    document::id(&found),
+                    settled.interval
+                )
+                .into(),
+            ));
         }
     }
     Ok(())
@@ -184,7 +187,7 @@ pub(super) async fn progress(server: &Server, community: &str) -> Result<Progres
     };
     let number = mark.interval.unwrap_or(mark.number);
     let Some(newest) = link::find(server, community, number).await? else {
-        return Err(Fault::Record(format!("interval {} is missing", link::id(community, number))));
+        return Err(Fault::Record(format!("interval {} is missing", link::id(community, number)).into()));
     };
     let IntervalLink { whole, .. } = IntervalLink::read(server, &newest).await?;
     let mut last_reads = whole.absent;

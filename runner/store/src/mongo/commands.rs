@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use domain::trade::State;
-use domain::{MeterPrice, Price};
+use domain::{MeterPrice, OwnPrices, Price};
 use mongodb::bson::{Bson, Document};
 use mongodb::event::EventHandler;
 use mongodb::event::command::{CommandEvent, CommandStartedEvent};
 
 use super::tests::{ALL, before, left_by_the_original, now};
 use super::*;
-use crate::contract::{Database, full, opening, put};
+use crate::contract::{Database, full, new_prices, opening, put};
 
 /// The collections of the original.
 const THEIRS: [&str; 2] = ["matches", "prices"];
@@ -95,10 +95,12 @@ async fn do_everything(store: &MongoStore) {
         assert_eq!(store.matches(&filter, ALL, later).await.unwrap(), []);
     }
     let from = field::timestamp(before(2)).unwrap();
-    let (bid, offer) = (Price::from_micro_eur(5), Price::from_micro_eur(4));
-    store.set_prices(&[MeterPrice { meter: "a".parse().unwrap(), from, bid, offer }], now()).await.unwrap();
+    let own = Some(OwnPrices { bid: Price::from_micro_eur(5), offer: Price::from_micro_eur(4) });
+    let price = MeterPrice { meter: "a".parse().unwrap(), from, own };
+    store.set_prices(&new_prices(&[price], now())).await.unwrap();
     assert_eq!(store.prices("a", None, None, ALL).await.unwrap().len(), 2);
-    store.price_book(from, later).await.unwrap();
+    let meters = ["a", "b"].map(|meter| meter.parse().unwrap());
+    assert!(!store.price_book(&meters.into(), &[from, later].into()).await.unwrap().is_empty());
     assert_eq!(store.examine().await.unwrap(), [""; 0]);
 }
 

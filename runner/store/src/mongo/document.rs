@@ -14,15 +14,30 @@ use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
 use super::fault::{DUPLICATE, Fault, is_duplicate, write_failed};
+use crate::cause::about;
 
 /// All documents of a query; `what` is what an error calls one of them.
 pub(super) async fn all<T: DeserializeOwned + Send + Sync>(what: &str, find: Find<'_, T>) -> Result<Vec<T>, Fault> {
-    let mut cursor = find.await?;
     let mut documents = Vec::new();
-    while cursor.advance().await? {
-        documents.push(decode(what, cursor.current())?);
-    }
+    each(what, find, |document| {
+        documents.push(document);
+        Ok(())
+    })
+    .await?;
     Ok(documents)
+}
+
+/// Takes the documents of a query one by one, so that they are never all in memory.
+pub(super) async fn each<T: DeserializeOwned + Send + Sync>(
+    what: &str,
+    find: Find<'_, T>,
+    mut take: impl FnMut(T) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut cursor = find.await?;
+    while cursor.advance().await? {
+        take(decode(what, cursor.current())?)?;
+    }
+    Ok(())
 }
 
 /// The first document that a filter finds.
@@ -72,14 +87,15 @@ pub(super) async fn insert_missing<T: Serialize + Send + Sync>(
 
 /// A document in whose place another one can be found or written.
 pub(super) fn encode<T: Serialize>(document: &T) -> Result<Document, Fault> {
-    serialize_to_document(document).map_err(|error| Fault::Refused(error.to_string()))
+    serialize_to_document(document).map_err(|error| Fault::Refused(error.into()))
 }
 
 /// Reads a document.
 pub(super) fn decode<T: DeserializeOwned>(what: &str, document: &RawDocument) -> Result<T, Fault> {
     deserialize_from_slice(document.as_bytes()).map_err(|error| {
-        let reason = wrong_field::<T>(document).unwrap_or_else(|| message(&error));
-        Fault::Record(format!("{what} {}: {reason}", id(document)))
+        let what = format!("{what} {}", id(document));
+        // The driver's error names no field.
+        Fault::Record(about(what, wrong_field::<T>(document).unwrap_or_else(|| message(&error))))
     })
 }
 
@@ -127,6 +143,7 @@ fn message(error: &BsonError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use domain::text::chain;
     use mongodb::bson::{DateTime, RawDocumentBuf};
 
     use super::super::trades::TradeDocument;
@@ -170,12 +187,12 @@ mod tests {
             ("metadata", "x".into(), "field metadata has String: invalid type: string \"x\", expected struct Metadata"),
             ("metadata", doc! { "transaction_state": 9 }.into(), "field metadata has EmbeddedDocument: 9 is no state"),
         ] {
-            let Err(Fault::Record(reason)) = read(name, Some(wrong)) else { panic!("{name} can be read") };
-            assert_eq!(reason, format!("trade 070707070707070707070707: {expected}"));
+            let Err(Fault::Record(cause)) = read(name, Some(wrong)) else { panic!("{name} can be read") };
+            assert_eq!(chain(&*cause), format!("trade 070707070707070707070707: {expected}"));
         }
-        let Err(Fault::Record(reason)) = read("start", None) else { panic!("it can be read") };
-        assert_eq!(reason, "trade 070707070707070707070707: missing field `start`");
-        let Err(Fault::Record(reason)) = read("_id", None) else { panic!("it can be read") };
-        assert_eq!(reason, "trade without an _id: missing field `_id`");
+        let Err(Fault::Record(cause)) = read("start", None) else { panic!("it can be read") };
+        assert_eq!(chain(&*cause), "trade 070707070707070707070707: missing field `start`");
+        let Err(Fault::Record(cause)) = read("_id", None) else { panic!("it can be read") };
+        assert_eq!(chain(&*cause), "trade without an _id: missing field `_id`");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::text::chain;
 use domain::{Boundary, Interval, TradeId};
 use mongodb::bson::{Bson, Document, doc};
 
@@ -102,8 +103,8 @@ async fn examine_link(
             }
             Ok(None)
         }
-        Err(Fault::Record(reason)) => {
-            findings.push(reason);
+        Err(Fault::Record(cause)) => {
+            findings.push(chain(&*cause));
             Ok(None)
         }
         Err(fault) => Err(fault),

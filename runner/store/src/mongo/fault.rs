@@ -1,12 +1,16 @@
 //! What can go wrong between the store and its server, which of the store's errors it is, and what is worth retrying.
 
+use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 
+use books::{Cause, StoreError};
+use domain::text::chain;
+
+use crate::cause::{about, with_hint};
 use crate::record::InvalidRecord;
-use books::StoreError;
 
 /// For how long an operation is retried.
 const RETRY_FOR: Duration = Duration::from_secs(10);
@@ -26,11 +30,11 @@ const NO_RIGHTS: [i32; 2] = [13, 18];
 pub(super) enum Fault {
     Driver(Error),
     /// A document says something impossible.
-    Record(String),
+    Record(Cause),
     /// The database is not one for us.
     NotOurs(String),
     /// What should be kept cannot be.
-    Refused(String),
+    Refused(Cause),
     /// A write was not acknowledged by as many members as it should be.
     Unsafe(String),
     /// The store was opened to read only.
@@ -40,7 +44,7 @@ pub(super) enum Fault {
 impl From<Error> for Fault {
     fn from(error: Error) -> Fault {
         match error.kind.as_ref() {
-            ErrorKind::BsonDeserialization(reason) => Fault::Record(reason.to_string()),
+            ErrorKind::BsonDeserialization(_) => Fault::Record(DriverError(error).into()),
             _ => Fault::Driver(error),
         }
     }
@@ -56,7 +60,7 @@ impl Fault {
     /// Tells which document a fault is about.
     pub(super) fn of(self, what: impl FnOnce() -> String) -> Fault {
         match self {
-            Fault::Record(reason) => Fault::Record(format!("{}: {reason}", what())),
+            Fault::Record(cause) => Fault::Record(about(what(), cause)),
             other => other,
         }
     }
@@ -87,7 +91,7 @@ pub(super) fn is_duplicate(error: &Error) -> bool {
 
 /// A write that the server refused.
 pub(super) fn write_failed(message: &str) -> Fault {
-    Fault::Refused(format!("a write failed: {message}"))
+    Fault::Refused(format!("a write failed: {message}").into())
 }
 
 /// Retries for a while if the server does not answer. The work must come to the same however often it is begun.
@@ -109,51 +113,56 @@ where
             Ok(done) => return Ok(done),
             Err(fault) => fault,
         };
-        if !fault.is_transient() || begun.elapsed() + pause > limit {
-            return Err(store_error(store, fault));
+        let is_transient = fault.is_transient();
+        let error = store_error(store, fault);
+        if !is_transient || begun.elapsed() + pause > limit {
+            return Err(error);
         }
         // Half of it at random: those who lost the server together do not come back together.
         let wait = pause / 2 + pause.mul_f64(fastrand::f64() / 2.0);
-        tracing::warn!(store, ?wait, "the store does not answer, retrying: {}", reason(&fault));
+        tracing::warn!(?wait, "retrying: {}", chain(&error));
         tokio::time::sleep(wait).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 
-fn reason(fault: &Fault) -> String {
-    match fault {
-        Fault::Driver(error) => error.kind.to_string(),
-        Fault::Record(reason) | Fault::NotOurs(reason) | Fault::Refused(reason) | Fault::Unsafe(reason) => {
-            reason.clone()
-        }
-        Fault::ReadOnly => "it was opened to read only".to_owned(),
+/// An error of the driver, without the labels and wire versions that it prints itself.
+#[derive(Debug)]
+struct DriverError(Error);
+
+impl fmt::Display for DriverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.kind.fmt(f)
     }
 }
 
+impl std::error::Error for DriverError {}
+
 pub(super) fn store_error(store: &str, fault: Fault) -> StoreError {
-    let (store, reason) = (store.to_owned(), reason(&fault));
-    match &fault {
-        Fault::Record(_) => StoreError::Corrupt { store, reason },
-        Fault::NotOurs(_) => StoreError::Open { store, reason },
-        Fault::Refused(_) => StoreError::Failed { store, reason },
-        Fault::Unsafe(_) => StoreError::Unavailable { store, reason },
-        Fault::ReadOnly => StoreError::ReadOnly { store, reason },
-        Fault::Driver(error) => match error.kind.as_ref() {
-            _ if fault.is_transient() => StoreError::Unavailable { store, reason },
-            ErrorKind::DnsResolve { .. } => StoreError::Unavailable { store, reason },
-            ErrorKind::Authentication { .. } => StoreError::Open {
-                store,
-                reason: format!("{reason} (check the user name and password, and authSource in the address)"),
-            },
-            ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. } => {
-                StoreError::Open { store, reason }
-            }
-            ErrorKind::Command(error) if NO_RIGHTS.contains(&error.code) => StoreError::ReadOnly {
-                store,
-                reason: format!("{reason} (give the user the role readWrite on the database)"),
-            },
-            _ => StoreError::Failed { store, reason },
+    let (store, is_transient) = (store.to_owned(), fault.is_transient());
+    let error = match fault {
+        Fault::Record(source) => return StoreError::Corrupt { store, source },
+        Fault::NotOurs(reason) => return StoreError::Open { store, source: reason.into() },
+        Fault::Refused(source) => return StoreError::Failed { store, source },
+        Fault::Unsafe(reason) => return StoreError::Unavailable { store, source: reason.into() },
+        Fault::ReadOnly => return StoreError::ReadOnly { store, source: "it was opened to read only".into() },
+        Fault::Driver(error) => DriverError(error),
+    };
+    let kind = error.0.kind.clone();
+    let source = Cause::from(error);
+    match *kind {
+        _ if is_transient => StoreError::Unavailable { store, source },
+        ErrorKind::DnsResolve { .. } => StoreError::Unavailable { store, source },
+        ErrorKind::Authentication { .. } => StoreError::Open {
+            store,
+            source: with_hint(source, "check the user name and password, and authSource in the address"),
         },
+        ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. } => StoreError::Open { store, source },
+        ErrorKind::Command(error) if NO_RIGHTS.contains(&error.code) => StoreError::ReadOnly {
+            store,
+            source: with_hint(source, "give the user the role readWrite on the database"),
+        },
+        _ => StoreError::Failed { store, source },
     }
 }
 
@@ -176,7 +185,7 @@ mod tests {
         assert_eq!((done.await.unwrap(), tries.load(Ordering::Relaxed)), (7, 4));
         let wrong = retry("here", || async {
             tries.fetch_add(1, Ordering::Relaxed);
-            Err::<(), _>(Fault::Record("no".to_owned()))
+            Err::<(), _>(Fault::Record("no".into()))
         });
         assert!(matches!(wrong.await, Err(StoreError::Corrupt { .. })));
         assert_eq!(tries.load(Ordering::Relaxed), 5);

@@ -1,6 +1,7 @@
 //! How values are kept in the fields of our documents. What a field cannot be is refused as it is read.
 
 use domain::netting::Basis;
+use domain::text::chain;
 use domain::trade::State;
 use domain::{Boundary, Digest, Interval, IntervalLength, NamedParty, PLATFORM_GRID, TradeId};
 use jiff::Timestamp;
@@ -54,7 +55,7 @@ field!(
     BoundaryDate(Boundary),
     |value| {
         let second = u64::try_from(read_date(value)?.as_second()).map_err(|_| "a date from 1970 on is expected")?;
-        record::decode_boundary(second).map_err(|error| error.0)
+        record::decode_boundary(second).map_err(|error| chain(&*error.0))
     },
     |boundary| boundary_date(boundary).into(),
     Copy
@@ -92,7 +93,7 @@ field!(
 field!(
     /// A change as a record.
     ChangeRecord(Change),
-    |value| record::decode_change(&read_bytes(value)?).map_err(|error| error.0),
+    |value| record::decode_change(&read_bytes(value)?).map_err(|error| chain(&*error.0)),
     |change| binary(record::encode_change(&change))
 );
 
@@ -127,7 +128,7 @@ field!(
         Bson::String(name) if name == "grid" || name == PLATFORM_GRID => {
             Err(format!("{name:?} is no name of a member"))
         }
-        Bson::String(name) => record::decode_party(&name).map_err(|error| error.0),
+        Bson::String(name) => record::decode_party(&name).map_err(|error| chain(&*error.0)),
         _ => Err(format!("a name or {GRID} is expected")),
     },
     |party| match party {

@@ -11,7 +11,11 @@ use super::field::GRID;
 use super::server::Server;
 use super::trades::{ClaimFields, TradeDocument};
 use super::{field, mark, original};
-use books::{Due, Match, MatchFilter, OfferedSince, OutboxDepth, Quantity, Window, platform_name};
+use crate::cause::about;
+use books::{
+    CLAIM_TERM_MAX, Claim, Due, Match, MatchFilter, OfferedSince, OutboxDepth, Quantity, Standing, Window,
+    platform_name,
+};
 
 /// Documents fetched at once where some may have to be left out.
 const PAGE: usize = 10_000;
@@ -30,11 +34,12 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Its state and last change, at an instant: an expired claim has lapsed.
+    /// Its state and last change, at an instant: an expired claim has lapsed, and one that lasts longer than any can.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        if let Some(claim) = self.claim.take_if(|claim| claim.until.0 <= now) {
+        let has_lapsed = |until: Timestamp| Standing::of(until, now, CLAIM_TERM_MAX) != Standing::Valid;
+        if let Some(claim) = self.claim.take_if(|claim| has_lapsed(claim.until.0)) {
             self.lapsed = true;
-            (self.shown.state, self.shown.updated_at) = (Some(claim.from.0), Some(claim.until.0));
+            (self.shown.state, self.shown.updated_at) = (Some(claim.from.0), Some(claim.until.0.min(now)));
         }
     }
 }
@@ -117,7 +122,7 @@ fn read(document: &RawDocument) -> Result<Option<Found>, Fault> {
     let revision = metadata.and_then(|metadata| metadata.get_i64("revision").ok());
     let claim = metadata.and_then(|metadata| metadata.get_document("claim").ok());
     let claim = claim.map(|claim| deserialize_from_document(claim.clone())).transpose();
-    let claim = claim.map_err(|error| Fault::Record(format!("trade {}: field claim: {error}", shown.id)))?;
+    let claim = claim.map_err(|error| Fault::Record(about(format!("trade {}: field claim", shown.id), error)))?;
     let lapsed = metadata.is_some_and(|metadata| metadata.get_bool("lapsed").unwrap_or(false));
     Ok(Some(Found { shown, revision, claim, lapsed }))
 }
@@ -141,10 +146,11 @@ fn ours(trade: TradeDocument) -> Result<Found, Fault> {
     Ok(Found { shown, revision: metadata.revision, claim: metadata.claim, lapsed: metadata.lapsed.unwrap_or(false) })
 }
 
-/// What changed last at or before an instant, or never.
-fn last_changed_by(again: Timestamp) -> Document {
-    let due = doc! { "metadata.updated_at": { "$lte": field::date(again) } };
-    doc! { "$or": [due, { "metadata.updated_at": Bson::Null }] }
+/// What changed long enough ago, or never, or by a wrong clock in a far future.
+fn changed_long_ago(due: Due) -> Document {
+    let by = doc! { "metadata.updated_at": { "$lte": field::date(due.again) } };
+    let too_far = doc! { "metadata.updated_at": { "$gt": field::date(Claim::latest_end(due.now)) } };
+    doc! { "$or": [by, { "metadata.updated_at": Bson::Null }, too_far] }
 }
 
 /// Trades that wait in these states, of those that are offered.
@@ -154,7 +160,7 @@ fn waiting(since: OfferedSince, states: impl IntoIterator<Item = State>) -> Vec<
 
 /// The trades to push, see [`books::Payments::outbox`]. Each half is in the order of an index.
 pub(super) async fn outbox(server: &Server, due: Due, limit: usize) -> Result<Vec<Match>, Fault> {
-    let unpaid = [waiting(due.since, [State::NotPaid]), vec![last_changed_by(due.again)]].concat();
+    let unpaid = [waiting(due.since, [State::NotPaid]), vec![changed_long_ago(due)]].concat();
     let mut waiting = find(server, waiting(due.since, [State::Created]), Window::first(limit)).await?;
     waiting.extend(find(server, unpaid, Window::first(limit)).await?);
     let mut waiting: Vec<Match> = waiting.into_iter().map(|found| found.shown).collect();

@@ -9,13 +9,14 @@
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, doc};
-use prost::Message;
+use prost::{DecodeError, Message};
 use serde::{Deserialize, Serialize};
 
 use super::document::{insert, one};
 use super::fault::Fault;
 use super::field::Bytes;
 use super::server::{Server, Stored};
+use crate::cause::about;
 
 /// The largest entry in bytes: a document may have 16 MiB.
 const ENTRY_BYTES_MAX: usize = 12 << 20;
@@ -57,7 +58,8 @@ impl Journal {
     pub(super) async fn newest<M: Message + Default>(self, server: &Server) -> Result<(i64, Option<M>), Fault> {
         let found = one("the journal of", &server.of::<Entry>(), doc! { "_id": self.id() }).await?;
         let Some(Entry { number, changes, .. }) = found else { return Ok((0, None)) };
-        let unreadable = |error| Fault::Record(format!("the journal of {} cannot be read: {error}", self.id()));
+        let unreadable =
+            |error: DecodeError| Fault::Record(about(format!("the journal of {} cannot be read", self.id()), error));
         Ok((number, changes.map(|Bytes(bytes)| M::decode(&bytes[..]).map_err(unreadable)).transpose()?))
     }
 
@@ -65,7 +67,7 @@ impl Journal {
     pub(super) async fn publish(self, server: &Server, after: i64, changes: &[u8]) -> Result<bool, Fault> {
         if changes.len() > ENTRY_BYTES_MAX {
             let rule = format!("at most {ENTRY_BYTES_MAX} can be made as one (split the list)");
-            return Err(Fault::Refused(format!("the changes have {} bytes, {rule}", changes.len())));
+            return Err(Fault::Refused(format!("the changes have {} bytes, {rule}", changes.len()).into()));
         }
         let changes = Some(Bytes(changes.to_vec()));
         let entry = Entry { journal: self.id().to_owned(), number: after + 1, changes, by: ObjectId::new() };

@@ -10,7 +10,7 @@ use super::document::{encode, insert, one};
 use super::fault::Fault;
 use super::field::Date;
 use super::server::{Server, Stored};
-use books::{Acquired, Lease, community_lease};
+use books::{Acquired, LEASE_TERM_MAX, Lease, Standing, community_lease};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct LeaseDocument {
@@ -42,13 +42,16 @@ pub(super) async fn acquire(
     let until = now.checked_add(term).unwrap_or(Timestamp::MAX);
     loop {
         let found = find(server, name).await?;
-        let token = match &found {
-            Some(LeaseDocument { holder: Some(other), until: Date(until), .. }) if other != holder && *until > now => {
-                return Ok(Acquired::HeldByOther { owner: other.clone(), until: *until });
+        let (token, replaced) = match &found {
+            Some(LeaseDocument { holder: Some(other), token, until: Date(until), .. }) if other != holder => {
+                match Standing::of(*until, now, LEASE_TERM_MAX) {
+                    Standing::Valid => return Ok(Acquired::HeldByOther { owner: other.clone(), until: *until }),
+                    standing => (token.saturating_add(1), (standing == Standing::TooFar).then_some(*until)),
+                }
             }
-            Some(LeaseDocument { holder: Some(own), token, .. }) if own == holder => *token,
-            Some(released) => released.token.saturating_add(1),
-            None => 1,
+            Some(LeaseDocument { holder: Some(_), token, .. }) => (*token, None),
+            Some(released) => (released.token.saturating_add(1), None),
+            None => (1, None),
         };
         let (name, holder) = (name.to_owned(), Some(holder.to_owned()));
         let held = LeaseDocument { name, holder, token, until: Date(until) };
@@ -58,7 +61,7 @@ pub(super) async fn acquire(
             Some(found) => server.of::<LeaseDocument>().find_one_and_replace(encode(&found)?, &held).await?.is_some(),
         };
         if taken {
-            return Ok(Acquired::Held(Lease { token, until }));
+            return Ok(Acquired::Held(Lease { token, until, replaced }));
         }
     }
 }

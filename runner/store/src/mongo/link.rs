@@ -11,6 +11,7 @@ use super::document::{decode, has, one};
 use super::fault::Fault;
 use super::field::{BasisName, BoundaryDate, Bytes, ChangeRecord, Date, HexDigest};
 use super::server::Server;
+use crate::cause::about;
 use crate::record::{self, Whole};
 use books::{Change, ClearedInterval, ClearedRound, Commit, Provenance, StoredEvent, StoredInterval, StoredTrade};
 
@@ -152,7 +153,7 @@ impl IntervalLink {
             Some(Bytes(bytes)) => bytes,
             None => match blobs::get(server, &digest).await? {
                 Some(bytes) => bytes,
-                None => return Err(Fault::Record(format!("{}: chunk {digest}/0 is missing", named()))),
+                None => return Err(Fault::Record(about(named(), format!("chunk {digest}/0 is missing")))),
             },
         };
         let (interval, whole) = fields.verified(&bytes).map_err(|fault| fault.of(named))?;
@@ -269,7 +270,7 @@ fn check_numbers(cleared: &ClearedInterval) -> Result<(), Fault> {
     let energies = cleared.trades.iter().map(|trade| ("a trade's energy", trade.energy.wh()));
     let mut numbers = registers.map(|wh| ("a register", wh)).chain(energies);
     match numbers.find(|(_, wh)| i64::try_from(*wh).is_err()) {
-        Some((what, wh)) => Err(Fault::Refused(format!("{what} is {wh} Wh, at most {} can be kept", i64::MAX))),
+        Some((what, wh)) => Err(Fault::Refused(format!("{what} is {wh} Wh, at most {} can be kept", i64::MAX).into())),
         None => Ok(()),
     }
 }

@@ -4,7 +4,7 @@
 //! left out with a warning, because a document of years ago must not stop the service.
 
 use domain::trade::State;
-use domain::{MeterPrice, Price, TradeId};
+use domain::{MeterId, MeterPrice, OwnPrices, Price, TradeId};
 use jiff::Timestamp;
 use mongodb::bson::{Bson, Document};
 
@@ -82,10 +82,12 @@ pub(super) fn price(document: &Document) -> Option<MeterPrice> {
     let read = || {
         let metadata = metadata?;
         Some(MeterPrice {
-            meter: metadata.get_str("meter_id").ok()?.parse().ok()?,
+            meter: MeterId::from_stored(metadata.get_str("meter_id").ok()?).ok()?,
             from: time(document, "timestamp")?,
-            bid: exact(number(metadata.get("buy_price"))?)?,
-            offer: exact(number(metadata.get("sell_price"))?)?,
+            own: Some(OwnPrices {
+                bid: exact(number(metadata.get("buy_price"))?)?,
+                offer: exact(number(metadata.get("sell_price"))?)?,
+            }),
         })
     };
     let price = read();

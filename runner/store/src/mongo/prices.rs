@@ -1,8 +1,10 @@
 //! Prices that members set: ours, and below them those that the original kept.
 
-use std::collections::BTreeMap;
+mod bounds;
 
-use domain::{MeterPrice, Price, PriceBook};
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{MeterId, MeterPrice, OwnPrices, Price, PriceBook};
 use jiff::Timestamp;
 use mongodb::Collection;
 use mongodb::bson::{Bson, DateTime, Document, doc};
@@ -10,13 +12,18 @@ use prost::Message;
 use serde::Deserialize;
 use tokio_stream::StreamExt;
 
-use super::document::all;
+use super::document::{all, each};
 use super::fault::Fault;
 use super::field::{self, Date};
 use super::journal::Journal;
 use super::original;
 use super::server::{Server, Stored};
-use books::Window;
+use crate::cause::about;
+use books::{MeterPrices, NewPrices, PricesKept, Window};
+use bounds::{Kept, WaitingMeter};
+
+/// How many meters one query names.
+const METERS_PER_QUERY: usize = 1000;
 
 /// An entry of the journal of prices.
 #[derive(Clone, PartialEq, Message)]
@@ -26,6 +33,12 @@ struct List {
     /// In milliseconds.
     #[prost(int64, tag = "2")]
     set_at: i64,
+    /// The `_id` of every price that lay ahead and is void now.
+    #[prost(string, repeated, tag = "3")]
+    void: Vec<String>,
+    /// Meters that nobody knows.
+    #[prost(string, repeated, tag = "4")]
+    waiting: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -39,27 +52,35 @@ struct Set {
     bid: i64,
     #[prost(sint64, tag = "4")]
     offer: i64,
+    /// Whether there is no price from then on.
+    #[prost(bool, tag = "5")]
+    withdrawn: bool,
+}
+
+fn id(meter: &str, start: i64) -> String {
+    format!("{meter}/{start}")
 }
 
 impl Set {
-    fn of(price: &MeterPrice) -> Set {
-        let (bid, offer) = (price.bid.micro_eur(), price.offer.micro_eur());
-        Set { meter: price.meter.as_str().to_owned(), start: price.from.as_second(), bid, offer }
+    fn of(meter: &MeterId, from: Timestamp, own: Option<OwnPrices>) -> Set {
+        let (bid, offer) = own.map_or((0, 0), |own| (own.bid.micro_eur(), own.offer.micro_eur()));
+        Set { meter: meter.as_str().to_owned(), start: from.as_second(), bid, offer, withdrawn: own.is_none() }
     }
 
     /// The statement that sets it, unless a later entry has set it.
     fn statement(&self, number: i64, set_at: i64) -> Document {
+        let price = |micro_eur: i64| if self.withdrawn { Bson::Null } else { Bson::from(micro_eur) };
         let values = doc! {
             "meter": &self.meter,
             "start": DateTime::from_millis(self.start.saturating_mul(1000)),
-            "bid_micro_eur": self.bid,
-            "offer_micro_eur": self.offer,
+            "bid_micro_eur": price(self.bid),
+            "offer_micro_eur": price(self.offer),
             "set_at": DateTime::from_millis(set_at),
             "revision": number,
         };
         // Where a later entry has set it, this finds nothing, and the insertion finds the `_id` taken.
-        let earlier = doc! { "_id": format!("{}/{}", self.meter, self.start), "revision": { "$lt": number } };
-        doc! { "q": earlier, "u": { "$set": values }, "upsert": true }
+        let earlier = doc! { "_id": id(&self.meter, self.start), "revision": { "$lt": number } };
+        doc! { "q": earlier, "u": { "$set": values, "$unset": { "void": "" } }, "upsert": true }
     }
 }
 
@@ -70,8 +91,9 @@ pub(super) struct PriceFields {
     id: String,
     meter: String,
     start: Date,
-    bid_micro_eur: i64,
-    offer_micro_eur: i64,
+    /// None in both if there is no price from then on.
+    bid_micro_eur: Option<i64>,
+    offer_micro_eur: Option<i64>,
 }
 
 impl Stored for PriceFields {
@@ -80,19 +102,28 @@ impl Stored for PriceFields {
 
 impl PriceFields {
     fn into_price(self) -> Result<MeterPrice, Fault> {
-        let wrong = |error| Fault::Record(format!("price {}: {error}", self.id));
+        let wrong = |error| Fault::Record(about(format!("price {}", self.id), error));
+        let own = self.bid_micro_eur.zip(self.offer_micro_eur);
         Ok(MeterPrice {
-            meter: self.meter.parse().map_err(wrong)?,
+            meter: MeterId::from_stored(&self.meter).map_err(wrong)?,
             from: self.start.0,
-            bid: Price::from_micro_eur(self.bid_micro_eur),
-            offer: Price::from_micro_eur(self.offer_micro_eur),
+            own: own
+                .map(|(bid, offer)| OwnPrices { bid: Price::from_micro_eur(bid), offer: Price::from_micro_eur(offer) }),
         })
     }
 }
 
 async fn make(server: &Server, number: i64, list: &List) -> Result<(), Fault> {
-    let statements: Vec<Document> = list.prices.iter().map(|set| set.statement(number, list.set_at)).collect();
+    // A void price is marked and not removed: a process that makes an earlier entry late would set it again.
+    let void = |id: &String| {
+        let earlier = doc! { "_id": id, "revision": { "$lt": number } };
+        doc! { "q": earlier, "u": { "$set": { "void": true, "revision": number } } }
+    };
+    let sets = list.prices.iter().map(|set| set.statement(number, list.set_at));
+    let statements: Vec<Document> = list.void.iter().map(void).chain(sets).collect();
     server.update(&server.of::<PriceFields>(), &statements).await?;
+    let waiting: Vec<Document> = list.waiting.iter().map(|meter| WaitingMeter::statement(meter, number)).collect();
+    server.update(&server.of::<WaitingMeter>(), &waiting).await?;
     Journal::Prices.finish(server, number).await
 }
 
@@ -106,38 +137,66 @@ async fn settle(server: &Server) -> Result<i64, Fault> {
 }
 
 /// Sets prices, all or none.
-pub(super) async fn set(server: &Server, prices: &[MeterPrice], now: Timestamp) -> Result<(), Fault> {
+pub(super) async fn set(server: &Server, list: &NewPrices) -> Result<PricesKept, Fault> {
     server.check_writable()?;
-    // Of several for the same meter and instant only the last counts.
-    let last: BTreeMap<(String, i64), Set> =
-        prices.iter().map(Set::of).map(|set| ((set.meter.clone(), set.start), set)).collect();
-    let list = List { prices: last.into_values().collect(), set_at: now.as_millisecond() };
-    if list.prices.is_empty() {
-        return Ok(());
+    let kept = Kept::of(server, list).await?;
+    if kept.meters.is_empty() {
+        return kept.enforce(server, list, 0).await;
     }
-    let bytes = list.encode_to_vec();
+    let sets = |meter: &MeterPrices| -> Vec<Set> {
+        meter.prices.iter().map(|(from, own)| Set::of(&meter.meter, *from, *own)).collect()
+    };
+    let mut entry = List {
+        prices: kept.meters.iter().flat_map(sets).collect(),
+        set_at: list.now.as_millisecond(),
+        void: Vec::new(),
+        waiting: kept.waiting.iter().cloned().collect(),
+    };
     loop {
         let after = settle(server).await?;
-        if Journal::Prices.publish(server, after, &bytes).await? {
-            return make(server, after + 1, &list).await;
+        entry.void = void(server, &kept.meters).await?;
+        if Journal::Prices.publish(server, after, &entry.encode_to_vec()).await? {
+            make(server, after + 1, &entry).await?;
+            return kept.enforce(server, list, after + 1).await;
         }
     }
 }
 
-/// Ours, by a condition on the instant, newest first.
-async fn ours(server: &Server, meter: Option<&str>, start: Document, limit: i64) -> Result<Vec<MeterPrice>, Fault> {
-    let mut filter = doc! { "start": start };
-    filter.extend(meter.map(|meter| ("meter".to_owned(), Bson::from(meter))));
+/// The `_id` of every price that these lists void and do not set anew.
+async fn void(server: &Server, meters: &[MeterPrices]) -> Result<Vec<String>, Fault> {
+    let mut void = Vec::new();
+    // What lies after the earliest instant of all, and then after each meter's own.
+    let ending: BTreeMap<&str, &MeterPrices> =
+        meters.iter().filter(|meter| meter.voids_after.is_some()).map(|meter| (meter.meter.as_str(), meter)).collect();
+    let Some(first) = ending.values().filter_map(|meter| meter.voids_after).min() else { return Ok(void) };
+    let names: Vec<&str> = ending.keys().copied().collect();
+    for names in names.chunks(METERS_PER_QUERY) {
+        let filter = doc! { "meter": { "$in": names }, "start": { "$gt": field::date(first) }, "void": Bson::Null };
+        each("price", server.of::<PriceFields>().find(filter), |found: PriceFields| {
+            let from = found.start.0;
+            let is_void = ending.get(found.meter.as_str()).is_some_and(|meter| {
+                meter.voids_after.is_some_and(|after| from > after) && !meter.prices.contains_key(&from)
+            });
+            void.extend(is_void.then_some(found.id));
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(void)
+}
+
+/// Ours, by a condition on meter and instant, newest first.
+async fn ours(server: &Server, mut filter: Document, limit: i64) -> Result<Vec<MeterPrice>, Fault> {
+    filter.insert("void", Bson::Null);
     let collection = server.of::<PriceFields>();
     let find = collection.find(filter).sort(doc! { "start": -1 }).limit(limit);
     all("price", find).await?.into_iter().map(PriceFields::into_price).collect()
 }
 
-/// The original's, by a condition on the instant, newest first; for the same instant the later one first.
-async fn theirs(server: &Server, meter: Option<&str>, start: Document, limit: i64) -> Result<Vec<MeterPrice>, Fault> {
+/// The original's of a meter, by a condition on the instant, newest first; for the same instant the later one first.
+async fn theirs(server: &Server, meter: &str, start: Document, limit: i64) -> Result<Vec<MeterPrice>, Fault> {
     let Some(original) = &server.original_prices else { return Ok(Vec::new()) };
-    let mut filter = doc! { "timestamp": start };
-    filter.extend(meter.map(|meter| ("metadata.meter_id".to_owned(), Bson::from(meter))));
+    let filter = doc! { "timestamp": start, "metadata.meter_id": meter };
     let find = original.find(filter).sort(doc! { "timestamp": -1, "_id": -1 }).limit(limit);
     Ok(all("price", find).await?.iter().filter_map(original::price).collect())
 }
@@ -155,49 +214,81 @@ pub(super) async fn list(
     start.extend(to.map(|to| ("$lt".to_owned(), Bson::from(field::date_from(to)))));
     // A meter's prices, ours above theirs.
     let mut merged: BTreeMap<Timestamp, MeterPrice> = BTreeMap::new();
-    for price in theirs(server, Some(meter), start.clone(), 0).await? {
+    for price in theirs(server, meter, start.clone(), 0).await? {
         merged.entry(price.from).or_insert(price);
     }
     // Where the original left none, the window is enough.
     let wanted = usize::try_from(window.skip).ok().and_then(|skip| skip.checked_add(window.limit));
     let limit = wanted.and_then(|wanted| i64::try_from(wanted).ok()).filter(|_| window.limit > 0).unwrap_or(0);
-    for price in ours(server, Some(meter), start, limit).await? {
+    for price in ours(server, doc! { "meter": meter, "start": start }, limit).await? {
         merged.insert(price.from, price);
     }
     let skip = usize::try_from(window.skip).unwrap_or(usize::MAX);
     Ok(merged.into_values().rev().skip(skip).take(window.limit).collect())
 }
 
-/// Every price that holds at some instant between two.
-pub(super) async fn book(server: &Server, from: Timestamp, to: Timestamp) -> Result<PriceBook, Fault> {
-    settle(server).await?;
-    let within = || doc! { "$gt": field::date(from), "$lte": field::date(to) };
-    let before = || doc! { "$lte": field::date(from) };
-    let mut prices: Vec<MeterPrice> = Vec::new();
-    for meter in meters(&server.of::<PriceFields>(), "meter", "start", before()).await? {
-        prices.extend(ours(server, Some(&meter), before(), 1).await?);
-    }
-    prices.extend(ours(server, None, within(), 0).await?);
-    let mut old: Vec<MeterPrice> = Vec::new();
-    if let Some(original) = &server.original_prices {
-        for meter in meters(original, "metadata.meter_id", "timestamp", before()).await? {
-            old.extend(theirs(server, Some(&meter), before(), 1).await?);
-        }
-        old.extend(theirs(server, None, within(), 0).await?);
-    }
-    // Of one meter and instant the last in order wins: theirs from the latest back, then ours.
-    Ok(old.into_iter().rev().chain(prices).collect())
+/// The prices that hold at some of these instants: however many are read, only these are kept.
+struct Holding<'i> {
+    instants: &'i BTreeSet<Timestamp>,
+    prices: BTreeMap<(MeterId, Timestamp), MeterPrice>,
 }
 
-/// Every meter that has a price by a condition on the instant.
-async fn meters<T: Send + Sync>(
+impl Holding<'_> {
+    /// Adds a price, which takes precedence over one of the same instant that was added before.
+    fn add(&mut self, price: MeterPrice) {
+        // The first instant at which it may hold; if it holds later, so it does there.
+        let Some(instant) = self.instants.range(price.from..).next() else { return };
+        match self.prices.get_mut(&(price.meter.clone(), *instant)) {
+            Some(held) if held.from > price.from => {}
+            Some(held) => *held = price,
+            None => drop(self.prices.insert((price.meter.clone(), *instant), price)),
+        }
+    }
+}
+
+/// The price of each of these meters that holds at each of these instants.
+pub(super) async fn book(
+    server: &Server,
+    meters: &BTreeSet<MeterId>,
+    instants: &BTreeSet<Timestamp>,
+) -> Result<PriceBook, Fault> {
+    settle(server).await?;
+    let mut holding = Holding { instants, prices: BTreeMap::new() };
+    let (Some(first), Some(last)) = (instants.first(), instants.last()) else { return Ok(PriceBook::default()) };
+    let within = || doc! { "$gt": field::date(*first), "$lte": field::date(*last) };
+    let before = || doc! { "$lte": field::date(*first) };
+    let names: Vec<&str> = meters.iter().map(MeterId::as_str).collect();
+    for names in names.chunks(METERS_PER_QUERY) {
+        let of = |start: Document| doc! { "meter": { "$in": names }, "start": start, "void": Bson::Null };
+        if let Some(original) = &server.original_prices {
+            let known = doc! { "metadata.meter_id": { "$in": names }, "timestamp": { "$lte": field::date(*last) } };
+            for meter in distinct(original, "metadata.meter_id", known).await? {
+                let mut old = theirs(server, &meter, before(), 1).await?;
+                // Of the same instant the later one, which comes first here, is to be added last.
+                old.extend(theirs(server, &meter, within(), 0).await?.into_iter().rev());
+                old.into_iter().for_each(|price| holding.add(price));
+            }
+        }
+        for meter in distinct(&server.of::<PriceFields>(), "meter", of(before())).await? {
+            let held = ours(server, doc! { "meter": meter, "start": before() }, 1).await?;
+            held.into_iter().for_each(|price| holding.add(price));
+        }
+        if first < last {
+            let ours = server.of::<PriceFields>();
+            each("price", ours.find(of(within())), |found| found.into_price().map(|price| holding.add(price))).await?;
+        }
+    }
+    Ok(holding.prices.into_values().collect())
+}
+
+/// Every meter that a filter finds.
+async fn distinct<T: Send + Sync>(
     collection: &Collection<T>,
     meter: &str,
-    start: &str,
-    before: Document,
+    filter: Document,
 ) -> Result<Vec<String>, Fault> {
     // Not `distinct`, which a time-series collection answers by unpacking all of it.
-    let pipeline = [doc! { "$match": { start: before } }, doc! { "$group": { "_id": format!("${meter}") } }];
+    let pipeline = [doc! { "$match": filter }, doc! { "$group": { "_id": format!("${meter}") } }];
     let groups = collection.aggregate(pipeline).await?;
     let name = |group: Document| group.get_str("_id").ok().map(str::to_owned);
     let groups: Result<Vec<Document>, _> = groups.collect().await;

@@ -1,6 +1,6 @@
 //! The connection: who we are there, which collections there are, and what every step needs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub(super) struct Server {
     writable: bool,
     /// Digests of blobs that are known to be there. Nothing is ever deleted.
     known: Mutex<HashSet<Digest>>,
+    /// The meters that have been read, by community, with the number of the link that said so.
+    read_meters: Mutex<HashMap<String, (u64, HashSet<String>)>>,
 }
 
 /// Which collections a database must have for those who only read.
@@ -71,7 +73,8 @@ impl Server {
             original_trades: has("matches").then(|| database.collection("matches")),
             original_prices: has("prices").then(|| database.collection("prices")),
             writable,
-            known: Mutex::new(HashSet::new()),
+            known: Mutex::default(),
+            read_meters: Mutex::default(),
             database,
         };
         if !writable && !EVIDENCE.iter().any(|name| has(name)) {
@@ -99,6 +102,7 @@ impl Server {
             ("algorithms", vec![doc! { "sha256": 1 }]),
             ("changes", vec![doc! { "community": 1, "at": 1, "_id": 1 }]),
             ("market_prices", vec![doc! { "meter": 1, "start": -1 }]),
+            ("waiting_meters", vec![doc! { "turn": 1, "_id": 1 }]),
         ];
         for (name, keys) in indexes {
             let collection = self.database.collection::<Document>(name);
@@ -130,6 +134,21 @@ impl Server {
 
     pub(super) fn remember(&self, digest: Digest) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
+    }
+
+    /// Takes away those meters that are known to have been read.
+    pub(super) fn without_read_meters(&self, meters: &mut HashSet<&str>) {
+        let read = self.read_meters.lock().unwrap_or_else(PoisonError::into_inner);
+        meters.retain(|meter| !read.values().any(|(_, of_community)| of_community.contains(*meter)));
+    }
+
+    pub(super) fn knows_meters_of(&self, community: &str, number: u64) -> bool {
+        let read = self.read_meters.lock().unwrap_or_else(PoisonError::into_inner);
+        read.get(community).is_some_and(|(known, _)| *known == number)
+    }
+
+    pub(super) fn remember_meters(&self, community: String, number: u64, meters: HashSet<String>) {
+        self.read_meters.lock().unwrap_or_else(PoisonError::into_inner).insert(community, (number, meters));
     }
 
     /// Runs update statements, each of which changes nothing if it was run before.

@@ -1,14 +1,14 @@
 //! Every kind of document as it is on disk, down to the types of numbers: a database written before must still open.
 
 use domain::trade::State;
-use domain::{MeterPrice, Price};
+use domain::{MeterPrice, OwnPrices, Price};
 use mongodb::Collection;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 
 use super::journal::Journal;
 use super::*;
-use crate::contract::{Database, Shelf, full, interval, opening, put};
+use crate::contract::{Database, Shelf, full, interval, new_prices, opening, put};
 use crate::record;
 use books::{Action, Label, ShadowTotals};
 
@@ -245,6 +245,49 @@ async fn trades_and_what_becomes_of_them_keep_their_shapes() {
 
 #[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trade_that_is_reopened_and_its_record_keep_their_shapes() {
+    let shelf = Database::new();
+    let store = shelf.open().await;
+    put(&store, full("aveiro", 0)).await.unwrap();
+    let trade = TradeId::derive("aveiro", interval(0), 0);
+    let now = Timestamp::from_millisecond(SECOND).unwrap();
+    for state in [State::Sent, State::Paid] {
+        let report = MatchUpdate { id: trade, state, transaction_id: Some("tx".to_owned()), message: None };
+        store.update(&[report], now).await.unwrap();
+    }
+    let trades = [trade].into();
+    let reopening = Reopening { trades, at: now, by: "ada".to_owned(), why: "it was not".to_owned() };
+    store.reopen(&reopening).await.unwrap();
+    let id = field::object_id(&trade);
+    let metadata = doc! {
+        "match_id": id,
+        "message": "reopened by ada: it was not",
+        "transaction_state": 0_i32,
+        "updated_at": date(SECOND),
+        "revision": 3_i64,
+    };
+    let found = documents(&store, "trades").await;
+    assert_eq!(found[0].get_document("metadata").ok(), Some(&metadata));
+    let mut records = documents(&store, "reopenings").await;
+    // That of the try, which is another one each time.
+    assert_eq!(records[0].get_str("attempt").unwrap().len(), 24);
+    records[0].remove("attempt");
+    let record = doc! {
+        "_id": format!("3/{trade}"),
+        "number": 3_i64,
+        "trade": id,
+        "at": date(SECOND),
+        "actor": "ada",
+        "why": "it was not",
+        "state": 2_i32,
+        "transaction_id": "tx",
+        "message": "settled with own instead: the other one failed",
+    };
+    assert_eq!(records, [record]);
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_decided_and_uploaded_keeps_its_shape() {
     let shelf = Database::new();
     let store = shelf.open().await;
@@ -332,22 +375,34 @@ async fn tallies_leases_and_prices_keep_their_shapes() {
     let lease = doc! { "_id": "forward", "holder": "you", "token": 2_i64, "until": date(SECOND + 1007) };
     check(&store, "leases", &[lease]).await;
 
-    let price = MeterPrice {
+    let price = |second: i64, own| MeterPrice {
         meter: "a".parse().unwrap(),
-        from: Timestamp::from_second(1_693_569_600).unwrap(),
-        bid: Price::from_micro_eur(5),
-        offer: Price::from_micro_eur(-6),
+        from: Timestamp::from_second(second).unwrap(),
+        own,
     };
-    store.set_prices(&[price], now()).await.unwrap();
-    let price = doc! {
-        "_id": "a/1693569600",
-        "meter": "a",
-        "start": quarter(0),
-        "bid_micro_eur": 5_i64,
-        "offer_micro_eur": -6_i64,
-        "set_at": date(SECOND + 7),
-        "revision": 1_i64,
+    let own = Some(OwnPrices { bid: Price::from_micro_eur(5), offer: Price::from_micro_eur(-6) });
+    let set = async |second, own| {
+        store.set_prices(&new_prices(&[price(second, own)], now())).await.unwrap();
     };
-    let found = documents(&store, "market_prices").await;
-    assert_eq!(found, [price]);
+    set(1_693_569_600, own).await;
+    set(SECOND / 1000 + 900, own).await;
+    // This one voids the one before it.
+    set(SECOND / 1000, None).await;
+    let document = |second: i64, (bid, offer): (Bson, Bson), revision: i64| {
+        doc! {
+            "_id": format!("a/{second}"),
+            "meter": "a",
+            "start": date(second * 1000),
+            "bid_micro_eur": bid,
+            "offer_micro_eur": offer,
+            "set_at": date(SECOND + 7),
+            "revision": revision,
+        }
+    };
+    let own = (Bson::Int64(5), Bson::Int64(-6));
+    let mut void = document(SECOND / 1000 + 900, own.clone(), 3);
+    void.insert("void", true);
+    let withdrawn = document(SECOND / 1000, (Bson::Null, Bson::Null), 3);
+    assert_eq!(documents(&store, "market_prices").await, [document(1_693_569_600, own, 1), withdrawn, void]);
+    assert_eq!(documents(&store, "waiting_meters").await, [doc! { "_id": "a", "turn": 3_i64 }]);
 }

@@ -13,8 +13,11 @@ use super::fault::Fault;
 use super::field;
 use super::find::{self, Found};
 use super::journal::Journal;
+use super::reopening::{self, Record};
 use super::server::Server;
-use books::{Claim, Match, MatchUpdate, Reported, UpdateError, Window, check_agreement};
+use books::{
+    Claim, Match, MatchUpdate, ReopenError, Reopened, Reopening, Reported, UpdateError, Window, check_agreement,
+};
 
 /// Trades that one claim hands over at most, so that its entry of the journal fits into a document.
 const CLAIM_MAX: usize = 100_000;
@@ -26,6 +29,15 @@ const IDS_MAX: usize = 1000;
 struct Changes {
     #[prost(message, repeated, tag = "1")]
     changes: Vec<Change>,
+    /// The records of trades that are reopened with it.
+    #[prost(message, repeated, tag = "2")]
+    reopened: Vec<Record>,
+}
+
+impl Changes {
+    fn new(changes: Vec<Change>) -> Changes {
+        Changes { changes, reopened: Vec::new() }
+    }
 }
 
 /// What a trade is to have.
@@ -59,6 +71,9 @@ struct Becomes {
     /// Whether its claim has lapsed, and nobody has claimed it since.
     #[prost(bool, tag = "7")]
     lapsed: bool,
+    /// Whether it has no payment any more.
+    #[prost(bool, tag = "8")]
+    reopened: bool,
 }
 
 impl Change {
@@ -116,6 +131,9 @@ fn update(becomes: &Becomes, revision: i64) -> Document {
     } else {
         unset.insert("metadata.lapsed", "");
     }
+    if becomes.reopened {
+        unset.insert("metadata.transaction_id", "");
+    }
     if unset.is_empty() {
         doc! { "$set": set }
     } else {
@@ -126,24 +144,25 @@ fn update(becomes: &Becomes, revision: i64) -> Document {
 /// Completes the newest entry if somebody has left it half-done; answers its number.
 pub(super) async fn settle(server: &Server) -> Result<i64, Fault> {
     let (number, entry) = Journal::Trades.newest::<Changes>(server).await?;
-    if let Some(Changes { changes }) = entry.filter(|_| server.is_writable()) {
+    if let Some(changes) = entry.filter(|_| server.is_writable()) {
         make(server, number, changes).await?;
     }
     Ok(number)
 }
 
-async fn make(server: &Server, number: i64, changes: Vec<Change>) -> Result<(), Fault> {
+async fn make(server: &Server, number: i64, Changes { changes, reopened }: Changes) -> Result<(), Fault> {
+    reopening::keep(server, number, reopened).await?;
     server.update(&server.trades, &statements(changes, number)).await?;
     Journal::Trades.finish(server, number).await
 }
 
 /// Publishes and makes changes that were decided after an entry; answers false if another entry came between.
-async fn change(server: &Server, after: i64, changes: Vec<Change>) -> Result<bool, Fault> {
-    if changes.is_empty() {
+async fn change(server: &Server, after: i64, changes: Changes) -> Result<bool, Fault> {
+    if changes.changes.is_empty() {
         return Ok(true);
     }
     server.check_writable()?;
-    let bytes = Changes { changes: changes.clone() }.encode_to_vec();
+    let bytes = changes.encode_to_vec();
     let published = Journal::Trades.publish(server, after, &bytes).await?;
     if published {
         make(server, after + 1, changes).await?;
@@ -155,9 +174,13 @@ async fn change(server: &Server, after: i64, changes: Vec<Change>) -> Result<boo
 pub(super) async fn refresh(server: &Server, now: Timestamp) -> Result<(), Fault> {
     loop {
         let after = settle(server).await?;
-        let expired = doc! { "metadata.claim.until": { "$lte": field::date(now) } };
+        let too_far = doc! { "metadata.claim.until": { "$gt": field::date(Claim::latest_end(now)) } };
+        let expired = doc! { "$or": [{ "metadata.claim.until": { "$lte": field::date(now) } }, too_far.clone()] };
         if !server.is_writable() || !exists(&server.trades, expired.clone()).await? {
             return Ok(());
+        }
+        if exists(&server.trades, too_far).await? {
+            tracing::warn!(%now, code = "clock", "{}", Claim::TOO_FAR);
         }
         let expired = find::find(server, vec![expired], Window::first(CLAIM_MAX)).await?;
         let returned = |mut found: Found| {
@@ -169,7 +192,7 @@ pub(super) async fn refresh(server: &Server, now: Timestamp) -> Result<(), Fault
         };
         let changes: Vec<Change> = expired.into_iter().filter_map(returned).collect();
         let all = changes.len() < CLAIM_MAX;
-        if change(server, after, changes).await? && all {
+        if change(server, after, Changes::new(changes)).await? && all {
             return Ok(());
         }
     }
@@ -189,7 +212,7 @@ pub(super) async fn claim(server: &Server, claim: &Claim, window: Window) -> Res
             change.becomes.claimed_from = found.shown.state.map_or(0, |state| state as i32);
             change
         };
-        if change(server, after, found.iter().map(claimed).collect()).await? {
+        if change(server, after, Changes::new(found.iter().map(claimed).collect())).await? {
             return Ok(found.into_iter().map(|found| found.shown).collect());
         }
     }
@@ -236,7 +259,7 @@ pub(super) async fn update_all(
             change.becomes.message = found.shown.message.clone();
             changes.insert(update.id, change);
         }
-        if change(server, after, changes.into_values().collect()).await? {
+        if change(server, after, Changes::new(changes.into_values().collect())).await? {
             return Ok(Ok(()));
         }
     }
@@ -275,8 +298,43 @@ pub(super) async fn delivered(
             Some(change)
         };
         let changes = sent.chain(refused).filter_map(outcome).collect();
-        if change(server, after, changes).await? {
+        if change(server, after, Changes::new(changes)).await? {
             return Ok(());
+        }
+    }
+}
+
+/// Offers trades for payment again, all or none. `by` tells this try from any other: the answer to one may be lost.
+pub(super) async fn reopen(
+    server: &Server,
+    reopening: &Reopening,
+    by: &str,
+) -> Result<Result<Vec<Reopened>, ReopenError>, Fault> {
+    loop {
+        let after = settle(server).await?;
+        let done = reopening::made_by(server, by).await?;
+        if !done.is_empty() {
+            return Ok(Ok(done));
+        }
+        let trades = current(server, reopening.trades.iter().copied(), reopening.at).await?;
+        let (mut changes, mut reopened) = (Vec::new(), Vec::new());
+        for id in &reopening.trades {
+            let Some(found) = trades.get(id) else { return Ok(Err(ReopenError::Unknown(*id))) };
+            let Match { state, transaction_id, message, .. } = &found.shown;
+            let stored =
+                Reported { state: *state, transaction_id: transaction_id.as_deref(), message: message.as_deref() };
+            match reopening.record(*id, stored) {
+                Ok(record) => reopened.push(record),
+                Err(error) => return Ok(Err(error)),
+            }
+            let mut change = Change::new(found, State::Created, reopening.at);
+            change.becomes.message = Some(reopening.message());
+            change.becomes.reopened = true;
+            changes.push(change);
+        }
+        let records = reopened.iter().map(|reopened| Record::new(reopened, by)).collect();
+        if change(server, after, Changes { changes, reopened: records }).await? {
+            return Ok(Ok(reopened));
         }
     }
 }
@@ -311,10 +369,11 @@ mod tests {
             let after = settle(&store.server).await.unwrap();
             let found = current(&store.server, ids.iter().copied(), at(0)).await.unwrap();
             let changes: Vec<Change> = found.values().map(|found| Change::new(found, to, at(1))).collect();
-            let bytes = Changes { changes: changes.clone() }.encode_to_vec();
+            let changes = Changes::new(changes);
+            let bytes = changes.encode_to_vec();
             assert!(Journal::Trades.publish(&store.server, after, &bytes).await.unwrap());
             assert!(!Journal::Trades.publish(&store.server, after, &bytes).await.unwrap());
-            let half = statements(changes[..made].to_vec(), after + 1);
+            let half = statements(changes.changes[..made].to_vec(), after + 1);
             store.server.update(&store.server.trades, &half).await.unwrap();
             assert_eq!(states(&store, &ids).await.iter().filter(|state| **state == from).count(), 2 - made);
             refresh(&shelf.open().await.server, at(2)).await.unwrap();

@@ -4,15 +4,16 @@
 use std::net::{SocketAddr, TcpListener};
 
 use domain::netting::LastReads;
+use domain::text::chain;
 use domain::trade::State;
-use domain::{MeterPrice, Price};
+use domain::{MeterPrice, OwnPrices, Price};
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use rec_market_tests::mongo_server::MongoServer;
 
 use super::*;
 use crate::Secret;
 use crate::contract::{
-    Database, Shelf, all_intervals, all_trades, boundary, event, full, interval, kept, opening, put,
+    Database, Shelf, all_intervals, all_trades, boundary, event, full, interval, kept, new_prices, opening, put,
 };
 use books::Quantity;
 use domain::PLATFORM_GRID;
@@ -104,7 +105,7 @@ async fn an_id_that_somebody_has_taken_is_told_and_hides_nothing() {
     documents_of(&store).insert_one(doc! { "_id": stolen, "buyer_id": "mallory" }).await.unwrap();
     let error = put(&store, full("aveiro", 0)).await.unwrap_err();
     assert!(matches!(&error, StoreError::Corrupt { .. }), "{error:?}");
-    assert!(error.to_string().contains(&format!("the id {stolen} of a trade of interval")), "{error}");
+    assert!(chain(&error).contains(&format!("the id {stolen} of a trade of interval")), "{error}");
     assert_eq!(all_intervals(&store, "aveiro").await, []);
 }
 
@@ -126,7 +127,7 @@ async fn what_is_too_large_for_a_document_comes_back() {
     assert_eq!(store.component(&digest).await.unwrap(), Some(bytes));
     store.server.of::<blobs::Chunk>().delete_one(doc! { "_id": format!("{digest}/1") }).await.unwrap();
     let error = store.component(&digest).await.unwrap_err();
-    assert!(error.to_string().contains(&format!("chunk {digest}/1 of 3 is missing")), "{error}");
+    assert!(chain(&error).contains(&format!("chunk {digest}/1 of 3 is missing")), "{error}");
 }
 
 #[needs::mongodb]
@@ -371,21 +372,22 @@ async fn prices_of_the_original_hold_until_they_are_set_anew() {
     left_by_the_original(&shelf).await;
     let store = shelf.open().await;
     let instant = |quarters| field::timestamp(before(quarters)).unwrap();
-    let bids = |prices: Vec<MeterPrice>| prices.iter().map(|price| price.bid.micro_eur()).collect::<Vec<_>>();
+    let bid = |price: &MeterPrice| price.own.unwrap().bid.micro_eur();
+    let bids = |prices: Vec<MeterPrice>| prices.iter().map(bid).collect::<Vec<_>>();
     let all = store.prices("a", None, None, ALL).await.unwrap();
-    assert_eq!((all[0].from, all[0].offer), (instant(2), Price::from_micro_eur(105_000)));
+    assert_eq!((all[0].from, all[0].own.unwrap().offer), (instant(2), Price::from_micro_eur(105_000)));
     assert_eq!(bids(all), [210_000, 100_000]);
     let price = |quarters, bid| MeterPrice {
         meter: "a".parse().unwrap(),
         from: instant(quarters),
-        bid: Price::from_micro_eur(bid),
-        offer: Price::from_micro_eur(0),
+        own: Some(OwnPrices { bid: Price::from_micro_eur(bid), offer: Price::from_micro_eur(0) }),
     };
-    store.set_prices(&[price(2, 5), price(3, 6)], now()).await.unwrap();
+    store.set_prices(&new_prices(&[price(2, 5), price(3, 6)], now())).await.unwrap();
     assert_eq!(bids(store.prices("a", None, None, ALL).await.unwrap()), [5, 6, 100_000]);
     let window = Window { skip: 1, limit: 1 };
     assert_eq!(bids(store.prices("a", None, None, window).await.unwrap()), [6]);
-    let book = store.price_book(instant(4), instant(0)).await.unwrap();
+    let meters = ["a", "b"].map(|meter| meter.parse().unwrap()).into();
+    let book = store.price_book(&meters, &[4, 3, 2, 0].map(instant).into()).await.unwrap();
     let bid = |meter: &str, quarters| book.at(&[meter.parse().unwrap()], instant(quarters)).unwrap().bid.micro_eur();
     assert_eq!([4, 3, 2, 0].map(|quarters| bid("a", quarters)), [100_000, 6, 5, 5]);
     assert_eq!(bid("b", 0), 300_000);
@@ -397,7 +399,7 @@ async fn who_reads_cannot_write_and_finds_no_empty_database() {
     let shelf = Database::new();
     let error = MongoStore::open_to_read(&shelf.config()).await.err().unwrap();
     assert!(matches!(&error, StoreError::Open { .. }), "{error:?}");
-    assert!(error.to_string().ends_with("has nothing of ours (settle first)"), "{error}");
+    assert!(chain(&error).ends_with("has nothing of ours (settle first)"), "{error}");
     put(&shelf.open().await, full("aveiro", 0)).await.unwrap();
     let reader = MongoStore::open_to_read(&shelf.config()).await.unwrap();
     assert_eq!(all_intervals(&reader, "aveiro").await, [kept(&full("aveiro", 0))]);

@@ -11,6 +11,7 @@ use super::field::{self, BoundaryDate, Date, Id, PartyName, StateNumber};
 use super::link::Settled;
 use super::mark;
 use super::server::Server;
+use crate::cause::about;
 use books::{Span, StoredTrade};
 
 /// A trade of ours.
@@ -98,7 +99,7 @@ impl TradeDocument {
 
     pub(super) fn interval(&self) -> Result<Interval, Fault> {
         let interval = field::interval_between(self.start.0, self.timestamp.0);
-        interval.map_err(|reason| Fault::Record(format!("trade {}: {reason}", self.id.0)))
+        interval.map_err(|reason| Fault::Record(about(format!("trade {}", self.id.0), reason)))
     }
 
     fn into_stored(self) -> Result<StoredTrade, Fault> {

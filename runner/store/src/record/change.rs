@@ -63,11 +63,12 @@ fn parts(action: &Action) -> Parts<'_> {
     let none = Parts::default();
     match action {
         Action::Refuse { reason, .. } => Parts { reason: Some(reason), ..none },
-        Action::Activate { before, to, start, settings } => Parts {
+        Action::Activate { before, to, start, settings, confirmed } => Parts {
             before: Some(before),
             subject: Some(to),
             start: Some(*start),
             settings: settings.as_deref(),
+            reason: confirmed.as_deref(),
             ..none
         },
         Action::RollBack { before, activation, to, start, reason } => Parts {
@@ -143,7 +144,10 @@ fn decode_action(record: ChangeRecord) -> Result<Action, InvalidRecord> {
         .map(|settings| settings.settings.into_iter().map(|setting| (setting.key, setting.value)).collect::<Vec<_>>());
     Ok(match action.as_str() {
         "refused" => Action::Refuse { digest: subject()?.digest, reason: reason.unwrap_or_default() },
-        "activated" => Action::Activate { before: before()?, to: subject()?, start: start()?, settings },
+        "activated" => {
+            let (before, to, start) = (before()?, subject()?, start()?);
+            Action::Activate { before, to, start, settings, confirmed: reason }
+        }
         "rolled-back" => Action::RollBack { before: before()?, activation, to: subject()?, start: start()?, reason },
         "shadow-started" => Action::StartShadow { candidate: subject()?, since: start()?, settings },
         "shadow-ended" => Action::EndShadow { candidate: subject()? },

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
 use super::write::{CommunityRow, community_row, keep_component};
+use crate::cause::about;
 use crate::record;
 use books::{Change, ExpectedState, KeptChange, KeptVersion, Label, ShadowState, Version};
 
@@ -60,7 +61,7 @@ fn read_version(row: &Row<'_>) -> Result<Version, Fault> {
 }
 
 fn instant(millisecond: i64) -> Result<Timestamp, Fault> {
-    Timestamp::from_millisecond(millisecond).map_err(|error| Fault::Record(format!("an upload's time: {error}")))
+    Timestamp::from_millisecond(millisecond).map_err(|error| Fault::Record(about("an upload's time", error)))
 }
 
 pub(super) fn pin(transaction: &Connection, community: &str, name: &str, digest: Digest) -> Result<Digest, Fault> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::fault::Fault;
-use books::{Acquired, Lease, community_lease};
+use books::{Acquired, LEASE_TERM_MAX, Lease, Standing, community_lease};
 
 pub(super) fn acquire(
     transaction: &Transaction<'_>,
@@ -19,14 +19,17 @@ pub(super) fn acquire(
         .prepare_cached("SELECT holder, token, until FROM lease WHERE name = ?1")?
         .query_row([name], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, u64>(1)?, row.get::<_, i64>(2)?)))
         .optional()?;
-    let token = match found {
-        Some((Some(other), _, until)) if other != owner && until > now.as_millisecond() => {
+    let (token, replaced) = match found {
+        Some((Some(other), token, until)) if other != owner => {
             let until = Timestamp::from_millisecond(until).unwrap_or(Timestamp::MAX);
-            return Ok(Acquired::HeldByOther { owner: other, until });
+            match Standing::of(until, now, LEASE_TERM_MAX) {
+                Standing::Valid => return Ok(Acquired::HeldByOther { owner: other, until }),
+                standing => (token.saturating_add(1), (standing == Standing::TooFar).then_some(until)),
+            }
         }
-        Some((Some(other), token, _)) if other == owner => token,
-        Some((_, token, _)) => token.saturating_add(1),
-        None => 1,
+        Some((Some(_), token, _)) => (token, None),
+        Some((None, token, _)) => (token.saturating_add(1), None),
+        None => (1, None),
     };
     let until = now.checked_add(term).unwrap_or(Timestamp::MAX);
     transaction
@@ -35,7 +38,7 @@ pub(super) fn acquire(
              ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, token = excluded.token, until = excluded.until",
         )?
         .execute(params![name, owner, token, until.as_millisecond()])?;
-    Ok(Acquired::Held(Lease { token, until }))
+    Ok(Acquired::Held(Lease { token, until, replaced }))
 }
 
 pub(super) fn release(transaction: &Transaction<'_>, name: &str, owner: &str) -> Result<(), Fault> {

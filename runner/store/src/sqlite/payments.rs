@@ -38,7 +38,7 @@ pub(super) fn signed(window: Window) -> (i64, i64) {
 
 /// Decodes a stored time.
 pub(super) fn time(second: i64) -> Result<Timestamp, Fault> {
-    Timestamp::from_second(second).map_err(|_| Fault::Record(format!("Unix second {second} is out of range")))
+    Timestamp::from_second(second).map_err(|_| Fault::Record(format!("Unix second {second} is out of range").into()))
 }
 
 /// A platform's name in its stored form; `None` for a name that no party can have.
@@ -119,21 +119,32 @@ fn one_of(id: TradeId, row: &Row<'_>) -> Result<Match, Fault> {
 }
 
 pub(super) fn state(number: i64) -> Result<State, Fault> {
-    State::from_number(number).ok_or_else(|| Fault::Record(format!("it has the unknown state {number}")))
+    State::from_number(number).ok_or_else(|| Fault::Record(format!("it has the unknown state {number}").into()))
 }
 
 pub(super) fn has_expired(connection: &Connection, now: Timestamp) -> Result<bool, Fault> {
-    let mut select = connection.prepare_cached("SELECT 1 FROM trade WHERE claimed_until <= ?1 LIMIT 1")?;
-    Ok(select.query_row([now.as_second()], |_| Ok(())).optional()?.is_some())
+    // Two searches of an index.
+    let mut select = connection.prepare_cached(
+        "SELECT 1 FROM trade WHERE claimed_until <= ?1 UNION ALL SELECT 1 FROM trade WHERE claimed_until > ?2 LIMIT 1",
+    )?;
+    let bounds = [now.as_second(), Claim::latest_end(now).as_second()];
+    Ok(select.query_row(bounds, |_| Ok(())).optional()?.is_some())
 }
 
-/// Releases expired claims: their trades return to their previous states, which stay noted as those before the claim.
+/// Releases expired claims: their trades return to their previous states, which stay noted as those before the claim. Warns
+/// of those that only a wrong clock can have made.
 pub(super) fn release_claims(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
+    let latest = Claim::latest_end(now).as_second();
+    let mut count = transaction.prepare_cached("SELECT count(*) FROM trade WHERE claimed_until > ?1")?;
+    let trades = count.query_row([latest], |row| unsigned(row, 0))?;
+    if trades > 0 {
+        tracing::warn!(trades, %now, code = "clock", "{}", Claim::TOO_FAR);
+    }
     let mut update = transaction.prepare_cached(
-        "UPDATE trade SET state = claimed_from, updated_at = claimed_until, claimed_until = NULL
-         WHERE claimed_until <= ?1",
+        "UPDATE trade SET state = claimed_from, updated_at = min(claimed_until, ?1), claimed_until = NULL
+         WHERE claimed_until <= ?1 OR claimed_until > ?2",
     )?;
-    update.execute([now.as_second()])?;
+    update.execute([now.as_second(), latest])?;
     Ok(())
 }
 
@@ -208,15 +219,24 @@ fn first_end(since: OfferedSince) -> i64 {
     since.first_end().map_or(i64::MIN, second_from)
 }
 
+/// What was not paid and has been so for long enough; what was reported in a far future was reported by a wrong clock, and
+/// need not wait until then.
+const AGAIN_DUE: &str = "state = 3 AND (coalesce(updated_at, 0) <= ?1 OR updated_at > ?4)";
+
 pub(super) fn outbox(connection: &Connection, due: Due, limit: usize) -> Result<Vec<Match>, Fault> {
     // Each half is read in the order of an index, so that only the needed part of a long outbox is read.
     let half = |condition: &str| {
         format!("SELECT * FROM ({SELECT} WHERE {condition} AND \"end\" >= ?3 ORDER BY \"end\", trade.id LIMIT ?2)")
     };
-    let (created, again_due) = (half("state = 0"), half("state = 3 AND coalesce(updated_at, 0) <= ?1"));
+    let (created, again_due) = (half("state = 0"), half(AGAIN_DUE));
     let sql = format!("{created} UNION ALL {again_due} ORDER BY 2, 1 LIMIT ?2");
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    read(connection.prepare_cached(&sql)?.query([due.again.as_second(), limit, first_end(due.since)])?)
+    read(connection.prepare_cached(&sql)?.query([
+        due.again.as_second(),
+        limit,
+        first_end(due.since),
+        Claim::latest_end(due.now).as_second(),
+    ])?)
 }
 
 pub(super) fn depth(connection: &Connection, since: OfferedSince) -> Result<OutboxDepth, Fault> {

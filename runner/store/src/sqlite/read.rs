@@ -3,7 +3,7 @@
 use domain::netting::LastRead;
 use domain::reading::Registers;
 use domain::trade::State;
-use domain::{Boundary, Digest, Energy, MemberId, Price, TradeId};
+use domain::{Boundary, Digest, Energy, MemberId, MeterId, Price, TradeId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
@@ -34,7 +34,7 @@ pub(super) fn progress(connection: &Connection, community: &str) -> Result<Progr
     let mut progress = Progress { mark: mark.map(record::decode_boundary).transpose()?, ..Progress::default() };
     while let Some(row) = rows.next()? {
         let meter: String = row.get(0)?;
-        let meter = meter.parse().map_err(|error| Fault::Record(format!("{error}")))?;
+        let meter = MeterId::from_stored(&meter).map_err(|error| Fault::Record(error.into()))?;
         let registers = Registers { import_wh: unsigned(row, 2)?, export_wh: unsigned(row, 3)? };
         let boundary = record::decode_boundary(unsigned(row, 1)?)?;
         progress.last_reads.insert(meter, LastRead { boundary, registers });
@@ -104,7 +104,7 @@ fn read_trade(row: &Row<'_>) -> Result<StoredTrade, Fault> {
 
 fn read_trade_row(row: &Row<'_>) -> Result<StoredTrade, Fault> {
     let state: Option<i64> = row.get(8)?;
-    let unknown = |number: i64| Fault::Record(format!("it has the unknown state {number}"));
+    let unknown = |number: i64| Fault::Record(format!("it has the unknown state {number}").into());
     Ok(StoredTrade {
         interval: record::decode_interval(unsigned(row, 0)?, row.get(1)?)?,
         number: unsigned(row, 2)?,
@@ -154,7 +154,7 @@ fn read_interval(row: &Row<'_>) -> Result<StoredInterval, Fault> {
     };
     Ok(StoredInterval {
         interval: record::decode_interval(unsigned(row, 1)?, row.get(2)?)?,
-        basis: basis.parse().map_err(|_| Fault::Record(format!("it has the unknown basis {basis:?}")))?,
+        basis: basis.parse().map_err(|_| Fault::Record(format!("it has the unknown basis {basis:?}").into()))?,
         configuration: digest(14)?,
         readings: inputs.readings,
         round: round.as_deref().map(record::decode_round).transpose()?,

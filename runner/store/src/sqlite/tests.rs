@@ -1,21 +1,26 @@
 //! Tests that concern only the embedded store: a file that anybody may have changed.
 
+use std::future::poll_fn;
 use std::path::Path;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::Poll;
 use std::time::Duration;
 
 use domain::TradeId;
-use rusqlite::Connection;
+use domain::text::chain;
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction};
 
 use super::SqliteStore;
-use crate::contract::{File, Shelf, all_intervals, boundary, full, interval, put};
-use books::{Books, Committed, Progress, Span, StoreError};
+use crate::contract::{File, Shelf, all_intervals, boundary, full, interval, new_prices, put};
+use books::{Books, Committed, Prices, Progress, Span, StoreError, Window};
 
 fn open(path: &Path) -> String {
-    SqliteStore::open(path).err().unwrap().to_string()
+    chain(&SqliteStore::open(path).err().unwrap())
 }
 
 fn open_to_read(path: &Path) -> String {
-    SqliteStore::open_to_read(path).err().unwrap().to_string()
+    chain(&SqliteStore::open_to_read(path).err().unwrap())
 }
 
 /// Asserts that opening the file fails in both ways, with messages that name the file and contain these texts.
@@ -49,7 +54,7 @@ async fn a_duplicate_trade_id_rolls_back_its_whole_interval() {
         .execute("UPDATE trade SET id = ?1 WHERE number = 3", [taken.as_bytes()])
         .unwrap();
     let error = put(&store, full("aveiro", 1)).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Failed { .. }) && error.to_string().contains("trade.id"), "{error}");
+    assert!(matches!(&error, StoreError::Failed { .. }) && chain(&error).contains("trade.id"), "{error:?}");
     let after = all_intervals(&store, "aveiro").await;
     assert_eq!((after.len(), after[0].trades.len()), (1, 4));
     assert_eq!((&after[0].readings, &after[0].events), (&before[0].readings, &before[0].events));
@@ -60,7 +65,7 @@ async fn a_duplicate_trade_id_rolls_back_its_whole_interval() {
 async fn a_locked_file_is_busy_but_can_be_read() {
     let shelf = settled().await;
     let store = shelf.open().await;
-    store.connection.lock().unwrap().busy_timeout(Duration::from_millis(1)).unwrap();
+    store.writer.as_ref().unwrap().connection.lock().unwrap().busy_timeout(Duration::from_millis(1)).unwrap();
     let other = Connection::open(shelf.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = put(&store, full("aveiro", 40)).await.unwrap_err();
@@ -84,7 +89,7 @@ fn a_directory_and_a_missing_directory_are_distinguished() {
 async fn a_file_in_the_working_directory_needs_no_parent() {
     // The parent of a path without a directory is empty.
     let error = SqliteStore::open_to_read(Path::new("no-such-file.db")).err().unwrap();
-    assert_eq!(error.to_string(), "cannot open the store no-such-file.db: there is no such file (settle first)");
+    assert_eq!(chain(&error), "cannot open the store no-such-file.db: there is no such file (settle first)");
 }
 
 #[test]
@@ -92,7 +97,7 @@ fn other_files_are_refused_and_not_touched() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file.db");
     std::fs::write(&path, "Dear diary, ".repeat(1000)).unwrap();
-    refused(&path, &["is damaged: file is not a database", "restore a backup, or settle again into a new store"]);
+    refused(&path, &["is damaged (restore a backup, or settle again into a new store): file is not a database"]);
     assert_eq!(std::fs::read(&path).unwrap().len(), 12_000);
 
     std::fs::remove_file(&path).unwrap();
@@ -116,15 +121,110 @@ async fn an_empty_file_becomes_an_empty_store_when_opened_for_writing() {
 async fn other_schema_versions_are_refused() {
     let shelf = settled().await;
     for (version, reason) in [
-        (0, "from before the first release; this program needs 3 (settle again into a new file)"),
-        (2, "from before the first release; this program needs 3 (settle again into a new file)"),
-        (4, "but this program knows only 3 (use a newer rec-market, or name another file)"),
-        (i32::MAX, "but this program knows only 3 (use a newer rec-market, or name another file)"),
+        (0, "from before the first release; this program needs 4 (settle again into a new file)"),
+        (2, "from before the first release; this program needs 4 (settle again into a new file)"),
+        (5, "but this program knows only 4 (use a newer rec-market, or name another file)"),
+        (i32::MAX, "but this program knows only 4 (use a newer rec-market, or name another file)"),
     ] {
         Connection::open(shelf.path()).unwrap().pragma_update(None, "user_version", version).unwrap();
         let says = format!("it has schema version {version}, {reason}");
         refused(&shelf.path(), &[&says]);
     }
+}
+
+/// What blocks a thread until the other end is dropped.
+type Gate = Arc<Mutex<mpsc::Receiver<()>>>;
+
+/// Waits at the gate; answers whether it was opened, which it always is in the end.
+fn pass(gate: &Gate) -> bool {
+    gate.lock().unwrap().recv().is_err()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settlement_waits_for_no_list() {
+    let shelf = settled().await;
+    let store = shelf.open().await;
+    let (open, gate) = mpsc::channel();
+    let gate: Gate = Arc::new(Mutex::new(gate));
+    // More lists than there are connections for.
+    let list = |_| {
+        let (store, gate) = (store.clone(), Arc::clone(&gate));
+        tokio::spawn(async move { store.read_list(move |_| Ok(pass(&gate))).await })
+    };
+    let lists: Vec<_> = (0..20).map(list).collect();
+    for number in 40..45 {
+        assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(number)));
+        put(&store, full("aveiro", number)).await.unwrap();
+    }
+    assert!(!lists.iter().any(|list| list.is_finished()));
+    drop(open);
+    for list in lists {
+        assert!(list.await.unwrap().unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_waits_for_one_write_of_callers() {
+    let shelf = File::new();
+    let store = shelf.open().await;
+    let (open, gate) = mpsc::channel();
+    let gate: Gate = Arc::new(Mutex::new(gate));
+    let order: Arc<Mutex<Vec<usize>>> = Arc::default();
+    let write = |number: usize| {
+        let (gate, order) = (Arc::clone(&gate), Arc::clone(&order));
+        move |_: &Transaction<'_>| {
+            assert!(pass(&gate));
+            order.lock().unwrap().push(number);
+            Ok(())
+        }
+    };
+    let mut callers: Vec<_> = (0..20).map(|number| Box::pin(store.write_for_caller(write(number)))).collect();
+    // Each is in its line once it has been asked.
+    for caller in &mut callers {
+        assert!(poll_fn(|context| Poll::Ready(caller.as_mut().poll(context))).await.is_pending());
+    }
+    let mut own = Box::pin(store.write(write(99)));
+    assert!(poll_fn(|context| Poll::Ready(own.as_mut().poll(context))).await.is_pending());
+    drop(open);
+    let callers = async {
+        for caller in callers {
+            caller.await.unwrap();
+        }
+    };
+    let (own, ()) = tokio::join!(own, callers);
+    own.unwrap();
+    assert_eq!(order.lock().unwrap()[..3], [0, 99, 1]);
+}
+
+/// Makes a store one of version 3, as the first release left it.
+const DOWNGRADE: &str = "DROP TABLE waiting; ALTER TABLE price DROP COLUMN withdrawn; PRAGMA user_version = 3;";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_the_first_release_can_be_read_and_is_upgraded_when_it_is_written() {
+    let shelf = settled().await;
+    let file = Connection::open(shelf.path()).unwrap();
+    let schema = || -> Vec<String> {
+        let columns = "SELECT format('%s.%s %s %d %s', t.name, c.name, c.type, c.\"notnull\", c.dflt_value)
+            FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c ORDER BY t.name, c.name";
+        let mut columns = file.prepare(columns).unwrap();
+        columns.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let current = schema();
+    file.execute_batch(DOWNGRADE).unwrap();
+    file.execute("INSERT INTO price VALUES ('a', 5, 1, 2, 3), ('stranger', 5, 1, 2, 3)", ()).unwrap();
+    assert_ne!(schema(), current);
+    let reading = SqliteStore::open_to_read(&shelf.path()).unwrap();
+    assert_eq!(all_intervals(&reading, "aveiro").await.len(), 40);
+    assert_ne!(schema(), current, "who only reads changes nothing");
+    let store = shelf.open().await;
+    assert_eq!(schema(), current);
+    let kept = store.set_prices(&new_prices(&[], Timestamp::UNIX_EPOCH)).await.unwrap();
+    // `a` was read, so only the other one waits.
+    assert_eq!(kept.waiting_meters, 1);
+    let prices = store.prices("a", None, None, Window::first(9)).await.unwrap();
+    assert_eq!(prices[0].own.unwrap().offer.micro_eur(), 2);
+    put(&store, full("aveiro", 40)).await.unwrap();
+    drop(shelf.open().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,7 +247,7 @@ async fn a_truncated_file_is_damaged() {
             }
         };
         assert!(matches!(error, StoreError::Corrupt { .. }), "{length}: {error:?}");
-        assert!(error.to_string().contains("market.db is damaged: "), "{error}");
+        assert!(error.to_string().contains("market.db is damaged ("), "{error}");
     }
 }
 

@@ -4,7 +4,7 @@ use domain::Price;
 use jiff::Timestamp;
 use tonic::Status;
 
-use crate::algorithms::registry::{Listed, ListedCommunity, Settings, Shadowed, Uploaded};
+use crate::algorithms::registry::{Listed, ListedCommunity, Preview, Settings, Shadowed, Uploaded};
 use crate::config::CommunityConfig;
 use books::ShadowTotals;
 use books::shadow::Difference;
@@ -40,6 +40,15 @@ pub(super) fn algorithm(label: &Label) -> v1::Algorithm {
 pub(super) fn uploaded(uploaded: Uploaded) -> v1::UploadResponse {
     let Uploaded { accepted, was_there, label, report } = uploaded;
     v1::UploadResponse { accepted, was_there, algorithm: label.as_ref().map(algorithm), report }
+}
+
+pub(super) fn preview(preview: &Preview) -> v1::ActivationPreview {
+    let Preview { algorithm: label, community, report } = preview;
+    v1::ActivationPreview {
+        algorithm: Some(algorithm(label)),
+        report: report.json(&label.to_string(), None, Some(community.as_str())).to_string(),
+        worse_than_grid: report.worse_than_grid().unwrap_or_default(),
+    }
 }
 
 pub(super) fn version(listed: Listed) -> v1::Version {
@@ -83,11 +92,12 @@ pub(super) fn change(change: Change) -> v1::Change {
             let refused = v1::Algorithm { sha256: digest.to_string(), ..v1::Algorithm::default() };
             v1::Change { algorithm: Some(refused), reason, ..message }
         }
-        Action::Activate { before, to, start, settings } => v1::Change {
+        Action::Activate { before, to, start, settings, confirmed } => v1::Change {
             before: Some(algorithm(&before)),
             algorithm: Some(algorithm(&to)),
             start: start.to_string(),
             settings: settings.as_deref().map(settings_message),
+            reason: confirmed.unwrap_or_default(),
             ..message
         },
         Action::RollBack { before, to, start, reason, .. } => v1::Change {

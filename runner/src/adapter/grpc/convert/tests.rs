@@ -12,9 +12,40 @@ fn price(buy: f32) -> Result<i64, String> {
         meter_id: "m".to_owned(),
         buy_price: buy,
         sell_price: 0.03,
+        withdraw: false,
     };
     let read = meter_prices(&wire::ListPricesUpdate { prices: vec![entry] });
-    read.map(|prices| prices[0].bid.micro_eur()).map_err(|error| error.to_string())
+    read.map(|prices| prices[0].own.unwrap().bid.micro_eur()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_withdrawal_has_no_prices_and_zero_is_one() {
+    let set = |buy_price, sell_price, withdraw| {
+        let timestamp = "2023-09-01T12:00:00Z".to_owned();
+        let entry = wire::PriceUpdate { timestamp, meter_id: "m".to_owned(), buy_price, sell_price, withdraw };
+        meter_prices(&wire::ListPricesUpdate { prices: vec![entry] }).map(|mut prices| prices.remove(0))
+    };
+    let shown = |price: MeterPrice| {
+        let shown = price_response(&price);
+        (shown.buy_price, shown.sell_price, shown.withdrawn)
+    };
+    assert_eq!(set(0.0, 0.0, false).map(shown), Ok((0.0, 0.0, false)));
+    assert_eq!(set(0.0, 0.0, true).map(shown), Ok((0.0, 0.0, true)));
+    let but = "but prices[0].withdraw is true (leave both prices out to withdraw them)";
+    assert_eq!(refused(set(0.2, 0.0, true)), format!("prices[0].buyPrice is 0.2, {but}"));
+    assert_eq!(refused(set(0.0, 0.1, true)), format!("prices[0].sellPrice is 0.1, {but}"));
+}
+
+#[test]
+fn a_list_of_prices_is_not_endless() {
+    let entry = wire::PriceUpdate {
+        timestamp: "2023-09-01T12:00:00Z".to_owned(),
+        meter_id: "m".to_owned(),
+        ..Default::default()
+    };
+    let list = |length| meter_prices(&wire::ListPricesUpdate { prices: vec![entry.clone(); length] });
+    assert_eq!(list(20_000).map(|prices| prices.len()), Ok(20_000));
+    assert_eq!(refused(list(20_001)), "prices is 20001 entries long, but 20000 are taken at once (split the list)");
 }
 
 #[test]
