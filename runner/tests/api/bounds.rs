@@ -159,7 +159,7 @@ async fn connections_that_rest_or_are_old_end_gracefully_and_their_callers_come_
         let said = read_until(&mut stream, |said| !error_codes(said, GOAWAY).is_empty()).await;
         assert_eq!(error_codes(&said, GOAWAY)[0], 0, "{old}");
         // What is said at the moment of an end is said again.
-        testkit::eventually_async("it is answered", ask).await;
+        eventually_async("it is answered", ask).await;
     }
 }
 
