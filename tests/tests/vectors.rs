@@ -300,13 +300,15 @@ fn has_moderate_prices(round: &Round) -> bool {
 /// Whether an algorithm may answer a round of this test with an error: a setting `price` that does not fit 64 bits, shares
 /// above the whole, and tariffs that are too large for a formula.
 fn may_refuse(name: &str, reason: &str) -> bool {
-    let rule = match name {
-        "static" | "proportional-shares" | "equal-shares" | "cascading-shares" | "priority-shares" => "setting price",
-        "fixed-shares" | "fluvius-fixed" | "fluvius-relative" | "fluvius-optimal" => {
-            return reason.starts_with("setting price") || reason.starts_with("shares add up to");
+    let rules: &[&str] = match name {
+        "static" | "proportional-shares" | "equal-shares" | "cascading-shares" | "priority-shares" => {
+            &["setting price"]
         }
-        "supply-demand-ratio" => "retail is",
-        _ => return false,
+        "fixed-shares" | "fluvius-fixed" | "fluvius-relative" | "fluvius-optimal" => {
+            &["setting price", "shares add up to"]
+        }
+        "supply-demand-ratio" => &["retail is", "feed-in is"],
+        _ => &[],
     };
-    reason.starts_with(rule) || name == "supply-demand-ratio" && reason.starts_with("feed-in is")
+    rules.iter().any(|rule| reason.starts_with(rule))
 }
