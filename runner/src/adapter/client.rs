@@ -12,7 +12,7 @@ use tonic::{Code, Request, Response, Status};
 
 use wire::rec_market_v1 as v1;
 use wire::rec_market_v1::algorithm_service_client::AlgorithmServiceClient;
-use wire::status::{message, status_text};
+use wire::status::{CallError, message};
 use wire::tls::{ClientTls, TlsError};
 
 /// Bytes of a component in one message of an upload.
@@ -50,8 +50,10 @@ pub enum ClientError {
     /// The state of the service does not allow it.
     #[error("{0}")]
     Refused(String),
-    #[error("{address} does not answer: {reason}")]
-    Unavailable { address: String, reason: String },
+    #[error("{address} does not answer")]
+    Unavailable { address: String, source: CallError },
+    #[error("{address} does not administer algorithms")]
+    Unsuited { address: String, source: CallError },
     #[error("{address} sent a component with the digest {found} instead of {expected} (nothing was written)")]
     Damaged { address: String, found: Digest, expected: String },
 }
@@ -93,25 +95,25 @@ impl ServiceClient {
     ) -> Result<T, ClientError> {
         match tokio::time::timeout(deadline, response).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(self.failed(&status)),
-            Err(_) => Err(self.away(format!("no answer within {deadline:?}"))),
+            Ok(Err(status)) => Err(self.failed(status)),
+            Err(_) => Err(self.away(CallError::NoAnswer(deadline))),
         }
     }
 
-    fn away(&self, reason: String) -> ClientError {
-        ClientError::Unavailable { address: self.address.clone(), reason }
+    fn away(&self, source: CallError) -> ClientError {
+        ClientError::Unavailable { address: self.address.clone(), source }
     }
 
-    fn failed(&self, status: &Status) -> ClientError {
-        let message = message(status).into_owned();
+    fn failed(&self, status: Status) -> ClientError {
+        let message = message(&status).into_owned();
         match status.code() {
             Code::Unauthenticated | Code::PermissionDenied => {
                 ClientError::NotPermitted { address: self.address.clone(), message }
             }
             Code::NotFound | Code::InvalidArgument | Code::OutOfRange => ClientError::Invalid(message),
             Code::FailedPrecondition | Code::AlreadyExists => ClientError::Refused(message),
-            Code::Unimplemented => self.away(format!("it does not administer algorithms there: {message}")),
-            _ => self.away(status_text(status)),
+            Code::Unimplemented => ClientError::Unsuited { address: self.address.clone(), source: status.into() },
+            _ => self.away(status.into()),
         }
     }
 
@@ -149,8 +151,8 @@ impl ServiceClient {
         let (mut label, mut component) = (v1::Algorithm::default(), Vec::new());
         loop {
             let message = tokio::time::timeout(CALL, stream.message()).await;
-            let message = message.map_err(|_| self.away(format!("nothing more within {CALL:?}")))?;
-            match message.map_err(|status| self.failed(&status))?.map(|message| message.part) {
+            let message = message.map_err(|_| self.away(CallError::NoAnswer(CALL)))?;
+            match message.map_err(|status| self.failed(status))?.map(|message| message.part) {
                 None => break,
                 Some(Some(Part::Algorithm(algorithm))) => label = algorithm,
                 Some(Some(Part::Chunk(chunk))) => component.extend_from_slice(&chunk),

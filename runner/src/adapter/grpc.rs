@@ -47,7 +47,7 @@ use wire::rec_market_v1::algorithm_service_server::AlgorithmServiceServer;
 
 pub use algorithms::receive::upload as receive_upload;
 pub use certificates::UnusableCertificate;
-pub use health::{Health, ask};
+pub use health::{Health, Unwell, ask};
 pub use market::{Cut, CutObserver, MORE};
 pub use observe::{Observer, UNKNOWN_METHOD};
 pub use tonic::Code;

@@ -16,7 +16,7 @@ use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
-use wire::status::{innermost, status_text};
+use wire::status::{CallError, innermost, status_text};
 use wire::{MeasurementResponse, QueryMeters, QueryResponse};
 
 use crate::retry;
@@ -185,8 +185,8 @@ impl Meters for MetersClient {
         let address = self.address.clone();
         Err(match outcome(&status) {
             MetersOutcome::TooLarge => MetersError::TooLarge { address, bytes_max: RESPONSE_BYTES_MAX },
-            MetersOutcome::Refused => MetersError::Refused { address, from, reason: status_text(&status) },
-            _ => MetersError::Unavailable { address, reason: status_text(&status), attempts },
+            MetersOutcome::Refused => MetersError::Refused { address, from, source: CallError::from(status).into() },
+            _ => MetersError::Unavailable { address, attempts, source: CallError::from(status).into() },
         })
     }
 }

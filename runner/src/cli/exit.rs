@@ -177,7 +177,7 @@ fn of_client(error: &ClientError) -> Exit {
         | ClientError::NotPermitted { .. }
         | ClientError::Invalid(_) => Exit::Usage,
         ClientError::Refused(_) | ClientError::Damaged { .. } => Exit::Bad,
-        ClientError::Unavailable { .. } => Exit::Unavailable,
+        ClientError::Unavailable { .. } | ClientError::Unsuited { .. } => Exit::Unavailable,
     }
 }
 

@@ -44,7 +44,7 @@ pub async fn run(args: &HealthArgs, out: &mut impl Write) -> anyhow::Result<Exit
     }
     let checked = match args.live {
         true => check_live(address).await,
-        false => grpc::ask(address, DEADLINE).await.map_err(anyhow::Error::msg),
+        false => grpc::ask(address, DEADLINE).await.map_err(anyhow::Error::from),
     };
     match checked {
         Ok(()) => {

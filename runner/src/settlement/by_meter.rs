@@ -97,8 +97,8 @@ async fn read_meter(
                 reader.end_at(last);
                 return Ok(false);
             }
-            Err(MetersError::Refused { reason, .. }) => {
-                skip(reader, meter, first, &reason);
+            Err(MetersError::Refused { source: refusal, .. }) => {
+                skip(reader, meter, first, &refusal.to_string());
                 reader.end_at(first);
                 return Ok(false);
             }
@@ -167,7 +167,7 @@ async fn read_around(
             Err(MetersError::TooLarge { bytes_max, .. }) => {
                 return Ok(Err(too_large(bytes_max)));
             }
-            Err(MetersError::Refused { reason, .. }) => return Ok(Err(reason)),
+            Err(MetersError::Refused { source: refusal, .. }) => return Ok(Err(refusal.to_string())),
             Err(error) => return Err(error),
         };
         answers += 1;

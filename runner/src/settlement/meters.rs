@@ -1,5 +1,7 @@
 //! The interface of a Meters service for settlement.
 
+use std::error::Error;
+
 use async_trait::async_trait;
 use domain::MeterId;
 use jiff::Timestamp;
@@ -30,11 +32,11 @@ pub trait Meters: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum MetersError {
     #[error(
-        "the Meters service at {address} does not answer: {reason} (tried {attempts} times; is it running, and is the address right?)"
+        "the Meters service at {address} does not answer (tried {attempts} times; is it running, and is the address right?)"
     )]
-    Unavailable { address: String, reason: String, attempts: u32 },
-    #[error("the Meters service at {address} refuses the request for readings from {from}: {reason}")]
-    Refused { address: String, from: String, reason: String },
+    Unavailable { address: String, attempts: u32, source: Box<dyn Error + Send + Sync> },
+    #[error("the Meters service at {address} refuses the request for readings from {from}")]
+    Refused { address: String, from: String, source: Box<dyn Error + Send + Sync> },
     #[error("the response of the Meters service at {address} exceeds {bytes_max} bytes")]
     TooLarge { address: String, bytes_max: usize },
     /// It sends the same rows again and again.

@@ -1,9 +1,30 @@
-//! Text for people about failed calls.
+//! Failed calls, as errors and as text for people.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use domain::text::printable;
 use tonic::Status;
+
+/// A call without a response.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The peer, or the way to it, answered with a status. The text names the innermost cause.
+    #[error("{}", status_text(.0))]
+    Status(Box<Status>),
+    /// Nothing arrived in time.
+    #[error("no answer within {0:?}")]
+    NoAnswer(Duration),
+    /// There is no connection.
+    #[error("{}", innermost(.0))]
+    Connection(tonic::transport::Error),
+}
+
+impl From<Status> for CallError {
+    fn from(status: Status) -> CallError {
+        CallError::Status(Box::new(status))
+    }
+}
 
 /// What a peer says of a call that failed, on one line and without characters that nobody sees.
 pub fn message(status: &Status) -> Cow<'_, str> {

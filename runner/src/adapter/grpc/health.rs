@@ -13,7 +13,7 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use tonic_reflection::server::{v1, v1alpha};
 
-use wire::status::{innermost, status_text};
+use wire::status::CallError;
 
 /// The state that `grpc.health.v1.Health` reports on both ports.
 #[derive(Clone, Debug)]
@@ -56,20 +56,28 @@ impl Health {
 /// Asks the service at a plaintext address for its health.
 ///
 /// # Errors
-/// Why it is not well, in words: it does not answer within the deadline, or says that it is not serving.
-pub async fn ask(address: SocketAddr, deadline: Duration) -> Result<(), String> {
+/// If it does not answer within the deadline, or says that it is not serving.
+pub async fn ask(address: SocketAddr, deadline: Duration) -> Result<(), Unwell> {
     let asked = async {
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
-        let channel = endpoint.connect().await.map_err(|error| innermost(&error))?;
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(CallError::Connection)?;
+        let channel = endpoint.connect().await.map_err(CallError::Connection)?;
         let request = HealthCheckRequest { service: String::new() };
-        HealthClient::new(channel).check(request).await.map_err(|status| status_text(&status))
+        HealthClient::new(channel).check(request).await.map_err(CallError::from)
     };
-    let answer =
-        tokio::time::timeout(deadline, asked).await.map_err(|_| format!("no answer within {deadline:?}"))??;
+    let answer = tokio::time::timeout(deadline, asked).await.map_err(|_| CallError::NoAnswer(deadline))??;
     match answer.into_inner().status() {
         Answer::Serving => Ok(()),
-        other => Err(format!("it says {}", other.as_str_name())),
+        other => Err(Unwell::NotServing(other.as_str_name())),
     }
+}
+
+/// Why a service is not well.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwell {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("it says {0}")]
+    NotServing(&'static str),
 }
 
 /// Reflection of these services, in both versions that clients use.

@@ -11,7 +11,7 @@ use tonic::{Code, Request, Status};
 
 use wire::rec_market_v1::trade_service_client::TradeServiceClient;
 use wire::rec_market_v1::{DeliverTradesRequest, DeliverTradesResponse, Trade};
-use wire::status::status_text;
+use wire::status::{CallError, status_text};
 use wire::tls::{ClientTls, TlsError};
 
 /// Maximum length of a stored reason in characters, so that a peer cannot fill the books.
@@ -36,12 +36,12 @@ pub enum PushError {
     #[error("Transactions at {address} accepts no more: {reason}")]
     Exhausted { address: String, reason: String },
     /// One of the two services must be configured differently.
-    #[error("Transactions at {address} does not accept trades: {reason} ({hint})")]
-    Unsuited { address: String, reason: String, hint: &'static str },
+    #[error("Transactions at {address} does not accept trades ({hint})")]
+    Unsuited { address: String, hint: &'static str, source: CallError },
     #[error("Transactions at {address} refused {id:?}, which was not in the request (the response is ignored)")]
     Garbage { address: String, id: String },
-    #[error("Transactions at {address} does not answer: {reason}")]
-    Unavailable { address: String, reason: String },
+    #[error("Transactions at {address} does not answer")]
+    Unavailable { address: String, source: CallError },
 }
 
 impl PushClient {
@@ -76,11 +76,11 @@ impl PushClient {
         // Also here: the deadline in the request does not cover a connection that is never made or silently lost.
         match tokio::time::timeout(self.deadline, client.deliver_trades(request)).await {
             Ok(Ok(answer)) => self.read(trades, answer.into_inner()),
-            Ok(Err(status)) => Err(self.failed(&status)),
+            Ok(Err(status)) => Err(self.failed(status)),
             Err(_) => {
                 self.reconnect();
-                let reason = format!("no answer within {:?}", self.deadline);
-                Err(PushError::Unavailable { address: self.address.clone(), reason })
+                let source = CallError::NoAnswer(self.deadline);
+                Err(PushError::Unavailable { address: self.address.clone(), source })
             }
         }
     }
@@ -97,22 +97,21 @@ impl PushClient {
         Ok(refused)
     }
 
-    fn failed(&self, status: &Status) -> PushError {
-        let (address, reason) = (self.address.clone(), shortened(&status_text(status)));
-        let unsuited = |hint| PushError::Unsuited { address: address.clone(), reason: reason.clone(), hint };
-        match status.code() {
-            Code::InvalidArgument => PushError::Invalid { address, reason },
+    fn failed(&self, status: Status) -> PushError {
+        let address = self.address.clone();
+        let reason = || shortened(&status_text(&status));
+        let hint = match status.code() {
+            Code::InvalidArgument => return PushError::Invalid { address, reason: reason() },
             // Some libraries use OUT_OF_RANGE for a message above their limit.
-            Code::ResourceExhausted | Code::OutOfRange => PushError::Exhausted { address, reason },
-            Code::Unimplemented => {
-                unsuited("if it does not serve rec.market.v1.TradeService, set forward.mode = \"pull\"")
-            }
-            Code::Unauthenticated | Code::PermissionDenied => unsuited("it may require another client certificate"),
+            Code::ResourceExhausted | Code::OutOfRange => return PushError::Exhausted { address, reason: reason() },
+            Code::Unimplemented => "if it does not serve rec.market.v1.TradeService, set forward.mode = \"pull\"",
+            Code::Unauthenticated | Code::PermissionDenied => "it may require another client certificate",
             _ => {
                 self.reconnect();
-                PushError::Unavailable { address, reason }
+                return PushError::Unavailable { address, source: status.into() };
             }
-        }
+        };
+        PushError::Unsuited { address, hint, source: status.into() }
     }
 
     fn channel(&self) -> Channel {

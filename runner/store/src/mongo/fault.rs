@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use backon::{ExponentialBuilder, Retryable};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 
 use books::{Cause, StoreError};
@@ -14,10 +15,13 @@ use crate::record::InvalidRecord;
 
 /// For how long an operation is retried.
 const RETRY_FOR: Duration = Duration::from_secs(10);
-/// The first pause before a retry; each is twice as long as the one before.
-const PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// The pauses before retries. Jitter makes each up to twice as long: those who lost the server together do not come back
+/// together.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(25))
+    .with_max_delay(Duration::from_secs(1))
+    .without_max_times()
+    .with_jitter();
 /// The server's code for a second document with the same `_id`.
 pub(super) const DUPLICATE: i32 = 11_000;
 /// The server's codes for "not now": it shuts down, starts, or is no primary any more.
@@ -106,24 +110,17 @@ async fn retry_for<T, F>(limit: Duration, store: &str, mut work: impl FnMut() ->
 where
     F: Future<Output = Result<T, Fault>>,
 {
-    let begun = tokio::time::Instant::now();
-    let mut pause = PAUSE;
-    loop {
-        let fault = match work().await {
-            Ok(done) => return Ok(done),
-            Err(fault) => fault,
-        };
-        let is_transient = fault.is_transient();
-        let error = store_error(store, fault);
-        if !is_transient || begun.elapsed() + pause > limit {
-            return Err(error);
-        }
-        // Half of it at random: those who lost the server together do not come back together.
-        let wait = pause / 2 + pause.mul_f64(fastrand::f64() / 2.0);
-        tracing::warn!(?wait, "retrying: {}", chain(&error));
-        tokio::time::sleep(wait).await;
-        pause = (pause * 2).min(PAUSE_MAX);
-    }
+    let begun = Instant::now();
+    let attempt = || {
+        let done = work();
+        async move { done.await.map_err(|fault| (fault.is_transient(), store_error(store, fault))) }
+    };
+    attempt
+        .retry(PAUSES)
+        .when(|(is_transient, _)| *is_transient && begun.elapsed() < limit)
+        .notify(|(_, error), wait| tracing::warn!(?wait, "retrying: {}", chain(error)))
+        .await
+        .map_err(|(_, error)| error)
 }
 
 /// An error of the driver, without the labels and wire versions that it prints itself.
@@ -193,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn retries_end() {
-        let (limit, begun) = (Duration::from_millis(300), tokio::time::Instant::now());
+        let limit = Duration::from_millis(300);
         let tries = AtomicU32::new(0);
         let trying = retry_for(limit, "here", || async {
             tries.fetch_add(1, Ordering::Relaxed);
@@ -201,9 +198,8 @@ mod tests {
         });
         let error = trying.await.unwrap_err();
         assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
-        // Pauses of up to 50, 100 and 200 ms: the third may not fit any more.
+        // Pauses of 25, 50, 100, 200 ms to twice that: after the fourth the limit is certainly over.
         let tries = tries.load(Ordering::Relaxed);
-        assert!((2..=4).contains(&tries), "{tries}");
-        assert!(begun.elapsed() >= PAUSE / 2, "{:?}", begun.elapsed());
+        assert!((2..=5).contains(&tries), "{tries}");
     }
 }
