@@ -14,8 +14,10 @@ mod demo;
 mod dev;
 pub mod exit;
 mod health;
+mod meter;
 mod output;
 mod printed;
+mod record;
 mod replay;
 pub mod round_file;
 mod serve;
@@ -66,6 +68,12 @@ pub enum Command {
     Trades(trades::TradesArgs),
     Statement(statement::StatementArgs),
     Audit(audit::AuditArgs),
+    /// Decide about meters whose registers make no sense
+    ///
+    /// A reading that does not follow the last good one is disputed, and nothing is settled until it is decided. After a fall, or a
+    /// single false reading, the next reading decides; after a jump, a person does. `meter list` shows which meters are disputed.
+    #[command(subcommand)]
+    Meter(MeterCommand),
     Replay(replay::ReplayArgs),
     /// Try, check and administer matching algorithms
     ///
@@ -88,6 +96,15 @@ pub enum Command {
         #[arg(long)]
         checking: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MeterCommand {
+    List(meter::list::ListArgs),
+    Accept(meter::decide::AcceptArgs),
+    Restart(meter::decide::RestartArgs),
+    Exchange(meter::exchange::ExchangeArgs),
+    Decisions(meter::decisions::DecisionsArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -131,6 +148,11 @@ pub async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Trades(args) => trades::run(&args, &mut out).await?,
         Command::Statement(args) => statement::run(&args, &mut out).await?,
         Command::Audit(args) => audit::run(&args, &mut out).await?,
+        Command::Meter(MeterCommand::List(args)) => meter::list::run(&args, &mut out).await?,
+        Command::Meter(MeterCommand::Accept(args)) => meter::decide::accept(&args, &mut out).await?,
+        Command::Meter(MeterCommand::Restart(args)) => meter::decide::restart(&args, &mut out).await?,
+        Command::Meter(MeterCommand::Exchange(args)) => meter::exchange::run(&args, &mut out).await?,
+        Command::Meter(MeterCommand::Decisions(args)) => meter::decisions::run(&args, &mut out).await?,
         Command::Replay(args) => replay::run(&args, &mut out).await?,
         Command::Algorithm(command) => run_algorithm(command, &mut out).await?,
         Command::Config(ConfigCommand::Check(args)) => config::check::run(&args, &mut out)?,

@@ -8,6 +8,7 @@ mod batch;
 mod by_meter;
 pub mod clearing;
 pub mod community;
+mod decided;
 pub mod error;
 mod failure;
 mod fetch;

@@ -14,6 +14,7 @@ pub mod comparison;
 pub mod decision;
 pub mod error;
 pub mod interval;
+pub mod meters;
 pub mod payment;
 pub mod price;
 pub mod reopening;
@@ -28,8 +29,10 @@ pub use comparison::Comparison;
 pub use decision::{Action, Change, ExpectedState, KeptChange, KeptVersion, Label, SERVICE_ITSELF, Version};
 pub use error::{Cause, StoreError};
 pub use interval::{
-    ClearedInterval, ClearedRound, Commit, MeterReading, Provenance, Span, StoredEvent, StoredInterval,
+    Addition, ClearedInterval, ClearedRound, Commit, Decided, MeterReading, Provenance, Span, StoredEvent,
+    StoredInterval,
 };
+pub use meters::{MeterLog, NumberedDecision};
 pub use payment::{
     CLAIM_TERM_MAX, Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Quantity, Reported,
     UpdateError, Window, check_agreement, platform_name,

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
 use crate::error::StoreError;
-use crate::interval::{Commit, Span, StoredInterval};
+use crate::interval::{Addition, Commit, Span, StoredInterval};
 use crate::payment::{Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, UpdateError, Window};
 use crate::price::{NewPrices, PricesKept};
 use crate::reopening::{ReopenError, Reopened, Reopening};
@@ -49,6 +49,8 @@ pub struct Progress {
     pub mark: Option<Boundary>,
     /// The last registers of every meter.
     pub last_reads: LastReads,
+    /// Decisions with numbers up to this one have taken effect.
+    pub taken: u64,
     /// The end of the newest interval that the Python original settled in this store. Settled intervals are not settled
     /// again. Only set while there is no resume mark.
     pub original: Option<Boundary>,
@@ -126,6 +128,9 @@ pub trait Books: Send + Sync {
     async fn commit(&self, commit: Arc<Commit>) -> Result<Committed, StoreError> {
         self.commit_batch(vec![commit]).await.ended
     }
+
+    /// Adds to the newest interval what people decided about meters, as a whole or not at all.
+    async fn add(&self, addition: &Addition) -> Result<Committed, StoreError>;
 
     /// Lists every community with any data, sorted by name.
     async fn communities(&self) -> Result<Vec<String>, StoreError>;

@@ -2,8 +2,8 @@
 //!
 //! [`net`] is a pure function of the last registers of every meter and the registers read at the interval's end. What a
 //! meter measured between two consecutive boundaries goes into its member's position. A meter that missed boundaries is
-//! settled with the grid alone, over the whole gap, when it is read again. A register that falls settles nothing, and
-//! the meter counts from its new value. The settled energy therefore always telescopes to the change of the registers.
+//! settled with the grid alone, over the whole gap, when it is read again. So is one whose readings made no sense, as far
+//! as [`crate::disputes`] counts them. The settled energy therefore always telescopes to the change of the registers.
 
 #[cfg(test)]
 mod tests;
@@ -12,10 +12,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::str::FromStr;
 
+use crate::disputes::{Finding, MeterRules, ReadAt};
+pub use crate::disputes::{LastRead, LastReads};
 use crate::energy::Energy;
 use crate::interval::{Boundary, Interval};
 use crate::member::{MemberId, MeterId};
-use crate::reading::{BoundaryReadings, Register, Registers};
+use crate::reading::{BoundaryReadings, Registers};
 
 /// How import and export within one interval become surplus and deficit. The text forms are `net` and `gross`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -78,18 +80,6 @@ impl Ownership {
     }
 }
 
-/// The last registers of a meter, and the boundary at which they were read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastRead {
-    /// The boundary at which the meter was last read.
-    pub boundary: Boundary,
-    /// Its registers at that boundary.
-    pub registers: Registers,
-}
-
-/// The last registers of every meter that was ever read.
-pub type LastReads = BTreeMap<MeterId, LastRead>;
-
 /// A member's energy in one interval. Both parts are 0 for a member that was read but neither drew nor fed in energy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Balance {
@@ -129,39 +119,34 @@ pub enum EventKind {
         /// The last boundary at which it was read before the gap.
         since: Boundary,
     },
-    /// A register fell, because the meter was replaced or reset: nothing is settled, and both registers count from
-    /// their new values.
-    RegisterFell {
-        /// The register that fell.
-        register: Register,
-        /// Its value before, in Wh.
-        from_wh: u64,
-        /// Its value now, in Wh.
-        to_wh: u64,
-    },
+    /// Its registers make no sense, or do again.
+    Registers(Finding),
     /// The member's energy exceeds 2⁶³ − 1 Wh: nothing is settled, and the meter counts from its new values.
     TooLarge,
     /// The meter has no owner and a reserved name: it is not settled.
     NoMember,
 }
 
-codes! {
-    EventKind:
-    Gap => "gap",
-    RegisterFell => "register-fell",
-    TooLarge => "too-large",
-    NoMember => "no-member",
+impl EventKind {
+    /// The codes of every event but findings about registers.
+    pub const CODES: [&str; 3] = ["gap", "too-large", "no-member"];
+
+    /// Returns the event's code: a short name for programs that never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            EventKind::Gap { .. } => "gap",
+            EventKind::Registers(finding) => finding.code(),
+            EventKind::TooLarge => "too-large",
+            EventKind::NoMember => "no-member",
+        }
+    }
 }
 
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EventKind::Gap { since } => write!(f, "not read since {since}; settled with the grid over the gap"),
-            EventKind::RegisterFell { register, from_wh, to_wh } => write!(
-                f,
-                "{} fell from {from_wh} Wh to {to_wh} Wh; nothing settled, counting from there",
-                register.field()
-            ),
+            EventKind::Registers(finding) => fmt::Display::fmt(finding, f),
             EventKind::TooLarge => f.write_str("moved more than 2^63-1 Wh; nothing settled, counting from there"),
             EventKind::NoMember => {
                 f.write_str("belongs to no member and has a reserved name; not settled (give it to a member)")
@@ -179,7 +164,9 @@ pub struct Netting {
     pub gaps: Vec<Gap>,
     /// What people should know of, sorted by meter except for `TooLarge`, which comes last.
     pub events: Vec<Event>,
-    /// The new last registers of every meter that was read.
+    /// The registers of every meter that was read, good or disputed.
+    pub readings: BoundaryReadings,
+    /// The new state of each of them.
     pub read: LastReads,
 }
 
@@ -192,6 +179,7 @@ pub fn net(
     ownership: &Ownership,
     last: &LastReads,
     readings: &BoundaryReadings,
+    rules: &MeterRules,
 ) -> Netting {
     let mut netting = Netting::default();
     let mut moved: BTreeMap<MemberId, Vec<(MeterId, Registers)>> = BTreeMap::new();
@@ -200,43 +188,32 @@ pub fn net(
             netting.event(meter, EventKind::NoMember);
             continue;
         };
+        let now = ReadAt { boundary: interval.end(), registers: *registers };
         let before = last.get(meter);
-        if before.is_some_and(|before| before.boundary >= interval.end()) {
+        if before.is_some_and(|before| before.latest().boundary >= now.boundary) {
             continue;
         }
-        netting.read.insert(meter.clone(), LastRead { boundary: interval.end(), registers: *registers });
-        let Some(before) = before else { continue };
-        let delta = match rise(before.registers, *registers) {
-            Ok(delta) => delta,
-            Err(falls) => {
-                falls.into_iter().flatten().for_each(|fall| netting.event(meter, fall));
-                continue;
-            }
+        netting.readings.insert(meter.clone(), *registers);
+        let Some(before) = before else {
+            netting.read.insert(meter.clone(), LastRead::good(now));
+            continue;
         };
-        if before.boundary == interval.start() {
-            moved.entry(member).or_default().push((meter.clone(), delta));
-        } else {
-            netting.gap(meter, member, before.boundary, basis, delta);
+        let judged = rules.judge(meter, before, now);
+        netting.read.insert(meter.clone(), judged.last);
+        let was_read = judged.findings.iter().any(|finding| matches!(finding, Finding::Glitch { .. }));
+        for finding in judged.findings {
+            netting.event(meter, EventKind::Registers(finding));
+        }
+        match judged.counted {
+            None => {}
+            Some((since, delta)) if since == interval.start() => {
+                moved.entry(member).or_default().push((meter.clone(), delta));
+            }
+            Some((since, delta)) => netting.gap(meter, member, since, was_read, gap_balance(basis, delta)),
         }
     }
     netting.balance(basis, moved);
     netting
-}
-
-/// Computes the rise of both registers, in Wh; an error tells which of them fell.
-fn rise(from: Registers, to: Registers) -> Result<Registers, [Option<EventKind>; 2]> {
-    let import = to.import_wh.checked_sub(from.import_wh);
-    let export = to.export_wh.checked_sub(from.export_wh);
-    match (import, export) {
-        (Some(import_wh), Some(export_wh)) => Ok(Registers { import_wh, export_wh }),
-        _ => {
-            let fell = |register, from_wh, to_wh| EventKind::RegisterFell { register, from_wh, to_wh };
-            Err([
-                import.is_none().then(|| fell(Register::Import, from.import_wh, to.import_wh)),
-                export.is_none().then(|| fell(Register::Export, from.export_wh, to.export_wh)),
-            ])
-        }
-    }
 }
 
 impl Netting {
@@ -244,11 +221,13 @@ impl Netting {
         self.events.push(Event { meter: meter.clone(), kind });
     }
 
-    fn gap(&mut self, meter: &MeterId, member: MemberId, since: Boundary, basis: Basis, delta: Registers) {
-        self.event(meter, EventKind::Gap { since });
-        // A single meter's balance always fits, because registers are at most 2⁶³ − 1.
-        if let Some(balance) = balance(basis, std::iter::once(&delta)) {
-            self.gaps.push(Gap { meter: meter.clone(), member, since, balance });
+    fn gap(&mut self, meter: &MeterId, member: MemberId, since: Boundary, was_read: bool, balance: Option<Balance>) {
+        if !was_read {
+            self.event(meter, EventKind::Gap { since });
+        }
+        match balance {
+            Some(balance) => self.gaps.push(Gap { meter: meter.clone(), member, since, balance }),
+            None => self.event(meter, EventKind::TooLarge),
         }
     }
 
@@ -262,6 +241,11 @@ impl Netting {
             }
         }
     }
+}
+
+/// Returns the balance of one meter over a gap; `None` if it exceeds 2⁶³ − 1 Wh, the most that a store can hold.
+pub fn gap_balance(basis: Basis, rise: Registers) -> Option<Balance> {
+    balance(basis, std::iter::once(&rise))
 }
 
 /// Computes the balance of a member's meters; `None` if it exceeds 2⁶³ − 1 Wh, the most that a store can hold.

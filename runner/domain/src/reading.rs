@@ -5,6 +5,7 @@
 //! both registers were. Any other row from a Meters service is an [`InvalidReading`]: it is reported, never settled.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -105,8 +106,8 @@ impl Reading {
     }
 }
 
-/// Accepts digits only, whereas `str::parse` would also accept a sign.
-fn parse_register(text: &str) -> Option<u64> {
+/// Parses a register, in Wh: at most [`REGISTER_WH_MAX`]. Accepts digits only, whereas `str::parse` would also accept a sign.
+pub fn parse_register(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let wh = text.parse().ok().filter(|wh| *wh <= REGISTER_WH_MAX);
     wh.filter(|_| digits)
@@ -123,6 +124,41 @@ pub struct Registers {
     pub import_wh: u64,
     /// Cumulative energy fed into the grid, in Wh.
     pub export_wh: u64,
+}
+
+impl Registers {
+    /// Both registers at 0.
+    pub const ZERO: Registers = Registers { import_wh: 0, export_wh: 0 };
+
+    /// Returns the value of one of them, in Wh.
+    pub fn of(&self, register: Register) -> u64 {
+        match register {
+            Register::Import => self.import_wh,
+            Register::Export => self.export_wh,
+        }
+    }
+
+    /// Subtracts each register; `None` if one would be below 0.
+    pub fn checked_sub(self, other: Registers) -> Option<Registers> {
+        Some(Registers {
+            import_wh: self.import_wh.checked_sub(other.import_wh)?,
+            export_wh: self.export_wh.checked_sub(other.export_wh)?,
+        })
+    }
+
+    /// Adds each register, up to the largest number: more than can be settled anyway.
+    pub fn saturating_add(self, other: Registers) -> Registers {
+        Registers {
+            import_wh: self.import_wh.saturating_add(other.import_wh),
+            export_wh: self.export_wh.saturating_add(other.export_wh),
+        }
+    }
+}
+
+impl fmt::Display for Registers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "import {} Wh, export {} Wh", self.import_wh, self.export_wh)
+    }
 }
 
 /// The registers of every meter that was read at one boundary.

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::disputes::MeterLimits;
 use domain::netting::Basis;
 use domain::round::PriceLimits;
-use domain::{IntervalLength, MemberId, MeterId, PartialTariff, Price, PriceRule, Tariff, TariffSchedule};
+use domain::{IntervalLength, MemberId, MeterId, PartialTariff, Power, Price, PriceRule, Tariff, TariffSchedule};
 use jiff::Timestamp;
 use sandbox::Limits;
 
@@ -63,6 +64,8 @@ pub struct CommunityConfig {
     pub settings: Vec<(String, String)>,
     /// How far the prices that members set count.
     pub prices: PriceRule,
+    /// The most power of a meter on average: a reading that needs more is disputed.
+    pub power_max: Power,
     /// Limits on prices between members.
     pub price_limits: PriceLimits,
     /// Limits on runs.
@@ -88,6 +91,8 @@ pub struct MemberConfig {
     pub tariff: Option<TariffSchedule<PartialTariff>>,
     /// The file that is its series, if it is one.
     pub tariff_file: Option<PathBuf>,
+    /// The most power of each of its meters; none for the community's.
+    pub power_max: Option<Power>,
 }
 
 impl CommunityConfig {
@@ -96,11 +101,26 @@ impl CommunityConfig {
         self.members.values().flat_map(|member| &member.meters)
     }
 
-    /// Every meter that the configuration knows: a member without a list has the meter of its own name.
+    /// The meters of a member: without a list it has the meter of its own name.
+    pub fn meters_of(&self, member: &MemberId) -> Vec<MeterId> {
+        match self.members.get(member) {
+            Some(config) if !config.meters.is_empty() => config.meters.clone(),
+            _ => member.as_str().parse().into_iter().collect(),
+        }
+    }
+
+    /// The most power of each meter: that of its member, or the community's.
+    pub fn meter_limits(&self) -> MeterLimits {
+        let own = self.members.iter().filter_map(|(member, config)| {
+            let power = config.power_max?;
+            Some(self.meters_of(member).into_iter().map(move |meter| (meter, power)))
+        });
+        MeterLimits { usual: self.power_max, own: own.flatten().collect() }
+    }
+
+    /// Every meter that the configuration knows.
     pub fn configured_meters(&self) -> impl Iterator<Item = MeterId> {
-        let alone = self.members.iter().filter(|(_, member)| member.meters.is_empty());
-        let alone = alone.filter_map(|(name, _)| name.as_str().parse().ok());
-        self.listed_meters().cloned().chain(alone)
+        self.members.keys().flat_map(|member| self.meters_of(member))
     }
 }
 
@@ -145,6 +165,7 @@ pub(super) fn check(table: Community, at: usize, problems: &Problems<'_>) -> Opt
         tariff_file,
         settings,
         prices: table.prices.get().unwrap_or_default(),
+        power_max: table.power_max.get().unwrap_or(Power::USUAL),
         price_limits: price_limits?,
         limits,
         members,
@@ -258,5 +279,6 @@ fn member(table: Member, path: &str, problems: &Problems<'_>) -> MemberConfig {
         bid: table.bid.get(),
         tariff,
         tariff_file: tariff_file.flatten(),
+        power_max: table.power_max.get(),
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use domain::netting::Basis;
 use domain::tariff::{Days, WallTime};
-use domain::{IntervalLength, Price, PriceRule};
+use domain::{IntervalLength, Power, Price, PriceRule};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -89,6 +89,7 @@ tables! {
         meters_ca: String,
         meters_timeout: Is<Length>,
         prices: Is<PriceRuleName>,
+        power_max: Is<PowerMax>,
         from: Is<Start>,
         interval: Is<Interval>,
         grace: Is<Delay>,
@@ -117,6 +118,7 @@ tables! {
         offer: Is<MicroEur>,
         bid: Is<MicroEur>,
         tariff: Tariff,
+        power_max: Is<PowerMax>,
     }
     /// A tariff that never changes, by weekday and hour, or in a series.
     Tariff = "a table such as { retail = 162400, feed_in = 30000 }" {
@@ -277,6 +279,8 @@ kinds! {
     Failures: u32, "a number of failures (0 for never)", |it| it.as_u64()?.try_into().ok(), number;
     MicroEur: Price, "a whole number of µEUR/kWh (0.1624 EUR/kWh is 162400)",
         |it| it.as_i64().map(Price::from_micro_eur), |price: &Price| number(&price.micro_eur());
+    PowerMax: Power, "a power in whole watts above 0 (such as \"20kW\" or \"1MW\")",
+        |it| it.as_str()?.parse().ok(), text;
     Share: u32, "a whole number of parts per million (0 to 1000000)",
         |it| it.as_u64()?.try_into().ok().filter(|share| *share <= SHARE_MAX), number;
     Rank: u32, "a whole number (0 comes first)", |it| it.as_u64()?.try_into().ok(), number;

@@ -76,6 +76,7 @@ fn community(config: &CommunityConfig) -> Community {
         meters_ca: optional_path(config.meters_ca.as_deref()),
         meters_timeout: Field::of(config.meters_timeout),
         prices: Field::of(config.prices),
+        power_max: Field::of(config.power_max),
         from: Field::maybe(config.from),
         interval: Field::of(config.interval),
         grace: Field::of(config.grace),
@@ -111,6 +112,7 @@ fn member(config: &MemberConfig) -> Member {
         offer: Field::maybe(config.offer),
         bid: Field::maybe(config.bid),
         tariff: given.map_or_else(Field::default, Field::new),
+        power_max: Field::maybe(config.power_max),
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use domain::netting::Basis;
 use domain::round::PriceLimits;
-use domain::{IntervalLength, Price, PriceRule, Tariff, TariffSchedule};
+use domain::{IntervalLength, Power, Price, PriceRule, Tariff, TariffSchedule};
 use sandbox::Limits;
 
 use super::service::{TLS_CERTIFICATE, TLS_KEY};
@@ -139,6 +139,7 @@ fn the_contracts_example_means_what_it_says() {
         bid: Some(price(120_000)),
         tariff: Some(TariffSchedule::Constant(Tariff { retail: price(171_000), feed_in: price(42_000) }.into())),
         tariff_file: None,
+        power_max: None,
     };
     let aveiro = CommunityConfig {
         name: "aveiro".to_owned(),
@@ -157,6 +158,7 @@ fn the_contracts_example_means_what_it_says() {
         tariff_file: None,
         settings: Vec::new(),
         prices: PriceRule::Bounded,
+        power_max: Power::USUAL,
         price_limits: PriceLimits::default(),
         limits: Limits::default(),
         members: [("school".parse().unwrap(), school)].into(),

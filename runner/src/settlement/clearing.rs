@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use books::{ClearedInterval, ClearedRound, GapTrade, MeterReading, Provenance, StoredEvent};
+use domain::disputes::{Exchanges, MeterLimits, MeterRules};
 use domain::netting::{self, Balance, Gap, LastReads, Ownership};
-use domain::reading::BoundaryReadings;
+use domain::reading::{BoundaryReadings, Registers};
 use domain::round::{InvalidRound, Terms, seed};
 use domain::{Digest, Interval, MemberId, MeterId, OwnPrices, Position, PriceBook, Round, Tariff};
 use sandbox::{BadResult, CheckedRun, Limits, Sandbox, SandboxError, Usage};
@@ -24,6 +25,8 @@ pub struct Clearing {
     /// Digest of the community's configuration, stored with every interval.
     configuration: Digest,
     ownership: Ownership,
+    /// The most power of each meter.
+    limits: MeterLimits,
     algorithm: ReadyAlgorithm,
     /// Settles where the algorithm fails, if the community is configured so.
     fallback: Option<ReadyAlgorithm>,
@@ -33,6 +36,8 @@ pub struct Clearing {
 pub struct Circumstances<'p> {
     pub selection: &'p Selection,
     pub prices: &'p PriceBook,
+    /// What decides whether readings count.
+    pub rules: &'p MeterRules,
     /// Events from before the clearing.
     pub events: Vec<StoredEvent>,
     /// Called for every run of an algorithm, even if the interval is not settled.
@@ -82,8 +87,8 @@ impl Clearing {
             .members
             .iter()
             .flat_map(|(member, config)| config.meters.iter().map(move |meter| (meter.clone(), member.clone())));
-        let configuration = community.digest();
-        Clearing { ownership: Ownership::new(owners), community, configuration, algorithm, fallback }
+        let (configuration, limits) = (community.digest(), community.meter_limits());
+        Clearing { ownership: Ownership::new(owners), limits, community, configuration, algorithm, fallback }
     }
 
     pub fn community(&self) -> &CommunityConfig {
@@ -109,9 +114,10 @@ impl Clearing {
         interval: Interval,
         last: &LastReads,
         readings: &BoundaryReadings,
-        Circumstances { selection, prices, mut events, report }: Circumstances<'_>,
+        Circumstances { selection, prices, rules, mut events, report }: Circumstances<'_>,
     ) -> Result<(ClearedInterval, LastReads), ClearingError> {
-        let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings);
+        let rules = rules.for_readings(interval.end(), last, readings);
+        let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings, &rules);
         events.extend(netting.events.iter().map(|event| StoredEvent {
             code: event.kind.code().to_owned(),
             subject: event.meter.to_string(),
@@ -125,7 +131,9 @@ impl Clearing {
         let gaps = netting.gaps.iter().map(|gap| self.gap(gap, interval)).collect();
         let cleared = ClearedInterval {
             configuration: Some(self.configuration),
-            readings: self.readings(&netting.read),
+            readings: self.readings(&netting.readings),
+            rules,
+            disputed: netting.read.iter().filter(|(_, read)| read.dispute.is_some()).map(cloned).collect(),
             absent: last.iter().filter(|(meter, _)| !netting.read.contains_key(*meter)).map(cloned).collect(),
             events,
             ..ClearedInterval::new(&self.community.name, interval, self.community.basis, round, gaps)
@@ -134,27 +142,45 @@ impl Clearing {
     }
 
     /// The registers read at the end of an interval that the Python original has settled.
-    pub fn reads(&self, interval: Interval, last: &LastReads, readings: &BoundaryReadings) -> LastReads {
-        netting::net(interval, self.community.basis, &self.ownership, last, readings).read
+    pub fn reads(
+        &self,
+        interval: Interval,
+        last: &LastReads,
+        readings: &BoundaryReadings,
+        rules: &MeterRules,
+    ) -> LastReads {
+        netting::net(interval, self.community.basis, &self.ownership, last, readings, rules).read
+    }
+
+    /// What decides whether readings count, with these exchanges.
+    pub fn rules(&self, exchanges: Exchanges) -> MeterRules {
+        MeterRules { limits: Some(self.limits.clone()), exchanges }
+    }
+
+    /// The member for which a meter counts.
+    pub fn member(&self, meter: &MeterId) -> Option<MemberId> {
+        self.ownership.member(meter)
     }
 
     /// The last interval that the Python original has settled, from whose registers the books go on.
     pub fn open(&self, interval: Interval, last: &LastReads) -> ClearedInterval {
-        let (read, before) = last.clone().into_iter().partition(|(_, read)| read.boundary == interval.end());
+        let (read, before): (LastReads, _) =
+            last.clone().into_iter().partition(|(_, read)| read.boundary == interval.end());
+        let read = read.into_iter().map(|(meter, read)| (meter, read.registers)).collect();
         let opening = ClearedInterval::opening(interval, self.community.basis, self.readings(&read), before);
         ClearedInterval { configuration: Some(self.configuration), ..opening }
     }
 
-    fn readings(&self, read: &LastReads) -> Vec<MeterReading> {
-        let reading = |(meter, read): (&MeterId, &netting::LastRead)| {
+    fn readings(&self, read: &BoundaryReadings) -> Vec<MeterReading> {
+        let reading = |(meter, registers): (&MeterId, &Registers)| {
             let member = self.ownership.member(meter)?;
-            Some(MeterReading { meter: meter.clone(), member, registers: read.registers })
+            Some(MeterReading { meter: meter.clone(), member, registers: *registers })
         };
         read.iter().filter_map(reading).collect()
     }
 
     /// A gap is traded in the interval in which its meter returns, at the tariff of that interval.
-    fn gap(&self, gap: &Gap, interval: Interval) -> GapTrade {
+    pub fn gap(&self, gap: &Gap, interval: Interval) -> GapTrade {
         GapTrade {
             member: gap.member.clone(),
             since: gap.since,

@@ -15,6 +15,7 @@ use tracing::{Instrument, info_span};
 use super::active::ActiveAlgorithms;
 use super::batch::{CommitBatch, Committing};
 use super::clearing::{Circumstances, Clearing, ClearingError, RunReport};
+use super::decided;
 use super::error::PassError;
 use super::failure::Failure;
 use super::fetch::{Fetch, Fetched};
@@ -123,7 +124,14 @@ impl Settler {
 
     async fn pass_once(&self, pass: Pass, summary: &mut PassSummary, seen: Observer<'_>) -> Result<(), Stop> {
         let community = self.community();
-        let Progress { mark, last_reads, original } = self.store.progress(&community.name).await?;
+        let mut progress = self.store.progress(&community.name).await?;
+        match decided::take_in(self, &progress, pass.fence, summary).await? {
+            None => {}
+            Some(Committed::Now) => progress = self.store.progress(&community.name).await?,
+            Some(committed) => return self.stopped_by(committed),
+        }
+        self.metrics.set_disputed(&progress.last_reads);
+        let Progress { mark, last_reads, original, .. } = progress;
         if let Some(mark) = mark {
             self.metrics.set_mark(mark);
         }
@@ -138,7 +146,8 @@ impl Settler {
         let algorithms = ActiveAlgorithms::load(store, cache, configured, &community.name, mark).await?;
         let source = Arc::new(self.source(&last_reads, latest));
         let fetch = Fetch::start(Arc::clone(&source), start, limit_for(last_reads.len()));
-        let position = Position::new(algorithms, mark, last_reads, original.filter(|_| mark.is_none()));
+        let rules = self.clearing.rules(algorithms.exchanges());
+        let position = Position::new(algorithms, mark, last_reads, rules, original.filter(|_| mark.is_none()));
         let (batch, committing) = (CommitBatch::default(), None);
         let Pass { fence, since, .. } = pass;
         let (newest, limit_max) = (None, None);
@@ -156,9 +165,20 @@ impl Settler {
             summary,
             seen,
         };
-        run.settle_pages(fetch).await?;
+        let settled = run.settle_pages(fetch).await;
+        self.metrics.set_disputed(&run.position.last_reads);
+        settled?;
         run.position.left_events().for_each(|event| log::event(&community.name, None, event));
         Ok(())
+    }
+
+    /// Whether a commit lets the pass go on.
+    fn stopped_by(&self, committed: Committed) -> Result<(), Stop> {
+        match committed {
+            Committed::Now => Ok(()),
+            Committed::Overtaken => Err(Stop::Overtaken),
+            Committed::Fenced => Err(PassError::Fenced(self.community().name.clone()).into()),
+        }
     }
 
     /// Where pages come from.
@@ -265,7 +285,7 @@ impl Run<'_> {
     ) -> Result<(), Stop> {
         let Some(interval) = self.open_interval(boundary) else { return Ok(()) };
         if self.position.settled_by_original.is_some_and(|settled| boundary <= settled) {
-            let read = self.settler.clearing.reads(interval, &self.position.last_reads, readings);
+            let read = self.settler.clearing.reads(interval, &self.position.last_reads, readings, &self.position.rules);
             self.position.last_reads.extend(read);
             return Ok(());
         }
@@ -359,7 +379,7 @@ impl Run<'_> {
         };
         let events = self.position.take_events(interval.end());
         let selection = self.position.algorithms.at(interval.start()).map_err(ClearingError::from)?;
-        let circumstances = Circumstances { selection, prices, events, report: &report };
+        let circumstances = Circumstances { selection, prices, rules: &self.position.rules, events, report: &report };
         let clear = || clearing.clear(interval, &self.position.last_reads, readings, circumstances);
         let span = info_span!("clear interval", %interval);
         let (cleared, read) = tokio::task::block_in_place(|| span.in_scope(clear))?;
@@ -394,11 +414,7 @@ impl Run<'_> {
             (self.seen)(commit);
         }
         log::backlog(&self.community().name, &backlog);
-        match ended? {
-            Committed::Now => Ok(()),
-            Committed::Overtaken => Err(Stop::Overtaken),
-            Committed::Fenced => Err(PassError::Fenced(self.community().name.clone()).into()),
-        }
+        self.settler.stopped_by(ended?)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use books::StoredEvent;
 use domain::Boundary;
+use domain::disputes::MeterRules;
 use domain::netting::LastReads;
 use jiff::Timestamp;
 
@@ -19,6 +20,8 @@ pub(super) struct Position {
     pub(super) algorithms: ActiveAlgorithms,
     pub(super) mark: Option<Boundary>,
     pub(super) last_reads: LastReads,
+    /// What decides whether readings count.
+    pub(super) rules: MeterRules,
     /// Up to here the Python original has settled, and readings only update the registers.
     pub(super) settled_by_original: Option<Boundary>,
     /// Invalid rows without a time that were already reported.
@@ -34,10 +37,11 @@ impl Position {
         algorithms: ActiveAlgorithms,
         mark: Option<Boundary>,
         last_reads: LastReads,
+        rules: MeterRules,
         settled_by_original: Option<Boundary>,
     ) -> Position {
         let (reported, invalid) = (HashSet::new(), BTreeMap::new());
-        Position { algorithms, mark, last_reads, settled_by_original, reported, invalid, invalid_more: 0 }
+        Position { algorithms, mark, last_reads, rules, settled_by_original, reported, invalid, invalid_more: 0 }
     }
 
     /// Adds what a page has of events: how it was read, and its invalid rows. Rows of a boundary that is incomplete or not due come again with a later page; rows

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use books::ClearedInterval;
+use books::{ClearedInterval, StoredEvent, StoredTrade};
 use domain::{Boundary, Energy, TradeKind};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,12 @@ impl PassSummary {
         self.first.get_or_insert(end);
         self.last = Some(end);
         self.intervals += u64::from(cleared.round.is_some());
-        for trade in &cleared.trades {
+        self.add_trades(&cleared.trades, &cleared.events);
+    }
+
+    /// Adds what decisions about meters came to.
+    pub(super) fn add_trades(&mut self, trades: &[StoredTrade], events: &[StoredEvent]) {
+        for trade in trades {
             self.trades += 1;
             let sum = match trade.kind() {
                 TradeKind::FromGrid => &mut self.from_grid,
@@ -41,7 +46,7 @@ impl PassSummary {
             };
             *sum = Energy::from_wh(sum.wh().saturating_add(trade.energy.wh()));
         }
-        for event in &cleared.events {
+        for event in events {
             *self.events.entry(event.code.clone()).or_default() += 1;
         }
     }

@@ -84,6 +84,8 @@ struct CommunityJson<'a> {
     last_error_at: Option<String>,
     last_warning: Option<String>,
     last_warning_at: Option<String>,
+    /// How many meters have readings that do not follow their last good ones.
+    disputed_meters: u64,
     lease_held: bool,
     algorithm: Option<AlgorithmJson>,
 }
@@ -234,6 +236,7 @@ fn community_json<'a>(metrics: &'a CommunityMetrics, state: &CommunityState, now
         last_error_at: at(error),
         last_warning: message(warning),
         last_warning_at: at(warning),
+        disputed_meters: metrics.disputed(),
         lease_held: metrics.has_lease(),
         algorithm: algorithm.as_ref().map(|label| AlgorithmJson {
             name: label.name.clone(),

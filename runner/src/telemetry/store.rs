@@ -11,10 +11,10 @@ use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId
 use jiff::Timestamp;
 
 use books::{
-    Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, Due, ExpectedState, KeptChange, KeptVersion,
-    Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept,
-    Progress, ReopenError, Reopened, Reopening, ShadowState, Span, Store, StoreError, StoredInterval, StoredTrade,
-    UpdateError, Version, Window,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, ExpectedState,
+    KeptChange, KeptVersion, Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments,
+    Prices, PricesKept, Progress, ReopenError, Reopened, Reopening, ShadowState, Span, Store, StoreError,
+    StoredInterval, StoredTrade, UpdateError, Version, Window,
 };
 
 use super::metrics::{Forwarded, Metrics, StoreOutcome};
@@ -110,6 +110,10 @@ impl Books for MeasuredStore {
         };
         let ended = self.timed("commit", whole).await;
         CommittedBatch { committed, ended }
+    }
+
+    async fn add(&self, addition: &Addition) -> Result<Committed, StoreError> {
+        self.timed("add", self.store.add(addition)).await
     }
 
     async fn communities(&self) -> Result<Vec<String>, StoreError> {

@@ -5,6 +5,7 @@
 mod decisions;
 mod intervals;
 mod leases;
+mod meters;
 mod payments;
 mod prices;
 mod shelf;
@@ -19,6 +20,7 @@ use books::{
     PricesKept, Progress, Quantity, ReopenError, Reopened, Reopening, ShadowState, ShadowTotals, Span, Store,
     StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, community_lease,
 };
+use domain::disputes::MeterRules;
 use domain::netting::{Basis, LastReads};
 use domain::reading::Registers;
 use domain::round::{PriceLimits, Terms};
@@ -85,6 +87,12 @@ promises! {
         the_last_registers_of_absent_meters_are_kept
         books_continue_others_from_an_opening
         a_reader_sees_what_a_writer_commits;
+    meters:
+        disputed_readings_are_kept
+        decisions_about_meters_are_kept
+        what_is_decided_is_added_to_the_newest_interval
+        a_commit_takes_the_decisions_before_it
+        an_addition_under_a_lost_lease_is_fenced;
     payments:
         a_trade_is_returned_with_all_fields
         filters_apply_alone_and_together
@@ -144,6 +152,8 @@ pub(super) fn opening(community: &str, number: u64) -> Commit {
             basis: Basis::Net,
             configuration: (number != 7).then(|| Digest::of(&number.to_le_bytes())),
             readings: vec![reading("a", "a", 5, 7)],
+            rules: MeterRules::default(),
+            disputed: LastReads::new(),
             absent: LastReads::new(),
             opening: LastReads::new(),
             round: None,
@@ -217,14 +227,17 @@ pub(super) fn event(code: &str) -> StoredEvent {
 
 /// The stored form of a commit.
 pub(super) fn kept(commit: &Commit) -> StoredInterval {
-    let ClearedInterval { interval, basis, configuration, readings, opening, round, gaps, trades, events, .. } =
-        commit.cleared.clone();
+    let ClearedInterval {
+        interval, basis, configuration, readings, rules, opening, round, gaps, trades, events, ..
+    } = commit.cleared.clone();
     let settlement = round.as_ref().map(|round| &round.settlement);
     StoredInterval {
         interval,
         basis,
         configuration,
         readings,
+        rules,
+        decided: Vec::new(),
         opening,
         round: settlement.map(|settlement| Round::clone(settlement.round())),
         round_digest: settlement.map(|settlement| settlement.round().digest()),

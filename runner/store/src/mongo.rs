@@ -5,6 +5,7 @@
 //! as one. Nothing is ever deleted but prices that are too old or too many. A database that the Python original filled is
 //! continued: its own collections are only read, `takeover.rs` explains how.
 
+mod addition;
 mod address;
 mod algorithms;
 mod blobs;
@@ -50,10 +51,10 @@ use fault::{Fault, retry};
 use server::Server;
 
 use books::{
-    Acquired, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, ExpectedState, KeptChange,
-    KeptVersion, Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices,
-    PricesKept, Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredInterval, StoredTrade,
-    UpdateError, Version, Window,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, ExpectedState,
+    KeptChange, KeptVersion, Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments,
+    Prices, PricesKept, Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredInterval,
+    StoredTrade, UpdateError, Version, Window,
 };
 
 /// A database on a MongoDB server.
@@ -125,6 +126,11 @@ impl Books for MongoStore {
             }
         }
         CommittedBatch { committed: batch.len(), ended: Ok(Committed::Now) }
+    }
+
+    async fn add(&self, addition: &Addition) -> Result<Committed, StoreError> {
+        let by = ObjectId::new();
+        self.retry(|| chain::add(&self.server, addition, by)).await
     }
 
     async fn communities(&self) -> Result<Vec<String>, StoreError> {

@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file, one transaction per interval.
 
+mod addition;
 mod algorithms;
 mod fault;
 mod leases;
@@ -30,21 +31,23 @@ use fault::{Fault, is_locked_out, open_error, refused, store_error};
 use readers::Readers;
 
 use books::{
-    Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, Due, ExpectedState, KeptChange, KeptVersion,
-    Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept,
-    Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredInterval, StoredTrade,
-    UpdateError, Version, Window,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, ExpectedState,
+    KeptChange, KeptVersion, Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments,
+    Prices, PricesKept, Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredInterval,
+    StoredTrade, UpdateError, Version, Window,
 };
 
 const SCHEMA: &str = include_str!("schema.sql");
 /// What the schema has got since, which changes nothing that was there.
 const SCHEMA_REOPENING: &str = include_str!("schema_reopening.sql");
 /// The schema's version, `user_version` in the file's header.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 /// The first version that can still be read, and is upgraded in place when it is opened for writing.
 const OLDEST_VERSION: i64 = 3;
-/// From version 3: prices can be withdrawn, and those of unknown meters wait.
-const UPGRADE: &str = include_str!("schema_upgrade.sql");
+/// What brings a version to the next one, from the oldest on: prices can be withdrawn, and those of unknown meters wait; readings
+/// can be disputed.
+const UPGRADES: [(i64, &str); 2] =
+    [(3, include_str!("schema_upgrade.sql")), (4, include_str!("schema_upgrade_disputes.sql"))];
 /// Distinguishes our files from other programs' databases: "rcmk", `application_id` in the file's header.
 const APPLICATION_ID: i64 = 0x7263_6d6b;
 /// How long to wait for another process's lock.
@@ -267,10 +270,11 @@ fn prepare(connection: &mut Connection) -> Result<(), Fault> {
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     // Before anything is changed, since the file may belong to another program.
-    if check_ours(&transaction)? < VERSION {
-        transaction.execute_batch(UPGRADE)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+    let version = check_ours(&transaction)?;
+    for (_, upgrade) in UPGRADES.iter().filter(|(from, _)| version <= *from) {
+        transaction.execute_batch(upgrade)?;
     }
+    transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.execute_batch(SCHEMA_REOPENING)?;
     transaction.commit()?;
     // Every commit reaches the disk before the next interval starts, so a crash at any instant loses nothing.
@@ -341,6 +345,11 @@ impl Books for SqliteStore {
             }
             Err(error) => CommittedBatch { committed: 0, ended: Err(error) },
         }
+    }
+
+    async fn add(&self, addition: &Addition) -> Result<Committed, StoreError> {
+        let addition = addition.clone();
+        self.write(move |transaction| addition::add(transaction, &addition)).await
     }
 
     async fn communities(&self) -> Result<Vec<String>, StoreError> {

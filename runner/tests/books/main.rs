@@ -4,6 +4,7 @@
 
 mod audit;
 mod damage;
+mod disputes;
 mod failures;
 mod gaps;
 mod left_out;

@@ -26,7 +26,7 @@ fn everything_a_person_should_see_is_a_line_with_fields() {
     });
     let market = Market::of(&meters);
     let lines = lines(&market.run(&["settle", "--log-format", "json"]).ends_with(0));
-    let fell = find(&lines, "register-fell");
+    let fell = find(&lines, "fell");
     assert_eq!((&fell["level"], &fell["community"], &fell["subject"]), (&json!("WARN"), &json!("aveiro"), &json!("a")));
     assert_eq!(fell["interval"], "2023-09-01T12:15:00Z/900s");
     assert!(fell["message"].as_str().unwrap().contains("fell from 10 Wh to 5 Wh"), "{fell}");
@@ -84,6 +84,6 @@ fn a_level_that_is_none_is_told_and_the_usual_taken() {
     let meters = Meters::telling(&["a 12:00 0 0", "a 12:15 10 0", "a 12:30 5 0"]);
     let market = Market::of(&meters);
     let settle = |name: &str, value: &str| market.run_with(&[(name, value)], &["settle"]);
-    settle("REC_MARKET_LOG", "a=b=c").ends_with(0).says("REC_MARKET_LOG is \"a=b=c\"").says("register-fell");
+    settle("REC_MARKET_LOG", "a=b=c").ends_with(0).says("REC_MARKET_LOG is \"a=b=c\"").says("fell");
     settle("REC_MARKET_LOG_FORMAT", "xml").ends_with(2).says("xml").says("json");
 }

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::disputes::MeterLimits;
 use crate::interval::IntervalLength;
+use crate::power::Power;
 use crate::reading::REGISTER_WH_MAX;
 
 const START: u64 = 1_693_569_600;
@@ -16,16 +18,25 @@ fn readings(rows: &[(&str, u64, u64)]) -> BoundaryReadings {
     rows.iter().map(|(meter, import, export)| (meter.parse().unwrap(), registers(*import, *export))).collect()
 }
 
+fn rules() -> MeterRules {
+    let limits = MeterLimits { usual: Power::USUAL, own: BTreeMap::new() };
+    MeterRules { limits: Some(limits), ..MeterRules::default() }
+}
+
 /// A boundary's number, and the meters read there: name, import and export in Wh.
 type Row<'a> = (u64, &'a [(&'a str, u64, u64)]);
 
 /// Nets one boundary after the other; returns the results as lines of text.
 fn run(basis: Basis, ownership: &Ownership, boundaries: &[Row<'_>]) -> Vec<String> {
+    run_by(&rules(), basis, ownership, boundaries)
+}
+
+fn run_by(rules: &MeterRules, basis: Basis, ownership: &Ownership, boundaries: &[Row<'_>]) -> Vec<String> {
     let mut last = LastReads::new();
     let mut lines = Vec::new();
     for (number, rows) in boundaries {
         let interval = boundary(*number).interval(IntervalLength::QUARTER_HOUR).unwrap();
-        let netting = net(interval, basis, ownership, &last, &readings(rows));
+        let netting = net(interval, basis, ownership, &last, &readings(rows), rules);
         for (member, balance) in netting.balances {
             lines.push(format!("{number} {member} +{} -{}", balance.surplus.wh(), balance.deficit.wh()));
         }
@@ -127,7 +138,7 @@ fn meters_may_return_from_gaps_of_different_length_at_once() {
 }
 
 #[test]
-fn a_falling_register_settles_nothing_and_counts_from_its_new_value() {
+fn a_falling_register_settles_nothing_and_the_next_reading_counts_from_it() {
     let lines = run(
         Basis::Net,
         &Ownership::default(),
@@ -140,7 +151,34 @@ fn a_falling_register_settles_nothing_and_counts_from_its_new_value() {
             (6, &[("a", 2, 1)]),
         ],
     );
-    assert_eq!(lines, ["2 a register-fell", "3 a +0 -10", "5 a register-fell", "5 a register-fell", "6 a +0 -1"]);
+    assert_eq!(lines, ["2 a fell", "3 a +0 -10", "3 a restarted", "5 a fell", "6 a +0 -1", "6 a restarted"]);
+}
+
+#[test]
+fn a_glitch_is_a_gap_that_its_next_reading_settles() {
+    let lines = run(
+        Basis::Net,
+        &Ownership::default(),
+        &[
+            (1, &[("a", 9_000_000, 0), ("b", 0, 0)]),
+            (2, &[("a", 0, 0), ("b", 0, 5)]),
+            (3, &[("a", 9_000_200, 0), ("b", 0, 10)]),
+            (4, &[("a", 9_000_300, 0)]),
+        ],
+    );
+    let gap = "3 a gap since 2023-09-01T12:15:00Z +0 -200";
+    assert_eq!(lines, ["2 b +5 -0", "2 a fell", "3 b +5 -0", gap, "3 a glitch", "4 a +0 -100"]);
+}
+
+#[test]
+fn before_there_were_disputes_every_reading_counted() {
+    let lines = run_by(
+        &MeterRules::default(),
+        Basis::Net,
+        &Ownership::default(),
+        &[(1, &[("a", 5000, 0)]), (2, &[("a", 3, 0)]), (3, &[("a", 9_000_003, 0)]), (4, &[("a", 9_000_004, 0)])],
+    );
+    assert_eq!(lines, ["3 a +0 -9000000", "4 a +0 -1"]);
 }
 
 #[test]
@@ -154,7 +192,9 @@ fn a_meter_with_a_reserved_name_needs_an_owner() {
 #[test]
 fn balances_too_large_for_a_store_settle_nothing() {
     let ownership = Ownership::new(["a", "b"].map(|meter| (meter.parse().unwrap(), "firm".parse().unwrap())));
-    let lines = run(
+    // As in intervals from before there were disputes: no power allows so much in a quarter-hour.
+    let lines = run_by(
+        &MeterRules::default(),
         Basis::Gross,
         &ownership,
         &[
@@ -170,8 +210,8 @@ fn balances_too_large_for_a_store_settle_nothing() {
 fn a_boundary_that_is_already_settled_changes_nothing() {
     let interval = boundary(1).interval(IntervalLength::QUARTER_HOUR).unwrap();
     let meters = readings(&[("a", 5, 5)]);
-    let first = net(interval, Basis::Net, &Ownership::default(), &LastReads::new(), &meters);
-    let again = net(interval, Basis::Net, &Ownership::default(), &first.read, &meters);
+    let first = net(interval, Basis::Net, &Ownership::default(), &LastReads::new(), &meters, &rules());
+    let again = net(interval, Basis::Net, &Ownership::default(), &first.read, &meters, &rules());
     assert_eq!(again, Netting::default());
 }
 
@@ -204,7 +244,7 @@ proptest! {
                 }
             }
             let interval = boundary(number as u64 + 1).interval(IntervalLength::QUARTER_HOUR).unwrap();
-            let netting = net(interval, basis, &Ownership::default(), &last, &readings(&rows));
+            let netting = net(interval, basis, &Ownership::default(), &last, &readings(&rows), &rules());
             let gaps = netting.gaps.iter().map(|gap| (&gap.member, gap.balance));
             for (member, balance) in netting.balances.iter().map(|(member, balance)| (member, *balance)).chain(gaps) {
                 let meter = names.iter().position(|name| *name == member.as_str()).unwrap();

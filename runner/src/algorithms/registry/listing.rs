@@ -7,8 +7,8 @@ use crate::algorithms::cache::ReadyAlgorithm;
 use crate::config::CommunityConfig;
 use base::BASE;
 use books::ShadowTotals;
+use books::{Action, KeptChange, Label, Version};
 use books::{ActivationLog, Shadow};
-use books::{KeptChange, Label, Version};
 
 /// An algorithm and its use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl Registry {
         if let Some(community) = community {
             self.community(community)?;
         }
-        let changes = self.store.changes(community, limit).await?;
+        let mut changes = self.store.changes(community, limit).await?;
         let mut uploads = if community.is_none() { self.store.versions().await? } else { Vec::new() };
         // Only uploads of the time that the listed changes cover.
         if changes.len() == limit
@@ -158,6 +158,7 @@ impl Registry {
         {
             uploads.retain(|upload| upload.uploaded_at >= oldest.change.at);
         }
+        changes.retain(|kept| !matches!(kept.change.action, Action::Meter { .. }));
         Ok((changes, uploads))
     }
 

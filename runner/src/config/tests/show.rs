@@ -38,6 +38,7 @@ meters = "https://meters:5049"
 meters_ca = "ca.pem"
 meters_timeout = "1500ms"
 prices = "free"
+power_max = "1.5kW"
 from = 2023-09-01T02:00:00+02:00
 interval = "1d"
 grace = "0s"
@@ -58,6 +59,7 @@ share = 250000
 rank = 4294967295
 offer = -50000
 bid = 120000
+power_max = "18446744073709551615W"
 tariff = { retail = 171000 }
 [community.members."Café Σ"]
 tariff = { series = "t.csv", feed_in = 4 }

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use books::{Action, Provenance, StoredEvent, StoredTrade};
-use domain::netting::EventKind;
+use domain::disputes::Finding;
+use domain::netting::{EventKind, LastReads};
 use domain::settlement::Violation;
 use domain::{Boundary, TradeKind};
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use super::labels::{By, MetersOutcome, PassOutcome};
 use super::{Families, lock};
 
 /// The codes of events that settling can leave besides those of netting.
-const MORE_EVENT_CODES: [&str; 4] = ["unreadable", "fallback", "skipped", "crowded"];
+const MORE_EVENT_CODES: [&str; 5] = ["unreadable", "fallback", "skipped", "crowded", "accepted"];
 
 /// The kind of failure of a rejected result.
 const REJECTED: &str = "rejected";
@@ -34,6 +35,7 @@ pub struct CommunityMetrics {
     grace: Duration,
     mark: Mutex<Option<Boundary>>,
     held: IntGauge,
+    disputed: IntGauge,
     lease: IntGauge,
     fuel: IntCounter,
     seconds: Histogram,
@@ -57,6 +59,7 @@ impl CommunityMetrics {
         }
         EventKind::CODES
             .iter()
+            .chain(&Finding::CODES)
             .chain(&MORE_EVENT_CODES)
             .for_each(|code| drop(families.events.with_label_values(&[name, code])));
         Violation::CODES.iter().for_each(|code| drop(families.violations.with_label_values(&[name, code])));
@@ -70,6 +73,7 @@ impl CommunityMetrics {
             grace,
             mark: Mutex::default(),
             held: families.held.with_label_values(only),
+            disputed: families.disputed.with_label_values(only),
             lease: families.lease.with_label_values(only),
             fuel: families.fuel.with_label_values(only),
             seconds: families.algorithm_seconds.with_label_values(only),
@@ -99,6 +103,17 @@ impl CommunityMetrics {
         self.held.get() != 0
     }
 
+    /// How many meters have readings that do not follow their last good ones.
+    pub fn disputed(&self) -> u64 {
+        u64::try_from(self.disputed.get()).unwrap_or(0)
+    }
+
+    /// Reports the state of the meters.
+    pub fn set_disputed(&self, last_reads: &LastReads) {
+        let disputed = last_reads.values().filter(|last| last.dispute.is_some()).count();
+        self.disputed.set(i64::try_from(disputed).unwrap_or(i64::MAX));
+    }
+
     pub fn has_lease(&self) -> bool {
         self.lease.get() != 0
     }
@@ -114,6 +129,11 @@ impl CommunityMetrics {
         if let Some(by) = settled {
             self.families.intervals.with_label_values(&[self.name.as_str(), by.as_str()]).inc();
         }
+        self.traded(trades, events);
+    }
+
+    /// Reports trades that were made, and events.
+    pub fn traded(&self, trades: &[StoredTrade], events: &[StoredEvent]) {
         let mut sums = [(0_u64, 0_u64); TradeKind::ALL.len()];
         for trade in trades {
             let (count, wh) = &mut sums[trade.kind() as usize];

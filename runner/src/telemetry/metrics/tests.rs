@@ -67,7 +67,18 @@ fn a_community_is_there_at_zero_before_anything_happens() {
     for code in Violation::CODES {
         zero(format!("violations_total{{code=\"{code}\",community=\"aveiro\"}}"));
     }
-    for code in ["gap", "register-fell", "too-large", "no-member", "unreadable", "fallback"] {
+    for code in [
+        "gap",
+        "fell",
+        "jumped",
+        "glitch",
+        "restarted",
+        "exchanged",
+        "accepted",
+        "too-large",
+        "no-member",
+        "unreadable",
+    ] {
         zero(format!("events_total{{code=\"{code}\",community=\"aveiro\"}}"));
     }
     for kind in ["algorithm", "trap", "fuel", "deadline", "memory", "output", "invalid", "rejected"] {

@@ -1,4 +1,5 @@
-//! A link of a community's chain, in one document of `intervals`: an interval and all that it came to, or a decision.
+//! A link of a community's chain, in one document of `intervals`: an interval and all that it came to, a decision, or an addition to
+//! an interval.
 
 use domain::{Digest, Interval};
 use jiff::Timestamp;
@@ -6,6 +7,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{RawDocumentBuf, doc};
 use serde::{Deserialize, Serialize};
 
+use super::addition::AdditionLink;
 use super::blobs;
 use super::document::{decode, has, one};
 use super::fault::Fault;
@@ -79,6 +81,7 @@ pub(super) enum Link {
     Interval(Box<IntervalLink>),
     /// In the chain, because a commit that does not know of it must not be made.
     Decision(Box<DecisionLink>),
+    Addition(Box<AdditionLink>),
 }
 
 /// An interval that was read.
@@ -127,6 +130,8 @@ impl Link {
     pub(super) async fn read(server: &Server, document: &RawDocumentBuf) -> Result<Link, Fault> {
         Ok(if has(document, "change") {
             Link::Decision(Box::new(decode("decision", document)?))
+        } else if has(document, "addition_to") {
+            Link::Addition(Box::new(AdditionLink::read(decode("addition", document)?)?))
         } else {
             Link::Interval(Box::new(IntervalLink::read(server, document).await?))
         })
@@ -138,6 +143,7 @@ impl std::fmt::Display for Link {
         match self {
             Link::Interval(link) => write!(f, "interval {}", link.interval),
             Link::Decision(decision) => write!(f, "decision {}", decision.id),
+            Link::Addition(link) => write!(f, "addition {}", link.document.id),
         }
     }
 }
@@ -179,6 +185,8 @@ impl IntervalLink {
             basis: self.fields.basis.0,
             configuration: self.fields.configuration.map(|digest| digest.0),
             readings: self.whole.inputs.readings,
+            rules: self.whole.inputs.rules,
+            decided: self.whole.inputs.decided,
             round: self.whole.round,
             round_digest: cleared.map(|cleared| cleared.round_digest.0),
             trades_digest: cleared.map(|cleared| cleared.trades_digest.0),

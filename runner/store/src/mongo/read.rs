@@ -7,6 +7,7 @@ use mongodb::bson::doc;
 use serde::Deserialize;
 use tokio_stream::StreamExt;
 
+use super::addition::{self, AdditionLink};
 use super::document::all;
 use super::fault::Fault;
 use super::link::IntervalLink;
@@ -21,7 +22,8 @@ pub(super) async fn intervals(
     span: Span,
     limit: usize,
 ) -> Result<Vec<StoredInterval>, Fault> {
-    let Some(mark) = mark::find(server, community).await?.end() else { return Ok(Vec::new()) };
+    let at = mark::find(server, community).await?;
+    let Some(mark) = at.end() else { return Ok(Vec::new()) };
     if limit == 0 {
         return Ok(Vec::new());
     }
@@ -40,9 +42,24 @@ pub(super) async fn intervals(
     for trade in trades::list(server, community, page, None, None, usize::MAX).await? {
         born.entry(trade.interval.start()).or_default().push(trade);
     }
+    let mut added: BTreeMap<Boundary, Vec<AdditionLink>> = BTreeMap::new();
+    for link in addition::list(server, community, page).await? {
+        added.entry(link.interval.start()).or_default().push(link);
+    }
     let with_trades = |link: IntervalLink| {
-        let trades = born.remove(&link.interval.start()).unwrap_or_default();
-        StoredInterval { trades, ..link.into_stored() }
+        let start = link.interval.start();
+        let mut stored = StoredInterval { trades: born.remove(&start).unwrap_or_default(), ..link.into_stored() };
+        for AdditionLink { document, added, .. } in added.remove(&start).unwrap_or_default() {
+            if document.number <= at.number {
+                stored.gaps.extend(added.gaps);
+                stored.decided.extend(added.decided);
+                stored.events.extend(added.events);
+            } else {
+                // Nobody has completed it yet.
+                stored.trades.retain(|trade| !added.trades.iter().any(|other| other.id == trade.id));
+            }
+        }
+        stored
     };
     Ok(links.into_iter().map(with_trades).collect())
 }

@@ -117,6 +117,8 @@ pub(super) fn change(change: Change) -> v1::Change {
         Action::Fail { algorithm: failed, start, reason, .. } => {
             v1::Change { algorithm: Some(algorithm(&failed)), start: start.to_string(), reason, ..message }
         }
+        // The registry does not list these.
+        Action::Meter { reason, .. } => v1::Change { reason: reason.unwrap_or_default(), ..message },
     }
 }
 
