@@ -18,7 +18,7 @@ use domain::round::{self, Terms};
 use domain::settlement::{digest_of_trades, trades_max_default};
 use domain::{Boundary, Digest, MemberId, MeterId, NamedParty, NamedTrade, Party, Round, Settlement, Trade, TradeId};
 
-use registers::{bases, change};
+use registers::{Crossings, bases, change};
 
 use crate::interval::{Decided, Provenance, StoredInterval};
 use crate::meters::MeterLog;
@@ -57,6 +57,7 @@ pub struct Audit {
     community: String,
     /// What people decided about meters.
     log: MeterLog,
+    crossings: Crossings,
     last: LastReads,
     mark: Option<Boundary>,
     /// Registers and trades of every member that was ever in the books.
@@ -76,7 +77,8 @@ pub struct Audit {
 impl Audit {
     /// Starts the audit of a community, where people have decided this about meters.
     pub fn new(community: &str, log: MeterLog) -> Audit {
-        Audit { community: community.to_owned(), log, ..Audit::default() }
+        let crossings = Crossings::of(&log);
+        Audit { community: community.to_owned(), log, crossings, ..Audit::default() }
     }
 
     /// Records a finding.
@@ -185,6 +187,8 @@ impl Audit {
         };
         findings.extend(self.prove_exchanges(&stored.rules));
         self.add_registers(stored, &netting.read);
+        let is_disputed = |meter: &MeterId| netting.read.get(meter).is_some_and(|read| read.dispute.is_some());
+        self.crossings.look(interval.end(), &stored.readings, is_disputed);
         self.last.extend(netting.read);
         let mut gaps = netting.gaps;
         for decided in &stored.decided {
@@ -224,6 +228,9 @@ impl Audit {
         let effect = last.and_then(|last| decide(last, &decision.decision, &exchanges));
         let Effect { since, rise, last } =
             effect.ok_or_else(|| format!("decision {number} about meter {meter} comes to nothing"))?;
+        if !self.crossings.prove(*number) {
+            return Err(format!("decision {number} about meter {meter} names readings that are not in the books"));
+        }
         self.last.insert(meter.clone(), last);
         self.add_change(member, stored.basis, rise.import_wh.into(), rise.export_wh.into());
         let gap = |balance| netting::Gap { meter: meter.clone(), member: member.clone(), since, balance };

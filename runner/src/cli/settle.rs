@@ -137,14 +137,18 @@ fn print_json(name: &str, summary: &PassSummary, error: Option<&str>, out: &mut 
 }
 
 fn print(name: &str, summary: &PassSummary, failed: bool, out: &mut impl Write) -> anyhow::Result<()> {
-    let (Some(first), Some(last)) = (summary.first, summary.last) else {
-        writeln!(out, "{name}: {}", if failed { "nothing was settled" } else { "nothing is due" })?;
-        return Ok(());
+    let settled = match (summary.first, summary.last) {
+        (Some(first), Some(last)) => format!("{} intervals from {first} to {last}", output::grouped(summary.intervals)),
+        // Decisions about meters settle without an interval of their own.
+        _ if !summary.events.is_empty() => "what was decided about meters".to_owned(),
+        _ => {
+            writeln!(out, "{name}: {}", if failed { "nothing was settled" } else { "nothing is due" })?;
+            return Ok(());
+        }
     };
     writeln!(
         out,
-        "{name}: {} intervals from {first} to {last}, {} trades, {} kWh traded here, {} kWh from the grid, {} kWh to it",
-        output::grouped(summary.intervals),
+        "{name}: {settled}, {} trades, {} kWh traded here, {} kWh from the grid, {} kWh to it",
         output::grouped(summary.trades),
         output::kwh(summary.local.wh()),
         output::kwh(summary.from_grid.wh()),

@@ -83,6 +83,8 @@ impl CommunityTask {
         let due = schedule.last_due(now);
         if self.settled_until(due).await? {
             self.check_clock(now)?;
+            // Another replica may have settled, or somebody decided.
+            self.metrics.set_disputed(&self.store.progress(self.name()).await?.last_reads);
             return Ok(Wait::Due);
         }
         let lease = match self.take_lease().await? {

@@ -7,8 +7,8 @@ use books::{
     Addition, Committed, Decided, Decisions, GapTrade, MeterLog, NumberedDecision, Progress, Span, StoreError,
     StoredEvent, StoredInterval, StoredTrade,
 };
-use domain::disputes::{Effect, MeterDecision, decide};
-use domain::netting::{Gap, LastReads, gap_balance};
+use domain::disputes::{Effect, Finding, MeterDecision, decide};
+use domain::netting::{EventKind, Gap, LastReads, gap_balance};
 use domain::{Boundary, Interval};
 
 use super::log;
@@ -97,9 +97,9 @@ impl Taken<'_> {
                 self.gaps.push(self.settler.clearing.gap(&gap, self.newest.interval));
             }
             None => self.events.push(StoredEvent {
-                code: domain::netting::EventKind::TooLarge.code().to_owned(),
+                code: EventKind::TooLarge.code().to_owned(),
                 subject: meter.to_string(),
-                message: domain::netting::EventKind::TooLarge.to_string(),
+                message: EventKind::TooLarge.to_string(),
             }),
         }
         self.states.insert(meter.clone(), effect.last);
@@ -136,7 +136,7 @@ fn event(NumberedDecision { meter, decision, by, reason, .. }: &NumberedDecision
         MeterDecision::Accept { .. } => ("accepted", "what it jumped by was energy".to_owned()),
         MeterDecision::Restart { first } => ("restarted", format!("it counts from what it showed at {first}")),
         MeterDecision::Exchange { exchange, .. } => {
-            let exchanged = domain::disputes::Finding::Exchanged { exchange: *exchange };
+            let exchanged = Finding::Exchanged { exchange: *exchange };
             (exchanged.code(), exchanged.to_string())
         }
     };

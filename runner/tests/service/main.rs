@@ -10,6 +10,7 @@
 
 mod clock;
 mod crash;
+mod disputes;
 mod first_start;
 mod mongodb;
 mod node;

@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use books::Span;
+use books::{Span, StoreError, StoredInterval};
 use clap::Args;
 use domain::Boundary;
 use domain::disputes::{Crossed, Exchange, Exchanges, Finding, LastRead, MeterDecision, MeterRules, Oddity, ReadAt};
-use domain::reading::Registers;
+use domain::reading::{Register, Registers, parse_register};
 use jiff::Timestamp;
 
 use super::{Books, DecisionArgs, Proposal, Subject, refused};
@@ -40,7 +40,7 @@ pub struct ExchangeArgs {
 }
 
 fn register(text: &str) -> Result<u64, String> {
-    domain::reading::parse_register(text).ok_or_else(|| "expected a whole number of Wh from 0 to 2^63-1".to_owned())
+    parse_register(text).ok_or_else(|| "expected a whole number of Wh from 0 to 2^63-1".to_owned())
 }
 
 pub async fn run(args: &ExchangeArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
@@ -149,11 +149,11 @@ impl Telling<'_> {
     fn follows(&self, from: ReadAt, to: ReadAt) -> Result<Registers, Vec<Oddity>> {
         if from.boundary == to.boundary {
             // A second is enough for nothing but rounding.
-            let odd = |register: domain::reading::Register| {
+            let odd = |register: Register| {
                 let (from_wh, to_wh) = (from.registers.of(register), to.registers.of(register));
                 (to_wh != from_wh).then_some(Oddity { register, fell: to_wh < from_wh, from_wh, to_wh })
             };
-            let odd: Vec<Oddity> = domain::reading::Register::ALL.into_iter().filter_map(odd).collect();
+            let odd: Vec<Oddity> = Register::ALL.into_iter().filter_map(odd).collect();
             return if odd.is_empty() { Ok(Registers::ZERO) } else { Err(odd) };
         }
         let rules = MeterRules { limits: Some(self.subject.limits.clone()), exchanges: Exchanges::new() };
@@ -221,7 +221,7 @@ impl Telling<'_> {
             stored::each_interval(&*self.subject.store, &self.subject.community, span, |interval| {
                 let read = self.read_in(interval).filter(|read| read.boundary.timestamp() < self.exchange.at);
                 last = read.or(last);
-                Ok::<(), books::StoreError>(())
+                Ok::<(), StoreError>(())
             })
             .await?;
             if last.is_some() || from == 0 {
@@ -248,7 +248,7 @@ impl Telling<'_> {
         Ok(found)
     }
 
-    fn read_in(&self, interval: &books::StoredInterval) -> Option<ReadAt> {
+    fn read_in(&self, interval: &StoredInterval) -> Option<ReadAt> {
         let reading = interval.readings.iter().find(|reading| reading.meter == self.subject.meter)?;
         Some(ReadAt { boundary: interval.interval.end(), registers: reading.registers })
     }

@@ -98,9 +98,8 @@ fn print(community: &str, meters: &[(&MeterId, &LastRead)], out: &mut impl Write
     writeln!(out, "{community}: {} meters, {disputed} disputed", meters.len())?;
     let mut table = output::table(&["meter", "last good reading", "disputed since", "import\nWh", "export\nWh"], 3);
     for (meter, last) in meters {
-        let good = ["", ""].map(str::to_owned);
         let [import, export] = [last.registers.import_wh, last.registers.export_wh].map(|wh| wh.to_string());
-        table.add_row([meter.to_string(), last.boundary.to_string(), good[0].clone(), import, export]);
+        table.add_row([meter.to_string(), last.boundary.to_string(), String::new(), import, export]);
         let Some(dispute) = last.dispute else { continue };
         for read in [dispute.run.first, last.latest()] {
             let since = format!("{} ({})", read.boundary, how(last, &dispute));

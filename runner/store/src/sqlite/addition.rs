@@ -11,8 +11,8 @@ use books::{Addition, Committed};
 pub(super) fn add(transaction: &Transaction<'_>, addition: &Addition) -> Result<Committed, Fault> {
     let Addition { community: name, interval, decision, fence, decided, gaps, trades, events, states, .. } = addition;
     let CommunityRow { id: community, mark, decision: last } = community_row(transaction, name)?;
-    let taken = transaction.prepare_cached("SELECT taken FROM community WHERE id = ?1")?;
-    let taken: u64 = { taken }.query_row([community], |row| row.get(0))?;
+    let select = "SELECT taken FROM community WHERE id = ?1";
+    let taken: u64 = transaction.prepare_cached(select)?.query_row([community], |row| row.get(0))?;
     if mark != Some(interval.end().seconds()) || last != *decision || taken >= last {
         return Ok(Committed::Overtaken);
     }
