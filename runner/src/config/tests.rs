@@ -248,7 +248,7 @@ name = "b"
         "line 9: community.algorithmus is not a known key",
         "line 10: community.limits.fule is not a known key (known here: fuel, memory, output, price_ceiling, price_floor, time)",
         "line 11: community.tariff.retial is not a known key (known here: feed_in, periods, retail, series, zone)",
-        "line 13: community.members.school.metres is not a known key (known here: bid, meters, offer, rank, share, tariff)",
+        "line 13: community.members.school.metres is not a known key (known here: bid, meters, offer, power_max, rank, share, tariff)",
         "line 14: community.members.school.tariff.feedin is not a known key",
         "line 2: stor is not a known key (known here: cache, caller, community, forward, listen, listen_metrics, listen_tls, mongodb, replicas, store, tls)",
         "line 15: communities is not a known key",

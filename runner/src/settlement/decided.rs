@@ -4,8 +4,8 @@
 //! grid alone, is added to the newest interval. A pass does that before anything else.
 
 use books::{
-    Addition, Committed, Decided, Decisions, GapTrade, MeterLog, NumberedDecision, Progress, Span, StoreError,
-    StoredEvent, StoredInterval, StoredTrade,
+    Addition, Committed, Decided, GapTrade, MeterLog, NumberedDecision, Progress, Span, StoreError, StoredEvent,
+    StoredInterval, StoredTrade,
 };
 use domain::disputes::{Effect, Finding, MeterDecision, decide};
 use domain::netting::{EventKind, Gap, LastReads, gap_balance};

@@ -23,6 +23,12 @@ fn market(meters: &Meters, store: &str, keys: &str) -> Market {
 fn bought(market: &Market) -> u64 {
     market.settle().ends_with(0);
     right(market);
+    sum(market)
+}
+
+/// What `b` bought so far, in Wh.
+#[track_caller]
+fn sum(market: &Market) -> u64 {
     let trades = market.json(&["trades", "--json"]);
     trades.iter().filter(|trade| trade["buyer"] == "b").map(|trade| trade["energy"].as_u64().unwrap()).sum()
 }
@@ -108,14 +114,14 @@ fn a_counter_that_shows_0_once_loses_nothing() {
 #[test]
 fn a_counter_that_shows_its_largest_number_once_loses_nothing() {
     let market = settled_both_ways(&[1000, 1100, 4_294_967_295, 1300, 1400], "");
-    assert_eq!((bought(&market), codes(&market)), (400, vec!["jumped".to_owned(), "glitch".to_owned()]));
+    assert_eq!((sum(&market), codes(&market)), (400, vec!["jumped".to_owned(), "glitch".to_owned()]));
 }
 
 #[test]
 fn a_false_reading_that_is_all_there_is_costs_nothing() {
     // What billed 697,502 EUR.
     let market = settled_both_ways(&[1000, 1100, 4_294_967_295], "");
-    assert_eq!((bought(&market), codes(&market)), (100, vec!["jumped".to_owned()]));
+    assert_eq!((sum(&market), codes(&market)), (100, vec!["jumped".to_owned()]));
 }
 
 const JUMP: [u64; 6] = [1000, 1100, 4_001_200, 4_001_300, 4_001_400, 4_001_500];
@@ -320,7 +326,7 @@ fn who_decides_about_what_is_checked() {
 fn a_meter_restarts_after_a_fall_that_stays() {
     // Its counter of 32 bits goes over; and a meter that is not read while it is disputed.
     let market = settled_both_ways(&[4_294_967_200, 4, 104, 204], "");
-    assert_eq!((bought(&market), codes(&market)), (200, vec!["fell".to_owned(), "restarted".to_owned()]));
+    assert_eq!((sum(&market), codes(&market)), (200, vec!["fell".to_owned(), "restarted".to_owned()]));
     let mut silent = rows(0, &[7000, 7100, 3]);
     silent.extend(["a 12:45 0 1500".to_owned(), "a 13:00 0 2000".to_owned(), "b 13:00 43 0".to_owned()]);
     let meters = Meters::telling(&silent);
@@ -330,6 +336,16 @@ fn a_meter_restarts_after_a_fall_that_stays() {
         market.trades().contains(&"12:45 grid > b 40 at 162400 (Start timestamp: 2023-09-01T12:30:00Z)".to_owned())
     );
     assert_eq!(codes(&market), ["fell", "restarted", "gap"]);
+}
+
+#[test]
+fn a_counter_that_goes_over_can_be_told_as_an_exchange() {
+    let meters = Meters::telling(&rows(0, &[4_294_967_200, 4, 104]));
+    let market = market(&meters, "", "");
+    let zeros = ["--last-export", "0", "--first-import", "0", "--first-export", "0"];
+    let over = ["exchange", "--at", "2023-09-01T12:10:00Z", "--last-import", "4294967296"];
+    decide(&market, &[&over[..], &zeros].concat()).ends_with(0);
+    assert_eq!((bought(&market), codes(&market)), (200, vec!["exchanged".to_owned()]));
 }
 
 #[test]

@@ -3,7 +3,6 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use domain::netting::LastReads;
 use domain::text::chain;
 use domain::trade::State;
 use domain::{MeterPrice, OwnPrices, Price};
