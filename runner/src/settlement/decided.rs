@@ -4,36 +4,47 @@
 //! grid alone, is added to the newest interval. A pass does that before anything else.
 
 use books::{
-    Addition, Committed, Decided, GapTrade, MeterLog, NumberedDecision, Progress, Span, StoreError, StoredEvent,
+    Addition, Committed, Decided, GapTrade, MeterLog, NumberedDecision, Progress, Span, Store, StoreError, StoredEvent,
     StoredInterval, StoredTrade,
 };
 use domain::disputes::{Effect, Finding, MeterDecision, decide};
 use domain::netting::{EventKind, Gap, LastReads, gap_balance};
 use domain::{Boundary, Interval};
+use jiff::Timestamp;
 
+use super::clearing::Clearing;
 use super::log;
-use super::pass::Settler;
 use super::summary::PassSummary;
+use crate::telemetry::metrics::CommunityMetrics;
 
 /// The longest interval, in seconds.
 const DAY: u64 = 86_400;
 
+/// What decisions are settled with.
+#[derive(Clone, Copy)]
+pub(super) struct Settling<'s> {
+    pub(super) clearing: &'s Clearing,
+    pub(super) store: &'s dyn Store,
+    pub(super) metrics: &'s CommunityMetrics,
+    pub(super) now: Timestamp,
+    pub(super) fence: Option<u64>,
+}
+
 /// Settles what decisions come to that have not taken effect yet; none if there is nothing.
 pub(super) async fn take_in(
-    settler: &Settler,
+    settling: Settling<'_>,
     progress: &Progress,
-    fence: Option<u64>,
     summary: &mut PassSummary,
 ) -> Result<Option<Committed>, StoreError> {
-    let name = &settler.community().name;
+    let name = &settling.clearing.community().name;
     let Some(mark) = progress.mark else { return Ok(None) };
-    let decisions = settler.store.decisions(name).await?;
+    let decisions = settling.store.decisions(name).await?;
     let log = MeterLog::of(&decisions);
     if log.after(progress.taken).next().is_none() {
         return Ok(None);
     }
-    let Some(newest) = newest(settler, mark).await? else { return Ok(None) };
-    let mut taken = Taken::new(settler, &newest);
+    let Some(newest) = newest(settling, mark).await? else { return Ok(None) };
+    let mut taken = Taken::new(settling, &newest);
     for decision in log.after(progress.taken) {
         taken.add(decision, &log, &progress.last_reads);
     }
@@ -41,25 +52,25 @@ pub(super) async fn take_in(
         return Ok(None);
     }
     let decision = decisions.iter().filter_map(|decision| decision.number).max().unwrap_or(0);
-    let addition = taken.addition(decision, fence);
-    let committed = settler.store.add(&addition).await?;
+    let addition = taken.addition(decision);
+    let committed = settling.store.add(&addition).await?;
     if committed == Committed::Now {
         for event in &addition.events {
             log::event(name, Some(newest.interval), event);
         }
-        settler.metrics.traded(&addition.trades, &addition.events);
+        settling.metrics.traded(&addition.trades, &addition.events);
         summary.add_trades(&addition.trades, &addition.events);
     }
     Ok(Some(committed))
 }
 
 /// The interval that ends at the mark.
-async fn newest(settler: &Settler, mark: Boundary) -> Result<Option<StoredInterval>, StoreError> {
-    let community = settler.community();
+async fn newest(settling: Settling<'_>, mark: Boundary) -> Result<Option<StoredInterval>, StoreError> {
+    let community = settling.clearing.community();
     // Its length may have been another one.
     for length in [community.interval.seconds().into(), DAY] {
         let span = Span { from: Some(mark.seconds().saturating_sub(length)), to: Some(mark.seconds()) };
-        let found = settler.store.intervals(&community.name, span, usize::MAX).await?;
+        let found = settling.store.intervals(&community.name, span, usize::MAX).await?;
         if let Some(newest) = found.into_iter().rev().find(|stored| stored.interval.end() == mark) {
             return Ok(Some(newest));
         }
@@ -69,7 +80,7 @@ async fn newest(settler: &Settler, mark: Boundary) -> Result<Option<StoredInterv
 
 /// What decisions come to.
 struct Taken<'s> {
-    settler: &'s Settler,
+    settling: Settling<'s>,
     newest: &'s StoredInterval,
     decided: Vec<Decided>,
     gaps: Vec<GapTrade>,
@@ -78,9 +89,9 @@ struct Taken<'s> {
 }
 
 impl Taken<'_> {
-    fn new<'s>(settler: &'s Settler, newest: &'s StoredInterval) -> Taken<'s> {
+    fn new<'s>(settling: Settling<'s>, newest: &'s StoredInterval) -> Taken<'s> {
         let (decided, gaps, events) = (Vec::new(), Vec::new(), Vec::new());
-        Taken { settler, newest, decided, gaps, events, states: LastReads::new() }
+        Taken { settling, newest, decided, gaps, events, states: LastReads::new() }
     }
 
     /// Adds what a decision comes to, if it comes to anything.
@@ -88,13 +99,13 @@ impl Taken<'_> {
         let NumberedDecision { number, meter, .. } = decision;
         let exchanges = log.exchanges(*number).remove(meter).unwrap_or_default();
         let last = self.states.get(meter).or_else(|| last_reads.get(meter));
-        let Some(member) = self.settler.clearing.member(meter) else { return };
+        let Some(member) = self.settling.clearing.member(meter) else { return };
         let Some(effect) = last.and_then(|last| decide(last, &decision.decision, &exchanges)) else { return };
         self.events.push(event(decision, &effect));
         match gap_balance(self.newest.basis, effect.rise) {
             Some(balance) => {
                 let gap = Gap { meter: meter.clone(), member: member.clone(), since: effect.since, balance };
-                self.gaps.push(self.settler.clearing.gap(&gap, self.newest.interval));
+                self.gaps.push(self.settling.clearing.gap(&gap, self.newest.interval));
             }
             None => self.events.push(StoredEvent {
                 code: EventKind::TooLarge.code().to_owned(),
@@ -106,15 +117,15 @@ impl Taken<'_> {
         self.decided.push(Decided { decision: *number, meter: meter.clone(), member });
     }
 
-    fn addition(self, decision: u64, fence: Option<u64>) -> Addition {
-        let (community, interval) = (self.settler.community().name.clone(), self.newest.interval);
+    fn addition(self, decision: u64) -> Addition {
+        let (community, interval) = (self.settling.clearing.community().name.clone(), self.newest.interval);
         Addition {
             trades: trades(&community, interval, self.newest.trades.len() as u64, &self.gaps),
             community,
             interval,
             decision,
-            fence,
-            settled_at: self.settler.clock.now(),
+            fence: self.settling.fence,
+            settled_at: self.settling.now,
             decided: self.decided,
             gaps: self.gaps,
             events: self.events,

@@ -15,7 +15,7 @@ use tracing::{Instrument, info_span};
 use super::active::ActiveAlgorithms;
 use super::batch::{CommitBatch, Committing};
 use super::clearing::{Circumstances, Clearing, ClearingError, RunReport};
-use super::decided;
+use super::decided::{self, Settling};
 use super::error::PassError;
 use super::failure::Failure;
 use super::fetch::{Fetch, Fetched};
@@ -125,7 +125,14 @@ impl Settler {
     async fn pass_once(&self, pass: Pass, summary: &mut PassSummary, seen: Observer<'_>) -> Result<(), Stop> {
         let community = self.community();
         let mut progress = self.store.progress(&community.name).await?;
-        match decided::take_in(self, &progress, pass.fence, summary).await? {
+        let settling = Settling {
+            clearing: &self.clearing,
+            store: &*self.store,
+            metrics: &self.metrics,
+            now: self.clock.now(),
+            fence: pass.fence,
+        };
+        match decided::take_in(settling, &progress, summary).await? {
             None => {}
             Some(Committed::Now) => progress = self.store.progress(&community.name).await?,
             Some(committed) => return self.stopped_by(committed),

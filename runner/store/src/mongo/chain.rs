@@ -11,11 +11,10 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, doc};
 use serde::Serialize;
 
-use super::addition::{AdditionDocument, AdditionLink};
 use super::document::{self, all, decode, insert, insert_missing};
 use super::fault::Fault;
 use super::field::BoundaryDate;
-use super::link::{self, DecisionLink, IntervalLink, Link, NewInterval, Settled};
+use super::link::{self, AdditionDocument, AdditionLink, DecisionLink, IntervalLink, Link, NewInterval, Settled};
 use super::mark::{self, Mark};
 use super::server::{Server, Stored};
 use super::trades::{self, TradeDocument};
@@ -67,7 +66,7 @@ async fn complete_interval(server: &Server, settled: &Settled<'_>) -> Result<(),
 
 /// Writes what follows from an addition, then moves the mark past it.
 async fn complete_addition(server: &Server, link: &AdditionLink) -> Result<(), Fault> {
-    link.keep(server).await?;
+    addition::keep(server, link).await?;
     write_out(server, &link.settled()).await?;
     let AdditionDocument { community, number, .. } = &link.document;
     let interval = mark::find(server, community).await?.last_interval();

@@ -6,13 +6,12 @@ use domain::text::chain;
 use domain::{Boundary, Interval, TradeId};
 use mongodb::bson::{Bson, Document, doc};
 
-use super::addition::{self, AdditionDocument, AdditionLink};
 use super::document::{all, encode};
 use super::fault::Fault;
 use super::field::{BoundaryDate, boundary_date};
-use super::link::{self, IntervalLink, Link};
+use super::link::{self, AdditionDocument, AdditionLink, IntervalLink, Link};
 use super::server::Server;
-use super::{algorithms, mark, trades};
+use super::{addition, algorithms, mark, trades};
 use books::Span;
 
 /// Findings told at most; a database that is lost needs no list of all that is lost.
@@ -109,7 +108,7 @@ async fn examine_link(
         }
         Ok(Link::Addition(link)) => {
             let AdditionDocument { number: place, community: of, .. } = &link.document;
-            if *place != number || of != community || !link.is_kept(server).await? {
+            if *place != number || of != community || !addition::is_kept(server, &link).await? {
                 findings.push(format!("addition {id} is not among the additions, or not where it belongs"));
             }
             Ok(None)

@@ -7,15 +7,16 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{RawDocumentBuf, doc};
 use serde::{Deserialize, Serialize};
 
-use super::addition::AdditionLink;
 use super::blobs;
 use super::document::{decode, has, one};
 use super::fault::Fault;
 use super::field::{BasisName, BoundaryDate, Bytes, ChangeRecord, Date, HexDigest};
 use super::server::Server;
 use crate::cause::about;
-use crate::record::{self, Whole};
-use books::{Change, ClearedInterval, ClearedRound, Commit, Provenance, StoredEvent, StoredInterval, StoredTrade};
+use crate::record::{self, Added, Whole};
+use books::{
+    Addition, Change, ClearedInterval, ClearedRound, Commit, Provenance, StoredEvent, StoredInterval, StoredTrade,
+};
 
 /// What every link that is an interval has.
 #[derive(Serialize, Deserialize)]
@@ -74,6 +75,70 @@ pub(super) struct DecisionLink {
     pub(super) number: u64,
     pub(super) change: ChangeRecord,
     by: ObjectId,
+}
+
+/// An addition as it is kept, in the chain and in `additions`.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct AdditionDocument {
+    #[serde(rename = "_id")]
+    pub(super) id: String,
+    pub(super) community: String,
+    /// Its place in the chain, from 1.
+    pub(super) number: u64,
+    /// The start of the interval that it is added to.
+    pub(super) addition_to: BoundaryDate,
+    /// Of that interval, in seconds.
+    length: u32,
+    settled_at: Date,
+    fence: Option<u64>,
+    by: ObjectId,
+    pub(super) added: Bytes,
+}
+
+/// An addition that was read.
+pub(super) struct AdditionLink {
+    pub(super) document: AdditionDocument,
+    pub(super) interval: Interval,
+    pub(super) added: Added,
+}
+
+impl AdditionDocument {
+    pub(super) fn new(addition: &Addition, number: u64, by: ObjectId) -> AdditionDocument {
+        AdditionDocument {
+            id: id(&addition.community, number),
+            community: addition.community.clone(),
+            number,
+            addition_to: BoundaryDate(addition.interval.start()),
+            length: addition.interval.length().seconds(),
+            settled_at: Date(addition.settled_at),
+            fence: addition.fence,
+            by,
+            added: Bytes(record::encode_addition(addition)),
+        }
+    }
+}
+
+impl AdditionLink {
+    pub(super) fn read(document: AdditionDocument) -> Result<AdditionLink, Fault> {
+        let read = || {
+            let interval = record::decode_interval(document.addition_to.0.seconds(), document.length)?;
+            Ok((interval, record::decode_addition(&document.community, interval, &document.added.0)?))
+        };
+        let (interval, added) = read()
+            .map_err(|error: record::InvalidRecord| Fault::Record(about(format!("addition {}", document.id), error)))?;
+        Ok(AdditionLink { document, interval, added })
+    }
+
+    pub(super) fn settled(&self) -> Settled<'_> {
+        Settled {
+            community: &self.document.community,
+            number: self.document.number,
+            interval: self.interval,
+            settled_at: self.document.settled_at.0,
+            trades: &self.added.trades,
+            events: &self.added.events,
+        }
+    }
 }
 
 /// A link, read and verified.

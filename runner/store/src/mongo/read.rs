@@ -7,12 +7,11 @@ use mongodb::bson::doc;
 use serde::Deserialize;
 use tokio_stream::StreamExt;
 
-use super::addition::{self, AdditionLink};
 use super::document::all;
 use super::fault::Fault;
-use super::link::IntervalLink;
+use super::link::{AdditionLink, IntervalLink};
 use super::server::Server;
-use super::{chain, field, mark, trades};
+use super::{addition, chain, field, mark, trades};
 use books::{Span, StoredInterval, StoredTrade};
 
 /// Intervals in order of time, with their trades as they are now.
