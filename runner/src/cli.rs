@@ -12,6 +12,7 @@ mod confirm;
 mod csv;
 mod demo;
 mod dev;
+mod events;
 pub mod exit;
 mod health;
 mod output;
@@ -55,7 +56,7 @@ Exit codes:
   0  success
   1  the check failed: a rejected result, a failed audit, a replay that differs
   2  usage or configuration error
-  3  a required service is unavailable";
+  3  a required service is unavailable, or the store cannot be written";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -65,6 +66,7 @@ pub enum Command {
     Settle(settle::SettleArgs),
     Trades(trades::TradesArgs),
     Statement(statement::StatementArgs),
+    Events(events::EventsArgs),
     Audit(audit::AuditArgs),
     Replay(replay::ReplayArgs),
     /// Try, check and administer matching algorithms
@@ -130,6 +132,7 @@ pub async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Settle(args) => settle::run(&args, &mut out).await?,
         Command::Trades(args) => trades::run(&args, &mut out).await?,
         Command::Statement(args) => statement::run(&args, &mut out).await?,
+        Command::Events(args) => events::run(&args, &mut out).await?,
         Command::Audit(args) => audit::run(&args, &mut out).await?,
         Command::Replay(args) => replay::run(&args, &mut out).await?,
         Command::Algorithm(command) => run_algorithm(command, &mut out).await?,

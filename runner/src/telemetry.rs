@@ -2,5 +2,6 @@
 
 pub mod log;
 pub mod metrics;
+pub mod outage;
 pub mod status;
 pub mod store;

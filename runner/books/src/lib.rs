@@ -13,7 +13,9 @@ pub mod audit;
 pub mod comparison;
 pub mod decision;
 pub mod error;
+pub mod event;
 pub mod interval;
+pub mod notice;
 pub mod payment;
 pub mod price;
 pub mod reopening;
@@ -27,9 +29,11 @@ pub use activation::{Activation, ActivationLog, NothingActivated, Shadow};
 pub use comparison::Comparison;
 pub use decision::{Action, Change, ExpectedState, KeptChange, KeptVersion, Label, SERVICE_ITSELF, Version};
 pub use error::{Cause, StoreError};
+pub use event::{EventFilter, EventPlace, ListedEvent, event_codes};
 pub use interval::{
     ClearedInterval, ClearedRound, Commit, MeterReading, Provenance, Span, StoredEvent, StoredInterval,
 };
+pub use notice::{Notice, Notices, Reception};
 pub use payment::{
     CLAIM_TERM_MAX, Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Quantity, Reported,
     UpdateError, Window, check_agreement, platform_name,

@@ -14,7 +14,9 @@ use jiff::Timestamp;
 
 use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
 use crate::error::StoreError;
+use crate::event::{EventFilter, EventPlace, ListedEvent};
 use crate::interval::{Commit, Span, StoredInterval};
+use crate::notice::{Notice, Notices};
 use crate::payment::{Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, UpdateError, Window};
 use crate::price::{NewPrices, PricesKept};
 use crate::reopening::{ReopenError, Reopened, Reopening};
@@ -147,7 +149,23 @@ pub trait Books: Send + Sync {
     /// Returns the bytes of a component that was uploaded or that cleared an interval; `None` if it is not stored.
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Counts a community's events by code, sorted by code.
+    /// Lists up to `limit` events of a community in order of their place: those of settled intervals, and notices. `after` is
+    /// the place of the last event of the previous page.
+    async fn events(
+        &self,
+        community: &str,
+        filter: &EventFilter,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<ListedEvent>, StoreError>;
+
+    /// Returns the last notice of each of a community's meters.
+    async fn notices(&self, community: &str) -> Result<Notices, StoreError>;
+
+    /// Keeps notices, each unless the meter has one with this number already. Returns those that were kept.
+    async fn tell(&self, community: &str, notices: &[Notice]) -> Result<Vec<Notice>, StoreError>;
+
+    /// Counts a community's events of settled intervals by code, sorted by code.
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError>;
 
     /// Examines the database itself for damaged pages, broken indexes and duplicate ids. Returns a finding for each

@@ -22,7 +22,7 @@ use prometheus::{
 use sandbox::Sandbox;
 
 use crate::clock::Clock;
-use books::{OutboxDepth, PricesKept};
+use books::{OutboxDepth, PricesKept, Reception};
 
 pub use community::CommunityMetrics;
 pub use labels::{By, Forwarded, MetersOutcome, PassOutcome, PushOutcome, StoreOutcome};
@@ -82,6 +82,8 @@ struct Families {
     failures: IntCounterVec,
     changes: IntCounterVec,
     shadow: IntCounterVec,
+    /// Meters whose readings do not arrive as they should, by the code of their reception.
+    receptions: Vec<(&'static str, IntGaugeVec)>,
     held: IntGaugeVec,
     lease: IntGaugeVec,
     passes: IntCounterVec,
@@ -206,13 +208,17 @@ impl Families {
         let counters = |name: &str, help, labels: &[&str]| {
             register(registry, IntCounterVec::new(Opts::new(format!("rec_market_{name}_total"), help), labels))
         };
-        let gauges = |name: &str, help| {
+        let gauges = |name: &str, help: &str| {
             register(registry, IntGaugeVec::new(Opts::new(format!("rec_market_{name}"), help), &["community"]))
         };
         let histograms = |name: &str, help, labels: &[&str], buckets: &[f64]| {
             let options = HistogramOpts::new(format!("rec_market_{name}"), help).buckets(buckets.to_vec());
             register(registry, HistogramVec::new(options, labels))
         };
+        let receptions = Reception::BAD_CODES.iter().map(|(code, meaning)| {
+            let help = format!("Meters of which this holds: {meaning}");
+            (*code, gauges(&format!("meters_{}", code.replace('-', "_")), &help))
+        });
         let by_kind = &["community", "kind"];
         let by_code = &["community", "code"];
         let community = &["community"];
@@ -228,11 +234,8 @@ impl Families {
             ),
             trades: counters("trades", "Trades made; the operator's sales are local, its purchases not", by_kind),
             energy: counters("energy_watt_hours", "Energy traded, in Wh, by kind of trade", by_kind),
-            events: counters(
-                "events",
-                "What people should see: gaps, falls of registers, rows that are no readings",
-                by_code,
-            ),
+            events: counters("events", "What people should know of, as `rec-market events` lists it", by_code),
+            receptions: receptions.collect(),
             violations: counters("violations", "Rules that results of algorithms broke", by_code),
             failures: counters("algorithm_failures", "Runs of algorithms whose result is not used", by_kind),
             changes: counters(

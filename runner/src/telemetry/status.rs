@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use books::{Label, StoreError};
+use books::{Label, Notice, Notices, Reception, StoreError};
 use domain::text::{chain, printable, printable_json};
 
 use super::metrics::{CommunityMetrics, lock};
@@ -35,10 +35,14 @@ struct CutCount {
     last_at: Timestamp,
 }
 
+/// Meters that are listed for a community at most.
+const METERS_MAX: usize = 100;
+
 /// The state of a community besides its metrics.
 #[derive(Default)]
 struct CommunityState {
     algorithm: Option<Label>,
+    meters: MetersJson,
     held: Option<String>,
     passed_at: Option<Timestamp>,
     error: Option<(Timestamp, String)>,
@@ -86,6 +90,26 @@ struct CommunityJson<'a> {
     last_warning_at: Option<String>,
     lease_held: bool,
     algorithm: Option<AlgorithmJson>,
+    /// Meters whose readings do not arrive as they should.
+    meters: MetersJson,
+}
+
+/// How many meters, by the code of what was told of them, and the first of them.
+#[derive(Clone, Default, Serialize)]
+struct MetersJson {
+    never_read: usize,
+    half_read: usize,
+    off_boundary: usize,
+    silent: usize,
+    list: Vec<MeterJson>,
+}
+
+#[derive(Clone, Serialize)]
+struct MeterJson {
+    meter: String,
+    code: &'static str,
+    told_at: String,
+    message: String,
 }
 
 #[derive(Serialize)]
@@ -124,6 +148,11 @@ impl Status {
     /// Sets the algorithm that settles a community.
     pub fn algorithm(&self, community: &str, algorithm: Label) {
         self.change(community, |state| state.algorithm = Some(algorithm));
+    }
+
+    /// Reports how the meters of a community are read: what was told of them last.
+    pub fn receptions(&self, community: &str, notices: &Notices) {
+        self.change(community, |state| state.meters = MetersJson::new(notices));
     }
 
     /// Reports that a pass over a community is complete.
@@ -221,7 +250,7 @@ fn cut_json(((caller, method), CutCount { count, last_at }): (&(String, &'static
 }
 
 fn community_json<'a>(metrics: &'a CommunityMetrics, state: &CommunityState, now: Timestamp) -> CommunityJson<'a> {
-    let CommunityState { algorithm, held, passed_at, error, warning } = state;
+    let CommunityState { algorithm, meters, held, passed_at, error, warning } = state;
     let message = |of: &Option<(Timestamp, String)>| of.as_ref().map(|(_, message)| message.clone());
     let at = |of: &Option<(Timestamp, String)>| of.as_ref().map(|(at, _)| at.to_string());
     CommunityJson {
@@ -240,5 +269,27 @@ fn community_json<'a>(metrics: &'a CommunityMetrics, state: &CommunityState, now
             version: label.version.clone(),
             sha256: label.digest.to_string(),
         }),
+        meters: meters.clone(),
+    }
+}
+
+impl MetersJson {
+    fn new(notices: &Notices) -> MetersJson {
+        let mut meters = MetersJson::default();
+        for Notice { meter, reception, told_at, message, .. } in notices.values() {
+            let count = match reception {
+                Reception::Good => continue,
+                Reception::Never => &mut meters.never_read,
+                Reception::Half => &mut meters.half_read,
+                Reception::Off { .. } => &mut meters.off_boundary,
+                Reception::Silent => &mut meters.silent,
+            };
+            *count += 1;
+            if meters.list.len() < METERS_MAX {
+                let (meter, told_at) = (meter.to_string(), told_at.to_string());
+                meters.list.push(MeterJson { meter, code: reception.code(), told_at, message: message.clone() });
+            }
+        }
+        meters
     }
 }

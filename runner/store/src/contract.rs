@@ -3,6 +3,7 @@
 //! A [`Shelf`] is storage that outlives an open store, so that every step of a test may open the store again.
 
 mod decisions;
+mod events;
 mod intervals;
 mod leases;
 mod payments;
@@ -66,6 +67,12 @@ promises! {
         a_commit_that_misses_a_decision_is_overtaken
         only_one_of_a_concurrent_commit_and_decision_succeeds
         shadow_totals_are_replaced_only_from_the_expected_end;
+    events:
+        events_are_listed_in_order_and_paged
+        notices_are_listed_among_the_events_of_intervals
+        events_are_found_by_time_code_and_subject
+        the_last_notice_of_each_meter_is_known
+        a_notice_is_told_once;
     intervals:
         a_new_store_is_empty
         commits_are_read_back

@@ -12,6 +12,7 @@ mod chain;
 #[cfg(test)]
 mod commands;
 mod document;
+mod events;
 mod examine;
 mod fault;
 mod field;
@@ -21,6 +22,7 @@ mod leases;
 mod link;
 mod mark;
 mod meters;
+mod notices;
 mod original;
 mod prices;
 mod read;
@@ -50,10 +52,10 @@ use fault::{Fault, retry};
 use server::Server;
 
 use books::{
-    Acquired, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, ExpectedState, KeptChange,
-    KeptVersion, Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices,
-    PricesKept, Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredInterval, StoredTrade,
-    UpdateError, Version, Window,
+    Acquired, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter, EventPlace,
+    ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate, NewPrices, Notice,
+    Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError, Reopened, Reopening,
+    ShadowState, Span, StoreError, StoredInterval, StoredTrade, UpdateError, Version, Window,
 };
 
 /// A database on a MongoDB server.
@@ -149,6 +151,25 @@ impl Books for MongoStore {
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         self.retry(|| blobs::get(&self.server, digest)).await
+    }
+
+    async fn events(
+        &self,
+        community: &str,
+        filter: &EventFilter,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<ListedEvent>, StoreError> {
+        self.retry(|| events::list(&self.server, community, filter, after, limit)).await
+    }
+
+    async fn notices(&self, community: &str) -> Result<Notices, StoreError> {
+        self.retry(|| notices::newest(&self.server, community)).await
+    }
+
+    async fn tell(&self, community: &str, notices: &[Notice]) -> Result<Vec<Notice>, StoreError> {
+        let by = ObjectId::new();
+        self.retry(|| notices::tell(&self.server, community, notices, by)).await
     }
 
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {

@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file, one transaction per interval.
 
 mod algorithms;
+mod events;
 mod fault;
 mod leases;
 mod payments;
@@ -30,10 +31,10 @@ use fault::{Fault, is_locked_out, open_error, refused, store_error};
 use readers::Readers;
 
 use books::{
-    Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, Due, ExpectedState, KeptChange, KeptVersion,
-    Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept,
-    Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredInterval, StoredTrade,
-    UpdateError, Version, Window,
+    Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, Due, EventFilter, EventPlace, ExpectedState,
+    KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate, NewPrices, Notice, Notices,
+    OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError, Reopened, Reopening, ShadowState,
+    Span, StoreError, StoredInterval, StoredTrade, UpdateError, Version, Window,
 };
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -272,6 +273,7 @@ fn prepare(connection: &mut Connection) -> Result<(), Fault> {
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     transaction.execute_batch(SCHEMA_REOPENING)?;
+    transaction.execute_batch(events::SCHEMA)?;
     transaction.commit()?;
     // Every commit reaches the disk before the next interval starts, so a crash at any instant loses nothing.
     use_write_ahead_log(connection)?;
@@ -383,17 +385,30 @@ impl Books for SqliteStore {
         .await
     }
 
+    async fn events(
+        &self,
+        community: &str,
+        filter: &EventFilter,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<ListedEvent>, StoreError> {
+        let (name, filter, after) = (community.to_owned(), filter.clone(), after.cloned());
+        self.read_list(move |connection| events::list(connection, &name, &filter, after.as_ref(), limit)).await
+    }
+
+    async fn notices(&self, community: &str) -> Result<Notices, StoreError> {
+        let name = community.to_owned();
+        self.read(move |connection| events::notices(connection, &name)).await
+    }
+
+    async fn tell(&self, community: &str, notices: &[Notice]) -> Result<Vec<Notice>, StoreError> {
+        let (name, notices) = (community.to_owned(), notices.to_vec());
+        self.write(move |transaction| events::tell(transaction, &name, &notices)).await
+    }
+
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
         let name = community.to_owned();
-        self.read_list(move |connection| {
-            let mut counts = connection.prepare_cached(
-                "SELECT code, count(*) FROM event JOIN community ON community.id = event.community
-                 WHERE community.name = ?1 GROUP BY code ORDER BY code",
-            )?;
-            let counts = counts.query_map([name], |row| Ok((row.get(0)?, read::unsigned(row, 1)?)))?;
-            Ok(counts.collect::<rusqlite::Result<_>>()?)
-        })
-        .await
+        self.read_list(move |connection| events::counts(connection, &name)).await
     }
 
     async fn examine(&self) -> Result<Vec<String>, StoreError> {

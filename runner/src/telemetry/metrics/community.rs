@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use books::{Action, Provenance, StoredEvent, StoredTrade};
-use domain::netting::EventKind;
+use books::{Action, Notices, Provenance, StoredEvent, StoredTrade, event_codes};
 use domain::settlement::Violation;
 use domain::{Boundary, TradeKind};
 use jiff::Timestamp;
@@ -13,9 +12,6 @@ use sandbox::{BadResult, FailureKind, Usage};
 
 use super::labels::{By, MetersOutcome, PassOutcome};
 use super::{Families, lock};
-
-/// The codes of events that settling can leave besides those of netting.
-const MORE_EVENT_CODES: [&str; 4] = ["unreadable", "fallback", "skipped", "crowded"];
 
 /// The kind of failure of a rejected result.
 const REJECTED: &str = "rejected";
@@ -33,6 +29,8 @@ pub struct CommunityMetrics {
     name: String,
     grace: Duration,
     mark: Mutex<Option<Boundary>>,
+    /// The earliest reading that is known.
+    first_reading: Mutex<Option<Timestamp>>,
     held: IntGauge,
     lease: IntGauge,
     fuel: IntCounter,
@@ -55,10 +53,8 @@ impl CommunityMetrics {
         for outcome in PassOutcome::ALL {
             families.passes.with_label_values(&[name, outcome.as_str()]);
         }
-        EventKind::CODES
-            .iter()
-            .chain(&MORE_EVENT_CODES)
-            .for_each(|code| drop(families.events.with_label_values(&[name, code])));
+        event_codes().for_each(|code| drop(families.events.with_label_values(&[name, code])));
+        families.receptions.iter().for_each(|(_, family)| drop(family.with_label_values(&[name])));
         Violation::CODES.iter().for_each(|code| drop(families.violations.with_label_values(&[name, code])));
         let kinds = FailureKind::ALL.iter().map(|kind| kind.code()).chain([REJECTED, UNUSABLE]);
         kinds.for_each(|kind| drop(families.failures.with_label_values(&[name, kind])));
@@ -69,6 +65,7 @@ impl CommunityMetrics {
             name: name.to_owned(),
             grace,
             mark: Mutex::default(),
+            first_reading: Mutex::default(),
             held: families.held.with_label_values(only),
             lease: families.lease.with_label_values(only),
             fuel: families.fuel.with_label_values(only),
@@ -88,11 +85,12 @@ impl CommunityMetrics {
         *lock(&self.mark)
     }
 
-    /// The lag: now minus grace minus mark, at least 0. None before the mark is known.
+    /// The lag: now minus grace minus mark, at least 0. While nothing is settled, the earliest reading stands for the mark; none
+    /// before there are readings.
     pub fn lag(&self, now: Timestamp) -> Option<Duration> {
         let due = now.checked_sub(self.grace).unwrap_or(Timestamp::MIN);
-        let behind = due.duration_since(self.mark()?.timestamp());
-        Some(Duration::try_from(behind).unwrap_or_default())
+        let since = self.mark().map(Boundary::timestamp).or_else(|| *lock(&self.first_reading))?;
+        Some(Duration::try_from(due.duration_since(since)).unwrap_or_default())
     }
 
     pub fn is_held(&self) -> bool {
@@ -106,6 +104,12 @@ impl CommunityMetrics {
     /// Reports the mark.
     pub fn set_mark(&self, mark: Boundary) {
         *lock(&self.mark) = Some(mark);
+    }
+
+    /// Reports that there are readings from an instant on.
+    pub fn read_since(&self, first: Timestamp) {
+        let mut known = lock(&self.first_reading);
+        *known = Some(known.map_or(first, |known| known.min(first)));
     }
 
     /// Reports a committed interval; `settled` is none if it had no round.
@@ -124,9 +128,20 @@ impl CommunityMetrics {
             self.families.trades.with_label_values(labels).inc_by(count);
             self.families.energy.with_label_values(labels).inc_by(wh);
         }
-        for event in events {
-            self.families.events.with_label_values(&[self.name.as_str(), event.code.as_str()]).inc();
+        events.iter().for_each(|event| self.event(&event.code));
+    }
+
+    /// Reports how meters are read: what they were told of last.
+    pub fn receptions(&self, notices: &Notices) {
+        for (code, family) in &self.families.receptions {
+            let meters = notices.values().filter(|notice| notice.reception.code() == *code).count();
+            family.with_label_values(&[self.name.as_str()]).set(i64::try_from(meters).unwrap_or(i64::MAX));
         }
+    }
+
+    /// Counts an event that people should know of.
+    pub fn event(&self, code: &str) {
+        self.families.events.with_label_values(&[self.name.as_str(), code]).inc();
     }
 
     /// Reports a run of an algorithm, its own or the fallback.
@@ -178,13 +193,12 @@ impl CommunityMetrics {
         self.retries.inc();
     }
 
-    /// Updates the values that depend on the time. Without a known mark there is no lag, rather than one of fifty years.
+    /// Updates the values that depend on the time. Without a mark or a reading there is no lag, rather than one of fifty years.
     pub(super) fn refresh(&self, now: Timestamp) {
-        let (Some(mark), Some(lag)) = (self.mark(), self.lag(now)) else { return };
         let set = |family: &prometheus::IntGaugeVec, seconds: u64| {
             family.with_label_values(&[self.name.as_str()]).set(i64::try_from(seconds).unwrap_or(i64::MAX));
         };
-        set(&self.families.settled_until, mark.seconds());
-        set(&self.families.lag, lag.as_secs());
+        self.mark().iter().for_each(|mark| set(&self.families.settled_until, mark.seconds()));
+        self.lag(now).iter().for_each(|lag| set(&self.families.lag, lag.as_secs()));
     }
 }

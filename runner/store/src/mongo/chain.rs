@@ -9,33 +9,15 @@
 use domain::netting::LastRead;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, doc};
-use serde::Serialize;
 
 use super::document::{self, all, decode, insert, insert_missing};
 use super::fault::Fault;
-use super::field::BoundaryDate;
 use super::link::{self, DecisionLink, IntervalLink, Link, NewInterval, Settled};
 use super::mark::{self, Mark};
-use super::server::{Server, Stored};
+use super::server::Server;
 use super::trades::{self, TradeDocument};
-use super::{algorithms, leases, takeover};
-use books::{Change, Commit, Committed, ExpectedState, Progress, StoredEvent};
-
-/// An event, which only repeats its link.
-#[derive(Serialize)]
-pub(super) struct EventDocument {
-    #[serde(rename = "_id")]
-    id: String,
-    community: String,
-    start: BoundaryDate,
-    code: String,
-    subject: String,
-    message: String,
-}
-
-impl Stored for EventDocument {
-    const COLLECTION: &'static str = "events";
-}
+use super::{algorithms, events, leases, takeover};
+use books::{Change, Commit, Committed, ExpectedState, Progress};
 
 /// The mark of a community, after completing what somebody has left half-done.
 pub(super) async fn completed(server: &Server, community: &str) -> Result<Mark, Fault> {
@@ -62,7 +44,7 @@ async fn complete_interval(server: &Server, settled: &Settled<'_>) -> Result<(),
     let documents = trades::documents(settled);
     let there = insert_missing(&server.trades.clone_with_type(), &documents).await?;
     check_same(server, settled, there.iter().filter_map(|position| documents.get(*position))).await?;
-    insert_missing(&server.of::<EventDocument>(), &events(settled)).await?;
+    insert_missing(&server.of(), &events::documents(settled)).await?;
     mark::advance(server, settled.community, &Mark::of_interval(settled.number, settled.interval.end())).await
 }
 
@@ -99,19 +81,6 @@ async fn check_same(
         }
     }
     Ok(())
-}
-
-fn events(settled: &Settled<'_>) -> Vec<EventDocument> {
-    let link = link::id(settled.community, settled.number);
-    let event = |(number, event): (usize, &StoredEvent)| EventDocument {
-        id: format!("{link}/{number}"),
-        community: settled.community.to_owned(),
-        start: BoundaryDate(settled.interval.start()),
-        code: event.code.clone(),
-        subject: event.subject.clone(),
-        message: event.message.clone(),
-    };
-    settled.events.iter().enumerate().map(event).collect()
 }
 
 /// Commits an interval; `by` tells this commit from any other, however often it is tried.

@@ -120,7 +120,7 @@ where
         }
         // Half of it at random: those who lost the server together do not come back together.
         let wait = pause / 2 + pause.mul_f64(fastrand::f64() / 2.0);
-        tracing::warn!(?wait, "retrying: {}", chain(&error));
+        tracing::debug!(?wait, "retrying: {}", chain(&error));
         tokio::time::sleep(wait).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }

@@ -8,10 +8,11 @@ use serde::Deserialize;
 use tokio_stream::StreamExt;
 
 use super::document::all;
+use super::events::EventDocument;
 use super::fault::Fault;
 use super::link::IntervalLink;
 use super::server::Server;
-use super::{chain, field, mark, trades};
+use super::{field, mark, trades};
 use books::{Span, StoredInterval, StoredTrade};
 
 /// Intervals in order of time, with their trades as they are now.
@@ -63,7 +64,7 @@ pub(super) async fn event_counts(server: &Server, community: &str) -> Result<Vec
         doc! { "$group": { "_id": "$code", "count": { "$sum": 1 } } },
         doc! { "$sort": { "_id": 1 } },
     ];
-    let counts = server.of::<chain::EventDocument>().aggregate(pipeline).with_type::<Count>().await?;
+    let counts = server.of::<EventDocument>().aggregate(pipeline).with_type::<Count>().await?;
     let counts: Result<Vec<Count>, _> = counts.collect().await;
     Ok(counts?.into_iter().map(|Count { code, count }| (code, count)).collect())
 }

@@ -39,7 +39,7 @@ async fn forget(store: &MongoStore, community: &str, number: i64, matches: Docum
     server.trades.delete_many(matches).await.unwrap();
     if number == 1 {
         server.of::<mark::Mark>().delete_one(doc! { "_id": community }).await.unwrap();
-        server.of::<chain::EventDocument>().delete_many(doc! { "community": community }).await.unwrap();
+        server.of::<events::EventDocument>().delete_many(doc! { "community": community }).await.unwrap();
     } else {
         let before = u64::try_from(number - 1).unwrap();
         let mark = field::boundary_date(boundary(before));
@@ -89,7 +89,7 @@ async fn a_half_written_interval_is_not_seen_and_then_completed() {
             if left != 4 {
                 store.server.intervals.delete_one(doc! { "number": done }).await.unwrap();
                 forget(&store, "aveiro", done, doc! { "start": start }).await;
-                store.server.of::<chain::EventDocument>().delete_many(doc! { "start": start }).await.unwrap();
+                store.server.of::<events::EventDocument>().delete_many(doc! { "start": start }).await.unwrap();
             }
         }
     }

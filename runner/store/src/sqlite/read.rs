@@ -47,7 +47,7 @@ pub(super) fn read_party(name: String) -> Result<NamedParty, Fault> {
 }
 
 /// A span as bounds of a query, in SQLite's signed integers.
-fn bounds(span: Span) -> (i64, i64) {
+pub(super) fn bounds(span: Span) -> (i64, i64) {
     let signed = |second: u64| i64::try_from(second).unwrap_or(i64::MAX);
     (span.from.map_or(0, signed), span.to.map_or(i64::MAX, signed))
 }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::SqliteStore;
 use crate::contract::{File, Shelf, all_intervals, boundary, full, interval, new_prices, put};
-use books::{Books, Committed, Prices, Progress, Span, StoreError, Window};
+use books::{Books, Committed, EventFilter, Prices, Progress, Span, StoreError, Window};
 
 fn open(path: &Path) -> String {
     chain(&SqliteStore::open(path).err().unwrap())
