@@ -18,11 +18,14 @@ pub mod pass;
 mod position;
 pub mod schedule;
 mod source;
+mod strays;
 pub mod summary;
+mod watch;
 
 pub use active::Selection;
 pub use community::CommunityTask;
 pub use error::PassError;
+pub use log::stopped;
 pub use meters::{Meters, MetersError, Row};
 pub use pass::{Pass, Settler};
 pub use summary::PassSummary;

@@ -193,6 +193,17 @@ impl Collector {
         }
     }
 
+    /// Returns, in order of time, where only one register of a meter was added, and which.
+    pub fn halves(&self) -> impl Iterator<Item = (Boundary, &MeterId, Register)> {
+        let half = |nearest: &Nearest| match (nearest.import, nearest.export) {
+            (Some(_), None) => Some(Register::Import),
+            (None, Some(_)) => Some(Register::Export),
+            _ => None,
+        };
+        let all = self.nearest.iter().flat_map(|(boundary, meters)| meters.iter().map(move |of| (*boundary, of)));
+        all.filter_map(move |(boundary, (meter, nearest))| Some((boundary, meter, half(nearest)?)))
+    }
+
     /// Forgets the readings of a meter at a boundary.
     pub fn forget(&mut self, meter: &MeterId, boundary: Boundary) {
         if let Some(meters) = self.nearest.get_mut(&boundary) {
@@ -304,6 +315,23 @@ mod tests {
     fn a_meter_is_read_only_if_both_registers_are() {
         assert_eq!(collect(&["a import 10 12:15:00"]), [""; 0]);
         assert_eq!(collect(&["a import 10 12:15:00", "a export 5 12:18:00"]), [""; 0]);
+    }
+
+    #[test]
+    fn where_one_register_is_missing_is_told() {
+        let mut collector = Collector::new(IntervalLength::QUARTER_HOUR, Duration::from_secs(120));
+        for (meter, field, time) in [
+            ("a", "Active import", "12:15:00"),
+            ("a", "Active export", "12:17:01"),
+            ("b", "Active import", "12:15:00"),
+            ("b", "Active export", "12:17:00"),
+            ("a", "Active export", "12:28:00"),
+        ] {
+            collector.add(reading(meter, field, "1", &format!("2023-09-01T{time}Z")).unwrap().unwrap());
+        }
+        let halves = collector.halves().map(|(at, meter, register)| format!("{at} {meter} {}", register.field()));
+        let halves: Vec<String> = halves.collect();
+        assert_eq!(halves, ["2023-09-01T12:15:00Z a Active import", "2023-09-01T12:30:00Z a Active export"]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ use super::page::Page;
 use super::position::Position;
 use super::source::{Source, limit_for};
 use super::summary::PassSummary;
+use super::watch::Watch;
 use crate::algorithms::cache::AlgorithmCache;
 use crate::clock::Clock;
 use crate::config::CommunityConfig;
@@ -94,7 +95,7 @@ impl Settler {
     /// Adds what it commits to `summary`, and calls `seen` with each interval.
     ///
     /// # Errors
-    /// At the first thing that stops it; intervals before that are committed. The error is in the log then.
+    /// At the first thing that stops it; intervals before that are committed.
     pub async fn pass(
         &self,
         pass: Pass,
@@ -115,9 +116,6 @@ impl Settler {
         };
         let passed = whole.instrument(info_span!("pass", community)).await;
         self.metrics.passed(passed.as_ref().map_or_else(PassError::outcome, |()| PassOutcome::Done));
-        if let Err(error) = &passed {
-            log::stopped(community, error);
-        }
         passed
     }
 
@@ -137,7 +135,9 @@ impl Settler {
         let (store, cache, configured) = (&*self.store, &self.algorithms, self.clearing.configured());
         let algorithms = ActiveAlgorithms::load(store, cache, configured, &community.name, mark).await?;
         let source = Arc::new(self.source(&last_reads, latest));
-        let fetch = Fetch::start(Arc::clone(&source), start, limit_for(last_reads.len()));
+        let from = watch_from(community, mark).map_or(start, |from| from.min(start));
+        let fetch = Fetch::start(Arc::clone(&source), from, limit_for(last_reads.len()));
+        let watch = Watch::from(mark);
         let position = Position::new(algorithms, mark, last_reads, original.filter(|_| mark.is_none()));
         let (batch, committing) = (CommitBatch::default(), None);
         let Pass { fence, since, .. } = pass;
@@ -151,13 +151,34 @@ impl Settler {
             newest,
             limit_max,
             position,
+            watch,
             batch,
             committing,
             summary,
             seen,
         };
         run.settle_pages(fetch).await?;
+        self.tell(&run.watch, &run.position.last_reads, run.summary).await?;
         run.position.left_events().for_each(|event| log::event(&community.name, None, event));
+        Ok(())
+    }
+
+    /// Tells people what has changed in how meters are read.
+    async fn tell(&self, watch: &Watch, last_reads: &LastReads, summary: &mut PassSummary) -> Result<(), StoreError> {
+        let community = self.community();
+        summary.remark = watch.remark(community);
+        let told = self.store.notices(&community.name).await?;
+        let notices = watch.notices(community, last_reads, &told, self.clock.now());
+        if notices.is_empty() {
+            return Ok(());
+        }
+        for notice in self.store.tell(&community.name, &notices).await? {
+            let reception = notice.reception;
+            let event = notice.into_event();
+            log::notice(&community.name, reception, &event);
+            summary.add_event(&event.code);
+            self.metrics.event(&event.code);
+        }
         Ok(())
     }
 
@@ -198,6 +219,7 @@ struct Run<'p> {
     /// Rows per series to ask for at most, after a page was too large.
     limit_max: Option<u32>,
     position: Position,
+    watch: Watch,
     /// Cleared intervals that wait to be committed.
     batch: CommitBatch,
     /// The batch before, on its way into the store. Meanwhile the next intervals are cleared.
@@ -245,6 +267,10 @@ impl Run<'_> {
     /// Settles the boundaries of a page that are complete and due.
     async fn settle_page(&mut self, page: Page) -> Result<(), Stop> {
         self.position.add_events(&page, self.latest);
+        self.watch.add(&page);
+        if let Some(first) = page.first {
+            self.settler.metrics.read_since(first);
+        }
         self.newest = page.boundaries.last().map(|(boundary, _)| *boundary).filter(|_| page.next().is_none());
         let prices = self.settler.prices(&page).await?;
         let complete: Vec<_> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
@@ -279,6 +305,7 @@ impl Run<'_> {
         let failure = selection.and_then(|selection| Failure::of(selection, interval, result));
         let error = match cleared {
             Ok((commit, read)) => {
+                self.watch.settled(boundary, readings, &read);
                 self.position.last_reads.extend(read);
                 self.position.mark = Some(boundary);
                 self.batch.add(commit);
@@ -416,4 +443,10 @@ fn start(community: &CommunityConfig, mark: Option<Boundary>, original: Option<B
         (None, None) => community.from.unwrap_or(Timestamp::UNIX_EPOCH),
     };
     first.checked_sub(community.tolerance).unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH)
+}
+
+/// Where to ask from to see how every meter is read: right after what counted for the mark.
+fn watch_from(community: &CommunityConfig, mark: Option<Boundary>) -> Option<Timestamp> {
+    let counted = mark?.timestamp().checked_add(community.tolerance).ok()?;
+    counted.checked_add(jiff::SignedDuration::from_secs(1)).ok()
 }

@@ -4,6 +4,8 @@
 
 mod audit;
 mod damage;
+mod disk;
+mod events;
 mod failures;
 mod gaps;
 mod left_out;
@@ -16,6 +18,7 @@ mod replay_outside;
 mod rows;
 mod runs;
 mod service;
+mod silence;
 mod statement;
 mod terms;
 mod text;
