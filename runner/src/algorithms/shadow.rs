@@ -72,6 +72,8 @@ impl ShadowTask {
                         moved |= advanced;
                         logged.remove(&community.name);
                     }
+                    // It is told once, where the store is measured.
+                    Err(ShadowError::Store(error)) if error.is_outage() => {}
                     Err(error) => {
                         let error = chain(&error);
                         // Log an error only once, however often it is retried.
@@ -108,7 +110,7 @@ impl ShadowTask {
         };
         if let Err(error) = self.store.release(&lease, self.owner.name()).await {
             let error = chain(&error);
-            tracing::warn!(community = name, "cannot release the lease of the candidate: {error}; it will expire");
+            tracing::debug!(community = name, "cannot release the lease of the candidate: {error}; it will expire");
         }
         advanced
     }

@@ -29,6 +29,7 @@ use crate::ports::{self, Shares};
 use crate::retry::{self, Failures};
 use crate::settlement::CommunityTask;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::outage::{Ended, Outage};
 use crate::telemetry::status::Status;
 use crate::telemetry::store::MeasuredStore;
 
@@ -122,14 +123,23 @@ async fn wait_for_store(
     status: &Status,
     shutdown: &CancellationToken,
 ) -> Result<Option<Arc<dyn Store>>, StoreError> {
-    let mut failures = Failures::new(retry::USUAL);
+    let (mut failures, mut outage) = (Failures::new(retry::USUAL), Outage::default());
     loop {
         let Some(opened) = shutdown.run_until_cancelled(open_store(config)).await else { return Ok(None) };
         match opened {
-            Ok(store) => return Ok(Some(store)),
+            Ok(store) => {
+                if let Some(Ended { failures, lasted }) = outage.ended() {
+                    tracing::info!(code = "store", failures, ?lasted, "the store works");
+                }
+                return Ok(Some(store));
+            }
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Busy { .. } | StoreError::Failed { .. })) => {
                 let pause = failures.add();
-                tracing::warn!(attempt = failures.count(), ?pause, "{}; trying again", chain(&error));
+                if outage.failed("open") {
+                    tracing::error!(code = "store", "{}; trying again until it works", chain(&error));
+                } else {
+                    tracing::debug!(attempt = failures.count(), ?pause, "{}; trying again", chain(&error));
+                }
                 status.store(Err(&error));
                 if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                     return Ok(None);

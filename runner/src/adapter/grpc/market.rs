@@ -246,7 +246,12 @@ fn not_updated(error: UpdateError) -> Status {
 
 /// What callers may learn about a failure of the store. Its address and message go only to the log.
 pub(super) fn store_failed(error: StoreError) -> Status {
-    tracing::error!(error = chain(&error), "the store failed a request");
+    if error.is_outage() {
+        // It is told once, where the store is measured.
+        tracing::debug!(error = chain(&error), "the store failed a request");
+    } else {
+        tracing::error!(error = chain(&error), "the store failed a request");
+    }
     match error {
         StoreError::Unavailable { .. } | StoreError::Busy { .. } => {
             Status::unavailable("the market's database does not answer (send the same again: nothing is done twice)")

@@ -26,6 +26,7 @@ use crate::clock::Clock;
 use crate::lease::LeaseOwner;
 use crate::retry::{self, Failures};
 use crate::telemetry::metrics::{Metrics, PushOutcome};
+use crate::telemetry::outage::{Ended, Outage};
 use crate::telemetry::status::Status;
 
 /// The lease under which trades are pushed.
@@ -139,7 +140,7 @@ impl OutboxRelay {
 
     /// Pushes trades until told to stop. Failures are logged and retried for ever.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut failures = Failures::new(self.pauses);
+        let (mut failures, mut outage) = (Failures::new(self.pauses), Outage::default());
         let (mut refusals, mut refused) = (Refusals::default(), Failures::new(self.refused_pauses));
         while !stop.is_cancelled() {
             let passed = self.pass(&stop, &mut refusals, &mut Drained::default()).await;
@@ -148,9 +149,9 @@ impl OutboxRelay {
             }
             let pause = match passed {
                 Ok(()) => {
-                    let failures = failures.clear();
-                    if failures > 0 {
-                        tracing::info!(failures, "forwarding trades works again");
+                    failures.clear();
+                    if let Some(Ended { failures, lasted }) = outage.ended() {
+                        tracing::info!(to = self.client.address(), failures, ?lasted, "forwarding trades works again");
                     }
                     self.poll
                 }
@@ -163,7 +164,11 @@ impl OutboxRelay {
                     }
                     pause
                 }
-                Err(error) => self.log_failure(&error, &mut failures),
+                Err(error) => {
+                    let pause = self.pause_after(&error, &mut failures);
+                    self.log_failure(&error, pause, &mut outage);
+                    pause
+                }
             };
             let may_be_woken = failures.count() == 0 && refused.count() == 0;
             tokio::select! {
@@ -203,25 +208,36 @@ impl OutboxRelay {
                     return Err(DrainError { drained, attempts: failures.count() + 1, error });
                 }
                 Err(error) => {
-                    let pause = self.log_failure(&error, &mut failures);
+                    let pause = self.pause_after(&error, &mut failures);
+                    tracing::debug!(to = self.client.address(), ?pause, "cannot forward trades: {}", chain(&error));
                     tokio::time::sleep(pause).await;
                 }
             }
         }
     }
 
-    /// Logs a failure; returns how long to wait after it.
-    fn log_failure(&self, error: &ForwardError, failures: &mut Failures) -> Duration {
-        let lasting = error.is_lasting();
+    /// Counts a failure; returns how long to wait after it.
+    fn pause_after(&self, error: &ForwardError, failures: &mut Failures) -> Duration {
         let pause = failures.add();
-        let pause = if lasting { pause.max(self.lasting_pause) } else { pause };
-        let (to, failures, error) = (self.client.address(), failures.count(), chain(error));
-        if lasting {
-            tracing::error!(to, failures, ?pause, "cannot forward trades: {error}");
+        if error.is_lasting() { pause.max(self.lasting_pause) } else { pause }
+    }
+
+    /// Logs a failure once, however often it is repeated. The store's outages are logged where it is measured.
+    fn log_failure(&self, error: &ForwardError, pause: Duration, outage: &mut Outage) {
+        let kind = match error {
+            ForwardError::Store(error) if error.is_outage() => return,
+            ForwardError::Store(_) => "store",
+            ForwardError::Push(error) => PushOutcome::of_error(error).as_str(),
+            ForwardError::Refusing { .. } => "refusing",
+        };
+        let (to, is_new, text) = (self.client.address(), outage.failed(kind), chain(error));
+        if !is_new {
+            tracing::debug!(to, ?pause, "cannot forward trades: {text}");
+        } else if error.is_lasting() {
+            tracing::error!(to, code = "transactions", "cannot forward trades: {text}; trying again until it works");
         } else {
-            tracing::warn!(to, failures, ?pause, "cannot forward trades: {error}");
+            tracing::warn!(to, code = "transactions", "cannot forward trades: {text}; trying again until it works");
         }
-        pause
     }
 
     /// Goes through the outbox until it is empty, or another process has the lease.
@@ -242,7 +258,7 @@ impl OutboxRelay {
         let outcome = self.empty(again, stop, refusals, drained).await;
         // Now, so that the next process need not wait until the lease expires.
         if let Err(error) = self.store.release(LEASE, self.owner.name()).await {
-            tracing::warn!(error = chain(&error), "cannot release the forwarding lease; it will expire");
+            tracing::debug!(error = chain(&error), "cannot release the forwarding lease; it will expire");
         }
         outcome
     }
@@ -392,13 +408,17 @@ impl PushOutcome {
         match answer {
             None => PushOutcome::Stopped,
             Some(Ok(_)) => PushOutcome::Ok,
-            Some(Err(error)) => match error {
-                PushError::Invalid { .. } => PushOutcome::Invalid,
-                PushError::Exhausted { .. } => PushOutcome::Exhausted,
-                PushError::Unsuited { .. } => PushOutcome::Unsuited,
-                PushError::Garbage { .. } => PushOutcome::Garbage,
-                PushError::Unavailable { .. } => PushOutcome::Unavailable,
-            },
+            Some(Err(error)) => PushOutcome::of_error(error),
+        }
+    }
+
+    fn of_error(error: &PushError) -> PushOutcome {
+        match error {
+            PushError::Invalid { .. } => PushOutcome::Invalid,
+            PushError::Exhausted { .. } => PushOutcome::Exhausted,
+            PushError::Unsuited { .. } => PushOutcome::Unsuited,
+            PushError::Garbage { .. } => PushOutcome::Garbage,
+            PushError::Unavailable { .. } => PushOutcome::Unavailable,
         }
     }
 }
