@@ -31,11 +31,19 @@ fn main() -> ExitCode {
     let log = LogOptions { filter: filter.as_deref(), usual, format: cli.log_format };
     let telemetry = {
         let _guard = runtime.enter();
+        fail_at_large_files();
         Telemetry::start(&log, config::wants_traces())
     };
     let result = runtime.block_on(cli::run(cli.command));
     telemetry.finish();
     ExitCode::from(result.unwrap_or_else(|error| exit::report(&error)) as u8)
+}
+
+/// Makes writing beyond the allowed size of files fail, as on a full disk, rather than end the program.
+fn fail_at_large_files() {
+    // SIGXFSZ on Linux, the BSDs and macOS. Once it is handled, the system only tells whoever writes; the handler stays.
+    const FILE_SIZE_EXCEEDED: i32 = 25;
+    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE_EXCEEDED)));
 }
 
 /// Makes the allocator return memory after a backfill, rather than keep it for years.

@@ -11,7 +11,7 @@ use domain::text::{printable, printable_json};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::cli::exit::{Exit, ExitCode, usage};
+use crate::cli::exit::{ExitCode, of_writing, usage};
 use crate::file::{self, Access};
 
 /// Prints one JSON object on a line of its own, with escapes for characters that nobody sees.
@@ -27,7 +27,11 @@ pub fn new_file(path: &Path, bytes: &[u8], taken: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(usage(format!("{} already exists {taken}", path.display())))
         }
-        written => written.with_context(|| format!("cannot write {}", path.display())).exit_code(Exit::Usage),
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let exit = of_writing(&error);
+            Err(error).with_context(|| format!("cannot write {}", path.display())).exit_code(exit)
+        }
     }
 }
 
