@@ -32,7 +32,8 @@ fn where_nothing_more_can_be_written_settling_ends_with_3_and_goes_on_later() {
 
 #[test]
 fn a_store_for_which_there_is_no_room_cannot_be_made() {
-    let market = Market::of(&Meters::selling(0..2));
+    let meters = Meters::selling(0..2);
+    let market = Market::of(&meters);
     within_blocks(&market, 4, &["settle"]).ends_with(3).says("market.db cannot be written").says("is the disk full");
     market.settle().ends_with(0);
     let trades = market.json(&["trades", "--json"]);

@@ -110,7 +110,8 @@ fn from_is_the_first_interval_of_every_run() {
     let text = market.settle().ends_with(0).out;
     assert!(text.contains("from 2023-09-01T12:45:00Z to 2023-09-01T13:00:00Z"), "{text}");
     // The first boundary opens the books, however much later the next one is.
-    let market = Market::of(&Meters::telling(&["a 12:00 0 0", "a 13:00 0 9", "a 13:15 0 19"]));
+    let meters = Meters::telling(&["a 12:00 0 0", "a 13:00 0 9", "a 13:15 0 19"]);
+    let market = Market::of(&meters);
     let text = market.settle().ends_with(0).out;
     assert!(text.contains("1 intervals from 2023-09-01T12:45:00Z to 2023-09-01T13:15:00Z"), "{text}");
 }

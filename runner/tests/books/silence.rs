@@ -109,15 +109,18 @@ fn readings_that_are_all_beyond_the_tolerance_are_told_with_the_way_out() {
     assert_eq!(market.books(), ["12:00 ann > bob 100 at 96200, Created", "12:00 ann > grid 400 at 30000"]);
     assert_eq!(told(&market).iter().filter(|event| event.contains(" recovered: ")).count(), 2);
     // No tolerance can be so large.
-    let market = Market::of(&Meters::telling(&["ann 12:07:30 0 0", "bob 12:21 0 500"]));
+    let meters = Meters::telling(&["ann 12:07:30 0 0", "bob 12:21 0 500"]);
+    let market = Market::of(&meters);
     market.settle().ends_with(0).shows(&["they are 6m to 7m 30s off", "less than half the interval"]);
-    let market = Market::of(&Meters::telling_rows(without("Active export", &["ann 12:00 0 0", "ann 12:15 5 0"])));
+    let meters = Meters::telling_rows(without("Active export", &["ann 12:00 0 0", "ann 12:15 5 0"]));
+    let market = Market::of(&meters);
     market.settle().ends_with(0).shows(&["there are readings, but of no meter both registers"]);
 }
 
 #[test]
 fn a_meter_service_without_readings_is_no_remark() {
-    let market = Market::of(&Meters::silent());
+    let meters = Meters::silent();
+    let market = Market::of(&meters);
     assert_eq!(market.settle().done().out, "aveiro: nothing is due\n");
     assert_eq!(told(&market), [""; 0]);
 }
