@@ -122,6 +122,7 @@ fn meters_that_are_away_or_silent_or_talk_nonsense_are_asked_until_they_answer()
     way.turn(Way::Slow);
     eventually("it settles what comes slowly", || service.mark().is_some());
     way.turn(Way::Open);
+    eventually("it tells that it works again", || market.log().contains("settling works again"));
     comes_to_the_same(service, &market, &meters, ROWS);
     tells_once(&market, "code=\"meters\"", "settling works again");
 }
