@@ -74,7 +74,7 @@ pub(super) async fn notices_are_listed_among_the_events_of_intervals<S: Shelf>(s
     let early = notice("z", 1, None, Reception::Off { seconds: 361 });
     let first = [notice("b", 1, Some(1), Reception::Never), notice("a/1", 1, Some(1), Reception::Half)];
     let second = [notice("b", 2, Some(1), Reception::Good), notice("b", 3, Some(5), Reception::Silent)];
-    assert_eq!(store.tell("aveiro", &[early.clone()]).await.unwrap(), [early.clone()]);
+    assert_eq!(store.tell("aveiro", std::slice::from_ref(&early)).await.unwrap(), [early.clone()]);
     for number in [0, 1, 2, 5] {
         put(&store, with_events(number, 2)).await.unwrap();
     }
@@ -147,8 +147,8 @@ pub(super) async fn the_last_notice_of_each_meter_is_known<S: Shelf>(shelf: S) {
     assert_eq!(store.notices("other").await.unwrap(), Notices::new());
     // Names run into each other nowhere.
     let (one, other) = (notice("b/1", 1, None, Reception::Half), notice("1", 1, None, Reception::Half));
-    assert_eq!(store.tell("a", &[one.clone()]).await.unwrap(), [one]);
-    assert_eq!(store.tell("a/b", &[other.clone()]).await.unwrap(), [other]);
+    assert_eq!(store.tell("a", std::slice::from_ref(&one)).await.unwrap(), [one]);
+    assert_eq!(store.tell("a/b", std::slice::from_ref(&other)).await.unwrap(), [other]);
 }
 
 pub(super) async fn a_notice_is_told_once<S: Shelf>(shelf: S) {
