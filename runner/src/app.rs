@@ -25,8 +25,8 @@ use crate::clock::Clock;
 use crate::config::{CommunityConfig, Config, ForwardMode, StoreConfig};
 use crate::file::warn_if_exposed;
 use crate::lease::LeaseOwner;
-use crate::settlement::Settler;
 use crate::settlement::clearing::Clearing;
+use crate::settlement::{Memory, Settler};
 use crate::telemetry::metrics::Metrics;
 
 /// An unpaid trade is pushed again after the lease of a claim, but need not wait longer than this: a day is for devices that
@@ -141,8 +141,7 @@ async fn make_settler(
     metrics: &Metrics,
 ) -> anyhow::Result<Settler> {
     let algorithm = cache.configured(&community.name, &community.algorithm).await?;
-    let keys = community.settings.iter().map(|(key, _)| key.as_str());
-    check_settings(keys, &algorithm.description, &community.algorithm)?;
+    check_settings(community.settings_keys(), &algorithm.description, &community.algorithm)?;
     let fallback = match community.fallback {
         true => Some(cache.configured(&community.name, &Reference::Base(public_grid())).await?),
         false => None,
@@ -157,6 +156,7 @@ async fn make_settler(
         store: Arc::clone(store),
         clock: Arc::clone(clock),
         metrics,
+        memory: Memory::of(community),
     })
 }
 

@@ -17,12 +17,14 @@ pub mod page;
 pub mod pass;
 mod position;
 pub mod schedule;
+mod series;
 mod source;
 pub mod summary;
+mod told;
 
 pub use active::Selection;
 pub use community::CommunityTask;
 pub use error::PassError;
 pub use meters::{Meters, MetersError, Row};
-pub use pass::{Pass, Settler};
+pub use pass::{Memory, Pass, Settler};
 pub use summary::PassSummary;

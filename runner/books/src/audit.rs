@@ -5,17 +5,18 @@
 //! equal the change of its registers. Memory grows with the number of meters and members, not with the length of the
 //! books.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use domain::netting::{self, Basis, LastRead, LastReads, Ownership};
+use domain::netting::{self, Basis, EventKind, LastRead, LastReads, Ownership};
+use domain::ownership::{Tenure, Unlisted};
 use domain::reading::{BoundaryReadings, REGISTER_WH_MAX, Registers};
 use domain::round::{self, Terms};
 use domain::settlement::{digest_of_trades, trades_max_default};
 use domain::{Boundary, Digest, MemberId, MeterId, NamedParty, NamedTrade, Party, Round, Settlement, Trade, TradeId};
 
-use crate::interval::{Provenance, StoredInterval};
+use crate::interval::{MeterReading, Provenance, StoredInterval};
 use crate::store::Progress;
 use crate::trade::{GapTrade, StoredTrade};
 
@@ -150,8 +151,8 @@ impl Audit {
         let mut findings = Vec::new();
         // What others have settled: from here on these books account for it.
         self.last.extend(stored.opening.clone());
-        let owners = stored.readings.iter().map(|reading| (reading.meter.clone(), reading.member.clone()));
-        let ownership = Ownership::new(owners);
+        let owners = stored.readings.iter().map(|reading| (reading.meter.clone(), tenure(stored, reading)));
+        let ownership = Ownership::over_time(owners, Unlisted::Join, HashSet::new());
         let readings: BoundaryReadings =
             stored.readings.iter().map(|reading| (reading.meter.clone(), reading.registers)).collect();
         let netting = netting::net(stored.interval, stored.basis, &ownership, &self.last, &readings);
@@ -179,6 +180,7 @@ impl Audit {
         if !gaps_match {
             findings.push("its gaps are not those of its registers".to_owned());
         }
+        findings.extend(prove_told(&netting, stored));
         self.add_registers(stored);
         self.last.extend(netting.read);
         findings
@@ -190,6 +192,9 @@ impl Audit {
         for reading in &stored.readings {
             self.members.entry(reading.member.clone()).or_default();
             let Some(LastRead { boundary, registers }) = self.last.get(&reading.meter) else { continue };
+            if reading.anew {
+                continue;
+            }
             let Some((import, export)) = change(*registers, reading.registers) else { continue };
             if *boundary == stored.interval.start() {
                 let sum = within.entry(&reading.member).or_default();
@@ -247,6 +252,23 @@ impl Audit {
             .collect();
         broken.into_iter().for_each(|finding| self.find(finding));
     }
+}
+
+/// Since when a meter counts for its member, as far as an interval says.
+fn tenure(stored: &StoredInterval, reading: &MeterReading) -> Tenure {
+    let forever = Tenure::forever(reading.member.clone());
+    if reading.anew { Tenure { from: stored.interval.end().timestamp(), ..forever } } else { forever }
+}
+
+/// Checks that what is not settled because a meter changed hands was told: otherwise energy could be hidden that way.
+fn prove_told(netting: &netting::Netting, stored: &StoredInterval) -> Vec<String> {
+    let is_told = |event: &netting::Event| {
+        let mut told = stored.events.iter().filter(|told| told.code == event.kind.code());
+        told.any(|told| told.subject == event.meter.as_str())
+    };
+    let changed = netting.events.iter().filter(|event| matches!(event.kind, EventKind::ChangedHands { .. }));
+    let untold = changed.filter(|event| !is_told(event));
+    untold.map(|event| format!("meter {} counts anew, but no event tells why", event.meter)).collect()
 }
 
 /// The change of both registers; `None` if one of them fell, since the meter then counts from its new value.

@@ -18,10 +18,13 @@ pub struct MeterReading {
     pub member: MemberId,
     /// The meter's registers at the interval's end, in Wh.
     pub registers: Registers,
+    /// Whether the meter counts for its member only from here: what it moved since it was last read is not the member's, or
+    /// nobody can tell whose it is, and is not settled.
+    pub anew: bool,
 }
 
 /// An occurrence in an interval that people should know of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StoredEvent {
     /// The kind of event: a short code for programs that never changes.
     pub code: String,

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
 use crate::error::StoreError;
-use crate::interval::{Commit, Span, StoredInterval};
+use crate::interval::{Commit, Span, StoredEvent, StoredInterval};
 use crate::payment::{Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, UpdateError, Window};
 use crate::price::{NewPrices, PricesKept};
 use crate::reopening::{ReopenError, Reopened, Reopening};
@@ -149,6 +149,9 @@ pub trait Books: Send + Sync {
 
     /// Counts a community's events by code, sorted by code.
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Returns what was told of a community by events with one of these codes, each once.
+    async fn told(&self, community: &str, codes: &[&str]) -> Result<BTreeSet<StoredEvent>, StoreError>;
 
     /// Examines the database itself for damaged pages, broken indexes and duplicate ids. Returns a finding for each
     /// defect.

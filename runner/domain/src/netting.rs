@@ -8,13 +8,17 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
+
+use jiff::Timestamp;
 
 use crate::energy::Energy;
 use crate::interval::{Boundary, Interval};
 use crate::member::{MemberId, MeterId};
+pub use crate::ownership::Ownership;
+use crate::ownership::{Owner, Standing};
 use crate::reading::{BoundaryReadings, Register, Registers};
 
 /// How import and export within one interval become surplus and deficit. The text forms are `net` and `gross`.
@@ -56,25 +60,6 @@ impl FromStr for Basis {
 
     fn from_str(text: &str) -> Result<Basis, InvalidBasis> {
         Basis::ALL.into_iter().find(|basis| basis.as_str() == text).ok_or_else(|| InvalidBasis(text.to_owned()))
-    }
-}
-
-/// Which member owns which meters. A meter without an owner is a member of its own.
-#[derive(Clone, Debug, Default)]
-pub struct Ownership(HashMap<MeterId, MemberId>);
-
-impl Ownership {
-    /// Makes an ownership from pairs of meter and owner.
-    pub fn new(owners: impl IntoIterator<Item = (MeterId, MemberId)>) -> Ownership {
-        Ownership(owners.into_iter().collect())
-    }
-
-    /// Returns the member for which a meter counts; `None` if it has no owner and a reserved name.
-    pub fn member(&self, meter: &MeterId) -> Option<MemberId> {
-        match self.0.get(meter) {
-            Some(member) => Some(member.clone()),
-            None => MemberId::from_meter(meter).ok(),
-        }
     }
 }
 
@@ -143,6 +128,36 @@ pub enum EventKind {
     TooLarge,
     /// The meter has no owner and a reserved name: it is not settled.
     NoMember,
+    /// The meter has another member than when it was last read, and was not read in between: nobody can tell whose the
+    /// energy is. Nothing is settled, and the meter counts from its new values.
+    ChangedHands {
+        /// The last boundary at which it was read before.
+        since: Boundary,
+        /// When its present member's time with it began.
+        owned: Timestamp,
+        /// What the import register has moved by since then, in Wh; `None` if a register fell.
+        import_wh: Option<u64>,
+        /// What the export register has moved by since then, in Wh; `None` if a register fell.
+        export_wh: Option<u64>,
+    },
+    /// No member lists the meter, and the community takes no such meters: it is not settled.
+    Stranger,
+    /// The meter is listed by a member at other times: it is not settled.
+    Outside {
+        /// Since when no member has it, if any had.
+        since: Option<Timestamp>,
+        /// Until when no member has it, if any will.
+        until: Option<Timestamp>,
+        /// When it was last read, if that was before its last member's time ended: what it moved from then on is not settled.
+        unread: Option<Boundary>,
+    },
+}
+
+impl EventKind {
+    /// Returns whether this is true of every interval for a while, and so is to be told only once.
+    pub fn lasts(&self) -> bool {
+        matches!(self, EventKind::Stranger | EventKind::Outside { .. })
+    }
 }
 
 codes! {
@@ -151,6 +166,9 @@ codes! {
     RegisterFell => "register-fell",
     TooLarge => "too-large",
     NoMember => "no-member",
+    ChangedHands => "changed-hands",
+    Stranger => "stranger",
+    Outside => "outside",
 }
 
 impl fmt::Display for EventKind {
@@ -165,6 +183,24 @@ impl fmt::Display for EventKind {
             EventKind::TooLarge => f.write_str("moved more than 2^63-1 Wh; nothing settled, counting from there"),
             EventKind::NoMember => {
                 f.write_str("belongs to no member and has a reserved name; not settled (give it to a member)")
+            }
+            EventKind::ChangedHands { since, owned, import_wh, export_wh } => {
+                write!(f, "not read between {since} and {owned}, when it came to its member; ")?;
+                if let (Some(import), Some(export)) = (import_wh, export_wh) {
+                    write!(f, "import of {import} Wh and export of {export} Wh since then are nobody's; ")?;
+                }
+                f.write_str("nothing settled, counting from there")
+            }
+            EventKind::Stranger => {
+                f.write_str("is listed by no member; not settled (list it, or set unlisted = \"join\")")
+            }
+            EventKind::Outside { since, until, unread } => {
+                f.write_str("belongs to no member")?;
+                since.iter().try_for_each(|since| write!(f, " since {since}"))?;
+                until.iter().try_for_each(|until| write!(f, " until {until}"))?;
+                f.write_str("; not settled")?;
+                let lost = "nor is what it moved for its last member";
+                unread.iter().try_for_each(|unread| write!(f, ", {lost} after {unread}, when it was last read"))
             }
         }
     }
@@ -181,6 +217,8 @@ pub struct Netting {
     pub events: Vec<Event>,
     /// The new last registers of every meter that was read.
     pub read: LastReads,
+    /// Those of them that count from here: what they moved before is not their member's.
+    pub anew: BTreeSet<MeterId>,
 }
 
 /// Nets the readings at the end of an interval against the last registers of every meter.
@@ -196,9 +234,12 @@ pub fn net(
     let mut netting = Netting::default();
     let mut moved: BTreeMap<MemberId, Vec<(MeterId, Registers)>> = BTreeMap::new();
     for (meter, registers) in readings {
-        let Some(member) = ownership.member(meter) else {
-            netting.event(meter, EventKind::NoMember);
-            continue;
+        let Owner { member, since } = match ownership.of(meter, interval) {
+            Standing::Of(owner) => owner,
+            nobodys => {
+                nobodys_event(nobodys, last.get(meter)).into_iter().for_each(|event| netting.event(meter, event));
+                continue;
+            }
         };
         let before = last.get(meter);
         if before.is_some_and(|before| before.boundary >= interval.end()) {
@@ -206,6 +247,10 @@ pub fn net(
         }
         netting.read.insert(meter.clone(), LastRead { boundary: interval.end(), registers: *registers });
         let Some(before) = before else { continue };
+        if before.boundary.timestamp() < since {
+            netting.change_hands(meter, before, *registers, since);
+            continue;
+        }
         let delta = match rise(before.registers, *registers) {
             Ok(delta) => delta,
             Err(falls) => {
@@ -221,6 +266,20 @@ pub fn net(
     }
     netting.balance(basis, moved);
     netting
+}
+
+/// What is told of a meter that counts for nobody; nothing of one that another community lists.
+fn nobodys_event(standing: Standing, before: Option<&LastRead>) -> Option<EventKind> {
+    match standing {
+        Standing::Of(_) | Standing::Elsewhere => None,
+        Standing::NoMember => Some(EventKind::NoMember),
+        Standing::Stranger => Some(EventKind::Stranger),
+        Standing::Outside { since, until } => {
+            let before = before.map(|before| before.boundary);
+            let unread = before.filter(|read| since.is_some_and(|ended| read.timestamp() < ended));
+            Some(EventKind::Outside { since, until, unread })
+        }
+    }
 }
 
 /// Computes the rise of both registers, in Wh; an error tells which of them fell.
@@ -249,6 +308,16 @@ impl Netting {
         // A single meter's balance always fits, because registers are at most 2⁶³ − 1.
         if let Some(balance) = balance(basis, std::iter::once(&delta)) {
             self.gaps.push(Gap { meter: meter.clone(), member, since, balance });
+        }
+    }
+
+    /// Begins to count a meter for another member. Where nothing moved, nothing is lost, and there is nothing to tell.
+    fn change_hands(&mut self, meter: &MeterId, before: &LastRead, now: Registers, owned: Timestamp) {
+        self.anew.insert(meter.clone());
+        if before.registers != now {
+            let rise = rise(before.registers, now).ok();
+            let (import_wh, export_wh) = rise.map(|rise| (rise.import_wh, rise.export_wh)).unzip();
+            self.event(meter, EventKind::ChangedHands { since: before.boundary, owned, import_wh, export_wh });
         }
     }
 

@@ -18,6 +18,11 @@ pub(super) fn event(community: &str, interval: Option<Interval>, event: &StoredE
     tracing::warn!(community, interval, code, subject, "{message}");
 }
 
+/// A series of tariffs is wrong, or has ended.
+pub(super) fn series(community: &str, problem: &str) {
+    tracing::error!(community, code = "series", "{problem}");
+}
+
 /// The books of a community begin with these intervals. What was settled and paid long ago elsewhere would be paid again, so
 /// this is a warning unless somebody has decided what is offered.
 pub(super) fn begins(community: &str, intervals: u64, from: Boundary, since: OfferedSince) {

@@ -3,7 +3,7 @@
 //! Pages of readings come one after the other, the next being fetched while one is settled, so that a backfill of a year
 //! holds two pages and no more. Which intervals are due is decided here and nowhere else.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use books::{ClearedInterval, Commit, Committed, CommittedBatch, Label, OfferedSince, Progress, Store, StoreError};
 use domain::netting::LastReads;
@@ -22,16 +22,22 @@ use super::log;
 use super::meters::Meters;
 use super::page::Page;
 use super::position::Position;
+use super::series::{SeriesFiles, SeriesState};
 use super::source::{Source, limit_for};
 use super::summary::PassSummary;
+use super::told::{self, Told};
 use crate::algorithms::cache::AlgorithmCache;
 use crate::clock::Clock;
-use crate::config::CommunityConfig;
+use crate::config::{CommunityConfig, CurrentSeries};
 use crate::telemetry::metrics::{By, CommunityMetrics, PassOutcome};
 
 /// How far back readings are looked for that the Python original settled: a meter that was away when it ended continues
 /// from its last reading before.
 const LOOK_BACK: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
+/// How long an interval waits for the meters of a community where only others were read. That the Meters service answers for
+/// those does not mean that the community's own will not come; after this it does, so that what waits is not asked for for ever.
+const STRANGERS_WAIT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
 /// What a pass is to do.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +66,23 @@ pub struct Settler {
     pub clock: Arc<dyn Clock>,
     /// Counts everything that happens.
     pub metrics: Arc<CommunityMetrics>,
+    /// What it remembers from one pass to the next.
+    pub memory: Memory,
+}
+
+/// What a settler remembers from one pass to the next.
+pub struct Memory {
+    /// The series of the community's tariffs.
+    series: SeriesFiles,
+    /// What was told already; none before it is read from the books, and after a pass that failed.
+    told: Mutex<Option<Told>>,
+}
+
+impl Memory {
+    /// Before the first pass over a community.
+    pub fn of(community: &CommunityConfig) -> Memory {
+        Memory { series: SeriesFiles::of(community), told: Mutex::default() }
+    }
 }
 
 /// Who watches a pass: called with every interval that was committed.
@@ -130,6 +153,7 @@ impl Settler {
         // Books that begin later have nothing to do with what the original settled.
         let original = original.filter(|end| community.from.is_none_or(|from| from <= end.timestamp()));
         PassError::check_clock(&community.name, mark, pass.now)?;
+        let series = self.refresh_series(pass.now);
         let (latest, start) = (latest(community, pass.now, pass.until), start(community, mark, original));
         if start > latest {
             return Ok(());
@@ -142,6 +166,12 @@ impl Settler {
         let (batch, committing) = (CommitBatch::default(), None);
         let Pass { fence, since, .. } = pass;
         let (newest, limit_max) = (None, None);
+        let kept = self.memory.told.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let told = match kept {
+            Some(told) => told,
+            None => Told::new(self.store.told(&community.name, &told::codes()).await?),
+        };
+        let strangers_wait_until = pass.now.checked_sub(STRANGERS_WAIT).unwrap_or(Timestamp::MIN);
         let mut run = Run {
             settler: self,
             source,
@@ -153,22 +183,36 @@ impl Settler {
             position,
             batch,
             committing,
+            series: series.current,
+            told,
+            strangers_wait_until,
             summary,
             seen,
         };
+        let wrong = run.told.only_news(series.wrong.into_iter().map(|event| (event, true)));
+        run.position.add_next(wrong);
         run.settle_pages(fetch).await?;
         run.position.left_events().for_each(|event| log::event(&community.name, None, event));
+        *self.memory.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.told);
         Ok(())
+    }
+
+    /// Reads the series of tariffs again that have changed; what is wrong with any is reported, and in the log once.
+    fn refresh_series(&self, now: Timestamp) -> SeriesState {
+        let state = self.memory.series.refresh(now);
+        for problem in self.metrics.set_series_problems(state.problems()) {
+            log::series(&self.community().name, &problem);
+        }
+        state
     }
 
     /// Where pages come from.
     fn source(&self, last_reads: &LastReads, latest: Timestamp) -> Source {
         let community = self.community();
-        let configured = community.members.values().flat_map(|member| &member.meters);
         Source {
             community: community.name.clone(),
             meters: Arc::clone(&self.meters),
-            known: Mutex::new(configured.chain(last_reads.keys()).cloned().collect()),
+            known: Mutex::new(community.configured_meters().into_iter().chain(last_reads.keys().cloned()).collect()),
             length: community.interval,
             tolerance: community.tolerance,
             latest,
@@ -180,7 +224,8 @@ impl Settler {
         let starts = page.boundaries.iter().filter_map(|(end, _)| end.interval(self.community().interval));
         let starts = starts.map(|interval| interval.start().timestamp()).collect();
         let read = page.boundaries.iter().flat_map(|(_, readings)| readings.keys());
-        let meters = read.chain(self.community().listed_meters()).cloned().collect();
+        let mut meters = self.community().configured_meters();
+        meters.extend(read.cloned());
         self.store.price_book(&meters, &starts).await
     }
 }
@@ -202,6 +247,12 @@ struct Run<'p> {
     batch: CommitBatch,
     /// The batch before, on its way into the store. Meanwhile the next intervals are cleared.
     committing: Option<Committing>,
+    /// The series of tariffs as they are now.
+    series: CurrentSeries,
+    /// What was told already.
+    told: Told,
+    /// Boundaries after this, at which only meters were read that do not concern the community, wait for those that do.
+    strangers_wait_until: Timestamp,
     summary: &'p mut PassSummary,
     seen: Observer<'p>,
 }
@@ -264,6 +315,11 @@ impl Run<'_> {
         prices: &PriceBook,
     ) -> Result<(), Stop> {
         let Some(interval) = self.open_interval(boundary) else { return Ok(()) };
+        let waits = boundary.timestamp() > self.strangers_wait_until;
+        if waits && !self.settler.clearing.concerned(interval, readings) {
+            // As if nothing were read there.
+            return Ok(());
+        }
         if self.position.settled_by_original.is_some_and(|settled| boundary <= settled) {
             let read = self.settler.clearing.reads(interval, &self.position.last_reads, readings);
             self.position.last_reads.extend(read);
@@ -279,6 +335,7 @@ impl Run<'_> {
         let failure = selection.and_then(|selection| Failure::of(selection, interval, result));
         let error = match cleared {
             Ok((commit, read)) => {
+                self.told.add(&commit.cleared.events);
                 self.position.last_reads.extend(read);
                 self.position.mark = Some(boundary);
                 self.batch.add(commit);
@@ -359,7 +416,8 @@ impl Run<'_> {
         };
         let events = self.position.take_events(interval.end());
         let selection = self.position.algorithms.at(interval.start()).map_err(ClearingError::from)?;
-        let circumstances = Circumstances { selection, prices, events, report: &report };
+        let (series, told) = (&self.series, &self.told);
+        let circumstances = Circumstances { selection, prices, series, told, events, report: &report };
         let clear = || clearing.clear(interval, &self.position.last_reads, readings, circumstances);
         let span = info_span!("clear interval", %interval);
         let (cleared, read) = tokio::task::block_in_place(|| span.in_scope(clear))?;

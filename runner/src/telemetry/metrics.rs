@@ -84,6 +84,7 @@ struct Families {
     shadow: IntCounterVec,
     held: IntGaugeVec,
     lease: IntGaugeVec,
+    faulty_series: IntGaugeVec,
     passes: IntCounterVec,
     fuel: IntCounterVec,
     algorithm_seconds: HistogramVec,
@@ -247,6 +248,10 @@ impl Families {
             ),
             held: gauges("community_held", "1 while an interval is on hold because of the algorithm"),
             lease: gauges("lease_held", "1 while this process settles the community"),
+            faulty_series: gauges(
+                "tariff_series_faulty",
+                "Series of tariffs that are wrong, or whose last row is older than their rows are apart",
+            ),
             passes: counters("passes", "Passes over a community, by how they ended", &["community", "outcome"]),
             fuel: counters("algorithm_fuel", "Fuel that algorithms used, about one unit an instruction", community),
             algorithm_seconds: histograms("algorithm_seconds", "Time of a run", community, ALGORITHM_SECONDS),

@@ -84,6 +84,8 @@ struct CommunityJson<'a> {
     last_error_at: Option<String>,
     last_warning: Option<String>,
     last_warning_at: Option<String>,
+    /// What is wrong with its series of tariffs.
+    tariff_series: Vec<String>,
     lease_held: bool,
     algorithm: Option<AlgorithmJson>,
 }
@@ -234,6 +236,7 @@ fn community_json<'a>(metrics: &'a CommunityMetrics, state: &CommunityState, now
         last_error_at: at(error),
         last_warning: message(warning),
         last_warning_at: at(warning),
+        tariff_series: metrics.series_problems(),
         lease_held: metrics.has_lease(),
         algorithm: algorithm.as_ref().map(|label| AlgorithmJson {
             name: label.name.clone(),

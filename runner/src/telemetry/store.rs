@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use books::{
     Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, Due, ExpectedState, KeptChange, KeptVersion,
     Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept,
-    Progress, ReopenError, Reopened, Reopening, ShadowState, Span, Store, StoreError, StoredInterval, StoredTrade,
-    UpdateError, Version, Window,
+    Progress, ReopenError, Reopened, Reopening, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval,
+    StoredTrade, UpdateError, Version, Window,
 };
 
 use super::metrics::{Forwarded, Metrics, StoreOutcome};
@@ -137,6 +137,10 @@ impl Books for MeasuredStore {
 
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
         self.timed("event_counts", self.store.event_counts(community)).await
+    }
+
+    async fn told(&self, community: &str, codes: &[&str]) -> Result<BTreeSet<StoredEvent>, StoreError> {
+        self.timed("told", self.store.told(community, codes)).await
     }
 
     async fn examine(&self) -> Result<Vec<String>, StoreError> {

@@ -128,7 +128,7 @@ pub(super) fn member(name: &str) -> MemberId {
 
 pub(super) fn reading(meter: &str, member: &str, import_wh: u64, export_wh: u64) -> MeterReading {
     let registers = Registers { import_wh, export_wh };
-    MeterReading { meter: meter.parse().unwrap(), member: self::member(member), registers }
+    MeterReading { meter: meter.parse().unwrap(), member: self::member(member), registers, anew: false }
 }
 
 /// A commit of the first reading of a meter: no round and no trades.

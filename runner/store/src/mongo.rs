@@ -52,8 +52,8 @@ use server::Server;
 use books::{
     Acquired, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, ExpectedState, KeptChange,
     KeptVersion, Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices,
-    PricesKept, Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredInterval, StoredTrade,
-    UpdateError, Version, Window,
+    PricesKept, Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval,
+    StoredTrade, UpdateError, Version, Window,
 };
 
 /// A database on a MongoDB server.
@@ -153,6 +153,10 @@ impl Books for MongoStore {
 
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
         self.retry(|| read::event_counts(&self.server, community)).await
+    }
+
+    async fn told(&self, community: &str, codes: &[&str]) -> Result<BTreeSet<StoredEvent>, StoreError> {
+        self.retry(|| read::told(&self.server, community, codes)).await
     }
 
     async fn examine(&self) -> Result<Vec<String>, StoreError> {

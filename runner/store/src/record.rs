@@ -219,6 +219,8 @@ struct ReadingRecord {
     import_wh: u64,
     #[prost(uint64, tag = "4")]
     export_wh: u64,
+    #[prost(bool, tag = "15")]
+    anew: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -273,6 +275,7 @@ pub fn encode_inputs(readings: &[MeterReading], gaps: &[GapTrade], opening: &Las
         member: (reading.member.as_str() != reading.meter.as_str()).then(|| reading.member.as_str().to_owned()),
         import_wh: reading.registers.import_wh,
         export_wh: reading.registers.export_wh,
+        anew: reading.anew,
     };
     let gap = |gap: &GapTrade| GapRecord {
         member: gap.member.as_str().to_owned(),
@@ -302,6 +305,7 @@ pub fn decode_inputs(bytes: &[u8]) -> Result<Inputs, InvalidRecord> {
             member: MemberId::from_stored(member).map_err(InvalidRecord::new)?,
             meter: MeterId::from_stored(&reading.meter).map_err(InvalidRecord::new)?,
             registers: Registers { import_wh: reading.import_wh, export_wh: reading.export_wh },
+            anew: reading.anew,
         })
     };
     let gap = |gap: GapRecord| {

@@ -32,8 +32,8 @@ use readers::Readers;
 use books::{
     Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, Due, ExpectedState, KeptChange, KeptVersion,
     Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept,
-    Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredInterval, StoredTrade,
-    UpdateError, Version, Window,
+    Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval,
+    StoredTrade, UpdateError, Version, Window,
 };
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -394,6 +394,12 @@ impl Books for SqliteStore {
             Ok(counts.collect::<rusqlite::Result<_>>()?)
         })
         .await
+    }
+
+    async fn told(&self, community: &str, codes: &[&str]) -> Result<BTreeSet<StoredEvent>, StoreError> {
+        let name = community.to_owned();
+        let codes: Vec<String> = codes.iter().map(|code| (*code).to_owned()).collect();
+        self.read(move |connection| read::told(connection, &name, &codes)).await
     }
 
     async fn examine(&self) -> Result<Vec<String>, StoreError> {

@@ -18,6 +18,7 @@ mod payments;
 mod prices;
 mod replicas;
 mod rights;
+mod series;
 mod start_and_end;
 mod takeover;
 mod terms;

@@ -1,7 +1,10 @@
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::interval::IntervalLength;
+use crate::ownership::{Tenure, Unlisted};
 use crate::reading::REGISTER_WH_MAX;
 
 const START: u64 = 1_693_569_600;
@@ -149,6 +152,88 @@ fn a_meter_with_a_reserved_name_needs_an_owner() {
     assert_eq!(run(Basis::Net, &Ownership::default(), &rows), ["1 100 no-member", "2 a +0 -1", "2 100 no-member"]);
     let owned = Ownership::new([("100".parse().unwrap(), "flat-100".parse().unwrap())]);
     assert_eq!(run(Basis::Net, &owned, &rows), ["2 a +0 -1", "2 flat-100 +0 -9"]);
+}
+
+/// Meter `m`: Anna's from 12:00 and Ben's from 12:30 on, or in between nobody's.
+fn handed_over(anna_until: u64) -> Ownership {
+    let tenure = |member: &str, from: Timestamp, until: Timestamp| {
+        ("m".parse().unwrap(), Tenure { member: member.parse().unwrap(), from, until })
+    };
+    let (end, begin) = (boundary(anna_until).timestamp(), boundary(2).timestamp());
+    let tenures = [tenure("anna", boundary(0).timestamp(), end), tenure("ben", begin, Timestamp::MAX)];
+    Ownership::over_time(tenures, Unlisted::Join, HashSet::new())
+}
+
+#[test]
+fn each_member_has_what_a_meter_moved_in_its_time() {
+    let rows: [Row<'_>; 5] = [
+        (0, &[("m", 100, 0)]),
+        (1, &[("m", 110, 0)]),
+        (2, &[("m", 130, 0)]),
+        (3, &[("m", 160, 0)]),
+        (4, &[("m", 200, 0)]),
+    ];
+    let lines = run(Basis::Net, &handed_over(2), &rows);
+    assert_eq!(lines, ["1 anna +0 -10", "2 anna +0 -20", "3 ben +0 -30", "4 ben +0 -40"]);
+    // In between it is nobody's; Ben counts from the registers at his beginning.
+    let lines = run(Basis::Net, &handed_over(1), &rows);
+    assert_eq!(lines, ["1 anna +0 -10", "2 m changed-hands", "3 ben +0 -30", "4 ben +0 -40"]);
+    // Before Anna's time it was nobody's; she counts from the registers at her beginning.
+    let late = Ownership::over_time(
+        [("m".parse().unwrap(), Tenure { from: boundary(2).timestamp(), ..Tenure::forever("anna".parse().unwrap()) })],
+        Unlisted::Join,
+        HashSet::new(),
+    );
+    assert_eq!(run(Basis::Net, &late, &rows), ["0 m outside", "1 m outside", "3 anna +0 -30", "4 anna +0 -40"]);
+}
+
+#[test]
+fn a_gap_is_of_whoever_had_the_meter_all_the_time() {
+    let with = |rows: &[Row<'_>]| run(Basis::Net, &handed_over(2), rows);
+    // Read at the change: before it Anna's, after it Ben's.
+    let lines = with(&[(0, &[("m", 0, 0)]), (2, &[("m", 10, 0)]), (5, &[("m", 40, 0)])]);
+    let (annas, bens) = (boundary(0), boundary(2));
+    let expected = [
+        format!("2 anna gap since {annas} +0 -10"),
+        "2 m gap".to_owned(),
+        format!("5 ben gap since {bens} +0 -30"),
+        "5 m gap".to_owned(),
+    ];
+    assert_eq!(lines, expected);
+    // Not read at the change: nobody can tell whose it is. Ben counts from the next reading.
+    let lines = with(&[(1, &[("m", 0, 0)]), (3, &[("m", 30, 0)]), (4, &[("m", 35, 0)])]);
+    assert_eq!(lines, ["3 m changed-hands", "4 ben +0 -5"]);
+    // Nothing moved, or another meter came with the new member.
+    assert_eq!(with(&[(1, &[("m", 7, 7)]), (3, &[("m", 7, 7)])]), [""; 0]);
+    assert_eq!(
+        with(&[(1, &[("m", 7, 7)]), (3, &[("m", 0, 9)]), (4, &[("m", 1, 9)])]),
+        ["3 m changed-hands", "4 ben +0 -1"]
+    );
+}
+
+#[test]
+fn what_is_lost_when_a_meter_changes_hands_is_told_with_all_numbers() {
+    let interval = boundary(3).interval(IntervalLength::QUARTER_HOUR).unwrap();
+    let last = [(
+        "m".parse().unwrap(),
+        LastRead { boundary: boundary(1), registers: Registers { import_wh: 5, export_wh: 6 } },
+    )];
+    let netting = net(interval, Basis::Net, &handed_over(2), &last.clone().into(), &readings(&[("m", 35, 7)]));
+    assert_eq!(
+        netting.events[0].kind.to_string(),
+        "not read between 2023-09-01T12:15:00Z and 2023-09-01T12:30:00Z, when it came to its member; import of 30 Wh and \
+         export of 1 Wh since then are nobody's; nothing settled, counting from there"
+    );
+    assert_eq!(netting.anew, ["m".parse().unwrap()].into());
+    // The audit has only what is stored: that the meter counts for Ben from here.
+    let bens =
+        ("m".parse().unwrap(), Tenure { from: interval.end().timestamp(), ..Tenure::forever("ben".parse().unwrap()) });
+    let again = Ownership::over_time([bens], Unlisted::Join, HashSet::new());
+    let audited = net(interval, Basis::Net, &again, &last.into(), &readings(&[("m", 35, 7)]));
+    assert_eq!(
+        (audited.balances, audited.gaps, audited.anew, audited.read),
+        (netting.balances, netting.gaps, netting.anew, netting.read)
+    );
 }
 
 #[test]

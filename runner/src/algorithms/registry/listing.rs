@@ -4,7 +4,7 @@ use domain::{Boundary, Digest};
 
 use super::{Registry, RegistryError, next};
 use crate::algorithms::cache::ReadyAlgorithm;
-use crate::config::CommunityConfig;
+use crate::config::{CommunityConfig, Terms};
 use base::BASE;
 use books::ShadowTotals;
 use books::{ActivationLog, Shadow};
@@ -161,11 +161,12 @@ impl Registry {
         Ok((changes, uploads))
     }
 
-    /// The configuration of a community, for its settings and limits; none for the default ones.
+    /// The terms of a community, for its settings and limits now; none for the default ones.
     ///
     /// # Errors
     /// If there is no such community.
-    pub fn limits(&self, community: Option<&str>) -> Result<Option<&CommunityConfig>, RegistryError> {
-        community.map(|community| self.community(community)).transpose()
+    pub fn limits(&self, community: Option<&str>) -> Result<Option<&Terms>, RegistryError> {
+        let terms = |community| Ok(self.community(community)?.terms.at(self.clock.now()));
+        community.map(terms).transpose()
     }
 }

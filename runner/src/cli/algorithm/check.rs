@@ -21,7 +21,8 @@ use crate::algorithms::gate::{self, CommunityTerms, Gate, Report, Verdict, draw_
 use crate::app::{self, open_checking_sandbox, open_sandbox_with_any_cache};
 use crate::cli::exit::{Exit, ExitCode, usage};
 use crate::cli::{output, round_file};
-use crate::config::{self, CommunityConfig, Config, StoreConfig};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config, StoreConfig};
 
 /// Put an algorithm through the same gate as an upload
 ///
@@ -174,8 +175,9 @@ async fn of_config(path: &Path, name: Option<&str>) -> anyhow::Result<Community>
         Some(store) => recent(&**store, &config).await?,
         None => Vec::new(),
     };
-    let CommunityConfig { name, settings, price_limits, limits, .. } = config;
-    Ok(Community { name, settings, price_limits, limits, recent, store })
+    let terms = config.terms.at(SystemClock.now());
+    let (settings, price_limits, limits) = (terms.settings().to_vec(), terms.price_limits(), terms.limits());
+    Ok(Community { name: config.name, settings, price_limits, limits, recent, store })
 }
 
 /// The bytes of an algorithm that is named by its digest, if the community's store has them.

@@ -15,7 +15,7 @@ use super::labels::{By, MetersOutcome, PassOutcome};
 use super::{Families, lock};
 
 /// The codes of events that settling can leave besides those of netting.
-const MORE_EVENT_CODES: [&str; 4] = ["unreadable", "fallback", "skipped", "crowded"];
+const MORE_EVENT_CODES: [&str; 6] = ["unreadable", "fallback", "skipped", "crowded", "series-wrong", "series-ended"];
 
 /// The kind of failure of a rejected result.
 const REJECTED: &str = "rejected";
@@ -39,6 +39,9 @@ pub struct CommunityMetrics {
     seconds: Histogram,
     memory: Histogram,
     retries: IntCounter,
+    faulty_series: IntGauge,
+    /// What is wrong with series of tariffs, in sentences.
+    series_problems: Mutex<Vec<String>>,
     families: Arc<Families>,
 }
 
@@ -75,6 +78,8 @@ impl CommunityMetrics {
             seconds: families.algorithm_seconds.with_label_values(only),
             memory: families.algorithm_memory.with_label_values(only),
             retries: families.meters_retries.with_label_values(only),
+            faulty_series: families.faulty_series.with_label_values(only),
+            series_problems: Mutex::default(),
             families,
         }
     }
@@ -106,6 +111,20 @@ impl CommunityMetrics {
     /// Reports the mark.
     pub fn set_mark(&self, mark: Boundary) {
         *lock(&self.mark) = Some(mark);
+    }
+
+    /// What is wrong with the community's series of tariffs.
+    pub fn series_problems(&self) -> Vec<String> {
+        lock(&self.series_problems).clone()
+    }
+
+    /// Reports what is wrong with series of tariffs, if anything is; returns what was not reported the last time.
+    pub fn set_series_problems(&self, problems: Vec<String>) -> Vec<String> {
+        self.faulty_series.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
+        let mut known = lock(&self.series_problems);
+        let news = problems.iter().filter(|problem| !known.contains(problem)).cloned().collect();
+        *known = problems;
+        news
     }
 
     /// Reports a committed interval; `settled` is none if it had no round.

@@ -13,12 +13,14 @@ pub(super) async fn a_new_store_is_empty<S: Shelf>(shelf: S) {
         assert_eq!(all_trades(&store, "aveiro").await, []);
         assert_eq!(store.component(&Digest::of(b"component")).await.unwrap(), None);
         assert_eq!(store.event_counts("aveiro").await.unwrap(), []);
+        assert_eq!(store.told("aveiro", &["gap"]).await.unwrap(), [].into());
         assert_eq!(store.examine().await.unwrap(), [""; 0]);
     }
 }
 
 pub(super) async fn commits_are_read_back<S: Shelf>(shelf: S) {
-    let commits = [opening("aveiro", 0), full("aveiro", 1), full("aveiro", 7)];
+    let mut commits = [opening("aveiro", 0), full("aveiro", 1), full("aveiro", 7)];
+    commits[2].cleared.readings[0].anew = true;
     for commit in &commits {
         assert_eq!(put(&shelf.open().await, commit.clone()).await.unwrap(), Committed::Now);
     }
@@ -37,6 +39,9 @@ pub(super) async fn commits_are_read_back<S: Shelf>(shelf: S) {
     assert_eq!(store.progress("aveiro").await.unwrap(), progress);
     let counts = [("gap".to_owned(), 2), ("unreadable".to_owned(), 2)];
     assert_eq!(store.event_counts("aveiro").await.unwrap(), counts);
+    // The same was told twice.
+    assert_eq!(store.told("aveiro", &["gap", "other"]).await.unwrap(), [event("gap")].into());
+    assert_eq!(store.told("porto", &["gap"]).await.unwrap(), [].into());
     assert_eq!(store.examine().await.unwrap(), [""; 0]);
     // Parties, states and messages, as text for once.
     let texts: Vec<String> = trades[..4]

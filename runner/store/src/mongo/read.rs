@@ -1,18 +1,18 @@
 //! Reads intervals with what became of their trades, and what else people ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Boundary;
 use mongodb::bson::doc;
 use serde::Deserialize;
 use tokio_stream::StreamExt;
 
-use super::document::all;
+use super::document::{all, each};
 use super::fault::Fault;
 use super::link::IntervalLink;
-use super::server::Server;
+use super::server::{Server, Stored};
 use super::{chain, field, mark, trades};
-use books::{Span, StoredInterval, StoredTrade};
+use books::{Span, StoredEvent, StoredInterval, StoredTrade};
 
 /// Intervals in order of time, with their trades as they are now.
 pub(super) async fn intervals(
@@ -66,4 +66,31 @@ pub(super) async fn event_counts(server: &Server, community: &str) -> Result<Vec
     let counts = server.of::<chain::EventDocument>().aggregate(pipeline).with_type::<Count>().await?;
     let counts: Result<Vec<Count>, _> = counts.collect().await;
     Ok(counts?.into_iter().map(|Count { code, count }| (code, count)).collect())
+}
+
+/// What people read of an event.
+#[derive(Deserialize)]
+struct Told {
+    code: String,
+    subject: String,
+    message: String,
+}
+
+impl Stored for Told {
+    const COLLECTION: &'static str = chain::EventDocument::COLLECTION;
+}
+
+/// What was told of a community by events with these codes.
+pub(super) async fn told(server: &Server, community: &str, codes: &[&str]) -> Result<BTreeSet<StoredEvent>, Fault> {
+    let mut told = BTreeSet::new();
+    let Some(mark) = mark::find(server, community).await?.end() else { return Ok(told) };
+    let filter = doc! {
+        "community": community, "code": { "$in": codes }, "start": { "$lt": field::boundary_date(mark) },
+    };
+    each("event", server.of::<Told>().find(filter), |Told { code, subject, message }| {
+        told.insert(StoredEvent { code, subject, message });
+        Ok(())
+    })
+    .await?;
+    Ok(told)
 }

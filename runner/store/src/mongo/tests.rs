@@ -388,7 +388,9 @@ async fn prices_of_the_original_hold_until_they_are_set_anew() {
     assert_eq!(bids(store.prices("a", None, None, window).await.unwrap()), [6]);
     let meters = ["a", "b"].map(|meter| meter.parse().unwrap()).into();
     let book = store.price_book(&meters, &[4, 3, 2, 0].map(instant).into()).await.unwrap();
-    let bid = |meter: &str, quarters| book.at(&[meter.parse().unwrap()], instant(quarters)).unwrap().bid.micro_eur();
+    let bid = |meter: &str, quarters| {
+        book.at([(&meter.parse().unwrap(), Timestamp::MIN)], instant(quarters)).unwrap().bid.micro_eur()
+    };
     assert_eq!([4, 3, 2, 0].map(|quarters| bid("a", quarters)), [100_000, 6, 5, 5]);
     assert_eq!(bid("b", 0), 300_000);
 }

@@ -1,5 +1,7 @@
 //! Reads intervals, their trades, and a community's progress.
 
+use std::collections::BTreeSet;
+
 use domain::netting::LastRead;
 use domain::reading::Registers;
 use domain::trade::State;
@@ -204,4 +206,22 @@ fn interval_events(connection: &Connection, community: i64, start: i64) -> Resul
         Ok(StoredEvent { code: row.get(0)?, subject: row.get(1)?, message: row.get(2)? })
     })?;
     Ok(events.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What was told of a community by events with these codes.
+pub(super) fn told(connection: &Connection, community: &str, codes: &[String]) -> Result<BTreeSet<StoredEvent>, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT DISTINCT code, subject, message FROM event JOIN community ON community.id = event.community
+         WHERE community.name = ?1 AND code = ?2",
+    )?;
+    let mut told = BTreeSet::new();
+    for code in codes {
+        let events = select.query_map(params![community, code], |row| {
+            Ok(StoredEvent { code: row.get(0)?, subject: row.get(1)?, message: row.get(2)? })
+        })?;
+        for event in events {
+            told.insert(event?);
+        }
+    }
+    Ok(told)
 }
