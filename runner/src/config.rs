@@ -34,9 +34,9 @@ use toml::de::{DeTable, DeValue};
 
 use crate::file::create_private_directory;
 pub use community::CommunityConfig;
+use community::Placed;
 pub use dated::{Change, Dated};
 pub use holidays::HolidaysConfig;
-use listing::Placed;
 pub use member::{MemberConfig, MemberTerms};
 use overrides::PREFIX;
 pub use problems::Problem;

@@ -254,7 +254,7 @@ pub fn net(
         let delta = match rise(before.registers, *registers) {
             Ok(delta) => delta,
             Err(falls) => {
-                falls.into_iter().flatten().for_each(|fall| netting.event(meter, fall));
+                falls.into_iter().for_each(|fall| netting.event(meter, fall));
                 continue;
             }
         };
@@ -283,17 +283,18 @@ fn nobodys_event(standing: Standing, before: Option<&LastRead>) -> Option<EventK
 }
 
 /// Computes the rise of both registers, in Wh; an error tells which of them fell.
-fn rise(from: Registers, to: Registers) -> Result<Registers, [Option<EventKind>; 2]> {
+fn rise(from: Registers, to: Registers) -> Result<Registers, Vec<EventKind>> {
     let import = to.import_wh.checked_sub(from.import_wh);
     let export = to.export_wh.checked_sub(from.export_wh);
     match (import, export) {
         (Some(import_wh), Some(export_wh)) => Ok(Registers { import_wh, export_wh }),
         _ => {
             let fell = |register, from_wh, to_wh| EventKind::RegisterFell { register, from_wh, to_wh };
-            Err([
+            let falls = [
                 import.is_none().then(|| fell(Register::Import, from.import_wh, to.import_wh)),
                 export.is_none().then(|| fell(Register::Export, from.export_wh, to.export_wh)),
-            ])
+            ];
+            Err(falls.into_iter().flatten().collect())
         }
     }
 }

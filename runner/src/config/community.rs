@@ -12,8 +12,7 @@ use jiff::tz::TimeZone;
 
 use super::dated::Dated;
 use super::holidays::{self, HolidaysConfig};
-use super::listing::Placed;
-use super::member::{self, MemberConfig};
+use super::member::{self, Listing, MemberConfig};
 use super::problems::Problems;
 use super::read::Field;
 use super::schema::{Community, Delay, Interval, Is, OnFailure};
@@ -74,6 +73,13 @@ pub struct CommunityConfig {
     pub members: BTreeMap<MemberId, MemberConfig>,
     /// Meters that other communities on the same Meters service list: they never join this one.
     pub elsewhere: BTreeSet<MeterId>,
+}
+
+/// A community, where its table stands, and what its members list.
+pub(super) struct Placed {
+    pub(super) community: CommunityConfig,
+    pub(super) at: usize,
+    pub(super) listings: Vec<Listing>,
 }
 
 impl CommunityConfig {

@@ -8,27 +8,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tonic::transport::Uri;
 
-use super::CommunityConfig;
+use super::community::{CommunityConfig, Placed};
+use super::member::Listing;
 use super::problems::Problems;
-
-/// A member's meter for some time, half-open, as the file says it.
-pub(super) struct Listing {
-    pub(super) member: String,
-    pub(super) meter: MeterId,
-    pub(super) from: Timestamp,
-    pub(super) until: Timestamp,
-    /// Whether it stands in a list. Otherwise it is the meter of the member's own name.
-    pub(super) in_list: bool,
-    /// The table that says so.
-    pub(super) at: usize,
-}
-
-/// A community, where its table stands, and what its members list.
-pub(super) struct Placed {
-    pub(super) community: CommunityConfig,
-    pub(super) at: usize,
-    pub(super) listings: Vec<Listing>,
-}
 
 /// A listing, and the community that it is in.
 #[derive(Clone, Copy)]

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::dated::{Dated, Given, change_day, dated, placed_day};
-use super::listing::Listing;
 use super::problems::Problems;
 use super::read::Field;
 use super::schema::{Member, MemberChange};
@@ -44,6 +43,18 @@ pub struct MemberTerms {
     /// Its own supplier's tariff, and what it leaves out of those before it. None, or what they leave open, is the
     /// community's.
     pub(super) tariff: Vec<TariffConfig>,
+}
+
+/// A member's meter for some time, half-open, as the file says it.
+pub(super) struct Listing {
+    pub(super) member: String,
+    pub(super) meter: MeterId,
+    pub(super) from: Timestamp,
+    pub(super) until: Timestamp,
+    /// Whether it stands in a list. Otherwise it is the meter of the member's own name.
+    pub(super) in_list: bool,
+    /// The table that says so.
+    pub(super) at: usize,
 }
 
 impl MemberTerms {
