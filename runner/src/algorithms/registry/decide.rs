@@ -270,6 +270,6 @@ fn check_settings(
             (config.settings_keys().collect(), way_out)
         }
     };
-    check_known(keys.into_iter(), &ready.description, ready.label())
+    check_known(keys, &ready.description, ready.label())
         .map_err(|error| RegistryError::Refused(format!("{error}; {way_out}")))
 }
