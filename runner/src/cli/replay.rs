@@ -68,8 +68,11 @@ pub async fn run(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<Exit
     let selection = match args.interval {
         Some(at) => containing(&*store, names, at).await?,
         None => {
-            let span = stored::span(&args.span)?;
-            names.into_iter().map(|name| (name, span)).collect()
+            let with_span = |name: String| -> anyhow::Result<(String, Span)> {
+                let span = stored::span(&args.span, &stored::zone(&config, &name))?;
+                Ok((name, span))
+            };
+            names.into_iter().map(with_span).collect::<anyhow::Result<_>>()?
         }
     };
     let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);

@@ -8,12 +8,13 @@ use domain::netting::Basis;
 use domain::round::PriceLimits;
 use domain::{IntervalLength, MemberId, MeterId, PartialTariff, Price, PriceRule, Tariff, TariffSchedule};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sandbox::Limits;
 
 use super::problems::Problems;
 use super::read::Field;
 use super::schema::{Community, Delay, Interval, Is, Limits as LimitKeys, Member, OnFailure};
-use super::tariff;
+use super::{tariff, wallets};
 use base::Reference;
 
 /// The platform's Meters service in the stack.
@@ -33,6 +34,8 @@ const ROLLBACK_AFTER: u32 = 3;
 pub struct CommunityConfig {
     /// Its name, unique within the file.
     pub name: String,
+    /// Whose days, months and dates count.
+    pub zone: TimeZone,
     /// Address of its Meters service.
     pub meters: String,
     /// A PEM file with the authorities of its certificate; none for the machine's own.
@@ -76,6 +79,8 @@ pub struct CommunityConfig {
 pub struct MemberConfig {
     /// Its meters.
     pub meters: Vec<MeterId>,
+    /// The meter under which its trades are shown on the platform's wire; none for its own name.
+    pub wallet: Option<MeterId>,
     /// Its sharing coefficient, in parts per million.
     pub share: u32,
     /// Its priority, 0 first.
@@ -130,6 +135,7 @@ pub(super) fn check(table: Community, at: usize, problems: &Problems<'_>) -> Opt
     let members = members(table.members.value.unwrap_or_default(), problems);
     Some(CommunityConfig {
         name: table.name.get()?,
+        zone: table.zone.get().unwrap_or(TimeZone::UTC),
         meters,
         meters_ca,
         meters_timeout: table.meters_timeout.get().unwrap_or(METERS_TIMEOUT),
@@ -207,7 +213,7 @@ fn members(tables: BTreeMap<String, Field<Member>>, problems: &Problems<'_>) -> 
         if table.meters.at.is_none() {
             without_meters.push((name.clone(), at));
         }
-        let member = member(table, &path, problems);
+        let member = member(table, &name, &path, problems);
         for meter in &member.meters {
             match owners.insert(meter.clone(), name.clone()) {
                 Some(other) if other == name => {
@@ -235,7 +241,7 @@ fn members(tables: BTreeMap<String, Field<Member>>, problems: &Problems<'_>) -> 
     members
 }
 
-fn member(table: Member, path: &str, problems: &Problems<'_>) -> MemberConfig {
+fn member(table: Member, name: &str, path: &str, problems: &Problems<'_>) -> MemberConfig {
     let mut meters = Vec::new();
     if let Some((list, at)) = table.meters.placed() {
         if list.is_empty() {
@@ -251,6 +257,7 @@ fn member(table: Member, path: &str, problems: &Problems<'_>) -> MemberConfig {
     }
     let (tariff, tariff_file) = tariff::check(table.tariff, &format!("{path}.tariff"), problems).unzip();
     MemberConfig {
+        wallet: wallets::check(table.wallet, path, name, &meters, problems),
         meters,
         share: table.share.get().unwrap_or(0),
         rank: table.rank.get().unwrap_or(0),

@@ -85,6 +85,7 @@ tables! {
     }
     Community = "a table" {
         name: Is<CommunityName>,
+        zone: Is<Zone>,
         meters: Is<HttpAddress>,
         meters_ca: String,
         meters_timeout: Is<Length>,
@@ -112,6 +113,7 @@ tables! {
     }
     Member = "a table" {
         meters: Vec<Field<String>>,
+        wallet: String,
         share: Is<Share>,
         rank: Is<Rank>,
         offer: Is<MicroEur>,

@@ -72,6 +72,7 @@ fn community(config: &CommunityConfig) -> Community {
     let members = config.members.iter().map(|(id, config)| (id.to_string(), Field::new(member(config))));
     Community {
         name: Field::of(config.name.clone()),
+        zone: Field::of(config.zone.clone()),
         meters: Field::of(config.meters.clone()),
         meters_ca: optional_path(config.meters_ca.as_deref()),
         meters_timeout: Field::of(config.meters_timeout),
@@ -106,6 +107,7 @@ fn member(config: &MemberConfig) -> Member {
     let given = config.tariff.as_ref().map(|given| tariff(given, config.tariff_file.as_deref()));
     Member {
         meters: list(config.meters.iter().map(ToString::to_string)),
+        wallet: config.wallet.as_ref().map_or_else(Field::default, |wallet| Field::new(wallet.to_string())),
         share: Field::of(config.share),
         rank: Field::of(config.rank),
         offer: Field::maybe(config.offer),

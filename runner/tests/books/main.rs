@@ -7,6 +7,7 @@ mod damage;
 mod failures;
 mod gaps;
 mod left_out;
+mod local_time;
 mod pages;
 mod recorded;
 mod registers;
