@@ -174,12 +174,7 @@ pub fn outbox_relay(
     let tls = ClientTls { ca: ca.clone(), identity: None };
     let client = PushClient::new(to, tls, PushClient::DEADLINE)?;
     let resend = config.forward.lease.min(RESEND_MAX);
-    Ok(Some(OutboxRelay::new(
-        Arc::clone(store),
-        Arc::clone(clock),
-        client,
-        owner.clone(),
-        resend,
-        config.forward.since,
-    )))
+    let (store, clock, owner) = (Arc::clone(store), Arc::clone(clock), owner.clone());
+    let relay = OutboxRelay::new(store, clock, client, owner, resend, config.forward.since);
+    Ok(Some(OutboxRelay { wallets: config.wallets(), ..relay }))
 }

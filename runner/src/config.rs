@@ -17,6 +17,7 @@ mod store;
 mod tariff;
 #[cfg(test)]
 mod tests;
+mod wallets;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ use read::Field;
 pub use rights::{CallerConfig, Right, usual_callers};
 use schema::{Community, File};
 pub use schema::{parse_bytes, parse_duration};
+use wallets::WireNames;
 
 pub use ::store::{MongoAddress, Secret};
 
@@ -164,6 +166,14 @@ impl Config {
         parse(&text, directory, &variables.collect::<Vec<_>>()).map_err(invalid)
     }
 
+    /// What people should know of a configuration that is right: each may be meant so.
+    pub fn remarks(&self) -> Vec<String> {
+        let of = |community: &CommunityConfig| -> Vec<String> {
+            community.wallet_remarks().map(|remark| format!("community {}: {remark}", community.name)).collect()
+        };
+        self.communities.iter().flat_map(of).collect()
+    }
+
     /// The community of that name.
     pub fn community(&self, name: &str) -> Option<&CommunityConfig> {
         self.communities.iter().find(|community| community.name == name)
@@ -243,6 +253,7 @@ fn check(file: File, problems: &Problems<'_>) -> Option<Config> {
 
 fn communities(tables: Field<Vec<Field<Community>>>, problems: &Problems<'_>) -> Vec<CommunityConfig> {
     let mut communities: Vec<CommunityConfig> = Vec::new();
+    let mut wire_names = WireNames::default();
     if tables.value.as_ref().map_or(tables.at.is_none(), Vec::is_empty) {
         problems.add("no community is configured (add [[community]] with a name)");
     }
@@ -251,6 +262,7 @@ fn communities(tables: Field<Vec<Field<Community>>>, problems: &Problems<'_>) ->
         if communities.iter().any(|other| other.name == community.name) {
             problems.at(at, format!("two communities are called {:?} (each needs a name of its own)", community.name));
         }
+        wire_names.add(&community, at, problems);
         communities.push(community);
     }
     communities

@@ -6,12 +6,14 @@ mod service;
 mod show;
 mod store;
 mod tariff;
+mod wallets;
 
 use std::path::PathBuf;
 
 use domain::netting::Basis;
 use domain::round::PriceLimits;
 use domain::{IntervalLength, Price, PriceRule, Tariff, TariffSchedule};
+use jiff::tz::TimeZone;
 use sandbox::Limits;
 
 use super::service::{TLS_CERTIFICATE, TLS_KEY};
@@ -133,6 +135,7 @@ fn the_contracts_example_means_what_it_says() {
     let config = read(CONTRACT).unwrap();
     let school = MemberConfig {
         meters: vec!["es-sms-01".parse().unwrap(), "es-sms-02".parse().unwrap()],
+        wallet: None,
         share: 250_000,
         rank: 1,
         offer: Some(price(50_000)),
@@ -142,6 +145,7 @@ fn the_contracts_example_means_what_it_says() {
     };
     let aveiro = CommunityConfig {
         name: "aveiro".to_owned(),
+        zone: TimeZone::UTC,
         meters: "http://meters:5049".to_owned(),
         meters_ca: None,
         meters_timeout: Duration::from_secs(30),
@@ -246,7 +250,7 @@ name = "b"
         "line 9: community.algorithmus is not a known key",
         "line 10: community.limits.fule is not a known key (known here: fuel, memory, output, price_ceiling, price_floor, time)",
         "line 11: community.tariff.retial is not a known key (known here: feed_in, periods, retail, series, zone)",
-        "line 13: community.members.school.metres is not a known key (known here: bid, meters, offer, rank, share, tariff)",
+        "line 13: community.members.school.metres is not a known key (known here: bid, meters, offer, rank, share, tariff, wallet)",
         "line 14: community.members.school.tariff.feedin is not a known key",
         "line 2: stor is not a known key (known here: cache, caller, community, forward, listen, listen_metrics, listen_tls, mongodb, replicas, store, tls)",
         "line 15: communities is not a known key",

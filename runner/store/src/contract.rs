@@ -17,7 +17,7 @@ use books::{
     Decisions, Due, ExpectedState, GapTrade, KeptChange, KeptVersion, LEASE_TERM_MAX, Label, Lease, Leases, Match,
     MatchFilter, MatchUpdate, MeterReading, NewPrices, OfferedSince, OutboxDepth, Payments, PriceBounds, Prices,
     PricesKept, Progress, Quantity, ReopenError, Reopened, Reopening, ShadowState, ShadowTotals, Span, Store,
-    StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, community_lease,
+    StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, WireParty, community_lease,
 };
 use domain::netting::{Basis, LastReads};
 use domain::reading::Registers;

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use backon::ExponentialBuilder;
-use books::{Acquired, Due, Lease, OfferedSince, Store, StoreError};
+use books::{Acquired, Due, Lease, Match, OfferedSince, Store, StoreError, Wallets};
 
 use super::batch::{Batch, BatchLimits, batches};
 use super::push::{PushClient, PushError};
@@ -56,6 +56,8 @@ pub struct OutboxRelay {
     pub resend: Duration,
     /// Which trades are offered for payment at all.
     pub since: OfferedSince,
+    /// What members are called.
+    pub wallets: Wallets,
     pub batch: BatchLimits,
     /// Pauses after failures.
     pub pauses: ExponentialBuilder,
@@ -126,6 +128,7 @@ impl OutboxRelay {
             owner,
             resend,
             since,
+            wallets: Wallets::default(),
             batch: BatchLimits::default(),
             pauses: retry::USUAL,
             lasting_pause: Duration::from_secs(60),
@@ -263,8 +266,7 @@ impl OutboxRelay {
                 return Ok(());
             }
             // Read under the lease: without it, another process may be pushing these.
-            let due = Due { since: self.since, again, now: self.clock.now() };
-            let waiting = self.store.outbox(due, self.batch.trades).await?;
+            let waiting = self.waiting(again, self.batch.trades).await?;
             if waiting.is_empty() {
                 return Ok(());
             }
@@ -280,6 +282,13 @@ impl OutboxRelay {
         }
     }
 
+    /// The trades that are due, as they are on the wire.
+    async fn waiting(&self, again: Timestamp, limit: usize) -> Result<Vec<Match>, StoreError> {
+        let due = Due { since: self.since, again, now: self.clock.now() };
+        let waiting = self.store.outbox(due, limit).await?;
+        Ok(waiting.into_iter().map(|trade| self.wallets.shown(trade)).collect())
+    }
+
     /// Sends one trade alone, to see whether Transactions accepts any at all. Returns false if it was given up because the
     /// service stops.
     ///
@@ -292,8 +301,7 @@ impl OutboxRelay {
         refusals: &mut Refusals,
         drained: &mut Drained,
     ) -> Result<bool, ForwardError> {
-        let due = Due { since: self.since, again, now: self.clock.now() };
-        let waiting = self.store.outbox(due, refusals.probe_reach()).await?;
+        let waiting = self.waiting(again, refusals.probe_reach()).await?;
         let Some(trade) = refusals.probe(&waiting) else {
             *refusals = Refusals::default();
             return Ok(true);

@@ -16,7 +16,8 @@ use crate::config::{CommunityConfig, Config};
 /// Report every mistake in a configuration, with its line
 ///
 /// Takes the REC_MARKET_… variables into account, and checks the files that the configuration names and the settings of its
-/// algorithms. Starts nothing. Exits with 2 if anything is wrong.
+/// algorithms. Starts nothing. Exits with 2 if anything is wrong. A remark is about something that is right, but perhaps not
+/// what you mean.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
@@ -30,6 +31,7 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let names: Vec<&str> = config.communities.iter().map(|community| community.name.as_str()).collect();
     let noun = if names.len() == 1 { "community" } else { "communities" };
     writeln!(out, "{} is valid: {} {noun} ({})", file.display(), names.len(), names.join(", "))?;
+    config.remarks().iter().try_for_each(|remark| writeln!(out, "remark: {remark}"))?;
     Ok(Exit::Done)
 }
 

@@ -267,7 +267,7 @@ async fn a_measured_store_is_the_store_with_a_stopwatch() {
     let store = MeasuredStore::new(plain, metrics.clone());
     let (now, id) = (at(NOON), TradeId::from_bytes([7; 12]));
     assert_eq!(store.progress("aveiro").await.unwrap().mark, None);
-    let claim = Claim { buyer: "b".to_owned(), since: OfferedSince::default(), now, until: now };
+    let claim = Claim { buyer: "b".into(), since: OfferedSince::default(), now, until: now };
     assert_eq!(store.claim(&claim, Window::first(10)).await.unwrap(), []);
     assert_eq!(store.outbox_depth(OfferedSince::default(), now).await.unwrap(), OutboxDepth::default());
     let update = MatchUpdate { id, state: State::Paid, transaction_id: None, message: None };

@@ -198,7 +198,7 @@ async fn trades_and_what_becomes_of_them_keep_their_shapes() {
     check(&store, "trades", &expected).await;
 
     let until = now() + Duration::from_secs(60);
-    let claim = Claim { buyer: "bob".to_owned(), since: OfferedSince::default(), now: now(), until };
+    let claim = Claim { buyer: "bob".into(), since: OfferedSince::default(), now: now(), until };
     assert_eq!(store.claim(&claim, Window::first(9)).await.unwrap().len(), 1);
     let metadata = doc! {
         "match_id": id(0),

@@ -257,7 +257,7 @@ async fn trades_of_the_original_are_served_claimed_and_updated() {
     assert_eq!(found[0].quantity, Quantity::Original { kwh: 0.25, eur_per_kwh: 0.1624 });
     assert_eq!(found[2].quantity, Quantity::Original { kwh: 1e-17, eur_per_kwh: 0.1624 });
     assert_eq!((&found[0].of, found[0].created_at), (&None, field::timestamp(before(3)).unwrap()));
-    let grid = MatchFilter { buyer: Some(PLATFORM_GRID.to_owned()), ..MatchFilter::default() };
+    let grid = MatchFilter { buyer: Some(PLATFORM_GRID.into()), ..MatchFilter::default() };
     assert_eq!(store.matches(&grid, ALL, now()).await.unwrap(), found[1..2]);
 
     // The one that cannot be read is not among them.
@@ -266,7 +266,7 @@ async fn trades_of_the_original_are_served_claimed_and_updated() {
     let since = OfferedSince(field::timestamp(before(3)));
     assert_eq!(store.outbox_depth(since, now()).await.unwrap().waiting, 1);
     let until = now() + Duration::from_secs(60);
-    let claim = Claim { buyer: "bob".to_owned(), since: all, now: now(), until };
+    let claim = Claim { buyer: "bob".into(), since: all, now: now(), until };
     assert_eq!(store.claim(&claim, ALL).await.unwrap(), [found[0].clone(), found[3].clone()]);
     let paid = MatchUpdate { id: id(1), state: State::Paid, transaction_id: Some("tx".to_owned()), message: None };
     store.update(&[paid], now()).await.unwrap();
