@@ -1,5 +1,6 @@
 //! Log, traces, metrics, and the state of the service.
 
+pub mod callers;
 pub mod log;
 pub mod metrics;
 pub mod status;

@@ -25,7 +25,7 @@ use crate::algorithms::shadow::ShadowTask;
 use crate::clock::Clock;
 use crate::config::{CommunityConfig, Config, Listen, StoreConfig};
 use crate::lease::LeaseOwner;
-use crate::ports::{self, Shares};
+use crate::ports::{self, Failure, Opening, OpeningObserver, Shares};
 use crate::retry::{self, Failures};
 use crate::settlement::CommunityTask;
 use crate::telemetry::metrics::Metrics;
@@ -100,6 +100,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new(Arc::clone(&clock)));
+    metrics.handshake_reasons(Failure::ALL.into_iter().map(Failure::as_str));
     let parts = config.communities.iter().map(|community| metrics.community(&community.name, community.grace));
     let status = Arc::new(Status::new(Arc::clone(&clock), parts));
     listeners.log(config.communities.len())?;
@@ -299,8 +300,10 @@ impl Service {
             claim_lease: self.config.forward.lease,
             offered_since: self.config.forward.since,
             cut: Some(self.tell_cut()),
+            openings: Some(self.tell_openings()),
             limits: ApiLimits { connections: self.shares.grpc, ..ApiLimits::default() },
             prices: self.price_taking(),
+            wallets: self.config.wallets(),
         };
         let metrics = Arc::clone(&self.metrics);
         let observer: grpc::Observer =
@@ -313,6 +316,21 @@ impl Service {
         let status = Arc::clone(&self.status);
         Arc::new(move |grpc::Cut { method, caller, .. }| {
             status.cut(method, caller.map_or_else(|| "unknown".to_owned(), |caller| caller.to_string()));
+        })
+    }
+
+    /// Notes who comes through the TLS port, and who does not.
+    fn tell_openings(&self) -> OpeningObserver {
+        let (metrics, status) = (Arc::clone(&self.metrics), Arc::clone(&self.status));
+        Arc::new(move |opening| match opening {
+            Opening::CameThrough => {
+                metrics.tls_request();
+                status.tls_callers().came_through();
+            }
+            Opening::Failed { from, failure } => {
+                metrics.handshake_failed(failure.as_str());
+                status.tls_callers().failed(failure.as_str(), failure.meaning(), from);
+            }
         })
     }
 

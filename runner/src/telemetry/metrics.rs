@@ -100,6 +100,9 @@ struct Families {
     push_seconds: HistogramVec,
     grpc: IntCounterVec,
     grpc_seconds: HistogramVec,
+    handshakes_failed: IntCounterVec,
+    handshake_failed_at: IntGaugeVec,
+    tls_request_at: IntGauge,
 }
 
 impl Metrics {
@@ -169,6 +172,25 @@ impl Metrics {
         let method = if code == "UNIMPLEMENTED" { "other" } else { method.trim_start_matches('/') };
         self.families.grpc.with_label_values(&[method, code]).inc();
         self.families.grpc_seconds.with_label_values(&[method]).observe(took.as_secs_f64());
+    }
+
+    /// Makes the series of failed TLS handshakes, at zero, for each reason that there is.
+    pub fn handshake_reasons(&self, reasons: impl IntoIterator<Item = &'static str>) {
+        for reason in reasons {
+            self.families.handshakes_failed.with_label_values(&[reason]);
+            self.families.handshake_failed_at.with_label_values(&[reason]);
+        }
+    }
+
+    /// Counts a failed TLS handshake by its reason, which is one of a closed set.
+    pub fn handshake_failed(&self, reason: &'static str) {
+        self.families.handshakes_failed.with_label_values(&[reason]).inc();
+        self.families.handshake_failed_at.with_label_values(&[reason]).set(self.clock.now().as_second());
+    }
+
+    /// Reports that a caller of the TLS port has sent a request.
+    pub fn tls_request(&self) {
+        self.families.tls_request_at.set(self.clock.now().as_second());
     }
 
     /// Counts a change of an algorithm by the name of its action.
@@ -309,6 +331,26 @@ impl Families {
             ),
             grpc: counters("grpc_requests", "gRPC requests answered", &["method", "code"]),
             grpc_seconds: histograms("grpc_request_seconds", "Time of a gRPC request", &["method"], STORE_SECONDS),
+            handshakes_failed: counters(
+                "tls_handshakes_failed",
+                "TLS handshakes that failed, or after which the caller left without a request",
+                &["reason"],
+            ),
+            handshake_failed_at: register(
+                registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "rec_market_tls_handshake_failed_timestamp_seconds",
+                        "When a TLS handshake last failed for that reason, Unix time; 0 for never",
+                    ),
+                    &["reason"],
+                ),
+            ),
+            tls_request_at: gauge(
+                registry,
+                "rec_market_tls_request_timestamp_seconds",
+                "When a caller last came through the TLS port with a request, Unix time; 0 for never",
+            ),
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use books::{Label, StoreError};
 use domain::text::{chain, printable, printable_json};
 
+use super::callers::{TlsCallers, TlsCallersJson};
 use super::metrics::{CommunityMetrics, lock};
 use crate::clock::Clock;
 
@@ -25,6 +26,7 @@ pub struct Status {
     stopping: AtomicBool,
     /// Who got responses without their end, by caller and method.
     cut: Mutex<BTreeMap<(String, &'static str), CutCount>>,
+    tls_callers: TlsCallers,
 }
 
 /// Callers and methods that are noted as cut at most; then the one that was cut longest ago is forgotten.
@@ -55,6 +57,8 @@ struct StatusJson<'a> {
     communities: Vec<CommunityJson<'a>>,
     /// Who got responses that did not fit into one message, and may lack their end without knowing.
     cut_responses: Vec<CutJson>,
+    /// Who came through the TLS port, and who did not.
+    tls: TlsCallersJson,
 }
 
 #[derive(Serialize)]
@@ -98,6 +102,7 @@ struct AlgorithmJson {
 impl Status {
     pub fn new(clock: Arc<dyn Clock>, communities: impl IntoIterator<Item = Arc<CommunityMetrics>>) -> Status {
         Status {
+            tls_callers: TlsCallers::new(Arc::clone(&clock)),
             clock,
             communities: communities.into_iter().map(|community| (community, Mutex::default())).collect(),
             store: Mutex::new(Some("the store was not asked yet".to_owned())),
@@ -106,6 +111,11 @@ impl Status {
             stopping: AtomicBool::new(false),
             cut: Mutex::default(),
         }
+    }
+
+    /// Who calls the TLS port.
+    pub fn tls_callers(&self) -> &TlsCallers {
+        &self.tls_callers
     }
 
     /// Reports that a caller got a response without its end.
@@ -205,6 +215,7 @@ impl Status {
                 .map(|(community, of)| community_json(community, &lock(of), now))
                 .collect(),
             cut_responses: lock(&self.cut).iter().map(cut_json).collect(),
+            tls: self.tls_callers.json(),
         })?;
         Ok(printable_json(&json).into_owned())
     }

@@ -11,6 +11,7 @@
 mod clock;
 mod crash;
 mod first_start;
+mod handshakes;
 mod mongodb;
 mod node;
 mod outages;
@@ -21,3 +22,4 @@ mod rights;
 mod start_and_end;
 mod takeover;
 mod terms;
+mod wallets;
