@@ -17,7 +17,8 @@ mod store;
 mod tariff;
 #[cfg(test)]
 mod tests;
-mod wallets;
+mod wallet;
+mod wire_names;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -36,7 +37,7 @@ use read::Field;
 pub use rights::{CallerConfig, Right, usual_callers};
 use schema::{Community, File};
 pub use schema::{parse_bytes, parse_duration};
-use wallets::WireNames;
+use wire_names::WireNames;
 
 pub use ::store::{MongoAddress, Secret};
 

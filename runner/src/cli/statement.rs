@@ -202,8 +202,8 @@ impl<'p, 'o, W: Write> Page<'p, 'o, W> {
         if self.is_empty {
             return tables.line(&format!("{}: nothing{of} is settled in this time", self.community));
         }
-        if self.member.is_some() {
-            tables.line(&format!("{}{of} ({})", self.community, self.zone))?;
+        if let Some(member) = self.member {
+            tables.line(&format!("{member} of {} ({})", self.community, self.zone))?;
             let periods = self.only.iter().map(|(period, account)| (period.as_str(), account));
             tables.print("period", periods, "all periods")?;
         }

@@ -14,7 +14,7 @@ use sandbox::Limits;
 use super::problems::Problems;
 use super::read::Field;
 use super::schema::{Community, Delay, Interval, Is, Limits as LimitKeys, Member, OnFailure};
-use super::{tariff, wallets};
+use super::{tariff, wallet};
 use base::Reference;
 
 /// The platform's Meters service in the stack.
@@ -257,7 +257,7 @@ fn member(table: Member, name: &str, path: &str, problems: &Problems<'_>) -> Mem
     }
     let (tariff, tariff_file) = tariff::check(table.tariff, &format!("{path}.tariff"), problems).unzip();
     MemberConfig {
-        wallet: wallets::check(table.wallet, path, name, &meters, problems),
+        wallet: wallet::check(table.wallet, path, name, &meters, problems),
         meters,
         share: table.share.get().unwrap_or(0),
         rank: table.rank.get().unwrap_or(0),

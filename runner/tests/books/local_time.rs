@@ -184,7 +184,7 @@ fn a_table_whose_numbers_are_rounded_says_so() {
 fn a_member_sees_all_periods_in_one_table() {
     let market = market_of(&quarters("2024-03-31T21:30:00Z", 10, 50), "zone = \"Europe/Brussels\"");
     let table = market.run(&["statement", "--member", "bob", "--period", "month"]).ends_with(0).out;
-    for text in ["aveiro of bob (Europe/Brussels)", "2024-03", "2024-04", "all periods"] {
+    for text in ["bob of aveiro (Europe/Brussels)", "2024-03", "2024-04", "all periods"] {
         assert_eq!(table.matches(text).count(), 1, "{text}: {table}");
     }
     assert!(!table.contains("ann"), "{table}");
