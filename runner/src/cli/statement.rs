@@ -77,7 +77,7 @@ pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<E
     }
     let mut sheet = match (args.json, args.csv) {
         (true, _) => Sheet::Json(out),
-        (false, true) => Sheet::Csv(Csv::new(&COLUMNS, out)?),
+        (false, true) => Sheet::Csv(Box::new(Csv::new(&COLUMNS, out)?)),
         (false, false) => Sheet::Tables(Tables::new(out)),
     };
     for selection in &selections {
@@ -138,7 +138,7 @@ impl<'z> Periods<'z> {
 /// Where rows go.
 enum Sheet<'o, W: Write> {
     Json(&'o mut W),
-    Csv(Csv<&'o mut W>),
+    Csv(Box<Csv<&'o mut W>>),
     Tables(Tables<&'o mut W>),
 }
 
