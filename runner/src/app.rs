@@ -89,12 +89,12 @@ pub fn open_sandbox_with_any_cache(cache: Option<PathBuf>) -> Result<Sandbox, Sa
     })
 }
 
-/// The sandbox that the gate compares with. It keeps no code: nobody settles with what it compiles.
+/// The sandbox that the gate compares with, beside one of [`open_sandbox_with_any_cache`], which tells if there is no cache.
 ///
 /// # Errors
 /// If the machine fails.
-pub fn open_checking_sandbox() -> Result<Sandbox, SandboxError> {
-    make_sandbox(Codegen::Checking, None, None)
+pub fn open_checking_sandbox(cache: Option<PathBuf>) -> Result<Sandbox, SandboxError> {
+    make_sandbox(Codegen::Checking, cache, None).or_else(|_| make_sandbox(Codegen::Checking, None, None))
 }
 
 /// The compiler's child process is this program.

@@ -22,6 +22,7 @@ use wasmtime::component::Component;
 use crate::confine;
 use crate::engine::{Codegen, Stop, plain_engine};
 use crate::error::{Cause, LoadError, SandboxError, quoted};
+use crate::features::unread;
 use crate::machine;
 
 pub use child::compile_as_child;
@@ -87,7 +88,7 @@ impl Compiler {
         stop: &Stop,
         bytes: &[u8],
     ) -> Result<(Component, Vec<u8>), LoadError> {
-        let malformed = |error| machine::or(error, LoadError::Malformed);
+        let malformed = |error| machine::or(error, |reason| unread(&reason));
         match self {
             Compiler::InProcess => {
                 let component = Component::from_binary(engine, bytes).map_err(malformed)?;

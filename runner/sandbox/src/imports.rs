@@ -10,6 +10,7 @@ use wasmtime::component::{Component, Linker, Resource, ResourceType, WasmList};
 use wasmtime::{Engine, Result, StoreContextMut, Trap, bail};
 
 use crate::error::{LoadError, shortened};
+use crate::language::Language;
 use crate::machine;
 use crate::state::State;
 
@@ -39,11 +40,16 @@ const WRITE_BYTES_MAX: u64 = 4 << 10;
 const REFUSED_MAX: usize = 20;
 const NAME_CHARS_MAX: usize = 100;
 
+/// The package of our own interfaces: another version of it is another world.
+const PACKAGE: &str = "rec:market/";
+
 /// The names of a component's imports that the policy refuses.
 #[derive(Debug, Default)]
 pub(crate) struct Refused {
     names: Vec<String>,
     more: usize,
+    /// An import of another world of ours.
+    other_world: Option<String>,
 }
 
 impl Refused {
@@ -51,17 +57,28 @@ impl Refused {
     pub(crate) fn add(&mut self, name: &str) {
         match allowed(name) {
             true => {}
+            false if name.starts_with(PACKAGE) => {
+                self.other_world.get_or_insert_with(|| shortened(name, NAME_CHARS_MAX));
+            }
             false if self.names.len() < REFUSED_MAX => self.names.push(shortened(name, NAME_CHARS_MAX)),
             false => self.more = self.more.saturating_add(1),
         }
     }
 
-    /// Returns an error that lists the refused imports, if there are any.
-    pub(crate) fn check(mut self) -> Result<(), LoadError> {
+    /// Returns an error that lists the refused imports of a component with these bytes, if there are any.
+    pub(crate) fn check(mut self, bytes: &[u8]) -> Result<(), LoadError> {
+        if let Some(name) = self.other_world {
+            return Err(LoadError::WrongWorld(format!(
+                "it imports {name} (build it with this version's wit/market.wit)"
+            )));
+        }
         if self.more > 0 {
             self.names.push(format!("{} more", self.more));
         }
-        if self.names.is_empty() { Ok(()) } else { Err(LoadError::Imports(self.names)) }
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        Err(LoadError::Imports { names: self.names, way_out: Language::without_imports(Language::of(bytes)) })
     }
 }
 
@@ -72,11 +89,11 @@ fn allowed(name: &str) -> bool {
         || name == "rec:market/types@1.0.0"
 }
 
-/// Checks the imports of a component against the policy.
-pub(crate) fn check(engine: &Engine, component: &Component) -> Result<(), LoadError> {
+/// Checks the imports of a component with these bytes against the policy.
+pub(crate) fn check(engine: &Engine, component: &Component, bytes: &[u8]) -> Result<(), LoadError> {
     let mut refused = Refused::default();
     component.component_type().imports(engine).for_each(|(name, _)| refused.add(name));
-    refused.check()
+    refused.check(bytes)
 }
 
 /// Returns whether the component imports any of WASI, so that a host without WASI cannot run it.

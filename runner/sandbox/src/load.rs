@@ -14,7 +14,8 @@ use crate::declared::{self, Declared};
 use crate::engine::{Codegen, Engines, Slots, Stop, Ticker, Unreserved};
 use crate::error::{LoadError, SandboxError};
 use crate::imports;
-use crate::limits::COMPONENT_BYTES_MAX;
+use crate::language::Language;
+use crate::limits::{CACHE_BYTES_MAX, COMPONENT_BYTES_MAX};
 use crate::machine;
 use crate::state::State;
 
@@ -25,6 +26,8 @@ pub struct Options {
     pub runs_max: usize,
     /// A private directory for compiled code; `None` to compile every time.
     pub cache: Option<PathBuf>,
+    /// Maximum size of what is in that directory, in bytes; what was not used for longest makes room.
+    pub cache_bytes_max: u64,
     /// The engine's code generation. The arguments of [`Compiler::Child`] must specify the same.
     pub codegen: Codegen,
     /// Where components are compiled that were not built with this program.
@@ -40,6 +43,7 @@ impl Default for Options {
         Options {
             runs_max,
             cache: None,
+            cache_bytes_max: CACHE_BYTES_MAX,
             codegen: Codegen::Usual,
             compiler: Compiler::InProcess,
             component_bytes_max: COMPONENT_BYTES_MAX,
@@ -70,7 +74,8 @@ impl Sandbox {
     /// If the machine lacks the resources, or the cache directory cannot be used or is not private.
     pub fn new(options: Options) -> Result<Sandbox, SandboxError> {
         let Engines { runs: engine, unreserved } = Engines::new(options.codegen, options.runs_max)?;
-        let cache = options.cache.map(|directory| Cache::open(&directory, &engine)).transpose();
+        let cache =
+            options.cache.map(|directory| Cache::open(&directory, &engine, options.cache_bytes_max)).transpose();
         let cache = cache.map_err(|error| SandboxError::Engine(error.into()))?;
         Ok(Sandbox(Arc::new(Inner {
             ticker: Ticker::start(&engine)?,
@@ -120,14 +125,15 @@ impl Sandbox {
 
     fn load_with(&self, bytes: &[u8], compiler: &Compiler) -> Result<Algorithm, LoadError> {
         examine(bytes, self.0.component_bytes_max)?;
-        let (declared, _) = declared::read(bytes)?;
+        let (declared, refused) = declared::read(bytes)?;
         declared.check()?;
+        refused.check(bytes)?;
         let digest = Digest::of(bytes);
         let Compiled { component, copies_strings } = self.component(bytes, &digest, compiler)?;
         if copies_strings {
             return Err(LoadError::InnerStrings);
         }
-        imports::check(&self.0.engine, &component)?;
+        imports::check(&self.0.engine, &component, bytes)?;
         self.algorithm(bytes, digest, declared, &component)
     }
 
@@ -191,7 +197,7 @@ pub(crate) fn examine(bytes: &[u8], bytes_max: u64) -> Result<(), LoadError> {
     }
     match bytes.strip_prefix(MAGIC) {
         Some([0x0d, 0, 1, 0, ..]) => Ok(()),
-        Some([1, 0, 0, 0, ..]) => Err(LoadError::CoreModule),
+        Some([1, 0, 0, 0, ..]) => Err(LoadError::CoreModule { way_out: Language::of_module(Language::of(bytes)) }),
         Some(_) => {
             Err(LoadError::Malformed("it ends within its first eight bytes or is of an unknown version".to_owned()))
         }

@@ -268,15 +268,16 @@ impl Service {
         }
     }
 
-    /// The gate has sandboxes of its own without a code cache, because it sees most components only once.
+    /// The gate has sandboxes of its own. Their code is kept where settlement looks for it: what is activated after an upload is
+    /// compiled already.
     fn registry(&self, cache: &Arc<AlgorithmCache>) -> Arc<Registry> {
-        let shutdown = self.shutdown.clone();
+        let (shutdown, kept) = (self.shutdown.clone(), self.config.cache.clone());
         Arc::new(Registry::new(
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
             self.config.communities.clone(),
             Arc::clone(cache),
-            Box::new(move |codegen| make_sandbox_until(&shutdown, codegen, None)),
+            Box::new(move |codegen| make_sandbox_until(&shutdown, codegen, Some(kept.clone()))),
         ))
     }
 

@@ -69,6 +69,8 @@ type Observer<'o> = &'o mut (dyn FnMut(&Commit) + Send);
 enum Stop {
     /// Another process settled or decided meanwhile: the pass looks again where the community stands.
     Overtaken,
+    /// Another algorithm settles from here on, as the log says: the pass looks again which.
+    Decided,
     Failed(PassError),
 }
 
@@ -107,8 +109,12 @@ impl Settler {
                 match self.pass_once(pass, summary, &mut seen).await {
                     Ok(()) => return Ok(()),
                     Err(Stop::Failed(error)) => return Err(error),
+                    Err(Stop::Decided) => {}
                     Err(Stop::Overtaken) => {
-                        tracing::info!(community, "another process settles this community: looking again where it is");
+                        tracing::info!(
+                            community,
+                            "another process settled, or somebody decided, meanwhile: looking again where it is"
+                        );
                     }
                 }
             }
@@ -294,7 +300,7 @@ impl Run<'_> {
             let Settler { store, clock, .. } = self.settler;
             let configured = self.settler.configured();
             if failure.record(&**store, self.community(), configured, clock.now()).await? {
-                return Err(Stop::Overtaken);
+                return Err(Stop::Decided);
             }
         }
         if let Some(error) = error {

@@ -200,7 +200,8 @@ fn examine(
     });
     let is_new = terms.as_ref().is_some_and(|terms| terms.recent.is_empty());
     let limits = limits(args.limits.limits(), community.map(|community| community.limits).unwrap_or_default());
-    let (usual, checking) = (open_sandbox_with_any_cache(config::user_cache())?, open_checking_sandbox()?);
+    let cache = config::user_cache();
+    let (usual, checking) = (open_sandbox_with_any_cache(cache.clone())?, open_checking_sandbox(cache)?);
     let (seed, others) = (args.seed.unwrap_or_else(draw_seed), Vec::new());
     let gate = Gate { usual: &usual, checking: &checking, limits, seed, terms, others };
     let mut report = gate.examine(component, matches!(reference, Reference::Base(_)))?;

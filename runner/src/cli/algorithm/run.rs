@@ -31,8 +31,8 @@ use crate::file::{self, Access};
 /// "surplus": 1500, "deficit": 0}, …]}. Energy is in Wh, prices are in µEUR/kWh.
 ///
 /// Optional fields and their defaults: duration 900, retail 162400, feed_in 30000, seed 0, settings {}, price_floor and
-/// price_ceiling null. In a position: retail and feed_in (those of the round), offer (its feed_in), bid (its retail),
-/// share 0, rank 0.
+/// price_ceiling null. In a position: surplus and deficit 0, retail and feed_in (those of the round), offer (its feed_in),
+/// bid (its retail), share 0, rank 0.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("input").required(true))]
 pub struct RunArgs {
@@ -64,7 +64,7 @@ pub struct LimitArgs {
     /// Memory and tables together, such as 64MiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<u64>,
-    /// Wall-clock time, such as 2s
+    /// Processor time, such as 2s
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub time: Option<std::time::Duration>,
     /// Size of the result, such as 1MiB
