@@ -87,6 +87,9 @@ pub enum Command {
         /// Compile for the engine with which the gate compares results
         #[arg(long)]
         checking: bool,
+        /// Keep the functions for the next version of the component
+        #[arg(long)]
+        keeping: bool,
     },
 }
 
@@ -165,10 +168,10 @@ async fn run_algorithm(command: AlgorithmCommand, out: &mut impl Write) -> anyho
 /// Compiles a component from stdin to stdout, in a child process that the sandbox has started.
 ///
 /// It sets its own limits. Returns the exit code, whose meaning only the sandbox knows.
-pub fn compile_component(checking: bool) -> u8 {
+pub fn compile_component(checking: bool, keeping: bool) -> u8 {
     let codegen = if checking { Codegen::Checking } else { Codegen::Usual };
     let (mut input, mut output, mut errors) = (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
-    sandbox::compile_as_child(CompileLimits::default(), codegen, &mut input, &mut output, &mut errors)
+    sandbox::compile_as_child(CompileLimits::default(), codegen, keeping, &mut input, &mut output, &mut errors)
 }
 
 #[cfg(test)]

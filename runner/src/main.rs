@@ -13,9 +13,9 @@ use tracing::level_filters::LevelFilter;
 fn main() -> ExitCode {
     // On its own, clap exits with 2 for wrong usage and with 0 for help and version.
     let cli = Cli::parse();
-    if let Command::CompileComponent { checking } = cli.command {
+    if let Command::CompileComponent { checking, keeping } = cli.command {
         // Before a runtime and a log use memory that its limits reserve for the compiler.
-        return ExitCode::from(cli::compile_component(checking));
+        return ExitCode::from(cli::compile_component(checking, keeping));
     }
     return_memory();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

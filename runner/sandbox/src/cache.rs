@@ -47,8 +47,10 @@ pub enum CacheError {
 
 const DIGEST_BYTES: usize = 32;
 
-/// How the names of files end that hold code, and how those begin that are being written, or were when a process was killed.
+/// How the names of files end that hold code or the functions of a history, and how those begin that are being written, or were
+/// when a process was killed.
 const CODE: &str = ".code";
+const FUNCTIONS: &str = ".functions";
 const UNFINISHED: &str = ".tmp";
 
 pub(crate) struct Cache {
@@ -79,32 +81,41 @@ impl Cache {
         self.directory.join(format!("{digest}-{:016x}{CODE}", self.compatibility))
     }
 
+    fn path_of_functions(&self, history: &Digest) -> PathBuf {
+        self.directory.join(format!("{history}-{:016x}{FUNCTIONS}", self.compatibility))
+    }
+
     /// Returns the component and its code, if that is cached and intact.
     pub(crate) fn read(&self, digest: &Digest, engine: &Engine) -> Option<(Component, Vec<u8>)> {
         let path = self.path(digest);
-        let mut file = fs::read(&path).ok()?;
-        let (expected, code) = file.split_at_checked(DIGEST_BYTES)?;
-        if Digest::of(code).as_bytes() != expected {
-            return None;
-        }
-        let component = deserialize(engine, code).ok()?;
-        // Who cannot change the time of a file has a cache that forgets in another order.
-        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-        let _ = utimensat(CWD, &path, &Timestamps { last_access: now, last_modification: now }, AtFlags::empty());
-        Some((component, file.split_off(DIGEST_BYTES)))
+        let code = intact(&path)?;
+        let component = deserialize(engine, &code).ok()?;
+        use_now(&path);
+        Some((component, code))
+    }
+
+    /// Returns the functions that are kept of a history, if they are intact.
+    pub(crate) fn read_functions(&self, history: &Digest) -> Option<Vec<u8>> {
+        intact(&self.path_of_functions(history))
     }
 
     /// Stores code. Errors are ignored: a full disk or a missing directory only costs time.
     pub(crate) fn write(&self, digest: &Digest, code: &[u8]) {
-        let write = || -> std::io::Result<()> {
-            // Renamed when it is complete, so that a reader never sees half a file. Only this user can read it.
-            let mut file = NamedTempFile::new_in(&self.directory)?;
-            file.write_all(Digest::of(code).as_bytes())?;
-            file.write_all(code)?;
-            file.persist(self.path(digest))?;
-            self.make_room()
-        };
-        let _ = write();
+        let _ = self.store(&self.path(digest), code);
+    }
+
+    /// Stores the functions of a history in the place of those before. Errors are ignored likewise.
+    pub(crate) fn write_functions(&self, history: &Digest, kept: &[u8]) {
+        let _ = self.store(&self.path_of_functions(history), kept);
+    }
+
+    fn store(&self, path: &Path, content: &[u8]) -> std::io::Result<()> {
+        // Renamed when it is complete, so that a reader never sees half a file. Only this user can read it.
+        let mut file = NamedTempFile::new_in(&self.directory)?;
+        file.write_all(Digest::of(content).as_bytes())?;
+        file.write_all(content)?;
+        file.persist(path)?;
+        self.make_room()
     }
 
     /// Removes what was not used for longest, until the rest is no larger than it may be. The newest always stays.
@@ -112,8 +123,9 @@ impl Cache {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
             let entry = entry?;
-            let is_ours =
-                entry.file_name().to_str().is_some_and(|name| name.ends_with(CODE) || name.starts_with(UNFINISHED));
+            let is_ours = entry.file_name().to_str().is_some_and(|name| {
+                [CODE, FUNCTIONS].iter().any(|end| name.ends_with(end)) || name.starts_with(UNFINISHED)
+            });
             // Another process may have removed it.
             let Some(metadata) = entry.metadata().ok().filter(|metadata| is_ours && metadata.is_file()) else {
                 continue;
@@ -132,6 +144,22 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// The content of a file, if it has the digest before it.
+fn intact(path: &Path) -> Option<Vec<u8>> {
+    let mut file = fs::read(path).ok()?;
+    let (expected, content) = file.split_at_checked(DIGEST_BYTES)?;
+    if Digest::of(content).as_bytes() != expected {
+        return None;
+    }
+    Some(file.split_off(DIGEST_BYTES))
+}
+
+/// Says in a file's time that it is in use. Who cannot change the time has a cache that forgets in another order.
+fn use_now(path: &Path) {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let _ = utimensat(CWD, path, &Timestamps { last_access: now, last_modification: now }, AtFlags::empty());
 }
 
 #[cfg(test)]

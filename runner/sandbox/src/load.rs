@@ -9,7 +9,7 @@ use wasmtime::component::Component;
 
 use crate::bindings;
 use crate::cache::Cache;
-use crate::compile::{Compiler, copies_strings, deserialize};
+use crate::compile::{Compilation, Compiler, copies_strings, deserialize};
 use crate::declared::{self, Declared};
 use crate::engine::{Codegen, Engines, Slots, Stop, Ticker, Unreserved};
 use crate::error::{LoadError, SandboxError};
@@ -18,6 +18,9 @@ use crate::language::Language;
 use crate::limits::{CACHE_BYTES_MAX, COMPONENT_BYTES_MAX};
 use crate::machine;
 use crate::state::State;
+
+/// Minimum size of a component whose functions are kept, in bytes: a smaller one is compiled in a blink.
+const HISTORY_BYTES_MIN: usize = 512 << 10;
 
 /// Options of a sandbox.
 #[derive(Clone, Debug)]
@@ -28,6 +31,9 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// Maximum size of what is in that directory, in bytes; what was not used for longest makes room.
     pub cache_bytes_max: u64,
+    /// What is compiled here version after version, such as a file that its author builds again and again: with a cache, the
+    /// functions of one version are kept for the next. Only versions of one thing may share a history.
+    pub history: Option<Digest>,
     /// The engine's code generation. The arguments of [`Compiler::Child`] must specify the same.
     pub codegen: Codegen,
     /// Where components are compiled that were not built with this program.
@@ -44,6 +50,7 @@ impl Default for Options {
             runs_max,
             cache: None,
             cache_bytes_max: CACHE_BYTES_MAX,
+            history: None,
             codegen: Codegen::Usual,
             compiler: Compiler::InProcess,
             component_bytes_max: COMPONENT_BYTES_MAX,
@@ -62,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) ticker: Ticker,
     pub(crate) slots: Slots,
     cache: Option<Cache>,
+    history: Option<Digest>,
     codegen: Codegen,
     pub(crate) compiler: Compiler,
     pub(crate) component_bytes_max: u64,
@@ -84,6 +92,7 @@ impl Sandbox {
             unreserved,
             stop: Stop::default(),
             cache,
+            history: options.history,
             codegen: options.codegen,
             compiler: options.compiler,
             component_bytes_max: options.component_bytes_max,
@@ -164,11 +173,18 @@ impl Sandbox {
         let (component, code) = match cached {
             Some(cached) => cached,
             None => {
-                let compiled = compiler.compile(&inner.engine, inner.codegen, &inner.stop, bytes)?;
-                if let Some(cache) = &inner.cache {
-                    cache.write(digest, &compiled.1);
+                let history = inner.history.as_ref().filter(|_| bytes.len() >= HISTORY_BYTES_MIN);
+                let history = inner.cache.as_ref().zip(history);
+                let kept = history.map(|(cache, history)| cache.read_functions(history).unwrap_or_default());
+                let compiled = compiler.compile(&inner.engine, inner.codegen, &inner.stop, kept, bytes)?;
+                let Compilation { component, code, kept } = compiled;
+                if let Some(((cache, history), kept)) = history.zip(kept) {
+                    cache.write_functions(history, &kept);
                 }
-                compiled
+                if let Some(cache) = &inner.cache {
+                    cache.write(digest, &code);
+                }
+                (component, code)
             }
         };
         if let Some(Unreserved { judge, .. }) = &inner.unreserved {

@@ -18,7 +18,7 @@ use super::run::{LimitArgs, parse_reference};
 use super::service::IdentityArgs;
 use crate::algorithms::catalogue::{self, UnusableAlgorithm};
 use crate::algorithms::gate::{self, CommunityTerms, Gate, Report, Verdict, draw_seed, recent};
-use crate::app::{self, open_checking_sandbox, open_sandbox_with_any_cache};
+use crate::app::{self, open_checking_sandbox, open_sandbox_to_try};
 use crate::cli::exit::{Exit, ExitCode, usage};
 use crate::cli::{output, round_file};
 use crate::config::{self, CommunityConfig, Config, StoreConfig};
@@ -201,7 +201,7 @@ fn examine(
     let is_new = terms.as_ref().is_some_and(|terms| terms.recent.is_empty());
     let limits = limits(args.limits.limits(), community.map(|community| community.limits).unwrap_or_default());
     let cache = config::user_cache();
-    let (usual, checking) = (open_sandbox_with_any_cache(cache.clone())?, open_checking_sandbox(cache)?);
+    let (usual, checking) = (open_sandbox_to_try(reference, cache.clone())?, open_checking_sandbox(reference, cache)?);
     let (seed, others) = (args.seed.unwrap_or_else(draw_seed), Vec::new());
     let gate = Gate { usual: &usual, checking: &checking, limits, seed, terms, others };
     let mut report = gate.examine(component, matches!(reference, Reference::Base(_)))?;

@@ -18,7 +18,7 @@ use sandbox::{Algorithm, BadResult, Described, Failure, Limits, Run};
 
 use crate::algorithms::cache::check_settings;
 use crate::algorithms::catalogue;
-use crate::app::open_sandbox_with_any_cache;
+use crate::app::open_sandbox_to_try;
 use crate::cli::args::{duration, size};
 use crate::cli::exit::{Exit, ExitCode};
 use crate::cli::{output, round_file, wasmtime_cli};
@@ -137,7 +137,7 @@ pub fn parse_reference(text: &str) -> anyhow::Result<Reference> {
 }
 
 fn load(reference: Reference) -> anyhow::Result<Candidate> {
-    let sandbox = open_sandbox_with_any_cache(config::user_cache())?;
+    let sandbox = open_sandbox_to_try(&reference, config::user_cache())?;
     let component = catalogue::read(&reference, |_| None)?;
     let algorithm = catalogue::load(&sandbox, &reference, &component)?;
     // With the usual limits, as when it settles: those of the command line are for `clear`.
