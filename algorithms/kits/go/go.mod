@@ -1,0 +1,3 @@
+module my-algorithm
+
+go 1.24
