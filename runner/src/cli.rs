@@ -69,7 +69,7 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Try, check and administer matching algorithms
     ///
-    /// `run`, `check` and `export` work on this machine. The others administer the algorithms of a running service; they
+    /// `run`, `check`, `wrap` and `export` work on this machine. The others administer the algorithms of a running service; they
     /// need a token or a client certificate of a caller that the service's configuration names.
     #[command(subcommand)]
     Algorithm(AlgorithmCommand),
@@ -95,6 +95,7 @@ pub enum AlgorithmCommand {
     Run(algorithm::run::RunArgs),
     Check(algorithm::check::CheckArgs),
     Export(algorithm::export::ExportArgs),
+    Wrap(algorithm::wrap::WrapArgs),
     Upload(algorithm::upload::UploadArgs),
     List(algorithm::list::ListArgs),
     Show(algorithm::show::ShowArgs),
@@ -151,6 +152,7 @@ async fn run_algorithm(command: AlgorithmCommand, out: &mut impl Write) -> anyho
         AlgorithmCommand::Run(args) => algorithm::run::run(&args, out),
         AlgorithmCommand::Check(args) => algorithm::check::run(&args, out).await,
         AlgorithmCommand::Export(args) => algorithm::export::run(&args, out),
+        AlgorithmCommand::Wrap(args) => algorithm::wrap::run(&args, out),
         AlgorithmCommand::Upload(args) => algorithm::upload::run(&args, out).await,
         AlgorithmCommand::List(args) => algorithm::list::run(&args, out).await,
         AlgorithmCommand::Show(args) => algorithm::show::run(&args, out).await,

@@ -1,4 +1,4 @@
-//! `rec-market algorithm`: `run`, `check` and `export` on this machine; the others administer a running service.
+//! `rec-market algorithm`: `run`, `check`, `wrap` and `export` on this machine; the others administer a running service.
 
 pub mod activate;
 pub mod changes;
@@ -15,3 +15,4 @@ pub mod shadow;
 pub mod show;
 pub mod text;
 pub mod upload;
+pub mod wrap;
