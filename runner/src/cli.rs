@@ -69,7 +69,7 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Try, check and administer matching algorithms
     ///
-    /// `run`, `check`, `wrap` and `export` work on this machine. The others administer the algorithms of a running service; they
+    /// `new`, `run`, `check`, `wrap` and `export` work on this machine. The others administer the algorithms of a running service; they
     /// need a token or a client certificate of a caller that the service's configuration names.
     #[command(subcommand)]
     Algorithm(AlgorithmCommand),
@@ -95,6 +95,7 @@ pub enum AlgorithmCommand {
     Run(algorithm::run::RunArgs),
     Check(algorithm::check::CheckArgs),
     Export(algorithm::export::ExportArgs),
+    New(algorithm::new::NewArgs),
     Wrap(algorithm::wrap::WrapArgs),
     Upload(algorithm::upload::UploadArgs),
     List(algorithm::list::ListArgs),
@@ -152,6 +153,7 @@ async fn run_algorithm(command: AlgorithmCommand, out: &mut impl Write) -> anyho
         AlgorithmCommand::Run(args) => algorithm::run::run(&args, out),
         AlgorithmCommand::Check(args) => algorithm::check::run(&args, out).await,
         AlgorithmCommand::Export(args) => algorithm::export::run(&args, out),
+        AlgorithmCommand::New(args) => algorithm::new::run(&args, out),
         AlgorithmCommand::Wrap(args) => algorithm::wrap::run(&args, out),
         AlgorithmCommand::Upload(args) => algorithm::upload::run(&args, out).await,
         AlgorithmCommand::List(args) => algorithm::list::run(&args, out).await,

@@ -1,7 +1,7 @@
 // Shares the energy in proportion, at a price between the community's two tariffs.
 package main
 
-import "my-algorithm/market"
+import "algorithm/market"
 
 var position = market.Setting{
 	Key:     "position",

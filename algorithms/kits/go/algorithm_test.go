@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"my-algorithm/market"
-	"my-algorithm/market/markettest"
+	"algorithm/market"
+	"algorithm/market/markettest"
 )
 
 func expect(t *testing.T, round *market.Round, lines ...string) {

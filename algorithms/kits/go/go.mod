@@ -1,3 +1,3 @@
-module my-algorithm
+module algorithm
 
 go 1.24

@@ -1,4 +1,4 @@
-//! `rec-market algorithm`: `run`, `check`, `wrap` and `export` on this machine; the others administer a running service.
+//! `rec-market algorithm`: `new`, `run`, `check`, `wrap` and `export` on this machine; the others administer a running service.
 
 pub mod activate;
 pub mod changes;
@@ -7,6 +7,7 @@ pub mod download;
 pub mod export;
 pub mod json;
 pub mod list;
+pub mod new;
 mod report;
 pub mod rollback;
 pub mod run;

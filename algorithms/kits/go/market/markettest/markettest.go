@@ -8,7 +8,7 @@ import (
 	"math"
 	"math/big"
 
-	"my-algorithm/market"
+	"algorithm/market"
 )
 
 // Sells and Buys make a position of a test round: a member with a surplus or a deficit, in Wh, that offers at its feed-in price

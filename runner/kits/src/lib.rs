@@ -1,0 +1,79 @@
+//! What authors start from: a project in each language, with the kit's sources, a small real algorithm and its tests.
+//!
+//! The files are those of `algorithms/kits`, where the algorithm has the name `my-algorithm`. Nothing here touches the disk.
+
+include!(concat!(env!("OUT_DIR"), "/files.rs"));
+
+/// A language in which algorithms can be written, with a kit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Language {
+    /// The name in commands, such as `go`.
+    pub name: &'static str,
+    /// What people call it, such as `Go`.
+    pub title: &'static str,
+    /// What an author needs to have installed.
+    pub needs: &'static str,
+}
+
+/// All languages that have a kit.
+pub const LANGUAGES: [Language; 2] = [
+    Language {
+        name: "go",
+        title: "Go",
+        needs: "Go 1.24 or later",
+    },
+    Language {
+        name: "c",
+        title: "C",
+        needs: "a C compiler, and Zig or clang for WebAssembly (make says how to get it)",
+    },
+];
+
+/// The algorithm's name in the kits' files.
+const NAME: &str = "my-algorithm";
+
+/// One file of a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its path in the project's folder, with `/` between folders.
+    pub path: String,
+    /// Its contents.
+    pub text: String,
+}
+
+impl Language {
+    /// Finds a language by its name in commands.
+    pub fn find(name: &str) -> Option<Language> {
+        LANGUAGES.into_iter().find(|language| language.name == name)
+    }
+
+    /// Returns the files of a new project for an algorithm with this name.
+    pub fn project(&self, name: &str) -> Vec<File> {
+        let ours = FILES.iter().filter(|(language, _, _)| language.is_empty() || *language == self.name);
+        ours.map(|(_, path, bytes)| file(path, &String::from_utf8_lossy(bytes), name)).collect()
+    }
+}
+
+fn file(path: &str, text: &str, name: &str) -> File {
+    // In the repository it has no dot, because it must not be in force there.
+    let path = if path == "gitignore" { ".gitignore" } else { path };
+    File { path: path.to_owned(), text: text.replace(NAME, name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_project_has_what_each_needs() {
+        for language in LANGUAGES {
+            let files = language.project("half-price");
+            for path in ["Makefile", "README.md", "round.json", "wit/market.wit", ".gitignore"] {
+                assert!(files.iter().any(|file| file.path == path), "{}: {path}", language.name);
+            }
+            for File { path, text } in files {
+                assert!(!text.contains(NAME) && !text.contains(char::REPLACEMENT_CHARACTER), "{path}");
+            }
+        }
+    }
+}
