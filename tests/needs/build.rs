@@ -6,11 +6,14 @@
 use std::path::Path;
 
 /// Each need: its cfg, the variable that may name it, and where it is otherwise.
-const NEEDS: [(&str, &str, &str); 6] = [
+const NEEDS: [(&str, &str, &str); 9] = [
     ("has_ferretdb", "", "../../target/tools/bin/ferretdb"),
     ("has_mongodb", "REC_MARKET_TEST_MONGODB", "../../target/tools/bin/ferretdb"),
     ("has_wasmtime", "REC_MARKET_TEST_WASMTIME", "../../target/tools/bin/wasmtime"),
     ("has_node", "", "../../target/tools/bin/node_modules"),
+    ("has_componentize_py", "", "../../target/tools/bin/componentize-py"),
+    ("has_componentize_js", "", "../../target/tools/bin/componentize-js"),
+    ("has_zig", "", "../../target/tools/bin/zig"),
     ("has_readings", "REC_MARKET_TEST_READINGS", "../../../shared/data/community-16.csv"),
     ("has_vectors", "", "../../../shared/vectors"),
 ];
@@ -26,6 +29,13 @@ fn main() {
     // Made here because cargo would run this every time if a path that it watches were missing.
     let _ = std::fs::create_dir_all("../../target/tools/bin");
     println!("cargo::rerun-if-changed=../../target/tools/bin");
+    // Go is nobody's to install but the system's.
+    println!("cargo::rerun-if-env-changed=PATH");
+    println!("cargo::rustc-check-cfg=cfg(has_go)");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if on_ci || std::env::split_paths(&path).any(|folder| folder.join("go").is_file()) {
+        println!("cargo::rustc-cfg=has_go");
+    }
     for (cfg, variable, place) in NEEDS {
         println!("cargo::rustc-check-cfg=cfg({cfg})");
         let is_named = !variable.is_empty() && is_set(variable);

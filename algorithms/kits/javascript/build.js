@@ -1,18 +1,23 @@
-// Builds the component: node build.js NAME.wasm
-import { readFile, writeFile } from "node:fs/promises";
+// Builds the component: node build.js ALGORITHM.js FILE.wasm
+import { writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 
 import { componentize } from "@bytecodealliance/componentize-js";
 
-const [output] = process.argv.slice(2);
+const [algorithm, output] = process.argv.slice(2);
+const entry = join(dirname(algorithm), "world.js");
 await writeFile(
-  "build.entry.js",
-  'import algorithm from "./algorithm.js";\nimport { world } from "./market/component.js";\nexport const { describe, clear } = world(algorithm);\n',
+  entry,
+  `import algorithm from "./${basename(algorithm)}";
+import { world } from "./market/component.js";
+export const { describe, clear } = world(algorithm);
+`,
 );
 const { component } = await componentize({
-  sourcePath: "build.entry.js",
+  sourcePath: entry,
   witPath: "wit",
   worldName: "algorithm",
-  // A component may import nothing: these would need the host.
+  // An algorithm has none of these: what the engine would need for them is refused by the market.
   disableFeatures: ["stdio", "random", "clocks", "http", "fetch-event"],
 });
 await writeFile(output, component);

@@ -16,16 +16,20 @@ pub struct Language {
 }
 
 /// All languages that have a kit.
-pub const LANGUAGES: [Language; 2] = [
+pub const LANGUAGES: [Language; 6] = [
     Language {
-        name: "go",
-        title: "Go",
-        needs: "Go 1.24 or later",
+        name: "rust",
+        title: "Rust",
+        needs: "Rust 1.95 or later with the target wasm32-wasip2 (rustup target add wasm32-wasip2)",
     },
+    Language { name: "python", title: "Python", needs: "Python 3.11 or later" },
+    Language { name: "javascript", title: "JavaScript", needs: "Node 20 or later" },
+    Language { name: "typescript", title: "TypeScript", needs: "Node 20 or later" },
+    Language { name: "go", title: "Go", needs: "Go 1.24 or later" },
     Language {
         name: "c",
         title: "C",
-        needs: "a C compiler, and Zig or clang for WebAssembly (make says how to get it)",
+        needs: "a C compiler, and Zig or clang for WebAssembly (README.md says how to get them)",
     },
 ];
 
@@ -50,13 +54,15 @@ impl Language {
     /// Returns the files of a new project for an algorithm with this name.
     pub fn project(&self, name: &str) -> Vec<File> {
         let ours = FILES.iter().filter(|(language, _, _)| language.is_empty() || *language == self.name);
-        ours.map(|(_, path, bytes)| file(path, &String::from_utf8_lossy(bytes), name)).collect()
+        ours.map(|(_, path, text)| file(path, text, name)).collect()
     }
 }
 
 fn file(path: &str, text: &str, name: &str) -> File {
     // In the repository it has no dot, because it must not be in force there.
     let path = if path == "gitignore" { ".gitignore" } else { path };
+    // The Rust kit says where its interface is.
+    let text = if path == "market/src/bindings.rs" { text.replace("../../wit", "../wit") } else { text.to_owned() };
     File { path: path.to_owned(), text: text.replace(NAME, name) }
 }
 
@@ -69,10 +75,10 @@ mod tests {
         for language in LANGUAGES {
             let files = language.project("half-price");
             for path in ["Makefile", "README.md", "round.json", "wit/market.wit", ".gitignore"] {
-                assert!(files.iter().any(|file| file.path == path), "{}: {path}", language.name);
+                assert_eq!(files.iter().filter(|file| file.path == path).count(), 1, "{}: {path}", language.name);
             }
             for File { path, text } in files {
-                assert!(!text.contains(NAME) && !text.contains(char::REPLACEMENT_CHARACTER), "{path}");
+                assert!(!text.contains(NAME) && !text.contains("../../"), "{}: {path}", language.name);
             }
         }
     }
