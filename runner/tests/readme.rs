@@ -17,6 +17,7 @@ use testkit::{directory_with_wasmtime, program};
 
 const README: &str = include_str!("../../README.md");
 const ALGORITHMS: &str = include_str!("../../algorithms/README.md");
+const AUTHORS: &str = include_str!("../../docs/authors.md");
 const MAKEFILE: &str = include_str!("../../Makefile");
 
 fn workspace() -> PathBuf {
@@ -246,7 +247,7 @@ fn the_configuration_that_is_shown_is_right() {
 
 #[test]
 fn every_command_line_of_ours_is_understood() {
-    let all = [commands(README), commands(ALGORITHMS)].concat();
+    let all = [commands(README), commands(ALGORITHMS), commands(AUTHORS)].concat();
     let ours: Vec<&String> = all.iter().filter(|line| line.starts_with("rec-market ")).collect();
     assert!(ours.len() > 10, "{ours:?}");
     // What the README gives a name because it is long.
@@ -277,7 +278,8 @@ fn every_make_target_exists() {
 #[test]
 fn every_link_leads_somewhere() {
     let mut links = 0;
-    for (document, folder) in [(README, workspace()), (ALGORITHMS, workspace().join("algorithms"))] {
+    let [algorithms, docs] = ["algorithms", "docs"].map(|folder| workspace().join(folder));
+    for (document, folder) in [(README, workspace()), (ALGORITHMS, algorithms), (AUTHORS, docs)] {
         let targets = document.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://")) {
             assert!(folder.join(target).exists(), "{target} does not exist");
@@ -325,7 +327,7 @@ fn the_limits_are_those_of_the_program() {
 
 #[test]
 fn nothing_of_one_machine_is_told() {
-    for text in [README, ALGORITHMS] {
+    for text in [README, ALGORITHMS, AUTHORS] {
         for place in ["/work/", "/root/", "/home/", "/tmp/", "../../", "shared/", "localhost:", "http://127."] {
             assert!(!text.contains(place), "{place} is of one machine");
         }

@@ -155,14 +155,20 @@ export class Book {
    * @returns {bigint}
    */
   trade(seller, buyer, energy, price) {
-    whole(energy, "energy", 0n, ENERGY_MAX);
-    whole(price, "price", PRICE_MIN, PRICE_MAX);
+    // Written out, because this is called more often than anything else.
+    if (typeof energy !== "bigint" || energy < 0n || energy > ENERGY_MAX) whole(energy, "energy", 0n, ENERGY_MAX);
+    if (typeof price !== "bigint" || price < PRICE_MIN || price > PRICE_MAX) whole(price, "price", PRICE_MIN, PRICE_MAX);
     const { surplus, deficit } = this;
-    if (typeof seller === "number") energy = least(energy, surplus[seller], seller);
-    if (typeof buyer === "number") energy = least(energy, deficit[buyer], buyer);
+    const has = typeof seller === "number" ? surplus[seller] : energy;
+    const needs = typeof buyer === "number" ? deficit[buyer] : energy;
+    if (has === undefined || needs === undefined) {
+      throw new RangeError(`there is no position ${has === undefined ? seller : buyer}: the round has ${surplus.length}`);
+    }
+    if (has < energy) energy = has;
+    if (needs < energy) energy = needs;
     if (energy === 0n || seller === buyer) return 0n;
-    if (typeof seller === "number") surplus[seller] -= energy;
-    if (typeof buyer === "number") deficit[buyer] -= energy;
+    if (typeof seller === "number") surplus[seller] = has - energy;
+    if (typeof buyer === "number") deficit[buyer] = needs - energy;
     this.trades.push({ seller, buyer, energy, price });
     return energy;
   }
@@ -189,10 +195,10 @@ export class Book {
 
   /** Trades all that is left with the grid and returns all trades. */
   rest() {
-    this.positions.forEach((_, member) => {
+    for (let member = 0; member < this.positions.length; member++) {
       if (this.surplus[member] > 0n) this.sellToGrid(member, ENERGY_MAX);
       if (this.deficit[member] > 0n) this.buyFromGrid(member, ENERGY_MAX);
-    });
+    }
     return this.trades;
   }
 }
@@ -204,19 +210,8 @@ export class Book {
 function withEnergy(energies) {
   /** @type {number[]} */
   const members = [];
-  energies.forEach((energy, member) => {
-    if (energy > 0n) members.push(member);
-  });
+  for (let member = 0; member < energies.length; member++) {
+    if (energies[member] > 0n) members.push(member);
+  }
   return members;
-}
-
-/**
- * @param {bigint} energy
- * @param {bigint | undefined} left
- * @param {number} member
- * @returns {bigint}
- */
-function least(energy, left, member) {
-  if (left === undefined) throw new RangeError(`there is no position ${member} (they are counted from 0)`);
-  return left < energy ? left : energy;
 }

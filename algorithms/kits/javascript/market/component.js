@@ -71,8 +71,10 @@ function lower(trades, positions) {
   }
   return trades.map((trade, number) => {
     const { seller, buyer, energy, price } = trade ?? {};
-    whole(energy, `trade ${number}: energy`, 0n, ENERGY_MAX);
-    whole(price, `trade ${number}: price`, PRICE_MIN, PRICE_MAX);
+    if (typeof energy !== "bigint" || energy < 0n || energy > ENERGY_MAX) whole(energy, `trade ${number}: energy`, 0n, ENERGY_MAX);
+    if (typeof price !== "bigint" || price < PRICE_MIN || price > PRICE_MAX) {
+      whole(price, `trade ${number}: price`, PRICE_MIN, PRICE_MAX);
+    }
     return { seller: party(seller, number, positions), buyer: party(buyer, number, positions), energy, price };
   });
 }

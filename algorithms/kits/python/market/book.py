@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-from .types import GRID, Party, Position, Round, Trade, whole
-
-EVERYTHING = 2**64 - 1
+from .types import ENERGY_MAX, GRID, Party, Position, Round, Trade, whole
 
 
 class Book:
@@ -94,7 +92,7 @@ class Book:
                 if seller is None:
                     break
                 at = price(self.positions[seller], self.positions[buyer])
-                self.trade(seller, buyer, EVERYTHING, at)
+                self.trade(seller, buyer, ENERGY_MAX, at)
                 if self.surplus[seller] > 0:
                     continue
                 if is_back:
@@ -138,9 +136,9 @@ class Book:
         """Trades all that is left with the grid and returns all trades."""
         for member in range(len(self.positions)):
             if self.surplus[member] > 0:
-                self.sell_to_grid(member, EVERYTHING)
+                self.sell_to_grid(member, ENERGY_MAX)
             if self.deficit[member] > 0:
-                self.buy_from_grid(member, EVERYTHING)
+                self.buy_from_grid(member, ENERGY_MAX)
         return self.trades
 
 

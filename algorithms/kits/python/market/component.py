@@ -45,7 +45,7 @@ class WitWorld(World):
             terms = [getattr(round, name) for name in Round.__slots__]
             return lower(algorithm.clear(Round(*terms)), len(round.positions))
         except BaseException as error:
-            reason = str(error) if isinstance(error, Refused) else place(error) + describe_error(error)
+            reason = str(error) if isinstance(error, Refused) else f"{place(error)}{describe_error(error)}"
             said = printed.getvalue().strip()
             raise Err(f"{reason}; it printed: {said[-PRINTED_MAX:]}" if said else reason) from None
 
@@ -56,8 +56,10 @@ def describe_error(error: BaseException) -> str:
 
 
 def place(error: BaseException) -> str:
-    """File and line of the author's code in which it happened: the innermost that is not the kit's."""
-    found, step = "", error.__traceback__
+    """File and line of the author's code in which it happened: the innermost that is not the kit's. Of `clear`, if what it
+    returned is wrong."""
+    code, step = getattr(algorithm.clear, "__code__", None), error.__traceback__
+    found = f"{os.path.relpath(code.co_filename, AUTHOR)}:{code.co_firstlineno}: " if code else ""
     while step is not None:
         file = step.tb_frame.f_code.co_filename
         if file.startswith(AUTHOR) and not file.startswith(KIT):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .types import Refused, Round, whole
+from .types import PRICE_MAX, PRICE_MIN, Refused, Round, whole
 
 
 def mid(a: int, b: int) -> int:
@@ -36,8 +36,8 @@ class PriceLimits:
     @classmethod
     def of(cls, round: Round) -> "PriceLimits":
         """Reads the limits of a round; a missing one allows every price."""
-        floor = -(2**63) if round.price_floor is None else round.price_floor
-        ceiling = 2**63 - 1 if round.price_ceiling is None else round.price_ceiling
+        floor = PRICE_MIN if round.price_floor is None else round.price_floor
+        ceiling = PRICE_MAX if round.price_ceiling is None else round.price_ceiling
         if floor > ceiling:
             raise Refused(
                 f"price floor {floor} is above price ceiling {ceiling} (lower the floor or raise the ceiling)"

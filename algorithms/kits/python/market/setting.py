@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from .types import Refused, Round
+from .types import PRICE_MAX, PRICE_MIN, Refused, Round
 
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 
@@ -28,7 +28,7 @@ class Setting:
         """Returns the community's value, or else the default."""
         return round.settings.get(self.key, self.default)
 
-    def integer(self, round: Round, least: int = -(2**63), most: int = 2**63 - 1) -> int:
+    def integer(self, round: Round, least: int = PRICE_MIN, most: int = PRICE_MAX) -> int:
         """Returns the value as a whole number from `least` to `most`, or refuses the round."""
         text = self.text(round)
         # A number of thousands of digits would take forever.

@@ -29,6 +29,9 @@ GRID = Account.GRID
 OPERATOR = Account.OPERATOR
 """The community's own account: it keeps no energy, must not lose money, and cannot trade with the grid."""
 
+ENERGY_MAX = 2**64 - 1
+PRICE_MIN, PRICE_MAX = -(2**63), 2**63 - 1
+
 Party = int | Account
 """One side of a trade: `GRID`, `OPERATOR`, or a member, as an index into the round's positions (from 0)."""
 
@@ -103,8 +106,10 @@ class Trade:
     """µEUR/kWh."""
 
     def __post_init__(self) -> None:
-        whole(self.energy, "energy", 0, 2**64 - 1)
-        whole(self.price, "price", -(2**63), 2**63 - 1)
+        energy, price = self.energy, self.price
+        if type(energy) is not int or type(price) is not int or not (0 <= energy <= ENERGY_MAX and PRICE_MIN <= price <= PRICE_MAX):
+            whole(energy, "energy", 0, ENERGY_MAX)
+            whole(price, "price", PRICE_MIN, PRICE_MAX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ def cascading_shares(round):
     return book.rest()
 
 
-def clear(round):
+def clear(round):  # HERE nothing
     book = Book(round)
     match DO.text(round):
         case "divide":
