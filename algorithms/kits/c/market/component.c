@@ -52,6 +52,10 @@ __attribute__((weak)) void *memset(void *to, int value, size_t size) {
     return to;
 }
 
+// What Debian's runtime for clang calls, where its stack is overwritten.
+__attribute__((weak)) uintptr_t __stack_chk_guard = 0x5afe;
+__attribute__((weak)) _Noreturn void __stack_chk_fail(void) { __builtin_trap(); }
+
 // ---- The log
 
 typedef struct {
