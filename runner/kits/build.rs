@@ -38,7 +38,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             for file in list(&from)? {
                 let below = file.strip_prefix(&from)?;
                 let path = if below.as_os_str().is_empty() { PathBuf::from(to) } else { Path::new(to).join(below) };
-                writeln!(files, "({language:?}, {:?}, include_str!({:?})),", path.to_string_lossy(), file.to_string_lossy())?;
+                writeln!(
+                    files,
+                    "({language:?}, {:?}, include_str!({:?})),",
+                    path.to_string_lossy(),
+                    file.to_string_lossy()
+                )?;
             }
         }
     }

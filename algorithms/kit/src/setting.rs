@@ -71,9 +71,7 @@ impl Setting {
     ) -> Result<T, String> {
         let text = self.text(round);
         let number = T::parse(text).filter(|number| bounds.contains(number));
-        number.ok_or_else(|| {
-            self.refuse(text, &format!("a whole number, {} to {}", bounds.start(), bounds.end()))
-        })
+        number.ok_or_else(|| self.refuse(text, &format!("a whole number, {} to {}", bounds.start(), bounds.end())))
     }
 
     /// The community's value, or else the default.

@@ -59,11 +59,16 @@ impl Language {
 }
 
 fn file(path: &str, text: &str, name: &str) -> File {
-    // In the repository it has no dot, because it must not be in force there.
-    let path = if path == "gitignore" { ".gitignore" } else { path };
+    // In the repository they have other names, because they must not be in force there.
+    let path = match path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name)) {
+        ("", "gitignore") => ".gitignore".to_owned(),
+        ("", "manifest.toml") => "Cargo.toml".to_owned(),
+        (folder, "manifest.toml") => format!("{folder}/Cargo.toml"),
+        _ => path.to_owned(),
+    };
     // The Rust kit says where its interface is.
     let text = if path == "market/src/bindings.rs" { text.replace("../../wit", "../wit") } else { text.to_owned() };
-    File { path: path.to_owned(), text: text.replace(NAME, name) }
+    File { path, text: text.replace(NAME, name) }
 }
 
 #[cfg(test)]

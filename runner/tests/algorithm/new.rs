@@ -13,7 +13,13 @@ fn every_language_has_a_project_that_says_what_to_type_next() {
     for language in LANGUAGES {
         let name = format!("in-{}", language.name);
         let ran = new_in(&folder, &name, &["--language", language.name]).done();
-        ran.shows(&[&format!("  cd {name}\n"), "  make test ", &format!("builds {name}.wasm"), "  make check ", "You need "]);
+        ran.shows(&[
+            &format!("  cd {name}\n"),
+            "  make test ",
+            &format!("builds {name}.wasm"),
+            "  make check ",
+            "You need ",
+        ]);
         for file in ["Makefile", "README.md", "round.json", "wit/market.wit", ".gitignore"] {
             assert!(folder.path(&name).join(file).is_file(), "{name}/{file}");
         }

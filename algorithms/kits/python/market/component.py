@@ -5,6 +5,7 @@ a file is in the component, and the component itself needs no files, clock or ne
 """
 
 import builtins
+import gc
 import io
 import os
 import random  # componentize-py looks for it as the component starts
@@ -99,6 +100,9 @@ class NoImports(MetaPathFinder):
     def find_spec(self, name: str, *_: object) -> None:
         raise ImportError(f"{name} is imported inside of a function (import it at the top of the file: that happens when the component is built)")
 
+
+# One call, then the memory is dropped: collecting would only cost.
+gc.disable()
 
 # From here on, what would need the outside is refused with a message, because in the component it would only trap.
 sys.meta_path[:] = [NoImports()]

@@ -49,7 +49,8 @@ pub fn between_the_tariffs(position: i64) -> Vec<Answer> {
         let [retail, feed_in] = ["retail", "feed_in"].map(|key| number(&answer.round[key]).unwrap());
         let way = (retail - feed_in) * i128::from(position);
         let [floor, ceiling] = ["price_floor", "price_ceiling"].map(|key| number(&answer.round[key]));
-        let price = (feed_in + way.div_euclid(1_000_000)).max(floor.unwrap_or(i128::MIN)).min(ceiling.unwrap_or(i128::MAX));
+        let price =
+            (feed_in + way.div_euclid(1_000_000)).max(floor.unwrap_or(i128::MIN)).min(ceiling.unwrap_or(i128::MAX));
         let trades = answer.trades.iter().map(|trade| {
             let mut trade: Value = serde_json::from_str(trade).unwrap();
             if trade["seller"] != "grid" && trade["buyer"] != "grid" {

@@ -45,7 +45,11 @@ const PYTHON: &[Mistake] = &[
     ("negative", "algorithm", "HERE: ValueError: energy is -5, but must be 0 to 18446744073709551615"),
     ("large", "algorithm", "HERE: ValueError: energy is 18446744073709551616, but must be 0 to 18446744073709551615"),
     ("type", "algorithm", "HERE: TypeError: energy is 1.5, a float, but must be a whole number"),
-    ("nothing", "algorithm", "HERE: TypeError: clear returned None, but must return a list of trades (return book.rest())"),
+    (
+        "nothing",
+        "algorithm",
+        "HERE: TypeError: clear returned None, but must return a list of trades (return book.rest())",
+    ),
     ("member", "algorithm", "a side is GRID, OPERATOR, or a position's index, 0 to 2"),
     ("import", "algorithm", "HERE: ImportError: decimal is imported inside of a function"),
     ("clock", "algorithm", "HERE: OSError: time is not there"),
