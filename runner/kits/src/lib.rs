@@ -60,12 +60,7 @@ impl Language {
 
 fn file(path: &str, text: &str, name: &str) -> File {
     // In the repository they have other names, because they must not be in force there.
-    let path = match path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name)) {
-        ("", "gitignore") => ".gitignore".to_owned(),
-        ("", "manifest.toml") => "Cargo.toml".to_owned(),
-        (folder, "manifest.toml") => format!("{folder}/Cargo.toml"),
-        _ => path.to_owned(),
-    };
+    let path = if path == "gitignore" { ".gitignore".to_owned() } else { path.replace("manifest.toml", "Cargo.toml") };
     // The Rust kit says where its interface is.
     let text = if path == "market/src/bindings.rs" { text.replace("../../wit", "../wit") } else { text.to_owned() };
     File { path, text: text.replace(NAME, name) }

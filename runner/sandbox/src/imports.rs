@@ -6,6 +6,8 @@
 //! that no standard library needs to start or to panic trap when called. Everything else (files, network, clocks,
 //! randomness) is refused by name.
 
+use std::collections::BTreeSet;
+
 use wasmtime::component::{Component, Linker, Resource, ResourceType, WasmList};
 use wasmtime::{Engine, Result, StoreContextMut, Trap, bail};
 
@@ -28,9 +30,6 @@ const INERT: [&str; 11] = [
     "wasi:io/error",
 ];
 const INERT_IO: [&str; 2] = ["wasi:io/poll", "wasi:io/streams"];
-
-/// The version to which all of 0.2.x resolve.
-const VERSION: &str = "@0.2.0";
 
 /// How many bytes `check-write` permits at a time.
 const WRITE_BYTES_MAX: u64 = 4 << 10;
@@ -84,11 +83,19 @@ pub(crate) fn any_wasi(engine: &Engine, component: &Component) -> bool {
     component.component_type().imports(engine).any(|(name, _)| name.starts_with("wasi:"))
 }
 
+/// The versions of WASI that the component imports, such as `0.2.6`. The linker would resolve one to another, but not beside
+/// the traps, which have the very names of the imports.
+fn wasi_versions(engine: &Engine, component: &Component) -> BTreeSet<String> {
+    let component = component.component_type();
+    let wasi = component.imports(engine).filter_map(|(name, _)| name.strip_prefix("wasi:"));
+    wasi.filter_map(|name| name.split_once('@')).map(|(_, version)| version.to_owned()).collect()
+}
+
 /// Makes a linker with inert versions of the imports that this component needs, and traps for all others.
 pub(crate) fn linker(engine: &Engine, component: &Component) -> Result<Linker<State>, LoadError> {
     let mut linker = Linker::new(engine);
-    if any_wasi(engine, component) {
-        define(&mut linker).map_err(|error| machine::or(error, LoadError::Malformed))?;
+    for version in wasi_versions(engine, component) {
+        define(&mut linker, &version).map_err(|error| machine::or(error, LoadError::Malformed))?;
     }
     linker.define_unknown_imports_as_traps(component).map_err(|error| machine::or(error, LoadError::WrongWorld))?;
     Ok(linker)
@@ -120,18 +127,18 @@ enum StreamError {
 
 /// Defines the inert interfaces. A resource that one interface uses from another must be defined in both: otherwise
 /// `define_unknown_imports_as_traps` would define a different resource there, and no component would match.
-fn define(linker: &mut Linker<State>) -> Result<()> {
-    define_io(linker)?;
-    define_cli(linker)
+fn define(linker: &mut Linker<State>, version: &str) -> Result<()> {
+    define_io(linker, version)?;
+    define_cli(linker, version)
 }
 
-fn define_io(linker: &mut Linker<State>) -> Result<()> {
-    let mut error = linker.instance(&format!("wasi:io/error{VERSION}"))?;
+fn define_io(linker: &mut Linker<State>, version: &str) -> Result<()> {
+    let mut error = linker.instance(&format!("wasi:io/error@{version}"))?;
     error.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(()))?;
-    let mut poll = linker.instance(&format!("wasi:io/poll{VERSION}"))?;
+    let mut poll = linker.instance(&format!("wasi:io/poll@{version}"))?;
     poll.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(()))?;
 
-    let mut streams = linker.instance(&format!("wasi:io/streams{VERSION}"))?;
+    let mut streams = linker.instance(&format!("wasi:io/streams@{version}"))?;
     streams.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(()))?;
     streams.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(()))?;
     streams.resource("input-stream", ResourceType::host::<Stream>(), |_, _| Ok(()))?;
@@ -172,33 +179,33 @@ fn define_io(linker: &mut Linker<State>) -> Result<()> {
 /// The resource for stdout and stderr, which share one log.
 struct Output;
 
-fn define_cli(linker: &mut Linker<State>) -> Result<()> {
-    let mut environment = linker.instance(&format!("wasi:cli/environment{VERSION}"))?;
+fn define_cli(linker: &mut Linker<State>, version: &str) -> Result<()> {
+    let mut environment = linker.instance(&format!("wasi:cli/environment@{version}"))?;
     environment.func_wrap("get-environment", |mut store, (): ()| {
         charge(&mut store).map(|()| (Vec::<(String, String)>::new(),))
     })?;
     environment.func_wrap("get-arguments", |mut store, (): ()| charge(&mut store).map(|()| (Vec::<String>::new(),)))?;
     environment.func_wrap("initial-cwd", |mut store, (): ()| charge(&mut store).map(|()| (None::<String>,)))?;
 
-    let mut exit = linker.instance(&format!("wasi:cli/exit{VERSION}"))?;
+    let mut exit = linker.instance(&format!("wasi:cli/exit@{version}"))?;
     exit.func_wrap("exit", |_, (_status,): (Result<(), ()>,)| -> Result<()> {
         bail!("the algorithm called exit (return an error instead)")
     })?;
 
-    let mut stdin = linker.instance(&format!("wasi:cli/stdin{VERSION}"))?;
+    let mut stdin = linker.instance(&format!("wasi:cli/stdin@{version}"))?;
     stdin.resource("input-stream", ResourceType::host::<Stream>(), |_, _| Ok(()))?;
     stdin.func_wrap("get-stdin", |mut store, (): ()| charge(&mut store).map(|()| (Resource::<Stream>::new_own(0),)))?;
     for (stream, get) in [("stdout", "get-stdout"), ("stderr", "get-stderr")] {
-        let mut instance = linker.instance(&format!("wasi:cli/{stream}{VERSION}"))?;
+        let mut instance = linker.instance(&format!("wasi:cli/{stream}@{version}"))?;
         instance.resource("output-stream", ResourceType::host::<Output>(), |_, _| Ok(()))?;
         instance.func_wrap(get, |mut store, (): ()| charge(&mut store).map(|()| (Resource::<Output>::new_own(1),)))?;
     }
     for kind in ["input", "output"] {
-        let mut instance = linker.instance(&format!("wasi:cli/terminal-{kind}{VERSION}"))?;
+        let mut instance = linker.instance(&format!("wasi:cli/terminal-{kind}@{version}"))?;
         instance.resource(&format!("terminal-{kind}"), ResourceType::host::<Terminal>(), |_, _| Ok(()))?;
     }
     for (stream, kind) in [("stdin", "input"), ("stdout", "output"), ("stderr", "output")] {
-        let mut instance = linker.instance(&format!("wasi:cli/terminal-{stream}{VERSION}"))?;
+        let mut instance = linker.instance(&format!("wasi:cli/terminal-{stream}@{version}"))?;
         instance.resource(&format!("terminal-{kind}"), ResourceType::host::<Terminal>(), |_, _| Ok(()))?;
         let get = format!("get-terminal-{stream}");
         instance.func_wrap(&get, |mut store, (): ()| charge(&mut store).map(|()| (None::<Resource<Terminal>>,)))?;

@@ -14,7 +14,7 @@ impl Algorithm for Workshop {
 
     fn clear(round: &Round) -> Outcome {
         let mut book = Book::new(round);
-        let zero = round.settings.len() as u64 - 1;
+        let zero = round.start % u64::from(round.duration);
         match DO.read::<String>(round)?.as_str() {
             "divide" => {
                 book.sell_to_grid(0, 1 / zero); // HERE divide
