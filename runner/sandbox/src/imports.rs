@@ -137,6 +137,11 @@ fn define_io(linker: &mut Linker<State>, version: &str) -> Result<()> {
     error.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(()))?;
     let mut poll = linker.instance(&format!("wasi:io/poll@{version}"))?;
     poll.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(()))?;
+    // Rust's standard library waits until it may write, also for the message of a panic.
+    poll.func_wrap("[method]pollable.block", |mut store, (_pollable,): (Resource<Pollable>,)| charge(&mut store))?;
+    poll.func_wrap("[method]pollable.ready", |mut store, (_pollable,): (Resource<Pollable>,)| {
+        charge(&mut store).map(|()| (true,))
+    })?;
 
     let mut streams = linker.instance(&format!("wasi:io/streams@{version}"))?;
     streams.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(()))?;
@@ -149,6 +154,9 @@ fn define_io(linker: &mut Linker<State>, version: &str) -> Result<()> {
             Ok((Err::<Vec<u8>, StreamError>(StreamError::Closed),))
         })?;
     }
+    streams.func_wrap("[method]output-stream.subscribe", |mut store, (_stream,): (Resource<Output>,)| {
+        charge(&mut store).map(|()| (Resource::<Pollable>::new_own(2),))
+    })?;
     streams.func_wrap("[method]output-stream.check-write", |mut store, (_stream,): (Resource<Output>,)| {
         charge(&mut store)?;
         Ok((Ok::<u64, StreamError>(WRITE_BYTES_MAX),))
