@@ -69,7 +69,7 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     /// Try, check and administer matching algorithms
     ///
-    /// `run`, `check`, `wrap` and `export` work on this machine. The others administer the algorithms of a running service; they
+    /// `run`, `explain`, `check`, `wrap` and `export` work on this machine. The others administer the algorithms of a running service; they
     /// need a token or a client certificate of a caller that the service's configuration names.
     #[command(subcommand)]
     Algorithm(AlgorithmCommand),
@@ -93,6 +93,7 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum AlgorithmCommand {
     Run(algorithm::run::RunArgs),
+    Explain(algorithm::explain::ExplainArgs),
     Check(algorithm::check::CheckArgs),
     Export(algorithm::export::ExportArgs),
     Wrap(algorithm::wrap::WrapArgs),
@@ -150,6 +151,7 @@ pub async fn run(command: Command) -> anyhow::Result<Exit> {
 async fn run_algorithm(command: AlgorithmCommand, out: &mut impl Write) -> anyhow::Result<Exit> {
     match command {
         AlgorithmCommand::Run(args) => algorithm::run::run(&args, out),
+        AlgorithmCommand::Explain(args) => algorithm::explain::run(&args, out),
         AlgorithmCommand::Check(args) => algorithm::check::run(&args, out).await,
         AlgorithmCommand::Export(args) => algorithm::export::run(&args, out),
         AlgorithmCommand::Wrap(args) => algorithm::wrap::run(&args, out),

@@ -15,6 +15,9 @@ const NEEDS: [(&str, &str, &str); 6] = [
     ("has_vectors", "", "../../../shared/vectors"),
 ];
 
+/// Programs that are found by their names: the cfg and the name of each.
+const PROGRAMS: [(&str, &str); 1] = [("has_go", "go")];
+
 fn main() {
     let is_set = |name: &str| {
         println!("cargo::rerun-if-env-changed={name}");
@@ -34,6 +37,14 @@ fn main() {
             println!("cargo::rerun-if-changed={place}");
         }
         if on_ci || is_named || is_there {
+            println!("cargo::rustc-cfg={cfg}");
+        }
+    }
+    println!("cargo::rerun-if-env-changed=PATH");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for (cfg, program) in PROGRAMS {
+        println!("cargo::rustc-check-cfg=cfg({cfg})");
+        if on_ci || std::env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
             println!("cargo::rustc-cfg={cfg}");
         }
     }

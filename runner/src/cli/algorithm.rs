@@ -1,9 +1,10 @@
-//! `rec-market algorithm`: `run`, `check`, `wrap` and `export` on this machine; the others administer a running service.
+//! `rec-market algorithm`: `run`, `explain`, `check`, `wrap` and `export` on this machine; the others administer a running service.
 
 pub mod activate;
 pub mod changes;
 pub mod check;
 pub mod download;
+pub mod explain;
 pub mod export;
 pub mod json;
 pub mod list;

@@ -6,6 +6,7 @@
 mod cache;
 mod check;
 mod community;
+mod explain;
 mod files;
 mod limits;
 mod list;
@@ -14,3 +15,4 @@ mod round_files;
 mod rounds;
 mod runs;
 mod wasmtime;
+mod wrap;

@@ -168,7 +168,9 @@ fn an_export_of_another_type_is_named_with_both() {
     let clear = r#"(func (export "clear") (param i32) (result i64) (i64.const 0))"#;
     says(
         &[MEMORY, REALLOC, DESCRIBE, clear],
-        &["its export clear is (i32) -> (i64), but (i32, i32, i64, i32, i64, i64, i32, i64, i32, i64, i64, i32, i32, i32, i32) -> (i32) is expected"],
+        &[
+            "its export clear is (i32) -> (i64), but (i32, i32, i64, i32, i64, i64, i32, i64, i32, i64, i64, i32, i32, i32, i32) -> (i32) is expected",
+        ],
     );
     let describe = r#"(global (export "describe") i32 (i32.const 0))"#;
     says(&[MEMORY, REALLOC, describe, CLEAR], &["its export describe is a global, but () -> (i32) is expected"]);

@@ -72,7 +72,9 @@ impl World {
         match core.exports.get("memory") {
             Some(Item::Memory(memory)) if !memory.memory64 && !memory.shared => {}
             Some(Item::Memory(_)) => {
-                wrong.push("its memory is shared or has addresses of 64 bits (build for wasm32, without threads)".into());
+                wrong.push(
+                    "its memory is shared or has addresses of 64 bits (build for wasm32, without threads)".into(),
+                );
             }
             Some(found) => wrong.push(format!("its export memory is {found}, but a memory is expected")),
             None => wrong.push("it does not export its memory as memory".to_owned()),
@@ -138,7 +140,9 @@ fn refusal(import: &Import<'_>, preview1: &CoreModule<'_>) -> Option<String> {
         },
         ("wasi_unstable", _) => "that WASI is older than preview 1 (build for wasm32-wasip1 with a newer compiler)",
         ("gojs" | "go", _) => "it is built for browsers (set GOOS=wasip1 GOARCH=wasm)",
-        ("env", "abort") => "an algorithm imports nothing but WASI preview 1 (in AssemblyScript build with --use abort=)",
+        ("env", "abort") => {
+            "an algorithm imports nothing but WASI preview 1 (in AssemblyScript build with --use abort=)"
+        }
         (_, _) if matches!(import.item, Item::Memory(_)) => {
             "a module must have and export its memory (link without --import-memory)"
         }

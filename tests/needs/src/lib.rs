@@ -48,3 +48,9 @@ pub fn readings(_: TokenStream, test: TokenStream) -> TokenStream {
 pub fn vectors(_: TokenStream, test: TokenStream) -> TokenStream {
     ignored_unless(cfg!(has_vectors), "no known answers in shared/vectors beside this repository", test)
 }
+
+/// Needs the Go toolchain.
+#[proc_macro_attribute]
+pub fn go(_: TokenStream, test: TokenStream) -> TokenStream {
+    ignored_unless(cfg!(has_go), "no Go (install Go 1.24 or later)", test)
+}

@@ -1,6 +1,6 @@
 //! `rec-market algorithm run`: tries an algorithm in isolation.
 
-mod print;
+pub(super) mod print;
 
 use std::borrow::Cow;
 use std::fs::{self, Permissions};
@@ -80,19 +80,19 @@ impl LimitArgs {
 }
 
 /// The verdict on one run.
-enum Outcome {
+pub(super) enum Outcome {
     Balanced(Vec<Trade>),
     Rejected(Vec<Trade>, Vec<Violation>),
     Failed(Failure),
 }
 
 /// The algorithm to try.
-struct Candidate {
-    reference: Reference,
+pub(super) struct Candidate {
+    pub(super) reference: Reference,
     component: Cow<'static, [u8]>,
-    algorithm: Algorithm,
+    pub(super) algorithm: Algorithm,
     /// An algorithm whose `describe` fails may still clear, and its author wants to see how.
-    described: Described,
+    pub(super) described: Described,
 }
 
 pub fn run(args: &RunArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
@@ -136,7 +136,7 @@ pub fn parse_reference(text: &str) -> anyhow::Result<Reference> {
     Reference::parse(text, Path::new("")).exit_code(Exit::Usage)
 }
 
-fn load(reference: Reference) -> anyhow::Result<Candidate> {
+pub(super) fn load(reference: Reference) -> anyhow::Result<Candidate> {
     let sandbox = open_sandbox_with_any_cache(config::user_cache())?;
     let component = catalogue::read(&reference, |_| None)?;
     let algorithm = catalogue::load(&sandbox, &reference, &component)?;
@@ -145,7 +145,7 @@ fn load(reference: Reference) -> anyhow::Result<Candidate> {
     Ok(Candidate { reference, component, algorithm, described })
 }
 
-fn judge(round: &Arc<Round>, run: &Run) -> Outcome {
+pub(super) fn judge(round: &Arc<Round>, run: &Run) -> Outcome {
     match run.clone().check(round).result {
         Ok(settlement) => Outcome::Balanced(settlement.trades().to_vec()),
         Err(BadResult::Failed(failure)) => Outcome::Failed(failure),
@@ -165,10 +165,7 @@ fn read_rounds(args: &RunArgs) -> anyhow::Result<Vec<Arc<Round>>> {
 
 fn read_round_files(args: &RunArgs) -> anyhow::Result<Vec<Arc<Round>>> {
     match (&args.round, &args.rounds) {
-        (Some(path), _) => {
-            let round = round_file::parse(&read_text(path)?).with_context(|| path_name(path))?;
-            Ok(vec![Arc::new(round)])
-        }
+        (Some(path), _) => Ok(vec![read_round(path)?]),
         (None, Some(path)) => {
             let text = read_text(path)?;
             let lines = text.lines().zip(1_u64..).filter(|(line, _)| !line.trim().is_empty());
@@ -184,6 +181,11 @@ fn read_round_files(args: &RunArgs) -> anyhow::Result<Vec<Arc<Round>>> {
         }
         (None, None) => bail!("no rounds (name a file with --round or --rounds)"),
     }
+}
+
+/// Reads a file with one round.
+pub(super) fn read_round(path: &Path) -> anyhow::Result<Arc<Round>> {
+    round_file::parse(&read_text(path)?).map(Arc::new).with_context(|| path_name(path))
 }
 
 fn read_text(path: &Path) -> anyhow::Result<String> {
