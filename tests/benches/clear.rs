@@ -124,8 +124,8 @@ fn ratios() {
 fn bound(name: &str) -> Option<f64> {
     match name {
         "k-double-auction" | "trade-reduction" | "muda" => Some(3.0),
-        // They share each injector's surplus by itself: the time grows with injectors × holders of shares.
-        name if name.starts_with("fluvius-") => None,
+        // It shares what is left again and again.
+        "fluvius-optimal" => None,
         _ => Some(2.0),
     }
 }
