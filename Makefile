@@ -17,6 +17,9 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ := $(TOOLS)/bin/cargo-fuzz
 FERRETDB := $(TOOLS)/bin/ferretdb
 NODE_CLIENT := $(TOOLS)/bin/node_modules
+COMPONENTIZE_PY := $(TOOLS)/bin/componentize-py
+COMPONENTIZE_JS := $(TOOLS)/bin/componentize-js
+ZIG := $(TOOLS)/bin/zig
 
 .PHONY: help
 help: ## List these targets
@@ -87,8 +90,16 @@ crash-test: build tools ## Kill the service 300 times at random, with either sto
 swarm-test: build tools ## Build the image, deploy the stack on a one-node Swarm, kill replicas (as root, with docker.io)
 	deploy/swarm/test.sh
 
+.PHONY: kits
+kits: tools ## Build the authors' kits with the real toolchains, and test them against known answers and mistakes
+	cargo test --release --locked --workspace --test algorithm -- kits:: --nocapture
+
+.PHONY: bench-kits
+bench-kits: build tools ## Measure each language: fuel, time and memory at 10, 1,000, 10,000 and 100,000 positions
+	tests/benches/kits.sh
+
 .PHONY: tools
-tools: wasm-target $(WASMTIME) $(FERRETDB) $(NODE_CLIENT) ## Install the tests' tools in target/tools: the wasmtime CLI, a MongoDB-protocol server, a gRPC client
+tools: wasm-target $(WASMTIME) $(FERRETDB) $(NODE_CLIENT) $(COMPONENTIZE_PY) $(COMPONENTIZE_JS) $(ZIG) ## Install the tests' tools in target/tools: the wasmtime CLI, a MongoDB-protocol server, a gRPC client, authors' toolchains
 
 .PHONY: wasm-target
 wasm-target:
@@ -127,6 +138,31 @@ $(NODE_CLIENT): tests/node/package.json tests/node/package-lock.json
 		(cd $(TOOLS)/node && npm ci --ignore-scripts --no-audit --no-fund) && ln -sfn ../node/node_modules $@; \
 	else \
 		echo "npm is not installed: the tests with the gRPC client of Node are ignored (install Node 20 or later)"; \
+	fi
+
+# The toolchains of the kits, as the kits pin them. TypeScript's has all that JavaScript's has. Go is the system's.
+$(COMPONENTIZE_PY): algorithms/kits/python/requirements.txt
+	@$(call install-python,python,$<) && ln -sfn ../python/bin/componentize-py $@ && touch -h $@
+
+$(ZIG): algorithms/kits/c/requirements.txt
+	@$(call install-python,zig,$<) && printf '#!/bin/sh\nexec "%s" -m ziglang "$$@"\n' "$(abspath $(TOOLS))/zig/bin/python" > $@ && chmod +x $@
+
+define install-python
+if python3 -c 'import venv' 2> /dev/null; then \
+	mkdir -p $(TOOLS)/bin && python3 -m venv $(TOOLS)/$(1) && \
+	$(TOOLS)/$(1)/bin/pip install --quiet --disable-pip-version-check --requirement $(2); \
+else \
+	echo "Python with venv is not installed: the tests of a kit are ignored (Debian: apt-get install python3-venv)"; exit 0; \
+fi
+endef
+
+$(COMPONENTIZE_JS): algorithms/kits/typescript/package.json algorithms/kits/typescript/package-lock.json
+	@if command -v npm > /dev/null; then \
+		mkdir -p $(@D) $(TOOLS)/typescript && cp algorithms/kits/typescript/package*.json $(TOOLS)/typescript && \
+		(cd $(TOOLS)/typescript && npm ci --ignore-scripts --no-audit --no-fund) && \
+		ln -sfn ../typescript/node_modules $@ && touch -h $@; \
+	else \
+		echo "npm is not installed: the tests of the JavaScript kit are ignored (install Node 20 or later)"; \
 	fi
 
 $(CARGO_DENY):

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use base::{Reference, public_grid};
 use books::{Store, StoreError};
+use domain::Digest;
 use domain::text::chain;
 use sandbox::{Codegen, CompileLimits, Compiler, Options, Sandbox, SandboxError};
 use store::{MongoStore, SqliteStore};
@@ -25,8 +26,8 @@ use crate::clock::Clock;
 use crate::config::{CommunityConfig, Config, ForwardMode, StoreConfig};
 use crate::file::warn_if_exposed;
 use crate::lease::LeaseOwner;
-use crate::settlement::Settler;
 use crate::settlement::clearing::Clearing;
+use crate::settlement::{Memory, Settler};
 use crate::telemetry::metrics::Metrics;
 
 /// An unpaid trade is pushed again after the lease of a claim, but need not wait longer than this: a day is for devices that
@@ -79,22 +80,48 @@ pub fn open_sandbox(cache: Option<PathBuf>) -> Result<Sandbox, SandboxError> {
 /// # Errors
 /// If the machine fails.
 pub fn open_sandbox_with_any_cache(cache: Option<PathBuf>) -> Result<Sandbox, SandboxError> {
+    with_any_cache(cache, open_sandbox)
+}
+
+fn with_any_cache(
+    cache: Option<PathBuf>,
+    open: impl Fn(Option<PathBuf>) -> Result<Sandbox, SandboxError>,
+) -> Result<Sandbox, SandboxError> {
     let is_cached = cache.is_some();
-    open_sandbox(cache).or_else(|error| {
+    open(cache).or_else(|error| {
         if !is_cached {
             return Err(error);
         }
         tracing::warn!("continuing without a cache: {}", chain(&error));
-        open_sandbox(None)
+        open(None)
     })
 }
 
-/// The sandbox that the gate compares with. It keeps no code: nobody settles with what it compiles.
+/// As [`open_sandbox_with_any_cache`], for an author who builds a file, tries it and builds it again: the functions of one version
+/// are kept for the next. No other file gets them.
 ///
 /// # Errors
 /// If the machine fails.
-pub fn open_checking_sandbox() -> Result<Sandbox, SandboxError> {
-    make_sandbox(Codegen::Checking, None, None)
+pub fn open_sandbox_to_try(reference: &Reference, cache: Option<PathBuf>) -> Result<Sandbox, SandboxError> {
+    with_any_cache(cache, |cache| {
+        Sandbox::new(Options { history: history(reference), ..options(Codegen::Usual, cache, None)? })
+    })
+}
+
+/// The sandbox that the gate compares with, beside one of [`open_sandbox_to_try`], which tells if there is no cache.
+///
+/// # Errors
+/// If the machine fails.
+pub fn open_checking_sandbox(reference: &Reference, cache: Option<PathBuf>) -> Result<Sandbox, SandboxError> {
+    let open =
+        |cache| Sandbox::new(Options { history: history(reference), ..options(Codegen::Checking, cache, None)? });
+    open(cache).or_else(|_| open(None))
+}
+
+/// What the versions of an algorithm have in common: the place of their file.
+fn history(reference: &Reference) -> Option<Digest> {
+    let Reference::File(path) = reference else { return None };
+    Some(Digest::of(std::fs::canonicalize(path).ok()?.as_os_str().as_encoded_bytes()))
 }
 
 /// The compiler's child process is this program.
@@ -107,6 +134,10 @@ struct UnknownProgram(#[source] std::io::Error);
 /// # Errors
 /// If the cache cannot be used, or the machine fails.
 pub fn make_sandbox(codegen: Codegen, cache: Option<PathBuf>, runs: Option<usize>) -> Result<Sandbox, SandboxError> {
+    Sandbox::new(options(codegen, cache, runs)?)
+}
+
+fn options(codegen: Codegen, cache: Option<PathBuf>, runs: Option<usize>) -> Result<Options, SandboxError> {
     let unknown = |error| SandboxError::Engine(UnknownProgram(error).into());
     let program = std::env::current_exe().map_err(unknown)?;
     let mut arguments = vec!["compile-component".to_owned()];
@@ -115,7 +146,7 @@ pub fn make_sandbox(codegen: Codegen, cache: Option<PathBuf>, runs: Option<usize
     }
     let compiler = Compiler::Child { program, arguments, limits: CompileLimits::default() };
     let usual = Options::default();
-    Sandbox::new(Options { runs_max: runs.unwrap_or(usual.runs_max), cache, codegen, compiler, ..usual })
+    Ok(Options { runs_max: runs.unwrap_or(usual.runs_max), cache, codegen, compiler, ..usual })
 }
 
 /// Everything that is needed to settle a community, checked before the first interval.
@@ -141,8 +172,7 @@ async fn make_settler(
     metrics: &Metrics,
 ) -> anyhow::Result<Settler> {
     let algorithm = cache.configured(&community.name, &community.algorithm).await?;
-    let keys = community.settings.iter().map(|(key, _)| key.as_str());
-    check_settings(keys, &algorithm.description, &community.algorithm)?;
+    check_settings(community.settings_keys(), &algorithm.description, &community.algorithm)?;
     let fallback = match community.fallback {
         true => Some(cache.configured(&community.name, &Reference::Base(public_grid())).await?),
         false => None,
@@ -157,6 +187,7 @@ async fn make_settler(
         store: Arc::clone(store),
         clock: Arc::clone(clock),
         metrics,
+        memory: Memory::of(community),
     })
 }
 
@@ -174,12 +205,7 @@ pub fn outbox_relay(
     let tls = ClientTls { ca: ca.clone(), identity: None };
     let client = PushClient::new(to, tls, PushClient::DEADLINE)?;
     let resend = config.forward.lease.min(RESEND_MAX);
-    Ok(Some(OutboxRelay::new(
-        Arc::clone(store),
-        Arc::clone(clock),
-        client,
-        owner.clone(),
-        resend,
-        config.forward.since,
-    )))
+    let (store, clock, owner) = (Arc::clone(store), Arc::clone(clock), owner.clone());
+    let relay = OutboxRelay::new(store, clock, client, owner, resend, config.forward.since);
+    Ok(Some(OutboxRelay { wallets: config.wallets(), ..relay }))
 }

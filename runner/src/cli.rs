@@ -12,10 +12,13 @@ mod confirm;
 mod csv;
 mod demo;
 mod dev;
+mod events;
 pub mod exit;
 mod health;
+mod meter;
 mod output;
 mod printed;
+mod record;
 mod replay;
 pub mod round_file;
 mod serve;
@@ -55,7 +58,7 @@ Exit codes:
   0  success
   1  the check failed: a rejected result, a failed audit, a replay that differs
   2  usage or configuration error
-  3  a required service is unavailable";
+  3  a required service is unavailable, or the store cannot be written";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -65,12 +68,19 @@ pub enum Command {
     Settle(settle::SettleArgs),
     Trades(trades::TradesArgs),
     Statement(statement::StatementArgs),
+    Events(events::EventsArgs),
     Audit(audit::AuditArgs),
+    /// Decide about meters whose registers make no sense
+    ///
+    /// A reading that does not follow the last good one is disputed, and nothing is settled until it is decided. After a fall, or a
+    /// single false reading, the next reading decides; after a jump, a person does. `meter list` shows which meters are disputed.
+    #[command(subcommand)]
+    Meter(MeterCommand),
     Replay(replay::ReplayArgs),
     /// Try, check and administer matching algorithms
     ///
-    /// `run`, `check` and `export` work on this machine. The others administer the algorithms of a running service; they
-    /// need a token or a client certificate of a caller that the service's configuration names.
+    /// `new`, `run`, `explain`, `check`, `wrap` and `export` work on this machine. The others administer the algorithms of a
+    /// running service; they need a token or a client certificate of a caller that the service's configuration names.
     #[command(subcommand)]
     Algorithm(AlgorithmCommand),
     /// Check or show a configuration
@@ -87,14 +97,29 @@ pub enum Command {
         /// Compile for the engine with which the gate compares results
         #[arg(long)]
         checking: bool,
+        /// Keep the functions for the next version of the component
+        #[arg(long)]
+        keeping: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MeterCommand {
+    List(meter::list::ListArgs),
+    Accept(meter::decide::AcceptArgs),
+    Restart(meter::decide::RestartArgs),
+    Exchange(meter::exchange::ExchangeArgs),
+    Decisions(meter::decisions::DecisionsArgs),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum AlgorithmCommand {
     Run(algorithm::run::RunArgs),
+    Explain(algorithm::explain::ExplainArgs),
     Check(algorithm::check::CheckArgs),
     Export(algorithm::export::ExportArgs),
+    New(algorithm::new::NewArgs),
+    Wrap(algorithm::wrap::WrapArgs),
     Upload(algorithm::upload::UploadArgs),
     List(algorithm::list::ListArgs),
     Show(algorithm::show::ShowArgs),
@@ -130,7 +155,13 @@ pub async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Settle(args) => settle::run(&args, &mut out).await?,
         Command::Trades(args) => trades::run(&args, &mut out).await?,
         Command::Statement(args) => statement::run(&args, &mut out).await?,
+        Command::Events(args) => events::run(&args, &mut out).await?,
         Command::Audit(args) => audit::run(&args, &mut out).await?,
+        Command::Meter(MeterCommand::List(args)) => meter::list::run(&args, &mut out).await?,
+        Command::Meter(MeterCommand::Accept(args)) => meter::decide::accept(&args, &mut out).await?,
+        Command::Meter(MeterCommand::Restart(args)) => meter::decide::restart(&args, &mut out).await?,
+        Command::Meter(MeterCommand::Exchange(args)) => meter::exchange::run(&args, &mut out).await?,
+        Command::Meter(MeterCommand::Decisions(args)) => meter::decisions::run(&args, &mut out).await?,
         Command::Replay(args) => replay::run(&args, &mut out).await?,
         Command::Algorithm(command) => run_algorithm(command, &mut out).await?,
         Command::Config(ConfigCommand::Check(args)) => config::check::run(&args, &mut out)?,
@@ -149,8 +180,11 @@ pub async fn run(command: Command) -> anyhow::Result<Exit> {
 async fn run_algorithm(command: AlgorithmCommand, out: &mut impl Write) -> anyhow::Result<Exit> {
     match command {
         AlgorithmCommand::Run(args) => algorithm::run::run(&args, out),
+        AlgorithmCommand::Explain(args) => algorithm::explain::run(&args, out),
         AlgorithmCommand::Check(args) => algorithm::check::run(&args, out).await,
         AlgorithmCommand::Export(args) => algorithm::export::run(&args, out),
+        AlgorithmCommand::New(args) => algorithm::new::run(&args, out),
+        AlgorithmCommand::Wrap(args) => algorithm::wrap::run(&args, out),
         AlgorithmCommand::Upload(args) => algorithm::upload::run(&args, out).await,
         AlgorithmCommand::List(args) => algorithm::list::run(&args, out).await,
         AlgorithmCommand::Show(args) => algorithm::show::run(&args, out).await,
@@ -165,10 +199,10 @@ async fn run_algorithm(command: AlgorithmCommand, out: &mut impl Write) -> anyho
 /// Compiles a component from stdin to stdout, in a child process that the sandbox has started.
 ///
 /// It sets its own limits. Returns the exit code, whose meaning only the sandbox knows.
-pub fn compile_component(checking: bool) -> u8 {
+pub fn compile_component(checking: bool, keeping: bool) -> u8 {
     let codegen = if checking { Codegen::Checking } else { Codegen::Usual };
     let (mut input, mut output, mut errors) = (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
-    sandbox::compile_as_child(CompileLimits::default(), codegen, &mut input, &mut output, &mut errors)
+    sandbox::compile_as_child(CompileLimits::default(), codegen, keeping, &mut input, &mut output, &mut errors)
 }
 
 #[cfg(test)]

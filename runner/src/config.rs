@@ -5,9 +5,14 @@
 
 mod callers;
 mod community;
+mod dated;
+mod holidays;
+mod listing;
+mod member;
 mod overrides;
 mod problems;
 mod read;
+mod remarks;
 mod rights;
 mod schema;
 mod series;
@@ -15,8 +20,11 @@ mod service;
 mod show;
 mod store;
 mod tariff;
+mod terms;
 #[cfg(test)]
 mod tests;
+mod wallet;
+mod wire_names;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -27,7 +35,11 @@ use books::OfferedSince;
 use toml::de::{DeTable, DeValue};
 
 use crate::file::create_private_directory;
-pub use community::{CommunityConfig, MemberConfig};
+pub use community::CommunityConfig;
+use community::Placed;
+pub use dated::{Change, Dated};
+pub use holidays::HolidaysConfig;
+pub use member::{MemberConfig, MemberTerms};
 use overrides::PREFIX;
 pub use problems::Problem;
 use problems::Problems;
@@ -35,6 +47,10 @@ use read::Field;
 pub use rights::{CallerConfig, Right, usual_callers};
 use schema::{Community, File};
 pub use schema::{parse_bytes, parse_duration};
+pub use series::read as read_series;
+pub use tariff::{CurrentSeries, TariffConfig};
+pub use terms::Terms;
+use wire_names::WireNames;
 
 pub use ::store::{MongoAddress, Secret};
 
@@ -242,16 +258,20 @@ fn check(file: File, problems: &Problems<'_>) -> Option<Config> {
 }
 
 fn communities(tables: Field<Vec<Field<Community>>>, problems: &Problems<'_>) -> Vec<CommunityConfig> {
-    let mut communities: Vec<CommunityConfig> = Vec::new();
+    let mut communities: Vec<Placed> = Vec::new();
+    let mut wire_names = WireNames::default();
     if tables.value.as_ref().map_or(tables.at.is_none(), Vec::is_empty) {
         problems.add("no community is configured (add [[community]] with a name)");
     }
     for (table, at) in tables.value.unwrap_or_default().into_iter().filter_map(Field::placed) {
-        let Some(community) = community::check(table, at, problems) else { continue };
-        if communities.iter().any(|other| other.name == community.name) {
-            problems.at(at, format!("two communities are called {:?} (each needs a name of its own)", community.name));
+        let Some(placed) = community::check(table, at, problems) else { continue };
+        let name = &placed.community.name;
+        if communities.iter().any(|other| other.community.name == *name) {
+            problems.at(at, format!("two communities are called {name:?} (each needs a name of its own)"));
+            continue;
         }
-        communities.push(community);
+        wire_names.add(&placed.community, at, problems);
+        communities.push(placed);
     }
-    communities
+    listing::settle(communities, problems)
 }

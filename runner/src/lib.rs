@@ -11,6 +11,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod explain;
 pub mod file;
 pub mod lease;
 pub mod ports;

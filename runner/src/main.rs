@@ -13,9 +13,9 @@ use tracing::level_filters::LevelFilter;
 fn main() -> ExitCode {
     // On its own, clap exits with 2 for wrong usage and with 0 for help and version.
     let cli = Cli::parse();
-    if let Command::CompileComponent { checking } = cli.command {
+    if let Command::CompileComponent { checking, keeping } = cli.command {
         // Before a runtime and a log use memory that its limits reserve for the compiler.
-        return ExitCode::from(cli::compile_component(checking));
+        return ExitCode::from(cli::compile_component(checking, keeping));
     }
     return_memory();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -31,11 +31,19 @@ fn main() -> ExitCode {
     let log = LogOptions { filter: filter.as_deref(), usual, format: cli.log_format };
     let telemetry = {
         let _guard = runtime.enter();
+        fail_at_large_files();
         Telemetry::start(&log, config::wants_traces())
     };
     let result = runtime.block_on(cli::run(cli.command));
     telemetry.finish();
     ExitCode::from(result.unwrap_or_else(|error| exit::report(&error)) as u8)
+}
+
+/// Makes writing beyond the allowed size of files fail, as on a full disk, rather than end the program.
+fn fail_at_large_files() {
+    // SIGXFSZ on Linux, the BSDs and macOS. Once it is handled, the system only tells whoever writes; the handler stays.
+    const FILE_SIZE_EXCEEDED: i32 = 25;
+    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE_EXCEEDED)));
 }
 
 /// Makes the allocator return memory after a backfill, rather than keep it for years.

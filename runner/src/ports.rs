@@ -6,12 +6,14 @@
 mod connection;
 mod descriptors;
 mod exchange;
+mod opening;
 mod room;
 mod serve;
 mod visit;
 
 pub use descriptors::{Shares, TooFewDescriptors, raise};
 pub use exchange::Exchange;
+pub use opening::{Failure, Opening, OpeningObserver};
 pub use room::{Holder, Place, Room, Size};
 pub use serve::{Limits, Port, http1, http2};
 pub use visit::Visit;

@@ -13,7 +13,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group};
 use domain::settlement::trades_max_default;
 use domain::{Round, Settlement};
 use market_kit::Algorithm as _;
-use rec_market_tests::native;
+use rec_market::explain::native;
 use sandbox::{Algorithm, Limits, Options, Sandbox};
 
 const SIZES: [u32; 4] = [10, 1_000, 100_000, 1_000_000];
@@ -120,6 +120,49 @@ fn ratios() {
     }
 }
 
+/// How many times as long as `mid-market-rate` a rule of the library may take with a thousand members.
+fn bound(name: &str) -> Option<f64> {
+    match name {
+        "k-double-auction" | "trade-reduction" | "muda" => Some(3.0),
+        // It shares what is left again and again.
+        "fluvius-optimal" => None,
+        _ => Some(2.0),
+    }
+}
+
+/// Prints how long each rule takes with a thousand members, beside `mid-market-rate`, and with as many as it clears of ten
+/// thousand, a hundred thousand and a million.
+#[allow(clippy::print_stdout, reason = "a benchmark prints its results")]
+fn all_rules() {
+    let sandbox = Sandbox::new(Options::default()).expect("a sandbox");
+    let thousand = rounds::round(1_000);
+    let time = |algorithm: &Algorithm| median(|| drop(black_box(sandboxed(algorithm, &thousand))));
+    println!("\n{:<20} {:>10} {:>7} {:>6}   {:>10} {:>11}", "algorithm", "1000", "ratio", "bound", "most", "in");
+    for base in &base::BASE {
+        let algorithm = load(&sandbox, base.name);
+        // Right after each other, because other programs may take their share of the machine.
+        let (own, usual) = (time(&algorithm), time(&load(&sandbox, "mid-market-rate")));
+        let ratio = own.as_secs_f64() / usual.as_secs_f64();
+        let bound = bound(base.name).map_or("-".to_owned(), |bound| format!("{bound:.0}"));
+        let cleared = [1_000_000, 100_000, 10_000, 1_000].into_iter().find_map(|size| clears(&algorithm, size));
+        let (most, lasted) = cleared.expect("it clears a thousand");
+        println!(
+            "{:<20} {:>10} {ratio:>6.1}× {bound:>6}   {most:>10} {:>11}",
+            base.name,
+            format!("{own:.1?}"),
+            format!("{lasted:.1?}")
+        );
+    }
+}
+
+/// Clears a round of that size within the usual limits, and tells how long it took; `None` if the limits do not suffice.
+fn clears(algorithm: &Algorithm, size: u32) -> Option<(u32, Duration)> {
+    let round = rounds::round(size);
+    let started = Instant::now();
+    let checked = algorithm.run_and_check(&round, Limits::default().budget(round.positions().len())).expect("it runs");
+    checked.result.is_ok().then(|| (size, started.elapsed()))
+}
+
 criterion_group!(benches, clear, check);
 
 fn main() {
@@ -130,6 +173,7 @@ fn main() {
     // A profile must contain one benchmark only.
     if !std::env::args().any(|argument| argument == "--profile-time") {
         ratios();
+        all_rules();
     }
     if std::env::args().any(|argument| argument == "--ratios") {
         return;

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use books::{Books, Commit, MatchUpdate, OfferedSince, Payments};
+use books::{Books, Commit, MatchUpdate, OfferedSince, Payments, Wallets};
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use demo::certificates;
 use domain::TradeId;
@@ -84,6 +84,8 @@ async fn serve(store: SqliteStore, directory: &Path) -> ServingApi {
         claim_lease: Duration::from_secs(900),
         offered_since: OfferedSince::default(),
         cut: None,
+        openings: None,
+        wallets: Wallets::default(),
         limits: ApiLimits::default(),
         callers: usual_callers(),
         prices: PriceTaking::default(),

@@ -6,14 +6,20 @@
 use std::path::Path;
 
 /// Each need: its cfg, the variable that may name it, and where it is otherwise.
-const NEEDS: [(&str, &str, &str); 6] = [
+const NEEDS: [(&str, &str, &str); 9] = [
     ("has_ferretdb", "", "../../target/tools/bin/ferretdb"),
     ("has_mongodb", "REC_MARKET_TEST_MONGODB", "../../target/tools/bin/ferretdb"),
     ("has_wasmtime", "REC_MARKET_TEST_WASMTIME", "../../target/tools/bin/wasmtime"),
     ("has_node", "", "../../target/tools/bin/node_modules"),
+    ("has_componentize_py", "", "../../target/tools/bin/componentize-py"),
+    ("has_componentize_js", "", "../../target/tools/bin/componentize-js"),
+    ("has_zig", "", "../../target/tools/bin/zig"),
     ("has_readings", "REC_MARKET_TEST_READINGS", "../../../shared/data/community-16.csv"),
     ("has_vectors", "", "../../../shared/vectors"),
 ];
+
+/// Programs that are found by their names: the cfg and the name of each.
+const PROGRAMS: [(&str, &str); 1] = [("has_go", "go")];
 
 fn main() {
     let is_set = |name: &str| {
@@ -34,6 +40,14 @@ fn main() {
             println!("cargo::rerun-if-changed={place}");
         }
         if on_ci || is_named || is_there {
+            println!("cargo::rustc-cfg={cfg}");
+        }
+    }
+    println!("cargo::rerun-if-env-changed=PATH");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for (cfg, program) in PROGRAMS {
+        println!("cargo::rustc-check-cfg=cfg({cfg})");
+        if on_ci || std::env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
             println!("cargo::rustc-cfg={cfg}");
         }
     }

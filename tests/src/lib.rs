@@ -1,9 +1,8 @@
 //! What tests below the program share, and the program's own too: hostile guests with their expected outcomes, settled
-//! intervals, a MongoDB-protocol server, and rounds for native code.
+//! intervals, and a MongoDB-protocol server.
 
 #[macro_use]
 pub mod guests;
 pub mod corpus;
 pub mod mongo_server;
-pub mod native;
 pub mod settled;

@@ -2,9 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "all of this file is a test")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use domain::Digest;
 use domain::text::chain;
 use rec_market_tests::{corpus, for_each_bomb, guests};
 use sandbox::{CompileLimits, Compiler, LoadError, Options, Sandbox, SandboxError};
@@ -42,12 +43,12 @@ for_each_bomb!(each_bomb);
 fn runs_out_of_time(bomb: &[u8]) {
     // With so much memory that the time limit is reached first.
     let error = sandbox(CompileLimits { memory_bytes: 8 << 30, ..LIMITS }).load(bomb).unwrap_err();
-    assert!(matches!(&error, LoadError::CompileLimit { reason, .. } if reason == "out of time"), "{error:?}");
+    assert!(matches!(&error, LoadError::CompileTime(time) if *time == LIMITS.processor_time), "{error:?}");
 }
 
 fn runs_out_of_memory(bomb: &[u8]) {
     let error = patient_sandbox().load(bomb).unwrap_err();
-    assert!(matches!(&error, LoadError::CompileLimit { reason, .. } if reason != "out of time"), "{error:?}");
+    assert!(matches!(&error, LoadError::CompileMemory { .. }), "{error:?}");
     assert!(chain(&error).len() < 2000, "{error}");
 }
 
@@ -115,8 +116,9 @@ fn a_child_that_returns_garbage_is_not_the_components_fault() {
 fn a_child_that_is_kept_waiting_is_not_the_components_fault() {
     let limits = CompileLimits { time: Duration::from_millis(50), ..LIMITS };
     let error = sandbox_with("/bin/sleep", vec!["3600".to_owned()], limits).load(guests::HONEST).unwrap_err();
-    assert!(matches!(error, LoadError::Sandbox(SandboxError::Machine(_))), "{error:?}");
-    assert!(chain(&error).contains("kept from finishing within 50ms"), "{error}");
+    assert!(matches!(error, LoadError::Sandbox(SandboxError::Busy(_))), "{error:?}");
+    let says = "the machine is busy: the compiler was kept from finishing within 50ms";
+    assert!(chain(&error).contains(says), "{error}");
 }
 
 #[test]
@@ -126,6 +128,56 @@ fn a_child_that_is_killed_from_outside_is_not_the_components_fault() {
     let error = sandbox_with("/bin/sh", vec!["-c".to_owned(), script], LIMITS).load(guests::HONEST).unwrap_err();
     assert!(matches!(error, LoadError::Sandbox(SandboxError::Machine(_))), "{error:?}");
     assert!(chain(&error).contains("killed"), "{error}");
+}
+
+/// Loads a component with a cache of its own and, if given, the functions of a history; returns its code.
+fn code_of(cache: &Path, history: Option<Digest>, component: &[u8]) -> Vec<u8> {
+    let arguments = vec![(1_u64 << 30).to_string(), "600".to_owned()];
+    let limits = CompileLimits { memory_bytes: 1 << 30, ..LIMITS };
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_compile-child"));
+    let compiler = Compiler::Child { program, arguments, limits };
+    let options = Options { cache: Some(cache.to_owned()), history, compiler, ..Options::default() };
+    let digest = Sandbox::new(options).unwrap().load(component).unwrap().digest().to_string();
+    let files = std::fs::read_dir(cache).unwrap().map(|file| file.unwrap().path());
+    let [code] = &files.filter(|path| is_code_of(path, &digest)).collect::<Vec<_>>()[..] else {
+        panic!("one has code")
+    };
+    std::fs::read(code).unwrap()
+}
+
+fn is_code_of(path: &Path, digest: &str) -> bool {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    name.starts_with(digest) && name.ends_with(".code")
+}
+
+fn functions(cache: &Path) -> PathBuf {
+    let files = std::fs::read_dir(cache).unwrap().map(|file| file.unwrap().path());
+    let [kept] = &files.filter(|path| path.extension().is_some_and(|end| end == "functions")).collect::<Vec<_>>()[..]
+    else {
+        panic!("one has functions")
+    };
+    kept.clone()
+}
+
+#[test]
+fn functions_of_the_last_version_save_time_and_change_nothing() {
+    let versions = [guests::larger(guests::HONEST, 700), guests::larger(guests::HONEST, 710)];
+    let history = Some(Digest::of(b"a file"));
+    let [kept, new] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for version in &versions {
+        assert_eq!(code_of(kept.path(), history, version), code_of(new.path(), None, version));
+    }
+    let found: Vec<_> = std::fs::read_dir(new.path()).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(found.iter().all(|path| path.extension().is_some_and(|end| end == "code")), "{found:?}");
+    // What is damaged, although its digest is right, is only compiled again.
+    let garbage = [0xff; 100];
+    std::fs::write(functions(kept.path()), [Digest::of(&garbage).as_bytes().as_slice(), &garbage].concat()).unwrap();
+    let third = guests::larger(guests::HONEST, 720);
+    assert_eq!(code_of(kept.path(), history, &third), code_of(new.path(), None, &third));
+    // A small one is not worth it.
+    let small = tempfile::tempdir().unwrap();
+    code_of(small.path(), history, guests::HONEST);
+    assert_eq!(std::fs::read_dir(small.path()).unwrap().count(), 1);
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn an_empty_file_is_refused() {
 
 #[test]
 fn a_core_module_is_refused() {
-    assert!(matches!(refused(b"\0asm\x01\0\0\0"), LoadError::CoreModule));
+    assert!(matches!(refused(b"\0asm\x01\0\0\0"), LoadError::CoreModule { .. }));
 }
 
 #[test]

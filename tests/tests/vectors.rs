@@ -1,5 +1,5 @@
 //! The base algorithms, natively and as shipped components: both give the known answers, and the same trades in
-//! the same order in any round.
+//! the same order in any round; and each explanation leads to these trades.
 
 #![allow(missing_docs, reason = "the names of these tests are sentences")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
@@ -11,13 +11,14 @@ use std::sync::{Arc, OnceLock};
 use base::BASE;
 use domain::round::{PriceLimits, Terms};
 use domain::settlement::trades_max_default;
-use domain::{Energy, Party, Position, Price, Round, Settlement, Tariff, Trade};
+use domain::{Energy, Position, Price, Round, Settlement, Tariff, Trade};
 use market_kit::Algorithm as _;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use rec_market::cli::round_file;
-use rec_market_tests::{native, settled};
+use rec_market::explain::{self, Agreement};
+use rec_market_tests::settled;
 use sandbox::{Algorithm, Limits, Options, Sandbox};
 use serde_json::Value;
 
@@ -73,7 +74,7 @@ fn all() -> &'static [Both] {
 }
 
 impl Both {
-    /// Runs both forms and checks the balance; returns the trades or the error on which they agree.
+    /// Runs both forms, checks the balance, and explains the trades; returns the trades or the error on which they agree.
     fn clear(&self, round: &Round) -> Result<Vec<Trade>, String> {
         let Both { name, native, component } = self;
         let positions = round.positions().len();
@@ -83,28 +84,16 @@ impl Both {
             failure.message
         });
         let own: Result<Vec<Trade>, String> =
-            native(&native::round(round)).map(|trades| trades.iter().map(domain_trade).collect());
+            native(&explain::native::round(round)).map(|trades| explain::native::trades(&trades));
         assert_eq!(sandboxed, own, "{name}: the component and the native code differ on {round:#?}");
         let trades = own?;
         let checked = Settlement::check(Arc::new(round.clone()), trades.clone(), trades_max_default(positions));
         if let Err(violations) = checked {
             panic!("{name} does not balance: {violations:#?} on {round:#?}");
         }
+        let explanation = explain::explain(Some(name), round, &trades);
+        assert_eq!(explanation.agreement, Agreement::Exact, "{name} is explained wrongly on {round:#?}");
         Ok(trades)
-    }
-}
-
-fn domain_trade(trade: &market_kit::Trade) -> Trade {
-    let party = |party| match party {
-        market_kit::Party::Grid => Party::Grid,
-        market_kit::Party::Operator => Party::Operator,
-        market_kit::Party::Member(index) => Party::Member(index),
-    };
-    Trade {
-        seller: party(trade.seller),
-        buyer: party(trade.buyer),
-        energy: Energy::from_wh(trade.energy),
-        price: Price::from_micro_eur(trade.price),
     }
 }
 

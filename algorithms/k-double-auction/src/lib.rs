@@ -1,12 +1,9 @@
 //! A double auction whose price lies between offer and bid of the last pair that trades, as the setting `k` says.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
-extern crate alloc;
-
-use alloc::{format, string::String};
 use core::cmp::Reverse;
 
-use market_kit::{Algorithm, Book, Outcome, PriceLimits, Round, Setting};
+use market_kit::{Algorithm, Book, Outcome, PriceLimits, Round, Setting, between};
 
 /// The algorithm `k-double-auction`.
 pub struct KDoubleAuction;
@@ -25,7 +22,7 @@ impl Algorithm for KDoubleAuction {
     const SETTINGS: &'static [Setting] = &[K];
 
     fn clear(round: &Round) -> Outcome {
-        let k = read_k(round)?;
+        let k = K.read_within(round, 0..=1_000_000)?;
         let limits = PriceLimits::of(round)?;
         let mut book = Book::new(round);
         let mut sellers = book.sellers_by(|position| position.offer);
@@ -39,28 +36,6 @@ impl Algorithm for KDoubleAuction {
         }
         Ok(book.rest())
     }
-}
-
-/// One, in parts per million.
-const ONE: u32 = 1_000_000;
-
-fn read_k(round: &Round) -> Result<u32, String> {
-    let k = K.read(round)?;
-    if k > ONE {
-        return Err(format!(
-            "setting k is {k} but must be a whole number, 0 to {ONE} (leave it out for {:?})",
-            K.default
-        ));
-    }
-    Ok(k)
-}
-
-/// Returns offer + ⌊(bid − offer) · k / 10⁶⌋ in µEUR/kWh, for an offer that is at most the bid.
-fn between(offer: i64, bid: i64, k: u32) -> i64 {
-    let spread = i128::from(bid) - i128::from(offer);
-    let price = i128::from(offer) + spread * i128::from(k) / i128::from(ONE);
-    // OK because the price is between offer and bid.
-    i64::try_from(price).unwrap_or(bid)
 }
 
 market_kit::export_no_std!(KDoubleAuction);
@@ -88,7 +63,7 @@ mod tests {
         round.settings = [("k".to_owned(), "1000001".to_owned())].into();
         assert_eq!(
             KDoubleAuction::clear(&round).unwrap_err(),
-            "setting k is 1000001 but must be a whole number, 0 to 1000000 (leave it out for \"500000\")"
+            r#"setting k is "1000001" but must be a whole number, 0 to 1000000 (leave it out for "500000")"#
         );
     }
 }

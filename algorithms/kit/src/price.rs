@@ -17,6 +17,28 @@ pub const fn mid(a: i64, b: i64) -> i64 {
     (a & b) + ((a ^ b) >> 1)
 }
 
+/// Returns the price that lies so many millionths of the way from one price to another, rounded towards minus infinity.
+///
+/// ```
+/// use market_kit::between;
+///
+/// assert_eq!(between(30_000, 162_400, 250_000), 63_100);
+/// assert_eq!(between(0, -3, 500_000), -2);
+/// assert_eq!(between(i64::MIN, i64::MAX, 1_000_000), i64::MAX);
+/// ```
+///
+/// # Panics
+///
+/// If `millionths` is above 1,000,000, which is all of the way.
+#[must_use]
+pub fn between(from: i64, to: i64, millionths: u32) -> i64 {
+    assert!(millionths <= 1_000_000, "{millionths} millionths of the way are more than all of it");
+    let way = i128::from(to) - i128::from(from);
+    let price = i128::from(from) + (way * i128::from(millionths)).div_euclid(1_000_000);
+    // OK because the price lies between two that fit.
+    i64::try_from(price).unwrap_or(to)
+}
+
 /// The limits on prices between members, in µEUR/kWh: the community's, or else those that the market gives an algorithm
 /// that is not part of it, 0 or the lowest feed-in and the highest retail price of the members.
 ///

@@ -3,6 +3,8 @@ use alloc::{
     string::{String, ToString},
 };
 
+use core::{fmt::Display, ops::RangeInclusive};
+
 use crate::{Round, bindings};
 
 /// One setting that an algorithm reads.
@@ -42,13 +44,48 @@ impl Setting {
     ///
     /// If the text is not a valid `T`. The message has the key, the text, the rule and the default.
     pub fn read<T: Value>(&self, round: &Round) -> Result<T, String> {
+        let text = self.text(round);
+        T::parse(text).ok_or_else(|| self.refuse(text, &T::rule()))
+    }
+
+    /// Reads the setting's value, which must lie within bounds, from the round, or its default if the round has none.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not a whole number within the bounds.
+    ///
+    /// ```
+    /// # use market_kit::{Setting, testing};
+    /// const POSITION: Setting = Setting { key: "position", summary: "", default: "500000" };
+    /// let mut round = testing::round([]);
+    /// round.settings.push(("position".into(), "1000001".into()));
+    /// assert_eq!(
+    ///     POSITION.read_within(&round, 0..=1_000_000_u32).unwrap_err(),
+    ///     r#"setting position is "1000001" but must be a whole number, 0 to 1000000 (leave it out for "500000")"#,
+    /// );
+    /// ```
+    pub fn read_within<T: Value + PartialOrd + Display>(
+        &self,
+        round: &Round,
+        bounds: RangeInclusive<T>,
+    ) -> Result<T, String> {
+        let text = self.text(round);
+        let number = T::parse(text).filter(|number| bounds.contains(number));
+        number.ok_or_else(|| self.refuse(text, &format!("a whole number, {} to {}", bounds.start(), bounds.end())))
+    }
+
+    /// The community's value, or else the default.
+    // Always, because the key must be known where it is compared: components without the standard library have no `memcmp`.
+    #[allow(clippy::inline_always)]
+    #[inline(always)]
+    fn text<'r>(&self, round: &'r Round) -> &'r str {
         let given = round.settings.iter().find(|(key, _)| key == self.key);
-        let text = given.map_or(self.default, |(_, value)| value);
-        T::parse(text).ok_or_else(|| {
-            let Self { key, default, .. } = self;
-            let rule = T::rule();
-            format!("setting {key} is {text:?} but must be {rule} (leave it out for {default:?})")
-        })
+        given.map_or(self.default, |(_, value)| value)
+    }
+
+    fn refuse(&self, text: &str, rule: &str) -> String {
+        let Self { key, default, .. } = self;
+        format!("setting {key} is {text:?} but must be {rule} (leave it out for {default:?})")
     }
 
     pub(crate) fn describe(&self) -> bindings::rec::market::types::Setting {

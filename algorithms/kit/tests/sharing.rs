@@ -34,7 +34,57 @@ fn level(members: &[(u64, u64)]) -> (Vec<u64>, Vec<u64>) {
     (gives, takes)
 }
 
+/// As the rule says it: one split for each injector.
+fn injection_by_injector(first: usize, surpluses: &[u64], deficits: &[u64], shares: &[u64], offer: Offer) -> Injection {
+    let mut wanted = vec![0_u128; deficits.len()];
+    let mut gives = vec![0; surpluses.len()];
+    for (injector, &surplus) in surpluses.iter().enumerate() {
+        let mut weights = shares.to_vec();
+        let offered = match offer {
+            Offer::Fixed(total) => u128::from(surplus) * u128::from(total) / 1_000_000,
+            Offer::Relative => {
+                weights[injector] = 0;
+                surplus.into()
+            }
+        };
+        for (member, part) in split_from(first, offered, &weights).into_iter().enumerate() {
+            if member != injector {
+                wanted[member] += u128::from(part);
+                gives[injector] += part;
+            }
+        }
+    }
+    let takes: Vec<u64> = wanted
+        .iter()
+        .zip(deficits)
+        .map(|(&wanted, &deficit)| u64::try_from(wanted).unwrap_or(u64::MAX).min(deficit))
+        .collect();
+    let back = cascade(first, sum(&gives) - sum(&takes), surpluses, &gives);
+    gives.iter_mut().zip(back).for_each(|(give, back)| *give -= back);
+    Injection { gives, takes }
+}
+
+/// Shares with many that are equal, and some of every size.
+fn share() -> impl Strategy<Value = u64> {
+    prop_oneof![0..4_u64, 0..80_000_u64, Just(25_000)]
+}
+
 proptest! {
+    #[test]
+    fn prop_holders_of_the_same_share_may_be_counted_together(
+        members in vec((energy(), energy(), share()), 1..12),
+        first in 0..12_usize,
+        fixed in any::<bool>(),
+    ) {
+        let surpluses: Vec<u64> = members.iter().map(|member| member.0).collect();
+        let deficits: Vec<u64> = members.iter().map(|member| member.1).collect();
+        let shares: Vec<u64> = members.iter().map(|member| member.2).collect();
+        let offer = if fixed { Offer::Fixed(shares.iter().sum()) } else { Offer::Relative };
+        let first = first % members.len();
+        let expected = injection_by_injector(first, &surpluses, &deficits, &shares, offer);
+        prop_assert_eq!(Injection::of(first, &surpluses, &deficits, &shares, offer), expected);
+    }
+
     #[test]
     fn prop_a_turned_split_is_the_split_of_turned_weights(
         weights in vec(energy(), 1..20),

@@ -101,7 +101,7 @@ impl ActivationLog {
                     *runs = false;
                 }
             }
-            Action::Refuse { .. } | Action::Fail { .. } => {}
+            Action::Refuse { .. } | Action::Fail { .. } | Action::Meter { .. } => {}
         }
     }
 

@@ -5,17 +5,24 @@
 //! equal the change of its registers. Memory grows with the number of meters and members, not with the length of the
 //! books.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod registers;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use domain::netting::{self, Basis, LastRead, LastReads, Ownership};
-use domain::reading::{BoundaryReadings, REGISTER_WH_MAX, Registers};
+use domain::disputes::{Effect, Exchange, MeterRules, ReadAt, decide};
+use domain::netting::{self, Basis, EventKind, LastReads, Ownership};
+use domain::ownership::{Tenure, Unlisted};
+use domain::reading::{BoundaryReadings, REGISTER_WH_MAX};
 use domain::round::{self, Terms};
 use domain::settlement::{digest_of_trades, trades_max_default};
 use domain::{Boundary, Digest, MemberId, MeterId, NamedParty, NamedTrade, Party, Round, Settlement, Trade, TradeId};
 
-use crate::interval::{Provenance, StoredInterval};
+use registers::{Crossings, bases, change};
+
+use crate::interval::{Decided, MeterReading, Provenance, StoredInterval};
+use crate::meters::MeterLog;
 use crate::store::Progress;
 use crate::trade::{GapTrade, StoredTrade};
 
@@ -25,9 +32,9 @@ const FINDINGS_MAX: usize = 1000;
 /// A member's energy by its registers and by its trades, which must agree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// Change of the import registers, in Wh. Intervals in which a register fell do not count.
+    /// Change of the import registers, in Wh, as far as they count: see [`domain::disputes`].
     pub import_wh: i128,
-    /// Change of the export registers, in Wh. Intervals in which a register fell do not count.
+    /// Change of the export registers, in Wh, as far as they count.
     pub export_wh: i128,
     /// Energy sold in trades, in Wh.
     pub sold_wh: i128,
@@ -49,6 +56,9 @@ impl Proof {
 #[derive(Debug, Default)]
 pub struct Audit {
     community: String,
+    /// What people decided about meters.
+    log: MeterLog,
+    crossings: Crossings,
     last: LastReads,
     mark: Option<Boundary>,
     /// Registers and trades of every member that was ever in the books.
@@ -66,9 +76,10 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Starts the audit of a community.
-    pub fn new(community: &str) -> Audit {
-        Audit { community: community.to_owned(), ..Audit::default() }
+    /// Starts the audit of a community, where people have decided this about meters.
+    pub fn new(community: &str, log: MeterLog) -> Audit {
+        let crossings = Crossings::of(&log);
+        Audit { community: community.to_owned(), log, crossings, ..Audit::default() }
     }
 
     /// Records a finding.
@@ -150,11 +161,12 @@ impl Audit {
         let mut findings = Vec::new();
         // What others have settled: from here on these books account for it.
         self.last.extend(stored.opening.clone());
-        let owners = stored.readings.iter().map(|reading| (reading.meter.clone(), reading.member.clone()));
-        let ownership = Ownership::new(owners);
+        let owners = stored.readings.iter().map(|reading| (reading.meter.clone(), tenure(stored, reading)));
+        let ownership = Ownership::over_time(owners, Unlisted::Join, HashSet::new());
         let readings: BoundaryReadings =
             stored.readings.iter().map(|reading| (reading.meter.clone(), reading.registers)).collect();
-        let netting = netting::net(stored.interval, stored.basis, &ownership, &self.last, &readings);
+        let (interval, basis) = (stored.interval, stored.basis);
+        let netting = netting::net(interval, basis, &ownership, &self.last, &readings, &stored.rules);
         let positions = stored.round.iter().flat_map(|round| round.positions());
         let positions: BTreeMap<_, _> = positions.map(|position| (&position.member, position)).collect();
         for (member, balance) in &netting.balances {
@@ -174,24 +186,75 @@ impl Audit {
             (&gap.member, gap.since) == (&stored.member, stored.since)
                 && (gap.balance.surplus, gap.balance.deficit) == (stored.surplus, stored.deficit)
         };
-        let gaps_match = netting.gaps.len() == stored.gaps.len()
-            && netting.gaps.iter().zip(&stored.gaps).all(|(gap, stored)| same(gap, stored));
+        findings.extend(prove_told(&netting, stored));
+        findings.extend(self.prove_exchanges(&stored.rules));
+        self.add_registers(stored, &netting.read);
+        let is_disputed = |meter: &MeterId| netting.read.get(meter).is_some_and(|read| read.dispute.is_some());
+        self.crossings.look(interval.end(), &stored.readings, is_disputed);
+        self.last.extend(netting.read);
+        let mut gaps = netting.gaps;
+        for decided in &stored.decided {
+            match self.prove_decided(stored, decided) {
+                Ok(gap) => gaps.extend(gap),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        let gaps_match =
+            gaps.len() == stored.gaps.len() && gaps.iter().zip(&stored.gaps).all(|(gap, stored)| same(gap, stored));
         if !gaps_match {
             findings.push("its gaps are not those of its registers".to_owned());
         }
-        self.add_registers(stored);
-        self.last.extend(netting.read);
         findings
     }
 
-    /// Sums the change of the registers, independently of the netting that it verifies.
-    fn add_registers(&mut self, stored: &StoredInterval) {
+    /// Checks that every exchange that an interval was netted with was declared.
+    fn prove_exchanges(&self, rules: &MeterRules) -> Vec<String> {
+        if rules.exchanges.is_empty() {
+            return Vec::new();
+        }
+        let declared = self.log.exchanges(u64::MAX);
+        let used = rules.exchanges.iter().flat_map(|(meter, exchanges)| exchanges.iter().map(move |one| (meter, one)));
+        let unknown = used.filter(|(meter, one)| !declared.get(*meter).is_some_and(|declared| declared.contains(one)));
+        unknown
+            .map(|(meter, Exchange { at, .. })| format!("nobody declared an exchange of meter {meter} at {at}"))
+            .collect()
+    }
+
+    /// Applies a decision to the state of its meter again; returns the gap that comes of it.
+    fn prove_decided(&mut self, stored: &StoredInterval, decided: &Decided) -> Result<Option<netting::Gap>, String> {
+        let Decided { decision: number, meter, member } = decided;
+        let decision = self.log.get(*number).filter(|decision| decision.meter == *meter);
+        let decision = decision.ok_or_else(|| format!("nobody made decision {number} about meter {meter}"))?;
+        let exchanges = self.log.exchanges(*number).remove(meter).unwrap_or_default();
+        let last = self.last.get(meter);
+        let effect = last.and_then(|last| decide(last, &decision.decision, &exchanges));
+        let Effect { since, rise, last } =
+            effect.ok_or_else(|| format!("decision {number} about meter {meter} comes to nothing"))?;
+        if !self.crossings.prove(*number) {
+            return Err(format!("decision {number} about meter {meter} names readings that are not in the books"));
+        }
+        self.last.insert(meter.clone(), last);
+        self.add_change(member, stored.basis, rise.import_wh.into(), rise.export_wh.into());
+        let gap = |balance| netting::Gap { meter: meter.clone(), member: member.clone(), since, balance };
+        Ok(netting::gap_balance(stored.basis, rise).map(gap))
+    }
+
+    /// Sums the change of the registers, independently of the netting that it verifies. `states` are those of the meters
+    /// after the interval.
+    fn add_registers(&mut self, stored: &StoredInterval, states: &LastReads) {
         let mut within: HashMap<&MemberId, (i128, i128)> = HashMap::new();
         for reading in &stored.readings {
             self.members.entry(reading.member.clone()).or_default();
-            let Some(LastRead { boundary, registers }) = self.last.get(&reading.meter) else { continue };
-            let Some((import, export)) = change(*registers, reading.registers) else { continue };
-            if *boundary == stored.interval.start() {
+            if reading.anew {
+                continue;
+            }
+            let is_disputed = states.get(&reading.meter).is_none_or(|state| state.dispute.is_some());
+            let Some(last) = self.last.get(&reading.meter).filter(|_| !is_disputed) else { continue };
+            let now = ReadAt { boundary: stored.interval.end(), registers: reading.registers };
+            let exchanges = stored.rules.exchanges.get(&reading.meter).map_or(&[][..], Vec::as_slice);
+            let from = bases(last).find_map(|base| Some((base.boundary, change(base, now, exchanges)?)));
+            let Some((boundary, (import, export))) = from else { continue };
+            if boundary == stored.interval.start() {
                 let sum = within.entry(&reading.member).or_default();
                 *sum = (sum.0 + import, sum.1 + export);
             } else {
@@ -249,11 +312,21 @@ impl Audit {
     }
 }
 
-/// The change of both registers; `None` if one of them fell, since the meter then counts from its new value.
-fn change(from: Registers, to: Registers) -> Option<(i128, i128)> {
-    let import = i128::from(to.import_wh) - i128::from(from.import_wh);
-    let export = i128::from(to.export_wh) - i128::from(from.export_wh);
-    (import >= 0 && export >= 0).then_some((import, export))
+/// Since when a meter counts for its member, as far as an interval says.
+fn tenure(stored: &StoredInterval, reading: &MeterReading) -> Tenure {
+    let forever = Tenure::forever(reading.member.clone());
+    if reading.anew { Tenure { from: stored.interval.end().timestamp(), ..forever } } else { forever }
+}
+
+/// Checks that what is not settled because a meter changed hands was told: otherwise energy could be hidden that way.
+fn prove_told(netting: &netting::Netting, stored: &StoredInterval) -> Vec<String> {
+    let is_told = |event: &netting::Event| {
+        let mut told = stored.events.iter().filter(|told| told.code == event.kind.code());
+        told.any(|told| told.subject == event.meter.as_str())
+    };
+    let changed = netting.events.iter().filter(|event| matches!(event.kind, EventKind::ChangedHands { .. }));
+    let untold = changed.filter(|event| !is_told(event));
+    untold.map(|event| format!("meter {} counts anew, but no event tells why", event.meter)).collect()
 }
 
 fn differing(a: &LastReads, b: &LastReads) -> BTreeSet<MeterId> {

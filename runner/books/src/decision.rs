@@ -1,8 +1,10 @@
-//! Decisions about algorithms as they are stored: uploads, and what was decided for each community.
+//! Decisions as they are stored: uploads, and what was decided for each community about algorithms and meters.
 //!
-//! These records are append-only. The algorithm in effect follows from all decisions, see [`crate::activation`].
+//! These records are append-only. The algorithm in effect follows from all decisions, see [`crate::activation`]; what they
+//! come to for meters, from [`crate::meters`].
 
-use domain::{Boundary, Digest};
+use domain::disputes::MeterDecision;
+use domain::{Boundary, Digest, MeterId};
 use jiff::Timestamp;
 
 /// The author of decisions that the service makes itself. No caller can have this name.
@@ -53,7 +55,7 @@ pub enum KeptVersion {
     Taken(Version),
 }
 
-/// An audit record of something done about algorithms.
+/// An audit record of something done about algorithms or meters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// When it was done, to the millisecond.
@@ -66,7 +68,7 @@ pub struct Change {
     pub action: Action,
 }
 
-/// What was done about algorithms.
+/// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// An upload was refused. Its component was not stored.
@@ -128,11 +130,29 @@ pub enum Action {
         /// Why it failed, for people.
         reason: String,
     },
+    /// A person decided about a meter.
+    Meter {
+        /// The meter.
+        meter: MeterId,
+        /// What was decided.
+        decision: MeterDecision,
+        /// Why, for people; `None` if nobody said.
+        reason: Option<String>,
+    },
 }
 
 impl Action {
     /// The codes of every action that concerns a community.
-    pub const OF_COMMUNITIES: [&str; 5] = ["activated", "rolled-back", "shadow-started", "shadow-ended", "failed"];
+    pub const OF_COMMUNITIES: [&str; 8] = [
+        "activated",
+        "rolled-back",
+        "shadow-started",
+        "shadow-ended",
+        "failed",
+        "meter-accepted",
+        "meter-restarted",
+        "meter-exchanged",
+    ];
 
     /// Returns the action's code: a short name for programs that never changes.
     pub fn code(&self) -> &'static str {
@@ -143,6 +163,11 @@ impl Action {
             Action::StartShadow { .. } => "shadow-started",
             Action::EndShadow { .. } => "shadow-ended",
             Action::Fail { .. } => "failed",
+            Action::Meter { decision, .. } => match decision {
+                MeterDecision::Accept { .. } => "meter-accepted",
+                MeterDecision::Restart { .. } => "meter-restarted",
+                MeterDecision::Exchange { .. } => "meter-exchanged",
+            },
         }
     }
 }

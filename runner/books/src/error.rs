@@ -53,5 +53,12 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether it says that the store as a whole cannot be used at the moment, rather than what was asked of it.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, StoreError::Unavailable { .. } | StoreError::Busy { .. } | StoreError::ReadOnly { .. })
+    }
+}
+
 /// What is behind an error of a store: the error of a database, or a rule of ours that was broken.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::disputes::{LastRead, MeterRules, ReadAt};
 use domain::netting::{Basis, LastReads};
 use domain::reading::Registers;
 use domain::{Boundary, Digest, Interval, MemberId, MeterId, Round, Settlement};
@@ -18,10 +19,13 @@ pub struct MeterReading {
     pub member: MemberId,
     /// The meter's registers at the interval's end, in Wh.
     pub registers: Registers,
+    /// Whether the meter counts for its member only from here: what it moved since it was last read is not the member's, or
+    /// nobody can tell whose it is, and is not settled.
+    pub anew: bool,
 }
 
 /// An occurrence in an interval that people should know of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StoredEvent {
     /// The kind of event: a short code for programs that never changes.
     pub code: String,
@@ -70,6 +74,10 @@ pub struct ClearedInterval {
     pub configuration: Option<Digest>,
     /// The readings of every meter that was read at the interval's end.
     pub readings: Vec<MeterReading>,
+    /// What decided whether they count.
+    pub rules: MeterRules,
+    /// The state of those whose reading is disputed; the others count from their reading.
+    pub disputed: LastReads,
     /// The last registers of every meter that was not read at the interval's end.
     pub absent: LastReads,
     /// Those of them that were read before the books begin: only in the first interval of books that continue others.
@@ -110,6 +118,8 @@ impl ClearedInterval {
             basis,
             configuration: None,
             readings: Vec::new(),
+            rules: MeterRules::default(),
+            disputed: LastReads::new(),
             absent: LastReads::new(),
             opening: LastReads::new(),
             round: None,
@@ -151,6 +161,10 @@ pub struct StoredInterval {
     pub configuration: Option<Digest>,
     /// The readings of every meter that was read at the interval's end.
     pub readings: Vec<MeterReading>,
+    /// What decided whether they count.
+    pub rules: MeterRules,
+    /// What people decided about meters when this was the newest interval, in order. The last gaps come of it.
+    pub decided: Vec<Decided>,
     /// The last registers of meters that were read before the books begin: only in the first interval.
     pub opening: LastReads,
     /// The round; `None` if no member was read at both ends.
@@ -169,6 +183,43 @@ pub struct StoredInterval {
     pub events: Vec<StoredEvent>,
 }
 
+/// A decision about a meter that has taken effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// The decision's number in the community's log.
+    pub decision: u64,
+    /// The meter.
+    pub meter: MeterId,
+    /// The member for which the meter counted.
+    pub member: MemberId,
+}
+
+/// What decisions about meters come to, as an addition to the newest interval: gaps that are traded with the grid.
+#[derive(Clone, Debug)]
+pub struct Addition {
+    /// The community's name.
+    pub community: String,
+    /// The newest interval, which ends at the resume mark; if it is no longer the newest, nothing is added.
+    pub interval: Interval,
+    /// The number of the community's last decision, all of which have taken effect with this. If there is a later one,
+    /// nothing is added.
+    pub decision: u64,
+    /// The fencing token of the lease under which it was made, if any.
+    pub fence: Option<u64>,
+    /// When it was made.
+    pub settled_at: Timestamp,
+    /// The decisions, in order.
+    pub decided: Vec<Decided>,
+    /// The energy that is to be settled because of them.
+    pub gaps: Vec<GapTrade>,
+    /// The gaps' trades, whose numbers follow those of the interval.
+    pub trades: Vec<StoredTrade>,
+    /// What people should know of.
+    pub events: Vec<StoredEvent>,
+    /// The new states of meters.
+    pub states: LastReads,
+}
+
 /// A range of intervals by their start: half-open, unbounded where an end is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
@@ -176,6 +227,17 @@ pub struct Span {
     pub from: Option<u64>,
     /// Only intervals that start before this instant, in seconds since the Unix epoch.
     pub to: Option<u64>,
+}
+
+impl ClearedInterval {
+    /// The state of every meter that was read at the interval's end, from now on.
+    pub fn states(&self) -> impl Iterator<Item = (&MeterId, LastRead)> {
+        self.readings.iter().map(|reading| {
+            let read = ReadAt { boundary: self.interval.end(), registers: reading.registers };
+            let state = self.disputed.get(&reading.meter).copied();
+            (&reading.meter, state.unwrap_or(LastRead::good(read)))
+        })
+    }
 }
 
 impl Provenance {

@@ -5,7 +5,7 @@
 //! and number. Committing the same interval again changes nothing.
 //!
 //! Suggested order of reading: [`interval`] (what is stored of one), [`store`] (the traits that store it), then
-//! [`audit`], [`statement`], [`replay`], [`shadow`] and [`comparison`], which only read. Deliberately absent: databases, the sandbox
+//! [`audit`], [`statement`] by [`period`], [`replay`], [`shadow`] and [`comparison`], which only read. Deliberately absent: databases, the sandbox
 //! and clocks.
 
 pub mod activation;
@@ -13,8 +13,12 @@ pub mod audit;
 pub mod comparison;
 pub mod decision;
 pub mod error;
+pub mod event;
 pub mod interval;
+pub mod meters;
+pub mod notice;
 pub mod payment;
+pub mod period;
 pub mod price;
 pub mod reopening;
 pub mod replay;
@@ -22,18 +26,24 @@ pub mod shadow;
 pub mod statement;
 pub mod store;
 pub mod trade;
+pub mod wallet;
 
 pub use activation::{Activation, ActivationLog, NothingActivated, Shadow};
 pub use comparison::Comparison;
 pub use decision::{Action, Change, ExpectedState, KeptChange, KeptVersion, Label, SERVICE_ITSELF, Version};
 pub use error::{Cause, StoreError};
+pub use event::{EventFilter, EventPlace, ListedEvent, event_codes};
 pub use interval::{
-    ClearedInterval, ClearedRound, Commit, MeterReading, Provenance, Span, StoredEvent, StoredInterval,
+    Addition, ClearedInterval, ClearedRound, Commit, Decided, MeterReading, Provenance, Span, StoredEvent,
+    StoredInterval,
 };
+pub use meters::{MeterLog, NumberedDecision};
+pub use notice::{Notice, Notices, Reception};
 pub use payment::{
     CLAIM_TERM_MAX, Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Quantity, Reported,
-    UpdateError, Window, check_agreement, platform_name,
+    UpdateError, Window, WireParty, check_agreement, platform_name,
 };
+pub use period::{Calendar, Period};
 pub use price::{MeterPrices, NewPrices, PriceBounds, PricesKept};
 pub use reopening::{ReopenError, Reopened, Reopening};
 pub use shadow::{ShadowState, ShadowTotals};
@@ -42,3 +52,4 @@ pub use store::{
     Standing, Store, community_lease,
 };
 pub use trade::{GapTrade, StoredTrade, trades_of};
+pub use wallet::Wallets;

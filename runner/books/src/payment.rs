@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::trade::State;
-use domain::{Energy, Interval, NamedParty, PLATFORM_GRID, Price, TradeId};
+use domain::{Energy, Interval, MemberId, NamedParty, PLATFORM_GRID, Price, TradeId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::StoreError;
@@ -59,10 +59,10 @@ pub enum Quantity {
 /// A filter for trades. A trade must satisfy every condition that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MatchFilter {
-    /// The platform's name of the buyer.
-    pub buyer: Option<String>,
-    /// The platform's name of the seller.
-    pub seller: Option<String>,
+    /// Who buys.
+    pub buyer: Option<WireParty>,
+    /// Who sells.
+    pub seller: Option<WireParty>,
     /// The trade is in one of these states. Empty matches every trade, including those without a state. A trade that is
     /// asked for by its id also matches as `Sent` if its claim has lapsed and nobody has claimed it since.
     pub states: BTreeSet<State>,
@@ -72,6 +72,24 @@ pub struct MatchFilter {
     pub to: Option<Timestamp>,
     /// The trade has this id.
     pub id: Option<TradeId>,
+}
+
+/// The parties of trades that have one name on the wire.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WireParty {
+    /// Who has this name in the books, in any community and in the Python original's trades,
+    pub name: String,
+    /// but for the member of that name in these communities, which has a wallet with another;
+    pub elsewhere: BTreeSet<String>,
+    /// and these members, each with its community, whose wallet has this name.
+    pub members: BTreeSet<(String, MemberId)>,
+}
+
+/// Whoever has this name in the books.
+impl From<&str> for WireParty {
+    fn from(name: &str) -> WireParty {
+        WireParty { name: name.to_owned(), ..WireParty::default() }
+    }
 }
 
 /// A page of an ordered result.
@@ -115,9 +133,9 @@ impl OfferedSince {
     }
 
     /// Returns the filter of all trades that wait and are offered, those of one buyer if given.
-    pub fn waiting(self, buyer: Option<&str>) -> MatchFilter {
+    pub fn waiting(self, buyer: Option<&WireParty>) -> MatchFilter {
         let states = State::ALL.into_iter().filter(|state| state.is_waiting()).collect();
-        MatchFilter { buyer: buyer.map(str::to_owned), states, from: self.first_end(), ..MatchFilter::default() }
+        MatchFilter { buyer: buyer.cloned(), states, from: self.first_end(), ..MatchFilter::default() }
     }
 }
 
@@ -127,8 +145,8 @@ pub const CLAIM_TERM_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// A claim of a buyer's waiting trades for payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The platform's name of the buyer.
-    pub buyer: String,
+    /// Who buys.
+    pub buyer: WireParty,
     /// Which trades are offered.
     pub since: OfferedSince,
     /// When the claim is made.

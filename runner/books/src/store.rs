@@ -14,7 +14,9 @@ use jiff::Timestamp;
 
 use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
 use crate::error::StoreError;
-use crate::interval::{Commit, Span, StoredInterval};
+use crate::event::{EventFilter, EventPlace, ListedEvent};
+use crate::interval::{Addition, Commit, Span, StoredEvent, StoredInterval};
+use crate::notice::{Notice, Notices};
 use crate::payment::{Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, UpdateError, Window};
 use crate::price::{NewPrices, PricesKept};
 use crate::reopening::{ReopenError, Reopened, Reopening};
@@ -49,6 +51,8 @@ pub struct Progress {
     pub mark: Option<Boundary>,
     /// The last registers of every meter.
     pub last_reads: LastReads,
+    /// Decisions with numbers up to this one have taken effect.
+    pub taken: u64,
     /// The end of the newest interval that the Python original settled in this store. Settled intervals are not settled
     /// again. Only set while there is no resume mark.
     pub original: Option<Boundary>,
@@ -127,6 +131,9 @@ pub trait Books: Send + Sync {
         self.commit_batch(vec![commit]).await.ended
     }
 
+    /// Adds to the newest interval what people decided about meters, as a whole or not at all.
+    async fn add(&self, addition: &Addition) -> Result<Committed, StoreError>;
+
     /// Lists every community with any data, sorted by name.
     async fn communities(&self) -> Result<Vec<String>, StoreError>;
 
@@ -147,8 +154,27 @@ pub trait Books: Send + Sync {
     /// Returns the bytes of a component that was uploaded or that cleared an interval; `None` if it is not stored.
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Counts a community's events by code, sorted by code.
+    /// Lists up to `limit` events of a community in order of their place: those of settled intervals, and notices. `after` is
+    /// the place of the last event of the previous page.
+    async fn events(
+        &self,
+        community: &str,
+        filter: &EventFilter,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<ListedEvent>, StoreError>;
+
+    /// Returns the last notice of each of a community's meters.
+    async fn notices(&self, community: &str) -> Result<Notices, StoreError>;
+
+    /// Keeps notices, each unless the meter has one with this number already. Returns those that were kept.
+    async fn tell(&self, community: &str, notices: &[Notice]) -> Result<Vec<Notice>, StoreError>;
+
+    /// Counts a community's events of settled intervals by code, sorted by code.
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Returns what was told of a community by events with one of these codes, each once.
+    async fn told(&self, community: &str, codes: &[&str]) -> Result<BTreeSet<StoredEvent>, StoreError>;
 
     /// Examines the database itself for damaged pages, broken indexes and duplicate ids. Returns a finding for each
     /// defect.

@@ -25,11 +25,14 @@ macro_rules! codes {
 }
 
 pub mod digest;
+pub mod disputes;
 pub mod energy;
 pub mod interval;
 pub mod member;
 pub mod money;
 pub mod netting;
+pub mod ownership;
+pub mod power;
 pub mod prices;
 pub mod reading;
 pub mod round;
@@ -43,7 +46,8 @@ pub use energy::Energy;
 pub use interval::{Boundary, Interval, IntervalLength};
 pub use member::{MemberId, MeterId, PLATFORM_GRID};
 pub use money::{Amount, Price, Tariff};
-pub use prices::{MeterPrice, OwnPrices, PriceBook, PriceRule};
+pub use power::Power;
+pub use prices::{MeterPrice, OwnPrices, PriceBook, PriceRule, SetPrice};
 pub use round::{Position, Round};
 pub use settlement::{Settlement, Violation};
 pub use tariff::{PartialTariff, TariffSchedule};

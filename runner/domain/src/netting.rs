@@ -2,20 +2,26 @@
 //!
 //! [`net`] is a pure function of the last registers of every meter and the registers read at the interval's end. What a
 //! meter measured between two consecutive boundaries goes into its member's position. A meter that missed boundaries is
-//! settled with the grid alone, over the whole gap, when it is read again. A register that falls settles nothing, and
-//! the meter counts from its new value. The settled energy therefore always telescopes to the change of the registers.
+//! settled with the grid alone, over the whole gap, when it is read again. So is one whose readings made no sense, as far
+//! as [`crate::disputes`] counts them. The settled energy therefore always telescopes to the change of the registers.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
+
+use crate::disputes::{Finding, MeterRules, ReadAt};
+pub use crate::disputes::{LastRead, LastReads};
 use crate::energy::Energy;
 use crate::interval::{Boundary, Interval};
 use crate::member::{MemberId, MeterId};
-use crate::reading::{BoundaryReadings, Register, Registers};
+pub use crate::ownership::Ownership;
+use crate::ownership::{Owner, Standing};
+use crate::reading::{BoundaryReadings, Registers};
 
 /// How import and export within one interval become surplus and deficit. The text forms are `net` and `gross`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -59,37 +65,6 @@ impl FromStr for Basis {
     }
 }
 
-/// Which member owns which meters. A meter without an owner is a member of its own.
-#[derive(Clone, Debug, Default)]
-pub struct Ownership(HashMap<MeterId, MemberId>);
-
-impl Ownership {
-    /// Makes an ownership from pairs of meter and owner.
-    pub fn new(owners: impl IntoIterator<Item = (MeterId, MemberId)>) -> Ownership {
-        Ownership(owners.into_iter().collect())
-    }
-
-    /// Returns the member for which a meter counts; `None` if it has no owner and a reserved name.
-    pub fn member(&self, meter: &MeterId) -> Option<MemberId> {
-        match self.0.get(meter) {
-            Some(member) => Some(member.clone()),
-            None => MemberId::from_meter(meter).ok(),
-        }
-    }
-}
-
-/// The last registers of a meter, and the boundary at which they were read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastRead {
-    /// The boundary at which the meter was last read.
-    pub boundary: Boundary,
-    /// Its registers at that boundary.
-    pub registers: Registers,
-}
-
-/// The last registers of every meter that was ever read.
-pub type LastReads = BTreeMap<MeterId, LastRead>;
-
 /// A member's energy in one interval. Both parts are 0 for a member that was read but neither drew nor fed in energy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Balance {
@@ -129,42 +104,88 @@ pub enum EventKind {
         /// The last boundary at which it was read before the gap.
         since: Boundary,
     },
-    /// A register fell, because the meter was replaced or reset: nothing is settled, and both registers count from
-    /// their new values.
-    RegisterFell {
-        /// The register that fell.
-        register: Register,
-        /// Its value before, in Wh.
-        from_wh: u64,
-        /// Its value now, in Wh.
-        to_wh: u64,
-    },
+    /// Its registers make no sense, or do again.
+    Registers(Finding),
     /// The member's energy exceeds 2⁶³ − 1 Wh: nothing is settled, and the meter counts from its new values.
     TooLarge,
     /// The meter has no owner and a reserved name: it is not settled.
     NoMember,
+    /// The meter has another member than when it was last read, and was not read in between: nobody can tell whose the
+    /// energy is. Nothing is settled, and the meter counts from its new values.
+    ChangedHands {
+        /// The last boundary at which it was read before.
+        since: Boundary,
+        /// When its present member's time with it began.
+        owned: Timestamp,
+        /// What the import register has moved by since then, in Wh; `None` if a register fell.
+        import_wh: Option<u64>,
+        /// What the export register has moved by since then, in Wh; `None` if a register fell.
+        export_wh: Option<u64>,
+    },
+    /// No member lists the meter, and the community takes no such meters: it is not settled.
+    Stranger,
+    /// The meter is listed by a member at other times: it is not settled.
+    Outside {
+        /// Since when no member has it, if any had.
+        since: Option<Timestamp>,
+        /// Until when no member has it, if any will.
+        until: Option<Timestamp>,
+        /// When it was last read, if that was before its last member's time ended: what it moved from then on is not settled.
+        unread: Option<Boundary>,
+    },
 }
 
-codes! {
-    EventKind:
-    Gap => "gap",
-    RegisterFell => "register-fell",
-    TooLarge => "too-large",
-    NoMember => "no-member",
+impl EventKind {
+    /// Returns whether this is true of every interval for a while, and so is to be told only once.
+    pub fn lasts(&self) -> bool {
+        matches!(self, EventKind::Stranger | EventKind::Outside { .. })
+    }
+}
+
+impl EventKind {
+    /// The codes of every event but findings about registers.
+    pub const CODES: [&str; 6] = ["gap", "too-large", "no-member", "changed-hands", "stranger", "outside"];
+
+    /// Returns the event's code: a short name for programs that never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            EventKind::Gap { .. } => "gap",
+            EventKind::Registers(finding) => finding.code(),
+            EventKind::TooLarge => "too-large",
+            EventKind::NoMember => "no-member",
+            EventKind::ChangedHands { .. } => "changed-hands",
+            EventKind::Stranger => "stranger",
+            EventKind::Outside { .. } => "outside",
+        }
+    }
 }
 
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EventKind::Gap { since } => write!(f, "not read since {since}; settled with the grid over the gap"),
-            EventKind::RegisterFell { register, from_wh, to_wh } => write!(
-                f,
-                "{} fell from {from_wh} Wh to {to_wh} Wh; nothing settled, counting from there",
-                register.field()
-            ),
+            EventKind::Registers(finding) => fmt::Display::fmt(finding, f),
             EventKind::TooLarge => f.write_str("moved more than 2^63-1 Wh; nothing settled, counting from there"),
             EventKind::NoMember => {
                 f.write_str("belongs to no member and has a reserved name; not settled (give it to a member)")
+            }
+            EventKind::ChangedHands { since, owned, import_wh, export_wh } => {
+                write!(f, "not read between {since} and {owned}, when it came to its member; ")?;
+                if let (Some(import), Some(export)) = (import_wh, export_wh) {
+                    write!(f, "import of {import} Wh and export of {export} Wh since then are nobody's; ")?;
+                }
+                f.write_str("nothing settled, counting from there")
+            }
+            EventKind::Stranger => {
+                f.write_str("is listed by no member; not settled (list it, or set unlisted = \"join\")")
+            }
+            EventKind::Outside { since, until, unread } => {
+                f.write_str("belongs to no member")?;
+                since.iter().try_for_each(|since| write!(f, " since {since}"))?;
+                until.iter().try_for_each(|until| write!(f, " until {until}"))?;
+                f.write_str("; not settled")?;
+                let lost = "nor is what it moved for its last member";
+                unread.iter().try_for_each(|unread| write!(f, ", {lost} after {unread}, when it was last read"))
             }
         }
     }
@@ -179,8 +200,12 @@ pub struct Netting {
     pub gaps: Vec<Gap>,
     /// What people should know of, sorted by meter except for `TooLarge`, which comes last.
     pub events: Vec<Event>,
-    /// The new last registers of every meter that was read.
+    /// The registers of every meter that was read, good or disputed.
+    pub readings: BoundaryReadings,
+    /// The new state of each of them.
     pub read: LastReads,
+    /// Those of them that count from here: what they moved before is not their member's.
+    pub anew: BTreeSet<MeterId>,
 }
 
 /// Nets the readings at the end of an interval against the last registers of every meter.
@@ -192,49 +217,61 @@ pub fn net(
     ownership: &Ownership,
     last: &LastReads,
     readings: &BoundaryReadings,
+    rules: &MeterRules,
 ) -> Netting {
     let mut netting = Netting::default();
     let mut moved: BTreeMap<MemberId, Vec<(MeterId, Registers)>> = BTreeMap::new();
     for (meter, registers) in readings {
-        let Some(member) = ownership.member(meter) else {
-            netting.event(meter, EventKind::NoMember);
-            continue;
-        };
-        let before = last.get(meter);
-        if before.is_some_and(|before| before.boundary >= interval.end()) {
-            continue;
-        }
-        netting.read.insert(meter.clone(), LastRead { boundary: interval.end(), registers: *registers });
-        let Some(before) = before else { continue };
-        let delta = match rise(before.registers, *registers) {
-            Ok(delta) => delta,
-            Err(falls) => {
-                falls.into_iter().flatten().for_each(|fall| netting.event(meter, fall));
+        let Owner { member, since } = match ownership.of(meter, interval) {
+            Standing::Of(owner) => owner,
+            nobodys => {
+                nobodys_event(nobodys, last.get(meter)).into_iter().for_each(|event| netting.event(meter, event));
                 continue;
             }
         };
-        if before.boundary == interval.start() {
-            moved.entry(member).or_default().push((meter.clone(), delta));
-        } else {
-            netting.gap(meter, member, before.boundary, basis, delta);
+        let now = ReadAt { boundary: interval.end(), registers: *registers };
+        let before = last.get(meter);
+        if before.is_some_and(|before| before.latest().boundary >= now.boundary) {
+            continue;
+        }
+        netting.readings.insert(meter.clone(), *registers);
+        let Some(before) = before else {
+            netting.read.insert(meter.clone(), LastRead::good(now));
+            continue;
+        };
+        if before.boundary.timestamp() < since {
+            netting.read.insert(meter.clone(), LastRead::good(now));
+            netting.change_hands(meter, before, *registers, since);
+            continue;
+        }
+        let judged = rules.judge(meter, before, now);
+        netting.read.insert(meter.clone(), judged.last);
+        let was_read = judged.findings.iter().any(|finding| matches!(finding, Finding::Glitch { .. }));
+        for finding in judged.findings {
+            netting.event(meter, EventKind::Registers(finding));
+        }
+        match judged.counted {
+            None => {}
+            Some((since, delta)) if since == interval.start() => {
+                moved.entry(member).or_default().push((meter.clone(), delta));
+            }
+            Some((since, delta)) => netting.gap(meter, member, since, was_read, gap_balance(basis, delta)),
         }
     }
     netting.balance(basis, moved);
     netting
 }
 
-/// Computes the rise of both registers, in Wh; an error tells which of them fell.
-fn rise(from: Registers, to: Registers) -> Result<Registers, [Option<EventKind>; 2]> {
-    let import = to.import_wh.checked_sub(from.import_wh);
-    let export = to.export_wh.checked_sub(from.export_wh);
-    match (import, export) {
-        (Some(import_wh), Some(export_wh)) => Ok(Registers { import_wh, export_wh }),
-        _ => {
-            let fell = |register, from_wh, to_wh| EventKind::RegisterFell { register, from_wh, to_wh };
-            Err([
-                import.is_none().then(|| fell(Register::Import, from.import_wh, to.import_wh)),
-                export.is_none().then(|| fell(Register::Export, from.export_wh, to.export_wh)),
-            ])
+/// What is told of a meter that counts for nobody; nothing of one that another community lists.
+fn nobodys_event(standing: Standing, before: Option<&LastRead>) -> Option<EventKind> {
+    match standing {
+        Standing::Of(_) | Standing::Elsewhere => None,
+        Standing::NoMember => Some(EventKind::NoMember),
+        Standing::Stranger => Some(EventKind::Stranger),
+        Standing::Outside { since, until } => {
+            let before = before.map(|before| before.boundary);
+            let unread = before.filter(|read| since.is_some_and(|ended| read.timestamp() < ended));
+            Some(EventKind::Outside { since, until, unread })
         }
     }
 }
@@ -244,11 +281,23 @@ impl Netting {
         self.events.push(Event { meter: meter.clone(), kind });
     }
 
-    fn gap(&mut self, meter: &MeterId, member: MemberId, since: Boundary, basis: Basis, delta: Registers) {
-        self.event(meter, EventKind::Gap { since });
-        // A single meter's balance always fits, because registers are at most 2⁶³ − 1.
-        if let Some(balance) = balance(basis, std::iter::once(&delta)) {
-            self.gaps.push(Gap { meter: meter.clone(), member, since, balance });
+    fn gap(&mut self, meter: &MeterId, member: MemberId, since: Boundary, was_read: bool, balance: Option<Balance>) {
+        if !was_read {
+            self.event(meter, EventKind::Gap { since });
+        }
+        match balance {
+            Some(balance) => self.gaps.push(Gap { meter: meter.clone(), member, since, balance }),
+            None => self.event(meter, EventKind::TooLarge),
+        }
+    }
+
+    /// Begins to count a meter for another member. Where nothing moved, nothing is lost, and there is nothing to tell.
+    fn change_hands(&mut self, meter: &MeterId, before: &LastRead, now: Registers, owned: Timestamp) {
+        self.anew.insert(meter.clone());
+        if before.registers != now {
+            let rise = now.checked_sub(before.registers);
+            let (import_wh, export_wh) = rise.map(|rise| (rise.import_wh, rise.export_wh)).unzip();
+            self.event(meter, EventKind::ChangedHands { since: before.boundary, owned, import_wh, export_wh });
         }
     }
 
@@ -262,6 +311,11 @@ impl Netting {
             }
         }
     }
+}
+
+/// Returns the balance of one meter over a gap; `None` if it exceeds 2⁶³ − 1 Wh, the most that a store can hold.
+pub fn gap_balance(basis: Basis, rise: Registers) -> Option<Balance> {
+    balance(basis, std::iter::once(&rise))
 }
 
 /// Computes the balance of a member's meters; `None` if it exceeds 2⁶³ − 1 Wh, the most that a store can hold.

@@ -3,6 +3,9 @@
 //! A price is set for a meter, effective from an instant until that meter's next price, and applies to the meter's
 //! member. If several meters of a member have prices, the one with the latest effective instant applies; among equals,
 //! that of the meter whose name sorts first. From the instant at which a price is withdrawn, the member has none.
+//!
+//! A price ends with the membership in which it was set: the next member that has the meter does not inherit it, nor what
+//! the one before it planned for later.
 
 use std::collections::BTreeMap;
 
@@ -58,9 +61,25 @@ pub struct MeterPrice {
     pub own: Option<OwnPrices>,
 }
 
+/// The prices of one meter as they were set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetPrice {
+    /// What was set.
+    pub price: MeterPrice,
+    /// When somebody did.
+    pub at: Timestamp,
+}
+
 /// The prices of any number of meters over time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PriceBook(BTreeMap<MeterId, BTreeMap<Timestamp, Option<OwnPrices>>>);
+pub struct PriceBook(BTreeMap<MeterId, BTreeMap<Timestamp, Entry>>);
+
+/// What was set for an instant, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    own: Option<OwnPrices>,
+    set_at: Timestamp,
+}
 
 impl PriceBook {
     /// Returns whether there are no prices.
@@ -68,12 +87,20 @@ impl PriceBook {
         self.0.is_empty()
     }
 
-    /// Finds the prices that apply at an instant to the member with these meters; `None` if none are in effect.
-    pub fn at<'m>(&self, meters: impl IntoIterator<Item = &'m MeterId>, at: Timestamp) -> Option<OwnPrices> {
+    /// Finds the prices that apply at an instant to the member that has these meters, each since an instant of its own;
+    /// `None` if none are in effect.
+    pub fn at<'m>(
+        &self,
+        meters: impl IntoIterator<Item = (&'m MeterId, Timestamp)>,
+        at: Timestamp,
+    ) -> Option<OwnPrices> {
         let mut newest: Option<(Timestamp, &MeterId, Option<OwnPrices>)> = None;
-        for meter in meters {
+        for (meter, since) in meters {
             let set = self.0.get(meter).and_then(|prices| prices.range(..=at).next_back());
-            let Some((&from, &own)) = set else { continue };
+            let Some((&from, &Entry { own, set_at })) = set else { continue };
+            if from < since || set_at < since {
+                continue;
+            }
             if newest.is_none_or(|(best_from, best_meter, _)| (best_from, meter) < (from, best_meter)) {
                 newest = Some((from, meter, own));
             }
@@ -83,11 +110,11 @@ impl PriceBook {
 }
 
 /// Of two prices of one meter with the same effective instant, the later in order replaces the earlier.
-impl FromIterator<MeterPrice> for PriceBook {
-    fn from_iter<I: IntoIterator<Item = MeterPrice>>(prices: I) -> PriceBook {
+impl FromIterator<SetPrice> for PriceBook {
+    fn from_iter<I: IntoIterator<Item = SetPrice>>(prices: I) -> PriceBook {
         let mut book = PriceBook::default();
-        for MeterPrice { meter, from, own } in prices {
-            book.0.entry(meter).or_default().insert(from, own);
+        for SetPrice { price: MeterPrice { meter, from, own }, at } in prices {
+            book.0.entry(meter).or_default().insert(from, Entry { own, set_at: at });
         }
         book
     }
@@ -101,18 +128,25 @@ mod tests {
         OwnPrices { bid: Price::from_micro_eur(bid), offer: Price::from_micro_eur(offer) }
     }
 
-    fn price(meter: &str, from: i64, bid: i64) -> MeterPrice {
-        MeterPrice { own: Some(own(bid, bid / 2)), ..withdrawn(meter, from) }
+    /// A price that was set when it took effect.
+    fn price(meter: &str, from: i64, bid: i64) -> SetPrice {
+        set(meter, from, from, Some(own(bid, bid / 2)))
     }
 
-    fn withdrawn(meter: &str, from: i64) -> MeterPrice {
-        MeterPrice { meter: meter.parse().unwrap(), from: Timestamp::from_second(from).unwrap(), own: None }
+    fn withdrawn(meter: &str, from: i64) -> SetPrice {
+        set(meter, from, from, None)
+    }
+
+    fn set(meter: &str, from: i64, at: i64, own: Option<OwnPrices>) -> SetPrice {
+        let second = |second| Timestamp::from_second(second).unwrap();
+        SetPrice { price: MeterPrice { meter: meter.parse().unwrap(), from: second(from), own }, at: second(at) }
     }
 
     /// The bid at a second of the member with these meters.
     fn bid(book: &PriceBook, meters: &[&str], at: i64) -> Option<i64> {
         let meters: Vec<MeterId> = meters.iter().map(|meter| meter.parse().unwrap()).collect();
-        book.at(&meters, Timestamp::from_second(at).unwrap()).map(|own| own.bid.micro_eur())
+        let meters = meters.iter().map(|meter| (meter, Timestamp::MIN));
+        book.at(meters, Timestamp::from_second(at).unwrap()).map(|own| own.bid.micro_eur())
     }
 
     #[test]
@@ -137,6 +171,20 @@ mod tests {
         let book: PriceBook = prices.into_iter().collect();
         let bid = |at| bid(&book, &["a", "b"], at);
         assert_eq!([149, 150, 199, 200, 299, 300].map(bid), [Some(1), Some(2), Some(2), None, None, Some(3)]);
+    }
+
+    #[test]
+    fn nobody_inherits_a_price_or_a_plan_of_the_member_before() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        // In effect from 100; planned at 100 for 300; set long after for 400.
+        let plan = set("a", 300, 100, Some(own(2, 1)));
+        let late = set("a", 400, 9_999, Some(own(3, 1)));
+        let book: PriceBook = [price("a", 100, 1), plan, late].into_iter().collect();
+        let meter: MeterId = "a".parse().unwrap();
+        let bid = |since, second| book.at([(&meter, at(since))], at(second)).map(|own| own.bid.micro_eur());
+        assert_eq!([150, 350, 450].map(|second| bid(100, second)), [Some(1), Some(2), Some(3)]);
+        assert_eq!([250, 350, 450].map(|second| bid(200, second)), [None, None, Some(3)]);
+        assert_eq!(bid(401, 450), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! both registers were. Any other row from a Meters service is an [`InvalidReading`]: it is reported, never settled.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -105,8 +106,8 @@ impl Reading {
     }
 }
 
-/// Accepts digits only, whereas `str::parse` would also accept a sign.
-fn parse_register(text: &str) -> Option<u64> {
+/// Parses a register, in Wh: at most [`REGISTER_WH_MAX`]. Accepts digits only, whereas `str::parse` would also accept a sign.
+pub fn parse_register(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let wh = text.parse().ok().filter(|wh| *wh <= REGISTER_WH_MAX);
     wh.filter(|_| digits)
@@ -123,6 +124,41 @@ pub struct Registers {
     pub import_wh: u64,
     /// Cumulative energy fed into the grid, in Wh.
     pub export_wh: u64,
+}
+
+impl Registers {
+    /// Both registers at 0.
+    pub const ZERO: Registers = Registers { import_wh: 0, export_wh: 0 };
+
+    /// Returns the value of one of them, in Wh.
+    pub fn of(&self, register: Register) -> u64 {
+        match register {
+            Register::Import => self.import_wh,
+            Register::Export => self.export_wh,
+        }
+    }
+
+    /// Subtracts each register; `None` if one would be below 0.
+    pub fn checked_sub(self, other: Registers) -> Option<Registers> {
+        Some(Registers {
+            import_wh: self.import_wh.checked_sub(other.import_wh)?,
+            export_wh: self.export_wh.checked_sub(other.export_wh)?,
+        })
+    }
+
+    /// Adds each register, up to the largest number: more than can be settled anyway.
+    pub fn saturating_add(self, other: Registers) -> Registers {
+        Registers {
+            import_wh: self.import_wh.saturating_add(other.import_wh),
+            export_wh: self.export_wh.saturating_add(other.export_wh),
+        }
+    }
+}
+
+impl fmt::Display for Registers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "import {} Wh, export {} Wh", self.import_wh, self.export_wh)
+    }
 }
 
 /// The registers of every meter that was read at one boundary.
@@ -191,6 +227,17 @@ impl Collector {
         if best.is_none_or(|known| candidate < known) {
             *best = Some(candidate);
         }
+    }
+
+    /// Returns, in order of time, where only one register of a meter was added, and which.
+    pub fn halves(&self) -> impl Iterator<Item = (Boundary, &MeterId, Register)> {
+        let half = |nearest: &Nearest| match (nearest.import, nearest.export) {
+            (Some(_), None) => Some(Register::Import),
+            (None, Some(_)) => Some(Register::Export),
+            _ => None,
+        };
+        let all = self.nearest.iter().flat_map(|(boundary, meters)| meters.iter().map(move |of| (*boundary, of)));
+        all.filter_map(move |(boundary, (meter, nearest))| Some((boundary, meter, half(nearest)?)))
     }
 
     /// Forgets the readings of a meter at a boundary.
@@ -304,6 +351,23 @@ mod tests {
     fn a_meter_is_read_only_if_both_registers_are() {
         assert_eq!(collect(&["a import 10 12:15:00"]), [""; 0]);
         assert_eq!(collect(&["a import 10 12:15:00", "a export 5 12:18:00"]), [""; 0]);
+    }
+
+    #[test]
+    fn where_one_register_is_missing_is_told() {
+        let mut collector = Collector::new(IntervalLength::QUARTER_HOUR, Duration::from_secs(120));
+        for (meter, field, time) in [
+            ("a", "Active import", "12:15:00"),
+            ("a", "Active export", "12:17:01"),
+            ("b", "Active import", "12:15:00"),
+            ("b", "Active export", "12:17:00"),
+            ("a", "Active export", "12:28:00"),
+        ] {
+            collector.add(reading(meter, field, "1", &format!("2023-09-01T{time}Z")).unwrap().unwrap());
+        }
+        let halves = collector.halves().map(|(at, meter, register)| format!("{at} {meter} {}", register.field()));
+        let halves: Vec<String> = halves.collect();
+        assert_eq!(halves, ["2023-09-01T12:15:00Z a Active import", "2023-09-01T12:30:00Z a Active export"]);
     }
 
     #[test]

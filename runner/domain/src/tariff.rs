@@ -3,15 +3,21 @@
 //! The tariff at an interval's start applies to the whole interval. Times of day are local to the schedule's time zone:
 //! when clocks go forward an hour of a period may not exist, when they go back it occurs twice.
 
+mod calendar;
+mod series;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
-use jiff::civil::{DateTime, Weekday};
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use crate::interval::Boundary;
 use crate::money::{Price, Tariff};
+pub use calendar::{Days, Holidays, InvalidDays, InvalidMonths, Months};
+pub use series::{NotRising, Series};
 
 impl Tariff {
     /// The platform's default: 0.1624 EUR/kWh retail and 0.03 EUR/kWh feed-in.
@@ -71,25 +77,24 @@ impl<T: Copy> TariffSchedule<T> {
     pub fn map<U>(self, mut change: impl FnMut(T) -> U) -> TariffSchedule<U> {
         match self {
             TariffSchedule::Constant(tariff) => TariffSchedule::Constant(change(tariff)),
-            TariffSchedule::TimeOfUse(TimeOfUse { zone, periods, otherwise }) => {
-                let period = |Period { days, hours, tariff }| Period { days, hours, tariff: change(tariff) };
+            TariffSchedule::TimeOfUse(TimeOfUse { zone, holidays, periods, otherwise }) => {
+                let period =
+                    |Period { days, months, hours, tariff }| Period { days, months, hours, tariff: change(tariff) };
                 let periods = periods.into_iter().map(period).collect();
-                TariffSchedule::TimeOfUse(TimeOfUse { zone, periods, otherwise: change(otherwise) })
+                TariffSchedule::TimeOfUse(TimeOfUse { zone, holidays, periods, otherwise: change(otherwise) })
             }
-            TariffSchedule::Series(Series { before, rows }) => {
-                let before = change(before);
-                let rows = rows.into_iter().map(|(from, tariff)| (from, change(tariff))).collect();
-                TariffSchedule::Series(Series { before, rows })
-            }
+            TariffSchedule::Series(series) => TariffSchedule::Series(series.map(change)),
         }
     }
 }
 
-/// Tariffs by weekday and time of day.
+/// Tariffs by month, day and time of day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeOfUse<T = Tariff> {
     /// The time zone of days and times.
     pub zone: TimeZone,
+    /// Holidays: where any period names them, each is a day of its own, whatever its weekday.
+    pub holidays: Holidays,
     /// The periods; the first that matches applies.
     pub periods: Vec<Period<T>>,
     /// The tariff outside all periods.
@@ -99,15 +104,26 @@ pub struct TimeOfUse<T = Tariff> {
 impl<T: Copy> TimeOfUse<T> {
     fn at(&self, start: Boundary) -> T {
         let wall = self.zone.to_datetime(start.timestamp());
-        self.periods.iter().find(|period| period.holds(wall)).map_or(self.otherwise, |period| period.tariff)
+        let holidays = self.names_holidays().then_some(&self.holidays);
+        let holding = self.periods.iter().find(|period| period.holds(wall, holidays));
+        holding.map_or(self.otherwise, |period| period.tariff)
     }
 }
 
-/// A time of day on some weekdays, and the tariff that applies then.
+impl<T> TimeOfUse<T> {
+    /// Returns whether any period names holidays, so that they are days of their own.
+    pub fn names_holidays(&self) -> bool {
+        self.periods.iter().any(|period| period.days.is_some_and(Days::has_holidays))
+    }
+}
+
+/// A time of day on some days of some months, and the tariff that applies then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period<T = Tariff> {
-    /// The days on which the period begins. The part after midnight belongs to the day before.
-    pub days: Days,
+    /// The days on which the period begins; `None` for every day. The part after midnight belongs to the day before.
+    pub days: Option<Days>,
+    /// The months of the days on which it begins; `None` for every month.
+    pub months: Option<Months>,
     /// The time of day.
     pub hours: Hours,
     /// The tariff during the period.
@@ -115,13 +131,17 @@ pub struct Period<T = Tariff> {
 }
 
 impl<T> Period<T> {
-    fn holds(&self, wall: DateTime) -> bool {
+    fn holds(&self, wall: DateTime, holidays: Option<&Holidays>) -> bool {
         let minute = i16::from(wall.hour()) * 60 + i16::from(wall.minute());
         let (from, to) = (self.hours.from.0, self.hours.to.0);
-        let (today, yesterday) = (self.days.has(wall.weekday()), self.days.has(wall.weekday().previous()));
+        let begins_on = |day: Date| {
+            self.days.is_none_or(|days| days.has(day, holidays)) && self.months.is_none_or(|months| months.has(day))
+        };
         match from < to {
-            true => today && (from..to).contains(&minute),
-            false => (today && from <= minute) || (yesterday && minute < to),
+            true => (from..to).contains(&minute) && begins_on(wall.date()),
+            false if from <= minute => begins_on(wall.date()),
+            // Of the day before, if there is one.
+            false => minute < to && wall.date().yesterday().is_ok_and(begins_on),
         }
     }
 }
@@ -210,95 +230,3 @@ impl Hours {
         self.to
     }
 }
-
-/// A set of weekdays, with at least one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Days(u8);
-
-const WEEK: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-impl Days {
-    /// Every day.
-    pub const ALL: Days = Days(0b111_1111);
-
-    /// Returns whether the set contains a day.
-    pub fn has(self, day: Weekday) -> bool {
-        self.0 & (1 << day.to_monday_zero_offset()) != 0
-    }
-}
-
-/// The error for text that does not name weekdays.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} does not name weekdays (such as \"mon-fri\", \"sat,sun\" or \"mon\")")]
-pub struct InvalidDays(String);
-
-/// Parses a comma-separated list of days and ranges of days; a range may pass Sunday (`sat-mon`).
-impl FromStr for Days {
-    type Err = InvalidDays;
-
-    fn from_str(text: &str) -> Result<Days, InvalidDays> {
-        let day = |name: &str| WEEK.iter().position(|day| *day == name.trim());
-        let mut days = 0;
-        for part in text.split(',') {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let (Some(first), Some(last)) = (day(first), day(last)) else {
-                return Err(InvalidDays(text.to_owned()));
-            };
-            let count = (last + WEEK.len() - first) % WEEK.len();
-            days = (first..=first + count).fold(days, |days, day| days | 1 << (day % WEEK.len()));
-        }
-        Ok(Days(days))
-    }
-}
-
-/// Prints the days in order from Monday, without ranges: `mon,tue,sun`.
-impl fmt::Display for Days {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> =
-            (0..).zip(WEEK).filter(|(day, _)| self.0 & (1 << day) != 0).map(|(_, name)| name).collect();
-        f.write_str(&names.join(","))
-    }
-}
-
-/// Successive tariffs, each from its start until the start of the next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Series<T = Tariff> {
-    before: T,
-    rows: Vec<(Timestamp, T)>,
-}
-
-/// The error for a series whose rows are not in order of their starts.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{later} is not after {earlier} (each row must start after the one before it)")]
-pub struct NotRising {
-    /// The start of a row.
-    pub earlier: Timestamp,
-    /// The start of the next row, which is not later.
-    pub later: Timestamp,
-}
-
-impl<T: Copy> Series<T> {
-    /// Makes a series from rows of (start, tariff), and the tariff that applies before the first row.
-    ///
-    /// # Errors
-    /// If a row does not start after the one before it.
-    pub fn new(before: T, rows: Vec<(Timestamp, T)>) -> Result<Series<T>, NotRising> {
-        match rows.windows(2).find(|pair| pair[0].0 >= pair[1].0) {
-            Some(pair) => Err(NotRising { earlier: pair[0].0, later: pair[1].0 }),
-            None => Ok(Series { before, rows }),
-        }
-    }
-
-    /// Returns the tariff that applies before the first row.
-    pub fn before(&self) -> T {
-        self.before
-    }
-
-    fn at(&self, instant: Timestamp) -> T {
-        let started = self.rows.partition_point(|(from, _)| *from <= instant);
-        started.checked_sub(1).and_then(|last| self.rows.get(last)).map_or(self.before, |(_, tariff)| *tariff)
-    }
-}
-
-#[cfg(test)]
-mod tests;

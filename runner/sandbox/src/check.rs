@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::settlement::trades_max_default;
 use domain::{Round, Settlement, Violation};
 
-use crate::error::{Failure, FailureKind, SandboxError};
+use crate::error::{Failure, SandboxError};
 use crate::limits::Budget;
 use crate::load::Algorithm;
 use crate::run::{Run, Usage};
@@ -42,14 +42,11 @@ fn first_of(violations: &[Violation]) -> String {
 }
 
 impl BadResult {
-    /// The machine's failure behind a bad result, if it is one: only fuel decides whether a run takes too long. A missed
-    /// deadline says that this machine is slow or busy now, so the run must be tried again.
+    /// The machine's failure behind a bad result, if it is one; see [`Failure::of_machine`].
     pub fn of_machine(&self) -> Option<SandboxError> {
         match self {
-            BadResult::Failed(Failure { kind: FailureKind::Deadline, message }) => Some(SandboxError::Machine(
-                format!("the run {message} (raise the limit on time if it happens often)").into(),
-            )),
-            _ => None,
+            BadResult::Failed(failure) => failure.of_machine(),
+            BadResult::Rejected(_) => None,
         }
     }
 

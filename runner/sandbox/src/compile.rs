@@ -5,6 +5,7 @@
 //! (`confine.rs`), compiles, and returns the code. A compilation bomb kills only the child.
 
 mod child;
+mod functions;
 mod verdict;
 
 use std::io::{Read, Write};
@@ -22,9 +23,14 @@ use wasmtime::component::Component;
 use crate::confine;
 use crate::engine::{Codegen, Stop, plain_engine};
 use crate::error::{Cause, LoadError, SandboxError, quoted};
+use crate::features::unread;
 use crate::machine;
 
 pub use child::compile_as_child;
+use functions::{split_two, write_two};
+
+/// The argument that makes a child keep functions.
+const KEEPING: &str = "--keeping";
 
 /// How often a waiting parent looks whether the program stops.
 const LOOK: Duration = Duration::from_millis(50);
@@ -71,35 +77,54 @@ pub enum Compiler {
     Child {
         /// Path of the program to start.
         program: PathBuf,
-        /// Arguments that make it call [`compile_as_child`] with the same limits and code generation.
+        /// Arguments that make it call [`compile_as_child`] with the same limits and code generation. With `--keeping` behind
+        /// them it must keep functions.
         arguments: Vec<String>,
         /// The limits; the parent enforces the wall-clock time.
         limits: CompileLimits,
     },
 }
 
+/// What a compilation brings.
+pub(crate) struct Compilation {
+    pub(crate) component: Component,
+    /// Its code, for the cache.
+    pub(crate) code: Vec<u8>,
+    /// Its functions, for the next version of it, if they were asked for.
+    pub(crate) kept: Option<Vec<u8>>,
+}
+
 impl Compiler {
-    /// Compiles a component; also returns its code, for the cache.
+    /// Compiles a component. `kept` are the functions of an earlier version; without, none are kept of this one either.
     pub(crate) fn compile(
         &self,
         engine: &Engine,
         codegen: Codegen,
         stop: &Stop,
+        kept: Option<Vec<u8>>,
         bytes: &[u8],
-    ) -> Result<(Component, Vec<u8>), LoadError> {
-        let malformed = |error| machine::or(error, LoadError::Malformed);
+    ) -> Result<Compilation, LoadError> {
+        let malformed = |error| machine::or(error, |reason| unread(&reason));
         match self {
             Compiler::InProcess => {
                 let component = Component::from_binary(engine, bytes).map_err(malformed)?;
                 let code = component.serialize().map_err(malformed)?;
-                Ok((component, code))
+                Ok(Compilation { component, code, kept: None })
             }
             Compiler::Child { program, arguments, limits } => {
                 let failed = |source: Cause| SandboxError::Compiler { program: program.clone(), source };
-                let ended = compile_in_child(program, arguments, limits.time, stop, bytes)?;
-                let code = verdict::of(ended, *limits, failed)?;
+                let input = Input { kept: kept.as_deref(), bytes };
+                let ended = compile_in_child(program, arguments, limits.time, stop, input)?;
+                let output = verdict::of(ended, *limits, failed)?;
+                let (code, kept) = match kept {
+                    None => (output, None),
+                    Some(_) => {
+                        let (code, kept) = split_two(output).map_err(|error| failed(error.into()))?;
+                        (code, Some(kept))
+                    }
+                };
                 match deserialize(engine, &code) {
-                    Ok(component) => Ok((component, code)),
+                    Ok(component) => Ok(Compilation { component, code, kept }),
                     // The code is intact but exceeds this engine's instance slots, which the child does not know of.
                     Err(error) if deserialize(&plain_engine(codegen)?, &code).is_ok() => Err(malformed(error)),
                     Err(error) => Err(failed(error.into()).into()),
@@ -149,18 +174,26 @@ struct Ended {
     errors: String,
 }
 
+/// What a child is given.
+#[derive(Clone, Copy)]
+struct Input<'i> {
+    /// Functions of an earlier version, if they are kept.
+    kept: Option<&'i [u8]>,
+    bytes: &'i [u8],
+}
+
 /// Sends the component to a child and waits for its end.
 fn compile_in_child(
     program: &PathBuf,
     arguments: &[String],
     time: Duration,
     stop: &Stop,
-    bytes: &[u8],
+    given: Input<'_>,
 ) -> Result<Ended, SandboxError> {
     stop.check()?;
     let directory = confine::empty_directory();
     let mut command = Command::new(program);
-    command.args(arguments).env_clear();
+    command.args(arguments).args(given.kept.map(|_| KEEPING)).env_clear();
     command.current_dir(directory.as_ref().map_or(confine::root(), tempfile::TempDir::path));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| match error.kind() {
@@ -169,7 +202,7 @@ fn compile_in_child(
         }
         _ => SandboxError::machine("the compiler process cannot start", error),
     })?;
-    let ended = feed_and_wait(&mut child, time, stop, bytes);
+    let ended = feed_and_wait(&mut child, time, stop, given);
     if ended.is_err() {
         // It may be gone already.
         let _ = child.kill();
@@ -178,7 +211,7 @@ fn compile_in_child(
     ended
 }
 
-fn feed_and_wait(child: &mut Child, time: Duration, stop: &Stop, bytes: &[u8]) -> Result<Ended, SandboxError> {
+fn feed_and_wait(child: &mut Child, time: Duration, stop: &Stop, given: Input<'_>) -> Result<Ended, SandboxError> {
     let no_pipes = || SandboxError::Machine("the compiler process has no pipes".into());
     let mut input = child.stdin.take().ok_or_else(no_pipes)?;
     let mut output = child.stdout.take().ok_or_else(no_pipes)?;
@@ -198,7 +231,12 @@ fn feed_and_wait(child: &mut Child, time: Duration, stop: &Stop, bytes: &[u8]) -
             String::from_utf8_lossy(&text).into_owned()
         };
         // A child that fails early closes the pipe; its exit code has the reason.
-        let write = move || drop(input.write_all(bytes));
+        let write = move || {
+            drop(match given.kept {
+                Some(kept) => write_two(&mut input, kept, given.bytes),
+                None => input.write_all(given.bytes),
+            })
+        };
         let start = || {
             let thread = || std::thread::Builder::new();
             thread().spawn_scoped(scope, read_code)?;

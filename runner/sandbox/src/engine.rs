@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, OperatorCost, OptLevel, PoolingAllocationConfig};
+use wasmtime::{
+    CacheStore, Config, Engine, InstanceAllocationStrategy, OperatorCost, OptLevel, PoolingAllocationConfig,
+};
 
 use crate::error::SandboxError;
 use crate::limits::{INSTANCE_BYTES_MAX, INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
@@ -74,6 +76,18 @@ fn operator_cost() -> OperatorCost {
 /// Makes an engine without reserved memory: for compilation, and for machines with a small address space.
 pub(crate) fn plain_engine(codegen: Codegen) -> Result<Engine, SandboxError> {
     Engine::new(&config(codegen)).map_err(|error| SandboxError::Engine(error.into()))
+}
+
+/// As [`plain_engine`], to compile with functions that are kept.
+pub(crate) fn compiling_engine(
+    codegen: Codegen,
+    functions: Option<Arc<impl CacheStore + 'static>>,
+) -> Result<Engine, SandboxError> {
+    let mut config = config(codegen);
+    if let Some(functions) = functions {
+        config.enable_incremental_compilation(functions).map_err(|error| SandboxError::Engine(error.into()))?;
+    }
+    Engine::new(&config).map_err(|error| SandboxError::Engine(error.into()))
 }
 
 /// The engine for runs, and what stands in for reserved slots where there are none.

@@ -32,21 +32,31 @@ pub enum LoadError {
     )]
     Precompiled,
     /// The file is a core module.
-    #[error(
-        "the file is a core WebAssembly module, not a component (build with `--target wasm32-wasip2`, or wrap it with `wasm-tools component new`)"
-    )]
-    CoreModule,
+    #[error("the file is a core WebAssembly module, not a component ({way_out})")]
+    CoreModule {
+        /// How an author makes a component of it, in the language that it seems to be written in.
+        way_out: &'static str,
+    },
     /// The file is something else; these are its first bytes, at most eight.
     #[error("the file is no WebAssembly: it begins with {0:02x?} (a component begins with 00 61 73 6d 0d 00 01 00)")]
     NotWasm(Vec<u8>),
     /// The component is invalid, for this reason.
     #[error("the component is broken: {0}")]
     Malformed(String),
-    /// Compilation exceeded its limits.
-    #[error("the component did not compile within {time:?} and {memory_bytes} bytes of memory: {reason}")]
-    CompileLimit {
-        /// The time limit.
-        time: Duration,
+    /// The component uses what the engine has off.
+    #[error("the component uses {feature}, which this engine has off: {reason} (build it without)")]
+    FeatureOff {
+        /// What it uses.
+        feature: &'static str,
+        /// The engine's message.
+        reason: String,
+    },
+    /// Compilation used all its processor time.
+    #[error("the component did not compile within {0:?} of processor time (build a smaller one)")]
+    CompileTime(Duration),
+    /// Compilation exceeded its limit on memory.
+    #[error("the component did not compile within {memory_bytes} bytes of memory: {reason}")]
+    CompileMemory {
         /// The memory limit, in bytes.
         memory_bytes: u64,
         /// How compilation ended.
@@ -60,9 +70,14 @@ pub enum LoadError {
         "the component passes strings from one of its inner components to another, which takes time that no fuel measures (link its modules into one component, or let the inner components pass numbers and lists of numbers)"
     )]
     InnerStrings,
-    /// The component has these forbidden imports.
-    #[error("the component imports {}: an algorithm gets no files, network, clocks or randomness ({IMPORTS_HINT})", .0.join(", "))]
-    Imports(Vec<String>),
+    /// The component has forbidden imports.
+    #[error("the component imports {}: an algorithm gets no files, network, clocks or randomness ({way_out})", names.join(", "))]
+    Imports {
+        /// The imports, shortened and made safe to print.
+        names: Vec<String>,
+        /// How an author gets rid of them, in the language that it seems to be written in.
+        way_out: &'static str,
+    },
     /// The component is for another world.
     #[error("the component is not of the world rec:market/algorithm@1.0.0: {0}")]
     WrongWorld(String),
@@ -70,9 +85,6 @@ pub enum LoadError {
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
 }
-
-const IMPORTS_HINT: &str = "in Rust avoid std::fs, std::time, std::net and HashMap's default hasher; \
-    with componentize-py use --stub-wasi, with componentize-js disable all features";
 
 /// A failure of this program or the machine. It says nothing about the algorithm.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +96,9 @@ pub enum SandboxError {
     /// The machine ran out of a resource, such as memory, threads or open files.
     #[error("the machine cannot run the algorithm (this says nothing about the algorithm, which is tried again)")]
     Machine(#[source] Cause),
+    /// The machine had too much else to do.
+    #[error("the machine is busy: {0} (this says nothing about the algorithm, which is tried again)")]
+    Busy(String),
     /// The program stops, so that the run or compilation was given up.
     #[error("the program stops, and gave up a run or a compilation (nothing is lost: it is done again)")]
     Stopped,
@@ -101,6 +116,11 @@ pub enum SandboxError {
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 impl SandboxError {
+    /// A run that lasted this long and had less than the processor time that it may use.
+    pub(crate) fn starved(elapsed: Duration, limit: Duration) -> SandboxError {
+        SandboxError::Busy(format!("a run had less than {limit:?} of processor time within {elapsed:.1?}"))
+    }
+
     /// A failure of the machine: what it could not do, and its error.
     pub(crate) fn machine(what: &'static str, source: impl Into<Cause>) -> SandboxError {
         SandboxError::Machine(Lacking { what, source: source.into() }.into())
@@ -123,7 +143,7 @@ pub enum FailureKind {
     Trap,
     /// It ran out of fuel.
     Fuel,
-    /// It missed the deadline. The machine is slow, since fuel should have run out first.
+    /// It used all its processor time. The machine is slow, since fuel should have run out first.
     Deadline,
     /// It exceeded its memory limit.
     Memory,
@@ -176,6 +196,15 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The machine's failure behind it, if it is one: only fuel decides whether a run takes too long. Who used up its time on a
+    /// slow machine must be tried again.
+    pub fn of_machine(&self) -> Option<SandboxError> {
+        let is_late = self.kind == FailureKind::Deadline;
+        is_late.then(|| {
+            SandboxError::Machine(format!("the run {self} (raise the limit on time if it happens often)").into())
+        })
+    }
+
     pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Failure {
         Failure { kind, message: message.into() }
     }

@@ -6,10 +6,13 @@
 //! that no standard library needs to start or to panic trap when called. Everything else (files, network, clocks,
 //! randomness) is refused by name.
 
+use std::collections::BTreeSet;
+
 use wasmtime::component::{Component, Linker, Resource, ResourceType, WasmList};
 use wasmtime::{Engine, Result, StoreContextMut, Trap, bail};
 
 use crate::error::{LoadError, shortened};
+use crate::language::Language;
 use crate::machine;
 use crate::state::State;
 
@@ -29,9 +32,6 @@ const INERT: [&str; 11] = [
 ];
 const INERT_IO: [&str; 2] = ["wasi:io/poll", "wasi:io/streams"];
 
-/// The version to which all of 0.2.x resolve.
-const VERSION: &str = "@0.2.0";
-
 /// How many bytes `check-write` permits at a time.
 const WRITE_BYTES_MAX: u64 = 4 << 10;
 
@@ -39,11 +39,16 @@ const WRITE_BYTES_MAX: u64 = 4 << 10;
 const REFUSED_MAX: usize = 20;
 const NAME_CHARS_MAX: usize = 100;
 
+/// The package of our own interfaces: another version of it is another world.
+const PACKAGE: &str = "rec:market/";
+
 /// The names of a component's imports that the policy refuses.
 #[derive(Debug, Default)]
 pub(crate) struct Refused {
     names: Vec<String>,
     more: usize,
+    /// An import of another world of ours.
+    other_world: Option<String>,
 }
 
 impl Refused {
@@ -51,17 +56,28 @@ impl Refused {
     pub(crate) fn add(&mut self, name: &str) {
         match allowed(name) {
             true => {}
+            false if name.starts_with(PACKAGE) => {
+                self.other_world.get_or_insert_with(|| shortened(name, NAME_CHARS_MAX));
+            }
             false if self.names.len() < REFUSED_MAX => self.names.push(shortened(name, NAME_CHARS_MAX)),
             false => self.more = self.more.saturating_add(1),
         }
     }
 
-    /// Returns an error that lists the refused imports, if there are any.
-    pub(crate) fn check(mut self) -> Result<(), LoadError> {
+    /// Returns an error that lists the refused imports of a component with these bytes, if there are any.
+    pub(crate) fn check(mut self, bytes: &[u8]) -> Result<(), LoadError> {
+        if let Some(name) = self.other_world {
+            return Err(LoadError::WrongWorld(format!(
+                "it imports {name} (build it with this version's wit/market.wit)"
+            )));
+        }
         if self.more > 0 {
             self.names.push(format!("{} more", self.more));
         }
-        if self.names.is_empty() { Ok(()) } else { Err(LoadError::Imports(self.names)) }
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        Err(LoadError::Imports { names: self.names, way_out: Language::without_imports(Language::of(bytes)) })
     }
 }
 
@@ -72,11 +88,11 @@ fn allowed(name: &str) -> bool {
         || name == "rec:market/types@1.0.0"
 }
 
-/// Checks the imports of a component against the policy.
-pub(crate) fn check(engine: &Engine, component: &Component) -> Result<(), LoadError> {
+/// Checks the imports of a component with these bytes against the policy.
+pub(crate) fn check(engine: &Engine, component: &Component, bytes: &[u8]) -> Result<(), LoadError> {
     let mut refused = Refused::default();
     component.component_type().imports(engine).for_each(|(name, _)| refused.add(name));
-    refused.check()
+    refused.check(bytes)
 }
 
 /// Returns whether the component imports any of WASI, so that a host without WASI cannot run it.
@@ -84,11 +100,19 @@ pub(crate) fn any_wasi(engine: &Engine, component: &Component) -> bool {
     component.component_type().imports(engine).any(|(name, _)| name.starts_with("wasi:"))
 }
 
+/// The versions of WASI that the component imports, such as `0.2.6`. The linker would resolve one to another, but not beside
+/// the traps, which have the very names of the imports.
+fn wasi_versions(engine: &Engine, component: &Component) -> BTreeSet<String> {
+    let component = component.component_type();
+    let wasi = component.imports(engine).filter_map(|(name, _)| name.strip_prefix("wasi:"));
+    wasi.filter_map(|name| name.split_once('@')).map(|(_, version)| version.to_owned()).collect()
+}
+
 /// Makes a linker with inert versions of the imports that this component needs, and traps for all others.
 pub(crate) fn linker(engine: &Engine, component: &Component) -> Result<Linker<State>, LoadError> {
     let mut linker = Linker::new(engine);
-    if any_wasi(engine, component) {
-        define(&mut linker).map_err(|error| machine::or(error, LoadError::Malformed))?;
+    for version in wasi_versions(engine, component) {
+        define(&mut linker, &version).map_err(|error| machine::or(error, LoadError::Malformed))?;
     }
     linker.define_unknown_imports_as_traps(component).map_err(|error| machine::or(error, LoadError::WrongWorld))?;
     Ok(linker)
@@ -120,18 +144,23 @@ enum StreamError {
 
 /// Defines the inert interfaces. A resource that one interface uses from another must be defined in both: otherwise
 /// `define_unknown_imports_as_traps` would define a different resource there, and no component would match.
-fn define(linker: &mut Linker<State>) -> Result<()> {
-    define_io(linker)?;
-    define_cli(linker)
+fn define(linker: &mut Linker<State>, version: &str) -> Result<()> {
+    define_io(linker, version)?;
+    define_cli(linker, version)
 }
 
-fn define_io(linker: &mut Linker<State>) -> Result<()> {
-    let mut error = linker.instance(&format!("wasi:io/error{VERSION}"))?;
+fn define_io(linker: &mut Linker<State>, version: &str) -> Result<()> {
+    let mut error = linker.instance(&format!("wasi:io/error@{version}"))?;
     error.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(()))?;
-    let mut poll = linker.instance(&format!("wasi:io/poll{VERSION}"))?;
+    let mut poll = linker.instance(&format!("wasi:io/poll@{version}"))?;
     poll.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(()))?;
+    // Rust's standard library waits until it may write, also for the message of a panic.
+    poll.func_wrap("[method]pollable.block", |mut store, (_pollable,): (Resource<Pollable>,)| charge(&mut store))?;
+    poll.func_wrap("[method]pollable.ready", |mut store, (_pollable,): (Resource<Pollable>,)| {
+        charge(&mut store).map(|()| (true,))
+    })?;
 
-    let mut streams = linker.instance(&format!("wasi:io/streams{VERSION}"))?;
+    let mut streams = linker.instance(&format!("wasi:io/streams@{version}"))?;
     streams.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(()))?;
     streams.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(()))?;
     streams.resource("input-stream", ResourceType::host::<Stream>(), |_, _| Ok(()))?;
@@ -142,6 +171,9 @@ fn define_io(linker: &mut Linker<State>) -> Result<()> {
             Ok((Err::<Vec<u8>, StreamError>(StreamError::Closed),))
         })?;
     }
+    streams.func_wrap("[method]output-stream.subscribe", |mut store, (_stream,): (Resource<Output>,)| {
+        charge(&mut store).map(|()| (Resource::<Pollable>::new_own(2),))
+    })?;
     streams.func_wrap("[method]output-stream.check-write", |mut store, (_stream,): (Resource<Output>,)| {
         charge(&mut store)?;
         Ok((Ok::<u64, StreamError>(WRITE_BYTES_MAX),))
@@ -172,33 +204,33 @@ fn define_io(linker: &mut Linker<State>) -> Result<()> {
 /// The resource for stdout and stderr, which share one log.
 struct Output;
 
-fn define_cli(linker: &mut Linker<State>) -> Result<()> {
-    let mut environment = linker.instance(&format!("wasi:cli/environment{VERSION}"))?;
+fn define_cli(linker: &mut Linker<State>, version: &str) -> Result<()> {
+    let mut environment = linker.instance(&format!("wasi:cli/environment@{version}"))?;
     environment.func_wrap("get-environment", |mut store, (): ()| {
         charge(&mut store).map(|()| (Vec::<(String, String)>::new(),))
     })?;
     environment.func_wrap("get-arguments", |mut store, (): ()| charge(&mut store).map(|()| (Vec::<String>::new(),)))?;
     environment.func_wrap("initial-cwd", |mut store, (): ()| charge(&mut store).map(|()| (None::<String>,)))?;
 
-    let mut exit = linker.instance(&format!("wasi:cli/exit{VERSION}"))?;
+    let mut exit = linker.instance(&format!("wasi:cli/exit@{version}"))?;
     exit.func_wrap("exit", |_, (_status,): (Result<(), ()>,)| -> Result<()> {
         bail!("the algorithm called exit (return an error instead)")
     })?;
 
-    let mut stdin = linker.instance(&format!("wasi:cli/stdin{VERSION}"))?;
+    let mut stdin = linker.instance(&format!("wasi:cli/stdin@{version}"))?;
     stdin.resource("input-stream", ResourceType::host::<Stream>(), |_, _| Ok(()))?;
     stdin.func_wrap("get-stdin", |mut store, (): ()| charge(&mut store).map(|()| (Resource::<Stream>::new_own(0),)))?;
     for (stream, get) in [("stdout", "get-stdout"), ("stderr", "get-stderr")] {
-        let mut instance = linker.instance(&format!("wasi:cli/{stream}{VERSION}"))?;
+        let mut instance = linker.instance(&format!("wasi:cli/{stream}@{version}"))?;
         instance.resource("output-stream", ResourceType::host::<Output>(), |_, _| Ok(()))?;
         instance.func_wrap(get, |mut store, (): ()| charge(&mut store).map(|()| (Resource::<Output>::new_own(1),)))?;
     }
     for kind in ["input", "output"] {
-        let mut instance = linker.instance(&format!("wasi:cli/terminal-{kind}{VERSION}"))?;
+        let mut instance = linker.instance(&format!("wasi:cli/terminal-{kind}@{version}"))?;
         instance.resource(&format!("terminal-{kind}"), ResourceType::host::<Terminal>(), |_, _| Ok(()))?;
     }
     for (stream, kind) in [("stdin", "input"), ("stdout", "output"), ("stderr", "output")] {
-        let mut instance = linker.instance(&format!("wasi:cli/terminal-{stream}{VERSION}"))?;
+        let mut instance = linker.instance(&format!("wasi:cli/terminal-{stream}@{version}"))?;
         instance.resource(&format!("terminal-{kind}"), ResourceType::host::<Terminal>(), |_, _| Ok(()))?;
         let get = format!("get-terminal-{stream}");
         instance.func_wrap(&get, |mut store, (): ()| charge(&mut store).map(|()| (None::<Resource<Terminal>>,)))?;

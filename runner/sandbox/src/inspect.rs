@@ -22,7 +22,8 @@ pub struct Inspection {
 }
 
 impl Sandbox {
-    /// Examines a component completely. Compiles it unless it declares more than the engine has room for.
+    /// Examines a component completely. Compiles it unless it declares more than the engine has room for, or imports what is
+    /// refused.
     ///
     /// # Errors
     /// Only if the machine fails; whatever is wrong with the component is among the refusals.
@@ -43,7 +44,10 @@ impl Sandbox {
         let read = examine(bytes, self.0.component_bytes_max).and_then(|()| declared::read(bytes));
         let Some((declared, refused)) = found.take(read)? else { return Ok(found) };
         found.declared = Some(declared);
-        found.take(refused.check())?;
+        found.take(refused.check(bytes))?;
+        if !found.refusals.is_empty() {
+            return Ok(found);
+        }
         if declared.counts().iter().any(|(_, declared, limit)| declared > limit) {
             return Ok(found);
         }
@@ -56,7 +60,7 @@ impl Sandbox {
         }
         if found.refusals.is_empty() {
             // Loading relies on the engine's view of the imports, so check that too, should it ever differ from ours.
-            found.take(imports::check(&self.0.engine, &component))?;
+            found.take(imports::check(&self.0.engine, &component, bytes))?;
         }
         let algorithm = found.take(self.algorithm(bytes, digest, declared, &component))?;
         found.algorithm = algorithm.filter(|_| found.refusals.is_empty());

@@ -7,7 +7,8 @@
 //!
 //! Start reading at `run.rs`, one round from beginning to end; `load.rs` shows what happens to a file before. Each module
 //! uses only those below it: `check` and `inspect`, then `run`, `load`, `cache` and `compile`, then `declared`, `imports`,
-//! `state`, `engine` and `confine`, and at the bottom `machine`, `limits` and `error`.
+//! `state`, `engine`, `failure` and `confine`, and at the bottom `machine`, `limits`, `features`, `language`, `error` and
+//! `stopwatch`.
 
 mod bindings;
 mod cache;
@@ -18,13 +19,17 @@ mod convert;
 mod declared;
 mod engine;
 mod error;
+mod failure;
+mod features;
 mod imports;
 mod inspect;
+mod language;
 mod limits;
 mod load;
 mod machine;
 mod run;
 mod state;
+mod stopwatch;
 
 pub use cache::CacheError;
 pub use check::{BadResult, CheckedRun};
@@ -33,6 +38,6 @@ pub use declared::{Declared, Excess, Part};
 pub use engine::Codegen;
 pub use error::{Cause, Failure, FailureKind, LoadError, SandboxError};
 pub use inspect::Inspection;
-pub use limits::{Budget, COMPONENT_BYTES_MAX, Limits};
+pub use limits::{Budget, CACHE_BYTES_MAX, COMPONENT_BYTES_MAX, Limits};
 pub use load::{Algorithm, Options, Sandbox};
 pub use run::{Described, Description, Run, Setting, Usage};

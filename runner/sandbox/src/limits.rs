@@ -10,10 +10,16 @@ use crate::error::Cause;
 /// three times; a matching algorithm needs no more.
 pub const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 
+/// Default maximum size of a directory of compiled code, in bytes: what about ten interpreters take for both engines, the rest
+/// of a day's work included.
+pub const CACHE_BYTES_MAX: u64 = 1 << 30;
+
 /// Fuel of every run. One unit is about one instruction; an interpreter needs about 10⁸ to start.
 const FUEL_BASE: u64 = 500_000_000;
-/// Additional fuel per position. The base algorithms use a few hundred; the rest allows for interpreted languages.
-const FUEL_PER_POSITION: u64 = 50_000;
+/// Additional fuel per position: three times what the kit of the slowest language takes (StarlingMonkey: 332,000; QuickJS
+/// 116,000, Python 90,000, Go 6,000, C 1,400, the base algorithms a few hundred). So an author's own code may cost twice as much as
+/// the kit.
+const FUEL_PER_POSITION: u64 = 1_000_000;
 /// Maximum fuel of a run: about a minute.
 const FUEL_MAX: u64 = 60_000_000_000;
 
@@ -24,11 +30,11 @@ const MEMORY_PER_POSITION: u64 = 1 << 10;
 /// Maximum memory of a run, in bytes: what a 32-bit memory can address.
 const MEMORY_MAX: u64 = 4 << 30;
 
-/// Wall-clock time of every run. Far above what the fuel takes on a machine that is not overloaded: fuel decides,
-/// because it is the same on every machine; time is only the backstop.
+/// Processor time of every run. Far above what the fuel takes on any machine that is used for this: fuel decides, because
+/// it is the same on every machine; time is only the backstop.
 const TIME_BASE: Duration = Duration::from_secs(10);
-/// Additional wall-clock time per position.
-const TIME_PER_POSITION: Duration = Duration::from_micros(100);
+/// Most processor time that the fuel adds, at a nanosecond for each unit: four times what a unit takes.
+const TIME_OF_FUEL_MAX: Duration = Duration::from_secs(600);
 
 /// Maximum size of a result, in bytes, as it is copied to the host: 4 million trades.
 const OUTPUT_BYTES: u64 = 128 << 20;
@@ -49,12 +55,13 @@ pub(crate) const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 /// round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Fuel, whatever the size of the round. Default: 500 million plus 50 000 per position, at most 60 billion.
+    /// Fuel, whatever the size of the round. Default: 500 million plus 1 million per position, at most 60 billion.
     pub fuel: Option<u64>,
     /// Size of all memories, tables and instances together, in bytes. Default: 128 MiB plus 1 KiB per position, at most
     /// 4 GiB.
     pub memory_bytes: Option<u64>,
-    /// Wall-clock time. Default: 10 s plus 0.1 ms per position.
+    /// Processor time of the run's thread; wall-clock time where the kernel does not tell. Default: 10 s plus 1 ns for each
+    /// unit of fuel, at most 610 s.
     pub time: Option<Duration>,
     /// Size of the result, in bytes. Default: 128 MiB.
     pub output_bytes: Option<u64>,
@@ -67,7 +74,7 @@ pub struct Budget {
     pub fuel: u64,
     /// Size of all memories, tables and instances together, in bytes.
     pub memory_bytes: u64,
-    /// Wall-clock time.
+    /// Processor time of the run's thread; wall-clock time where the kernel does not tell.
     pub time: Duration,
     /// Size of the result, in bytes.
     pub output_bytes: u64,
@@ -79,10 +86,13 @@ impl Limits {
         let positions = u32::try_from(positions).unwrap_or(u32::MAX);
         let grown =
             |base: u64, each: u64, max: u64| base.saturating_add(each.saturating_mul(u64::from(positions))).min(max);
+        let fuel = self.fuel.unwrap_or_else(|| grown(FUEL_BASE, FUEL_PER_POSITION, FUEL_MAX));
+        // Follows the fuel, so that whoever may use more of it has the time as well.
+        let time = TIME_BASE.saturating_add(Duration::from_nanos(fuel).min(TIME_OF_FUEL_MAX));
         Budget {
-            fuel: self.fuel.unwrap_or_else(|| grown(FUEL_BASE, FUEL_PER_POSITION, FUEL_MAX)),
+            fuel,
             memory_bytes: self.memory_bytes.unwrap_or_else(|| grown(MEMORY_BASE, MEMORY_PER_POSITION, MEMORY_MAX)),
-            time: self.time.unwrap_or_else(|| TIME_BASE.saturating_add(TIME_PER_POSITION.saturating_mul(positions))),
+            time: self.time.unwrap_or(time),
             output_bytes: self.output_bytes.unwrap_or(OUTPUT_BYTES),
         }
     }
@@ -184,10 +194,28 @@ mod tests {
         let (none, thousand, all) = (limits.budget(0), limits.budget(1000), limits.budget(usize::MAX));
         assert_eq!(
             none,
-            Budget { fuel: FUEL_BASE, memory_bytes: MEMORY_BASE, time: TIME_BASE, output_bytes: OUTPUT_BYTES }
+            Budget {
+                fuel: FUEL_BASE,
+                memory_bytes: MEMORY_BASE,
+                time: Duration::from_millis(10_500),
+                output_bytes: OUTPUT_BYTES
+            }
         );
         assert_eq!(thousand.fuel, FUEL_BASE + 1000 * FUEL_PER_POSITION);
-        assert_eq!((all.fuel, all.memory_bytes), (FUEL_MAX, MEMORY_MAX));
+        assert_eq!((all.fuel, all.memory_bytes, all.time), (FUEL_MAX, MEMORY_MAX, Duration::from_secs(70)));
+    }
+
+    #[test]
+    fn time_follows_the_fuel() {
+        let time = |fuel| Limits { fuel: Some(fuel), ..Limits::default() }.budget(0).time;
+        assert_eq!(time(7_000_000_000), Duration::from_secs(17));
+        assert_eq!(time(u64::MAX), TIME_BASE + TIME_OF_FUEL_MAX);
+    }
+
+    /// What the kits take for each position: the slowest of them JavaScript in StarlingMonkey.
+    #[test]
+    fn every_language_clears_ten_thousand_positions_with_room_for_twice_as_much_of_its_own() {
+        assert!(Limits::default().budget(10_000).fuel >= 10_000 * 3 * 332_000);
     }
 
     #[test]

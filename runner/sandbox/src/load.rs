@@ -9,14 +9,18 @@ use wasmtime::component::Component;
 
 use crate::bindings;
 use crate::cache::Cache;
-use crate::compile::{Compiler, copies_strings, deserialize};
+use crate::compile::{Compilation, Compiler, copies_strings, deserialize};
 use crate::declared::{self, Declared};
 use crate::engine::{Codegen, Engines, Slots, Stop, Ticker, Unreserved};
 use crate::error::{LoadError, SandboxError};
 use crate::imports;
-use crate::limits::COMPONENT_BYTES_MAX;
+use crate::language::Language;
+use crate::limits::{CACHE_BYTES_MAX, COMPONENT_BYTES_MAX};
 use crate::machine;
 use crate::state::State;
+
+/// Minimum size of a component whose functions are kept, in bytes: a smaller one is compiled in a blink.
+const HISTORY_BYTES_MIN: usize = 512 << 10;
 
 /// Options of a sandbox.
 #[derive(Clone, Debug)]
@@ -25,6 +29,11 @@ pub struct Options {
     pub runs_max: usize,
     /// A private directory for compiled code; `None` to compile every time.
     pub cache: Option<PathBuf>,
+    /// Maximum size of what is in that directory, in bytes; what was not used for longest makes room.
+    pub cache_bytes_max: u64,
+    /// What is compiled here version after version, such as a file that its author builds again and again: with a cache, the
+    /// functions of one version are kept for the next. Only versions of one thing may share a history.
+    pub history: Option<Digest>,
     /// The engine's code generation. The arguments of [`Compiler::Child`] must specify the same.
     pub codegen: Codegen,
     /// Where components are compiled that were not built with this program.
@@ -40,6 +49,8 @@ impl Default for Options {
         Options {
             runs_max,
             cache: None,
+            cache_bytes_max: CACHE_BYTES_MAX,
+            history: None,
             codegen: Codegen::Usual,
             compiler: Compiler::InProcess,
             component_bytes_max: COMPONENT_BYTES_MAX,
@@ -58,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) ticker: Ticker,
     pub(crate) slots: Slots,
     cache: Option<Cache>,
+    history: Option<Digest>,
     codegen: Codegen,
     pub(crate) compiler: Compiler,
     pub(crate) component_bytes_max: u64,
@@ -70,7 +82,8 @@ impl Sandbox {
     /// If the machine lacks the resources, or the cache directory cannot be used or is not private.
     pub fn new(options: Options) -> Result<Sandbox, SandboxError> {
         let Engines { runs: engine, unreserved } = Engines::new(options.codegen, options.runs_max)?;
-        let cache = options.cache.map(|directory| Cache::open(&directory, &engine)).transpose();
+        let cache =
+            options.cache.map(|directory| Cache::open(&directory, &engine, options.cache_bytes_max)).transpose();
         let cache = cache.map_err(|error| SandboxError::Engine(error.into()))?;
         Ok(Sandbox(Arc::new(Inner {
             ticker: Ticker::start(&engine)?,
@@ -79,6 +92,7 @@ impl Sandbox {
             unreserved,
             stop: Stop::default(),
             cache,
+            history: options.history,
             codegen: options.codegen,
             compiler: options.compiler,
             component_bytes_max: options.component_bytes_max,
@@ -120,14 +134,15 @@ impl Sandbox {
 
     fn load_with(&self, bytes: &[u8], compiler: &Compiler) -> Result<Algorithm, LoadError> {
         examine(bytes, self.0.component_bytes_max)?;
-        let (declared, _) = declared::read(bytes)?;
+        let (declared, refused) = declared::read(bytes)?;
         declared.check()?;
+        refused.check(bytes)?;
         let digest = Digest::of(bytes);
         let Compiled { component, copies_strings } = self.component(bytes, &digest, compiler)?;
         if copies_strings {
             return Err(LoadError::InnerStrings);
         }
-        imports::check(&self.0.engine, &component)?;
+        imports::check(&self.0.engine, &component, bytes)?;
         self.algorithm(bytes, digest, declared, &component)
     }
 
@@ -158,11 +173,18 @@ impl Sandbox {
         let (component, code) = match cached {
             Some(cached) => cached,
             None => {
-                let compiled = compiler.compile(&inner.engine, inner.codegen, &inner.stop, bytes)?;
-                if let Some(cache) = &inner.cache {
-                    cache.write(digest, &compiled.1);
+                let history = inner.history.as_ref().filter(|_| bytes.len() >= HISTORY_BYTES_MIN);
+                let history = inner.cache.as_ref().zip(history);
+                let kept = history.map(|(cache, history)| cache.read_functions(history).unwrap_or_default());
+                let compiled = compiler.compile(&inner.engine, inner.codegen, &inner.stop, kept, bytes)?;
+                let Compilation { component, code, kept } = compiled;
+                if let Some(((cache, history), kept)) = history.zip(kept) {
+                    cache.write_functions(history, &kept);
                 }
-                compiled
+                if let Some(cache) = &inner.cache {
+                    cache.write(digest, &code);
+                }
+                (component, code)
             }
         };
         if let Some(Unreserved { judge, .. }) = &inner.unreserved {
@@ -191,7 +213,7 @@ pub(crate) fn examine(bytes: &[u8], bytes_max: u64) -> Result<(), LoadError> {
     }
     match bytes.strip_prefix(MAGIC) {
         Some([0x0d, 0, 1, 0, ..]) => Ok(()),
-        Some([1, 0, 0, 0, ..]) => Err(LoadError::CoreModule),
+        Some([1, 0, 0, 0, ..]) => Err(LoadError::CoreModule { way_out: Language::of_module(Language::of(bytes)) }),
         Some(_) => {
             Err(LoadError::Malformed("it ends within its first eight bytes or is of an unknown version".to_owned()))
         }

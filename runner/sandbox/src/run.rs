@@ -1,17 +1,19 @@
 //! One run: a fresh store, one call, then everything is dropped.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::{Round, Trade};
-use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline};
 
 use crate::convert;
 use crate::error::{Failure, FailureKind, SandboxError, quoted};
-use crate::limits::{Budget, MemoryExceeded, Meter};
+use crate::failure::Failed;
+use crate::limits::{Budget, Meter};
 use crate::load::Algorithm;
 use crate::machine;
 use crate::state::{Log, State};
+use crate::stopwatch::{Pace, Stopwatch};
 
 /// Maximum size of a description, in bytes: a few sentences.
 const DESCRIPTION_BYTES_MAX: u64 = 64 << 10;
@@ -74,15 +76,20 @@ pub type Described = Result<Description, Failure>;
 impl Algorithm {
     /// Clears one round within a budget.
     ///
-    /// Blocks the thread, also while it waits for other runs if the sandbox's maximum is reached.
+    /// Blocks the thread, also while it waits for other runs if the sandbox's maximum is reached. A run that the machine kept
+    /// waiting is repeated once.
     ///
     /// # Errors
     /// Only if the machine fails; the algorithm's own failures are in [`Run::result`].
     pub fn clear(&self, round: &Round, budget: Budget) -> Result<Run, SandboxError> {
+        again_if_busy(|| self.clear_once(round, budget))
+    }
+
+    fn clear_once(&self, round: &Round, budget: Budget) -> Result<Run, SandboxError> {
         let (positions, settings) = (convert::positions(round), convert::settings(round));
         let round_in = convert::round(round, &positions, &settings);
         let mut output_bytes = 0;
-        let (result, usage, log) = self.enter(budget, |store| {
+        let (result, usage, log) = self.enter(budget, round.positions().len(), |store| {
             let instance = self.instance.instantiate(&mut *store)?;
             let answer = instance.call_clear(&mut *store, round_in)?;
             Ok(match answer {
@@ -109,9 +116,11 @@ impl Algorithm {
     /// Only if the machine fails; the algorithm's own failures are in [`Described`].
     pub fn describe(&self, budget: Budget) -> Result<Described, SandboxError> {
         let budget = Budget { output_bytes: budget.output_bytes.min(DESCRIPTION_BYTES_MAX), ..budget };
-        let (result, _, _) = self.enter(budget, |store| {
-            let instance = self.instance.instantiate(&mut *store)?;
-            instance.call_describe(&mut *store)
+        let (result, _, _) = again_if_busy(|| {
+            self.enter(budget, 0, |store| {
+                let instance = self.instance.instantiate(&mut *store)?;
+                instance.call_describe(&mut *store)
+            })
         })?;
         Ok(result.map(|description| Description {
             name: quoted(&description.name),
@@ -133,13 +142,14 @@ impl Algorithm {
     fn enter<T>(
         &self,
         budget: Budget,
+        positions: usize,
         call: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<(Result<T, Failure>, Usage, String), SandboxError> {
         let _slot = self.sandbox.slots.take();
         self.sandbox.stop.check()?;
         let _ticking = self.sandbox.ticker.run();
-        let started = Instant::now();
-        let mut store = self.store(budget, started)?;
+        let watch = Stopwatch::start();
+        let mut store = self.store(budget, watch)?;
         let starts = self.declared.check_start(budget.memory_bytes).map_err(wasmtime::Error::from);
         let result = starts.and_then(|()| call(&mut store));
         let fuel_left = store.get_fuel().map_err(machine::or_engine)?;
@@ -149,18 +159,18 @@ impl Algorithm {
             fuel,
             budget,
             peak_memory_bytes: meter.peak_bytes(),
-            duration: started.elapsed(),
+            duration: watch.elapsed(),
             input_bytes: 0,
             output_bytes: 0,
         };
         let log = log.text();
         match result {
             Ok(value) => Ok((Ok(value), usage, log)),
-            Err(error) => Ok((Err(failure(error, &usage, &log)?), usage, log)),
+            Err(error) => Ok((Err(Failed { budget, positions, log: &log }.by(error)?), usage, log)),
         }
     }
 
-    fn store(&self, budget: Budget, started: Instant) -> Result<Store<State>, SandboxError> {
+    fn store(&self, budget: Budget, watch: Stopwatch) -> Result<Store<State>, SandboxError> {
         let meter = Meter::new(budget.memory_bytes, self.declared.instance_bytes);
         let mut store = Store::new(&self.sandbox.engine, State { meter, log: Log::default() });
         store.limiter(|state| &mut state.meter);
@@ -170,52 +180,23 @@ impl Algorithm {
         let stop = self.sandbox.stop.clone();
         store.epoch_deadline_callback(move |_| {
             stop.check()?;
-            Ok(if started.elapsed() > budget.time { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) })
+            match watch.pace(budget.time) {
+                Pace::InTime => Ok(UpdateDeadline::Continue(1)),
+                Pace::Over => Ok(UpdateDeadline::Interrupt),
+                Pace::Starved => Err(SandboxError::starved(watch.elapsed(), budget.time).into()),
+            }
         });
         store.set_epoch_deadline(1);
         Ok(store)
     }
 }
 
-/// Classifies the error of a run: `Ok` is the algorithm's failure, `Err` the machine's.
-fn failure(error: wasmtime::Error, usage: &Usage, log: &str) -> Result<Failure, SandboxError> {
-    let budget = usage.budget;
-    if let Some(exceeded) = error.downcast_ref::<MemoryExceeded>() {
-        return Ok(Failure::new(FailureKind::Memory, exceeded.to_string()));
+/// Runs once more what the machine kept waiting: by now it may have less to do.
+fn again_if_busy<T>(run: impl Fn() -> Result<T, SandboxError>) -> Result<T, SandboxError> {
+    match run() {
+        Err(SandboxError::Busy(_)) => run(),
+        ended => ended,
     }
-    if let Some(SandboxError::Stopped) = error.downcast_ref() {
-        return Err(SandboxError::Stopped);
-    }
-    let error = match machine::failure(error) {
-        Ok(machine) => return Err(machine),
-        Err(error) => error,
-    };
-    let cause = quoted(&error.root_cause().to_string());
-    Ok(match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => {
-            Failure::new(FailureKind::Fuel, format!("used all its fuel of {} (does it loop?)", budget.fuel))
-        }
-        Some(Trap::Interrupt) => {
-            Failure::new(FailureKind::Deadline, format!("did not finish within {:?} on this machine", budget.time))
-        }
-        Some(trap) => Failure::new(FailureKind::Trap, with_log(format!("trapped: {trap}"), log)),
-        None if cause.contains(HOSTCALL_FUEL) => {
-            Failure::new(FailureKind::Output, format!("answered with more than {} bytes", budget.output_bytes))
-        }
-        // A host function refused, such as `exit`, or a handle was invalid.
-        None if error.is::<wasmtime::WasmBacktrace>() => {
-            Failure::new(FailureKind::Trap, with_log(format!("trapped: {cause}"), log))
-        }
-        None => Failure::new(FailureKind::Invalid, format!("broke the interface: {cause}")),
-    })
-}
-
-/// Part of the engine's message for a result that is too large, for which it has no type. A guest in tests/guests
-/// detects if the message changes.
-const HOSTCALL_FUEL: &str = "fuel allocated for hostcalls has been exhausted";
-
-fn with_log(message: String, log: &str) -> String {
-    if log.is_empty() { message } else { format!("{message}; it wrote: {}", quoted(&log.replace('\n', " "))) }
 }
 
 impl fmt::Display for Usage {
@@ -226,5 +207,33 @@ impl fmt::Display for Usage {
             "fuel {fuel} of {}, memory {peak_memory_bytes} of {} bytes, {duration:?}",
             budget.fuel, budget.memory_bytes
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn what_the_machine_kept_waiting_runs_once_more() {
+        let runs = |outcomes: &[Option<SandboxError>]| {
+            let count = Cell::new(0);
+            let _ = again_if_busy(|| {
+                count.set(count.get() + 1);
+                match &outcomes[count.get() - 1] {
+                    None => Ok(()),
+                    Some(SandboxError::Busy(waited)) => Err(SandboxError::Busy(waited.clone())),
+                    Some(_) => Err(SandboxError::Stopped),
+                }
+            });
+            count.get()
+        };
+        let busy = || Some(SandboxError::starved(Duration::from_secs(100), Duration::from_secs(10)));
+        assert_eq!(runs(&[None]), 1);
+        assert_eq!(runs(&[busy(), None]), 2);
+        assert_eq!(runs(&[busy(), busy()]), 2);
+        assert_eq!(runs(&[Some(SandboxError::Stopped)]), 1);
     }
 }

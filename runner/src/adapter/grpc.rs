@@ -25,7 +25,8 @@ use std::time::Duration;
 use domain::MeterId;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
@@ -34,9 +35,9 @@ use tonic::service::Routes;
 use crate::algorithms::registry::Registry;
 use crate::clock::Clock;
 use crate::config::{CallerConfig, TlsConfig};
-use crate::ports::{self, Limits, Port};
+use crate::ports::{self, Failure, Limits, OpeningObserver, Port};
 use algorithms::Algorithms;
-use books::{OfferedSince, PriceBounds, Store};
+use books::{OfferedSince, PriceBounds, Store, Wallets};
 use bounds::Bounds;
 use callers::Callers;
 use certificates::Certificates;
@@ -62,8 +63,12 @@ pub struct Api {
     pub offered_since: OfferedSince,
     /// Called with every response that is cut.
     pub cut: Option<CutObserver>,
+    /// Called with what becomes of callers of the TLS port.
+    pub openings: Option<OpeningObserver>,
     pub limits: ApiLimits,
     pub prices: PriceTaking,
+    /// What members are called.
+    pub wallets: Wallets,
     /// Who may do what.
     pub callers: Vec<CallerConfig>,
     /// Serves `AlgorithmService` if there is a registry.
@@ -242,14 +247,15 @@ pub async fn start_observed(
     let certificates = Arc::new(certificates);
     let health = Health::of(&[PLAIN_SERVICE, TLS_SERVICE, ALGORITHM_SERVICE]).await;
     let (registry, callers) = (api.administration.clone(), Callers::new(api.callers.clone()));
-    let bounds = Bounds::new(limits);
+    let (bounds, openings) = (Bounds::new(limits), api.openings.clone());
     let market = Market::new(Arc::new(api), bounds.clone());
     let plain_routes = plain_routes(&market, &callers, limits, &health)?;
     let tls_routes = tls_routes(&market, registry, &callers, limits, &health)?;
 
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
-    let port = |listener, routes| Port {
+    let port = |listener, routes, openings| Port {
         listener,
+        openings,
         limits: limits.of_port(),
         http: ports::http2(limits.streams, limits.header_bytes, limits.keepalive, limits.keepalive_response),
         router: observe::observed(bounds::bounded(routes, bounds.clone()), observer.clone(), limits).into_axum_router(),
@@ -257,11 +263,18 @@ pub async fn start_observed(
         end: end.clone(),
     };
     let mut servers = JoinSet::new();
-    servers.spawn(port(plain, plain_routes).serve());
+    servers.spawn(port(plain, plain_routes, None).serve());
     let current = Arc::clone(&certificates);
     // Each connection with the certificate that is current when it is accepted.
-    let handshake = move |tcp| TlsAcceptor::from(current.current()).accept(tcp);
-    servers.spawn(port(tls, tls_routes).serve_opened(handshake));
+    let handshake = move |tcp| {
+        let config = current.current();
+        async move {
+            // In two steps, to know whether a caller that goes away has seen the certificate.
+            let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
+            hello.into_stream(config).await.map_err(Failure::after_certificate)
+        }
+    };
+    servers.spawn(port(tls, tls_routes, openings).serve_opened(handshake));
     let mut watching = JoinSet::new();
     watching.spawn(Arc::clone(&certificates).watch(limits.reload));
     Ok(ServingApi {

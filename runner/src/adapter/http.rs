@@ -5,7 +5,7 @@
 //! | `/metrics` | everything in the Prometheus text format |
 //! | `/live` | 200 while the process serves |
 //! | `/ready` | 200, or 503 with one reason per line |
-//! | `/status` | each community as JSON: mark, lag, hold, last error, lease, algorithm; who got cut responses |
+//! | `/status` | each community as JSON: mark, lag, hold, last error, lease, algorithm; who got cut responses; failed TLS handshakes |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +65,7 @@ pub async fn serve(
     let limits = limits(connections);
     let http = ports::http1(&limits);
     let end = CancellationToken::new();
-    Port { listener, limits, http, router, stop: shutdown, end }.serve().await;
+    Port { listener, limits, http, router, openings: None, stop: shutdown, end }.serve().await;
 }
 
 async fn exposition(State(monitored): State<Monitored>) -> Response {

@@ -165,7 +165,7 @@ impl Meters for MetersClient {
             .when(|status| outcome(status) == MetersOutcome::Failed)
             .notify(|status, pause| {
                 let (community, meters, error) = (self.metrics.name(), &self.address, status_text(status));
-                tracing::warn!(
+                tracing::debug!(
                     community,
                     meters,
                     attempt = attempts,

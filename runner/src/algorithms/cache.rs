@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::Reference;
 use books::{Label, Store, StoreError};
 use domain::Digest;
-use sandbox::{Algorithm, Description, Limits, LoadError, Sandbox, SandboxError};
+use sandbox::{Algorithm, Description, Failure, Limits, LoadError, Sandbox, SandboxError};
 
 use crate::algorithms::catalogue::{self, UnusableAlgorithm};
 
@@ -47,6 +47,10 @@ impl From<UnusableAlgorithm> for AlgorithmError {
     fn from(error: UnusableAlgorithm) -> AlgorithmError {
         match error {
             UnusableAlgorithm::Load { source: LoadError::Sandbox(error), .. } => AlgorithmError::Sandbox(error),
+            // The gate has seen it compile, on a machine with a faster processor or less to do.
+            UnusableAlgorithm::Load { source: error @ LoadError::CompileTime(_), reference } => {
+                AlgorithmError::Sandbox(SandboxError::Busy(format!("{reference}: {error}")))
+            }
             error => AlgorithmError::Unusable(error),
         }
     }
@@ -56,11 +60,13 @@ pub struct AlgorithmCache {
     sandbox: Sandbox,
     store: Arc<dyn Store>,
     ready: Mutex<HashMap<Digest, ReadyAlgorithm>>,
+    /// One is compiled at a time: several at once would take the processor from each other, until each is out of time.
+    compiling: tokio::sync::Mutex<()>,
 }
 
 impl AlgorithmCache {
     pub fn new(sandbox: Sandbox, store: Arc<dyn Store>) -> AlgorithmCache {
-        AlgorithmCache { sandbox, store, ready: Mutex::default() }
+        AlgorithmCache { sandbox, store, ready: Mutex::default(), compiling: tokio::sync::Mutex::default() }
     }
 
     /// An algorithm of the store or of this program.
@@ -68,8 +74,12 @@ impl AlgorithmCache {
     /// # Errors
     /// If there is none with this digest, or it does not load.
     pub async fn get(&self, digest: &Digest) -> Result<ReadyAlgorithm, AlgorithmError> {
-        let kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
-        if let Some(ready) = kept {
+        if let Some(ready) = self.kept(digest) {
+            return Ok(ready);
+        }
+        let _one = self.compiling.lock().await;
+        // Another community may have waited for the same one.
+        if let Some(ready) = self.kept(digest) {
             return Ok(ready);
         }
         let reference = Reference::of(*digest);
@@ -78,7 +88,7 @@ impl AlgorithmCache {
             _ => self.store.component(digest).await?,
         };
         let component = catalogue::read(&reference, |_| stored)?;
-        let ready = tokio::task::block_in_place(|| make_ready(&self.sandbox, &reference, component))?;
+        let ready = self.make(reference, component).await?;
         let mut kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= READY_MAX {
             // They are loaded again when they are needed.
@@ -86,6 +96,26 @@ impl AlgorithmCache {
         }
         kept.insert(*digest, ready.clone());
         Ok(ready)
+    }
+
+    fn kept(&self, digest: &Digest) -> Option<ReadyAlgorithm> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    }
+
+    /// Compiles in a thread of its own: it may take minutes, in which leases are renewed.
+    async fn make(
+        &self,
+        reference: Reference,
+        component: Cow<'static, [u8]>,
+    ) -> Result<ReadyAlgorithm, AlgorithmError> {
+        let sandbox = self.sandbox.clone();
+        match tokio::task::spawn_blocking(move || make_ready(&sandbox, &reference, component)).await {
+            Ok(ready) => ready,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(SandboxError::Stopped.into()),
+            },
+        }
     }
 
     /// The algorithm that a community's configuration names. A name without a version stands for the version that was newest
@@ -97,7 +127,8 @@ impl AlgorithmCache {
         match reference {
             Reference::Base(_) | Reference::File(_) => {
                 let component = catalogue::read(reference, |_| None)?;
-                tokio::task::block_in_place(|| make_ready(&self.sandbox, reference, component))
+                let _one = self.compiling.lock().await;
+                self.make(reference.clone(), component).await
             }
             Reference::Digest(digest) => self.get(digest).await,
             Reference::Uploaded { name, version } => {
@@ -147,6 +178,9 @@ pub fn make_ready(
 ) -> Result<ReadyAlgorithm, AlgorithmError> {
     let algorithm = catalogue::load(sandbox, reference, &component)?;
     let described = algorithm.describe(Limits::default().budget(0))?;
+    if let Some(error) = described.as_ref().err().and_then(Failure::of_machine) {
+        return Err(error.into());
+    }
     let description =
         described.map_err(|source| UnusableAlgorithm::Describe { reference: reference.to_string(), source })?;
     Ok(ReadyAlgorithm { algorithm, component: component.as_ref().into(), description })
@@ -192,7 +226,9 @@ mod tests {
         let failed = |source| UnusableAlgorithm::Load { reference: "a".to_owned(), source };
         let machine = failed(LoadError::Sandbox(SandboxError::Machine("no memory".into())));
         assert!(matches!(AlgorithmError::from(machine), AlgorithmError::Sandbox(SandboxError::Machine(_))));
-        let algorithm = failed(LoadError::CoreModule);
+        let slow = failed(LoadError::CompileTime(std::time::Duration::from_secs(120)));
+        assert!(matches!(AlgorithmError::from(slow), AlgorithmError::Sandbox(SandboxError::Busy(_))));
+        let algorithm = failed(LoadError::Empty);
         assert!(matches!(AlgorithmError::from(algorithm), AlgorithmError::Unusable(_)));
     }
 }

@@ -131,7 +131,7 @@ impl Gate<'_> {
         }
         report.add_or("component", refusal("component"), format!("sha256:{}", domain::Digest::of(component)));
         let Some(declared) = &found.declared else { return };
-        if found.compiled {
+        if found.compiled || refusal("world").is_some() {
             report.add_or("world", refusal("world"), "rec:market/algorithm@1.0.0");
         }
         if let Some(reason) = refusal("strings") {
@@ -156,6 +156,10 @@ impl Gate<'_> {
             (None, None) if found.compiled => report.add("compile", Verdict::Passed, "for both engines, within limits"),
             (None, None) if !fits => {
                 let reason = "not tried: it declares more than an engine has room for (mend that, and check again)";
+                report.add("compile", Verdict::Noted, reason);
+            }
+            (None, None) if refusal("imports").or(refusal("world")).is_some() => {
+                let reason = "not tried, because of what it imports (mend that, and check again)";
                 report.add("compile", Verdict::Noted, reason);
             }
             (None, None) => {}
@@ -347,10 +351,10 @@ fn waste(run: &Run) -> u64 {
 fn check_of(error: &LoadError) -> &'static str {
     match error {
         LoadError::Empty | LoadError::TooLarge { .. } => "size",
-        LoadError::Imports(_) => "imports",
+        LoadError::Imports { .. } => "imports",
         LoadError::WrongWorld(_) => "world",
         LoadError::InnerStrings => "strings",
-        LoadError::CompileLimit { .. } => "compile",
+        LoadError::CompileTime(_) | LoadError::CompileMemory { .. } => "compile",
         _ => "component",
     }
 }

@@ -72,6 +72,8 @@ impl ShadowTask {
                         moved |= advanced;
                         logged.remove(&community.name);
                     }
+                    // It is told once, where the store is measured.
+                    Err(ShadowError::Store(error)) if error.is_outage() => {}
                     Err(error) => {
                         let error = chain(&error);
                         // Log an error only once, however often it is retried.
@@ -108,7 +110,7 @@ impl ShadowTask {
         };
         if let Err(error) = self.store.release(&lease, self.owner.name()).await {
             let error = chain(&error);
-            tracing::warn!(community = name, "cannot release the lease of the candidate: {error}; it will expire");
+            tracing::debug!(community = name, "cannot release the lease of the candidate: {error}; it will expire");
         }
         advanced
     }
@@ -162,7 +164,7 @@ impl ShadowTask {
         let after = state.as_ref().map(|state| state.until);
         let mut totals = state.map(|state| state.totals).unwrap_or_default();
         let before = (totals.intervals, totals.failed + totals.rejected);
-        let settings = shadow.settings.as_ref().unwrap_or(&community.settings);
+        let settings = shadow.settings.as_deref();
         // Without intervals in the span, the candidate has seen everything up to the mark.
         let mut until = if intervals.is_empty() { mark } else { from };
         let mut ended = Ok(());
@@ -210,20 +212,22 @@ struct HeldLease {
     renew_at: Timestamp,
 }
 
-/// Runs a candidate on a settled interval, with these settings and the limits that it would have if it settled the
-/// community, and adds the result to the totals. Blocks.
+/// Runs a candidate on a settled interval, with these settings or the community's, and the limits that it would have if it
+/// settled the community, and adds the result to the totals. Blocks.
 fn add_run(
     totals: &mut ShadowTotals,
     candidate: &Algorithm,
     community: &CommunityConfig,
-    settings: &[(String, String)],
+    settings: Option<&[(String, String)]>,
     stored: &StoredInterval,
 ) -> Result<(), ShadowError> {
     let Some(settled) = &stored.round else { return Ok(()) };
-    let terms = Terms { settings: settings.to_vec(), limits: community.price_limits, ..settled.terms().clone() };
+    let own = community.terms_at(stored.interval.start());
+    let settings = settings.unwrap_or_else(|| own.settings()).to_vec();
+    let terms = Terms { settings, limits: own.price_limits(), ..settled.terms().clone() };
     let round = Arc::new(Round::new(terms, settled.positions().to_vec())?);
     let round = limited(round, &candidate.digest());
-    let budget = community.limits.budget(round.positions().len());
+    let budget = own.limits().budget(round.positions().len());
     let CheckedRun { result, usage, .. } = candidate.run_and_check(&round, budget)?;
     let cost = RunCost {
         fuel: usage.fuel,

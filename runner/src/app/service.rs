@@ -25,10 +25,11 @@ use crate::algorithms::shadow::ShadowTask;
 use crate::clock::Clock;
 use crate::config::{CommunityConfig, Config, Listen, StoreConfig};
 use crate::lease::LeaseOwner;
-use crate::ports::{self, Shares};
+use crate::ports::{self, Failure, Opening, OpeningObserver, Shares};
 use crate::retry::{self, Failures};
 use crate::settlement::CommunityTask;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::outage::{Ended, Outage};
 use crate::telemetry::status::Status;
 use crate::telemetry::store::MeasuredStore;
 
@@ -100,6 +101,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new(Arc::clone(&clock)));
+    metrics.handshake_reasons(Failure::ALL.into_iter().map(Failure::as_str));
     let parts = config.communities.iter().map(|community| metrics.community(&community.name, community.grace));
     let status = Arc::new(Status::new(Arc::clone(&clock), parts));
     listeners.log(config.communities.len())?;
@@ -122,14 +124,23 @@ async fn wait_for_store(
     status: &Status,
     shutdown: &CancellationToken,
 ) -> Result<Option<Arc<dyn Store>>, StoreError> {
-    let mut failures = Failures::new(retry::USUAL);
+    let (mut failures, mut outage) = (Failures::new(retry::USUAL), Outage::default());
     loop {
         let Some(opened) = shutdown.run_until_cancelled(open_store(config)).await else { return Ok(None) };
         match opened {
-            Ok(store) => return Ok(Some(store)),
+            Ok(store) => {
+                if let Some(Ended { failures, lasted }) = outage.ended() {
+                    tracing::info!(code = "store", failures, ?lasted, "the store works");
+                }
+                return Ok(Some(store));
+            }
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Busy { .. } | StoreError::Failed { .. })) => {
                 let pause = failures.add();
-                tracing::warn!(attempt = failures.count(), ?pause, "{}; trying again", chain(&error));
+                if outage.failed("open") {
+                    tracing::error!(code = "store", "{}; trying again until it works", chain(&error));
+                } else {
+                    tracing::debug!(attempt = failures.count(), ?pause, "{}; trying again", chain(&error));
+                }
                 status.store(Err(&error));
                 if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                     return Ok(None);
@@ -268,15 +279,16 @@ impl Service {
         }
     }
 
-    /// The gate has sandboxes of its own without a code cache, because it sees most components only once.
+    /// The gate has sandboxes of its own. Their code is kept where settlement looks for it: what is activated after an upload is
+    /// compiled already.
     fn registry(&self, cache: &Arc<AlgorithmCache>) -> Arc<Registry> {
-        let shutdown = self.shutdown.clone();
+        let (shutdown, kept) = (self.shutdown.clone(), self.config.cache.clone());
         Arc::new(Registry::new(
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
             self.config.communities.clone(),
             Arc::clone(cache),
-            Box::new(move |codegen| make_sandbox_until(&shutdown, codegen, None)),
+            Box::new(move |codegen| make_sandbox_until(&shutdown, codegen, Some(kept.clone()))),
         ))
     }
 
@@ -299,8 +311,10 @@ impl Service {
             claim_lease: self.config.forward.lease,
             offered_since: self.config.forward.since,
             cut: Some(self.tell_cut()),
+            openings: Some(self.tell_openings()),
             limits: ApiLimits { connections: self.shares.grpc, ..ApiLimits::default() },
             prices: self.price_taking(),
+            wallets: self.config.wallets(),
         };
         let metrics = Arc::clone(&self.metrics);
         let observer: grpc::Observer =
@@ -313,6 +327,21 @@ impl Service {
         let status = Arc::clone(&self.status);
         Arc::new(move |grpc::Cut { method, caller, .. }| {
             status.cut(method, caller.map_or_else(|| "unknown".to_owned(), |caller| caller.to_string()));
+        })
+    }
+
+    /// Notes who comes through the TLS port, and who does not.
+    fn tell_openings(&self) -> OpeningObserver {
+        let (metrics, status) = (Arc::clone(&self.metrics), Arc::clone(&self.status));
+        Arc::new(move |opening| match opening {
+            Opening::CameThrough => {
+                metrics.tls_request();
+                status.tls_callers().came_through();
+            }
+            Opening::Failed { from, failure } => {
+                metrics.handshake_failed(failure.as_str());
+                status.tls_callers().failed(failure.as_str(), failure.meaning(), from);
+            }
         })
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 
 use crate::config;
 
@@ -17,19 +19,61 @@ pub struct ConfigArg {
 
 #[derive(Debug, Args)]
 pub struct SpanArgs {
-    /// Only intervals that start at or after this time (2023-09-01T00:00:00Z, or a date in UTC)
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub from: Option<Timestamp>,
+    /// Only intervals that start at or after this time (2023-09-01T00:00:00Z, or a date in the community's time zone)
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub from: Option<Moment>,
     /// Only intervals that start before this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub to: Option<Timestamp>,
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub to: Option<Moment>,
+}
+
+/// An instant, or the beginning of a day in a time zone that is not known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    At(Timestamp),
+    Day(Date),
+}
+
+impl Moment {
+    /// The instant in this time zone.
+    ///
+    /// # Errors
+    /// If the day is beyond all times that can be stored.
+    pub fn instant(self, zone: &TimeZone) -> Result<Timestamp, String> {
+        match self {
+            Moment::At(at) => Ok(at),
+            Moment::Day(day) => zone
+                .to_timestamp(day.at(0, 0, 0, 0))
+                .map_err(|_| format!("{day} is beyond the last day that can be stored (9999-12-30)")),
+        }
+    }
+}
+
+const A_TIME: &str = "expected RFC 3339, such as 2023-09-01T12:15:00Z, or a date, such as 2023-09-01";
+
+/// Parses an RFC 3339 time, or a date in a time zone that is known later.
+fn moment(text: &str) -> Result<Moment, String> {
+    let at = text.parse().map(Moment::At).ok();
+    at.or_else(|| Some(Moment::Day(day(text)?))).ok_or_else(|| A_TIME.to_owned())
 }
 
 /// Parses an RFC 3339 time, or a date in UTC.
 pub fn time(text: &str) -> Result<Timestamp, String> {
-    let midnight = || format!("{text}T00:00:00Z").parse().ok();
-    let parsed: Option<Timestamp> = text.parse().ok().or_else(midnight);
-    parsed.ok_or_else(|| "expected RFC 3339, such as 2023-09-01T12:15:00Z, or a date, such as 2023-09-01".to_owned())
+    match moment(text)? {
+        Moment::At(at) => Ok(at),
+        day @ Moment::Day(_) => day.instant(&TimeZone::UTC),
+    }
+}
+
+/// A date alone: with a time it would be ambiguous where clocks change.
+fn day(text: &str) -> Option<Date> {
+    format!("{text}T00:00:00").parse::<DateTime>().ok().map(DateTime::date)
+}
+
+/// Parses the name of a time zone.
+pub fn zone(text: &str) -> Result<TimeZone, String> {
+    let zone = TimeZone::get(text).ok().filter(|zone| !zone.is_unknown() && zone.iana_name().is_some());
+    zone.ok_or_else(|| "expected a time zone, such as Europe/Lisbon or UTC".to_owned())
 }
 
 pub fn size(text: &str) -> Result<u64, String> {
@@ -49,5 +93,19 @@ mod tests {
         assert_eq!(time("2023-09-01"), time("2023-09-01T00:00:00Z"));
         assert_eq!(time("2023-09-01T02:00:00+02:00"), time("2023-09-01"));
         assert!(time("soon").is_err());
+    }
+
+    #[test]
+    fn a_date_begins_at_midnight_in_its_zone() {
+        let brussels = zone("Europe/Brussels").unwrap();
+        let instant = |text: &str| moment(text).and_then(|moment| moment.instant(&brussels)).map(|at| at.to_string());
+        assert_eq!(instant("2024-04-01").as_deref(), Ok("2024-03-31T22:00:00Z"));
+        assert_eq!(instant("2024-03-31T23:00:00+01:00").as_deref(), Ok("2024-03-31T22:00:00Z"));
+        for wrong in ["2024-03-31T23:00", "2024-03", "9999-12-31", "2024-02-30", ""] {
+            assert!(instant(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["Europe/Atlantis", "", "Etc/Unknown", "+02:00"] {
+            assert!(zone(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use books::audit::Audit;
-use books::{Span, Store, StoreError};
+use books::{MeterLog, Span, Store, StoreError};
 use clap::Args;
 use serde::Serialize;
 
@@ -94,7 +94,7 @@ async fn examine(config: &Config) -> anyhow::Result<AuditJson> {
 /// # Errors
 /// If the store cannot be read.
 pub async fn audit(store: &dyn Store, name: String) -> Result<CommunityJson, StoreError> {
-    let mut audit = Audit::new(&name);
+    let mut audit = Audit::new(&name, MeterLog::of(&store.decisions(&name).await?));
     let bar = output::progress(0, "auditing");
     stored::each_interval(store, &name, Span::default(), |interval| {
         audit.add(interval);

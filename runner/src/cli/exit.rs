@@ -33,6 +33,15 @@ pub enum Exit {
     Unavailable = 3,
 }
 
+/// The exit code of a file that cannot be written: a full or read-only disk is no mistake of whoever named the file.
+pub fn of_writing(error: &io::Error) -> Exit {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        FileTooLarge | QuotaExceeded | ReadOnlyFilesystem | StorageFull => Exit::Unavailable,
+        _ => Exit::Usage,
+    }
+}
+
 /// A mistake in usage or configuration.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     with_code(Exit::Usage, anyhow::Error::msg(message.into()))
@@ -127,8 +136,12 @@ fn of_csv(error: &csv::Error) -> Option<Exit> {
 
 fn of_store(error: &StoreError) -> Exit {
     match error {
-        StoreError::Open { .. } | StoreError::ReadOnly { .. } | StoreError::Corrupt { .. } => Exit::Usage,
-        StoreError::Unavailable { .. } | StoreError::Busy { .. } | StoreError::Failed { .. } => Exit::Unavailable,
+        StoreError::Open { .. } | StoreError::Corrupt { .. } => Exit::Usage,
+        // A full disk as well: nothing is wrong with what was typed.
+        StoreError::ReadOnly { .. }
+        | StoreError::Unavailable { .. }
+        | StoreError::Busy { .. }
+        | StoreError::Failed { .. } => Exit::Unavailable,
     }
 }
 

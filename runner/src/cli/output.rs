@@ -11,7 +11,7 @@ use domain::text::{printable, printable_json};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::cli::exit::{Exit, ExitCode, usage};
+use crate::cli::exit::{ExitCode, of_writing, usage};
 use crate::file::{self, Access};
 
 /// Prints one JSON object on a line of its own, with escapes for characters that nobody sees.
@@ -27,7 +27,11 @@ pub fn new_file(path: &Path, bytes: &[u8], taken: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(usage(format!("{} already exists {taken}", path.display())))
         }
-        written => written.with_context(|| format!("cannot write {}", path.display())).exit_code(Exit::Usage),
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let exit = of_writing(&error);
+            Err(error).with_context(|| format!("cannot write {}", path.display())).exit_code(exit)
+        }
     }
 }
 
@@ -48,17 +52,34 @@ pub fn component_file(name: &str, distinct: &str) -> String {
 }
 
 /// A table whose cells are printed on one line each, without characters that nobody sees.
-pub struct Table(comfy_table::Table);
+pub struct Table {
+    table: comfy_table::Table,
+    has_total: bool,
+}
 
 impl Table {
     pub fn add_row(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) {
-        self.0.add_row(cells.into_iter().map(|cell| printable(cell.as_ref()).into_owned()));
+        self.table.add_row(cells.into_iter().map(|cell| printable(cell.as_ref()).into_owned()));
+    }
+
+    /// Adds the last row, below a line of its own: whatever the rows above are called, none is taken for it.
+    pub fn add_total(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) {
+        self.add_row(cells);
+        self.has_total = true;
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        if !self.has_total {
+            return self.table.fmt(f);
+        }
+        let lines: Vec<String> = self.table.lines().collect();
+        if let [above @ .., total, border] = lines.as_slice() {
+            above.iter().try_for_each(|line| writeln!(f, "{line}"))?;
+            write!(f, "{border}\n{total}\n{border}")?;
+        }
+        Ok(())
     }
 }
 
@@ -71,7 +92,7 @@ pub fn table(headings: &[&str], text_columns: usize) -> Table {
     for column in table.column_iter_mut().skip(text_columns) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    Table(table)
+    Table { table, has_total: false }
 }
 
 /// Energy in kWh with all three decimals, so that nothing is rounded.
@@ -88,6 +109,11 @@ pub fn eur(amount: Amount) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     let size = cents.unsigned_abs();
     format!("{sign}{}.{:02}", grouped(size / 100), size % 100)
+}
+
+/// Whether [`eur`] shows all of an amount, so that nothing is rounded.
+pub fn is_whole_cents(amount: Amount) -> bool {
+    amount.nano_eur() % 10_000_000 == 0
 }
 
 /// A whole number with narrow spaces between thousands.
@@ -150,6 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn a_total_is_below_a_line_of_its_own() {
+        let mut rows = table(&["member", "Wh"], 1);
+        rows.add_row(["total", "5"]);
+        rows.add_total(["total", "5"]);
+        let text = rows.to_string();
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        assert_eq!(lines[3], lines[5], "{text}");
+        assert!(lines.len() == 7 && lines[4].starts_with('─') && lines[6] == lines[4], "{text}");
+    }
+
+    #[test]
     fn json_means_the_same_without_characters_that_nobody_sees() {
         let value = serde_json::json!({"member": "m\u{202e}1\u{e0041}\u{7f}→\n"});
         let mut out = Vec::new();
@@ -165,6 +202,7 @@ mod tests {
         assert_eq!(kwh(-5_i64), "-0.005");
         assert_eq!(eur(Amount::from_nano_eur(-1_234_005_000_000)), "-1 234.00");
         assert_eq!(eur(Amount::from_nano_eur(15_000_000)), "0.02");
+        assert_eq!([15_000_000, -20_000_000].map(|nano| is_whole_cents(Amount::from_nano_eur(nano))), [false, true]);
         assert_eq!(percent(1, 3), "33.3 %");
         assert_eq!(percent(0, 0), "–");
         assert_eq!(grouped(1_000_000_u64), "1 000 000");

@@ -68,8 +68,11 @@ pub async fn run(args: &ReplayArgs, out: &mut impl Write) -> anyhow::Result<Exit
     let selection = match args.interval {
         Some(at) => containing(&*store, names, at).await?,
         None => {
-            let span = stored::span(&args.span)?;
-            names.into_iter().map(|name| (name, span)).collect()
+            let with_span = |name: String| -> anyhow::Result<(String, Span)> {
+                let span = stored::span(&args.span, &stored::zone(&config, &name))?;
+                Ok((name, span))
+            };
+            names.into_iter().map(with_span).collect::<anyhow::Result<_>>()?
         }
     };
     let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
@@ -98,10 +101,19 @@ fn expect_damage<T>(read: Result<T, StoreError>) -> anyhow::Result<T> {
     }
 }
 
-/// The limits of a community; the usual ones if it is no longer configured.
+/// The widest limits that a community ever has; the usual ones if it is no longer configured.
 fn limits(config: &Config, name: &str) -> Limits {
-    let community = config.communities.iter().find(|community| community.name == name);
-    community.map(|community| community.limits).unwrap_or_default()
+    let communities = config.communities.iter().filter(|community| community.name == name);
+    let terms = communities.flat_map(|community| community.terms.spans());
+    terms.fold(Limits::default(), |widest, (_, _, terms)| {
+        let limits = terms.limits();
+        Limits {
+            fuel: widest.fuel.max(limits.fuel),
+            memory_bytes: widest.memory_bytes.max(limits.memory_bytes),
+            time: widest.time.max(limits.time),
+            output_bytes: widest.output_bytes.max(limits.output_bytes),
+        }
+    })
 }
 
 /// The communities that have an interval which contains a time, with the span of that interval.

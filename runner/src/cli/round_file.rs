@@ -67,7 +67,9 @@ struct RoundJson {
 #[serde(deny_unknown_fields, expecting = "a position, an object {…}")]
 struct PositionJson {
     member: String,
+    #[serde(default)]
     surplus: Whole<u64>,
+    #[serde(default)]
     deficit: Whole<u64>,
     offer: Option<Whole<i64>>,
     bid: Option<Whole<i64>>,
@@ -78,6 +80,7 @@ struct PositionJson {
 }
 
 /// A whole number, with better messages than serde's.
+#[derive(Default)]
 struct Whole<T>(T);
 
 trait Integer: TryFrom<i128> + fmt::Display {

@@ -17,7 +17,7 @@ use crate::cli::output;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::lease::LeaseOwner;
-use crate::settlement::{Pass, PassError, PassSummary, Settler};
+use crate::settlement::{self, Pass, PassError, PassSummary, Settler};
 use crate::telemetry::metrics::Metrics;
 
 /// Settle every due interval of every community, forward the trades, and exit
@@ -48,6 +48,9 @@ struct SummaryJson<'a> {
     from_grid_wh: u64,
     to_grid_wh: u64,
     events: &'a BTreeMap<String, u64>,
+    /// Why nothing was settled, although there are readings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remark: Option<&'a str>,
     error: Option<&'a str>,
 }
 
@@ -101,7 +104,7 @@ async fn forward(config: &Config, store: &Arc<dyn Store>, clock: &Arc<dyn Clock>
     }
 }
 
-/// One pass with a progress bar. After a failure the summary still has what was settled before.
+/// One pass with a progress bar. After a failure, which is in the log, the summary still has what was settled before.
 pub async fn pass(settler: &Settler, wanted: Pass) -> (PassSummary, Result<(), PassError>) {
     let bar = output::progress(0, "settling");
     let length = u64::from(settler.community().interval.seconds());
@@ -117,6 +120,9 @@ pub async fn pass(settler: &Settler, wanted: Pass) -> (PassSummary, Result<(), P
         })
         .await;
     bar.finish_and_clear();
+    if let Err(error) = &result {
+        settlement::stopped(&settler.community().name, error);
+    }
     (summary, result)
 }
 
@@ -124,32 +130,46 @@ fn print_json(name: &str, summary: &PassSummary, error: Option<&str>, out: &mut 
     let json = SummaryJson {
         community: name,
         intervals: summary.intervals,
-        from: summary.first.map(|boundary| boundary.to_string()),
+        from: summary.first.or(summary.last).map(|boundary| boundary.to_string()),
         until: summary.last.map(|boundary| boundary.to_string()),
         trades: summary.trades,
         local_wh: summary.local.wh(),
         from_grid_wh: summary.from_grid.wh(),
         to_grid_wh: summary.to_grid.wh(),
         events: &summary.events,
+        remark: summary.remark.as_deref(),
         error,
     };
     output::json_line(&json, out)
 }
 
 fn print(name: &str, summary: &PassSummary, failed: bool, out: &mut impl Write) -> anyhow::Result<()> {
-    let (Some(first), Some(last)) = (summary.first, summary.last) else {
-        writeln!(out, "{name}: {}", if failed { "nothing was settled" } else { "nothing is due" })?;
-        return Ok(());
+    let settled = match (summary.first.or(summary.last), summary.last) {
+        (Some(first), Some(last)) => format!("{} intervals from {first} to {last}", output::grouped(summary.intervals)),
+        // Decisions about meters settle without an interval of their own.
+        _ if summary.trades > 0 => "what was decided about meters".to_owned(),
+        _ => {
+            let nothing = match &summary.remark {
+                Some(remark) => format!("nothing was settled: {remark}"),
+                None if failed => "nothing was settled".to_owned(),
+                None => "nothing is due".to_owned(),
+            };
+            writeln!(out, "{name}: {nothing}")?;
+            return print_events(summary, out);
+        }
     };
     writeln!(
         out,
-        "{name}: {} intervals from {first} to {last}, {} trades, {} kWh traded here, {} kWh from the grid, {} kWh to it",
-        output::grouped(summary.intervals),
+        "{name}: {settled}, {} trades, {} kWh traded here, {} kWh from the grid, {} kWh to it",
         output::grouped(summary.trades),
         output::kwh(summary.local.wh()),
         output::kwh(summary.from_grid.wh()),
         output::kwh(summary.to_grid.wh()),
     )?;
+    print_events(summary, out)
+}
+
+fn print_events(summary: &PassSummary, out: &mut impl Write) -> anyhow::Result<()> {
     for (code, count) in &summary.events {
         writeln!(out, "  {code}: {}", output::grouped(*count))?;
     }

@@ -1,19 +1,27 @@
 //! `rec-market statement`: sums per member and period.
 
-use std::collections::BTreeMap;
+mod row;
+mod table;
+
 use std::io::Write;
 
-use books::StoredInterval;
+use anyhow::Context;
 use books::statement::{Account, Statement};
+use books::{Calendar, Period, Span, StoredInterval};
 use clap::{Args, ValueEnum};
-use serde::Serialize;
+use domain::MemberId;
+use jiff::tz::TimeZone;
 
-use crate::cli::args::{ConfigArg, SpanArgs};
-use crate::cli::csv::{Cell, Csv};
-use crate::cli::exit::Exit;
+use crate::cli::args::{ConfigArg, SpanArgs, zone};
+use crate::cli::csv::Csv;
+use crate::cli::exit::{Exit, ExitCode};
 use crate::cli::{output, stored};
+use row::{COLUMNS, Row};
+use table::Tables;
 
 /// Show what each member sold, bought, paid and saved
+///
+/// Days and months are those of the community's time zone. An interval belongs to the day on which it starts.
 #[derive(Debug, Args)]
 pub struct StatementArgs {
     #[command(flatten)]
@@ -23,6 +31,15 @@ pub struct StatementArgs {
     /// Print one row for each member and period
     #[arg(long, value_enum, default_value_t = PeriodArg::Total)]
     pub period: PeriodArg,
+    /// Time zone of days, months and dates, such as Europe/Lisbon [default: the community's]
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    pub zone: Option<TimeZone>,
+    /// Only this community
+    #[arg(long, value_name = "NAME")]
+    pub community: Option<String>,
+    /// Only this member
+    #[arg(long, value_name = "ID")]
+    pub member: Option<String>,
     /// Print one JSON object per line, with amounts in nano-euro
     #[arg(long)]
     pub json: bool,
@@ -35,154 +52,161 @@ pub struct StatementArgs {
 pub enum PeriodArg {
     /// The whole span
     Total,
-    /// Calendar months (UTC)
+    /// Calendar months
     Month,
-    /// Days (UTC)
+    /// Days
     Day,
 }
 
-/// One line of `--json` and `--csv`: energy in Wh, money in nEUR.
-#[derive(Serialize)]
-struct Row<'a> {
-    community: &'a str,
-    period: &'a str,
-    member: &'a str,
-    sold_local_wh: u128,
-    sold_local_neur: i128,
-    bought_local_wh: u128,
-    bought_local_neur: i128,
-    sold_grid_wh: u128,
-    sold_grid_neur: i128,
-    bought_grid_wh: u128,
-    bought_grid_neur: i128,
-    paid_neur: i128,
-    grid_alone_neur: i128,
-    saved_neur: i128,
-}
-
-/// The header of `--csv`: the names of the row's fields, which are printed even if there are no rows.
-const COLUMNS: [&str; 14] = [
-    "community",
-    "period",
-    "member",
-    "sold_local_wh",
-    "sold_local_neur",
-    "bought_local_wh",
-    "bought_local_neur",
-    "sold_grid_wh",
-    "sold_grid_neur",
-    "bought_grid_wh",
-    "bought_grid_neur",
-    "paid_neur",
-    "grid_alone_neur",
-    "saved_neur",
-];
-
-impl<'a> Row<'a> {
-    fn new(community: &'a str, period: &'a str, member: &'a str, account: &Account) -> Row<'a> {
-        Row {
-            community,
-            period,
-            member,
-            sold_local_wh: account.sold_local.wh,
-            sold_local_neur: account.sold_local.amount.nano_eur(),
-            bought_local_wh: account.bought_local.wh,
-            bought_local_neur: account.bought_local.amount.nano_eur(),
-            sold_grid_wh: account.sold_grid.wh,
-            sold_grid_neur: account.sold_grid.amount.nano_eur(),
-            bought_grid_wh: account.bought_grid.wh,
-            bought_grid_neur: account.bought_grid.amount.nano_eur(),
-            paid_neur: account.paid().nano_eur(),
-            grid_alone_neur: account.grid_alone.nano_eur(),
-            saved_neur: account.saved().nano_eur(),
-        }
-    }
-
-    fn cells(self) -> Vec<Cell> {
-        let texts = [self.community, self.period, self.member].map(Cell::from);
-        let flows = [
-            (self.sold_local_wh, self.sold_local_neur),
-            (self.bought_local_wh, self.bought_local_neur),
-            (self.sold_grid_wh, self.sold_grid_neur),
-            (self.bought_grid_wh, self.bought_grid_neur),
-        ];
-        let flows = flows.into_iter().flat_map(|(wh, neur)| [Cell::from(wh), Cell::from(neur)]);
-        let sums = [self.paid_neur, self.grid_alone_neur, self.saved_neur].map(Cell::from);
-        texts.into_iter().chain(flows).chain(sums).collect()
-    }
+/// One community's intervals of a statement.
+struct Selection {
+    community: String,
+    zone: TimeZone,
+    span: Span,
 }
 
 pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    let span = stored::span(&args.span)?;
+    let member = args.member.as_deref().map(MemberId::from_stored).transpose();
+    let member = member.context("--member").exit_code(Exit::Usage)?;
     let (config, store) = stored::open(&args.config).await?;
-    let names = stored::communities(&config, &*store, None).await?;
-    let mut csv = args.csv.then(|| Csv::new(&COLUMNS, Vec::new())).transpose()?;
-    for name in &names {
-        let mut periods: BTreeMap<String, Statement> = BTreeMap::new();
-        stored::each_interval(&*store, name, span, |interval| {
-            periods.entry(period(args.period, interval)).or_default().add(interval);
-            Ok::<(), anyhow::Error>(())
+    let mut selections = Vec::new();
+    for community in stored::communities(&config, &*store, args.community.as_deref()).await? {
+        let zone = args.zone.clone().unwrap_or_else(|| stored::zone(&config, &community));
+        let span = stored::span(&args.span, &zone)?;
+        selections.push(Selection { community, zone, span });
+    }
+    let mut sheet = match (args.json, args.csv) {
+        (true, _) => Sheet::Json(out),
+        (false, true) => Sheet::Csv(Box::new(Csv::new(&COLUMNS, out)?)),
+        (false, false) => Sheet::Tables(Tables::new(out)),
+    };
+    for selection in &selections {
+        let mut page = Page::new(selection, member.as_ref(), &mut sheet);
+        let mut periods = Periods::new(args.period, &selection.zone);
+        stored::each_interval(&*store, &selection.community, selection.span, |interval| {
+            periods.add(interval).map_or(Ok(()), |(period, statement)| page.add(period, statement))
         })
         .await?;
-        for (period, statement) in &periods {
-            for (member, account) in &statement.members {
-                let row = Row::new(name, period, member.as_str(), account);
-                if args.json {
-                    output::json_line(&row, out)?;
-                } else if let Some(csv) = &mut csv {
-                    csv.row(row.cells())?;
-                }
-            }
-            if !args.json && !args.csv {
-                writeln!(out, "{name}, {period}")?;
-                print(statement, out)?;
-            }
+        if let Some((period, statement)) = periods.finish() {
+            page.add(period, statement)?;
         }
+        page.finish()?;
     }
-    if let Some(csv) = csv {
-        out.write_all(&csv.finish()?)?;
-    }
+    sheet.finish()?;
     Ok(Exit::Done)
 }
 
-/// The name of the period that an interval belongs to, by its start in UTC.
-fn period(by: PeriodArg, interval: &StoredInterval) -> String {
-    let start = interval.interval.start().to_string();
-    match by {
-        PeriodArg::Total => "total".to_owned(),
-        PeriodArg::Month => start.chars().take(7).collect(),
-        PeriodArg::Day => start.chars().take(10).collect(),
+/// Sums up one period after the other, so that only one is held in memory.
+struct Periods<'z> {
+    calendar: Option<Calendar>,
+    zone: &'z TimeZone,
+    current: Option<(Option<Period>, Statement)>,
+}
+
+impl<'z> Periods<'z> {
+    fn new(by: PeriodArg, zone: &'z TimeZone) -> Periods<'z> {
+        let calendar = match by {
+            PeriodArg::Total => None,
+            PeriodArg::Month => Some(Calendar::Month),
+            PeriodArg::Day => Some(Calendar::Day),
+        };
+        Periods { calendar, zone, current: None }
+    }
+
+    /// Adds the next interval; returns the period before it, if that is over.
+    fn add(&mut self, interval: &StoredInterval) -> Option<(String, Statement)> {
+        let start = interval.interval.start().timestamp();
+        let goes_on = |(period, _): &(Option<Period>, _)| period.as_ref().is_none_or(|period| period.contains(start));
+        if let Some((_, statement)) = self.current.as_mut().filter(|current| goes_on(current)) {
+            statement.add(interval);
+            return None;
+        }
+        let over = self.finish();
+        let period = self.calendar.map(|calendar| Period::containing(start, calendar, self.zone));
+        let mut statement = Statement::default();
+        statement.add(interval);
+        self.current = Some((period, statement));
+        over
+    }
+
+    fn finish(&mut self) -> Option<(String, Statement)> {
+        let (period, statement) = self.current.take()?;
+        Some((period.map_or_else(|| "total".to_owned(), |period| period.to_string()), statement))
     }
 }
 
-/// Prints a statement as a table with a line for the whole community.
-pub fn print(statement: &Statement, out: &mut impl Write) -> anyhow::Result<()> {
-    let headings = [
-        "member",
-        "sold local\nkWh",
-        "\nEUR",
-        "bought local\nkWh",
-        "\nEUR",
-        "to grid\nkWh",
-        "\nEUR",
-        "from grid\nkWh",
-        "\nEUR",
-        "paid\nEUR",
-        "grid alone\nEUR",
-        "saved\nEUR",
-    ];
-    let mut table = output::table(&headings, 1);
-    let total = statement.total();
-    let members = statement.members.iter().map(|(member, account)| (member.as_str(), account));
-    for (name, account) in members.chain([("community", &total)]) {
-        let mut row = vec![name.to_owned()];
-        for flow in [account.sold_local, account.bought_local, account.sold_grid, account.bought_grid] {
-            row.push(output::kwh(i128::try_from(flow.wh).unwrap_or(i128::MAX)));
-            row.push(output::eur(flow.amount));
+/// Where rows go.
+enum Sheet<'o, W: Write> {
+    Json(&'o mut W),
+    Csv(Box<Csv<&'o mut W>>),
+    Tables(Tables<&'o mut W>),
+}
+
+impl<W: Write> Sheet<'_, W> {
+    fn finish(self) -> anyhow::Result<()> {
+        match self {
+            Sheet::Json(_) => Ok(()),
+            Sheet::Csv(csv) => csv.finish().map(drop).map_err(Into::into),
+            Sheet::Tables(tables) => tables.finish(),
         }
-        row.extend([account.paid(), account.grid_alone, account.saved()].map(output::eur));
-        table.add_row(row);
     }
-    writeln!(out, "{table}")?;
-    Ok(())
+}
+
+/// What one community has on the sheet.
+struct Page<'p, 'o, W: Write> {
+    community: &'p str,
+    zone: &'p str,
+    member: Option<&'p MemberId>,
+    sheet: &'p mut Sheet<'o, W>,
+    is_empty: bool,
+    /// The periods of the only member, who has one table for all of them.
+    only: Vec<(String, Account)>,
+}
+
+impl<'p, 'o, W: Write> Page<'p, 'o, W> {
+    fn new(selection: &'p Selection, member: Option<&'p MemberId>, sheet: &'p mut Sheet<'o, W>) -> Page<'p, 'o, W> {
+        let zone = selection.zone.iana_name().unwrap_or_default();
+        Page { community: &selection.community, zone, member, sheet, is_empty: true, only: Vec::new() }
+    }
+
+    fn add(&mut self, period: String, statement: Statement) -> anyhow::Result<()> {
+        let is_shown = |id: &MemberId| self.member.is_none_or(|member| id == member);
+        let mut accounts = statement.members.iter().filter(|(id, _)| is_shown(id)).peekable();
+        if accounts.peek().is_none() {
+            return Ok(());
+        }
+        self.is_empty = false;
+        let (community, zone) = (self.community, self.zone);
+        match &mut *self.sheet {
+            Sheet::Json(out) => accounts.try_for_each(|(id, account)| {
+                output::json_line(&Row::new(community, zone, &period, id.as_str(), account), out)
+            }),
+            Sheet::Csv(csv) => accounts.try_for_each(|(id, account)| {
+                Ok(csv.row(Row::new(community, zone, &period, id.as_str(), account).cells())?)
+            }),
+            Sheet::Tables(_) if self.member.is_some() => {
+                self.only.extend(accounts.map(|(_, account)| (period.clone(), *account)));
+                Ok(())
+            }
+            Sheet::Tables(tables) => {
+                tables.line(&format!("{community}, {period} ({zone})"))?;
+                let accounts = accounts.map(|(id, account)| (id.as_str(), account));
+                tables.print("member", accounts, "all members")
+            }
+        }
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        let Sheet::Tables(tables) = self.sheet else { return Ok(()) };
+        let of = self.member.map(|member| format!(" of {member}")).unwrap_or_default();
+        if self.is_empty {
+            return tables.line(&format!("{}: nothing{of} is settled in this time", self.community));
+        }
+        if let Some(member) = self.member {
+            tables.line(&format!("{member} of {} ({})", self.community, self.zone))?;
+            let periods = self.only.iter().map(|(period, account)| (period.as_str(), account));
+            tables.print("period", periods, "all periods")?;
+        }
+        Ok(())
+    }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use domain::{Boundary, Digest};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::app;
-use crate::cli::args::{ConfigArg, SpanArgs};
+use crate::cli::args::{ConfigArg, Moment, SpanArgs};
 use crate::cli::exit::usage;
 use crate::config::Config;
 use books::{Span, Store, StoreError, StoredInterval};
@@ -21,16 +22,25 @@ pub async fn open(args: &ConfigArg) -> anyhow::Result<(Config, Arc<dyn Store>)> 
     Ok((config, store))
 }
 
-/// A span in whole seconds, on which intervals start.
-pub fn span(args: &SpanArgs) -> anyhow::Result<Span> {
+/// The time zone whose days, months and dates count for a community; UTC if it is no longer configured.
+pub fn zone(config: &Config, community: &str) -> TimeZone {
+    config.community(community).map_or(TimeZone::UTC, |community| community.zone.clone())
+}
+
+/// A span in whole seconds, on which intervals start; dates are those of this time zone.
+pub fn span(args: &SpanArgs, zone: &TimeZone) -> anyhow::Result<Span> {
+    let instant = |moment: Option<Moment>, name| {
+        let instant = moment.map(|moment| moment.instant(zone)).transpose();
+        instant.map_err(|error| usage(format!("{name} {error}")))
+    };
+    let (from, to) = (instant(args.from, "--from")?, instant(args.to, "--to")?);
     let second = |at: Timestamp| {
         let whole = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
         u64::try_from(whole).unwrap_or(0)
     };
-    let span = Span { from: args.from.map(second), to: args.to.map(second) };
-    match (args.from, args.to) {
+    match (from, to) {
         (Some(from), Some(to)) if from > to => Err(usage(format!("--from {from} is after --to {to} (swap them)"))),
-        _ => Ok(span),
+        _ => Ok(Span { from: from.map(second), to: to.map(second) }),
     }
 }
 

@@ -107,30 +107,38 @@ pub async fn run(args: &TradesArgs, out: &mut impl Write) -> anyhow::Result<Exit
         Some(TradesCommand::Reopened(args)) => return reopened::run(args, out).await,
         None => {}
     }
-    let span = stored::span(&args.span)?;
     let member: Option<MemberId> = match &args.member {
         Some(name) => Some(MemberId::from_stored(name).context("--member").exit_code(Exit::Usage)?),
         None => None,
     };
     let (config, store) = stored::open(&args.config).await?;
-    let names = stored::communities(&config, &*store, args.community.as_deref()).await?;
+    let mut selection = Vec::new();
+    for name in stored::communities(&config, &*store, args.community.as_deref()).await? {
+        selection.push((stored::span(&args.span, &stored::zone(&config, &name))?, name));
+    }
     if args.json {
-        for name in &names {
-            each_trade(&*store, name, span, member.as_ref(), |trade| {
+        for (span, name) in &selection {
+            each_trade(&*store, name, *span, member.as_ref(), |trade| {
                 output::json_line(&TradeJson::new(name, trade), out)
             })
             .await?;
         }
     } else if args.csv {
         let mut csv = Csv::new(&COLUMNS, &mut *out)?;
-        for name in &names {
-            each_trade(&*store, name, span, member.as_ref(), |trade| Ok(csv.row(TradeJson::new(name, trade).cells())?))
-                .await?;
+        for (span, name) in &selection {
+            each_trade(
+                &*store,
+                name,
+                *span,
+                member.as_ref(),
+                |trade| Ok(csv.row(TradeJson::new(name, trade).cells())?),
+            )
+            .await?;
         }
         csv.finish()?;
     } else {
-        for name in &names {
-            print_table(&*store, name, span, member.as_ref(), out).await?;
+        for (span, name) in &selection {
+            print_table(&*store, name, *span, member.as_ref(), out).await?;
         }
     }
     Ok(Exit::Done)

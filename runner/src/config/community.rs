@@ -1,19 +1,24 @@
 //! One community's part of the configuration.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::disputes::MeterLimits;
 use domain::netting::Basis;
-use domain::round::PriceLimits;
-use domain::{IntervalLength, MemberId, MeterId, PartialTariff, Price, PriceRule, Tariff, TariffSchedule};
+use domain::ownership::{Ownership, Tenure, Unlisted};
+use domain::{Boundary, IntervalLength, MemberId, MeterId, PriceRule};
 use jiff::Timestamp;
-use sandbox::Limits;
+use jiff::tz::TimeZone;
 
+use super::dated::Dated;
+use super::holidays::{self, HolidaysConfig};
+use super::member::{self, Listing, MemberConfig};
 use super::problems::Problems;
 use super::read::Field;
-use super::schema::{Community, Delay, Interval, Is, Limits as LimitKeys, Member, OnFailure};
-use super::tariff;
+use super::schema::{Community, Delay, Interval, Is, OnFailure};
+use super::tariff::{Calendar, TariffConfig};
+use super::terms::{self, Terms};
 use base::Reference;
 
 /// The platform's Meters service in the stack.
@@ -33,6 +38,8 @@ const ROLLBACK_AFTER: u32 = 3;
 pub struct CommunityConfig {
     /// Its name, unique within the file.
     pub name: String,
+    /// Whose days, months and dates count.
+    pub zone: TimeZone,
     /// Address of its Meters service.
     pub meters: String,
     /// A PEM file with the authorities of its certificate; none for the machine's own.
@@ -55,60 +62,86 @@ pub struct CommunityConfig {
     pub fallback: bool,
     /// After how many failures within a day an activated algorithm is rolled back; 0 for never.
     pub rollback_after: u32,
-    /// Its reference tariff.
-    pub tariff: TariffSchedule,
-    /// The file that is its series, if it is one.
-    pub tariff_file: Option<PathBuf>,
-    /// Settings for the algorithm.
-    pub settings: Vec<(String, String)>,
+    /// Its tariff, the settings for its algorithm, and limits, over time.
+    pub terms: Dated<Terms>,
     /// How far the prices that members set count.
     pub prices: PriceRule,
-    /// Limits on prices between members.
-    pub price_limits: PriceLimits,
-    /// Limits on runs.
-    pub limits: Limits,
+    /// What becomes of meters that no member lists.
+    pub unlisted: Unlisted,
+    /// Its holidays; none if it names none.
+    pub holidays: Option<HolidaysConfig>,
     /// Members that have several meters or terms of their own.
     pub members: BTreeMap<MemberId, MemberConfig>,
+    /// Meters that other communities on the same Meters service list: they never join this one.
+    pub elsewhere: BTreeSet<MeterId>,
 }
 
-/// What is special about a member.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MemberConfig {
-    /// Its meters.
-    pub meters: Vec<MeterId>,
-    /// Its sharing coefficient, in parts per million.
-    pub share: u32,
-    /// Its priority, 0 first.
-    pub rank: u32,
-    /// The least price it sells at; none for its feed-in tariff.
-    pub offer: Option<Price>,
-    /// The highest price it buys at; none for its retail tariff.
-    pub bid: Option<Price>,
-    /// Its own supplier's tariff; none, or where it leaves a half open, for the community's.
-    pub tariff: Option<TariffSchedule<PartialTariff>>,
-    /// The file that is its series, if it is one.
-    pub tariff_file: Option<PathBuf>,
+/// A community, where its table stands, and what its members list.
+pub(super) struct Placed {
+    pub(super) community: CommunityConfig,
+    pub(super) at: usize,
+    pub(super) listings: Vec<Listing>,
 }
 
 impl CommunityConfig {
-    /// The meters that members list.
-    pub fn listed_meters(&self) -> impl Iterator<Item = &MeterId> {
-        self.members.values().flat_map(|member| &member.meters)
+    /// The terms of the interval that starts then.
+    pub fn terms_at(&self, start: Boundary) -> &Terms {
+        self.terms.at(start.timestamp())
     }
 
-    /// Every meter that the configuration knows: a member without a list has the meter of its own name.
-    pub fn configured_meters(&self) -> impl Iterator<Item = MeterId> {
-        let alone = self.members.iter().filter(|(_, member)| member.meters.is_empty());
-        let alone = alone.filter_map(|(name, _)| name.as_str().parse().ok());
-        self.listed_meters().cloned().chain(alone)
+    /// The keys of all settings that its algorithm ever has.
+    pub fn settings_keys(&self) -> impl Iterator<Item = &str> {
+        self.terms.spans().flat_map(|(_, _, terms)| terms.settings()).map(|(key, _)| key.as_str())
+    }
+
+    /// Every meter that any member has at any time. A member without a list has the meter of its own name.
+    pub fn configured_meters(&self) -> BTreeSet<MeterId> {
+        self.tenures().map(|(meter, _)| meter).collect()
+    }
+
+    /// Whose each meter is, and when.
+    pub fn ownership(&self) -> Ownership {
+        Ownership::over_time(self.tenures(), self.unlisted, self.elsewhere.iter().cloned().collect())
+    }
+
+    fn tenures(&self) -> impl Iterator<Item = (MeterId, Tenure)> {
+        self.members.iter().flat_map(|(member, config)| config.tenures(member))
+    }
+
+    /// Every tariff that ever holds here, with its name in messages: the community's own and those of members.
+    pub fn tariffs(&self) -> impl Iterator<Item = &TariffConfig> {
+        let own = self.terms.spans().flat_map(|(_, _, terms)| terms.tariffs());
+        let members = self.members.values().flat_map(|member| member.terms.spans());
+        own.chain(members.flat_map(|(_, _, terms)| terms.tariffs()))
+    }
+
+    /// The most power of each meter, that of its member or the community's, from each instant on at which it changes.
+    pub fn meter_limits(&self) -> Vec<(Timestamp, MeterLimits)> {
+        let own = self.terms.spans().map(|(from, ..)| from);
+        let members = self.members.values();
+        let members = members.flat_map(|member| {
+            let (begins, ends) = member.span;
+            member.terms.spans().map(|(from, ..)| from).chain([begins, ends])
+        });
+        let instants: BTreeSet<Timestamp> = own.chain(members).collect();
+        let mut limits: Vec<_> = instants.into_iter().map(|at| (at, self.meter_limits_at(at))).collect();
+        limits.dedup_by(|next, before| next.1 == before.1);
+        limits
+    }
+
+    /// The most power of each meter at an instant.
+    pub fn meter_limits_at(&self, at: Timestamp) -> MeterLimits {
+        let own = self.members.iter().flat_map(|(member, config)| config.powers(member, at));
+        MeterLimits { usual: self.terms.at(at).power_max(), own: own.collect() }
     }
 }
 
-/// Checks a `[[community]]`; `None` if it has no usable name, length, limits or algorithm, and reports that.
-pub(super) fn check(table: Community, at: usize, problems: &Problems<'_>) -> Option<CommunityConfig> {
+/// Checks a `[[community]]`; `None` if it has no usable name or algorithm, and reports that.
+pub(super) fn check(mut table: Community, at: usize, problems: &Problems<'_>) -> Option<Placed> {
     if table.name.at.is_none() {
         problems.at(at, "a community has no name (add name = \"…\")");
     }
+    let first = table.take_terms();
     let meters_is_wrong = table.meters.is_wrong();
     let meters = table.meters.get().unwrap_or_else(|| METERS.to_owned());
     let meters_ca = table.meters_ca.placed().map(|(file, at)| {
@@ -119,17 +152,21 @@ pub(super) fn check(table: Community, at: usize, problems: &Problems<'_>) -> Opt
         let way_out = "a PEM file with the authorities of the Meters service's certificate";
         problems.file("community.meters_ca", &file, at, way_out)
     });
+    // One that is wrong takes nothing, so that nobody is told of what may not be meant.
+    let unlisted = if table.unlisted.is_wrong() { Unlisted::Ignore } else { table.unlisted.get().unwrap_or_default() };
     let (interval, tolerance) = timing(table.interval, table.tolerance, problems);
     let algorithm = algorithm(table.algorithm, problems);
-    let tariff = tariff::check(table.tariff, "community.tariff", problems);
-    let (tariff, tariff_file) = tariff.unwrap_or((TariffSchedule::Constant(PartialTariff::default()), None));
-    let settings = table.settings.value.unwrap_or_default().into_iter();
-    let settings = settings.filter_map(|(key, setting)| Some((key, setting.get()?))).collect();
-    let limits_at = table.limits.at.unwrap_or(at);
-    let (price_limits, limits) = limits(table.limits.value.unwrap_or_default(), limits_at, problems);
-    let members = members(table.members.value.unwrap_or_default(), problems);
-    Some(CommunityConfig {
+    let (zone, holidays) = (table.zone.get(), holidays::check(table.holidays, problems));
+    let calendar = Calendar {
+        has_zone: zone.is_some(),
+        zone: zone.unwrap_or(TimeZone::UTC),
+        holidays: holidays.as_ref().map(|holidays| holidays.dates.clone()),
+    };
+    let (members, listings) = member::check(table.members.value.unwrap_or_default(), &calendar, problems);
+    let terms = terms::check(first, table.change, at, &calendar, problems);
+    let community = CommunityConfig {
         name: table.name.get()?,
+        zone: calendar.zone,
         meters,
         meters_ca,
         meters_timeout: table.meters_timeout.get().unwrap_or(METERS_TIMEOUT),
@@ -141,14 +178,14 @@ pub(super) fn check(table: Community, at: usize, problems: &Problems<'_>) -> Opt
         algorithm: algorithm?,
         fallback: table.on_failure.get() == Some(OnFailure::Fallback),
         rollback_after: table.rollback_after.get().unwrap_or(ROLLBACK_AFTER),
-        tariff: tariff.map(|given| given.complete(Tariff::PLATFORM)),
-        tariff_file,
-        settings,
+        terms,
         prices: table.prices.get().unwrap_or_default(),
-        price_limits: price_limits?,
-        limits,
+        unlisted,
+        holidays,
         members,
-    })
+        elsewhere: BTreeSet::new(),
+    };
+    Some(Placed { community, at, listings })
 }
 
 /// The length of intervals, and how far from their boundaries readings may be.
@@ -182,81 +219,4 @@ fn algorithm(algorithm: Field<String>, problems: &Problems<'_>) -> Option<Refere
         tell(format!("there is no file {}", path.display()));
     }
     Some(reference)
-}
-
-fn limits(table: LimitKeys, at: usize, problems: &Problems<'_>) -> (Option<PriceLimits>, Limits) {
-    let price_limits = PriceLimits::new(table.price_floor.get(), table.price_ceiling.get())
-        .map_err(|error| problems.at(at, format!("community.limits: {error} (no price could satisfy both)")));
-    let limits = Limits {
-        fuel: table.fuel.get(),
-        memory_bytes: table.memory.get(),
-        time: table.time.get(),
-        output_bytes: table.output.get(),
-    };
-    (price_limits.ok(), limits)
-}
-
-fn members(tables: BTreeMap<String, Field<Member>>, problems: &Problems<'_>) -> BTreeMap<MemberId, MemberConfig> {
-    let mut members = BTreeMap::new();
-    let mut owners: HashMap<MeterId, String> = HashMap::new();
-    // Without a list a member's meter is the one of its own name.
-    let mut without_meters = Vec::new();
-    for (name, table) in tables {
-        let path = format!("community.members.{name}");
-        let Some((table, at)) = table.placed() else { continue };
-        if table.meters.at.is_none() {
-            without_meters.push((name.clone(), at));
-        }
-        let member = member(table, &path, problems);
-        for meter in &member.meters {
-            match owners.insert(meter.clone(), name.clone()) {
-                Some(other) if other == name => {
-                    problems.at(at, format!("meter {meter} is listed twice in {path}.meters (once is enough)"));
-                }
-                Some(other) => {
-                    problems
-                        .at(at, format!("meter {meter} belongs to both {other} and {name} (a meter has one member)"));
-                }
-                None => {}
-            }
-        }
-        match name.parse::<MemberId>() {
-            Ok(id) => drop(members.insert(id, member)),
-            Err(error) => problems.at(at, format!("{path}: {error}")),
-        }
-    }
-    for (name, at) in without_meters {
-        let owner = name.parse::<MeterId>().ok().and_then(|meter| owners.get(&meter));
-        if let Some(owner) = owner {
-            let message = format!("has no meter: meter {name} belongs to {owner} (add meters = [\"…\"])");
-            problems.at(at, format!("community.members.{name} {message}"));
-        }
-    }
-    members
-}
-
-fn member(table: Member, path: &str, problems: &Problems<'_>) -> MemberConfig {
-    let mut meters = Vec::new();
-    if let Some((list, at)) = table.meters.placed() {
-        if list.is_empty() {
-            let way_out = "name one, or leave meters out for the meter of the member's own name";
-            problems.at(at, format!("{path}.meters has no meter ({way_out})"));
-        }
-        for (meter, at) in list.into_iter().filter_map(Field::placed) {
-            match meter.parse() {
-                Ok(meter) => meters.push(meter),
-                Err(error) => problems.at(at, format!("{path}.meters: {error}")),
-            }
-        }
-    }
-    let (tariff, tariff_file) = tariff::check(table.tariff, &format!("{path}.tariff"), problems).unzip();
-    MemberConfig {
-        meters,
-        share: table.share.get().unwrap_or(0),
-        rank: table.rank.get().unwrap_or(0),
-        offer: table.offer.get(),
-        bid: table.bid.get(),
-        tariff,
-        tariff_file: tariff_file.flatten(),
-    }
 }

@@ -10,9 +10,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use domain::netting::Basis;
-use domain::tariff::{Days, WallTime};
-use domain::{IntervalLength, Price, PriceRule};
+use domain::ownership::Unlisted;
+use domain::tariff::{Days, Months, WallTime};
+use domain::{IntervalLength, Power, Price, PriceRule};
 use ipnet::IpNet;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
@@ -83,25 +85,6 @@ tables! {
         certificate: Is<DnsName>,
         token_file: String,
     }
-    Community = "a table" {
-        name: Is<CommunityName>,
-        meters: Is<HttpAddress>,
-        meters_ca: String,
-        meters_timeout: Is<Length>,
-        prices: Is<PriceRuleName>,
-        from: Is<Start>,
-        interval: Is<Interval>,
-        grace: Is<Delay>,
-        tolerance: Is<Delay>,
-        basis: Is<BasisName>,
-        algorithm: String,
-        on_failure: Is<OnFailureName>,
-        rollback_after: Is<Failures>,
-        tariff: Tariff,
-        settings: BTreeMap<String, Field<Is<Setting>>>,
-        limits: Limits,
-        members: BTreeMap<String, Field<Member>>,
-    }
     Limits = "a table" {
         price_floor: Is<MicroEur>,
         price_ceiling: Is<MicroEur>,
@@ -110,15 +93,7 @@ tables! {
         time: Is<Length>,
         output: Is<Size>,
     }
-    Member = "a table" {
-        meters: Vec<Field<String>>,
-        share: Is<Share>,
-        rank: Is<Rank>,
-        offer: Is<MicroEur>,
-        bid: Is<MicroEur>,
-        tariff: Tariff,
-    }
-    /// A tariff that never changes, by weekday and hour, or in a series.
+    /// A tariff that never changes, by month, day and hour, or in a series.
     Tariff = "a table such as { retail = 162400, feed_in = 30000 }" {
         series: String,
         zone: Is<Zone>,
@@ -127,12 +102,101 @@ tables! {
         periods: Vec<Field<Period>>,
     }
     Period = "a table such as { days = \"mon-fri\", from = \"08:00\", to = \"22:00\", retail = 200000 }" {
-        days: Is<Weekdays>,
+        days: Is<DayNames>,
+        months: Is<MonthNames>,
         from: Is<TimeOfDay>,
         to: Is<TimeOfDay>,
         retail: Is<MicroEur>,
         feed_in: Is<MicroEur>,
     }
+}
+
+/// Tables of which some keys may change over time: `change` lists tables of those keys, each with the date from which they
+/// hold. A key that is added to those is all that the schema has to know of it.
+macro_rules! changing_tables {
+    ($($table:ident, $change:ident {
+        $($key:ident: $value:ty,)*
+    } changing {
+        $($term:ident: $kind:ty,)*
+    })*) => { $(
+        tables! {
+            $table = "a table" {
+                $($key: $value,)*
+                $($term: $kind,)*
+                change: Vec<Field<$change>>,
+            }
+            $change = "a table" {
+                from: Is<Day>,
+                $($term: $kind,)*
+            }
+        }
+
+        impl $table {
+            /// Takes out what may change.
+            pub(super) fn take_terms(&mut self) -> $change {
+                $change { from: Field::default(), $($term: std::mem::take(&mut self.$term),)* }
+            }
+
+            /// Puts in what may change.
+            pub(super) fn with_terms(self, terms: $change) -> $table {
+                $table { $($term: terms.$term,)* ..self }
+            }
+        }
+
+        impl $change {
+            /// Whether it changes nothing.
+            pub(super) fn is_empty(&self) -> bool {
+                $(self.$term.at.is_none())&&*
+            }
+        }
+    )* };
+}
+
+changing_tables! {
+    Community, CommunityChange {
+        name: Is<CommunityName>,
+        zone: Is<Zone>,
+        meters: Is<HttpAddress>,
+        meters_ca: String,
+        meters_timeout: Is<Length>,
+        prices: Is<PriceRuleName>,
+        unlisted: Is<UnlistedName>,
+        holidays: Is<HolidayDates>,
+        from: Is<Start>,
+        interval: Is<Interval>,
+        grace: Is<Delay>,
+        tolerance: Is<Delay>,
+        basis: Is<BasisName>,
+        algorithm: String,
+        on_failure: Is<OnFailureName>,
+        rollback_after: Is<Failures>,
+        members: BTreeMap<String, Field<Member>>,
+    } changing {
+        tariff: Tariff,
+        settings: BTreeMap<String, Field<Is<Setting>>>,
+        limits: Limits,
+        power_max: Is<PowerMax>,
+    }
+    Member, MemberChange {
+        from: Is<Day>,
+        until: Is<Day>,
+        wallet: String,
+    } changing {
+        meters: Vec<Field<String>>,
+        share: Is<Share>,
+        rank: Is<Rank>,
+        offer: Is<MicroEur>,
+        bid: Is<MicroEur>,
+        tariff: Tariff,
+        power_max: Is<PowerMax>,
+    }
+}
+
+/// Dates, or the name of a file with a date a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum DateSource {
+    Dates(Vec<Date>),
+    File(String),
 }
 
 /// Who calls whom to forward trades.
@@ -258,6 +322,15 @@ kinds! {
     }, |interval: &IntervalLength| length(&Duration::from_secs(interval.seconds().into()));
     Start: Timestamp, "a time (RFC 3339, such as 2023-09-01T00:00:00Z)",
         |it| it.as_str().or_else(|| it.get(WRITTEN)?.as_str())?.parse().ok(), text;
+    Day: Date, "a date (such as \"2024-05-01\")", |it| date(it), text;
+    HolidayDates: DateSource, "a list of dates (such as [\"2026-12-25\"]) or the name of a file with a date a line",
+        |it| match it {
+            Json::Array(dates) => dates.iter().map(date).collect::<Option<_>>().map(DateSource::Dates),
+            file => file.as_str().filter(|file| !file.is_empty()).map(|file| DateSource::File(file.to_owned())),
+        }, |source: &DateSource| match source {
+            DateSource::Dates(dates) => dates.iter().map(text).collect(),
+            DateSource::File(file) => text(file),
+        };
     RightName: Right, "\"read\", \"prices\", \"settle\", \"inspect\" or \"administer\"",
         |it| Right::deserialize(it).ok(), text;
     Network: IpNet, "an address, or a network with zeros behind its prefix (such as \"10.0.1.0/24\" or \"fd00::/64\")",
@@ -274,9 +347,16 @@ kinds! {
         "free" => Some(PriceRule::Free),
         _ => None,
     }, |rule: &PriceRule| Json::from(match rule { PriceRule::Bounded => "bounded", PriceRule::Free => "free" });
+    UnlistedName: Unlisted, "\"join\" or \"ignore\"", |it| match it.as_str()? {
+        "join" => Some(Unlisted::Join),
+        "ignore" => Some(Unlisted::Ignore),
+        _ => None,
+    }, |unlisted: &Unlisted| Json::from(match unlisted { Unlisted::Join => "join", Unlisted::Ignore => "ignore" });
     Failures: u32, "a number of failures (0 for never)", |it| it.as_u64()?.try_into().ok(), number;
     MicroEur: Price, "a whole number of µEUR/kWh (0.1624 EUR/kWh is 162400)",
         |it| it.as_i64().map(Price::from_micro_eur), |price: &Price| number(&price.micro_eur());
+    PowerMax: Power, "a power in whole watts above 0 (such as \"20kW\" or \"1MW\")",
+        |it| it.as_str()?.parse().ok(), text;
     Share: u32, "a whole number of parts per million (0 to 1000000)",
         |it| it.as_u64()?.try_into().ok().filter(|share| *share <= SHARE_MAX), number;
     Rank: u32, "a whole number (0 comes first)", |it| it.as_u64()?.try_into().ok(), number;
@@ -286,10 +366,8 @@ kinds! {
     Zone: TimeZone, "a time zone (such as \"Europe/Lisbon\")",
         |it| TimeZone::get(it.as_str()?).ok().filter(|zone| !zone.is_unknown() && zone.iana_name().is_some()),
         |zone: &TimeZone| text(&zone.iana_name().unwrap_or_default());
-    Weekdays: Days, "days (such as \"mon-fri\", \"sat,sun\" or [\"mon\", \"wed-fri\"])", |it| match it {
-        Json::Array(days) => days.iter().map(Json::as_str).collect::<Option<Vec<_>>>()?.join(",").parse().ok(),
-        days => days.as_str()?.parse().ok(),
-    }, text;
+    DayNames: Days, "days (such as \"mon-fri\", \"sat,sun,holiday\" or [\"mon\", \"wed-fri\"])", |it| names(it)?.parse().ok(), text;
+    MonthNames: Months, "months (such as \"jun-sep\", \"nov-feb\" or [\"jan\", \"jul-aug\"])", |it| names(it)?.parse().ok(), text;
     TimeOfDay: WallTime, "a time of the day (such as \"08:00\", from \"00:00\" to \"24:00\")",
         |it| it.as_str()?.parse().ok(), text;
     Setting: String, "a string, a number or a boolean", |it| match it {
@@ -299,6 +377,21 @@ kinds! {
         // A number with a fraction, but no time.
         other => other.get(WRITTEN)?.as_str().filter(|text| text.parse::<f64>().is_ok()).map(str::to_owned),
     }, text;
+}
+
+/// A date, as a text or as TOML's own.
+fn date(json: &Json) -> Option<Date> {
+    let text = json.as_str().or_else(|| json.get(WRITTEN)?.as_str())?;
+    // Not the date of a time.
+    text.parse().ok().filter(|date: &Date| date.to_string() == text)
+}
+
+/// Names in one text, or in a list.
+fn names(json: &Json) -> Option<String> {
+    match json {
+        Json::Array(names) => Some(names.iter().map(Json::as_str).collect::<Option<Vec<_>>>()?.join(",")),
+        names => names.as_str().map(str::to_owned),
+    }
 }
 
 fn is_short_name(text: &str) -> bool {

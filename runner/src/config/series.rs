@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use domain::Price;
-use domain::tariff::PartialTariff;
+use domain::tariff::{PartialTariff, Series};
 use jiff::Timestamp;
 
 const HEADER: [&str; 3] = ["start", "retail", "feed_in"];
@@ -13,11 +13,11 @@ const BYTES_MAX: u64 = 64 << 20;
 /// Rows with mistakes that are reported; more are only counted.
 const MISTAKES_MAX: usize = 10;
 
-/// Reads a file into (start, tariff), rising.
+/// Reads a file into a series; before its first row there is no price.
 ///
 /// # Errors
 /// What is wrong with it, each with file and line.
-pub(super) fn read(path: &Path) -> Result<Vec<(Timestamp, PartialTariff)>, Vec<String>> {
+pub fn read(path: &Path) -> Result<Series<PartialTariff>, Vec<String>> {
     let shown = path.display();
     let unreadable = |error: io::Error| vec![format!("{shown} cannot be read: {error}")];
     let data = std::fs::metadata(path).map_err(unreadable)?;
@@ -51,7 +51,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<(Timestamp, PartialTariff)>, Vec<S
     if rows.is_empty() && mistakes.is_empty() {
         mistakes.push(format!("{shown} has no row (leave the series out for a tariff that never changes)"));
     }
-    if mistakes.is_empty() { Ok(rows) } else { Err(mistakes) }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    Series::new(PartialTariff::default(), rows).map_err(|error| vec![format!("{shown}: {error}")])
 }
 
 /// The cells of a line, without what spreadsheets put around them; none of an empty line.
@@ -90,7 +93,11 @@ mod tests {
         let rows = read(&path)
             .map_err(|mistakes| mistakes.iter().map(|reported| reported.replace(&folder, "")).collect::<Vec<_>>())?;
         let numbers = |tariff: PartialTariff| (tariff.retail.unwrap().micro_eur(), tariff.feed_in.unwrap().micro_eur());
-        Ok(rows.iter().map(|(start, tariff)| (start.to_string(), numbers(*tariff).0, numbers(*tariff).1)).collect())
+        Ok(rows
+            .rows()
+            .iter()
+            .map(|(start, tariff)| (start.to_string(), numbers(*tariff).0, numbers(*tariff).1))
+            .collect())
     }
 
     #[test]

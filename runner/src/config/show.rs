@@ -7,8 +7,13 @@ use domain::tariff::{PartialTariff, TariffSchedule, TimeOfUse};
 use serde::Serialize;
 
 use super::read::Field;
-use super::schema::{self, Community, File, Is, Kind, Member, Mode, OnFailure, Period};
-use super::{CallerConfig, CommunityConfig, Config, ForwardMode, MemberConfig, StoreConfig};
+use super::schema::{
+    self, Community, CommunityChange, DateSource, File, Is, Kind, Member, MemberChange, Mode, OnFailure, Period,
+};
+use super::terms::LimitsConfig;
+use super::{
+    CallerConfig, CommunityConfig, Config, ForwardMode, MemberConfig, MemberTerms, StoreConfig, TariffConfig, Terms,
+};
 use base::Reference;
 
 impl Config {
@@ -68,14 +73,22 @@ fn caller(config: &CallerConfig) -> schema::Caller {
 }
 
 fn community(config: &CommunityConfig) -> Community {
-    let settings = config.settings.iter().map(|(key, value)| (key.clone(), Field::of(value.clone())));
     let members = config.members.iter().map(|(id, config)| (id.to_string(), Field::new(member(config))));
-    Community {
+    let first = terms(config.terms.first());
+    let changes = config.terms.changes().iter();
+    let changes = changes.map(|change| CommunityChange { from: Field::of(change.day), ..terms(&change.named) });
+    let community = Community {
         name: Field::of(config.name.clone()),
+        zone: Field::of(config.zone.clone()),
         meters: Field::of(config.meters.clone()),
         meters_ca: optional_path(config.meters_ca.as_deref()),
         meters_timeout: Field::of(config.meters_timeout),
         prices: Field::of(config.prices),
+        unlisted: Field::of(config.unlisted),
+        holidays: Field::maybe(config.holidays.as_ref().map(|holidays| match &holidays.file {
+            Some(file) => DateSource::File(file.display().to_string()),
+            None => DateSource::Dates(holidays.dates.iter().copied().collect()),
+        })),
         from: Field::maybe(config.from),
         interval: Field::of(config.interval),
         grace: Field::of(config.grace),
@@ -88,56 +101,90 @@ fn community(config: &CommunityConfig) -> Community {
         },
         on_failure: Field::of(if config.fallback { OnFailure::Fallback } else { OnFailure::Hold }),
         rollback_after: Field::of(config.rollback_after),
-        tariff: Field::new(tariff(&config.tariff, config.tariff_file.as_deref())),
-        settings: Field::new(settings.collect()),
-        limits: Field::new(schema::Limits {
-            price_floor: Field::maybe(config.price_limits.floor()),
-            price_ceiling: Field::maybe(config.price_limits.ceiling()),
-            fuel: Field::maybe(config.limits.fuel),
-            memory: Field::maybe(config.limits.memory_bytes),
-            time: Field::maybe(config.limits.time),
-            output: Field::maybe(config.limits.output_bytes),
-        }),
         members: Field::new(members.collect()),
+        change: list(changes),
+        ..Community::default()
+    };
+    community.with_terms(first)
+}
+
+/// What is named of a community's terms.
+fn terms(named: &Terms) -> CommunityChange {
+    let settings = named
+        .settings
+        .as_ref()
+        .map(|settings| settings.iter().map(|(key, value)| (key.clone(), Field::of(value.clone()))).collect());
+    let limits = named.limits.map(|LimitsConfig { price, run }| schema::Limits {
+        price_floor: Field::maybe(price.floor()),
+        price_ceiling: Field::maybe(price.ceiling()),
+        fuel: Field::maybe(run.fuel),
+        memory: Field::maybe(run.memory_bytes),
+        time: Field::maybe(run.time),
+        output: Field::maybe(run.output_bytes),
+    });
+    CommunityChange {
+        from: Field::default(),
+        tariff: optional(named.tariffs().first().map(tariff)),
+        settings: optional(settings),
+        limits: optional(limits),
+        power_max: Field::maybe(named.power_max),
     }
 }
 
 fn member(config: &MemberConfig) -> Member {
-    let given = config.tariff.as_ref().map(|given| tariff(given, config.tariff_file.as_deref()));
-    Member {
-        meters: list(config.meters.iter().map(ToString::to_string)),
-        share: Field::of(config.share),
-        rank: Field::of(config.rank),
-        offer: Field::maybe(config.offer),
-        bid: Field::maybe(config.bid),
-        tariff: given.map_or_else(Field::default, Field::new),
+    let changes = config.terms.changes().iter();
+    let changes = changes.map(|change| MemberChange { from: Field::of(change.day), ..member_terms(&change.named) });
+    let member = Member {
+        from: Field::maybe(config.from),
+        until: Field::maybe(config.until),
+        wallet: optional(config.wallet.as_ref().map(ToString::to_string)),
+        change: list(changes),
+        ..Member::default()
+    };
+    member.with_terms(member_terms(config.terms.first()))
+}
+
+/// What is named of a member's meters and terms.
+fn member_terms(named: &MemberTerms) -> MemberChange {
+    MemberChange {
+        from: Field::default(),
+        meters: list(named.meters.iter().flatten().map(ToString::to_string)),
+        share: Field::maybe(named.share),
+        rank: Field::maybe(named.rank),
+        offer: Field::maybe(named.offer),
+        bid: Field::maybe(named.bid),
+        tariff: optional(named.tariffs().first().map(tariff)),
+        power_max: Field::maybe(named.power_max),
     }
 }
 
-fn tariff<T: Copy + Into<PartialTariff>>(schedule: &TariffSchedule<T>, file: Option<&Path>) -> schema::Tariff {
-    let (otherwise, zone, periods): (T, _, &[_]) = match schedule {
+fn tariff(config: &TariffConfig) -> schema::Tariff {
+    let (otherwise, zone, periods): (_, _, &[_]) = match &config.schedule {
         TariffSchedule::Constant(otherwise) => (*otherwise, None, &[]),
         TariffSchedule::Series(series) => (series.before(), None, &[]),
-        TariffSchedule::TimeOfUse(TimeOfUse { zone, periods, otherwise }) => (*otherwise, Some(zone.clone()), periods),
-    };
-    let period = |period: &domain::tariff::Period<T>| {
-        let PartialTariff { retail, feed_in } = period.tariff.into();
-        Period {
-            days: Field::of(period.days),
-            from: Field::of(period.hours.from()),
-            to: Field::of(period.hours.to()),
-            retail: Field::maybe(retail),
-            feed_in: Field::maybe(feed_in),
+        TariffSchedule::TimeOfUse(TimeOfUse { zone, periods, otherwise, .. }) => {
+            (*otherwise, Some(zone.clone()), periods)
         }
     };
-    let PartialTariff { retail, feed_in } = otherwise.into();
+    let period = |period: &domain::tariff::Period<PartialTariff>| Period {
+        days: Field::maybe(period.days),
+        months: Field::maybe(period.months),
+        from: Field::of(period.hours.from()),
+        to: Field::of(period.hours.to()),
+        retail: Field::maybe(period.tariff.retail),
+        feed_in: Field::maybe(period.tariff.feed_in),
+    };
     schema::Tariff {
-        series: optional_path(file),
+        series: optional_path(config.file.as_deref()),
         zone: Field::maybe(zone),
-        retail: Field::maybe(retail),
-        feed_in: Field::maybe(feed_in),
+        retail: Field::maybe(otherwise.retail),
+        feed_in: Field::maybe(otherwise.feed_in),
         periods: list(periods.iter().map(period)),
     }
+}
+
+fn optional<T>(value: Option<T>) -> Field<T> {
+    value.map_or_else(Field::default, Field::new)
 }
 
 /// A list; nothing where it is empty.

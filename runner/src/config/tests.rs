@@ -1,17 +1,24 @@
 //! What a configuration may say, what it means where it says nothing, and every mistake with its line.
 
 mod callers;
+mod changes;
 mod example;
+mod membership;
+mod remarks;
 mod service;
 mod show;
 mod store;
 mod tariff;
+mod wallets;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use domain::netting::Basis;
+use domain::ownership::Unlisted;
 use domain::round::PriceLimits;
-use domain::{IntervalLength, Price, PriceRule, Tariff, TariffSchedule};
+use domain::{Boundary, IntervalLength, Power, Price, PriceRule, Tariff};
+use jiff::tz::TimeZone;
 use sandbox::Limits;
 
 use super::service::{TLS_CERTIFICATE, TLS_KEY};
@@ -45,7 +52,11 @@ lease = "24h"                         # a claim not followed by UpdateMatch can 
 
 [[community]]                         # several may run side by side
 name = "aveiro"
+zone = "Europe/Lisbon"                # whose days, months and dates count; default "UTC"
 meters = "http://meters:5049"
+prices = "bounded"
+unlisted = "join"                     # meters that no member lists: members of their own, or "ignore"
+power_max = "1MW"                     # no meter takes or gives more on average: what does is disputed (section 10)
 # from = "2023-09-01T00:00:00Z"       # default: the oldest reading
 interval = "15m"
 grace = "5m"                          # settle this long after the interval's end
@@ -64,6 +75,17 @@ rank = 1
 offer = 50000
 bid = 120000
 tariff = { retail = 171000, feed_in = 42000 }  # its own supplier's; by default the community's
+power_max = "20kW"
+from = "2024-05-01"                   # dates in the community's zone; from inclusive, until exclusive
+until = "2026-01-01"
+
+[[community.members.school.change]]   # what is otherwise from a date on: any of the keys above, tariff included
+from = "2024-07-01"
+share = 200000
+
+[[community.change]]                  # the same for the community: tariff, settings, limits, power_max
+from = "2024-07-01"
+tariff = { retail = 171000, feed_in = 42000 }
 "#;
 
 fn read(text: &str) -> Result<Config, Vec<Problem>> {
@@ -131,17 +153,32 @@ fn price(micro_eur: i64) -> Price {
 #[test]
 fn the_contracts_example_means_what_it_says() {
     let config = read(CONTRACT).unwrap();
-    let school = MemberConfig {
-        meters: vec!["es-sms-01".parse().unwrap(), "es-sms-02".parse().unwrap()],
-        share: 250_000,
-        rank: 1,
-        offer: Some(price(50_000)),
-        bid: Some(price(120_000)),
-        tariff: Some(TariffSchedule::Constant(Tariff { retail: price(171_000), feed_in: price(42_000) }.into())),
-        tariff_file: None,
-    };
+    let (found, start) = (&config.communities[0], |text| tariff::boundary(text));
+    let (before, after) = (start("2024-06-30T22:45:00Z"), start("2024-06-30T23:00:00Z"));
+    let tariff = |retail, feed_in| Tariff { retail: price(retail), feed_in: price(feed_in) };
+    let no_series = CurrentSeries::new();
+    assert_eq!(found.terms_at(before).tariff(before, &no_series), tariff(162_400, 30_000));
+    assert_eq!(found.terms_at(after).tariff(after, &no_series), tariff(171_000, 42_000));
+    for terms in [before, after].map(|start| found.terms_at(start)) {
+        assert_eq!((terms.settings(), terms.price_limits()), (&[][..], PriceLimits::default()));
+        assert_eq!((terms.limits(), terms.power_max()), (Limits::default(), Power::USUAL));
+    }
+    let school = &found.members[&"school".parse().unwrap()];
+    let meters = Some(["es-sms-01", "es-sms-02"].map(|meter| meter.parse().unwrap()).to_vec());
+    for (start, share) in [(before, 250_000), (after, 200_000)] {
+        let terms = school.terms.at(start.timestamp());
+        assert_eq!((&terms.meters, terms.share, terms.rank), (&meters, Some(share), Some(1)));
+        assert_eq!((terms.offer, terms.bid), (Some(price(50_000)), Some(price(120_000))));
+        assert_eq!(terms.tariff(start, &no_series), tariff(171_000, 42_000).into());
+        assert_eq!(terms.power_max, Power::from_watts(20_000));
+    }
+    // Days begin at midnight in Lisbon, in summer time and in winter time.
+    let span = ["2024-04-30T23:00:00Z", "2026-01-01T00:00:00Z"].map(|text| start(text).timestamp());
+    assert_eq!([school.span.0, school.span.1], span);
+    assert_eq!((school.from, school.until), ("2024-05-01".parse().ok(), "2026-01-01".parse().ok()));
     let aveiro = CommunityConfig {
         name: "aveiro".to_owned(),
+        zone: TimeZone::get("Europe/Lisbon").unwrap(),
         meters: "http://meters:5049".to_owned(),
         meters_ca: None,
         meters_timeout: Duration::from_secs(30),
@@ -153,13 +190,12 @@ fn the_contracts_example_means_what_it_says() {
         algorithm: Reference::Base(base::base("mid-market-rate").unwrap()),
         fallback: false,
         rollback_after: 3,
-        tariff: TariffSchedule::Constant(Tariff { retail: price(162_400), feed_in: price(30_000) }),
-        tariff_file: None,
-        settings: Vec::new(),
+        terms: found.terms.clone(),
         prices: PriceRule::Bounded,
-        price_limits: PriceLimits::default(),
-        limits: Limits::default(),
-        members: [("school".parse().unwrap(), school)].into(),
+        unlisted: Unlisted::Join,
+        holidays: None,
+        members: found.members.clone(),
+        elsewhere: BTreeSet::new(),
     };
     let expected = Config {
         store: StoreConfig::Sqlite(PathBuf::from("here/market.db")),
@@ -188,8 +224,10 @@ fn the_contracts_example_means_what_it_says() {
 
 #[test]
 fn a_name_is_enough_and_the_rest_is_as_documented() {
-    let mut documented = read(CONTRACT).unwrap();
-    documented.communities[0].members.clear();
+    // Without what is there to show a member and changes.
+    let end = CONTRACT.find("[community.members").unwrap();
+    let mut documented = read(&CONTRACT[..end]).unwrap();
+    documented.communities[0].zone = TimeZone::UTC;
     documented.callers = usual_callers();
     assert_eq!(read("[[community]]\nname = \"aveiro\"\n").unwrap(), documented);
     assert_eq!(read("[tls]\n[forward]\n[[community]]\nname = \"aveiro\"\n").unwrap(), documented);
@@ -202,7 +240,7 @@ fn every_key_left_out_of_the_example_has_the_examples_value() {
     let end = lines.iter().position(|line| line.starts_with("[community.members")).unwrap();
     let mut left_out = 0;
     for (number, line) in lines.iter().enumerate().take(end) {
-        let has_none = ["#", "name", "roles", "from"].iter().any(|key| line.starts_with(key));
+        let has_none = ["#", "name", "roles", "from", "zone"].iter().any(|key| line.starts_with(key));
         if line.contains(" = ") && !has_none {
             let mut without = lines.clone();
             without.remove(number);
@@ -210,7 +248,7 @@ fn every_key_left_out_of_the_example_has_the_examples_value() {
             left_out += 1;
         }
     }
-    assert_eq!(left_out, 19);
+    assert_eq!(left_out, 22);
 }
 
 #[test]
@@ -246,7 +284,7 @@ name = "b"
         "line 9: community.algorithmus is not a known key",
         "line 10: community.limits.fule is not a known key (known here: fuel, memory, output, price_ceiling, price_floor, time)",
         "line 11: community.tariff.retial is not a known key (known here: feed_in, periods, retail, series, zone)",
-        "line 13: community.members.school.metres is not a known key (known here: bid, meters, offer, rank, share, tariff)",
+        "line 13: community.members.school.metres is not a known key (known here: bid, change, from, meters, offer, power_max, rank, share, tariff, until, wallet)",
         "line 14: community.members.school.tariff.feedin is not a known key",
         "line 2: stor is not a known key (known here: cache, caller, community, forward, listen, listen_metrics, listen_tls, mongodb, replicas, store, tls)",
         "line 15: communities is not a known key",
@@ -303,13 +341,16 @@ fn contradictions_are_mistakes() {
         "limits = { price_floor = 5, price_ceiling = 4 }",
         &["line 3", "limits", "no price could satisfy both"],
     );
-    assert_eq!(community("limits = { price_floor = 5, price_ceiling = 5 }").price_limits.floor(), Some(price(5)));
+    assert_eq!(
+        community("limits = { price_floor = 5, price_ceiling = 5 }").terms.first().price_limits().floor(),
+        Some(price(5))
+    );
     one_problem(
         "[community.members.a]\nmeters = [\"m1\", \"m2\"]\n[community.members.b]\nmeters = [\"m2\"]",
-        &["line 5", "meter m2 belongs to both a and b"],
+        &["line 5", "meter m2 belongs to both a and b (a meter has one member at a time"],
     );
     let twice = "meter m1 is listed twice in community.members.a.meters";
-    one_problem("[community.members.a]\nmeters = [\"m1\", \"m1\"]", &["line 3", twice]);
+    one_problem("[community.members.a]\nmeters = [\"m1\", \"m1\"]", &["line 4", twice]);
     one_problem("[community.members.a]\nmeters = []", &["line 4", "community.members.a.meters has no meter"]);
     // Without a list its meter is the one of its own name, which somebody else has.
     one_problem(
@@ -323,8 +364,8 @@ fn contradictions_are_mistakes() {
         assert_eq!(found.len(), 1, "{found:#?}");
         assert!(found[0].starts_with("line 3: community.members."), "{found:#?}");
     }
-    let two = "[[community]]\nname = \"a\"\n[[community]]\nname = \"b\"\n[[community]]\nname = \"a\"\n";
-    assert_eq!(problems(two), ["line 5: two communities are called \"a\" (each needs a name of its own)"]);
+    let two = "[[community]]\nname = \"a\"\n[[community]]\nname = \"b\"\nunlisted = \"ignore\"\n[[community]]\nname = \"a\"\n";
+    assert_eq!(problems(two), ["line 6: two communities are called \"a\" (each needs a name of its own)"]);
 }
 
 #[test]
@@ -363,12 +404,13 @@ rank = 4294967295";
     assert_eq!(community.interval.seconds(), 86_400);
     assert_eq!(community.from, Some("2023-09-01T00:00:00Z".parse().unwrap()));
     let extreme = Tariff { retail: price(i64::MAX), feed_in: price(i64::MIN) };
-    assert_eq!(community.tariff, TariffSchedule::Constant(extreme));
-    assert_eq!(community.limits.fuel, Some(u64::MAX));
-    let settings: Vec<String> = community.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let terms = community.terms.first();
+    assert_eq!(terms.tariff(Boundary::EPOCH, &CurrentSeries::new()), extreme);
+    assert_eq!(terms.limits().fuel, Some(u64::MAX));
+    let settings: Vec<String> = terms.settings().iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(settings, ["a=5", "b=0.5", "c=true", "d=x"]);
-    let member = &community.members[&"Café Σ".parse().unwrap()];
-    assert_eq!((member.share, member.rank, member.meters.len()), (1_000_000, u32::MAX, 0));
+    let member = community.members[&"Café Σ".parse().unwrap()].terms.first();
+    assert_eq!((member.share, member.rank, &member.meters), (Some(1_000_000), Some(u32::MAX), &None));
 }
 
 #[test]

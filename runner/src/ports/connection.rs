@@ -2,15 +2,26 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+/// Whether the first bytes of a connection came in time; nothing as long as that may be.
+pub(super) type Beginning = Arc<OnceLock<Began>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Began {
+    InTime,
+    Late,
+}
+
 /// An open connection.
 pub(super) struct Connection<IO> {
     io: IO,
+    beginning: Beginning,
     /// The deadline of the first bytes, until they have arrived.
     opening: Option<Pin<Box<Sleep>>>,
     first_bytes: usize,
@@ -22,13 +33,22 @@ pub(super) struct Connection<IO> {
 impl<IO> Connection<IO> {
     /// A connection that must begin with so many bytes in time.
     pub(super) fn new(io: IO, first_bytes: usize, opening: Duration, stall: Duration) -> Connection<IO> {
-        Connection { io, opening: Some(Box::pin(sleep(opening))), first_bytes, stall, stalled: None }
+        let (opening, beginning) = (Some(Box::pin(sleep(opening))), Beginning::default());
+        Connection { io, beginning, opening, first_bytes, stall, stalled: None }
+    }
+
+    /// How it begins, also when it is over.
+    pub(super) fn beginning(&self) -> Beginning {
+        Arc::clone(&self.beginning)
     }
 
     /// Fails if the first bytes are late.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match self.opening.as_mut().map(|opening| opening.as_mut().poll(cx)) {
-            Some(Poll::Ready(())) => Err(io::Error::new(io::ErrorKind::TimedOut, "the caller sends nothing")),
+            Some(Poll::Ready(())) => {
+                self.beginning.get_or_init(|| Began::Late);
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the caller sends nothing"))
+            }
             Some(Poll::Pending) | None => Ok(()),
         }
     }
@@ -54,6 +74,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Connection<IO> {
             self.first_bytes = self.first_bytes.saturating_sub(buffer.filled().len() - before);
             if self.first_bytes == 0 {
                 self.opening = None;
+                self.beginning.get_or_init(|| Began::InTime);
             }
         }
         Poll::Ready(Ok(()))

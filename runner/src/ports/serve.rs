@@ -24,8 +24,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
-use super::connection::Connection;
+use super::connection::{Began, Connection};
 use super::exchange::Exchanges;
+use super::opening::{Failure, Failures, Opening, OpeningObserver};
 use super::room::{Holder, Place, Room, Size};
 use super::visit::{Busy, Visit};
 
@@ -103,6 +104,8 @@ pub struct Port {
     pub limits: Limits,
     pub http: Http,
     pub router: Router,
+    /// Called with what becomes of those who have to open their connections first.
+    pub openings: Option<OpeningObserver>,
     /// Cancelled to accept no more connections and finish the current requests.
     pub stop: CancellationToken,
     /// Cancelled to close every connection.
@@ -118,6 +121,9 @@ struct Shared<Open> {
     end: CancellationToken,
     handshakes: Arc<Room>,
     open: Open,
+    /// None where no connection has to be opened.
+    failures: Option<Failures>,
+    came_through: Option<OpeningObserver>,
 }
 
 /// A connection that was just accepted.
@@ -132,19 +138,32 @@ struct Accepted {
 impl Port {
     /// Serves plaintext until the port is stopped and its connections have ended.
     pub async fn serve(self) {
-        self.serve_opened(|tcp| std::future::ready(Ok(tcp))).await;
+        self.attend_all(|tcp| std::future::ready(Ok(tcp)), None).await;
     }
 
     /// As [`Port::serve`], where connections have to be opened first: a TLS handshake.
-    pub async fn serve_opened<IO, Opening>(self, open: impl Fn(TcpStream) -> Opening + Send + Sync + 'static)
+    pub async fn serve_opened<IO, Handshake>(self, open: impl Fn(TcpStream) -> Handshake + Send + Sync + 'static)
     where
         IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
-        Opening: Future<Output = io::Result<IO>> + Send + 'static,
+        Handshake: Future<Output = io::Result<IO>> + Send + 'static,
     {
-        let Port { listener, limits, http, router, stop, end } = self;
+        let failures = Failures::new(self.openings.clone());
+        self.attend_all(open, Some(failures)).await;
+    }
+
+    async fn attend_all<IO, Handshake>(
+        self,
+        open: impl Fn(TcpStream) -> Handshake + Send + Sync + 'static,
+        failures: Option<Failures>,
+    ) where
+        IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+        Handshake: Future<Output = io::Result<IO>> + Send + 'static,
+    {
+        let Port { listener, limits, http, router, openings, stop, end } = self;
         let places = Room::new(places(limits.connections.max(1)));
         let handshakes = Room::new(handshakes(limits.handshakes.max(1)));
-        let shared = Arc::new(Shared { limits, http, router, stop, end, handshakes, open });
+        let shared =
+            Arc::new(Shared { limits, http, router, stop, end, handshakes, open, failures, came_through: openings });
         let mut connections = JoinSet::new();
         let mut full = false;
         loop {
@@ -201,11 +220,11 @@ fn next_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-impl<Open, IO, Opening> Shared<Open>
+impl<Open, IO, Handshake> Shared<Open>
 where
-    Open: Fn(TcpStream) -> Opening + Send + Sync + 'static,
+    Open: Fn(TcpStream) -> Handshake + Send + Sync + 'static,
     IO: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
-    Opening: Future<Output = io::Result<IO>> + Send + 'static,
+    Handshake: Future<Output = io::Result<IO>> + Send + 'static,
 {
     async fn attend(self: Arc<Self>, accepted: Accepted) {
         let (peer, out) = (accepted.peer, accepted.out.clone());
@@ -224,8 +243,9 @@ where
         let (info, visit) = (io.connect_info(), Visit::new(holder, place, out));
         let router = TowerToHyperService::new(self.router.clone());
         let service = service_fn({
-            let visit = Arc::clone(&visit);
+            let (visit, came_through) = (Arc::clone(&visit), self.came_through.clone());
             move |mut request: Request<Incoming>| {
+                came_through.iter().for_each(|observer| observer(Opening::CameThrough));
                 let busy = visit.begin();
                 request.extensions_mut().insert(info.clone());
                 request.extensions_mut().insert(Arc::clone(&visit));
@@ -234,9 +254,17 @@ where
             }
         });
         let io = Connection::new(io, self.http.first_bytes, self.limits.opening, self.limits.stall);
+        let beginning = io.beginning();
         let mut connection = pin!(self.http.builder.serve_connection(TokioIo::new(io), service));
         tokio::select! {
-            ended = connection.as_mut() => return debug(peer, ended),
+            ended = connection.as_mut() => {
+                match beginning.get() {
+                    Some(Began::InTime) => {}
+                    Some(Began::Late) => self.failed(peer, Failure::Late, None),
+                    None => self.failed(peer, Failure::Left, None),
+                }
+                return debug(peer, ended);
+            }
             () = self.time_to_go(&visit) => connection.as_mut().graceful_shutdown(),
         }
         tokio::select! {
@@ -260,22 +288,29 @@ where
 
     /// The connection after its handshake; none if that fails or is late.
     async fn opened(&self, tcp: TcpStream, peer: SocketAddr, holder: Holder) -> Option<IO> {
-        let (out, opening) = (CancellationToken::new(), self.limits.opening);
-        let _handshake = self.handshakes.take(holder, 1, out.clone())?;
+        let out = CancellationToken::new();
+        let Some(_handshake) = self.handshakes.take(holder, 1, out.clone()) else {
+            self.failed(peer, Failure::Crowded, None);
+            return None;
+        };
         let opened = tokio::select! {
-            opened = tokio::time::timeout(opening, (self.open)(tcp)) => opened,
-            () = out.cancelled() => return None,
+            opened = tokio::time::timeout(self.limits.opening, (self.open)(tcp)) => opened,
+            () = out.cancelled() => {
+                self.failed(peer, Failure::Crowded, None);
+                return None;
+            }
             () = self.stop.cancelled() => return None,
         };
         match opened {
             Ok(Ok(io)) => return Some(io),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                tracing::debug!(%peer, "a caller left during the TLS handshake");
-            }
-            Ok(Err(error)) => tracing::info!(%peer, "refused a caller: {}", refusal(&error)),
-            Err(_) => tracing::info!(%peer, "closed a connection: no TLS handshake within {opening:?}"),
+            Ok(Err(error)) => self.failed(peer, Failure::of(&error), Some(&error)),
+            Err(_) => self.failed(peer, Failure::Late, None),
         }
         None
+    }
+
+    fn failed(&self, peer: SocketAddr, failure: Failure, error: Option<&io::Error>) {
+        self.failures.iter().for_each(|failures| failures.tell(peer, failure, error));
     }
 
     /// Completes when a connection should end: because of its age, because it rests, or because the service stops.
@@ -294,25 +329,6 @@ fn debug(peer: SocketAddr, ended: Result<(), Box<dyn std::error::Error + Send + 
     if let Err(error) = ended {
         tracing::debug!(%peer, "a connection failed: {error}");
     }
-}
-
-/// Why a handshake failed, for whoever configures the caller.
-fn refusal(error: &io::Error) -> String {
-    use tokio_rustls::rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
-    let hint = match error.get_ref().and_then(|error| error.downcast_ref::<Error>()) {
-        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
-            "it does not speak TLS; plaintext has its own port"
-        }
-        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "its certificate is not signed by an authority in tls.client_ca"
-        }
-        Some(Error::AlertReceived(AlertDescription::UnknownCA)) => "it does not trust the authority of our certificate",
-        Some(Error::AlertReceived(AlertDescription::BadCertificate | AlertDescription::CertificateUnknown)) => {
-            "it does not accept our certificate: does that have the name it calls us by?"
-        }
-        _ => return error.to_string(),
-    };
-    format!("{error} ({hint})")
 }
 
 /// The body of an answer. Its request is under way until this is dropped.

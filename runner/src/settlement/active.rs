@@ -1,7 +1,8 @@
 //! The algorithm of each interval, as the community's activation log says, compiled and ready.
 
-use books::{Activation, ActivationLog, Decisions, Label, StoreError};
+use books::{Activation, ActivationLog, Decisions, Label, MeterLog, StoreError};
 use domain::Boundary;
+use domain::disputes::Exchanges;
 use domain::text::chain;
 use sandbox::SandboxError;
 
@@ -35,9 +36,10 @@ pub struct NotReady {
     start: Boundary,
 }
 
-/// A community's activation log from the resume mark on, with all its algorithms loaded.
+/// What was decided for a community, with all algorithms loaded that its activation log has from the resume mark on.
 pub(super) struct ActiveAlgorithms {
     log: ActivationLog,
+    meters: MeterLog,
     configured: Selection,
     activated: Vec<Selection>,
 }
@@ -59,7 +61,8 @@ impl ActiveAlgorithms {
         community: &str,
         mark: Option<Boundary>,
     ) -> Result<ActiveAlgorithms, LoadError> {
-        let log = ActivationLog::of(&store.decisions(community).await?);
+        let decisions = store.decisions(community).await?;
+        let (log, meters) = (ActivationLog::of(&decisions), MeterLog::of(&decisions));
         let mut activated = Vec::new();
         for activation in log.from(mark) {
             let ready = match cache.get(&activation.algorithm.digest).await {
@@ -71,12 +74,17 @@ impl ActiveAlgorithms {
             };
             activated.push(Selection { activation: Some(activation.clone()), ready });
         }
-        Ok(ActiveAlgorithms { log, configured, activated })
+        Ok(ActiveAlgorithms { log, meters, configured, activated })
     }
 
     /// The number of the latest decision in the log.
     pub(super) fn decision(&self) -> u64 {
         self.log.number()
+    }
+
+    /// The exchanges of meters that were declared so far.
+    pub(super) fn exchanges(&self) -> Exchanges {
+        self.meters.exchanges(self.decision())
     }
 
     /// The algorithm of the interval with this start.

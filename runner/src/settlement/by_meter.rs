@@ -32,7 +32,7 @@ pub(super) async fn read_page(source: &Source, from: Timestamp, first: Boundary)
         community = source.community, %from, meters = meters.len(),
         "even the smallest page is too large; asking for one meter at a time"
     );
-    let mut reader = PageReader::new(source.length, source.tolerance);
+    let mut reader = PageReader::new(source.length, source.tolerance).due(source.latest);
     let limit = limit_for(meters.len());
     let mut all_read = true;
     for meter in &meters {

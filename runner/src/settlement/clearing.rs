@@ -6,16 +6,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use books::{ClearedInterval, ClearedRound, GapTrade, MeterReading, Provenance, StoredEvent};
-use domain::netting::{self, Balance, Gap, LastReads, Ownership};
-use domain::reading::BoundaryReadings;
+use domain::disputes::{Exchanges, MeterLimits, MeterRules};
+use domain::netting::{self, Balance, Gap, LastReads, Netting};
+use domain::ownership::{Owner, Ownership, Standing};
+use domain::reading::{BoundaryReadings, Registers};
 use domain::round::{InvalidRound, Terms, seed};
-use domain::{Digest, Interval, MemberId, MeterId, OwnPrices, Position, PriceBook, Round, Tariff};
+use domain::{Boundary, Digest, Interval, MemberId, MeterId, OwnPrices, Position, PriceBook, Round, Tariff};
+use jiff::Timestamp;
 use sandbox::{BadResult, CheckedRun, Limits, Sandbox, SandboxError, Usage};
 
 use super::active::{NotReady, Selection};
+use super::series::SERIES_ENDED;
+use super::told::Told;
 use crate::algorithms::cache::ReadyAlgorithm;
 use crate::algorithms::limits::limited;
-use crate::config::{CommunityConfig, MemberConfig};
+use crate::config::{CommunityConfig, CurrentSeries, MemberTerms};
 
 /// Clears the intervals of one community.
 #[derive(Clone, Debug)]
@@ -24,6 +29,8 @@ pub struct Clearing {
     /// Digest of the community's configuration, stored with every interval.
     configuration: Digest,
     ownership: Ownership,
+    /// The most power of each meter, from each instant on at which it changes.
+    limits: Vec<(Timestamp, MeterLimits)>,
     algorithm: ReadyAlgorithm,
     /// Settles where the algorithm fails, if the community is configured so.
     fallback: Option<ReadyAlgorithm>,
@@ -33,6 +40,12 @@ pub struct Clearing {
 pub struct Circumstances<'p> {
     pub selection: &'p Selection,
     pub prices: &'p PriceBook,
+    /// The series of tariffs as they are in their files now.
+    pub series: &'p CurrentSeries,
+    /// What was told of the community's meters and tariffs, and is not told again.
+    pub told: &'p Told,
+    /// Declared exchanges of meters.
+    pub exchanges: &'p Exchanges,
     /// Events from before the clearing.
     pub events: Vec<StoredEvent>,
     /// Called for every run of an algorithm, even if the interval is not settled.
@@ -78,12 +91,8 @@ pub enum ClearingError {
 
 impl Clearing {
     pub fn new(community: CommunityConfig, algorithm: ReadyAlgorithm, fallback: Option<ReadyAlgorithm>) -> Clearing {
-        let owners = community
-            .members
-            .iter()
-            .flat_map(|(member, config)| config.meters.iter().map(move |meter| (meter.clone(), member.clone())));
-        let configuration = community.digest();
-        Clearing { ownership: Ownership::new(owners), community, configuration, algorithm, fallback }
+        let (configuration, limits) = (community.digest(), community.meter_limits());
+        Clearing { ownership: community.ownership(), limits, community, configuration, algorithm, fallback }
     }
 
     pub fn community(&self) -> &CommunityConfig {
@@ -109,23 +118,26 @@ impl Clearing {
         interval: Interval,
         last: &LastReads,
         readings: &BoundaryReadings,
-        Circumstances { selection, prices, mut events, report }: Circumstances<'_>,
+        Circumstances { selection, prices, series, told, exchanges, mut events, report }: Circumstances<'_>,
     ) -> Result<(ClearedInterval, LastReads), ClearingError> {
-        let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings);
-        events.extend(netting.events.iter().map(|event| StoredEvent {
-            code: event.kind.code().to_owned(),
-            subject: event.meter.to_string(),
-            message: event.kind.to_string(),
-        }));
-        let settings = selection.activation.as_ref().and_then(|activation| activation.settings.as_ref());
-        let settings = settings.unwrap_or(&self.community.settings);
-        let round = |balances| self.round(interval, balances, settings, prices);
+        let rules = self.rules(interval, exchanges).for_readings(interval.end(), last, readings);
+        let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings, &rules);
+        events.extend(told.only_news(netting.events.iter().map(|event| {
+            let (code, subject) = (event.kind.code().to_owned(), event.meter.to_string());
+            (StoredEvent { code, subject, message: event.kind.to_string() }, event.kind.lasts())
+        })));
+        events.extend(told.only_news(self.ended_series(interval, series).map(|event| (event, true))));
+        let settings = selection.activation.as_ref().and_then(|activation| activation.settings.as_deref());
+        let settings = settings.unwrap_or_else(|| self.community.terms_at(interval.start()).settings());
+        let round = |balances| self.round(interval, balances, settings, prices, series);
         let round = if netting.balances.is_empty() { None } else { Some(round(&netting.balances)?) };
         let round = round.map(|round| self.settle(selection, Arc::new(round), &mut events, report)).transpose()?;
-        let gaps = netting.gaps.iter().map(|gap| self.gap(gap, interval)).collect();
+        let gaps = netting.gaps.iter().map(|gap| self.gap(gap, interval, series)).collect();
         let cleared = ClearedInterval {
             configuration: Some(self.configuration),
-            readings: self.readings(&netting.read),
+            readings: self.readings(interval, &netting),
+            rules,
+            disputed: netting.read.iter().filter(|(_, read)| read.dispute.is_some()).map(cloned).collect(),
             absent: last.iter().filter(|(meter, _)| !netting.read.contains_key(*meter)).map(cloned).collect(),
             events,
             ..ClearedInterval::new(&self.community.name, interval, self.community.basis, round, gaps)
@@ -133,41 +145,91 @@ impl Clearing {
         Ok((cleared, netting.read))
     }
 
+    /// Whether anything that was read at an interval's end concerns this community.
+    pub fn concerned(&self, interval: Interval, readings: &BoundaryReadings) -> bool {
+        readings.keys().any(|meter| self.ownership.concerns(meter, interval))
+    }
+
+    /// What is to be told of series whose last row is too old to be meant for this interval.
+    fn ended_series(&self, interval: Interval, series: &CurrentSeries) -> impl Iterator<Item = StoredEvent> {
+        let at = interval.start().timestamp();
+        series.iter().filter_map(move |(file, series)| {
+            let last = series.ended(at)?;
+            let message = format!(
+                "ends with the row of {last}, which is older than its rows are apart; that row's tariff goes on to apply \
+                 (add rows: the file is read again)"
+            );
+            Some(StoredEvent { code: SERIES_ENDED.to_owned(), subject: file.display().to_string(), message })
+        })
+    }
+
     /// The registers read at the end of an interval that the Python original has settled.
-    pub fn reads(&self, interval: Interval, last: &LastReads, readings: &BoundaryReadings) -> LastReads {
-        netting::net(interval, self.community.basis, &self.ownership, last, readings).read
+    pub fn reads(
+        &self,
+        interval: Interval,
+        last: &LastReads,
+        readings: &BoundaryReadings,
+        exchanges: &Exchanges,
+    ) -> LastReads {
+        let rules = self.rules(interval, exchanges);
+        netting::net(interval, self.community.basis, &self.ownership, last, readings, &rules).read
+    }
+
+    /// What decides whether the readings at an interval's end count, with these exchanges.
+    fn rules(&self, interval: Interval, exchanges: &Exchanges) -> MeterRules {
+        let begun = self.limits.partition_point(|(from, _)| *from <= interval.start().timestamp());
+        let limits = begun.checked_sub(1).and_then(|last| self.limits.get(last));
+        MeterRules { limits: limits.map(|(_, limits)| limits.clone()), exchanges: exchanges.clone() }
+    }
+
+    /// The member for which a meter counts in an interval; none if that member does not have it since then.
+    pub fn member_of(&self, meter: &MeterId, interval: Interval, since: Boundary) -> Option<MemberId> {
+        match self.ownership.of(meter, interval) {
+            Standing::Of(Owner { member, since: owned }) if owned <= since.timestamp() => Some(member),
+            _ => None,
+        }
     }
 
     /// The last interval that the Python original has settled, from whose registers the books go on.
     pub fn open(&self, interval: Interval, last: &LastReads) -> ClearedInterval {
-        let (read, before) = last.clone().into_iter().partition(|(_, read)| read.boundary == interval.end());
-        let opening = ClearedInterval::opening(interval, self.community.basis, self.readings(&read), before);
+        let (read, before): (LastReads, _) =
+            last.clone().into_iter().partition(|(_, read)| read.boundary == interval.end());
+        let readings = read.into_iter().map(|(meter, read)| (meter, read.registers)).collect();
+        let readings = self.readings(interval, &Netting { readings, ..Netting::default() });
+        let opening = ClearedInterval::opening(interval, self.community.basis, readings, before);
         ClearedInterval { configuration: Some(self.configuration), ..opening }
     }
 
-    fn readings(&self, read: &LastReads) -> Vec<MeterReading> {
-        let reading = |(meter, read): (&MeterId, &netting::LastRead)| {
-            let member = self.ownership.member(meter)?;
-            Some(MeterReading { meter: meter.clone(), member, registers: read.registers })
+    fn readings(&self, interval: Interval, netting: &Netting) -> Vec<MeterReading> {
+        let reading = |(meter, registers): (&MeterId, &Registers)| {
+            let Standing::Of(owner) = self.ownership.of(meter, interval) else { return None };
+            let anew = netting.anew.contains(meter);
+            Some(MeterReading { meter: meter.clone(), member: owner.member, registers: *registers, anew })
         };
-        read.iter().filter_map(reading).collect()
+        netting.readings.iter().filter_map(reading).collect()
     }
 
     /// A gap is traded in the interval in which its meter returns, at the tariff of that interval.
-    fn gap(&self, gap: &Gap, interval: Interval) -> GapTrade {
+    pub fn gap(&self, gap: &Gap, interval: Interval, series: &CurrentSeries) -> GapTrade {
+        let community_tariff = self.community.terms_at(interval.start()).tariff(interval.start(), series);
         GapTrade {
             member: gap.member.clone(),
             since: gap.since,
             surplus: gap.balance.surplus,
             deficit: gap.balance.deficit,
-            tariff: self.tariff(&gap.member, interval, self.community.tariff.at(interval.start())),
+            tariff: self.tariff(&gap.member, interval, community_tariff, series),
         }
     }
 
+    /// What a member has at the start of the interval, if it is configured.
+    fn member(&self, member: &MemberId, interval: Interval) -> Option<&MemberTerms> {
+        Some(self.community.members.get(member)?.terms.at(interval.start().timestamp()))
+    }
+
     /// A member's own tariff at the start of the interval, completed by the community's.
-    fn tariff(&self, member: &MemberId, interval: Interval, community_tariff: Tariff) -> Tariff {
-        let own = self.community.members.get(member).and_then(|config| config.tariff.as_ref());
-        own.map_or(community_tariff, |own| own.at(interval.start()).complete(community_tariff))
+    fn tariff(&self, member: &MemberId, interval: Interval, community: Tariff, series: &CurrentSeries) -> Tariff {
+        let own = self.member(member, interval).map(|terms| terms.tariff(interval.start(), series));
+        own.map_or(community, |own| own.complete(community))
     }
 
     fn round(
@@ -176,53 +238,69 @@ impl Clearing {
         balances: &BTreeMap<MemberId, Balance>,
         settings: &[(String, String)],
         prices: &PriceBook,
+        series: &CurrentSeries,
     ) -> Result<Round, ClearingError> {
-        let tariff = self.community.tariff.at(interval.start());
+        let in_force = self.community.terms_at(interval.start());
         let terms = Terms {
             community: self.community.name.clone(),
             interval,
-            tariff,
-            limits: self.community.price_limits,
+            tariff: in_force.tariff(interval.start(), series),
+            limits: in_force.price_limits(),
             seed: seed(&self.community.name, interval),
             settings: settings.to_vec(),
         };
-        let position = |(member, balance): (&MemberId, &Balance)| self.position(member, *balance, &terms, prices);
+        let position = |(member, balance): (&MemberId, &Balance)| {
+            let tariff = self.tariff(member, interval, terms.tariff, series);
+            self.position(member, *balance, interval, tariff, prices)
+        };
         let positions = balances.iter().map(position).collect();
         Round::new(terms, positions).map_err(|reason| ClearingError::Round { interval, reason })
     }
 
-    fn position(&self, member: &MemberId, balance: Balance, terms: &Terms, prices: &PriceBook) -> Position {
-        let config: Option<&MemberConfig> = self.community.members.get(member);
-        let tariff = self.tariff(member, terms.interval, terms.tariff);
-        let own = self.own_prices(member, config, terms.interval, prices);
+    fn position(
+        &self,
+        member: &MemberId,
+        balance: Balance,
+        interval: Interval,
+        tariff: Tariff,
+        prices: &PriceBook,
+    ) -> Position {
+        let terms = self.member(member, interval);
+        let own = self.own_prices(member, terms, interval, prices);
         let own = own.map(|own| self.community.prices.apply(own, tariff));
         Position {
             member: member.clone(),
             surplus: balance.surplus,
             deficit: balance.deficit,
-            offer: own.map(|own| own.offer).or(config.and_then(|config| config.offer)).unwrap_or(tariff.feed_in),
-            bid: own.map(|own| own.bid).or(config.and_then(|config| config.bid)).unwrap_or(tariff.retail),
+            offer: own.map(|own| own.offer).or(terms.and_then(|terms| terms.offer)).unwrap_or(tariff.feed_in),
+            bid: own.map(|own| own.bid).or(terms.and_then(|terms| terms.bid)).unwrap_or(tariff.retail),
             tariff,
-            share: config.map_or(0, |config| config.share),
-            rank: config.map_or(0, |config| config.rank),
+            share: terms.and_then(|terms| terms.share).unwrap_or(0),
+            rank: terms.and_then(|terms| terms.rank).unwrap_or(0),
         }
     }
 
-    /// The prices that a member has set for any of its meters, as valid at the start of the interval.
+    /// The prices that a member has set for any of its meters since it has it, as valid at the start of the interval.
     fn own_prices(
         &self,
         member: &MemberId,
-        config: Option<&MemberConfig>,
+        terms: Option<&MemberTerms>,
         interval: Interval,
         prices: &PriceBook,
     ) -> Option<OwnPrices> {
         if prices.is_empty() {
             return None;
         }
-        let own = member.as_str().parse::<MeterId>().ok();
-        let own = own.filter(|meter| self.ownership.member(meter).as_ref() == Some(member));
-        let meters = config.into_iter().flat_map(|config| &config.meters).chain(&own);
-        prices.at(meters, interval.start().timestamp())
+        let named = member.as_str().parse::<MeterId>().ok();
+        let meters = terms.and_then(|terms| terms.meters.as_ref()).into_iter().flatten().chain(&named);
+        let since = |meter: &MeterId| -> Option<Timestamp> {
+            match self.ownership.of(meter, interval) {
+                Standing::Of(owner) if owner.member == *member => Some(owner.since),
+                _ => None,
+            }
+        };
+        let owned = meters.filter_map(|meter| Some((meter, since(meter)?)));
+        prices.at(owned, interval.start().timestamp())
     }
 
     /// Settles with the selected algorithm, or with the fallback if the result is bad and the community has one.
@@ -234,9 +312,9 @@ impl Clearing {
         report: &dyn Fn(&RunReport<'_>),
     ) -> Result<ClearedRound, ClearingError> {
         let interval = round.terms().interval;
-        let limits = &self.community.limits;
+        let limits = self.community.terms_at(interval.start()).limits();
         let settled = match &selection.ready {
-            Ok(ready) => settle(ready, limits, &round, report)?.map_err(NoSettlement::from),
+            Ok(ready) => settle(ready, &limits, &round, report)?.map_err(NoSettlement::from),
             Err(reason) => Err(NoSettlement::Unusable(reason.clone())),
         };
         let reason = match settled {

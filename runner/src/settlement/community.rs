@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::lease::{LeaseOwner, clock_warning};
 use crate::retry::Failures;
 use crate::telemetry::metrics::CommunityMetrics;
+use crate::telemetry::outage::{Ended, Outage};
 use crate::telemetry::status::Status;
 
 /// Settles one community whenever intervals become due.
@@ -43,26 +44,26 @@ impl CommunityTask {
     pub async fn run(self) {
         let community = self.settler.community();
         let schedule = Schedule::new(community.interval, community.grace);
-        let mut failures = Failures::new(FAILURE);
+        let (mut failures, mut outage) = (Failures::new(FAILURE), Outage::default());
         while !self.shutdown.is_cancelled() {
             let turn = self.shutdown.run_until_cancelled(self.turn(&schedule)).await;
             let wait = match turn {
                 None => break,
                 Some(Ok(wait)) => {
-                    let failures = failures.clear();
-                    if failures > 0 {
-                        tracing::info!(community = self.name(), failures, "settling works again");
+                    failures.clear();
+                    if let Some(Ended { failures, lasted }) = outage.ended() {
+                        tracing::info!(community = self.name(), failures, ?lasted, "settling works again");
                     }
                     wait
                 }
                 // The process that took over continues.
-                Some(Err(PassError::Fenced(_))) => Wait::Lease(self.term),
+                Some(Err(error @ PassError::Fenced(_))) => {
+                    log::stopped(self.name(), &error);
+                    Wait::Lease(self.term)
+                }
                 Some(Err(error)) => {
                     let pause = failures.add();
-                    if failures.count() == 1 && matches!(error, PassError::Ahead { .. }) {
-                        log::stopped(self.name(), &error);
-                    }
-                    // A pass has logged the error; this shows that it is retried.
+                    self.log_failure(&error, &mut outage);
                     tracing::debug!(community = self.name(), failures = failures.count(), ?pause, "trying again");
                     self.status.failed(self.name(), chain(&error), error.is_held());
                     Wait::Retry(pause)
@@ -77,12 +78,26 @@ impl CommunityTask {
         &self.settler.community().name
     }
 
+    /// Logs a failure once, however often it is repeated. The store's outages are logged where it is measured.
+    fn log_failure(&self, error: &PassError, outage: &mut Outage) {
+        if error.is_of_store() {
+            return;
+        }
+        if outage.failed(&error.kind()) {
+            log::stopped(self.name(), error);
+        } else {
+            tracing::debug!(community = self.name(), "{}", chain(error));
+        }
+    }
+
     /// Settles what is due, unless another replica does; returns what to wait for next.
     async fn turn(&self, schedule: &Schedule) -> Result<Wait, PassError> {
         let now = self.clock.now();
         let due = schedule.last_due(now);
         if self.settled_until(due).await? {
             self.check_clock(now)?;
+            // Another replica may have settled, or somebody decided.
+            self.metrics.set_disputed(&self.store.progress(self.name()).await?.last_reads);
             return Ok(Wait::Due);
         }
         let lease = match self.take_lease().await? {
@@ -108,18 +123,22 @@ impl CommunityTask {
         }
         result?;
         self.status.passed(self.name());
+        summary.remark.into_iter().for_each(|remark| self.status.warned(self.name(), remark));
         // Missing readings may arrive at any time.
         Ok(if self.settled_until(due).await? { Wait::Due } else { Wait::Readings })
     }
 
-    /// Whether everything up to `due` is settled. Reports the mark and the algorithm on the way.
+    /// Whether everything up to `due` is settled. Reports the mark, how meters are read and the algorithm on the way.
     async fn settled_until(&self, due: Timestamp) -> Result<bool, StoreError> {
-        let mark = self.store.mark(self.name()).await.inspect_err(|error| self.log_error(error))?;
+        let mark = self.store.mark(self.name()).await?;
         // Also when another replica settles, or the lag of this one would raise an alarm.
         if let Some(mark) = mark {
             self.metrics.set_mark(mark);
         }
-        let decisions = self.store.decisions(self.name()).await.inspect_err(|error| self.log_error(error))?;
+        let notices = self.store.notices(self.name()).await?;
+        self.metrics.receptions(&notices);
+        self.status.receptions(self.name(), &notices);
+        let decisions = self.store.decisions(self.name()).await?;
         let algorithm = mark.and_then(|mark| ActivationLog::of(&decisions).at(mark).map(|at| at.algorithm.clone()));
         self.status.algorithm(self.name(), algorithm.unwrap_or_else(|| self.settler.configured()));
         Ok(mark.is_some_and(|mark| mark.timestamp() >= due))
@@ -133,13 +152,7 @@ impl CommunityTask {
 
     async fn take_lease(&self) -> Result<Acquired, StoreError> {
         let lease = community_lease(self.name());
-        let taken = self.owner.take(&*self.store, &lease, self.clock.now(), self.term).await;
-        taken.inspect_err(|error| self.log_error(error))
-    }
-
-    /// Logs a failure of the store outside of a pass; a pass logs its own.
-    fn log_error(&self, error: &StoreError) {
-        tracing::error!(community = self.name(), code = "store", "{}", chain(error));
+        self.owner.take(&*self.store, &lease, self.clock.now(), self.term).await
     }
 
     /// Renews the lease; returns only when it is lost.
@@ -152,13 +165,10 @@ impl CommunityTask {
                 Ok(Acquired::Held(renewed)) if renewed.token == lease.token => until = renewed.until,
                 Ok(_) => return PassError::Fenced(self.name().to_owned()),
                 // Until it expires, no other process can have it.
-                Err(error) if self.clock.now() >= until => {
-                    self.log_error(&error);
-                    return error.into();
-                }
+                Err(error) if self.clock.now() >= until => return error.into(),
                 Err(error) => {
                     let error = chain(&error);
-                    tracing::warn!(community = self.name(), "cannot renew the lease: {error}; trying again");
+                    tracing::debug!(community = self.name(), "cannot renew the lease: {error}; trying again");
                 }
             }
         }
@@ -168,7 +178,7 @@ impl CommunityTask {
         self.metrics.lease(false);
         if let Err(error) = self.store.release(&community_lease(self.name()), self.owner.name()).await {
             let error = chain(&error);
-            tracing::warn!(community = self.name(), "cannot release the lease: {error}; it will expire");
+            tracing::debug!(community = self.name(), "cannot release the lease: {error}; it will expire");
         }
     }
 

@@ -71,6 +71,19 @@ impl PassError {
         }
     }
 
+    /// Whether the store as a whole cannot be used.
+    pub(super) fn is_of_store(&self) -> bool {
+        matches!(self, PassError::Store(error) if error.is_outage())
+    }
+
+    /// What failed: while that stays the same, people are told once. What an algorithm does is told anew for each interval.
+    pub(super) fn kind(&self) -> String {
+        match self {
+            PassError::Clearing(error) => error.to_string(),
+            error => error.outcome().as_str().to_owned(),
+        }
+    }
+
     /// Whether an interval is on hold until its algorithm is fixed or replaced.
     pub fn is_held(&self) -> bool {
         matches!(self, PassError::Clearing(error) if matches!(**error, ClearingError::Held { .. }))

@@ -56,7 +56,7 @@ async fn fetch(source: &Source, from: Timestamp, mut limit: u32) -> Result<Fetch
     let first = source.first_boundary(from).filter(|first| first.timestamp() <= source.latest);
     let mut reduced = false;
     loop {
-        let mut reader = PageReader::new(source.length, source.tolerance);
+        let mut reader = PageReader::new(source.length, source.tolerance).due(source.latest);
         match source.ask(from, limit, None).await {
             Ok(rows) => reader.add(&rows, limit),
             Err(MetersError::TooLarge { .. }) if limit > LIMIT_MIN => {

@@ -1,6 +1,6 @@
 //! Log messages of a pass, each with its community and interval. A long backlog is summarised.
 
-use books::{ClearedInterval, Label, OfferedSince, StoredEvent};
+use books::{ClearedInterval, Label, OfferedSince, Reception, StoredEvent};
 use domain::text::chain;
 use domain::{Boundary, Interval, TradeKind};
 use sandbox::BadResult;
@@ -16,6 +16,19 @@ pub(super) fn event(community: &str, interval: Option<Interval>, event: &StoredE
     let interval = interval.map(tracing::field::display);
     let StoredEvent { code, subject, message } = event;
     tracing::warn!(community, interval, code, subject, "{message}");
+}
+
+/// A series of tariffs is wrong, or has ended.
+pub(super) fn series(community: &str, problem: &str) {
+    tracing::error!(community, code = "series", "{problem}");
+}
+
+/// The reception of a meter has changed.
+pub(super) fn notice(community: &str, reception: Reception, StoredEvent { code, subject, message }: &StoredEvent) {
+    match reception {
+        Reception::Good => tracing::info!(community, code, subject, "{message}"),
+        _ => tracing::warn!(community, code, subject, "{message}"),
+    }
 }
 
 /// The books of a community begin with these intervals. What was settled and paid long ago elsewhere would be paid again, so
@@ -104,7 +117,7 @@ pub(super) fn rolled_back(community: &str, start: Boundary, before: &Label, to: 
 }
 
 /// A pass failed.
-pub(super) fn stopped(community: &str, failed: &PassError) {
+pub fn stopped(community: &str, failed: &PassError) {
     let error = chain(failed);
     match failed {
         PassError::Meters(_) => tracing::error!(community, code = "meters", "{error}"),

@@ -9,6 +9,7 @@ use domain::{Boundary, IntervalLength, MeterId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::meters::Row;
+use super::strays::{Stray, Strays};
 
 /// The contents of a page.
 #[derive(Debug)]
@@ -19,6 +20,12 @@ pub struct Page {
     pub invalid: Vec<(Option<Boundary>, InvalidReading)>,
     /// What people should know of how the page was read, with the boundary concerned.
     pub remarks: Vec<(Boundary, StoredEvent)>,
+    /// Where only one register of a meter was read, in order of time.
+    pub halves: Vec<(Boundary, MeterId, Register)>,
+    /// What was read near no boundary.
+    pub strays: Strays,
+    /// The earliest reading.
+    pub first: Option<Timestamp>,
     /// The page has all readings before this instant; `None` if there are no others at all.
     complete_before: Option<Timestamp>,
     pub meters: usize,
@@ -29,14 +36,18 @@ pub struct Page {
 impl Page {
     /// Whether the page has all readings of a boundary.
     pub fn is_complete(&self, boundary: Boundary) -> bool {
-        let last = boundary.timestamp().checked_add(self.tolerance).unwrap_or(Timestamp::MAX);
-        self.complete_before.is_none_or(|end| last < end)
+        is_complete(boundary, self.complete_before, self.tolerance)
     }
 
     /// The start of the next page: the earliest reading of the first incomplete boundary. `None` if there is no next page.
     pub fn next(&self) -> Option<Timestamp> {
         next(self.complete_before?, self.length, self.tolerance)
     }
+}
+
+fn is_complete(boundary: Boundary, complete_before: Option<Timestamp>, tolerance: Duration) -> bool {
+    let last = boundary.timestamp().checked_add(tolerance).unwrap_or(Timestamp::MAX);
+    complete_before.is_none_or(|end| last < end)
 }
 
 /// The earliest reading of the first boundary that a page does not have whole.
@@ -58,6 +69,10 @@ pub struct PageReader {
     unfinished: BTreeMap<MeterId, Timestamp>,
     /// Nothing after this boundary is on the page.
     last: Option<Boundary>,
+    strays: Strays,
+    first: Option<Timestamp>,
+    /// The latest boundary whose halves and strays matter.
+    due: Timestamp,
     length: IntervalLength,
     tolerance: Duration,
 }
@@ -71,9 +86,17 @@ impl PageReader {
             meters: BTreeSet::new(),
             unfinished: BTreeMap::new(),
             last: None,
+            strays: Strays::default(),
+            first: None,
+            due: Timestamp::MAX,
             length,
             tolerance,
         }
+    }
+
+    /// Leaves out halves and strays of boundaries after an instant: what is missing there may still come.
+    pub fn due(self, due: Timestamp) -> PageReader {
+        PageReader { due, ..self }
     }
 
     /// Adds the response to a request for `limit` rows per series.
@@ -97,13 +120,25 @@ impl PageReader {
             let reading = Reading::parse(&row.device_id, &row.field, &row.value, &row.date);
             count(&mut horizon, row, &reading);
             match reading {
-                Ok(Some(reading)) => self.collector.add(reading),
+                Ok(Some(reading)) => self.take(reading),
                 Ok(None) => {}
                 Err(InvalidReading::Value { at, .. }) if self.collector.boundary_of(at).is_none() => {}
                 Err(error) => self.invalid.push((boundary_of(&self.collector, &error), error)),
             }
         }
         horizon
+    }
+
+    fn take(&mut self, reading: Reading) {
+        let at = reading.at;
+        self.first = Some(self.first.map_or(at, |first| first.min(at)));
+        if self.collector.boundary_of(at).is_some() {
+            return self.collector.add(reading);
+        }
+        let nearest = Boundary::nearest(at, self.length).filter(|(boundary, _)| boundary.timestamp() <= self.due);
+        if let Some((boundary, distance)) = nearest {
+            self.strays.add(&reading.meter, Stray { boundary, distance, at });
+        }
     }
 
     /// The meters on the page so far.
@@ -153,8 +188,15 @@ impl PageReader {
 
     /// The page.
     pub fn finish(self) -> Page {
+        let complete_before = self.complete_before();
+        let halves = self.collector.halves().filter(|(boundary, ..)| {
+            boundary.timestamp() <= self.due && is_complete(*boundary, complete_before, self.tolerance)
+        });
         Page {
-            complete_before: self.complete_before(),
+            halves: halves.map(|(boundary, meter, register)| (boundary, meter.clone(), register)).collect(),
+            strays: self.strays,
+            first: self.first,
+            complete_before,
             meters: self.meters.len(),
             boundaries: self.collector.boundaries().collect(),
             invalid: self.invalid,

@@ -3,7 +3,7 @@
 //! Pages of readings come one after the other, the next being fetched while one is settled, so that a backfill of a year
 //! holds two pages and no more. Which intervals are due is decided here and nowhere else.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use books::{ClearedInterval, Commit, Committed, CommittedBatch, Label, OfferedSince, Progress, Store, StoreError};
 use domain::netting::LastReads;
@@ -15,6 +15,7 @@ use tracing::{Instrument, info_span};
 use super::active::ActiveAlgorithms;
 use super::batch::{CommitBatch, Committing};
 use super::clearing::{Circumstances, Clearing, ClearingError, RunReport};
+use super::decided::{self, Settling};
 use super::error::PassError;
 use super::failure::Failure;
 use super::fetch::{Fetch, Fetched};
@@ -22,16 +23,23 @@ use super::log;
 use super::meters::Meters;
 use super::page::Page;
 use super::position::Position;
+use super::series::{SeriesFiles, SeriesState};
 use super::source::{Source, limit_for};
 use super::summary::PassSummary;
+use super::told::{self, Told};
+use super::watch::Watch;
 use crate::algorithms::cache::AlgorithmCache;
 use crate::clock::Clock;
-use crate::config::CommunityConfig;
+use crate::config::{CommunityConfig, CurrentSeries};
 use crate::telemetry::metrics::{By, CommunityMetrics, PassOutcome};
 
 /// How far back readings are looked for that the Python original settled: a meter that was away when it ended continues
 /// from its last reading before.
 const LOOK_BACK: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
+/// How long an interval waits for the meters of a community where only others were read. That the Meters service answers for
+/// those does not mean that the community's own will not come; after this it does, so that what waits is not asked for for ever.
+const STRANGERS_WAIT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
 /// What a pass is to do.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +68,23 @@ pub struct Settler {
     pub clock: Arc<dyn Clock>,
     /// Counts everything that happens.
     pub metrics: Arc<CommunityMetrics>,
+    /// What it remembers from one pass to the next.
+    pub memory: Memory,
+}
+
+/// What a settler remembers from one pass to the next.
+pub struct Memory {
+    /// The series of the community's tariffs.
+    series: SeriesFiles,
+    /// What was told already; none before it is read from the books, and after a pass that failed.
+    told: Mutex<Option<Told>>,
+}
+
+impl Memory {
+    /// Before the first pass over a community.
+    pub fn of(community: &CommunityConfig) -> Memory {
+        Memory { series: SeriesFiles::of(community), told: Mutex::default() }
+    }
 }
 
 /// Who watches a pass: called with every interval that was committed.
@@ -69,6 +94,8 @@ type Observer<'o> = &'o mut (dyn FnMut(&Commit) + Send);
 enum Stop {
     /// Another process settled or decided meanwhile: the pass looks again where the community stands.
     Overtaken,
+    /// Another algorithm settles from here on, as the log says: the pass looks again which.
+    Decided,
     Failed(PassError),
 }
 
@@ -94,7 +121,7 @@ impl Settler {
     /// Adds what it commits to `summary`, and calls `seen` with each interval.
     ///
     /// # Errors
-    /// At the first thing that stops it; intervals before that are committed. The error is in the log then.
+    /// At the first thing that stops it; intervals before that are committed.
     pub async fn pass(
         &self,
         pass: Pass,
@@ -107,23 +134,39 @@ impl Settler {
                 match self.pass_once(pass, summary, &mut seen).await {
                     Ok(()) => return Ok(()),
                     Err(Stop::Failed(error)) => return Err(error),
+                    Err(Stop::Decided) => {}
                     Err(Stop::Overtaken) => {
-                        tracing::info!(community, "another process settles this community: looking again where it is");
+                        tracing::info!(
+                            community,
+                            "another process settled, or somebody decided, meanwhile: looking again where it is"
+                        );
                     }
                 }
             }
         };
         let passed = whole.instrument(info_span!("pass", community)).await;
         self.metrics.passed(passed.as_ref().map_or_else(PassError::outcome, |()| PassOutcome::Done));
-        if let Err(error) = &passed {
-            log::stopped(community, error);
-        }
         passed
     }
 
     async fn pass_once(&self, pass: Pass, summary: &mut PassSummary, seen: Observer<'_>) -> Result<(), Stop> {
         let community = self.community();
-        let Progress { mark, last_reads, original } = self.store.progress(&community.name).await?;
+        let series = self.refresh_series(pass.now);
+        let mut progress = self.store.progress(&community.name).await?;
+        let settling = Settling {
+            clearing: &self.clearing,
+            store: &*self.store,
+            metrics: &self.metrics,
+            now: self.clock.now(),
+            fence: pass.fence,
+        };
+        match decided::take_in(settling, &progress, &series.current, summary).await? {
+            None => {}
+            Some(Committed::Now) => progress = self.store.progress(&community.name).await?,
+            Some(committed) => return self.stopped_by(committed),
+        }
+        self.metrics.set_disputed(&progress.last_reads);
+        let Progress { mark, last_reads, original, .. } = progress;
         if let Some(mark) = mark {
             self.metrics.set_mark(mark);
         }
@@ -137,11 +180,20 @@ impl Settler {
         let (store, cache, configured) = (&*self.store, &self.algorithms, self.clearing.configured());
         let algorithms = ActiveAlgorithms::load(store, cache, configured, &community.name, mark).await?;
         let source = Arc::new(self.source(&last_reads, latest));
-        let fetch = Fetch::start(Arc::clone(&source), start, limit_for(last_reads.len()));
-        let position = Position::new(algorithms, mark, last_reads, original.filter(|_| mark.is_none()));
+        let from = watch_from(community, mark).map_or(start, |from| from.min(start));
+        let fetch = Fetch::start(Arc::clone(&source), from, limit_for(last_reads.len()));
+        let watch = Watch::from(mark);
+        let exchanges = algorithms.exchanges();
+        let position = Position::new(algorithms, mark, last_reads, exchanges, original.filter(|_| mark.is_none()));
         let (batch, committing) = (CommitBatch::default(), None);
         let Pass { fence, since, .. } = pass;
         let (newest, limit_max) = (None, None);
+        let kept = self.memory.told.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let told = match kept {
+            Some(told) => told,
+            None => Told::new(self.store.told(&community.name, &told::codes()).await?),
+        };
+        let strangers_wait_until = pass.now.checked_sub(STRANGERS_WAIT).unwrap_or(Timestamp::MIN);
         let mut run = Run {
             settler: self,
             source,
@@ -151,24 +203,70 @@ impl Settler {
             newest,
             limit_max,
             position,
+            watch,
             batch,
             committing,
+            series: series.current,
+            told,
+            strangers_wait_until,
             summary,
             seen,
         };
-        run.settle_pages(fetch).await?;
+        let wrong = run.told.only_news(series.wrong.into_iter().map(|event| (event, true)));
+        run.position.add_next(wrong);
+        let settled = run.settle_pages(fetch).await;
+        self.metrics.set_disputed(&run.position.last_reads);
+        settled?;
+        self.tell(&run.watch, &run.position.last_reads, run.summary).await?;
         run.position.left_events().for_each(|event| log::event(&community.name, None, event));
+        *self.memory.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.told);
+        Ok(())
+    }
+
+    /// Reads the series of tariffs again that have changed; what is wrong with any is reported, and in the log once.
+    fn refresh_series(&self, now: Timestamp) -> SeriesState {
+        let state = self.memory.series.refresh(now);
+        for problem in self.metrics.set_series_problems(state.problems()) {
+            log::series(&self.community().name, &problem);
+        }
+        state
+    }
+
+    /// Whether a commit lets the pass go on.
+    fn stopped_by(&self, committed: Committed) -> Result<(), Stop> {
+        match committed {
+            Committed::Now => Ok(()),
+            Committed::Overtaken => Err(Stop::Overtaken),
+            Committed::Fenced => Err(PassError::Fenced(self.community().name.clone()).into()),
+        }
+    }
+
+    /// Tells people what has changed in how meters are read.
+    async fn tell(&self, watch: &Watch, last_reads: &LastReads, summary: &mut PassSummary) -> Result<(), StoreError> {
+        let community = self.community();
+        summary.remark = watch.remark(community);
+        let told = self.store.notices(&community.name).await?;
+        let notices = watch.notices(community, last_reads, &told, self.clock.now());
+        if notices.is_empty() {
+            return Ok(());
+        }
+        for notice in self.store.tell(&community.name, &notices).await? {
+            let reception = notice.reception;
+            let event = notice.into_event();
+            log::notice(&community.name, reception, &event);
+            summary.add_event(&event.code);
+            self.metrics.event(&event.code);
+        }
         Ok(())
     }
 
     /// Where pages come from.
     fn source(&self, last_reads: &LastReads, latest: Timestamp) -> Source {
         let community = self.community();
-        let configured = community.members.values().flat_map(|member| &member.meters);
         Source {
             community: community.name.clone(),
             meters: Arc::clone(&self.meters),
-            known: Mutex::new(configured.chain(last_reads.keys()).cloned().collect()),
+            known: Mutex::new(community.configured_meters().into_iter().chain(last_reads.keys().cloned()).collect()),
             length: community.interval,
             tolerance: community.tolerance,
             latest,
@@ -180,7 +278,8 @@ impl Settler {
         let starts = page.boundaries.iter().filter_map(|(end, _)| end.interval(self.community().interval));
         let starts = starts.map(|interval| interval.start().timestamp()).collect();
         let read = page.boundaries.iter().flat_map(|(_, readings)| readings.keys());
-        let meters = read.chain(self.community().listed_meters()).cloned().collect();
+        let mut meters = self.community().configured_meters();
+        meters.extend(read.cloned());
         self.store.price_book(&meters, &starts).await
     }
 }
@@ -198,10 +297,17 @@ struct Run<'p> {
     /// Rows per series to ask for at most, after a page was too large.
     limit_max: Option<u32>,
     position: Position,
+    watch: Watch,
     /// Cleared intervals that wait to be committed.
     batch: CommitBatch,
     /// The batch before, on its way into the store. Meanwhile the next intervals are cleared.
     committing: Option<Committing>,
+    /// The series of tariffs as they are now.
+    series: CurrentSeries,
+    /// What was told already.
+    told: Told,
+    /// Boundaries after this, at which only meters were read that do not concern the community, wait for those that do.
+    strangers_wait_until: Timestamp,
     summary: &'p mut PassSummary,
     seen: Observer<'p>,
 }
@@ -245,6 +351,10 @@ impl Run<'_> {
     /// Settles the boundaries of a page that are complete and due.
     async fn settle_page(&mut self, page: Page) -> Result<(), Stop> {
         self.position.add_events(&page, self.latest);
+        self.watch.add(&page);
+        if let Some(first) = page.first {
+            self.settler.metrics.read_since(first);
+        }
         self.newest = page.boundaries.last().map(|(boundary, _)| *boundary).filter(|_| page.next().is_none());
         let prices = self.settler.prices(&page).await?;
         let complete: Vec<_> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
@@ -264,8 +374,14 @@ impl Run<'_> {
         prices: &PriceBook,
     ) -> Result<(), Stop> {
         let Some(interval) = self.open_interval(boundary) else { return Ok(()) };
+        let waits = boundary.timestamp() > self.strangers_wait_until;
+        if waits && !self.settler.clearing.concerned(interval, readings) {
+            // As if nothing were read there.
+            return Ok(());
+        }
         if self.position.settled_by_original.is_some_and(|settled| boundary <= settled) {
-            let read = self.settler.clearing.reads(interval, &self.position.last_reads, readings);
+            let read =
+                self.settler.clearing.reads(interval, &self.position.last_reads, readings, &self.position.exchanges);
             self.position.last_reads.extend(read);
             return Ok(());
         }
@@ -279,6 +395,8 @@ impl Run<'_> {
         let failure = selection.and_then(|selection| Failure::of(selection, interval, result));
         let error = match cleared {
             Ok((commit, read)) => {
+                self.told.add(&commit.cleared.events);
+                self.watch.settled(boundary, readings, &read);
                 self.position.last_reads.extend(read);
                 self.position.mark = Some(boundary);
                 self.batch.add(commit);
@@ -294,7 +412,7 @@ impl Run<'_> {
             let Settler { store, clock, .. } = self.settler;
             let configured = self.settler.configured();
             if failure.record(&**store, self.community(), configured, clock.now()).await? {
-                return Err(Stop::Overtaken);
+                return Err(Stop::Decided);
             }
         }
         if let Some(error) = error {
@@ -359,7 +477,8 @@ impl Run<'_> {
         };
         let events = self.position.take_events(interval.end());
         let selection = self.position.algorithms.at(interval.start()).map_err(ClearingError::from)?;
-        let circumstances = Circumstances { selection, prices, events, report: &report };
+        let (series, told, exchanges) = (&self.series, &self.told, &self.position.exchanges);
+        let circumstances = Circumstances { selection, prices, series, told, exchanges, events, report: &report };
         let clear = || clearing.clear(interval, &self.position.last_reads, readings, circumstances);
         let span = info_span!("clear interval", %interval);
         let (cleared, read) = tokio::task::block_in_place(|| span.in_scope(clear))?;
@@ -394,11 +513,7 @@ impl Run<'_> {
             (self.seen)(commit);
         }
         log::backlog(&self.community().name, &backlog);
-        match ended? {
-            Committed::Now => Ok(()),
-            Committed::Overtaken => Err(Stop::Overtaken),
-            Committed::Fenced => Err(PassError::Fenced(self.community().name.clone()).into()),
-        }
+        self.settler.stopped_by(ended?)
     }
 }
 
@@ -416,4 +531,10 @@ fn start(community: &CommunityConfig, mark: Option<Boundary>, original: Option<B
         (None, None) => community.from.unwrap_or(Timestamp::UNIX_EPOCH),
     };
     first.checked_sub(community.tolerance).unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH)
+}
+
+/// Where to ask from to see how every meter is read: right after what counted for the mark.
+fn watch_from(community: &CommunityConfig, mark: Option<Boundary>) -> Option<Timestamp> {
+    let counted = mark?.timestamp().checked_add(community.tolerance).ok()?;
+    counted.checked_add(jiff::SignedDuration::from_secs(1)).ok()
 }

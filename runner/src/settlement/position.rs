@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use books::StoredEvent;
 use domain::Boundary;
+use domain::disputes::Exchanges;
 use domain::netting::LastReads;
 use jiff::Timestamp;
 
@@ -19,6 +20,8 @@ pub(super) struct Position {
     pub(super) algorithms: ActiveAlgorithms,
     pub(super) mark: Option<Boundary>,
     pub(super) last_reads: LastReads,
+    /// What decides whether readings count.
+    pub(super) exchanges: Exchanges,
     /// Up to here the Python original has settled, and readings only update the registers.
     pub(super) settled_by_original: Option<Boundary>,
     /// Invalid rows without a time that were already reported.
@@ -27,6 +30,8 @@ pub(super) struct Position {
     invalid: BTreeMap<(Option<Boundary>, String), StoredEvent>,
     /// Number of further invalid rows.
     invalid_more: usize,
+    /// Events that are stored with the next commit, whatever its boundary.
+    next: Vec<StoredEvent>,
 }
 
 impl Position {
@@ -34,10 +39,26 @@ impl Position {
         algorithms: ActiveAlgorithms,
         mark: Option<Boundary>,
         last_reads: LastReads,
+        exchanges: Exchanges,
         settled_by_original: Option<Boundary>,
     ) -> Position {
         let (reported, invalid) = (HashSet::new(), BTreeMap::new());
-        Position { algorithms, mark, last_reads, settled_by_original, reported, invalid, invalid_more: 0 }
+        Position {
+            algorithms,
+            mark,
+            last_reads,
+            exchanges,
+            settled_by_original,
+            reported,
+            invalid,
+            invalid_more: 0,
+            next: Vec::new(),
+        }
+    }
+
+    /// Adds events that are stored with the next commit.
+    pub(super) fn add_next(&mut self, events: impl Iterator<Item = StoredEvent>) {
+        self.next.extend(events);
     }
 
     /// Adds what a page has of events: how it was read, and its invalid rows. Rows of a boundary that is incomplete or not due come again with a later page; rows
@@ -77,6 +98,7 @@ impl Position {
             let message = format!("{more} more rows are no readings");
             taken.push(StoredEvent { code: "unreadable".to_owned(), subject: "many".to_owned(), message });
         }
+        taken.append(&mut self.next);
         taken
     }
 

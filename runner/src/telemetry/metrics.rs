@@ -22,7 +22,7 @@ use prometheus::{
 use sandbox::Sandbox;
 
 use crate::clock::Clock;
-use books::{OutboxDepth, PricesKept};
+use books::{OutboxDepth, PricesKept, Reception};
 
 pub use community::CommunityMetrics;
 pub use labels::{By, Forwarded, MetersOutcome, PassOutcome, PushOutcome, StoreOutcome};
@@ -82,8 +82,12 @@ struct Families {
     failures: IntCounterVec,
     changes: IntCounterVec,
     shadow: IntCounterVec,
+    /// Meters whose readings do not arrive as they should, by the code of their reception.
+    receptions: Vec<(&'static str, IntGaugeVec)>,
     held: IntGaugeVec,
+    disputed: IntGaugeVec,
     lease: IntGaugeVec,
+    faulty_series: IntGaugeVec,
     passes: IntCounterVec,
     fuel: IntCounterVec,
     algorithm_seconds: HistogramVec,
@@ -100,6 +104,9 @@ struct Families {
     push_seconds: HistogramVec,
     grpc: IntCounterVec,
     grpc_seconds: HistogramVec,
+    handshakes_failed: IntCounterVec,
+    handshake_failed_at: IntGaugeVec,
+    tls_request_at: IntGauge,
 }
 
 impl Metrics {
@@ -171,6 +178,25 @@ impl Metrics {
         self.families.grpc_seconds.with_label_values(&[method]).observe(took.as_secs_f64());
     }
 
+    /// Makes the series of failed TLS handshakes, at zero, for each reason that there is.
+    pub fn handshake_reasons(&self, reasons: impl IntoIterator<Item = &'static str>) {
+        for reason in reasons {
+            self.families.handshakes_failed.with_label_values(&[reason]);
+            self.families.handshake_failed_at.with_label_values(&[reason]);
+        }
+    }
+
+    /// Counts a failed TLS handshake by its reason, which is one of a closed set.
+    pub fn handshake_failed(&self, reason: &'static str) {
+        self.families.handshakes_failed.with_label_values(&[reason]).inc();
+        self.families.handshake_failed_at.with_label_values(&[reason]).set(self.clock.now().as_second());
+    }
+
+    /// Reports that a caller of the TLS port has sent a request.
+    pub fn tls_request(&self) {
+        self.families.tls_request_at.set(self.clock.now().as_second());
+    }
+
     /// Counts a change of an algorithm by the name of its action.
     pub fn algorithm_changed(&self, community: Option<&str>, action: &str) {
         self.families.changes.with_label_values(&[community.unwrap_or(""), action]).inc();
@@ -206,13 +232,17 @@ impl Families {
         let counters = |name: &str, help, labels: &[&str]| {
             register(registry, IntCounterVec::new(Opts::new(format!("rec_market_{name}_total"), help), labels))
         };
-        let gauges = |name: &str, help| {
+        let gauges = |name: &str, help: &str| {
             register(registry, IntGaugeVec::new(Opts::new(format!("rec_market_{name}"), help), &["community"]))
         };
         let histograms = |name: &str, help, labels: &[&str], buckets: &[f64]| {
             let options = HistogramOpts::new(format!("rec_market_{name}"), help).buckets(buckets.to_vec());
             register(registry, HistogramVec::new(options, labels))
         };
+        let receptions = Reception::BAD_CODES.iter().map(|(code, meaning)| {
+            let help = format!("Meters of which this holds: {meaning}");
+            (*code, gauges(&format!("meters_{}", code.replace('-', "_")), &help))
+        });
         let by_kind = &["community", "kind"];
         let by_code = &["community", "code"];
         let community = &["community"];
@@ -228,11 +258,8 @@ impl Families {
             ),
             trades: counters("trades", "Trades made; the operator's sales are local, its purchases not", by_kind),
             energy: counters("energy_watt_hours", "Energy traded, in Wh, by kind of trade", by_kind),
-            events: counters(
-                "events",
-                "What people should see: gaps, falls of registers, rows that are no readings",
-                by_code,
-            ),
+            events: counters("events", "What people should know of, as `rec-market events` lists it", by_code),
+            receptions: receptions.collect(),
             violations: counters("violations", "Rules that results of algorithms broke", by_code),
             failures: counters("algorithm_failures", "Runs of algorithms whose result is not used", by_kind),
             changes: counters(
@@ -246,7 +273,12 @@ impl Families {
                 &["community", "outcome"],
             ),
             held: gauges("community_held", "1 while an interval is on hold because of the algorithm"),
+            disputed: gauges("meters_disputed", "Meters whose readings do not follow their last good ones"),
             lease: gauges("lease_held", "1 while this process settles the community"),
+            faulty_series: gauges(
+                "tariff_series_faulty",
+                "Series of tariffs that are wrong, or whose last row is older than their rows are apart",
+            ),
             passes: counters("passes", "Passes over a community, by how they ended", &["community", "outcome"]),
             fuel: counters("algorithm_fuel", "Fuel that algorithms used, about one unit an instruction", community),
             algorithm_seconds: histograms("algorithm_seconds", "Time of a run", community, ALGORITHM_SECONDS),
@@ -309,6 +341,26 @@ impl Families {
             ),
             grpc: counters("grpc_requests", "gRPC requests answered", &["method", "code"]),
             grpc_seconds: histograms("grpc_request_seconds", "Time of a gRPC request", &["method"], STORE_SECONDS),
+            handshakes_failed: counters(
+                "tls_handshakes_failed",
+                "TLS handshakes that failed, or after which the caller left without a request",
+                &["reason"],
+            ),
+            handshake_failed_at: register(
+                registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "rec_market_tls_handshake_failed_timestamp_seconds",
+                        "When a TLS handshake last failed for that reason, Unix time; 0 for never",
+                    ),
+                    &["reason"],
+                ),
+            ),
+            tls_request_at: gauge(
+                registry,
+                "rec_market_tls_request_timestamp_seconds",
+                "When a caller last came through the TLS port with a request, Unix time; 0 for never",
+            ),
         }
     }
 }

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use books::{Label, StoreError};
+use books::{Label, Notice, Notices, Reception, StoreError};
 use domain::text::{chain, printable, printable_json};
 
+use super::callers::{TlsCallers, TlsCallersJson};
 use super::metrics::{CommunityMetrics, lock};
 use crate::clock::Clock;
 
@@ -25,6 +26,7 @@ pub struct Status {
     stopping: AtomicBool,
     /// Who got responses without their end, by caller and method.
     cut: Mutex<BTreeMap<(String, &'static str), CutCount>>,
+    tls_callers: TlsCallers,
 }
 
 /// Callers and methods that are noted as cut at most; then the one that was cut longest ago is forgotten.
@@ -35,10 +37,14 @@ struct CutCount {
     last_at: Timestamp,
 }
 
+/// Meters that are listed for a community at most.
+const METERS_MAX: usize = 100;
+
 /// The state of a community besides its metrics.
 #[derive(Default)]
 struct CommunityState {
     algorithm: Option<Label>,
+    meters: MetersJson,
     held: Option<String>,
     passed_at: Option<Timestamp>,
     error: Option<(Timestamp, String)>,
@@ -55,6 +61,8 @@ struct StatusJson<'a> {
     communities: Vec<CommunityJson<'a>>,
     /// Who got responses that did not fit into one message, and may lack their end without knowing.
     cut_responses: Vec<CutJson>,
+    /// Who came through the TLS port, and who did not.
+    tls: TlsCallersJson,
 }
 
 #[derive(Serialize)]
@@ -84,8 +92,32 @@ struct CommunityJson<'a> {
     last_error_at: Option<String>,
     last_warning: Option<String>,
     last_warning_at: Option<String>,
+    /// What is wrong with its series of tariffs.
+    tariff_series: Vec<String>,
+    /// How many meters have readings that do not follow their last good ones.
+    disputed_meters: u64,
     lease_held: bool,
     algorithm: Option<AlgorithmJson>,
+    /// Meters whose readings do not arrive as they should.
+    meters: MetersJson,
+}
+
+/// How many meters, by the code of what was told of them, and the first of them.
+#[derive(Clone, Default, Serialize)]
+struct MetersJson {
+    never_read: usize,
+    half_read: usize,
+    off_boundary: usize,
+    silent: usize,
+    list: Vec<MeterJson>,
+}
+
+#[derive(Clone, Serialize)]
+struct MeterJson {
+    meter: String,
+    code: &'static str,
+    told_at: String,
+    message: String,
 }
 
 #[derive(Serialize)]
@@ -98,6 +130,7 @@ struct AlgorithmJson {
 impl Status {
     pub fn new(clock: Arc<dyn Clock>, communities: impl IntoIterator<Item = Arc<CommunityMetrics>>) -> Status {
         Status {
+            tls_callers: TlsCallers::new(Arc::clone(&clock)),
             clock,
             communities: communities.into_iter().map(|community| (community, Mutex::default())).collect(),
             store: Mutex::new(Some("the store was not asked yet".to_owned())),
@@ -106,6 +139,11 @@ impl Status {
             stopping: AtomicBool::new(false),
             cut: Mutex::default(),
         }
+    }
+
+    /// Who calls the TLS port.
+    pub fn tls_callers(&self) -> &TlsCallers {
+        &self.tls_callers
     }
 
     /// Reports that a caller got a response without its end.
@@ -124,6 +162,11 @@ impl Status {
     /// Sets the algorithm that settles a community.
     pub fn algorithm(&self, community: &str, algorithm: Label) {
         self.change(community, |state| state.algorithm = Some(algorithm));
+    }
+
+    /// Reports how the meters of a community are read: what was told of them last.
+    pub fn receptions(&self, community: &str, notices: &Notices) {
+        self.change(community, |state| state.meters = MetersJson::new(notices));
     }
 
     /// Reports that a pass over a community is complete.
@@ -205,6 +248,7 @@ impl Status {
                 .map(|(community, of)| community_json(community, &lock(of), now))
                 .collect(),
             cut_responses: lock(&self.cut).iter().map(cut_json).collect(),
+            tls: self.tls_callers.json(),
         })?;
         Ok(printable_json(&json).into_owned())
     }
@@ -221,7 +265,7 @@ fn cut_json(((caller, method), CutCount { count, last_at }): (&(String, &'static
 }
 
 fn community_json<'a>(metrics: &'a CommunityMetrics, state: &CommunityState, now: Timestamp) -> CommunityJson<'a> {
-    let CommunityState { algorithm, held, passed_at, error, warning } = state;
+    let CommunityState { algorithm, meters, held, passed_at, error, warning } = state;
     let message = |of: &Option<(Timestamp, String)>| of.as_ref().map(|(_, message)| message.clone());
     let at = |of: &Option<(Timestamp, String)>| of.as_ref().map(|(at, _)| at.to_string());
     CommunityJson {
@@ -234,11 +278,35 @@ fn community_json<'a>(metrics: &'a CommunityMetrics, state: &CommunityState, now
         last_error_at: at(error),
         last_warning: message(warning),
         last_warning_at: at(warning),
+        tariff_series: metrics.series_problems(),
+        disputed_meters: metrics.disputed(),
         lease_held: metrics.has_lease(),
         algorithm: algorithm.as_ref().map(|label| AlgorithmJson {
             name: label.name.clone(),
             version: label.version.clone(),
             sha256: label.digest.to_string(),
         }),
+        meters: meters.clone(),
+    }
+}
+
+impl MetersJson {
+    fn new(notices: &Notices) -> MetersJson {
+        let mut meters = MetersJson::default();
+        for Notice { meter, reception, told_at, message, .. } in notices.values() {
+            let count = match reception {
+                Reception::Good => continue,
+                Reception::Never => &mut meters.never_read,
+                Reception::Half => &mut meters.half_read,
+                Reception::Off { .. } => &mut meters.off_boundary,
+                Reception::Silent => &mut meters.silent,
+            };
+            *count += 1;
+            if meters.list.len() < METERS_MAX {
+                let (meter, told_at) = (meter.to_string(), told_at.to_string());
+                meters.list.push(MeterJson { meter, code: reception.code(), told_at, message: message.clone() });
+            }
+        }
+        meters
     }
 }

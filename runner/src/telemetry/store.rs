@@ -2,31 +2,60 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use domain::text::chain;
 use domain::trade::State;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 
 use books::{
-    Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, Due, ExpectedState, KeptChange, KeptVersion,
-    Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept,
-    Progress, ReopenError, Reopened, Reopening, ShadowState, Span, Store, StoreError, StoredInterval, StoredTrade,
-    UpdateError, Version, Window,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter,
+    EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
+    NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
+    Reopened, Reopening, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError,
+    Version, Window,
 };
 
-use super::metrics::{Forwarded, Metrics, StoreOutcome};
+use super::metrics::{Forwarded, Metrics, StoreOutcome, lock};
+use super::outage::{Ended, Outage};
+
+/// Operations that only read. They may work while nothing can be written, as on a full disk.
+const READS: [&str; 20] = [
+    "mark",
+    "progress",
+    "communities",
+    "intervals",
+    "trades",
+    "component",
+    "events",
+    "notices",
+    "event_counts",
+    "examine",
+    "versions",
+    "pinned",
+    "decisions",
+    "changes",
+    "shadow_totals",
+    "prices",
+    "price_book",
+    "matches",
+    "outbox",
+    "outbox_depth",
+];
 
 pub struct MeasuredStore {
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
+    /// Told in the log here, and nowhere else.
+    outage: Mutex<Outage>,
 }
 
 impl MeasuredStore {
     pub fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>) -> MeasuredStore {
-        MeasuredStore { store, metrics }
+        MeasuredStore { store, metrics, outage: Mutex::default() }
     }
 
     async fn timed<T, E: Outcome>(
@@ -38,13 +67,47 @@ impl MeasuredStore {
         let result = operation_future.await;
         let outcome = result.as_ref().err().map_or(StoreOutcome::Ok, Outcome::outcome);
         self.metrics.store_operation(operation, outcome, started.elapsed());
+        match result.as_ref().err().map(Outcome::outage) {
+            None => self.works(operation),
+            Some(Some(error)) => self.fails(operation, error),
+            Some(None) => {}
+        }
         result
+    }
+
+    fn fails(&self, operation: &'static str, error: &StoreError) {
+        let mut outage = lock(&self.outage);
+        let is_new = outage.kind().is_none();
+        // What cannot be written stays so, whatever else fails meanwhile.
+        let stays = outage.kind().filter(|begun| operation != "commit" && !READS.contains(begun));
+        let kind = stays.unwrap_or(operation).to_owned();
+        outage.failed(&kind);
+        let error = chain(error);
+        if is_new {
+            tracing::error!(code = "store", operation, "{error}");
+        } else {
+            tracing::debug!(code = "store", operation, "{error}");
+        }
+    }
+
+    fn works(&self, operation: &'static str) {
+        let mut outage = lock(&self.outage);
+        // A full disk may have room for small things, and none for an interval.
+        let is_over = outage.kind().is_some_and(|begun| {
+            READS.contains(&begun) || begun == operation || (begun != "commit" && !READS.contains(&operation))
+        });
+        if let Some(Ended { failures, lasted }) = outage.ended_if(is_over) {
+            tracing::info!(code = "store", failures, ?lasted, "the store works again");
+        }
     }
 }
 
 /// An error as a label of the metrics.
 trait Outcome {
     fn outcome(&self) -> StoreOutcome;
+
+    /// The error, if the store as a whole cannot be used.
+    fn outage(&self) -> Option<&StoreError>;
 }
 
 impl Outcome for StoreError {
@@ -56,6 +119,10 @@ impl Outcome for StoreError {
             StoreError::Unavailable { .. } | StoreError::Busy { .. } => StoreOutcome::Unavailable,
             StoreError::Failed { .. } => StoreOutcome::Failed,
         }
+    }
+
+    fn outage(&self) -> Option<&StoreError> {
+        self.is_outage().then_some(self)
     }
 }
 
@@ -69,6 +136,10 @@ impl Outcome for UpdateError {
             UpdateError::Store(error) => error.outcome(),
         }
     }
+
+    fn outage(&self) -> Option<&StoreError> {
+        if let UpdateError::Store(error) = self { error.outage() } else { None }
+    }
 }
 
 impl Outcome for ReopenError {
@@ -77,6 +148,10 @@ impl Outcome for ReopenError {
             ReopenError::Unknown(_) | ReopenError::Stateless(_) | ReopenError::Open { .. } => StoreOutcome::Refused,
             ReopenError::Store(error) => error.outcome(),
         }
+    }
+
+    fn outage(&self) -> Option<&StoreError> {
+        if let ReopenError::Store(error) = self { error.outage() } else { None }
     }
 }
 
@@ -112,6 +187,10 @@ impl Books for MeasuredStore {
         CommittedBatch { committed, ended }
     }
 
+    async fn add(&self, addition: &Addition) -> Result<Committed, StoreError> {
+        self.timed("add", self.store.add(addition)).await
+    }
+
     async fn communities(&self) -> Result<Vec<String>, StoreError> {
         self.timed("communities", self.store.communities()).await
     }
@@ -135,8 +214,30 @@ impl Books for MeasuredStore {
         self.timed("component", self.store.component(digest)).await
     }
 
+    async fn events(
+        &self,
+        community: &str,
+        filter: &EventFilter,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<ListedEvent>, StoreError> {
+        self.timed("events", self.store.events(community, filter, after, limit)).await
+    }
+
+    async fn notices(&self, community: &str) -> Result<Notices, StoreError> {
+        self.timed("notices", self.store.notices(community)).await
+    }
+
+    async fn tell(&self, community: &str, notices: &[Notice]) -> Result<Vec<Notice>, StoreError> {
+        self.timed("tell", self.store.tell(community, notices)).await
+    }
+
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
         self.timed("event_counts", self.store.event_counts(community)).await
+    }
+
+    async fn told(&self, community: &str, codes: &[&str]) -> Result<BTreeSet<StoredEvent>, StoreError> {
+        self.timed("told", self.store.told(community, codes)).await
     }
 
     async fn examine(&self) -> Result<Vec<String>, StoreError> {

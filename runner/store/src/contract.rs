@@ -3,8 +3,10 @@
 //! A [`Shelf`] is storage that outlives an open store, so that every step of a test may open the store again.
 
 mod decisions;
+mod events;
 mod intervals;
 mod leases;
+mod meters;
 mod payments;
 mod prices;
 mod shelf;
@@ -17,8 +19,9 @@ use books::{
     Decisions, Due, ExpectedState, GapTrade, KeptChange, KeptVersion, LEASE_TERM_MAX, Label, Lease, Leases, Match,
     MatchFilter, MatchUpdate, MeterReading, NewPrices, OfferedSince, OutboxDepth, Payments, PriceBounds, Prices,
     PricesKept, Progress, Quantity, ReopenError, Reopened, Reopening, ShadowState, ShadowTotals, Span, Store,
-    StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, community_lease,
+    StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, WireParty, community_lease,
 };
+use domain::disputes::MeterRules;
 use domain::netting::{Basis, LastReads};
 use domain::reading::Registers;
 use domain::round::{PriceLimits, Terms};
@@ -66,6 +69,12 @@ promises! {
         a_commit_that_misses_a_decision_is_overtaken
         only_one_of_a_concurrent_commit_and_decision_succeeds
         shadow_totals_are_replaced_only_from_the_expected_end;
+    events:
+        events_are_listed_in_order_and_paged
+        notices_are_listed_among_the_events_of_intervals
+        events_are_found_by_time_code_and_subject
+        the_last_notice_of_each_meter_is_known
+        a_notice_is_told_once;
     intervals:
         a_new_store_is_empty
         commits_are_read_back
@@ -85,6 +94,12 @@ promises! {
         the_last_registers_of_absent_meters_are_kept
         books_continue_others_from_an_opening
         a_reader_sees_what_a_writer_commits;
+    meters:
+        disputed_readings_are_kept
+        decisions_about_meters_are_kept
+        what_is_decided_is_added_to_the_newest_interval
+        a_commit_takes_the_decisions_before_it
+        an_addition_under_a_lost_lease_is_fenced;
     payments:
         a_trade_is_returned_with_all_fields
         filters_apply_alone_and_together
@@ -128,7 +143,7 @@ pub(super) fn member(name: &str) -> MemberId {
 
 pub(super) fn reading(meter: &str, member: &str, import_wh: u64, export_wh: u64) -> MeterReading {
     let registers = Registers { import_wh, export_wh };
-    MeterReading { meter: meter.parse().unwrap(), member: self::member(member), registers }
+    MeterReading { meter: meter.parse().unwrap(), member: self::member(member), registers, anew: false }
 }
 
 /// A commit of the first reading of a meter: no round and no trades.
@@ -144,6 +159,8 @@ pub(super) fn opening(community: &str, number: u64) -> Commit {
             basis: Basis::Net,
             configuration: (number != 7).then(|| Digest::of(&number.to_le_bytes())),
             readings: vec![reading("a", "a", 5, 7)],
+            rules: MeterRules::default(),
+            disputed: LastReads::new(),
             absent: LastReads::new(),
             opening: LastReads::new(),
             round: None,
@@ -217,14 +234,17 @@ pub(super) fn event(code: &str) -> StoredEvent {
 
 /// The stored form of a commit.
 pub(super) fn kept(commit: &Commit) -> StoredInterval {
-    let ClearedInterval { interval, basis, configuration, readings, opening, round, gaps, trades, events, .. } =
-        commit.cleared.clone();
+    let ClearedInterval {
+        interval, basis, configuration, readings, rules, opening, round, gaps, trades, events, ..
+    } = commit.cleared.clone();
     let settlement = round.as_ref().map(|round| &round.settlement);
     StoredInterval {
         interval,
         basis,
         configuration,
         readings,
+        rules,
+        decided: Vec::new(),
         opening,
         round: settlement.map(|settlement| Round::clone(settlement.round())),
         round_digest: settlement.map(|settlement| settlement.round().digest()),

@@ -5,6 +5,7 @@
 //! as one. Nothing is ever deleted but prices that are too old or too many. A database that the Python original filled is
 //! continued: its own collections are only read, `takeover.rs` explains how.
 
+mod addition;
 mod address;
 mod algorithms;
 mod blobs;
@@ -12,6 +13,7 @@ mod chain;
 #[cfg(test)]
 mod commands;
 mod document;
+mod events;
 mod examine;
 mod fault;
 mod field;
@@ -21,6 +23,7 @@ mod leases;
 mod link;
 mod mark;
 mod meters;
+mod notices;
 mod original;
 mod prices;
 mod read;
@@ -50,10 +53,11 @@ use fault::{Fault, retry};
 use server::Server;
 
 use books::{
-    Acquired, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, ExpectedState, KeptChange,
-    KeptVersion, Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices,
-    PricesKept, Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredInterval, StoredTrade,
-    UpdateError, Version, Window,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter,
+    EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
+    NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
+    Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
+    Window,
 };
 
 /// A database on a MongoDB server.
@@ -127,6 +131,11 @@ impl Books for MongoStore {
         CommittedBatch { committed: batch.len(), ended: Ok(Committed::Now) }
     }
 
+    async fn add(&self, addition: &Addition) -> Result<Committed, StoreError> {
+        let by = ObjectId::new();
+        self.retry(|| chain::add(&self.server, addition, by)).await
+    }
+
     async fn communities(&self) -> Result<Vec<String>, StoreError> {
         let marks = self.retry(|| mark::list(&self.server)).await?;
         Ok(marks.into_iter().map(|mark| mark.community).collect())
@@ -151,8 +160,31 @@ impl Books for MongoStore {
         self.retry(|| blobs::get(&self.server, digest)).await
     }
 
+    async fn events(
+        &self,
+        community: &str,
+        filter: &EventFilter,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<ListedEvent>, StoreError> {
+        self.retry(|| events::list(&self.server, community, filter, after, limit)).await
+    }
+
+    async fn notices(&self, community: &str) -> Result<Notices, StoreError> {
+        self.retry(|| notices::newest(&self.server, community)).await
+    }
+
+    async fn tell(&self, community: &str, notices: &[Notice]) -> Result<Vec<Notice>, StoreError> {
+        let by = ObjectId::new();
+        self.retry(|| notices::tell(&self.server, community, notices, by)).await
+    }
+
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
         self.retry(|| read::event_counts(&self.server, community)).await
+    }
+
+    async fn told(&self, community: &str, codes: &[&str]) -> Result<BTreeSet<StoredEvent>, StoreError> {
+        self.retry(|| read::told(&self.server, community, codes)).await
     }
 
     async fn examine(&self) -> Result<Vec<String>, StoreError> {

@@ -4,20 +4,28 @@
 //! A field is only written if it differs from its default: by default a member's prices are its tariff, and its tariff
 //! is the community's.
 
+mod addition;
 mod change;
+mod meters;
 mod shadow;
 mod whole;
 
+use std::collections::BTreeMap;
+
+use domain::disputes::{MeterLimits, MeterRules};
 use domain::netting::{LastRead, LastReads};
 use domain::reading::Registers;
 use domain::round::{PriceLimits, Terms};
 use domain::{Boundary, Energy, Interval, IntervalLength, MemberId, MeterId, Position, Price, Round, Tariff};
 use prost::Message;
 
-use books::{Cause, GapTrade, MeterReading};
+use books::{Cause, Decided, GapTrade, MeterReading};
 use domain::NamedParty;
+use meters::{DecidedRecord, DisputeRecord, ExchangeRecord};
 
+pub use addition::{Added, decode_addition, encode_addition};
 pub use change::{decode_change, encode_change};
+pub use meters::{decode_dispute, encode_dispute};
 pub use shadow::{decode_shadow_totals, encode_shadow_totals};
 pub use whole::{Whole, decode_whole, encode_whole};
 
@@ -194,6 +202,13 @@ struct InputsRecord {
     /// Only in the first interval of books that continue others.
     #[prost(message, repeated, tag = "3")]
     opening: Vec<LastReadRecord>,
+    /// In watts; absent in intervals from before there were disputes.
+    #[prost(uint64, optional, tag = "4")]
+    power_max: Option<u64>,
+    #[prost(message, repeated, tag = "5")]
+    exchanges: Vec<ExchangeRecord>,
+    #[prost(message, repeated, tag = "6")]
+    decided: Vec<DecidedRecord>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -206,6 +221,9 @@ struct LastReadRecord {
     import_wh: u64,
     #[prost(uint64, tag = "4")]
     export_wh: u64,
+    /// Absent if nothing is disputed.
+    #[prost(message, optional, tag = "5")]
+    dispute: Option<DisputeRecord>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -219,6 +237,12 @@ struct ReadingRecord {
     import_wh: u64,
     #[prost(uint64, tag = "4")]
     export_wh: u64,
+    /// The meter's own, in watts; absent if it has that of all.
+    #[prost(uint64, optional, tag = "5")]
+    power_max: Option<u64>,
+    /// Whether it counts for its member only from here.
+    #[prost(bool, tag = "6")]
+    anew: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -242,10 +266,14 @@ struct GapRecord {
 pub struct Inputs {
     /// The readings of every meter that was read at the interval's end.
     pub readings: Vec<MeterReading>,
+    /// What decided whether they count.
+    pub rules: MeterRules,
     /// The energy of meters that were read again after a gap.
     pub gaps: Vec<GapTrade>,
     /// The last registers of meters that were read before the books begin.
     pub opening: LastReads,
+    /// What people decided about meters while it was the newest interval.
+    pub decided: Vec<Decided>,
 }
 
 fn encode_last_reads(reads: &LastReads) -> Vec<LastReadRecord> {
@@ -254,6 +282,7 @@ fn encode_last_reads(reads: &LastReads) -> Vec<LastReadRecord> {
         boundary: read.boundary.seconds(),
         import_wh: read.registers.import_wh,
         export_wh: read.registers.export_wh,
+        dispute: read.dispute.as_ref().map(DisputeRecord::new),
     };
     reads.iter().map(record).collect()
 }
@@ -261,19 +290,14 @@ fn encode_last_reads(reads: &LastReads) -> Vec<LastReadRecord> {
 fn decode_last_reads(records: Vec<LastReadRecord>) -> Result<LastReads, InvalidRecord> {
     let read = |record: LastReadRecord| {
         let registers = Registers { import_wh: record.import_wh, export_wh: record.export_wh };
-        let read = LastRead { boundary: decode_boundary(record.boundary)?, registers };
+        let dispute = record.dispute.map(DisputeRecord::decoded).transpose()?;
+        let read = LastRead { boundary: decode_boundary(record.boundary)?, registers, dispute };
         Ok((MeterId::from_stored(&record.meter).map_err(InvalidRecord::new)?, read))
     };
     records.into_iter().map(read).collect()
 }
 
-pub fn encode_inputs(readings: &[MeterReading], gaps: &[GapTrade], opening: &LastReads) -> Vec<u8> {
-    let reading = |reading: &MeterReading| ReadingRecord {
-        meter: reading.meter.as_str().to_owned(),
-        member: (reading.member.as_str() != reading.meter.as_str()).then(|| reading.member.as_str().to_owned()),
-        import_wh: reading.registers.import_wh,
-        export_wh: reading.registers.export_wh,
-    };
+fn encode_gaps(gaps: &[GapTrade]) -> Vec<GapRecord> {
     let gap = |gap: &GapTrade| GapRecord {
         member: gap.member.as_str().to_owned(),
         since: gap.since.seconds(),
@@ -282,28 +306,10 @@ pub fn encode_inputs(readings: &[MeterReading], gaps: &[GapTrade], opening: &Las
         retail: gap.tariff.retail.micro_eur(),
         feed_in: gap.tariff.feed_in.micro_eur(),
     };
-    let record = InputsRecord {
-        readings: readings.iter().map(reading).collect(),
-        gaps: gaps.iter().map(gap).collect(),
-        opening: encode_last_reads(opening),
-    };
-    record.encode_to_vec()
+    gaps.iter().map(gap).collect()
 }
 
-/// Decodes inputs.
-///
-/// # Errors
-/// If the bytes are not valid inputs.
-pub fn decode_inputs(bytes: &[u8]) -> Result<Inputs, InvalidRecord> {
-    let record = InputsRecord::decode(bytes).map_err(InvalidRecord::new)?;
-    let reading = |reading: ReadingRecord| {
-        let member = reading.member.as_deref().unwrap_or(&reading.meter);
-        Ok(MeterReading {
-            member: MemberId::from_stored(member).map_err(InvalidRecord::new)?,
-            meter: MeterId::from_stored(&reading.meter).map_err(InvalidRecord::new)?,
-            registers: Registers { import_wh: reading.import_wh, export_wh: reading.export_wh },
-        })
-    };
+fn decode_gaps(records: Vec<GapRecord>) -> Result<Vec<GapTrade>, InvalidRecord> {
     let gap = |gap: GapRecord| {
         let price = Price::from_micro_eur;
         Ok(GapTrade {
@@ -314,9 +320,72 @@ pub fn decode_inputs(bytes: &[u8]) -> Result<Inputs, InvalidRecord> {
             tariff: Tariff { retail: price(gap.retail), feed_in: price(gap.feed_in) },
         })
     };
+    records.into_iter().map(gap).collect()
+}
+
+pub fn encode_inputs(
+    readings: &[MeterReading],
+    rules: &MeterRules,
+    gaps: &[GapTrade],
+    opening: &LastReads,
+    decided: &[Decided],
+) -> Vec<u8> {
+    let own = |meter: &MeterId| rules.limits.as_ref().and_then(|limits| limits.own.get(meter)).map(|own| own.watts());
+    let reading = |reading: &MeterReading| ReadingRecord {
+        meter: reading.meter.as_str().to_owned(),
+        member: (reading.member.as_str() != reading.meter.as_str()).then(|| reading.member.as_str().to_owned()),
+        import_wh: reading.registers.import_wh,
+        export_wh: reading.registers.export_wh,
+        power_max: own(&reading.meter),
+        anew: reading.anew,
+    };
+    let record = InputsRecord {
+        readings: readings.iter().map(reading).collect(),
+        gaps: encode_gaps(gaps),
+        opening: encode_last_reads(opening),
+        power_max: rules.limits.as_ref().map(|limits| limits.usual.watts()),
+        exchanges: meters::encode_exchanges(&rules.exchanges),
+        decided: decided.iter().map(DecidedRecord::new).collect(),
+    };
+    record.encode_to_vec()
+}
+
+/// Encodes inputs that were decoded and added to.
+pub fn encode_again(inputs: &Inputs) -> Vec<u8> {
+    let Inputs { readings, rules, gaps, opening, decided } = inputs;
+    encode_inputs(readings, rules, gaps, opening, decided)
+}
+
+/// Decodes inputs.
+///
+/// # Errors
+/// If the bytes are not valid inputs.
+pub fn decode_inputs(bytes: &[u8]) -> Result<Inputs, InvalidRecord> {
+    let record = InputsRecord::decode(bytes).map_err(InvalidRecord::new)?;
+    let mut own = BTreeMap::new();
+    let mut reading = |reading: ReadingRecord| {
+        let member = reading.member.as_deref().unwrap_or(&reading.meter);
+        let meter = MeterId::from_stored(&reading.meter).map_err(InvalidRecord::new)?;
+        if let Some(watts) = reading.power_max {
+            own.insert(meter.clone(), meters::decode_power(watts)?);
+        }
+        Ok(MeterReading {
+            member: MemberId::from_stored(member).map_err(InvalidRecord::new)?,
+            meter,
+            registers: Registers { import_wh: reading.import_wh, export_wh: reading.export_wh },
+            anew: reading.anew,
+        })
+    };
+    let readings = record.readings.into_iter().map(&mut reading).collect::<Result<_, InvalidRecord>>()?;
+    let usual = record.power_max.map(meters::decode_power).transpose()?;
     Ok(Inputs {
-        readings: record.readings.into_iter().map(reading).collect::<Result<_, InvalidRecord>>()?,
-        gaps: record.gaps.into_iter().map(gap).collect::<Result<_, InvalidRecord>>()?,
+        readings,
+        rules: MeterRules {
+            limits: usual.map(|usual| MeterLimits { usual, own }),
+            exchanges: meters::decode_exchanges(record.exchanges)?,
+        },
+        gaps: decode_gaps(record.gaps)?,
         opening: decode_last_reads(record.opening)?,
+        decided: record.decided.into_iter().map(DecidedRecord::decoded).collect::<Result<_, _>>()?,
     })
 }

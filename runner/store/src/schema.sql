@@ -1,21 +1,25 @@
--- The embedded store, version 4. Times are Unix seconds, energy is Wh, prices are µEUR/kWh.
+-- The embedded store, version 5. Times are Unix seconds, energy is Wh, prices are µEUR/kWh.
 
 CREATE TABLE community (
     id   INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     -- End of the last committed interval: the resume mark.
     mark INTEGER,
-    -- Number of the last decision about its algorithm.
-    course INTEGER NOT NULL DEFAULT 0
+    -- Number of the last decision about its algorithm or its meters.
+    course INTEGER NOT NULL DEFAULT 0,
+    -- Number of the last decision that has taken effect.
+    taken  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- The last registers of every meter.
+-- The last good registers of every meter.
 CREATE TABLE meter (
     community INTEGER NOT NULL REFERENCES community (id),
     meter     TEXT NOT NULL,
     boundary  INTEGER NOT NULL,
     import_wh INTEGER NOT NULL,
     export_wh INTEGER NOT NULL,
+    -- What was read since and is disputed; see record/meters.rs. Null if nothing is.
+    dispute   BLOB,
     PRIMARY KEY (community, meter)
 ) STRICT, WITHOUT ROWID;
 
@@ -136,7 +140,7 @@ CREATE TABLE pin (
     PRIMARY KEY (community, name)
 ) STRICT, WITHOUT ROWID;
 
--- What was decided and noted about algorithms. Rows are only ever added.
+-- What was decided and noted about algorithms and meters. Rows are only ever added.
 CREATE TABLE change (
     number    INTEGER PRIMARY KEY,
     at        INTEGER NOT NULL,

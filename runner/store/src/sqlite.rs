@@ -1,9 +1,12 @@
 //! The embedded store: one SQLite file, one transaction per interval.
 
+mod addition;
 mod algorithms;
+mod events;
 mod fault;
 mod leases;
 mod payments;
+mod prepare;
 mod prices;
 mod read;
 mod readers;
@@ -22,41 +25,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 
 use fault::{Fault, is_locked_out, open_error, refused, store_error};
+use prepare::{BUSY_TIMEOUT, check_ours, prepare};
 use readers::Readers;
 
 use books::{
-    Acquired, Books, Change, Claim, Commit, CommittedBatch, Decisions, Due, ExpectedState, KeptChange, KeptVersion,
-    Leases, Match, MatchFilter, MatchUpdate, NewPrices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept,
-    Progress, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredInterval, StoredTrade,
-    UpdateError, Version, Window,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter,
+    EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
+    NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
+    Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
+    Window,
 };
-
-const SCHEMA: &str = include_str!("schema.sql");
-/// What the schema has got since, which changes nothing that was there.
-const SCHEMA_REOPENING: &str = include_str!("schema_reopening.sql");
-/// The schema's version, `user_version` in the file's header.
-const VERSION: i64 = 4;
-/// The first version that can still be read, and is upgraded in place when it is opened for writing.
-const OLDEST_VERSION: i64 = 3;
-/// From version 3: prices can be withdrawn, and those of unknown meters wait.
-const UPGRADE: &str = include_str!("schema_upgrade.sql");
-/// Distinguishes our files from other programs' databases: "rcmk", `application_id` in the file's header.
-const APPLICATION_ID: i64 = 0x7263_6d6b;
-/// How long to wait for another process's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pause between retries where SQLite's own timeout does not apply.
-const BUSY_PAUSE: Duration = Duration::from_millis(5);
-
-/// Page cache of the writer, in KiB (negative, as SQLite expects): enough for every member's part of two indexes.
-const CACHE_KIB: i64 = -4 * 1024;
-/// Pages in the write-ahead log after which a checkpoint copies them into the file. High, because a backfill changes
-/// the same pages again and again.
-const CHECKPOINT_PAGES: i64 = 8 * 1024;
 
 const IS_DIRECTORY: &str = "it is a directory (name a file in it)";
 
@@ -253,73 +236,6 @@ fn immutable_uri(path: &Path) -> Option<String> {
     Some(format!("file:{}?immutable=1", text.replace('%', "%25").replace('?', "%3f").replace('#', "%23")))
 }
 
-fn prepare(connection: &mut Connection) -> Result<(), Fault> {
-    // SQLite opens a read-only file without an error, and would only fail at the first commit.
-    if connection.is_readonly("main")? {
-        return Err(Fault::ReadOnly);
-    }
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if is_empty(&transaction)? {
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-    }
-    // Before anything is changed, since the file may belong to another program.
-    if check_ours(&transaction)? < VERSION {
-        transaction.execute_batch(UPGRADE)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-    }
-    transaction.execute_batch(SCHEMA_REOPENING)?;
-    transaction.commit()?;
-    // Every commit reaches the disk before the next interval starts, so a crash at any instant loses nothing.
-    use_write_ahead_log(connection)?;
-    connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    Ok(())
-}
-
-/// Switches to the write-ahead log. If two processes switch a new file at the same time, SQLite fails for one of them
-/// immediately, whatever its timeout, so that one retries here.
-fn use_write_ahead_log(connection: &Connection) -> Result<(), Fault> {
-    let mut waited = Duration::ZERO;
-    loop {
-        match connection.pragma_update(None, "journal_mode", "wal") {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && waited < BUSY_TIMEOUT => {
-                std::thread::sleep(BUSY_PAUSE);
-                waited += BUSY_PAUSE;
-            }
-            switched => return Ok(switched?),
-        }
-    }
-}
-
-fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", (), |row| row.get(0))
-}
-
-/// Refuses files of other programs and of versions that cannot be read; answers the version.
-fn check_ours(connection: &Connection) -> Result<i64, Fault> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    if is_empty(connection)? {
-        return Err(Fault::NotOurs("it is empty (settle first)".to_owned()));
-    }
-    if pragma("application_id")? != APPLICATION_ID {
-        return Err(Fault::NotOurs("it is a database of another program (name another file)".to_owned()));
-    }
-    match pragma("user_version")? {
-        version @ OLDEST_VERSION..=VERSION => Ok(version),
-        version if version < VERSION => Err(Fault::NotOurs(format!(
-            "it has schema version {version}, from before the first release; this program needs {VERSION} (settle again into a new file)"
-        ))),
-        version => Err(Fault::NotOurs(format!(
-            "it has schema version {version}, but this program knows only {VERSION} (use a newer rec-market, or name another file)"
-        ))),
-    }
-}
-
 #[async_trait]
 impl Books for SqliteStore {
     async fn mark(&self, community: &str) -> Result<Option<Boundary>, StoreError> {
@@ -341,6 +257,11 @@ impl Books for SqliteStore {
             }
             Err(error) => CommittedBatch { committed: 0, ended: Err(error) },
         }
+    }
+
+    async fn add(&self, addition: &Addition) -> Result<Committed, StoreError> {
+        let addition = addition.clone();
+        self.write(move |transaction| addition::add(transaction, &addition)).await
     }
 
     async fn communities(&self) -> Result<Vec<String>, StoreError> {
@@ -383,17 +304,36 @@ impl Books for SqliteStore {
         .await
     }
 
+    async fn events(
+        &self,
+        community: &str,
+        filter: &EventFilter,
+        after: Option<&EventPlace>,
+        limit: usize,
+    ) -> Result<Vec<ListedEvent>, StoreError> {
+        let (name, filter, after) = (community.to_owned(), filter.clone(), after.cloned());
+        self.read_list(move |connection| events::list(connection, &name, &filter, after.as_ref(), limit)).await
+    }
+
+    async fn notices(&self, community: &str) -> Result<Notices, StoreError> {
+        let name = community.to_owned();
+        self.read(move |connection| events::notices(connection, &name)).await
+    }
+
+    async fn tell(&self, community: &str, notices: &[Notice]) -> Result<Vec<Notice>, StoreError> {
+        let (name, notices) = (community.to_owned(), notices.to_vec());
+        self.write(move |transaction| events::tell(transaction, &name, &notices)).await
+    }
+
     async fn event_counts(&self, community: &str) -> Result<Vec<(String, u64)>, StoreError> {
         let name = community.to_owned();
-        self.read_list(move |connection| {
-            let mut counts = connection.prepare_cached(
-                "SELECT code, count(*) FROM event JOIN community ON community.id = event.community
-                 WHERE community.name = ?1 GROUP BY code ORDER BY code",
-            )?;
-            let counts = counts.query_map([name], |row| Ok((row.get(0)?, read::unsigned(row, 1)?)))?;
-            Ok(counts.collect::<rusqlite::Result<_>>()?)
-        })
-        .await
+        self.read_list(move |connection| events::counts(connection, &name)).await
+    }
+
+    async fn told(&self, community: &str, codes: &[&str]) -> Result<BTreeSet<StoredEvent>, StoreError> {
+        let name = community.to_owned();
+        let codes: Vec<String> = codes.iter().map(|code| (*code).to_owned()).collect();
+        self.read(move |connection| read::told(connection, &name, &codes)).await
     }
 
     async fn examine(&self) -> Result<Vec<String>, StoreError> {

@@ -21,6 +21,7 @@ mod meters;
 mod mongo;
 mod service;
 mod settled;
+mod throttle;
 mod transactions;
 mod wait;
 mod wasmtime;
@@ -33,6 +34,7 @@ pub use meters::{Meters, Row, answer, date, end_of, honest, reading, readings, r
 pub use mongo::{Mongo, mongodb};
 pub use service::{Service, command_with_descriptors, get, signal};
 pub use settled::SettledStore;
+pub use throttle::run_with_little;
 pub use transactions::Transactions;
 pub use wait::{eventually, eventually_async, listener, runtime};
 pub use wasmtime::{directory_with_wasmtime, run_in_shell, wasmtime};

@@ -316,7 +316,7 @@ impl Market {
         self.run(&["trades", "--json"]).ends_with(0).out
     }
 
-    /// All events as `12:00 a register-fell: message`, in order.
+    /// All events as `12:00 a fell: message`, in order.
     pub fn events(&self) -> Vec<String> {
         let database = self.database();
         let mut select = database

@@ -181,6 +181,11 @@ impl Meters {
         self.rows.lock().unwrap().extend(readings(texts));
     }
 
+    /// As [`Meters::tell`], row by row.
+    pub fn tell_rows(&self, rows: Vec<Row>) {
+        self.rows.lock().unwrap().extend(rows);
+    }
+
     /// Every request so far.
     pub fn asked(&self) -> Vec<QueryMeters> {
         self.asked.lock().unwrap().clone()

@@ -121,7 +121,7 @@ fn its_limits_hold_and_arguments_stand_above_them() {
 #[test]
 fn one_of_several_communities_is_chosen_by_name() {
     let two = community("aveiro", "http://127.0.0.1:9", "limits = { fuel = 7 }")
-        + &community("porto", "http://127.0.0.1:9", "");
+        + &community("porto", "http://127.0.0.1:10", "");
     let market = Market::new(&two);
     let command =
         |more: &[&str]| market.run(&[&["algorithm", "check", "public-grid"], &WITH_CONFIG[..], more].concat());

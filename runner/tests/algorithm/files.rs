@@ -82,7 +82,12 @@ fn a_file_of_another_kind_is_no_algorithm() {
     let text = folder.file("component.wat", "(component)");
     is_no_algorithm(&folder, text, "component", &["WebAssembly text", "wasm-tools parse"]);
     let module = folder.file("module.wasm", b"\0asm\x01\0\0\0");
-    is_no_algorithm(&folder, module, "component", &["core WebAssembly module", "--target wasm32-wasip2"]);
+    is_no_algorithm(
+        &folder,
+        module,
+        "component",
+        &["core WebAssembly module", "rec-market algorithm wrap", "--target wasm32-wasip2"],
+    );
     let future = folder.file("future.wasm", b"\0asm\x0e\0\x01\0");
     is_no_algorithm(&folder, future, "component", &["unknown version"]);
 }

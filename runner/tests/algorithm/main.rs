@@ -6,11 +6,15 @@
 mod cache;
 mod check;
 mod community;
+mod explain;
 mod files;
+mod kits;
 mod limits;
 mod list;
 mod machine;
+mod new;
 mod round_files;
 mod rounds;
 mod runs;
 mod wasmtime;
+mod wrap;

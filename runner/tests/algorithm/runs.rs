@@ -179,8 +179,13 @@ fn a_failure_is_told_by_its_kind() {
     let folder = Folder::new();
     let forever = ["--fuel", "18446744073709551615", "--time", "20ms"];
     let cases: [(&str, &[u8], &[&str], &str); 6] = [
-        ("trap", guests::UNREACHABLE, &[], "unreachable"),
-        ("fuel", guests::ENDLESS_LOOP, &["--fuel", "1000000"], "used all its fuel of 1000000"),
+        ("trap", guests::UNREACHABLE, &[], "trapped in clear: wasm trap: wasm `unreachable`"),
+        (
+            "fuel",
+            guests::ENDLESS_LOOP,
+            &["--fuel", "1000000"],
+            "used all its fuel of 1000000, 333333 for each of 3 positions, at last in clear (does it loop?",
+        ),
         ("deadline", guests::ENDLESS_LOOP, &forever, "did not finish within 20ms"),
         ("memory", guests::MEMORY_BOMB, &[], "bytes of memory"),
         ("output", guests::LIST_HUGE, &["--output", "1MiB"], "more than 1048576 bytes"),

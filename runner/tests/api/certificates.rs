@@ -176,7 +176,7 @@ async fn tls_1_2_and_1_3_are_spoken_and_nothing_but_http_2_inside() {
     }
     let (address, refused) = handshake(&open, authority, &[&version::TLS13], &["http/1.1"]).await;
     assert!(refused.unwrap_err().to_string().contains("NoApplicationProtocol"));
-    log::told_of(address, "refused a caller: ").await;
+    log::told_of(address, "did not come through: it has no version, cipher or protocol of TLS in common").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,9 +191,10 @@ async fn a_caller_that_does_not_trust_the_certificate_goes_away_and_the_log_says
     let error = format!("{:?}", open.tls_channel(name).await.unwrap_err());
     assert!(error.contains("NotValidForName"), "{error}");
     for version in [&version::TLS12, &version::TLS13] {
+        let open = Setting::new().open().await;
         let (address, refused) = handshake(&open, &other, &[version], &["h2"]).await;
         refused.unwrap_err();
-        log::told_of(address, "refused a caller: ").await;
+        log::told_of(address, "did not come through: it does not trust our certificate").await;
     }
     asks(&open, ClientTlsConfig::new()).await.unwrap();
 }

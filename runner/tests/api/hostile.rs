@@ -49,15 +49,17 @@ async fn last_words(stream: &mut TcpStream) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_takes_the_wrong_port_is_told_and_the_log_says_which_is_right() {
     log::keep();
-    let open = Setting::new().open().await;
-    let tls = open.serving.tls_address();
     for bytes in [&b"GET / HTTP/1.1\r\nHost: market\r\n\r\n"[..], &http2([])] {
+        let open = Setting::new().open().await;
+        let tls = open.serving.tls_address();
         let mut stream = connected(tls, bytes).await;
         let peer = stream.local_addr().unwrap();
         let said = last_words(&mut stream).await;
         assert_eq!(said.first(), Some(&0x15), "an alert of TLS is expected: {said:?}");
         log::told_of(peer, "it does not speak TLS; plaintext has its own port").await;
     }
+    let open = Setting::new().open().await;
+    let tls = open.serving.tls_address();
     let plaintext = Endpoint::from_shared(format!("http://{tls}")).unwrap().connect().await;
     if let Ok(channel) = plaintext {
         claiming(channel).retrieve_matches(MatchesFilter::default()).await.unwrap_err();

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use books::OfferedSince;
+use books::{OfferedSince, Wallets};
 use rec_market::adapter::grpc::{
     Api, ApiError, ApiLimits, Cut, CutObserver, Observer, PriceTaking, ServingApi, start_observed,
 };
@@ -87,9 +87,11 @@ impl Setting {
             claim_lease: LEASE,
             offered_since: self.since,
             cut: Some(self.cut_observer()),
+            openings: None,
             limits: self.limits,
             callers: self.callers.clone(),
             prices: self.prices.clone(),
+            wallets: Wallets::default(),
             administration: None,
         };
         let (plain, tls) = (listener().await, listener().await);

@@ -250,7 +250,7 @@ fn the_audit_finds_a_mark_or_registers_that_are_not_those_of_the_books() {
     sql("UPDATE meter SET import_wh = 81 WHERE meter = 'b1'", &["registers", "b1"]);
     sql("UPDATE meter SET boundary = boundary - 900 WHERE meter = 'b2'", &["registers", "b2"]);
     sql("DELETE FROM meter WHERE meter = 'a'", &["registers", " a"]);
-    sql("INSERT INTO meter VALUES (1, 'c', 1693569600, 0, 0)", &["registers", " c"]);
+    sql("INSERT INTO meter VALUES (1, 'c', 1693569600, 0, 0, NULL)", &["registers", " c"]);
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn a_database_that_may_only_be_read_is_read_and_not_settled() {
     mode("market.db", 0o444);
     for directory in [0o777, 0o555] {
         mode("", directory);
-        as_nobody(&market, &["settle"]).ends_with(2).says("market.db").says("permission");
+        as_nobody(&market, &["settle"]).ends_with(3).says("market.db").says("permission");
         assert_eq!(as_nobody(&market, &["trades", "--json"]).ends_with(0).out, books);
         as_nobody(&market, &["audit"]).ends_with(0);
     }
@@ -142,8 +142,8 @@ fn a_database_that_may_only_be_read_is_read_and_not_settled() {
     as_nobody(&market, &["trades"]).ends_with(2).says("market.db").says("permission");
     mode("market.db", 0o666);
     mode("", 0o555);
-    as_nobody(&market, &["settle"]).ends_with(2).says("market.db").says("permission");
+    as_nobody(&market, &["settle"]).ends_with(3).says("market.db").says("permission");
     fs::remove_file(market.path("market.db")).unwrap();
-    as_nobody(&market, &["settle"]).ends_with(2).says("market.db").says("permission");
+    as_nobody(&market, &["settle"]).ends_with(3).says("market.db").says("permission");
     mode("", 0o777);
 }

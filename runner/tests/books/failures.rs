@@ -50,9 +50,12 @@ fn an_algorithm_that_fails_falls_back_where_the_community_wants_that() {
     let meters = Meters::telling(&ROWS);
     let market = Market::with(&meters, &format!("{FAILS}\non_failure = \"fallback\""));
     market.run(&["settle", "--until", "2023-09-01T12:15:00Z"]).ends_with(0).says("settled with public-grid instead");
-    let remark = "settled with public-grid instead: used all its fuel of 1 (does it loop?)";
-    let trades = ["a > grid 100 at 30000", "grid > b 60 at 162400"].map(|trade| format!("12:00 {trade} ({remark})"));
-    assert_eq!(market.trades(), trades);
+    let remark = "settled with public-grid instead: used all its fuel of 1, 0 for each of 2 positions";
+    let trades = ["a > grid 100 at 30000", "grid > b 60 at 162400"].map(|trade| format!("12:00 {trade} ({remark}"));
+    assert_eq!(market.trades().len(), trades.len());
+    for (trade, expected) in market.trades().iter().zip(&trades) {
+        assert!(trade.starts_with(expected) && trade.contains("raise fuel in the community's limits"), "{trade}");
+    }
     let events = market.events();
     assert_eq!(events.len(), 1);
     assert!(events[0].starts_with("12:00 mid-market-rate fallback: settled with public-grid instead: "), "{events:?}");
@@ -82,12 +85,12 @@ limits = { fuel = 18446744073709551615, time = \"20ms\" }";
 
 #[test]
 fn a_setting_that_nobody_knows_settles_nothing() {
-    let meters = Meters::telling(&ROWS);
+    let (meters, others) = (Meters::telling(&ROWS), Meters::telling(&ROWS));
     let good = community("good", meters.address(), "");
-    let bad = community("bad", meters.address(), "settings = { prize = 5 }");
+    let bad = community("bad", others.address(), "settings = { prize = 5 }");
     let market = Market::new(&(good + &bad));
     market.settle().ends_with(2).says("community bad").says("\"prize\"").says("mid-market-rate");
-    assert_eq!((market.trades(), meters.asked().len()), (Vec::new(), 0));
+    assert_eq!((market.trades(), meters.asked().len(), others.asked().len()), (Vec::new(), 0, 0));
 }
 
 #[test]
@@ -115,9 +118,9 @@ fn an_algorithm_of_earlier_intervals_is_named_by_its_digest() {
 
 #[test]
 fn a_community_that_is_held_up_does_not_hold_up_another() {
-    let meters = Meters::telling(&ROWS);
+    let (broken, whole) = (Meters::telling(&ROWS), Meters::telling(&ROWS));
     let market =
-        Market::new(&(community("broken", meters.address(), FAILS) + &community("whole", meters.address(), "")));
+        Market::new(&(community("broken", broken.address(), FAILS) + &community("whole", whole.address(), "")));
     let ran = market.settle().ends_with(1).says("broken").says("on hold");
     assert!(ran.out.contains("whole: 3 intervals"), "{}", ran.out);
     assert_eq!(market.trades(), BOOKS);
@@ -125,12 +128,12 @@ fn a_community_that_is_held_up_does_not_hold_up_another() {
 
 #[test]
 fn a_community_whose_meters_are_away_does_not_hold_up_another() {
-    let meters = Meters::telling(&ROWS);
+    let (held, whole) = (Meters::telling(&ROWS), Meters::telling(&ROWS));
     let refusing = Meters::answering(|_, _| Err(tonic::Status::permission_denied("no")));
     let market = Market::new(
         &(community("away", refusing.address(), "")
-            + &community("held", meters.address(), FAILS)
-            + &community("whole", meters.address(), "")),
+            + &community("held", held.address(), FAILS)
+            + &community("whole", whole.address(), "")),
     );
     let ran = market.run(&["settle", "--json"]).ends_with(3).says(refusing.address());
     let errors: Vec<bool> = ran.objects().iter().map(|summary| summary["error"].is_null()).collect();

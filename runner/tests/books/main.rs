@@ -4,9 +4,14 @@
 
 mod audit;
 mod damage;
+mod disk;
+mod disputes;
+mod events;
 mod failures;
 mod gaps;
 mod left_out;
+mod local_time;
+mod membership;
 mod pages;
 mod recorded;
 mod registers;
@@ -16,6 +21,7 @@ mod replay_outside;
 mod rows;
 mod runs;
 mod service;
+mod silence;
 mod statement;
 mod terms;
 mod text;

@@ -53,13 +53,29 @@ fn a_register_that_falls_invents_no_trade() {
         market.books(),
         ["12:15 b > a 7 at 96200, Created", "12:15 grid > a 3 at 162400", "12:30 grid > c 1 at 162400"]
     );
+    let decides =
+        "nothing is settled until its next reading decides (if the meter was exchanged: rec-market meter exchange)";
+    let restarted = "nothing is settled between (if the meter was exchanged: rec-market meter exchange)";
     assert_eq!(
         market.events(),
         [
-            "12:00 a register-fell: Active import fell from 5000 Wh to 3 Wh; nothing settled, counting from there",
-            "12:00 b register-fell: Active export fell from 900 Wh to 0 Wh; nothing settled, counting from there",
-            "12:15 c register-fell: Active import fell from 50 Wh to 1 Wh; nothing settled, counting from there",
-            "12:15 c register-fell: Active export fell from 50 Wh to 1 Wh; nothing settled, counting from there",
+            format!("12:00 a fell: Active import fell from 5000 Wh to 3 Wh; {decides}"),
+            format!("12:00 b fell: Active export fell from 900 Wh to 0 Wh; {decides}"),
+            format!(
+                "12:15 a restarted: it counts from import 3 Wh, export 120 Wh at 2023-09-01T12:15:00Z, after import 5000 Wh, \
+                 export 100 Wh at 2023-09-01T12:00:00Z; {restarted}"
+            ),
+            format!(
+                "12:15 b restarted: it counts from import 10 Wh, export 0 Wh at 2023-09-01T12:15:00Z, after import 10 Wh, export \
+                 900 Wh at 2023-09-01T12:00:00Z; {restarted}"
+            ),
+            format!(
+                "12:15 c fell: Active import fell from 50 Wh to 1 Wh and Active export fell from 50 Wh to 1 Wh; {decides}"
+            ),
+            format!(
+                "12:30 c restarted: it counts from import 1 Wh, export 1 Wh at 2023-09-01T12:30:00Z, after import 50 Wh, export 50 \
+                 Wh at 2023-09-01T12:00:00Z; {restarted}"
+            ),
         ]
     );
 }
@@ -128,18 +144,21 @@ fn unreadable_values_at_the_end_are_told_in_every_run_and_kept_once() {
     assert_eq!(market.events().len(), 2);
 }
 
+/// Hours, and a power that allows everything in one.
+const ANY_POWER: &str = "interval = \"1h\"\npower_max = \"18446744073709551615W\"";
+
 #[test]
 fn registers_at_their_limits_settle_exactly() {
     let most = i64::MAX;
     let meters = Meters::telling(&[
         "a 12:00 0 0",
-        &format!("a 12:15 {most} 0"),
+        &format!("a 13:00 {most} 0"),
         "b 12:00 0 0",
-        &format!("b 12:15 0 {most}"),
+        &format!("b 13:00 0 {most}"),
         "c 12:00 0 0",
-        &format!("c 12:15 {most} 0"),
+        &format!("c 13:00 {most} 0"),
     ]);
-    let market = Market::of(&meters);
+    let market = Market::with(&meters, ANY_POWER);
     let (half, rest) = (most / 2, most / 2 + 1);
     assert_eq!(
         market.books(),
@@ -167,13 +186,13 @@ fn more_than_a_store_can_keep_settles_nothing_and_the_books_are_still_right() {
     let most = i64::MAX;
     let meters = Meters::telling(&[
         "a 12:00 0 0",
-        &format!("a 12:15 {most} 0"),
-        &format!("a 12:30 {most} 0"),
+        &format!("a 13:00 {most} 0"),
+        &format!("a 14:00 {most} 0"),
         "b 12:00 0 0",
-        "b 12:15 1 0",
-        "b 12:30 3 0",
+        "b 13:00 1 0",
+        "b 14:00 3 0",
     ]);
-    let market = Market::with(&meters, "[community.members.firm]\nmeters = [\"a\", \"b\"]");
-    assert_eq!(market.books(), ["12:15 grid > firm 2 at 162400"]);
+    let market = Market::with(&meters, &format!("{ANY_POWER}\n[community.members.firm]\nmeters = [\"a\", \"b\"]"));
+    assert_eq!(market.books(), ["13:00 grid > firm 2 at 162400"]);
     assert_eq!(market.events().len(), 2);
 }

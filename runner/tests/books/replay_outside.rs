@@ -104,9 +104,9 @@ fn what_cannot_be_run_is_not_printed() {
 
 #[test]
 fn of_two_communities_one_is_named() {
-    let meters = Meters::telling(&["a 12:00 0 0", "a 12:15 0 100", "b 12:00 0 0", "b 12:15 67 0"]);
-    let communities = ["one", "two"].map(|name| community(name, meters.address(), "")).concat();
-    let market = Market::new(&communities);
+    let rows = ["a 12:00 0 0", "a 12:15 0 100", "b 12:00 0 0", "b 12:15 67 0"];
+    let (one, two) = (Meters::telling(&rows), Meters::telling(&rows));
+    let market = Market::new(&(community("one", one.address(), "") + &community("two", two.address(), "")));
     market.settle().ends_with(0);
     market.run(&INTERVAL).ends_with(2).says("--community").says("one, two");
     let ran = market.run(&[&INTERVAL[..], &["--community", "two"]].concat()).ends_with(0);

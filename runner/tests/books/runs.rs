@@ -52,8 +52,8 @@ fn a_run_continues_where_the_last_one_stopped() {
     meters.tell(&[TWO_HOUSES[2], TWO_HOUSES[5]]);
     let requests = meters.asked().len();
     assert_eq!(market.books(), THEIR_TRADES);
-    // The boundary after the mark, less the tolerance.
-    assert_eq!(meters.asked()[requests].start_interval.as_deref(), Some("2023-09-01T12:28:00Z"));
+    // Right after what counted for the mark, so that readings are seen that count nowhere.
+    assert_eq!(meters.asked()[requests].start_interval.as_deref(), Some("2023-09-01T12:17:01Z"));
 }
 
 #[test]
@@ -90,6 +90,30 @@ fn the_summary_says_what_was_done() {
         "trades": 4, "local_wh": 750, "from_grid_wh": 50, "to_grid_wh": 200, "events": {}, "error": null,
     });
     assert_eq!(*summary, expected);
+}
+
+#[test]
+fn from_is_the_first_interval_of_every_run() {
+    let rows = ["a 12:00 0 0", "b 12:00 0 0", "a 12:15 0 9", "b 12:15 5 0", "a 12:30 0 9", "b 12:30 9 0"];
+    let meters = Meters::telling(&rows[..4]);
+    let market = Market::of(&meters);
+    let run = || {
+        let summary = market.json(&["settle", "--json"]).remove(0);
+        ["from", "until"].map(|key| summary[key].as_str().map(short).unwrap_or_default())
+    };
+    assert_eq!(run(), ["12:00", "12:15"]);
+    meters.tell(&rows[4..]);
+    assert_eq!(run(), ["12:15", "12:30"]);
+    assert_eq!(run(), ["", ""]);
+    // Nobody was read from 12:30 to 13:00.
+    meters.tell(&["a 13:00 0 9", "b 13:00 19 0"]);
+    let text = market.settle().ends_with(0).out;
+    assert!(text.contains("from 2023-09-01T12:45:00Z to 2023-09-01T13:00:00Z"), "{text}");
+    // The first boundary opens the books, however much later the next one is.
+    let meters = Meters::telling(&["a 12:00 0 0", "a 13:00 0 9", "a 13:15 0 19"]);
+    let market = Market::of(&meters);
+    let text = market.settle().ends_with(0).out;
+    assert!(text.contains("1 intervals from 2023-09-01T12:45:00Z to 2023-09-01T13:15:00Z"), "{text}");
 }
 
 #[test]

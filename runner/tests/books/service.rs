@@ -47,7 +47,8 @@ fn a_service_that_fails_once_is_asked_again() {
             scope.spawn(move || {
                 let meters = failing_once(failure);
                 let market = Market::of(&meters);
-                market.settle().ends_with(0).says("asking again");
+                let debug = [("REC_MARKET_LOG", "debug")];
+                market.run_with(&debug, &["settle"]).ends_with(0).says("asking again");
                 assert_eq!(market.books(), BOOKS);
             });
         }

@@ -147,7 +147,7 @@ fn an_empty_statement_still_has_its_heading() {
 fn the_table_for_people_has_a_line_for_the_whole_community() {
     let market = market();
     let table = market.run(&["statement"]).ends_with(0).out;
-    for text in ["aveiro, total", "m000", "m005", "community", "grid alone"] {
+    for text in ["aveiro, total (UTC)", "m000", "m005", "all members", "grid alone"] {
         assert!(table.contains(text), "{text}: {table}");
     }
     let listed = market.run(&["trades", "--member", "m001"]).ends_with(0).out;

@@ -30,7 +30,8 @@ fn a_peer_cannot_write_into_logs_and_errors() {
         _ => answer(honest(&rows, query)),
     });
     let market = Market::of(&meters);
-    let ran = market.settle().ends_with(0).says("INFO all is well");
+    let debug = [("REC_MARKET_LOG", "debug")];
+    let ran = market.run_with(&debug, &["settle"]).ends_with(0).says("INFO all is well");
     is_seen(&ran.err);
     assert!(!ran.err.lines().any(|line| line.starts_with("2023-09-01T12:00:00Z INFO")), "{}", ran.err);
 

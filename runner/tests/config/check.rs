@@ -2,7 +2,7 @@
 
 use testkit::*;
 
-const RIGHT: &str = "[[community]]\nname = \"aveiro\"\n[[community]]\nname = \"porto\"\nalgorithm = \"static\"\nsettings = { price = 5 }\n";
+const RIGHT: &str = "[[community]]\nname = \"aveiro\"\n[[community]]\nname = \"porto\"\nunlisted = \"ignore\"\nmembers = { a = {} }\nalgorithm = \"static\"\nsettings = { price = 5 }\n";
 
 #[test]
 fn a_configuration_that_is_right_says_so_and_starts_nothing() {
@@ -34,7 +34,7 @@ fn every_mistake_is_told_and_ends_with_2() {
 #[test]
 fn an_algorithm_that_cannot_be_used_is_a_mistake() {
     let market = Market::new(
-        "[[community]]\nname = \"a\"\nalgorithm = \"text.wasm\"\n[[community]]\nname = \"b\"\nsettings = { prise = 5 }\n",
+        "[[community]]\nname = \"a\"\nalgorithm = \"text.wasm\"\n[[community]]\nname = \"b\"\nunlisted = \"ignore\"\nsettings = { prise = 5 }\n",
     );
     std::fs::write(market.path("text.wasm"), "no component").unwrap();
     let ran = market.run(&["config", "check"]).ends_with(2);

@@ -32,7 +32,7 @@ async fn what_is_pulled_is_paid_once_and_reported() {
         assert_eq!(trade.state, Some(State::Paid));
         assert_eq!(trade.transaction_id, Some(format!("tx-{}", trade.id)));
     }
-    let of_grid = MatchFilter { buyer: Some("100".to_owned()), ..MatchFilter::default() };
+    let of_grid = MatchFilter { buyer: Some("100".into()), ..MatchFilter::default() };
     let of_grid = world.store.matches(&of_grid, Window::first(100), SystemClock.now()).await.unwrap();
     assert_eq!(of_grid.len(), 3 * PAIRS);
     assert!(of_grid.iter().all(|trade| trade.state.is_none() && trade.transaction_id.is_none()), "{of_grid:?}");

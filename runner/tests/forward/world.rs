@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
-use books::{Match, MatchFilter, OfferedSince, Quantity, Store, Window};
+use books::{Match, MatchFilter, OfferedSince, Quantity, Store, Wallets, Window};
 use demo::certificates::Certificates;
 use demo::transactions::ledger::Totals;
 use demo::transactions::market::MarketClient;
@@ -91,9 +91,11 @@ impl World {
             claim_lease: Duration::from_secs(900),
             offered_since: OfferedSince::default(),
             cut: None,
+            openings: None,
             limits: ApiLimits::default(),
             callers: if knows_callers { vec![transactions] } else { usual_callers() },
             prices: PriceTaking::default(),
+            wallets: Wallets::default(),
             administration: None,
         };
         let client_ca = knows_callers.then(|| self.books.path("ca_crt.pem"));

@@ -130,6 +130,8 @@ fn what_fails_too_often_is_rolled_back_where_the_policy_is_to_hold() {
     assert!(caller.standing().is_configured);
     let log = market.log();
     assert!(log.contains("code=\"rolled-back\""), "{log}");
+    // Nobody else was there.
+    assert!(!log.contains("another process"), "{log}");
     let metrics = service.get("/metrics").1;
     let series = "rec_market_algorithm_changes_total{action=\"rolled-back\",community=\"aveiro\"} 1";
     assert!(metrics.contains(series), "{metrics}");

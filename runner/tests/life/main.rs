@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "tests may tell what they see")]
 
 mod activation;
+mod busy;
 mod caller;
 mod callers;
 mod cli;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use domain::Boundary;
 use rec_market::clock::FixedClock;
 use rec_market::config::Config;
+use rec_market::ports::Failure;
 use rec_market::telemetry::metrics::{Forwarded, MetersOutcome, Metrics, PushOutcome, StoreOutcome};
 use serde_json::Value;
 
@@ -43,6 +44,7 @@ fn told() -> Told {
     PushOutcome::ALL.iter().for_each(|outcome| metrics.push_request(*outcome, took));
     metrics.forwarded(Forwarded::Sent, 1);
     metrics.grpc_request("/proto.MarketService/GetMatches", 0, took);
+    metrics.handshake_reasons(Failure::ALL.into_iter().map(Failure::as_str));
     let text = metrics.render();
     let word = |line: &str| line.split([' ', '{']).next().unwrap().to_owned();
     let labels = |line: &str| -> Vec<String> {

@@ -68,7 +68,7 @@ fn gaps_falls_and_unreadable_rows_are_counted() {
     scene.pass(scene.base("mid-market-rate"), None).unwrap();
     scene.counts(&[
         ("events_total{code=\"gap\"}", 1),
-        ("events_total{code=\"register-fell\"}", 1),
+        ("events_total{code=\"fell\"}", 1),
         ("events_total{code=\"unreadable\"}", 1),
         ("events_total{code=\"fallback\"}", 0),
         // a: 10 + 10, b: 40 after its gap, then 10.

@@ -13,7 +13,7 @@ use rec_market::algorithms::cache::ReadyAlgorithm;
 use rec_market::clock::{Clock, FixedClock};
 use rec_market::config::{CommunityConfig, Config};
 use rec_market::settlement::clearing::Clearing;
-use rec_market::settlement::{Pass, PassError, PassSummary, Settler};
+use rec_market::settlement::{Memory, Pass, PassError, PassSummary, Settler};
 use rec_market::telemetry::metrics::Metrics;
 use rec_market::telemetry::status::Status;
 use rec_market::telemetry::store::MeasuredStore;
@@ -90,6 +90,7 @@ impl Scene {
                 store: Arc::clone(&self.store),
                 clock: Arc::clone(&self.clock),
                 metrics,
+                memory: Memory::of(&self.community),
             };
             let pass = Pass { now: self.now, until: None, fence: None, since: OfferedSince::default() };
             settler.pass(pass, &mut summary, |_| {}).await

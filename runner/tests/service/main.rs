@@ -10,7 +10,9 @@
 
 mod clock;
 mod crash;
+mod disputes;
 mod first_start;
+mod handshakes;
 mod mongodb;
 mod node;
 mod outages;
@@ -18,6 +20,9 @@ mod payments;
 mod prices;
 mod replicas;
 mod rights;
+mod series;
+mod silence;
 mod start_and_end;
 mod takeover;
 mod terms;
+mod wallets;

@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testkit::{Authority, Market, Meters, Pair, Service, tls_files};
+use serde_json::Value;
+use testkit::{Authority, Market, Meters, Pair, Service, eventually, tls_files};
+
+use crate::handshakes::{failed, shown};
 
 /// A file of this repository.
 fn repository(file: &str) -> PathBuf {
@@ -37,6 +40,14 @@ fn transactions_trusts_the_one_file_that_the_market_shows() {
     let service = Service::start(&market);
     let refused = retrieve(&market, &service, "market_crt.pem").unwrap_err();
     assert!(refused.contains("unable to verify the first certificate"), "{refused}");
+    // Node sends no alert: nothing but a caller that leaves shows that the certificate is refused.
+    eventually("the market notices", || failed(&service, "left") > 0);
+    let callers = shown(&service);
+    assert_eq!(
+        (&callers["last_request_at"], &callers["failed_handshakes"][0]["reason"]),
+        (&Value::Null, &"left".into())
+    );
+    assert!(market.log().contains("as clients of Node do that do not trust it"), "{}", market.log());
 }
 
 #[needs::node]

@@ -49,6 +49,13 @@ fn waits_for_a_store_that(fails: fn(&mut Mongo), recovers: fn(&mut Mongo)) {
     recovers(&mut mongo);
     eventually("it is ready again", || service.get("/ready").0 == 200);
     comes_to_the_same(service, &market, &meters, ROWS);
+    tells_once(&market, "does not answer", "the store works again");
+}
+
+/// The log has one line for the beginning of an outage and one for its end, however often somebody tried meanwhile.
+fn tells_once(market: &Market, begins: &str, ends: &str) {
+    let log = market.log();
+    assert_eq!((log.matches(begins).count(), log.matches(ends).count()), (1, 1), "{log}");
 }
 
 #[needs::ferretdb]
@@ -67,6 +74,7 @@ fn a_store_that_is_away_at_first_is_waited_for() {
     mongo.restart();
     eventually("it is ready", || service.get("/ready").0 == 200);
     comes_to_the_same(service, &market, &meters, ROWS);
+    tells_once(&market, "does not answer", "the store works ");
 }
 
 #[needs::ferretdb]
@@ -102,7 +110,7 @@ fn meters_that_are_away_or_silent_or_talk_nonsense_are_asked_until_they_answer()
     let address = format!("http://{}", way.address());
     let market = Market::serving_all(&community("aveiro", &address, "meters_timeout = \"1s\""), "");
     let service = Service::start(&market);
-    let asked_again = || market.log().matches("asking again").count();
+    let asked_again = || number(&service, "rec_market_meters_retries_total{community=\"aveiro\"}");
     for to in [Way::Closed, Way::Silent, Way::Garbage] {
         way.turn(to);
         // One answer may still be from before.
@@ -114,7 +122,16 @@ fn meters_that_are_away_or_silent_or_talk_nonsense_are_asked_until_they_answer()
     way.turn(Way::Slow);
     eventually("it settles what comes slowly", || service.mark().is_some());
     way.turn(Way::Open);
+    eventually("it tells that it works again", || market.log().contains("settling works again"));
     comes_to_the_same(service, &market, &meters, ROWS);
+    tells_once(&market, "code=\"meters\"", "settling works again");
+}
+
+/// The value of a series; 0 if it is not there yet.
+fn number(service: &Service, series: &str) -> u64 {
+    let metrics = service.get("/metrics").1;
+    let line = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    line.map_or(0, |value| value.parse().unwrap())
 }
 
 #[test]
@@ -128,12 +145,12 @@ fn trades_wait_for_transactions_and_are_paid_once() {
     market.configure(&format!("{keys}{}", community("aveiro", meters.address(), "")));
     let service = Service::start(&market);
     payments.work_with(&service, Source::Pushed);
-    let failed = || market.log().matches("Transactions at").count();
+    let failed = || number(&service, "rec_market_push_request_seconds_count{outcome=\"away\"}");
     for to in [Way::Closed, Way::Silent, Way::Garbage] {
         way.turn(to);
         let before = failed();
         // Each failure doubles the pause, so one of each kind must do.
-        eventually(&format!("it tells of Transactions: {to:?}"), || failed() > before);
+        eventually(&format!("it fails to reach Transactions: {to:?}"), || failed() > before);
     }
     eventually("everything is settled", || service.mark() == Some(end_of(ROWS)));
     assert_eq!(payments.ids(), BTreeSet::new());
@@ -156,4 +173,9 @@ fn trades_wait_for_transactions_and_are_paid_once() {
     payments.rest();
     service.terminate().ends_with(0);
     market.run(&["audit"]).ends_with(0);
+    let log = market.log();
+    let lines = |text: &str| log.matches(text).count();
+    let (began, ended) = (lines("cannot forward trades"), lines("forwarding trades works again"));
+    // What is under way when the way is turned for the last time may fail once more.
+    assert!(began == ended && (1..=2).contains(&began), "{log}");
 }

@@ -62,12 +62,13 @@ fn what_cannot_start_says_why_and_starts_nothing() {
 #[test]
 fn a_slow_or_broken_community_delays_no_other() {
     let good = Meters::recorded(recorded(5, ROWS), Package::Platform);
+    let looping = Meters::recorded(recorded(5, ROWS), Package::Platform);
     // Accepts, and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let communities = [
         community("silent", &format!("http://{}", silent.local_addr().unwrap()), ""),
         community("away", "http://127.0.0.1:1", ""),
-        community("loops", good.address(), "limits = { fuel = 1 }"),
+        community("loops", looping.address(), "limits = { fuel = 1 }"),
         community("aveiro", good.address(), ""),
     ];
     let market = Market::serving_all(&communities.concat(), "");

@@ -78,6 +78,45 @@ fn member_prices_are_really_used_from_the_interval_they_are_valid_for() {
 }
 
 #[test]
+fn a_new_member_inherits_no_price_of_the_one_before() {
+    let meters = Meters::telling(&["a 21:00 0 0", "m 21:00 0 0"]);
+    let keys = "algorithm = \"sellers-price\"\nzone = \"Europe/Brussels\"
+[community.members.anna]\nmeters = [\"m\"]\nuntil = \"2023-09-02\"
+[community.members.ben]\nmeters = [\"m\"]\nfrom = \"2023-09-02\"\n";
+    let market = Market::serving(&meters, "", keys);
+    let service = Service::start(&market);
+    eventually("the first boundary is there", || market.intervals() == 1);
+    let runtime = runtime();
+    runtime.block_on(async {
+        let mut client = MarketServiceClient::connect(format!("http://{}", service.plain)).await.unwrap();
+        let own = |time, sell| price(time, "m", 0.2, sell);
+        // Anna's, from 21:15Z on; at 22:00Z it is midnight in Brussels. Ben's own, from 22:30Z on.
+        let prices = vec![own("21:15", 0.05), own("22:30", 0.07)];
+        client.update_prices(ListPricesUpdate { prices }).await.unwrap();
+    });
+    let times = ["21:15", "21:30", "21:45", "22:00", "22:15", "22:30", "22:45"];
+    let reading =
+        |(number, time): (u32, &str)| [format!("m {time} 0 {}", 100 * number), format!("a {time} {} 0", 100 * number)];
+    meters.tell(&(1..).zip(times).flat_map(reading).collect::<Vec<_>>());
+    eventually("everything is settled", || market.intervals() == 8);
+    assert_eq!(
+        market.trades(),
+        [
+            "21:00 anna > a 100 at 30000, Created",
+            "21:15 anna > a 100 at 50000, Created",
+            "21:30 anna > a 100 at 50000, Created",
+            "21:45 anna > a 100 at 50000, Created",
+            // At its feed-in tariff: what Anna set is hers.
+            "22:00 ben > a 100 at 30000, Created",
+            "22:15 ben > a 100 at 30000, Created",
+            "22:30 ben > a 100 at 70000, Created",
+        ]
+    );
+    service.terminate().ends_with(0);
+    market.run(&["audit"]).ends_with(0);
+}
+
+#[test]
 fn settle_forwards_what_it_settled_and_says_if_it_cannot() {
     let meters = Meters::telling(&["a 12:00 0 0", "b 12:00 0 0", "a 12:15 0 100", "b 12:15 100 0"]);
     let market = Market::serving(&meters, "", "");

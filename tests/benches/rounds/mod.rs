@@ -13,6 +13,8 @@ pub fn round(members: u32) -> Arc<Round> {
         let wh = rng.u64(1..3000);
         let (surplus, deficit) = if sells { (wh, 0) } else { (0, wh) };
         Position {
+            // Alike, and together at most the whole.
+            share: 1_000_000 / members,
             offer: Price::from_micro_eur(rng.i64(30_000..110_000)),
             bid: Price::from_micro_eur(rng.i64(80_000..162_400)),
             ..position(&format!("member-{number:07}"), surplus, deficit)

@@ -37,6 +37,30 @@ pub fn node(_: TokenStream, test: TokenStream) -> TokenStream {
     ignored_unless(cfg!(has_node), "no gRPC client of Node (run `make tools`, which needs Node)", test)
 }
 
+/// Needs componentize-py, which makes components of Python.
+#[proc_macro_attribute]
+pub fn componentize_py(_: TokenStream, test: TokenStream) -> TokenStream {
+    ignored_unless(cfg!(has_componentize_py), "no componentize-py (run `make tools`, which needs Python)", test)
+}
+
+/// Needs componentize-js, which makes components of JavaScript.
+#[proc_macro_attribute]
+pub fn componentize_js(_: TokenStream, test: TokenStream) -> TokenStream {
+    ignored_unless(cfg!(has_componentize_js), "no componentize-js (run `make tools`, which needs Node)", test)
+}
+
+/// Needs Zig, whose C compiler makes WebAssembly.
+#[proc_macro_attribute]
+pub fn zig(_: TokenStream, test: TokenStream) -> TokenStream {
+    ignored_unless(cfg!(has_zig), "no Zig (run `make tools`, which needs Python)", test)
+}
+
+/// Needs Go.
+#[proc_macro_attribute]
+pub fn go(_: TokenStream, test: TokenStream) -> TokenStream {
+    ignored_unless(cfg!(has_go), "no Go (install Go 1.24 or later)", test)
+}
+
 /// Needs the recorded readings of sixteen households.
 #[proc_macro_attribute]
 pub fn readings(_: TokenStream, test: TokenStream) -> TokenStream {

@@ -1,5 +1,5 @@
 //! A compiler process for tests, like the one that `rec-market` starts: `compile-child MEMORY_BYTES SECONDS
-//! [checking]`.
+//! [checking] [--keeping]`.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,7 +8,11 @@ use sandbox::{Codegen, CompileLimits, compile_as_child};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (numbers, codegen) = match arguments.as_slice() {
+    let (arguments, keeps) = match arguments.as_slice() {
+        [before @ .., last] if last == "--keeping" => (before, true),
+        all => (all, false),
+    };
+    let (numbers, codegen) = match arguments {
         [numbers @ .., last] if last == "checking" => (numbers, Codegen::Checking),
         numbers => (numbers, Codegen::Usual),
     };
@@ -17,5 +21,5 @@ fn main() -> ExitCode {
     let limits =
         CompileLimits { processor_time: Duration::from_secs(seconds), memory_bytes, ..CompileLimits::default() };
     let (mut input, mut output, mut errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-    ExitCode::from(compile_as_child(limits, codegen, &mut input, &mut output, &mut errors))
+    ExitCode::from(compile_as_child(limits, codegen, keeps, &mut input, &mut output, &mut errors))
 }

@@ -49,6 +49,7 @@ fn main() -> ExitCode {
     let Some(port) = std::env::args().nth(1).and_then(|port| port.parse().ok()) else { return ExitCode::from(2) };
     let mut attacker = Attacker { port };
     let (mut output, mut errors) = (io::stdout(), io::stderr());
-    let exit = compile_as_child(CompileLimits::default(), Codegen::Usual, &mut attacker, &mut output, &mut errors);
+    let exit =
+        compile_as_child(CompileLimits::default(), Codegen::Usual, false, &mut attacker, &mut output, &mut errors);
     ExitCode::from(exit)
 }

@@ -3,17 +3,16 @@
 use super::{Expected, refused};
 
 expected! {
-    async_callback = refused("Malformed", "async component functions require the component model async feature");
-    async_lift = refused("Malformed", "canonical option `async` requires the component model async feature");
-    async_streams = refused("Malformed", "`stream` requires the component model async feature");
-    custom_page_size =
-        refused("Malformed", "the custom page sizes proposal must be enabled to customize a memory's page size");
+    async_callback = refused("FeatureOff", "async component functions require the component model async feature");
+    async_lift = refused("FeatureOff", "canonical option `async` requires the component model async feature");
+    async_streams = refused("FeatureOff", "`stream` requires the component model async feature");
+    custom_page_size = refused("FeatureOff", "the custom page sizes proposal must be enabled to customize a memory's page size");
     elements_kept =
         refused("Resources", "bytes of globals, functions and imports in its instances, but at most 16777216 are allowed");
     empty = refused("WrongWorld", "no export `clear` found");
-    exceptions = refused("Malformed", "exceptions proposal not enabled");
+    exceptions = refused("FeatureOff", "exceptions proposal not enabled");
     exports_are_swapped = refused("Malformed", "exporting a component from the root component is not supported");
-    garbage_collected = refused("Malformed", "cannot define struct types when gc types are disabled");
+    garbage_collected = refused("FeatureOff", "cannot define struct types when gc types are disabled");
     import_is_a_component = refused("Malformed", "root-level component imports are not supported");
     import_is_a_module = refused("WrongWorld", "unable to define core module imports as traps");
     import_of_bare_function = refused("Imports", "imports read-secret");
@@ -35,17 +34,17 @@ expected! {
     instances_too_many = refused("Resources", "declares 202 instances of core modules, but at most 200 are allowed");
     memories_too_many = refused("Resources", "declares 61 memories, but at most 50 are allowed");
     memories_behind_export = refused("Resources", "declares 52 memories, but at most 50 are allowed");
-    memory64 = refused("Malformed", "memory64 must be enabled for 64-bit memories");
-    relaxed_simd = refused("Malformed", "relaxed SIMD support is not enabled");
-    shared_memory = refused("Malformed", "threads must be enabled for shared memories");
-    starts_itself = refused("Malformed", "support for component model `value`s is not enabled");
+    memory64 = refused("FeatureOff", "memory64 must be enabled for 64-bit memories");
+    relaxed_simd = refused("FeatureOff", "relaxed SIMD support is not enabled");
+    shared_memory = refused("FeatureOff", "threads must be enabled for shared memories");
+    starts_itself = refused("FeatureOff", "support for component model `value`s is not enabled");
     strings_between_components = refused("InnerStrings", "passes strings from one of its inner components to another");
     table_declared = refused("Resources", "declares 10000000 elements in one table, but at most 1048576 are allowed");
     tables_too_many = refused("Resources", "declares 60 tables, but at most 50 are allowed");
-    threads_spawn = refused("Malformed", "`thread.spawn-ref` requires the shared-everything-threads proposal");
+    threads_spawn = refused("FeatureOff", "`thread.spawn-ref` requires the shared-everything-threads proposal");
     types_deep = refused("Malformed", "type nesting is too deep");
     types_doubling = refused("Malformed", "effective type size exceeds the limit of 1000000");
-    world_of_next_version = refused("Imports", "imports rec:market/types@2.0.0");
+    world_of_next_version = refused("WrongWorld", "it imports rec:market/types@2.0.0");
     world_with_extra_parameter =
         refused("WrongWorld", "type-checking export func `clear`: expected 1-tuple, found 2-tuple");
     world_with_extra_party =

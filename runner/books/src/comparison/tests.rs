@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::disputes::MeterRules;
 use domain::netting::{Basis, LastReads};
 use domain::round::{PriceLimits, Terms};
 use domain::{Energy, Interval, IntervalLength, Party, Position, Round, Tariff, Trade};
@@ -70,6 +71,8 @@ fn stored(settlement: &Settlement) -> StoredInterval {
         basis: Basis::Net,
         configuration: None,
         readings: Vec::new(),
+        rules: MeterRules::default(),
+        decided: Vec::new(),
         opening: LastReads::new(),
         round: Some(Round::clone(settlement.round())),
         provenance: None,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::disputes::MeterRules;
 use domain::netting::{Basis, LastReads};
 use domain::round::{PriceLimits, Terms};
 use domain::{Boundary, Energy, Interval, IntervalLength, NamedParty, Party, Position, Price, Tariff, Trade};
@@ -96,6 +97,8 @@ fn books(settlement: &Settlement) -> StoredInterval {
         round_digest: Some(settlement.round().digest()),
         trades_digest: Some(settlement.digest()),
         trades: trades_of("aveiro", interval(0), Some((settlement, None)), std::slice::from_ref(&gap)),
+        rules: MeterRules::default(),
+        decided: Vec::new(),
         opening: LastReads::new(),
         gaps: vec![gap],
         events: Vec::new(),

@@ -1,7 +1,12 @@
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::disputes::MeterLimits;
 use crate::interval::IntervalLength;
+use crate::ownership::{Tenure, Unlisted};
+use crate::power::Power;
 use crate::reading::REGISTER_WH_MAX;
 
 const START: u64 = 1_693_569_600;
@@ -16,16 +21,25 @@ fn readings(rows: &[(&str, u64, u64)]) -> BoundaryReadings {
     rows.iter().map(|(meter, import, export)| (meter.parse().unwrap(), registers(*import, *export))).collect()
 }
 
+fn rules() -> MeterRules {
+    let limits = MeterLimits { usual: Power::USUAL, own: BTreeMap::new() };
+    MeterRules { limits: Some(limits), ..MeterRules::default() }
+}
+
 /// A boundary's number, and the meters read there: name, import and export in Wh.
 type Row<'a> = (u64, &'a [(&'a str, u64, u64)]);
 
 /// Nets one boundary after the other; returns the results as lines of text.
 fn run(basis: Basis, ownership: &Ownership, boundaries: &[Row<'_>]) -> Vec<String> {
+    run_by(&rules(), basis, ownership, boundaries)
+}
+
+fn run_by(rules: &MeterRules, basis: Basis, ownership: &Ownership, boundaries: &[Row<'_>]) -> Vec<String> {
     let mut last = LastReads::new();
     let mut lines = Vec::new();
     for (number, rows) in boundaries {
         let interval = boundary(*number).interval(IntervalLength::QUARTER_HOUR).unwrap();
-        let netting = net(interval, basis, ownership, &last, &readings(rows));
+        let netting = net(interval, basis, ownership, &last, &readings(rows), rules);
         for (member, balance) in netting.balances {
             lines.push(format!("{number} {member} +{} -{}", balance.surplus.wh(), balance.deficit.wh()));
         }
@@ -127,7 +141,7 @@ fn meters_may_return_from_gaps_of_different_length_at_once() {
 }
 
 #[test]
-fn a_falling_register_settles_nothing_and_counts_from_its_new_value() {
+fn a_falling_register_settles_nothing_and_the_next_reading_counts_from_it() {
     let lines = run(
         Basis::Net,
         &Ownership::default(),
@@ -140,7 +154,34 @@ fn a_falling_register_settles_nothing_and_counts_from_its_new_value() {
             (6, &[("a", 2, 1)]),
         ],
     );
-    assert_eq!(lines, ["2 a register-fell", "3 a +0 -10", "5 a register-fell", "5 a register-fell", "6 a +0 -1"]);
+    assert_eq!(lines, ["2 a fell", "3 a +0 -10", "3 a restarted", "5 a fell", "6 a +0 -1", "6 a restarted"]);
+}
+
+#[test]
+fn a_glitch_is_a_gap_that_its_next_reading_settles() {
+    let lines = run(
+        Basis::Net,
+        &Ownership::default(),
+        &[
+            (1, &[("a", 9_000_000, 0), ("b", 0, 0)]),
+            (2, &[("a", 0, 0), ("b", 0, 5)]),
+            (3, &[("a", 9_000_200, 0), ("b", 0, 10)]),
+            (4, &[("a", 9_000_300, 0)]),
+        ],
+    );
+    let gap = "3 a gap since 2023-09-01T12:15:00Z +0 -200";
+    assert_eq!(lines, ["2 b +5 -0", "2 a fell", "3 b +5 -0", gap, "3 a glitch", "4 a +0 -100"]);
+}
+
+#[test]
+fn before_there_were_disputes_every_reading_counted() {
+    let lines = run_by(
+        &MeterRules::default(),
+        Basis::Net,
+        &Ownership::default(),
+        &[(1, &[("a", 5000, 0)]), (2, &[("a", 3, 0)]), (3, &[("a", 9_000_003, 0)]), (4, &[("a", 9_000_004, 0)])],
+    );
+    assert_eq!(lines, ["3 a +0 -9000000", "4 a +0 -1"]);
 }
 
 #[test]
@@ -151,10 +192,95 @@ fn a_meter_with_a_reserved_name_needs_an_owner() {
     assert_eq!(run(Basis::Net, &owned, &rows), ["2 a +0 -1", "2 flat-100 +0 -9"]);
 }
 
+/// Meter `m`: Anna's from 12:00 and Ben's from 12:30 on, or in between nobody's.
+fn handed_over(anna_until: u64) -> Ownership {
+    let tenure = |member: &str, from: Timestamp, until: Timestamp| {
+        ("m".parse().unwrap(), Tenure { member: member.parse().unwrap(), from, until })
+    };
+    let (end, begin) = (boundary(anna_until).timestamp(), boundary(2).timestamp());
+    let tenures = [tenure("anna", boundary(0).timestamp(), end), tenure("ben", begin, Timestamp::MAX)];
+    Ownership::over_time(tenures, Unlisted::Join, HashSet::new())
+}
+
+#[test]
+fn each_member_has_what_a_meter_moved_in_its_time() {
+    let rows: [Row<'_>; 5] = [
+        (0, &[("m", 100, 0)]),
+        (1, &[("m", 110, 0)]),
+        (2, &[("m", 130, 0)]),
+        (3, &[("m", 160, 0)]),
+        (4, &[("m", 200, 0)]),
+    ];
+    let lines = run(Basis::Net, &handed_over(2), &rows);
+    assert_eq!(lines, ["1 anna +0 -10", "2 anna +0 -20", "3 ben +0 -30", "4 ben +0 -40"]);
+    // In between it is nobody's; Ben counts from the registers at his beginning.
+    let lines = run(Basis::Net, &handed_over(1), &rows);
+    assert_eq!(lines, ["1 anna +0 -10", "2 m changed-hands", "3 ben +0 -30", "4 ben +0 -40"]);
+    // Before Anna's time it was nobody's; she counts from the registers at her beginning.
+    let late = Ownership::over_time(
+        [("m".parse().unwrap(), Tenure { from: boundary(2).timestamp(), ..Tenure::forever("anna".parse().unwrap()) })],
+        Unlisted::Join,
+        HashSet::new(),
+    );
+    assert_eq!(run(Basis::Net, &late, &rows), ["0 m outside", "1 m outside", "3 anna +0 -30", "4 anna +0 -40"]);
+}
+
+#[test]
+fn a_gap_is_of_whoever_had_the_meter_all_the_time() {
+    let with = |rows: &[Row<'_>]| run(Basis::Net, &handed_over(2), rows);
+    // Read at the change: before it Anna's, after it Ben's.
+    let lines = with(&[(0, &[("m", 0, 0)]), (2, &[("m", 10, 0)]), (5, &[("m", 40, 0)])]);
+    let (annas, bens) = (boundary(0), boundary(2));
+    let expected = [
+        format!("2 anna gap since {annas} +0 -10"),
+        "2 m gap".to_owned(),
+        format!("5 ben gap since {bens} +0 -30"),
+        "5 m gap".to_owned(),
+    ];
+    assert_eq!(lines, expected);
+    // Not read at the change: nobody can tell whose it is. Ben counts from the next reading.
+    let lines = with(&[(1, &[("m", 0, 0)]), (3, &[("m", 30, 0)]), (4, &[("m", 35, 0)])]);
+    assert_eq!(lines, ["3 m changed-hands", "4 ben +0 -5"]);
+    // Nothing moved, or another meter came with the new member.
+    assert_eq!(with(&[(1, &[("m", 7, 7)]), (3, &[("m", 7, 7)])]), [""; 0]);
+    assert_eq!(
+        with(&[(1, &[("m", 7, 7)]), (3, &[("m", 0, 9)]), (4, &[("m", 1, 9)])]),
+        ["3 m changed-hands", "4 ben +0 -1"]
+    );
+}
+
+#[test]
+fn what_is_lost_when_a_meter_changes_hands_is_told_with_all_numbers() {
+    let interval = boundary(3).interval(IntervalLength::QUARTER_HOUR).unwrap();
+    let last = [(
+        "m".parse().unwrap(),
+        LastRead { boundary: boundary(1), registers: Registers { import_wh: 5, export_wh: 6 }, dispute: None },
+    )];
+    let read = readings(&[("m", 35, 7)]);
+    let netting = net(interval, Basis::Net, &handed_over(2), &last.clone().into(), &read, &rules());
+    assert_eq!(
+        netting.events[0].kind.to_string(),
+        "not read between 2023-09-01T12:15:00Z and 2023-09-01T12:30:00Z, when it came to its member; import of 30 Wh and \
+         export of 1 Wh since then are nobody's; nothing settled, counting from there"
+    );
+    assert_eq!(netting.anew, ["m".parse().unwrap()].into());
+    // The audit has only what is stored: that the meter counts for Ben from here.
+    let bens =
+        ("m".parse().unwrap(), Tenure { from: interval.end().timestamp(), ..Tenure::forever("ben".parse().unwrap()) });
+    let again = Ownership::over_time([bens], Unlisted::Join, HashSet::new());
+    let audited = net(interval, Basis::Net, &again, &last.into(), &read, &rules());
+    assert_eq!(
+        (audited.balances, audited.gaps, audited.anew, audited.read),
+        (netting.balances, netting.gaps, netting.anew, netting.read)
+    );
+}
+
 #[test]
 fn balances_too_large_for_a_store_settle_nothing() {
     let ownership = Ownership::new(["a", "b"].map(|meter| (meter.parse().unwrap(), "firm".parse().unwrap())));
-    let lines = run(
+    // As in intervals from before there were disputes: no power allows so much in a quarter-hour.
+    let lines = run_by(
+        &MeterRules::default(),
         Basis::Gross,
         &ownership,
         &[
@@ -170,8 +296,8 @@ fn balances_too_large_for_a_store_settle_nothing() {
 fn a_boundary_that_is_already_settled_changes_nothing() {
     let interval = boundary(1).interval(IntervalLength::QUARTER_HOUR).unwrap();
     let meters = readings(&[("a", 5, 5)]);
-    let first = net(interval, Basis::Net, &Ownership::default(), &LastReads::new(), &meters);
-    let again = net(interval, Basis::Net, &Ownership::default(), &first.read, &meters);
+    let first = net(interval, Basis::Net, &Ownership::default(), &LastReads::new(), &meters, &rules());
+    let again = net(interval, Basis::Net, &Ownership::default(), &first.read, &meters, &rules());
     assert_eq!(again, Netting::default());
 }
 
@@ -204,7 +330,7 @@ proptest! {
                 }
             }
             let interval = boundary(number as u64 + 1).interval(IntervalLength::QUARTER_HOUR).unwrap();
-            let netting = net(interval, basis, &Ownership::default(), &last, &readings(&rows));
+            let netting = net(interval, basis, &Ownership::default(), &last, &readings(&rows), &rules());
             let gaps = netting.gaps.iter().map(|gap| (&gap.member, gap.balance));
             for (member, balance) in netting.balances.iter().map(|(member, balance)| (member, *balance)).chain(gaps) {
                 let meter = names.iter().position(|name| *name == member.as_str()).unwrap();

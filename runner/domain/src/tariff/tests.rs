@@ -1,6 +1,7 @@
 //! Checks every quarter-hour of days with clock changes against the offsets set by law, not against the time zone
 //! database; then midnight, days and series.
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
@@ -18,13 +19,15 @@ fn boundary(text: &str) -> Boundary {
 /// Makes a schedule of periods (days, from, to). The tariff of the n-th period is n, and 0 outside all periods.
 fn schedule(zone: &str, periods: &[(&str, &str, &str)]) -> TariffSchedule {
     let period = |(tariff_of, (days, from, to)): (i64, &(&str, &str, &str))| Period {
-        days: days.parse().unwrap(),
+        days: Some(days.parse().unwrap()),
+        months: None,
         hours: Hours::new(from.parse().unwrap(), to.parse().unwrap()).unwrap(),
         tariff: tariff(tariff_of),
     };
     let zone = TimeZone::get(zone).unwrap();
     TariffSchedule::TimeOfUse(TimeOfUse {
         zone,
+        holidays: Holidays::default(),
         periods: (1..).zip(periods).map(period).collect(),
         otherwise: tariff(0),
     })
@@ -160,14 +163,118 @@ fn days_can_be_names_ranges_and_lists() {
         ("fri-mon", "mon,fri,sat,sun"),
         ("sun-sat", "mon,tue,wed,thu,fri,sat,sun"),
         ("wed-wed", "wed"),
+        ("holiday", "holiday"),
+        ("sat-sun, holiday", "sat,sun,holiday"),
     ] {
         assert_eq!(printed(text).as_deref(), Ok(days), "{text}");
         assert_eq!(printed(days).as_deref(), Ok(days));
     }
-    for text in ["", ",", "mon-", "monday", "Mon", "mon-tue-wed", "mon;tue", "mon,"] {
-        assert_eq!(printed(text), Err(InvalidDays(text.to_owned())));
+    for text in ["", ",", "mon-", "monday", "Mon", "mon-tue-wed", "mon;tue", "mon,", "sat-holiday", "holidays"] {
+        let error = text.parse::<Days>().unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{text:?} does not name days")), "{error}");
     }
-    assert_eq!("mon-sun".parse(), Ok(Days::ALL));
+}
+
+#[test]
+fn months_can_be_names_ranges_and_lists() {
+    let printed = |text: &str| text.parse::<Months>().map(|months| months.to_string());
+    for (text, months) in [
+        ("jan", "jan"),
+        ("jun-sep", "jun,jul,aug,sep"),
+        ("nov-feb", "jan,feb,nov,dec"),
+        ("jan , mar - apr", "jan,mar,apr"),
+        ("feb-jan", "jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec"),
+    ] {
+        assert_eq!(printed(text).as_deref(), Ok(months), "{text}");
+        assert_eq!(printed(months).as_deref(), Ok(months));
+    }
+    for text in ["", ",", "jan-", "june", "Jan", "jan-feb-mar", "1-3", "jan,", "holiday"] {
+        let error = text.parse::<Months>().unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{text:?} does not name months")), "{error}");
+    }
+}
+
+/// Days, months, from and to; either set may be left out.
+type CalendarPeriod<'t> = (Option<&'t str>, Option<&'t str>, &'t str, &'t str);
+
+/// A schedule in Brussels of periods, with these holidays.
+fn by_calendar(holidays: &[&str], periods: &[CalendarPeriod<'_>]) -> TariffSchedule {
+    let period = |(number, (days, months, from, to)): (i64, &CalendarPeriod<'_>)| Period {
+        days: days.map(|days| days.parse().unwrap()),
+        months: months.map(|months| months.parse().unwrap()),
+        hours: Hours::new(from.parse().unwrap(), to.parse().unwrap()).unwrap(),
+        tariff: tariff(number),
+    };
+    TariffSchedule::TimeOfUse(TimeOfUse {
+        zone: TimeZone::get("Europe/Brussels").unwrap(),
+        holidays: std::sync::Arc::new(holidays.iter().map(|day| day.parse().unwrap()).collect()),
+        periods: (1..).zip(periods).map(period).collect(),
+        otherwise: tariff(0),
+    })
+}
+
+#[test]
+fn months_are_those_of_the_local_day_on_which_a_period_begins() {
+    let schedule =
+        by_calendar(&[], &[(None, Some("jun-sep"), "22:00", "06:00"), (None, Some("nov-feb"), "00:00", "24:00")]);
+    for (time, expected) in [
+        // The first night of June begins on its evening; the morning before is May's night.
+        ("2024-05-31T22:00:00Z", 0),
+        ("2024-06-01T03:45:00Z", 0),
+        ("2024-06-01T20:00:00Z", 1),
+        // The last night of September ends in October.
+        ("2024-10-01T03:45:00Z", 1),
+        ("2024-10-01T04:00:00Z", 0),
+        ("2024-10-31T22:45:00Z", 0),
+        ("2024-10-31T23:00:00Z", 2),
+        ("2025-02-28T22:45:00Z", 2),
+        ("2025-02-28T23:00:00Z", 0),
+    ] {
+        assert_eq!(at(&schedule, boundary(time)), expected, "{time}");
+    }
+}
+
+#[test]
+fn a_holiday_is_a_day_of_its_own_where_a_period_names_it() {
+    // Thursday, 9 May 2024 is Ascension Day in Brussels.
+    let holidays = ["2024-05-09"];
+    let (noon, day_before, late) = ("2024-05-09T10:00:00Z", "2024-05-08T10:00:00Z", "2024-05-09T22:15:00Z");
+    let found = |periods: &[_]| {
+        let schedule = by_calendar(&holidays, periods);
+        [day_before, noon, late].map(|time| at(&schedule, boundary(time)))
+    };
+    let week = (Some("mon-fri"), None, "08:00", "22:00");
+    // Nobody names holidays: it is a Thursday.
+    assert_eq!(found(&[week]), [1, 1, 0]);
+    // Named, it is no Thursday any more; its night is still its own after midnight.
+    assert_eq!(found(&[week, (Some("sun,holiday"), None, "00:00", "24:00")]), [1, 2, 0]);
+    assert_eq!(found(&[week, (Some("holiday"), None, "22:00", "06:00")]), [1, 0, 2]);
+    // A period for every day holds on a holiday, too, and one from Monday to Sunday does not.
+    assert_eq!(found(&[(Some("holiday"), None, "02:00", "03:00"), (None, None, "08:00", "22:00")]), [2, 2, 0]);
+    assert_eq!(
+        found(&[(Some("holiday"), None, "02:00", "03:00"), (Some("mon-sun"), None, "08:00", "22:00")]),
+        [2, 0, 0]
+    );
+}
+
+#[test]
+fn a_series_has_ended_when_its_last_row_is_older_than_its_rows_are_apart() {
+    let second = |second: i64| Timestamp::from_second(second).unwrap();
+    let series = |starts: &[i64]| {
+        Series::new(tariff(0), starts.iter().map(|start| (second(*start), tariff(1))).collect()).unwrap()
+    };
+    let ended = |starts: &[i64], at: i64| series(starts).ended(second(at)).map(|last| last.as_second());
+    let hour = 3600;
+    assert_eq!(ended(&[0, hour, 2 * hour], 3 * hour), None);
+    assert_eq!(ended(&[0, hour, 2 * hour], 3 * hour + 1), Some(2 * hour));
+    // The longest time between two rows counts.
+    assert_eq!(ended(&[0, 5 * hour, 6 * hour], 11 * hour), None);
+    assert_eq!(ended(&[0, 5 * hour, 6 * hour], 11 * hour + 1), Some(6 * hour));
+    // A hole of a day long ago is no reason to wait for a day.
+    let rows: Vec<i64> = [0].into_iter().chain(30..100).map(|row| row * hour).collect();
+    assert_eq!(ended(&rows, 100 * hour + 1), Some(99 * hour));
+    // What never changes never ends.
+    assert_eq!((ended(&[], 9), ended(&[0], i64::from(u32::MAX))), (None, None));
 }
 
 #[test]
@@ -234,9 +341,11 @@ proptest! {
     fn prop_periods_are_spans_of_the_week(minute in 0_u64..10_000_000, days in 1_u8..128, from in 0_i16..1440, to in 0_i16..=1440) {
         prop_assume!(from != to);
         let hours = Hours::new(WallTime(from), WallTime(to)).unwrap();
-        let period = Period { days: Days(days), hours, tariff: tariff(1) };
-        let zone = TimeZone::UTC;
-        let schedule = TariffSchedule::TimeOfUse(TimeOfUse { zone, periods: vec![period], otherwise: tariff(0) });
+        let names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+        let named: Vec<&str> = (0..7).filter(|day| days & (1 << day) != 0).map(|day| names[day]).collect();
+        let period = Period { days: named.join(",").parse().ok(), months: None, hours, tariff: tariff(1) };
+        let (zone, holidays, otherwise) = (TimeZone::UTC, Holidays::default(), tariff(0));
+        let schedule = TariffSchedule::TimeOfUse(TimeOfUse { zone, holidays, periods: vec![period], otherwise });
         // The epoch was a Thursday. A span starts on a chosen day and lasts from..to, past midnight if necessary.
         let in_week = (minute + 3 * 1440) % (7 * 1440);
         let (from, to) = (u64::try_from(from).unwrap(), u64::try_from(to).unwrap());

@@ -6,7 +6,8 @@ use rustix::process::Signal;
 
 use super::child::{EXIT_INVALID, EXIT_MEMORY, READY};
 use super::{CompileLimits, Ended, last_words};
-use crate::error::{Cause, LoadError, SandboxError, quoted};
+use crate::error::{Cause, LoadError, SandboxError};
+use crate::features::unread;
 
 /// Exit code of a Rust program that panicked, as the compiler does if it has no memory left.
 const EXIT_PANICKED: u8 = 101;
@@ -19,10 +20,9 @@ pub(super) fn of(
 ) -> Result<Vec<u8>, LoadError> {
     let Ended { code, status, errors } = ended;
     let Some(code) = code else {
-        let reason = format!("the compiler was kept from finishing within {:?}", limits.time);
-        return Err(
-            SandboxError::Machine(format!("{reason}; it had less processor time than it may use").into()).into()
-        );
+        let reason = "the compiler was kept from finishing within";
+        let waited = format!("{reason} {:?}, with less processor time than it may use", limits.time);
+        return Err(SandboxError::Busy(waited).into());
     };
     let words = || last_words(status, &errors);
     // Until it was ready, it had not seen the component.
@@ -31,18 +31,14 @@ pub(super) fn of(
     if !missing.is_empty() {
         tracing::warn!("the compiler is shut in{missing}");
     }
-    let over = |reason: String| LoadError::CompileLimit {
-        time: limits.processor_time,
-        memory_bytes: limits.memory_bytes,
-        reason,
-    };
+    let over = |reason: String| LoadError::CompileMemory { memory_bytes: limits.memory_bytes, reason };
     match (status.code().map(u8::try_from), status.signal().and_then(Signal::from_named_raw)) {
         (Some(Ok(0)), _) => code.map_err(|error| failed(error.into()).into()),
-        (Some(Ok(EXIT_INVALID)), _) => Err(LoadError::Malformed(quoted(reason.trim()))),
+        (Some(Ok(EXIT_INVALID)), _) => Err(unread(reason.trim())),
         (Some(Ok(EXIT_MEMORY | EXIT_PANICKED)), _) | (_, Some(Signal::ABORT)) => {
             Err(out_of_memory(limits, words(), over))
         }
-        (_, Some(Signal::XCPU)) => Err(over("out of time".to_owned())),
+        (_, Some(Signal::XCPU)) => Err(LoadError::CompileTime(limits.processor_time)),
         // Nobody here sends this signal before its time is over, but the system does if it has no memory left.
         (_, Some(Signal::KILL)) => {
             Err(SandboxError::Machine(format!("the compiler was killed: {}", words()).into()).into())

@@ -6,7 +6,8 @@ use wasmparser::{
 };
 
 use super::Declared;
-use crate::error::{LoadError, quoted};
+use crate::error::LoadError;
+use crate::features::unread;
 use crate::imports::Refused;
 
 /// Maximum nesting depth of components, and maximum number of modules or components in an index space. The compiler
@@ -49,7 +50,7 @@ struct Open {
 
 /// Reads the declared resources of a component, and the imports that the policy refuses.
 pub(crate) fn read(bytes: &[u8]) -> Result<(Declared, Refused), LoadError> {
-    let broken = |error: BinaryReaderError| LoadError::Malformed(quoted(&error.to_string()));
+    let broken = |error: BinaryReaderError| unread(&error.to_string());
     let mut reader = Reader::default();
     for payload in Parser::new(0).parse_all(bytes) {
         reader.read(payload.map_err(broken)?).map_err(broken)?;

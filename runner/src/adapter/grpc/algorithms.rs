@@ -204,6 +204,6 @@ impl AlgorithmService for Algorithms {
             component_bytes_max: COMPONENT_BYTES_MAX,
             ..v1::ShowLimitsResponse::default()
         };
-        Ok(Response::new(of.map_or(usual.clone(), |community| convert::limits(community, usual))))
+        Ok(Response::new(of.map_or(usual.clone(), |terms| convert::limits(terms, usual))))
     }
 }

@@ -14,7 +14,7 @@ use jiff::fmt::temporal::DateTimePrinter;
 use tonic::Status;
 
 use super::instant::Instant;
-use books::{Match, MatchFilter, MatchUpdate, Quantity};
+use books::{Match, MatchFilter, MatchUpdate, Quantity, Wallets};
 
 /// Maximum length of a payment id, in bytes; those of ledgers have some 90.
 const TRANSACTION_BYTES_MAX: usize = 256;
@@ -63,14 +63,14 @@ impl From<Invalid> for Status {
 }
 
 /// The trades that a caller asks for; none if there cannot be any.
-pub(super) fn match_filter(filter: &wire::MatchesFilter) -> Result<Option<MatchFilter>, Invalid> {
+pub(super) fn match_filter(filter: &wire::MatchesFilter, wallets: &Wallets) -> Result<Option<MatchFilter>, Invalid> {
     let states = filter.state.iter().enumerate().map(|(at, number)| state(format_args!("state[{at}]"), *number));
     let states = states.collect::<Result<BTreeSet<State>, Invalid>>()?;
     let span = span(filter.start_timestamp.as_deref(), filter.end_timestamp.as_deref())?;
     let id = filter.match_id.as_deref().map(|text| trade_id("matchID", text)).transpose()?;
     Ok(span.map(|Span { from, to }| MatchFilter {
-        buyer: filter.buyer_id.clone(),
-        seller: filter.seller_id.clone(),
+        buyer: filter.buyer_id.as_deref().map(|name| wallets.party(name)),
+        seller: filter.seller_id.as_deref().map(|name| wallets.party(name)),
         states,
         from,
         to,

@@ -73,7 +73,7 @@ impl Market {
     async fn list(&self, asked: Asked<'_, MatchesFilter>) -> Result<Response<ListMatchResponse>, Status> {
         let filter = asked.message;
         let paging = Paging::read(filter.skip, filter.limit)?;
-        let Some(filter) = convert::match_filter(filter)? else { return Ok(empty()) };
+        let Some(filter) = convert::match_filter(filter, &self.api.wallets)? else { return Ok(empty()) };
         let turn = self.bounds.turn(asked.extensions).await?;
         let page = self.page(&filter, paging.window(), self.now()).await?;
         let cut = page.more.then_some((paging, page.rows.len()));
@@ -85,7 +85,7 @@ impl Market {
         let paging = Paging::read(asked.message.skip, asked.message.limit)?;
         let now = self.now();
         let until = now.checked_add(self.api.claim_lease).unwrap_or(Timestamp::MAX);
-        let claim = Claim { buyer: buyer.to_owned(), since: self.api.offered_since, now, until };
+        let claim = Claim { buyer: self.api.wallets.party(buyer), since: self.api.offered_since, now, until };
         let turn = self.bounds.turn(asked.extensions).await?;
         let page = self.page(&claim.filter(), paging.window(), now).await?;
         if page.rows.is_empty() {
@@ -94,7 +94,8 @@ impl Market {
         // If another caller claims meanwhile, these may be other trades than in the page, but not more.
         let claimed = self.api.store.claim(&claim, paging.exactly(page.rows.len())).await.map_err(store_failed)?;
         tracing::debug!(buyer, trades = claimed.len(), %until, "trades claimed for payment");
-        let matches = claimed.into_iter().map(convert::match_response).collect();
+        let shown = claimed.into_iter().map(|trade| self.api.wallets.shown(trade));
+        let matches = shown.map(convert::match_response).collect();
         // Nobody is cut: what is left waits, and the next claim brings it.
         let mut response = Response::new(ListMatchResponse { matches });
         if page.more {
@@ -130,8 +131,11 @@ impl Market {
     /// As many trades as fit into one message. Built in a blocking task, because there may be tens of thousands.
     async fn page(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Page<MatchResponse>, Status> {
         let found: Vec<Match> = self.api.store.matches(filter, window, now).await.map_err(store_failed)?;
-        let bytes_max = self.api.limits.answer_bytes;
-        let cut = move || Page::cut(found.into_iter().map(convert::match_response), bytes_max);
+        let api = Arc::clone(&self.api);
+        let cut = move || {
+            let shown = found.into_iter().map(|trade| api.wallets.shown(trade));
+            Page::cut(shown.map(convert::match_response), api.limits.answer_bytes)
+        };
         tokio::task::spawn_blocking(cut).await.map_err(|error| {
             tracing::error!(%error, "cannot build a response");
             Status::internal("the market cannot build the response (see its log)")
@@ -246,7 +250,12 @@ fn not_updated(error: UpdateError) -> Status {
 
 /// What callers may learn about a failure of the store. Its address and message go only to the log.
 pub(super) fn store_failed(error: StoreError) -> Status {
-    tracing::error!(error = chain(&error), "the store failed a request");
+    if error.is_outage() {
+        // It is told once, where the store is measured.
+        tracing::debug!(error = chain(&error), "the store failed a request");
+    } else {
+        tracing::error!(error = chain(&error), "the store failed a request");
+    }
     match error {
         StoreError::Unavailable { .. } | StoreError::Busy { .. } => {
             Status::unavailable("the market's database does not answer (send the same again: nothing is done twice)")

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use backon::ExponentialBuilder;
-use books::{Acquired, Due, Lease, OfferedSince, Store, StoreError};
+use books::{Acquired, Due, Lease, Match, OfferedSince, Store, StoreError, Wallets};
 
 use super::batch::{Batch, BatchLimits, batches};
 use super::push::{PushClient, PushError};
@@ -26,6 +26,7 @@ use crate::clock::Clock;
 use crate::lease::LeaseOwner;
 use crate::retry::{self, Failures};
 use crate::telemetry::metrics::{Metrics, PushOutcome};
+use crate::telemetry::outage::{Ended, Outage};
 use crate::telemetry::status::Status;
 
 /// The lease under which trades are pushed.
@@ -56,6 +57,8 @@ pub struct OutboxRelay {
     pub resend: Duration,
     /// Which trades are offered for payment at all.
     pub since: OfferedSince,
+    /// What members are called.
+    pub wallets: Wallets,
     pub batch: BatchLimits,
     /// Pauses after failures.
     pub pauses: ExponentialBuilder,
@@ -126,6 +129,7 @@ impl OutboxRelay {
             owner,
             resend,
             since,
+            wallets: Wallets::default(),
             batch: BatchLimits::default(),
             pauses: retry::USUAL,
             lasting_pause: Duration::from_secs(60),
@@ -139,7 +143,7 @@ impl OutboxRelay {
 
     /// Pushes trades until told to stop. Failures are logged and retried for ever.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut failures = Failures::new(self.pauses);
+        let (mut failures, mut outage) = (Failures::new(self.pauses), Outage::default());
         let (mut refusals, mut refused) = (Refusals::default(), Failures::new(self.refused_pauses));
         while !stop.is_cancelled() {
             let passed = self.pass(&stop, &mut refusals, &mut Drained::default()).await;
@@ -148,9 +152,9 @@ impl OutboxRelay {
             }
             let pause = match passed {
                 Ok(()) => {
-                    let failures = failures.clear();
-                    if failures > 0 {
-                        tracing::info!(failures, "forwarding trades works again");
+                    failures.clear();
+                    if let Some(Ended { failures, lasted }) = outage.ended() {
+                        tracing::info!(to = self.client.address(), failures, ?lasted, "forwarding trades works again");
                     }
                     self.poll
                 }
@@ -163,7 +167,11 @@ impl OutboxRelay {
                     }
                     pause
                 }
-                Err(error) => self.log_failure(&error, &mut failures),
+                Err(error) => {
+                    let pause = self.pause_after(&error, &mut failures);
+                    self.log_failure(&error, pause, &mut outage);
+                    pause
+                }
             };
             let may_be_woken = failures.count() == 0 && refused.count() == 0;
             tokio::select! {
@@ -203,25 +211,36 @@ impl OutboxRelay {
                     return Err(DrainError { drained, attempts: failures.count() + 1, error });
                 }
                 Err(error) => {
-                    let pause = self.log_failure(&error, &mut failures);
+                    let pause = self.pause_after(&error, &mut failures);
+                    tracing::debug!(to = self.client.address(), ?pause, "cannot forward trades: {}", chain(&error));
                     tokio::time::sleep(pause).await;
                 }
             }
         }
     }
 
-    /// Logs a failure; returns how long to wait after it.
-    fn log_failure(&self, error: &ForwardError, failures: &mut Failures) -> Duration {
-        let lasting = error.is_lasting();
+    /// Counts a failure; returns how long to wait after it.
+    fn pause_after(&self, error: &ForwardError, failures: &mut Failures) -> Duration {
         let pause = failures.add();
-        let pause = if lasting { pause.max(self.lasting_pause) } else { pause };
-        let (to, failures, error) = (self.client.address(), failures.count(), chain(error));
-        if lasting {
-            tracing::error!(to, failures, ?pause, "cannot forward trades: {error}");
+        if error.is_lasting() { pause.max(self.lasting_pause) } else { pause }
+    }
+
+    /// Logs a failure once, however often it is repeated. The store's outages are logged where it is measured.
+    fn log_failure(&self, error: &ForwardError, pause: Duration, outage: &mut Outage) {
+        let kind = match error {
+            ForwardError::Store(error) if error.is_outage() => return,
+            ForwardError::Store(_) => "store",
+            ForwardError::Push(error) => PushOutcome::of_error(error).as_str(),
+            ForwardError::Refusing { .. } => "refusing",
+        };
+        let (to, is_new, text) = (self.client.address(), outage.failed(kind), chain(error));
+        if !is_new {
+            tracing::debug!(to, ?pause, "cannot forward trades: {text}");
+        } else if error.is_lasting() {
+            tracing::error!(to, code = "transactions", "cannot forward trades: {text}; trying again until it works");
         } else {
-            tracing::warn!(to, failures, ?pause, "cannot forward trades: {error}");
+            tracing::warn!(to, code = "transactions", "cannot forward trades: {text}; trying again until it works");
         }
-        pause
     }
 
     /// Goes through the outbox until it is empty, or another process has the lease.
@@ -242,7 +261,7 @@ impl OutboxRelay {
         let outcome = self.empty(again, stop, refusals, drained).await;
         // Now, so that the next process need not wait until the lease expires.
         if let Err(error) = self.store.release(LEASE, self.owner.name()).await {
-            tracing::warn!(error = chain(&error), "cannot release the forwarding lease; it will expire");
+            tracing::debug!(error = chain(&error), "cannot release the forwarding lease; it will expire");
         }
         outcome
     }
@@ -263,8 +282,7 @@ impl OutboxRelay {
                 return Ok(());
             }
             // Read under the lease: without it, another process may be pushing these.
-            let due = Due { since: self.since, again, now: self.clock.now() };
-            let waiting = self.store.outbox(due, self.batch.trades).await?;
+            let waiting = self.waiting(again, self.batch.trades).await?;
             if waiting.is_empty() {
                 return Ok(());
             }
@@ -280,6 +298,13 @@ impl OutboxRelay {
         }
     }
 
+    /// The trades that are due, as they are on the wire.
+    async fn waiting(&self, again: Timestamp, limit: usize) -> Result<Vec<Match>, StoreError> {
+        let due = Due { since: self.since, again, now: self.clock.now() };
+        let waiting = self.store.outbox(due, limit).await?;
+        Ok(waiting.into_iter().map(|trade| self.wallets.shown(trade)).collect())
+    }
+
     /// Sends one trade alone, to see whether Transactions accepts any at all. Returns false if it was given up because the
     /// service stops.
     ///
@@ -292,8 +317,7 @@ impl OutboxRelay {
         refusals: &mut Refusals,
         drained: &mut Drained,
     ) -> Result<bool, ForwardError> {
-        let due = Due { since: self.since, again, now: self.clock.now() };
-        let waiting = self.store.outbox(due, refusals.probe_reach()).await?;
+        let waiting = self.waiting(again, refusals.probe_reach()).await?;
         let Some(trade) = refusals.probe(&waiting) else {
             *refusals = Refusals::default();
             return Ok(true);
@@ -392,13 +416,17 @@ impl PushOutcome {
         match answer {
             None => PushOutcome::Stopped,
             Some(Ok(_)) => PushOutcome::Ok,
-            Some(Err(error)) => match error {
-                PushError::Invalid { .. } => PushOutcome::Invalid,
-                PushError::Exhausted { .. } => PushOutcome::Exhausted,
-                PushError::Unsuited { .. } => PushOutcome::Unsuited,
-                PushError::Garbage { .. } => PushOutcome::Garbage,
-                PushError::Unavailable { .. } => PushOutcome::Unavailable,
-            },
+            Some(Err(error)) => PushOutcome::of_error(error),
+        }
+    }
+
+    fn of_error(error: &PushError) -> PushOutcome {
+        match error {
+            PushError::Invalid { .. } => PushOutcome::Invalid,
+            PushError::Exhausted { .. } => PushOutcome::Exhausted,
+            PushError::Unsuited { .. } => PushOutcome::Unsuited,
+            PushError::Garbage { .. } => PushOutcome::Garbage,
+            PushError::Unavailable { .. } => PushOutcome::Unavailable,
         }
     }
 }

@@ -46,7 +46,8 @@ pub(super) fn way_out(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Algorithm => " (clear every round: what cannot be traded here the grid takes and gives)",
         FailureKind::Trap => " (look for overflows, indices and unwraps that this round reaches)",
-        FailureKind::Fuel => " (do less for each position, or raise the limit on fuel)",
+        // The message says it.
+        FailureKind::Fuel => "",
         FailureKind::Deadline => " (try again on a machine with less to do, or raise the limit on time)",
         FailureKind::Memory => " (keep less, or raise the limit on memory)",
         FailureKind::Output => " (answer with less, or raise the limit on the output)",

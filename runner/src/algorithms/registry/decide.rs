@@ -190,10 +190,11 @@ impl Registry {
 
     /// What a community expects of its algorithm.
     pub(super) async fn terms(&self, config: &CommunityConfig) -> Result<CommunityTerms, StoreError> {
+        let terms = config.terms.at(self.clock.now());
         Ok(CommunityTerms {
             name: config.name.clone(),
-            settings: config.settings.clone(),
-            price_limits: config.price_limits,
+            settings: terms.settings().to_vec(),
+            price_limits: terms.price_limits(),
             recent: recent(&*self.store, config).await?,
         })
     }
@@ -205,11 +206,13 @@ impl Registry {
         ready: &ReadyAlgorithm,
         settings: Option<&Settings>,
     ) -> Result<Report, RegistryError> {
+        let own = config.terms.at(self.clock.now());
         check_settings(config, ready, settings)?;
         let (usual, checking) = self.sandboxes().await?.clone();
         let terms = self.terms(config).await?;
-        let terms = CommunityTerms { settings: settings.unwrap_or(&config.settings).clone(), ..terms };
-        let (limits, component, label) = (config.limits, Arc::clone(&ready.component), ready.label());
+        let settings = settings.map_or_else(|| own.settings().to_vec(), Clone::clone);
+        let terms = CommunityTerms { settings, ..terms };
+        let (limits, component, label) = (own.limits(), Arc::clone(&ready.component), ready.label());
         let _guard = self.examining.lock().await;
         let examined = tokio::task::spawn_blocking(move || {
             let (seed, terms, others) = (draw_seed(), Some(terms), Vec::new());
@@ -260,11 +263,13 @@ fn check_settings(
     ready: &ReadyAlgorithm,
     settings: Option<&Settings>,
 ) -> Result<(), RegistryError> {
-    let (settings, way_out) = match settings {
-        Some(settings) => (settings, "correct it"),
-        None => (&config.settings, "it is in the configuration: say which settings the algorithm is to have"),
+    let (keys, way_out): (Vec<&str>, _) = match settings {
+        Some(settings) => (settings.iter().map(|(key, _)| key.as_str()).collect(), "correct it"),
+        None => {
+            let way_out = "it is in the configuration: say which settings the algorithm is to have";
+            (config.settings_keys().collect(), way_out)
+        }
     };
-    let keys = settings.iter().map(|(key, _)| key.as_str());
     check_known(keys, &ready.description, ready.label())
         .map_err(|error| RegistryError::Refused(format!("{error}; {way_out}")))
 }

@@ -4,11 +4,11 @@ use domain::{Boundary, Digest};
 
 use super::{Registry, RegistryError, next};
 use crate::algorithms::cache::ReadyAlgorithm;
-use crate::config::CommunityConfig;
+use crate::config::{CommunityConfig, Terms};
 use base::BASE;
 use books::ShadowTotals;
+use books::{Action, KeptChange, Label, Version};
 use books::{ActivationLog, Shadow};
-use books::{KeptChange, Label, Version};
 
 /// An algorithm and its use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl Registry {
         if let Some(community) = community {
             self.community(community)?;
         }
-        let changes = self.store.changes(community, limit).await?;
+        let mut changes = self.store.changes(community, limit).await?;
         let mut uploads = if community.is_none() { self.store.versions().await? } else { Vec::new() };
         // Only uploads of the time that the listed changes cover.
         if changes.len() == limit
@@ -158,14 +158,16 @@ impl Registry {
         {
             uploads.retain(|upload| upload.uploaded_at >= oldest.change.at);
         }
+        changes.retain(|kept| !matches!(kept.change.action, Action::Meter { .. }));
         Ok((changes, uploads))
     }
 
-    /// The configuration of a community, for its settings and limits; none for the default ones.
+    /// The terms of a community, for its settings and limits now; none for the default ones.
     ///
     /// # Errors
     /// If there is no such community.
-    pub fn limits(&self, community: Option<&str>) -> Result<Option<&CommunityConfig>, RegistryError> {
-        community.map(|community| self.community(community)).transpose()
+    pub fn limits(&self, community: Option<&str>) -> Result<Option<&Terms>, RegistryError> {
+        let terms = |community| Ok(self.community(community)?.terms.at(self.clock.now()));
+        community.map(terms).transpose()
     }
 }

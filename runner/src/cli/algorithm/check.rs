@@ -18,10 +18,11 @@ use super::run::{LimitArgs, parse_reference};
 use super::service::IdentityArgs;
 use crate::algorithms::catalogue::{self, UnusableAlgorithm};
 use crate::algorithms::gate::{self, CommunityTerms, Gate, Report, Verdict, draw_seed, recent};
-use crate::app::{self, open_checking_sandbox, open_sandbox_with_any_cache};
+use crate::app::{self, open_checking_sandbox, open_sandbox_to_try};
 use crate::cli::exit::{Exit, ExitCode, usage};
 use crate::cli::{output, round_file};
-use crate::config::{self, CommunityConfig, Config, StoreConfig};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config, StoreConfig};
 
 /// Put an algorithm through the same gate as an upload
 ///
@@ -174,8 +175,9 @@ async fn of_config(path: &Path, name: Option<&str>) -> anyhow::Result<Community>
         Some(store) => recent(&**store, &config).await?,
         None => Vec::new(),
     };
-    let CommunityConfig { name, settings, price_limits, limits, .. } = config;
-    Ok(Community { name, settings, price_limits, limits, recent, store })
+    let terms = config.terms.at(SystemClock.now());
+    let (settings, price_limits, limits) = (terms.settings().to_vec(), terms.price_limits(), terms.limits());
+    Ok(Community { name: config.name, settings, price_limits, limits, recent, store })
 }
 
 /// The bytes of an algorithm that is named by its digest, if the community's store has them.
@@ -200,7 +202,8 @@ fn examine(
     });
     let is_new = terms.as_ref().is_some_and(|terms| terms.recent.is_empty());
     let limits = limits(args.limits.limits(), community.map(|community| community.limits).unwrap_or_default());
-    let (usual, checking) = (open_sandbox_with_any_cache(config::user_cache())?, open_checking_sandbox()?);
+    let cache = config::user_cache();
+    let (usual, checking) = (open_sandbox_to_try(reference, cache.clone())?, open_checking_sandbox(reference, cache)?);
     let (seed, others) = (args.seed.unwrap_or_else(draw_seed), Vec::new());
     let gate = Gate { usual: &usual, checking: &checking, limits, seed, terms, others };
     let mut report = gate.examine(component, matches!(reference, Reference::Base(_)))?;

@@ -1,6 +1,6 @@
 //! `rec-market algorithm run`: tries an algorithm in isolation.
 
-mod print;
+pub(super) mod print;
 
 use std::borrow::Cow;
 use std::fs::{self, Permissions};
@@ -18,7 +18,7 @@ use sandbox::{Algorithm, BadResult, Described, Failure, Limits, Run};
 
 use crate::algorithms::cache::check_settings;
 use crate::algorithms::catalogue;
-use crate::app::open_sandbox_with_any_cache;
+use crate::app::open_sandbox_to_try;
 use crate::cli::args::{duration, size};
 use crate::cli::exit::{Exit, ExitCode};
 use crate::cli::{output, round_file, wasmtime_cli};
@@ -31,8 +31,8 @@ use crate::file::{self, Access};
 /// "surplus": 1500, "deficit": 0}, …]}. Energy is in Wh, prices are in µEUR/kWh.
 ///
 /// Optional fields and their defaults: duration 900, retail 162400, feed_in 30000, seed 0, settings {}, price_floor and
-/// price_ceiling null. In a position: retail and feed_in (those of the round), offer (its feed_in), bid (its retail),
-/// share 0, rank 0.
+/// price_ceiling null. In a position: surplus and deficit 0, retail and feed_in (those of the round), offer (its feed_in),
+/// bid (its retail), share 0, rank 0.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("input").required(true))]
 pub struct RunArgs {
@@ -64,7 +64,7 @@ pub struct LimitArgs {
     /// Memory and tables together, such as 64MiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub memory: Option<u64>,
-    /// Wall-clock time, such as 2s
+    /// Processor time, such as 2s
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub time: Option<std::time::Duration>,
     /// Size of the result, such as 1MiB
@@ -80,19 +80,19 @@ impl LimitArgs {
 }
 
 /// The verdict on one run.
-enum Outcome {
+pub(super) enum Outcome {
     Balanced(Vec<Trade>),
     Rejected(Vec<Trade>, Vec<Violation>),
     Failed(Failure),
 }
 
 /// The algorithm to try.
-struct Candidate {
-    reference: Reference,
+pub(super) struct Candidate {
+    pub(super) reference: Reference,
     component: Cow<'static, [u8]>,
-    algorithm: Algorithm,
+    pub(super) algorithm: Algorithm,
     /// An algorithm whose `describe` fails may still clear, and its author wants to see how.
-    described: Described,
+    pub(super) described: Described,
 }
 
 pub fn run(args: &RunArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
@@ -136,8 +136,8 @@ pub fn parse_reference(text: &str) -> anyhow::Result<Reference> {
     Reference::parse(text, Path::new("")).exit_code(Exit::Usage)
 }
 
-fn load(reference: Reference) -> anyhow::Result<Candidate> {
-    let sandbox = open_sandbox_with_any_cache(config::user_cache())?;
+pub(super) fn load(reference: Reference) -> anyhow::Result<Candidate> {
+    let sandbox = open_sandbox_to_try(&reference, config::user_cache())?;
     let component = catalogue::read(&reference, |_| None)?;
     let algorithm = catalogue::load(&sandbox, &reference, &component)?;
     // With the usual limits, as when it settles: those of the command line are for `clear`.
@@ -145,7 +145,7 @@ fn load(reference: Reference) -> anyhow::Result<Candidate> {
     Ok(Candidate { reference, component, algorithm, described })
 }
 
-fn judge(round: &Arc<Round>, run: &Run) -> Outcome {
+pub(super) fn judge(round: &Arc<Round>, run: &Run) -> Outcome {
     match run.clone().check(round).result {
         Ok(settlement) => Outcome::Balanced(settlement.trades().to_vec()),
         Err(BadResult::Failed(failure)) => Outcome::Failed(failure),
@@ -165,10 +165,7 @@ fn read_rounds(args: &RunArgs) -> anyhow::Result<Vec<Arc<Round>>> {
 
 fn read_round_files(args: &RunArgs) -> anyhow::Result<Vec<Arc<Round>>> {
     match (&args.round, &args.rounds) {
-        (Some(path), _) => {
-            let round = round_file::parse(&read_text(path)?).with_context(|| path_name(path))?;
-            Ok(vec![Arc::new(round)])
-        }
+        (Some(path), _) => Ok(vec![read_round(path)?]),
         (None, Some(path)) => {
             let text = read_text(path)?;
             let lines = text.lines().zip(1_u64..).filter(|(line, _)| !line.trim().is_empty());
@@ -184,6 +181,11 @@ fn read_round_files(args: &RunArgs) -> anyhow::Result<Vec<Arc<Round>>> {
         }
         (None, None) => bail!("no rounds (name a file with --round or --rounds)"),
     }
+}
+
+/// Reads a file with one round.
+pub(super) fn read_round(path: &Path) -> anyhow::Result<Arc<Round>> {
+    round_file::parse(&read_text(path)?).map(Arc::new).with_context(|| path_name(path))
 }
 
 fn read_text(path: &Path) -> anyhow::Result<String> {

@@ -11,12 +11,14 @@ use crate::algorithms::catalogue;
 use crate::app::open_sandbox;
 use crate::cli::args::ConfigArg;
 use crate::cli::exit::{Exit, ExitCode, exit_of};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{CommunityConfig, Config};
 
 /// Report every mistake in a configuration, with its line
 ///
 /// Takes the REC_MARKET_… variables into account, and checks the files that the configuration names and the settings of its
-/// algorithms. Starts nothing. Exits with 2 if anything is wrong.
+/// algorithms. Starts nothing. Exits with 2 if anything is wrong. Remarks on what is probably not meant, such as prices in
+/// another unit, or retail below feed-in; those are no mistakes.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
@@ -30,6 +32,9 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let names: Vec<&str> = config.communities.iter().map(|community| community.name.as_str()).collect();
     let noun = if names.len() == 1 { "community" } else { "communities" };
     writeln!(out, "{} is valid: {} {noun} ({})", file.display(), names.len(), names.join(", "))?;
+    for remark in config.remarks(SystemClock.now()) {
+        writeln!(out, "remark: {remark}")?;
+    }
     Ok(Exit::Done)
 }
 
@@ -60,6 +65,5 @@ fn check_algorithm(sandbox: &Sandbox, community: &CommunityConfig) -> anyhow::Re
     }
     let component = catalogue::read(reference, |_| None)?;
     let ready = make_ready(sandbox, reference, component)?;
-    let keys = community.settings.iter().map(|(key, _)| key.as_str());
-    Ok(check_settings(keys, &ready.description, reference)?)
+    Ok(check_settings(community.settings_keys(), &ready.description, reference)?)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::base;
-use books::{OfferedSince, Store};
+use books::{OfferedSince, Store, Wallets};
 use sandbox::Codegen;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -70,8 +70,10 @@ pub(super) async fn try_candidate(
         claim_lease: LEASE,
         offered_since: OfferedSince::default(),
         cut: None,
+        openings: None,
         limits: ApiLimits::default(),
         prices: PriceTaking::default(),
+        wallets: Wallets::default(),
         callers: vec![administrator],
         administration: Some(Arc::new(registry)),
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use books::{OfferedSince, Store};
+use books::{OfferedSince, Store, Wallets};
 use demo::certificates::Issued;
 use demo::transactions::ledger::Totals;
 use demo::transactions::market::MarketClient;
@@ -42,9 +42,11 @@ pub(super) async fn pay(store: &Arc<dyn Store>, forward: ForwardArg) -> anyhow::
         claim_lease: LEASE,
         offered_since: OfferedSince::default(),
         cut: None,
+        openings: None,
         limits: ApiLimits::default(),
         callers: usual_callers(),
         prices: PriceTaking::default(),
+        wallets: Wallets::default(),
         administration: None,
     };
     let market = grpc::start(api, loopback().await?, loopback().await?, tls.market.clone()).await?;

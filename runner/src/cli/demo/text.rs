@@ -71,20 +71,21 @@ impl DemoResult {
         let mut table = output::table(&headings, 2);
         let (mut produced_all, mut used_all) = (0_u128, 0_u128);
         let statement = &self.books.statement;
-        let mut row = |name: &str, kind: &str, produced: u128, used: u128, account: &Account| {
+        let row = |name: &str, kind: &str, produced: u128, used: u128, account: &Account| {
             let flows = [account.sold_local, account.bought_local, account.sold_grid, account.bought_grid];
             let mut row = vec![name.to_owned(), kind.to_owned(), kwh(produced), kwh(used)];
             row.extend(flows.map(|flow| kwh(flow.wh)));
             row.extend([account.paid(), account.grid_alone, account.saved()].map(output::eur));
-            table.add_row(row);
+            row
         };
         for (member, account) in &statement.members {
             let (kind, produced, used) = self.home(member.as_str());
             produced_all += u128::from(produced);
             used_all += u128::from(used);
-            row(member.as_str(), kind.unwrap_or_default(), u128::from(produced), u128::from(used), account);
+            let (produced, used) = (u128::from(produced), u128::from(used));
+            table.add_row(row(member.as_str(), kind.unwrap_or_default(), produced, used, account));
         }
-        row("total", "", produced_all, used_all, &statement.total());
+        table.add_total(row("total", "", produced_all, used_all, &statement.total()));
         writeln!(out, "{table}")?;
         Ok(())
     }

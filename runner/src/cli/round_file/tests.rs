@@ -11,9 +11,13 @@ fn with(fields: &str, positions: &str) -> Result<Round, String> {
 
 #[test]
 fn what_is_left_out_has_the_documented_default() {
-    let round = with("", r#"{"member": "b", "surplus": 1, "deficit": 0, "retail": 5}, {"member": "a", "surplus": 0, "deficit": 18446744073709551615}"#).unwrap();
+    let round = with("", r#"{"member": "b", "surplus": 1, "retail": 5}, {"member": "a", "deficit": 18446744073709551615}, {"member": "c"}"#).unwrap();
     assert_eq!(round.terms().tariff.retail.micro_eur(), 162_400);
-    let [a, b] = round.positions() else { panic!("two positions") };
+    let [a, b, c] = round.positions() else { panic!("three positions") };
+    assert_eq!(
+        [a, b, c].map(|position| (position.surplus.wh(), position.deficit.wh())),
+        [(0, u64::MAX), (1, 0), (0, 0)]
+    );
     assert_eq!((a.member.as_str(), a.deficit.wh(), a.bid.micro_eur()), ("a", u64::MAX, 162_400));
     assert_eq!((b.member.as_str(), b.bid.micro_eur(), b.offer.micro_eur()), ("b", 5, 30_000));
 }
@@ -34,7 +38,7 @@ fn every_mistake_names_what_is_wrong() {
         ("", r#"{"member": "a", "surplus": 1, "deficit": 0, "share": -1}"#, "from 0 to 4294967295"),
         ("", r#"{"member": "a", "surplus": 1, "deficit": 0, "bid": 9223372036854775808}"#, "to 9223372036854775807"),
         ("", r#"{"member": "a", "surplus": 1, "deficit": 0, "colour": 1}"#, "colour"),
-        ("", r#"{"member": "a", "surplus": 1}"#, "deficit"),
+        ("", r#"{"member": "a", "surplus": 1, "deficit": null}"#, "expected a whole number"),
         ("", "null", "expected a position"),
         ("", r#"{"member": "grid", "surplus": 1, "deficit": 0}"#, "grid"),
         (

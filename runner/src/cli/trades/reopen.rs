@@ -12,14 +12,10 @@ use super::exact_eur;
 use super::reopened::print_record;
 use crate::app;
 use crate::cli::args::ConfigArg;
-use crate::cli::confirm;
-use crate::cli::exit::{Exit, usage};
+use crate::cli::exit::Exit;
+use crate::cli::{confirm, record};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Config};
-
-/// Longest name and longest reason, in characters.
-const BY_MAX: usize = 64;
-const WHY_MAX: usize = 500;
+use crate::config::Config;
 
 /// Offer trades for payment again that are Sent, Paid or Error: each is Created, without a payment
 ///
@@ -47,11 +43,7 @@ pub struct ReopenArgs {
 }
 
 pub async fn run(args: &ReopenArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    let why = text("--why", &args.why, WHY_MAX)?;
-    let Some(by) = args.by.clone().or_else(config::user) else {
-        return Err(usage("the system does not know who you are (say so: --by NAME)"));
-    };
-    let by = text("--by", &by, BY_MAX)?;
+    let (why, by) = (record::why(&args.why)?, record::by(args.by.as_deref())?);
     let config = Config::load(&args.config.config)?;
     // One that does not exist is not made.
     let books = app::open_store_to_read(&config.store).await?;
@@ -70,16 +62,6 @@ pub async fn run(args: &ReopenArgs, out: &mut impl Write) -> anyhow::Result<Exit
         print_record(&record, args.json, out)?;
     }
     Ok(Exit::Done)
-}
-
-/// A text for the record.
-fn text(name: &str, text: &str, chars_max: usize) -> anyhow::Result<String> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > chars_max || text.chars().any(char::is_control) {
-        let rule = format!("a text of 1 to {chars_max} characters without control characters is expected");
-        return Err(usage(format!("{name} is {text:?}, but {rule}")));
-    }
-    Ok(text.to_owned())
 }
 
 /// Prints what the trades are now; which of them cannot be reopened, the store says.

@@ -5,7 +5,7 @@ use super::*;
 const EXAMPLE: &str = include_str!("../../../../market.example.toml");
 
 /// What is wrong with a table in which there is one unknown key: all that are known, by the table's name.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 13] = [
     ("", "x = 1\n[[community]]\nname = \"a\""),
     ("mongodb", "[mongodb]\nx = 1\n[[community]]\nname = \"a\""),
     ("tls", "[tls]\nx = 1\n[[community]]\nname = \"a\""),
@@ -16,6 +16,11 @@ const TABLES: [(&str, &str); 11] = [
     ("community.limits", "[[community]]\nname = \"a\"\nlimits = { x = 1 }"),
     ("community.tariff", "[[community]]\nname = \"a\"\ntariff = { x = 1 }"),
     ("periods", "[[community]]\nname = \"a\"\ntariff = { zone = \"UTC\", periods = [{ retail = 1, x = 1 }] }"),
+    ("change", "[[community]]\nname = \"a\"\n[[community.change]]\nfrom = \"2024-07-01\"\nsettings = {}\nx = 1"),
+    (
+        "members.school.change",
+        "[[community]]\nname = \"a\"\n[[community.members.m.change]]\nfrom = \"2024-07-01\"\nrank = 1\nx = 1",
+    ),
     ("community.members", "[[community]]\nname = \"a\"\n[community.members.m]\nx = 1"),
 ];
 
@@ -35,6 +40,7 @@ fn every_known_key_stands_in_the_example() {
                 format!("[[{key}]]"),
                 format!("[community.{key}"),
                 format!("[[community.tariff.{key}]]"),
+                format!("[[community.{key}]]"),
             ];
             let given = EXAMPLE.lines().any(|line| {
                 let line = line.trim_start_matches(['#', ' ']);

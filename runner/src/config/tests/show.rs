@@ -11,6 +11,7 @@ fn everything(directory: &Path) -> String {
     }
     write(directory.join("t.csv"), "start,retail,feed_in\n2024-01-01T00:00:00Z,5,6\n").unwrap();
     write(directory.join("password"), "hidden\n").unwrap();
+    write(directory.join("holidays.txt"), "2024-12-25 # Christmas\n").unwrap();
     r#"
 store = "mongodb://host:27017/market?replicaSet=rs0"
 cache = "cache"
@@ -34,10 +35,14 @@ since = 2026-11-01T01:00:00+01:00
 lease = "1500ms"
 [[community]]
 name = "Café \"Σ\" # 1"
+zone = "Europe/Brussels"
+unlisted = "ignore"
+holidays = "holidays.txt"
 meters = "https://meters:5049"
 meters_ca = "ca.pem"
 meters_timeout = "1500ms"
 prices = "free"
+power_max = "1.5kW"
 from = 2023-09-01T02:00:00+02:00
 interval = "1d"
 grace = "0s"
@@ -52,13 +57,39 @@ limits = { price_floor = -5, price_ceiling = 7, fuel = 18446744073709551615, mem
 zone = "Europe/Lisbon"
 retail = -1
 periods = [{ days = "fri-mon", from = "22:00", to = "06:00", retail = 3 }, { to = "24:00", feed_in = 9223372036854775807 }]
+[[community.change]]
+from = "2024-07-01"
+settings = { a = 6 }
+[[community.change]]
+from = 2025-01-01
+tariff = {}
+limits = {}
+[[community.change]]
+from = "2026-01-01"
+limits = { price_floor = 1 }
+[community.change.tariff]
+zone = "UTC"
+periods = [{ days = "sun,holiday", months = "nov-feb", retail = 3 }]
 [community.members.school]
+from = "2024-05-01"
+until = 2026-01-01
 meters = ["es-sms-01", "100"]
 share = 250000
 rank = 4294967295
 offer = -50000
 bid = 120000
+power_max = "18446744073709551615W"
 tariff = { retail = 171000 }
+[[community.members.school.change]]
+from = "2024-07-01"
+share = 5
+[[community.members.school.change]]
+from = "2025-07-01"
+meters = ["es-sms-02"]
+rank = 1
+offer = 1
+bid = 2
+tariff = { feed_in = 4 }
 [community.members."Café Σ"]
 tariff = { series = "t.csv", feed_in = 4 }
 [community.members.c.tariff]
@@ -101,9 +132,15 @@ fn what_is_shown_of_little_is_everything_that_holds() {
     let config = parse(text, Path::new("/here"), &variables).unwrap();
     assert_eq!(again(&config), config);
     let shown = toml::to_string(&config.shown()).unwrap();
-    for line in
-        ["store = \"sqlite:/x.db\"", "lease = \"24h\"", "grace = \"5m\"", "retail = 162400", "cache = \"/here/cache\""]
-    {
+    for line in [
+        "store = \"sqlite:/x.db\"",
+        "zone = \"UTC\"",
+        "unlisted = \"join\"",
+        "lease = \"24h\"",
+        "grace = \"5m\"",
+        "retail = 162400",
+        "cache = \"/here/cache\"",
+    ] {
         assert!(shown.contains(line), "no {line} in {shown}");
     }
     let contract = parse(CONTRACT, Path::new("/here"), &[]).unwrap();

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use books::{Action, Provenance, StoredEvent, StoredTrade};
-use domain::netting::EventKind;
+use books::{Action, Notices, Provenance, StoredEvent, StoredTrade, event_codes};
+use domain::netting::LastReads;
 use domain::settlement::Violation;
 use domain::{Boundary, TradeKind};
 use jiff::Timestamp;
@@ -13,9 +13,6 @@ use sandbox::{BadResult, FailureKind, Usage};
 
 use super::labels::{By, MetersOutcome, PassOutcome};
 use super::{Families, lock};
-
-/// The codes of events that settling can leave besides those of netting.
-const MORE_EVENT_CODES: [&str; 4] = ["unreadable", "fallback", "skipped", "crowded"];
 
 /// The kind of failure of a rejected result.
 const REJECTED: &str = "rejected";
@@ -33,12 +30,18 @@ pub struct CommunityMetrics {
     name: String,
     grace: Duration,
     mark: Mutex<Option<Boundary>>,
+    /// The earliest reading that is known.
+    first_reading: Mutex<Option<Timestamp>>,
     held: IntGauge,
+    disputed: IntGauge,
     lease: IntGauge,
     fuel: IntCounter,
     seconds: Histogram,
     memory: Histogram,
     retries: IntCounter,
+    faulty_series: IntGauge,
+    /// What is wrong with series of tariffs, in sentences.
+    series_problems: Mutex<Vec<String>>,
     families: Arc<Families>,
 }
 
@@ -55,10 +58,8 @@ impl CommunityMetrics {
         for outcome in PassOutcome::ALL {
             families.passes.with_label_values(&[name, outcome.as_str()]);
         }
-        EventKind::CODES
-            .iter()
-            .chain(&MORE_EVENT_CODES)
-            .for_each(|code| drop(families.events.with_label_values(&[name, code])));
+        event_codes().for_each(|code| drop(families.events.with_label_values(&[name, code])));
+        families.receptions.iter().for_each(|(_, family)| drop(family.with_label_values(&[name])));
         Violation::CODES.iter().for_each(|code| drop(families.violations.with_label_values(&[name, code])));
         let kinds = FailureKind::ALL.iter().map(|kind| kind.code()).chain([REJECTED, UNUSABLE]);
         kinds.for_each(|kind| drop(families.failures.with_label_values(&[name, kind])));
@@ -69,12 +70,16 @@ impl CommunityMetrics {
             name: name.to_owned(),
             grace,
             mark: Mutex::default(),
+            first_reading: Mutex::default(),
             held: families.held.with_label_values(only),
+            disputed: families.disputed.with_label_values(only),
             lease: families.lease.with_label_values(only),
             fuel: families.fuel.with_label_values(only),
             seconds: families.algorithm_seconds.with_label_values(only),
             memory: families.algorithm_memory.with_label_values(only),
             retries: families.meters_retries.with_label_values(only),
+            faulty_series: families.faulty_series.with_label_values(only),
+            series_problems: Mutex::default(),
             families,
         }
     }
@@ -88,15 +93,27 @@ impl CommunityMetrics {
         *lock(&self.mark)
     }
 
-    /// The lag: now minus grace minus mark, at least 0. None before the mark is known.
+    /// The lag: now minus grace minus mark, at least 0. While nothing is settled, the earliest reading stands for the mark; none
+    /// before there are readings.
     pub fn lag(&self, now: Timestamp) -> Option<Duration> {
         let due = now.checked_sub(self.grace).unwrap_or(Timestamp::MIN);
-        let behind = due.duration_since(self.mark()?.timestamp());
-        Some(Duration::try_from(behind).unwrap_or_default())
+        let since = self.mark().map(Boundary::timestamp).or_else(|| *lock(&self.first_reading))?;
+        Some(Duration::try_from(due.duration_since(since)).unwrap_or_default())
     }
 
     pub fn is_held(&self) -> bool {
         self.held.get() != 0
+    }
+
+    /// How many meters have readings that do not follow their last good ones.
+    pub fn disputed(&self) -> u64 {
+        u64::try_from(self.disputed.get()).unwrap_or(0)
+    }
+
+    /// Reports the state of the meters.
+    pub fn set_disputed(&self, last_reads: &LastReads) {
+        let disputed = last_reads.values().filter(|last| last.dispute.is_some()).count();
+        self.disputed.set(i64::try_from(disputed).unwrap_or(i64::MAX));
     }
 
     pub fn has_lease(&self) -> bool {
@@ -108,12 +125,37 @@ impl CommunityMetrics {
         *lock(&self.mark) = Some(mark);
     }
 
+    /// What is wrong with the community's series of tariffs.
+    pub fn series_problems(&self) -> Vec<String> {
+        lock(&self.series_problems).clone()
+    }
+
+    /// Reports what is wrong with series of tariffs, if anything is; returns what was not reported the last time.
+    pub fn set_series_problems(&self, problems: Vec<String>) -> Vec<String> {
+        self.faulty_series.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
+        let mut known = lock(&self.series_problems);
+        let news = problems.iter().filter(|problem| !known.contains(problem)).cloned().collect();
+        *known = problems;
+        news
+    }
+
+    /// Reports that there are readings from an instant on.
+    pub fn read_since(&self, first: Timestamp) {
+        let mut known = lock(&self.first_reading);
+        *known = Some(known.map_or(first, |known| known.min(first)));
+    }
+
     /// Reports a committed interval; `settled` is none if it had no round.
     pub fn committed(&self, mark: Boundary, settled: Option<By>, trades: &[StoredTrade], events: &[StoredEvent]) {
         self.set_mark(mark);
         if let Some(by) = settled {
             self.families.intervals.with_label_values(&[self.name.as_str(), by.as_str()]).inc();
         }
+        self.traded(trades, events);
+    }
+
+    /// Reports trades that were made, and events.
+    pub fn traded(&self, trades: &[StoredTrade], events: &[StoredEvent]) {
         let mut sums = [(0_u64, 0_u64); TradeKind::ALL.len()];
         for trade in trades {
             let (count, wh) = &mut sums[trade.kind() as usize];
@@ -124,9 +166,20 @@ impl CommunityMetrics {
             self.families.trades.with_label_values(labels).inc_by(count);
             self.families.energy.with_label_values(labels).inc_by(wh);
         }
-        for event in events {
-            self.families.events.with_label_values(&[self.name.as_str(), event.code.as_str()]).inc();
+        events.iter().for_each(|event| self.event(&event.code));
+    }
+
+    /// Reports how meters are read: what they were told of last.
+    pub fn receptions(&self, notices: &Notices) {
+        for (code, family) in &self.families.receptions {
+            let meters = notices.values().filter(|notice| notice.reception.code() == *code).count();
+            family.with_label_values(&[self.name.as_str()]).set(i64::try_from(meters).unwrap_or(i64::MAX));
         }
+    }
+
+    /// Counts an event that people should know of.
+    pub fn event(&self, code: &str) {
+        self.families.events.with_label_values(&[self.name.as_str(), code]).inc();
     }
 
     /// Reports a run of an algorithm, its own or the fallback.
@@ -178,13 +231,12 @@ impl CommunityMetrics {
         self.retries.inc();
     }
 
-    /// Updates the values that depend on the time. Without a known mark there is no lag, rather than one of fifty years.
+    /// Updates the values that depend on the time. Without a mark or a reading there is no lag, rather than one of fifty years.
     pub(super) fn refresh(&self, now: Timestamp) {
-        let (Some(mark), Some(lag)) = (self.mark(), self.lag(now)) else { return };
         let set = |family: &prometheus::IntGaugeVec, seconds: u64| {
             family.with_label_values(&[self.name.as_str()]).set(i64::try_from(seconds).unwrap_or(i64::MAX));
         };
-        set(&self.families.settled_until, mark.seconds());
-        set(&self.families.lag, lag.as_secs());
+        self.mark().iter().for_each(|mark| set(&self.families.settled_until, mark.seconds()));
+        self.lag(now).iter().for_each(|lag| set(&self.families.lag, lag.as_secs()));
     }
 }

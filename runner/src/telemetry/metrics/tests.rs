@@ -67,7 +67,18 @@ fn a_community_is_there_at_zero_before_anything_happens() {
     for code in Violation::CODES {
         zero(format!("violations_total{{code=\"{code}\",community=\"aveiro\"}}"));
     }
-    for code in ["gap", "register-fell", "too-large", "no-member", "unreadable", "fallback"] {
+    for code in [
+        "gap",
+        "fell",
+        "jumped",
+        "glitch",
+        "restarted",
+        "exchanged",
+        "accepted",
+        "too-large",
+        "no-member",
+        "unreadable",
+    ] {
         zero(format!("events_total{{code=\"{code}\",community=\"aveiro\"}}"));
     }
     for kind in ["algorithm", "trap", "fuel", "deadline", "memory", "output", "invalid", "rejected"] {
@@ -267,7 +278,7 @@ async fn a_measured_store_is_the_store_with_a_stopwatch() {
     let store = MeasuredStore::new(plain, metrics.clone());
     let (now, id) = (at(NOON), TradeId::from_bytes([7; 12]));
     assert_eq!(store.progress("aveiro").await.unwrap().mark, None);
-    let claim = Claim { buyer: "b".to_owned(), since: OfferedSince::default(), now, until: now };
+    let claim = Claim { buyer: "b".into(), since: OfferedSince::default(), now, until: now };
     assert_eq!(store.claim(&claim, Window::first(10)).await.unwrap(), []);
     assert_eq!(store.outbox_depth(OfferedSince::default(), now).await.unwrap(), OutboxDepth::default());
     let update = MatchUpdate { id, state: State::Paid, transaction_id: None, message: None };

@@ -13,12 +13,14 @@ pub(super) async fn a_new_store_is_empty<S: Shelf>(shelf: S) {
         assert_eq!(all_trades(&store, "aveiro").await, []);
         assert_eq!(store.component(&Digest::of(b"component")).await.unwrap(), None);
         assert_eq!(store.event_counts("aveiro").await.unwrap(), []);
+        assert_eq!(store.told("aveiro", &["gap"]).await.unwrap(), [].into());
         assert_eq!(store.examine().await.unwrap(), [""; 0]);
     }
 }
 
 pub(super) async fn commits_are_read_back<S: Shelf>(shelf: S) {
-    let commits = [opening("aveiro", 0), full("aveiro", 1), full("aveiro", 7)];
+    let mut commits = [opening("aveiro", 0), full("aveiro", 1), full("aveiro", 7)];
+    commits[2].cleared.readings[0].anew = true;
     for commit in &commits {
         assert_eq!(put(&shelf.open().await, commit.clone()).await.unwrap(), Committed::Now);
     }
@@ -26,17 +28,25 @@ pub(super) async fn commits_are_read_back<S: Shelf>(shelf: S) {
     assert_eq!(all_intervals(&store, "aveiro").await, commits.each_ref().map(kept));
     let trades: Vec<StoredTrade> = commits.iter().flat_map(|commit| commit.cleared.trades.clone()).collect();
     assert_eq!(all_trades(&store, "aveiro").await, trades);
-    let read = |import_wh, export_wh| LastRead { boundary: boundary(8), registers: Registers { import_wh, export_wh } };
+    let read = |import_wh, export_wh| LastRead {
+        boundary: boundary(8),
+        registers: Registers { import_wh, export_wh },
+        dispute: None,
+    };
     let progress = Progress {
         mark: Some(boundary(8)),
         last_reads: [("a", read(5, 14)), ("b1", read(1, 2)), ("b2", read(3, 4))]
             .map(|(meter, read)| (meter.parse().unwrap(), read))
             .into(),
+        taken: 0,
         original: None,
     };
     assert_eq!(store.progress("aveiro").await.unwrap(), progress);
     let counts = [("gap".to_owned(), 2), ("unreadable".to_owned(), 2)];
     assert_eq!(store.event_counts("aveiro").await.unwrap(), counts);
+    // The same was told twice.
+    assert_eq!(store.told("aveiro", &["gap", "other"]).await.unwrap(), [event("gap")].into());
+    assert_eq!(store.told("porto", &["gap"]).await.unwrap(), [].into());
     assert_eq!(store.examine().await.unwrap(), [""; 0]);
     // Parties, states and messages, as text for once.
     let texts: Vec<String> = trades[..4]
@@ -317,8 +327,11 @@ pub(super) async fn the_last_registers_of_absent_meters_are_kept<S: Shelf>(shelf
 
 pub(super) async fn books_continue_others_from_an_opening<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
-    let read =
-        |number, wh| LastRead { boundary: boundary(number), registers: Registers { import_wh: wh, export_wh: wh + 1 } };
+    let read = |number, wh| LastRead {
+        boundary: boundary(number),
+        registers: Registers { import_wh: wh, export_wh: wh + 1 },
+        dispute: None,
+    };
     // One was read at the end of what others settled, and two before.
     let before: LastReads =
         [("b1", read(1, 2)), ("c", read(3, 40))].map(|(name, read)| (name.parse().unwrap(), read)).into();

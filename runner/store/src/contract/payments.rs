@@ -25,7 +25,7 @@ async fn settled<S: Shelf>(shelf: &S, intervals: u64) -> S::Store {
 }
 
 fn claim_of(buyer: &str, now: i64, until: i64) -> Claim {
-    Claim { buyer: buyer.to_owned(), since: ALL_OFFERED, now: at(now), until: at(until) }
+    Claim { buyer: buyer.into(), since: ALL_OFFERED, now: at(now), until: at(until) }
 }
 
 const ALL_OFFERED: OfferedSince = OfferedSince(None);
@@ -101,7 +101,14 @@ pub(super) async fn filters_apply_alone_and_together<S: Shelf>(shelf: S) {
     let store = settled(&shelf, 3).await;
     bring(&store, id(1, 0), State::Paid).await;
     let all = MatchFilter::default();
-    let name = |name: &str| Some(name.to_owned());
+    let name = |name: &str| Some(WireParty::from(name));
+    // By the wallet of a member, or by a name whose member has a wallet somewhere.
+    let wallet = |community: &str, name: &str| {
+        let members = [(community.to_owned(), name.parse().unwrap())].into();
+        Some(WireParty { members, ..WireParty::from("w") })
+    };
+    let but_in =
+        |community: &str| Some(WireParty { elsewhere: [community.to_owned()].into(), ..WireParty::from("bob") });
     let end = |number: u64| Some(boundary(number).timestamp());
     let states = |states: &[State]| states.iter().copied().collect::<BTreeSet<State>>();
     let later = |at: Option<Timestamp>| at.map(|at| at + Duration::from_millis(500));
@@ -115,6 +122,12 @@ pub(super) async fn filters_apply_alone_and_together<S: Shelf>(shelf: S) {
         (MatchFilter { buyer: name("grid"), ..all.clone() }, ""),
         (MatchFilter { buyer: name("Bob"), ..all.clone() }, ""),
         (MatchFilter { seller: name("a"), buyer: name("100"), ..all.clone() }, "0.1 1.1 2.1"),
+        (MatchFilter { buyer: wallet("aveiro", "bob"), ..all.clone() }, "0.0 1.0 2.0"),
+        (MatchFilter { buyer: wallet("aveiro", "bob"), seller: name("100"), ..all.clone() }, ""),
+        (MatchFilter { seller: wallet("aveiro", "carla"), ..all.clone() }, "0.2 1.2 2.2"),
+        (MatchFilter { buyer: wallet("porto", "bob"), ..all.clone() }, ""),
+        (MatchFilter { buyer: but_in("porto"), ..all.clone() }, "0.0 1.0 2.0"),
+        (MatchFilter { buyer: but_in("aveiro"), ..all.clone() }, ""),
         (MatchFilter { states: states(&[State::Created]), ..all.clone() }, "0.0 2.0"),
         (MatchFilter { states: states(&[State::Paid]), ..all.clone() }, "1.0"),
         (MatchFilter { states: states(&[State::Paid, State::Created]), ..all.clone() }, "0.0 1.0 2.0"),

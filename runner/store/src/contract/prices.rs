@@ -1,5 +1,7 @@
 //! The contract for prices that members set.
 
+use domain::SetPrice;
+
 use super::*;
 
 /// The bounds of a small store.
@@ -46,7 +48,8 @@ async fn starts(store: &impl Store, meter: &str) -> Vec<i64> {
 async fn bids_at<const N: usize>(store: &impl Store, meter: &str, seconds: [i64; N]) -> [Option<i64>; N] {
     let meters = [meter.parse().unwrap()];
     let book = store.price_book(&meters.clone().into(), &seconds.map(at).into()).await.unwrap();
-    seconds.map(|second| book.at(&meters, at(second)).map(|own| own.bid.micro_eur()))
+    let since = |meter| (meter, Timestamp::MIN);
+    seconds.map(|second| book.at(meters.iter().map(since), at(second)).map(|own| own.bid.micro_eur()))
 }
 
 pub(super) async fn the_later_price_wins<S: Shelf>(shelf: S) {
@@ -108,7 +111,7 @@ pub(super) async fn a_price_book_has_only_what_is_asked_for<S: Shelf>(shelf: S) 
     store.set_prices(&list).await.unwrap();
     let book = store.price_book(&["a".parse().unwrap()].into(), &[0, 900, 1800].map(at).into()).await.unwrap();
     let expected = [price("a", 0, 0), price("a", 900, 900), price("a", 1800, 1800)];
-    assert_eq!(book, expected.into_iter().collect());
+    assert_eq!(book, expected.map(|price| SetPrice { price, at: at(1800) }).into_iter().collect());
     assert!(store.price_book(&[].into(), &[at(0)].into()).await.unwrap().is_empty());
     assert!(store.price_book(&["a".parse().unwrap()].into(), &[].into()).await.unwrap().is_empty());
 }

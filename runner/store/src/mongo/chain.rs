@@ -6,36 +6,18 @@
 //! their place. Only when they are all there does the mark move past the link, and readers see nothing beyond the mark. So
 //! a process may die between any two steps, and the next one that asks for the community's state finishes its work.
 
-use domain::netting::LastRead;
+use domain::disputes::{LastRead, ReadAt};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, doc};
-use serde::Serialize;
 
 use super::document::{self, all, decode, insert, insert_missing};
 use super::fault::Fault;
-use super::field::BoundaryDate;
-use super::link::{self, DecisionLink, IntervalLink, Link, NewInterval, Settled};
+use super::link::{self, AdditionDocument, AdditionLink, DecisionLink, IntervalLink, Link, NewInterval, Settled};
 use super::mark::{self, Mark};
-use super::server::{Server, Stored};
+use super::server::Server;
 use super::trades::{self, TradeDocument};
-use super::{algorithms, leases, takeover};
-use books::{Change, Commit, Committed, ExpectedState, Progress, StoredEvent};
-
-/// An event, which only repeats its link.
-#[derive(Serialize)]
-pub(super) struct EventDocument {
-    #[serde(rename = "_id")]
-    id: String,
-    community: String,
-    start: BoundaryDate,
-    code: String,
-    subject: String,
-    message: String,
-}
-
-impl Stored for EventDocument {
-    const COLLECTION: &'static str = "events";
-}
+use super::{addition, algorithms, events, leases, takeover};
+use books::{Addition, Change, Commit, Committed, ExpectedState, Progress, Span};
 
 /// The mark of a community, after completing what somebody has left half-done.
 pub(super) async fn completed(server: &Server, community: &str) -> Result<Mark, Fault> {
@@ -54,16 +36,31 @@ async fn complete(server: &Server, link: &Link) -> Result<(), Fault> {
     match link {
         Link::Interval(link) => complete_interval(server, &link.settled()).await,
         Link::Decision(link) => complete_decision(server, &link.community, link.number, &link.change.0).await,
+        Link::Addition(link) => complete_addition(server, link).await,
     }
 }
 
 /// Writes what follows from an interval, then moves the mark past it.
 async fn complete_interval(server: &Server, settled: &Settled<'_>) -> Result<(), Fault> {
+    write_out(server, settled).await?;
+    mark::advance(server, settled.community, &Mark::of_interval(settled.number, settled.interval.end())).await
+}
+
+/// Writes what follows from an addition, then moves the mark past it.
+async fn complete_addition(server: &Server, link: &AdditionLink) -> Result<(), Fault> {
+    addition::keep(server, link).await?;
+    write_out(server, &link.settled()).await?;
+    let AdditionDocument { community, number, .. } = &link.document;
+    let interval = mark::find(server, community).await?.last_interval();
+    mark::advance(server, community, &Mark::of_addition(*number, interval)).await
+}
+
+/// Writes the trades and events of a link.
+async fn write_out(server: &Server, settled: &Settled<'_>) -> Result<(), Fault> {
     let documents = trades::documents(settled);
     let there = insert_missing(&server.trades.clone_with_type(), &documents).await?;
     check_same(server, settled, there.iter().filter_map(|position| documents.get(*position))).await?;
-    insert_missing(&server.of::<EventDocument>(), &events(settled)).await?;
-    mark::advance(server, settled.community, &Mark::of_interval(settled.number, settled.interval.end())).await
+    insert_missing(&server.of(), &events::documents(settled)).await.map(drop)
 }
 
 /// Writes what people read of a decision, then moves the mark past it.
@@ -101,19 +98,6 @@ async fn check_same(
     Ok(())
 }
 
-fn events(settled: &Settled<'_>) -> Vec<EventDocument> {
-    let link = link::id(settled.community, settled.number);
-    let event = |(number, event): (usize, &StoredEvent)| EventDocument {
-        id: format!("{link}/{number}"),
-        community: settled.community.to_owned(),
-        start: BoundaryDate(settled.interval.start()),
-        code: event.code.clone(),
-        subject: event.subject.clone(),
-        message: event.message.clone(),
-    };
-    settled.events.iter().enumerate().map(event).collect()
-}
-
 /// Commits an interval; `by` tells this commit from any other, however often it is tried.
 pub(super) async fn commit(server: &Server, commit: &Commit, by: ObjectId) -> Result<Committed, Fault> {
     server.check_writable()?;
@@ -121,22 +105,42 @@ pub(super) async fn commit(server: &Server, commit: &Commit, by: ObjectId) -> Re
     let number = mark.number + 1;
     let is_expected = mark.end() == commit.after && mark.decision() == commit.decision;
     if !is_expected || mark.end().is_some_and(|end| end >= commit.cleared.interval.end()) {
-        return kept_or_overtaken(server, commit, mark.number, by).await;
+        return kept_or_overtaken(server, &commit.community, mark.number, by).await;
     }
     if leases::is_fenced(server, &commit.community, commit.fence).await? {
         return Ok(Committed::Fenced);
     }
     let link = NewInterval::new(server, commit, number, by).await?;
     if !insert(&server.intervals.clone_with_type(), &link).await? {
-        return kept_or_overtaken(server, commit, number, by).await;
+        return kept_or_overtaken(server, &commit.community, number, by).await;
     }
     complete_interval(server, &Settled::of(commit, number)).await?;
     Ok(Committed::Now)
 }
 
+/// Adds to the newest interval; `by` tells this addition from any other, however often it is tried.
+pub(super) async fn add(server: &Server, addition: &Addition, by: ObjectId) -> Result<Committed, Fault> {
+    server.check_writable()?;
+    let community = &addition.community;
+    let mark = completed(server, community).await?;
+    let number = mark.number + 1;
+    if mark.end() != Some(addition.interval.end()) || mark.decision() != addition.decision || !mark.has_pending() {
+        return kept_or_overtaken(server, community, mark.number, by).await;
+    }
+    if leases::is_fenced(server, community, addition.fence).await? {
+        return Ok(Committed::Fenced);
+    }
+    let document = AdditionDocument::new(addition, number, by);
+    if !insert(&server.intervals.clone_with_type(), &document).await? {
+        return kept_or_overtaken(server, community, number, by).await;
+    }
+    complete_addition(server, &AdditionLink::read(document)?).await?;
+    Ok(Committed::Now)
+}
+
 /// Whether the link with that number is an earlier try of this very commit, whose answer was lost.
-async fn kept_or_overtaken(server: &Server, commit: &Commit, number: u64, by: ObjectId) -> Result<Committed, Fault> {
-    let is_kept = complete_own(server, &commit.community, number, by).await?;
+async fn kept_or_overtaken(server: &Server, community: &str, number: u64, by: ObjectId) -> Result<Committed, Fault> {
+    let is_kept = complete_own(server, community, number, by).await?;
     Ok(if is_kept { Committed::Now } else { Committed::Overtaken })
 }
 
@@ -185,14 +189,23 @@ pub(super) async fn progress(server: &Server, community: &str) -> Result<Progres
     let Some(boundary) = mark.end() else {
         return Ok(Progress { original: takeover::end(server).await?, ..Progress::default() });
     };
-    let number = mark.interval.unwrap_or(mark.number);
+    let number = mark.last_interval();
     let Some(newest) = link::find(server, community, number).await? else {
         return Err(Fault::Record(format!("interval {} is missing", link::id(community, number)).into()));
     };
-    let IntervalLink { whole, .. } = IntervalLink::read(server, &newest).await?;
-    let mut last_reads = whole.absent;
-    for reading in whole.inputs.readings {
-        last_reads.insert(reading.meter, LastRead { boundary, registers: reading.registers });
+    let link = IntervalLink::read(server, &newest).await?;
+    let start = link.interval.start().seconds();
+    let mut last_reads = link.whole.absent;
+    for reading in link.whole.inputs.readings {
+        let read = ReadAt { boundary, registers: reading.registers };
+        last_reads.insert(reading.meter, LastRead::good(read));
     }
-    Ok(Progress { mark: Some(boundary), last_reads, original: None })
+    last_reads.extend(link.whole.disputed);
+    if mark.addition_after(number) {
+        let span = Span { from: Some(start), to: Some(start + 1) };
+        let added = addition::list(server, community, span).await?.into_iter();
+        let added = added.filter(|link| link.document.number <= mark.number);
+        last_reads.extend(added.flat_map(|link| link.added.states));
+    }
+    Ok(Progress { mark: Some(boundary), last_reads, taken: mark.decision().min(mark.taken()), original: None })
 }

@@ -74,8 +74,7 @@ async fn do_everything(store: &MongoStore) {
     assert_eq!(store.outbox_depth(all, now()).await.unwrap().waiting, 4);
     let due = |now| Due { since: all, again: now, now };
     assert_eq!(store.outbox(due(now()), 10).await.unwrap().len(), 4);
-    let claim =
-        |at: Timestamp| Claim { buyer: "bob".to_owned(), since: all, now: at, until: at + Duration::from_secs(60) };
+    let claim = |at: Timestamp| Claim { buyer: "bob".into(), since: all, now: at, until: at + Duration::from_secs(60) };
     let claimed = store.claim(&claim(now()), ALL).await.unwrap();
     assert_eq!(claimed.len(), 3);
     let later = now() + Duration::from_secs(90);
@@ -90,7 +89,7 @@ async fn do_everything(store: &MongoStore) {
     store.delivered(&[claimed[1].id], &[], later).await.unwrap();
     for filter in [
         MatchFilter { id: Some(claimed[0].id), states: [State::Sent].into(), ..MatchFilter::default() },
-        MatchFilter { seller: Some("100".to_owned()), from: Some(later), to: Some(later), ..MatchFilter::default() },
+        MatchFilter { seller: Some("100".into()), from: Some(later), to: Some(later), ..MatchFilter::default() },
     ] {
         assert_eq!(store.matches(&filter, ALL, later).await.unwrap(), []);
     }

@@ -1,6 +1,6 @@
 //! Checks what no query for an interval would show: that chains are whole, and that trades are those of their links.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::text::chain;
 use domain::{Boundary, Interval, TradeId};
@@ -9,9 +9,10 @@ use mongodb::bson::{Bson, Document, doc};
 use super::document::{all, encode};
 use super::fault::Fault;
 use super::field::{BoundaryDate, boundary_date};
-use super::link::{self, IntervalLink, Link};
+use super::link::{self, AdditionDocument, AdditionLink, IntervalLink, Link};
 use super::server::Server;
-use super::{algorithms, mark, trades};
+use super::{addition, algorithms, mark, trades};
+use books::Span;
 
 /// Findings told at most; a database that is lost needs no list of all that is lost.
 const FINDINGS_MAX: usize = 20;
@@ -49,6 +50,7 @@ async fn find_strays(server: &Server, filter: Document) -> Result<Vec<Document>,
 async fn examine_chain(server: &Server, community: &str, findings: &mut Vec<String>) -> Result<(), Fault> {
     let mark = mark::find(server, community).await?;
     let mut page = Page::default();
+    let added = addition::list(server, community, Span::default()).await?;
     for number in 1..=mark.number {
         if findings.len() >= FINDINGS_MAX {
             return Ok(());
@@ -59,6 +61,7 @@ async fn examine_chain(server: &Server, community: &str, findings: &mut Vec<Stri
             findings.push(format!("interval {} does not follow from the one before", link::id(community, number)));
         }
         page.take(&link)?;
+        page.take_added(&link, &added, mark.number)?;
         if page.is_full() {
             page = page.compare(server, community, findings).await?;
         }
@@ -103,6 +106,13 @@ async fn examine_link(
             }
             Ok(None)
         }
+        Ok(Link::Addition(link)) => {
+            let AdditionDocument { number: place, community: of, .. } = &link.document;
+            if *place != number || of != community || !addition::is_kept(server, &link).await? {
+                findings.push(format!("addition {id} is not among the additions, or not where it belongs"));
+            }
+            Ok(None)
+        }
         Err(Fault::Record(cause)) => {
             findings.push(chain(&*cause));
             Ok(None)
@@ -120,6 +130,8 @@ struct Page {
     intervals: BTreeMap<Boundary, Interval>,
     /// The documents that should be there, by start and id.
     expected: BTreeMap<(Boundary, TradeId), Document>,
+    /// Trades that nobody has completed yet.
+    half_written: BTreeSet<TradeId>,
 }
 
 impl Page {
@@ -130,6 +142,20 @@ impl Page {
         }
         self.intervals.insert(start, link.interval);
         self.to = Some(link.interval.end());
+        Ok(())
+    }
+
+    /// Takes what was added to an interval; beyond the mark it may not be whole.
+    fn take_added(&mut self, link: &IntervalLink, added: &[AdditionLink], mark: u64) -> Result<(), Fault> {
+        for added in added.iter().filter(|added| added.interval == link.interval) {
+            for trade in trades::documents(&added.settled()) {
+                if added.document.number <= mark {
+                    self.expected.insert((link.interval.start(), trade.id.0), encode(&trade)?);
+                } else {
+                    self.half_written.insert(trade.id.0);
+                }
+            }
+        }
         Ok(())
     }
 
@@ -169,6 +195,9 @@ impl Page {
             return Some(format!("{} has no id of ours", named(found)));
         };
         let id = TradeId::from_bytes(id.bytes());
+        if self.half_written.contains(&id) {
+            return None;
+        }
         let Some(expected) = self.expected.remove(&(start, id)) else {
             return Some(format!("trade {id} is no trade of interval {interval}"));
         };

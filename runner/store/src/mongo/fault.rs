@@ -118,7 +118,7 @@ where
     attempt
         .retry(PAUSES)
         .when(|(is_transient, _)| *is_transient && begun.elapsed() < limit)
-        .notify(|(_, error), wait| tracing::warn!(?wait, "retrying: {}", chain(error)))
+        .notify(|(_, error), wait| tracing::debug!(?wait, "retrying: {}", chain(error)))
         .await
         .map_err(|(_, error)| error)
 }

@@ -13,7 +13,7 @@ use super::trades::{ClaimFields, TradeDocument};
 use super::{field, mark, original};
 use crate::cause::about;
 use books::{
-    CLAIM_TERM_MAX, Claim, Due, Match, MatchFilter, OfferedSince, OutboxDepth, Quantity, Standing, Window,
+    CLAIM_TERM_MAX, Claim, Due, Match, MatchFilter, OfferedSince, OutboxDepth, Quantity, Standing, Window, WireParty,
     platform_name,
 };
 
@@ -67,14 +67,29 @@ fn named(name: &str) -> Bson {
     if name == PLATFORM_GRID { Bson::Document(doc! { "$in": [GRID, PLATFORM_GRID] }) } else { Bson::from(name) }
 }
 
+/// The condition that a field names a party.
+fn party_condition(field: &str, party: &WireParty) -> Document {
+    let mut by_name = doc! { field: named(&party.name) };
+    if !party.elsewhere.is_empty() {
+        by_name.insert("community", doc! { "$nin": party.elsewhere.iter().collect::<Vec<_>>() });
+    }
+    if party.members.is_empty() {
+        return by_name;
+    }
+    let members =
+        party.members.iter().map(|(community, member)| doc! { field: member.as_str(), "community": community });
+    let any: Vec<Document> = [by_name].into_iter().chain(members).collect();
+    doc! { "$or": any }
+}
+
 /// What a filter asks for, as conditions of a query.
 pub(super) fn conditions(filter: &MatchFilter) -> Vec<Document> {
     let mut conditions = Vec::new();
     if let Some(id) = &filter.id {
         conditions.push(doc! { "_id": field::object_id(id) });
     }
-    for (field, name) in [("buyer_id", &filter.buyer), ("seller_id", &filter.seller)] {
-        conditions.extend(name.as_ref().map(|name| doc! { field: named(name) }));
+    for (field, party) in [("buyer_id", &filter.buyer), ("seller_id", &filter.seller)] {
+        conditions.extend(party.as_ref().map(|party| party_condition(field, party)));
     }
     if !filter.states.is_empty() {
         let named = in_states(filter.states.iter().copied());

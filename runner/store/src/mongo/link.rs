@@ -1,4 +1,5 @@
-//! A link of a community's chain, in one document of `intervals`: an interval and all that it came to, or a decision.
+//! A link of a community's chain, in one document of `intervals`: an interval and all that it came to, a decision, or an addition to
+//! an interval.
 
 use domain::{Digest, Interval};
 use jiff::Timestamp;
@@ -12,8 +13,10 @@ use super::fault::Fault;
 use super::field::{BasisName, BoundaryDate, Bytes, ChangeRecord, Date, HexDigest};
 use super::server::Server;
 use crate::cause::about;
-use crate::record::{self, Whole};
-use books::{Change, ClearedInterval, ClearedRound, Commit, Provenance, StoredEvent, StoredInterval, StoredTrade};
+use crate::record::{self, Added, Whole};
+use books::{
+    Addition, Change, ClearedInterval, ClearedRound, Commit, Provenance, StoredEvent, StoredInterval, StoredTrade,
+};
 
 /// What every link that is an interval has.
 #[derive(Serialize, Deserialize)]
@@ -74,11 +77,76 @@ pub(super) struct DecisionLink {
     by: ObjectId,
 }
 
+/// An addition as it is kept, in the chain and in `additions`.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct AdditionDocument {
+    #[serde(rename = "_id")]
+    pub(super) id: String,
+    pub(super) community: String,
+    /// Its place in the chain, from 1.
+    pub(super) number: u64,
+    /// The start of the interval that it is added to.
+    pub(super) addition_to: BoundaryDate,
+    /// Of that interval, in seconds.
+    length: u32,
+    settled_at: Date,
+    fence: Option<u64>,
+    by: ObjectId,
+    pub(super) added: Bytes,
+}
+
+/// An addition that was read.
+pub(super) struct AdditionLink {
+    pub(super) document: AdditionDocument,
+    pub(super) interval: Interval,
+    pub(super) added: Added,
+}
+
+impl AdditionDocument {
+    pub(super) fn new(addition: &Addition, number: u64, by: ObjectId) -> AdditionDocument {
+        AdditionDocument {
+            id: id(&addition.community, number),
+            community: addition.community.clone(),
+            number,
+            addition_to: BoundaryDate(addition.interval.start()),
+            length: addition.interval.length().seconds(),
+            settled_at: Date(addition.settled_at),
+            fence: addition.fence,
+            by,
+            added: Bytes(record::encode_addition(addition)),
+        }
+    }
+}
+
+impl AdditionLink {
+    pub(super) fn read(document: AdditionDocument) -> Result<AdditionLink, Fault> {
+        let read = || {
+            let interval = record::decode_interval(document.addition_to.0.seconds(), document.length)?;
+            Ok((interval, record::decode_addition(&document.community, interval, &document.added.0)?))
+        };
+        let (interval, added) = read()
+            .map_err(|error: record::InvalidRecord| Fault::Record(about(format!("addition {}", document.id), error)))?;
+        Ok(AdditionLink { document, interval, added })
+    }
+
+    pub(super) fn settled(&self) -> Settled<'_> {
+        Settled {
+            community: &self.document.community,
+            number: self.document.number,
+            interval: self.interval,
+            settled_at: self.document.settled_at.0,
+            trades: &self.added.trades,
+            events: &self.added.events,
+        }
+    }
+}
+
 /// A link, read and verified.
 pub(super) enum Link {
     Interval(Box<IntervalLink>),
     /// In the chain, because a commit that does not know of it must not be made.
     Decision(Box<DecisionLink>),
+    Addition(Box<AdditionLink>),
 }
 
 /// An interval that was read.
@@ -127,6 +195,8 @@ impl Link {
     pub(super) async fn read(server: &Server, document: &RawDocumentBuf) -> Result<Link, Fault> {
         Ok(if has(document, "change") {
             Link::Decision(Box::new(decode("decision", document)?))
+        } else if has(document, "addition_to") {
+            Link::Addition(Box::new(AdditionLink::read(decode("addition", document)?)?))
         } else {
             Link::Interval(Box::new(IntervalLink::read(server, document).await?))
         })
@@ -138,6 +208,7 @@ impl std::fmt::Display for Link {
         match self {
             Link::Interval(link) => write!(f, "interval {}", link.interval),
             Link::Decision(decision) => write!(f, "decision {}", decision.id),
+            Link::Addition(link) => write!(f, "addition {}", link.document.id),
         }
     }
 }
@@ -179,6 +250,8 @@ impl IntervalLink {
             basis: self.fields.basis.0,
             configuration: self.fields.configuration.map(|digest| digest.0),
             readings: self.whole.inputs.readings,
+            rules: self.whole.inputs.rules,
+            decided: self.whole.inputs.decided,
             round: self.whole.round,
             round_digest: cleared.map(|cleared| cleared.round_digest.0),
             trades_digest: cleared.map(|cleared| cleared.trades_digest.0),

@@ -25,6 +25,9 @@ pub(super) struct Mark {
     /// The number of the last one that is a decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     course: Option<u64>,
+    /// The number of the last one that is an addition to an interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    addition: Option<u64>,
 }
 
 impl Mark {
@@ -37,8 +40,33 @@ impl Mark {
         self.course.unwrap_or(0)
     }
 
+    /// The number up to which decisions have taken effect: whoever writes an interval or an addition knows all before.
+    pub(super) fn taken(&self) -> u64 {
+        self.interval.max(self.addition).unwrap_or(0)
+    }
+
+    /// Whether there are decisions that have not taken effect.
+    pub(super) fn has_pending(&self) -> bool {
+        self.decision() > self.taken()
+    }
+
+    /// Whether something was added after the link with this number.
+    pub(super) fn addition_after(&self, number: u64) -> bool {
+        self.addition.is_some_and(|addition| addition > number)
+    }
+
+    /// The number of the last interval.
+    pub(super) fn last_interval(&self) -> u64 {
+        self.interval.unwrap_or(self.number)
+    }
+
     pub(super) fn of_interval(number: u64, end: Boundary) -> Mark {
         Mark { number, interval: Some(number), mark: Some(BoundaryDate(end)), ..Mark::default() }
+    }
+
+    /// After an addition to an interval with this number.
+    pub(super) fn of_addition(number: u64, interval: u64) -> Mark {
+        Mark { number, interval: Some(interval), addition: Some(number), ..Mark::default() }
     }
 
     pub(super) fn of_decision(number: u64) -> Mark {

@@ -4,7 +4,7 @@ mod bounds;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{MeterId, MeterPrice, OwnPrices, Price, PriceBook};
+use domain::{MeterId, MeterPrice, OwnPrices, Price, PriceBook, SetPrice};
 use jiff::Timestamp;
 use mongodb::Collection;
 use mongodb::bson::{Bson, DateTime, Document, doc};
@@ -94,6 +94,7 @@ pub(super) struct PriceFields {
     /// None in both if there is no price from then on.
     bid_micro_eur: Option<i64>,
     offer_micro_eur: Option<i64>,
+    set_at: Date,
 }
 
 impl Stored for PriceFields {
@@ -101,6 +102,11 @@ impl Stored for PriceFields {
 }
 
 impl PriceFields {
+    fn into_set_price(self) -> Result<SetPrice, Fault> {
+        let at = self.set_at.0;
+        Ok(SetPrice { price: self.into_price()?, at })
+    }
+
     fn into_price(self) -> Result<MeterPrice, Fault> {
         let wrong = |error| Fault::Record(about(format!("price {}", self.id), error));
         let own = self.bid_micro_eur.zip(self.offer_micro_eur);
@@ -186,11 +192,11 @@ async fn void(server: &Server, meters: &[MeterPrices]) -> Result<Vec<String>, Fa
 }
 
 /// Ours, by a condition on meter and instant, newest first.
-async fn ours(server: &Server, mut filter: Document, limit: i64) -> Result<Vec<MeterPrice>, Fault> {
+async fn ours(server: &Server, mut filter: Document, limit: i64) -> Result<Vec<SetPrice>, Fault> {
     filter.insert("void", Bson::Null);
     let collection = server.of::<PriceFields>();
     let find = collection.find(filter).sort(doc! { "start": -1 }).limit(limit);
-    all("price", find).await?.into_iter().map(PriceFields::into_price).collect()
+    all("price", find).await?.into_iter().map(PriceFields::into_set_price).collect()
 }
 
 /// The original's of a meter, by a condition on the instant, newest first; for the same instant the later one first.
@@ -220,7 +226,7 @@ pub(super) async fn list(
     // Where the original left none, the window is enough.
     let wanted = usize::try_from(window.skip).ok().and_then(|skip| skip.checked_add(window.limit));
     let limit = wanted.and_then(|wanted| i64::try_from(wanted).ok()).filter(|_| window.limit > 0).unwrap_or(0);
-    for price in ours(server, doc! { "meter": meter, "start": start }, limit).await? {
+    for SetPrice { price, .. } in ours(server, doc! { "meter": meter, "start": start }, limit).await? {
         merged.insert(price.from, price);
     }
     let skip = usize::try_from(window.skip).unwrap_or(usize::MAX);
@@ -230,18 +236,19 @@ pub(super) async fn list(
 /// The prices that hold at some of these instants: however many are read, only these are kept.
 struct Holding<'i> {
     instants: &'i BTreeSet<Timestamp>,
-    prices: BTreeMap<(MeterId, Timestamp), MeterPrice>,
+    prices: BTreeMap<(MeterId, Timestamp), SetPrice>,
 }
 
 impl Holding<'_> {
     /// Adds a price, which takes precedence over one of the same instant that was added before.
-    fn add(&mut self, price: MeterPrice) {
+    fn add(&mut self, set: SetPrice) {
+        let MeterPrice { meter, from, .. } = &set.price;
         // The first instant at which it may hold; if it holds later, so it does there.
-        let Some(instant) = self.instants.range(price.from..).next() else { return };
-        match self.prices.get_mut(&(price.meter.clone(), *instant)) {
-            Some(held) if held.from > price.from => {}
-            Some(held) => *held = price,
-            None => drop(self.prices.insert((price.meter.clone(), *instant), price)),
+        let Some(instant) = self.instants.range(from..).next() else { return };
+        match self.prices.get_mut(&(meter.clone(), *instant)) {
+            Some(held) if held.price.from > *from => {}
+            Some(held) => *held = set,
+            None => drop(self.prices.insert((meter.clone(), *instant), set)),
         }
     }
 }
@@ -266,16 +273,17 @@ pub(super) async fn book(
                 let mut old = theirs(server, &meter, before(), 1).await?;
                 // Of the same instant the later one, which comes first here, is to be added last.
                 old.extend(theirs(server, &meter, within(), 0).await?.into_iter().rev());
-                old.into_iter().for_each(|price| holding.add(price));
+                // The original kept no more of when a price was set than from when on it holds.
+                old.into_iter().for_each(|price| holding.add(SetPrice { at: price.from, price }));
             }
         }
         for meter in distinct(&server.of::<PriceFields>(), "meter", of(before())).await? {
             let held = ours(server, doc! { "meter": meter, "start": before() }, 1).await?;
-            held.into_iter().for_each(|price| holding.add(price));
+            held.into_iter().for_each(|set| holding.add(set));
         }
         if first < last {
             let ours = server.of::<PriceFields>();
-            each("price", ours.find(of(within())), |found| found.into_price().map(|price| holding.add(price))).await?;
+            each("price", ours.find(of(within())), |found| found.into_set_price().map(|set| holding.add(set))).await?;
         }
     }
     Ok(holding.prices.into_values().collect())

@@ -98,7 +98,14 @@ impl Server {
         let indexes = [
             ("trades", trades),
             ("intervals", vec![doc! { "community": 1, "start": 1 }]),
-            ("events", vec![doc! { "community": 1, "code": 1, "start": 1 }]),
+            ("events", vec![doc! { "community": 1, "code": 1, "start": 1 }, doc! { "community": 1, "start": 1 }]),
+            (
+                "notices",
+                vec![
+                    doc! { "community": 1, "at": 1, "meter": 1, "number": 1 },
+                    doc! { "community": 1, "is_newest": 1 },
+                ],
+            ),
             ("algorithms", vec![doc! { "sha256": 1 }]),
             ("changes", vec![doc! { "community": 1, "at": 1, "_id": 1 }]),
             ("market_prices", vec![doc! { "meter": 1, "start": -1 }]),

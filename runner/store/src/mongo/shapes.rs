@@ -10,7 +10,9 @@ use super::journal::Journal;
 use super::*;
 use crate::contract::{Database, Shelf, full, interval, new_prices, opening, put};
 use crate::record;
-use books::{Action, Label, ShadowTotals};
+use books::{Action, Decided, Label, ShadowTotals};
+use domain::disputes::MeterDecision;
+use domain::netting::LastReads;
 
 const SECOND: i64 = 1_700_000_000_000;
 
@@ -198,7 +200,7 @@ async fn trades_and_what_becomes_of_them_keep_their_shapes() {
     check(&store, "trades", &expected).await;
 
     let until = now() + Duration::from_secs(60);
-    let claim = Claim { buyer: "bob".to_owned(), since: OfferedSince::default(), now: now(), until };
+    let claim = Claim { buyer: "bob".into(), since: OfferedSince::default(), now: now(), until };
     assert_eq!(store.claim(&claim, Window::first(9)).await.unwrap().len(), 1);
     let metadata = doc! {
         "match_id": id(0),
@@ -347,6 +349,50 @@ async fn what_is_decided_and_uploaded_keeps_its_shape() {
     store.pin("aveiro", "own", Digest::of(b"own")).await.unwrap();
     let id = doc! { "community": "aveiro", "name": "own" };
     check(&store, "pins", &[doc! { "_id": id, "sha256": Digest::of(b"own").to_string() }]).await;
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_added_to_an_interval_keeps_its_shape() {
+    let shelf = Database::new();
+    let store = shelf.open().await;
+    put(&store, full("aveiro", 0)).await.unwrap();
+    let decision = MeterDecision::Restart { first: interval(0).start() };
+    let action = Action::Meter { meter: "b2".parse().unwrap(), decision, reason: None };
+    let change = Change { at: now(), by: "ops".to_owned(), community: Some("aveiro".to_owned()), action };
+    let expected = ExpectedState { open: Some(interval(0).end()), decision: 0 };
+    assert_eq!(store.decide("aveiro", &change, expected).await.unwrap(), Some(2));
+    let addition = Addition {
+        community: "aveiro".to_owned(),
+        interval: interval(0),
+        decision: 2,
+        fence: None,
+        settled_at: now(),
+        decided: vec![Decided { decision: 2, meter: "b2".parse().unwrap(), member: "bob".parse().unwrap() }],
+        gaps: Vec::new(),
+        trades: Vec::new(),
+        events: Vec::new(),
+        states: LastReads::new(),
+    };
+    assert_eq!(store.add(&addition).await.unwrap(), Committed::Now);
+    let document = doc! {
+        "_id": "aveiro/3",
+        "community": "aveiro",
+        "number": 3_i64,
+        "addition_to": quarter(0),
+        "length": 900_i64,
+        "settled_at": date(SECOND + 7),
+        "fence": Bson::Null,
+        "by": random(),
+        // Number 2 about meter b2 of bob.
+        "added": binary(b"\x0a\x0b\x08\x02\x12\x02b2\x1a\x03bob"),
+    };
+    assert_eq!(documents(&store, "intervals").await[2], document);
+    check(&store, "additions", &[document]).await;
+    let mark = doc! {
+        "_id": "aveiro", "number": 3_i64, "interval": 1_i64, "mark": quarter(1), "course": 2_i64, "addition": 3_i64,
+    };
+    assert_eq!(documents(&store, "communities").await, [mark]);
 }
 
 #[needs::mongodb]

@@ -3,7 +3,6 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use domain::netting::LastReads;
 use domain::text::chain;
 use domain::trade::State;
 use domain::{MeterPrice, OwnPrices, Price};
@@ -39,7 +38,7 @@ async fn forget(store: &MongoStore, community: &str, number: i64, matches: Docum
     server.trades.delete_many(matches).await.unwrap();
     if number == 1 {
         server.of::<mark::Mark>().delete_one(doc! { "_id": community }).await.unwrap();
-        server.of::<chain::EventDocument>().delete_many(doc! { "community": community }).await.unwrap();
+        server.of::<events::EventDocument>().delete_many(doc! { "community": community }).await.unwrap();
     } else {
         let before = u64::try_from(number - 1).unwrap();
         let mark = field::boundary_date(boundary(before));
@@ -89,7 +88,7 @@ async fn a_half_written_interval_is_not_seen_and_then_completed() {
             if left != 4 {
                 store.server.intervals.delete_one(doc! { "number": done }).await.unwrap();
                 forget(&store, "aveiro", done, doc! { "start": start }).await;
-                store.server.of::<chain::EventDocument>().delete_many(doc! { "start": start }).await.unwrap();
+                store.server.of::<events::EventDocument>().delete_many(doc! { "start": start }).await.unwrap();
             }
         }
     }
@@ -257,7 +256,7 @@ async fn trades_of_the_original_are_served_claimed_and_updated() {
     assert_eq!(found[0].quantity, Quantity::Original { kwh: 0.25, eur_per_kwh: 0.1624 });
     assert_eq!(found[2].quantity, Quantity::Original { kwh: 1e-17, eur_per_kwh: 0.1624 });
     assert_eq!((&found[0].of, found[0].created_at), (&None, field::timestamp(before(3)).unwrap()));
-    let grid = MatchFilter { buyer: Some(PLATFORM_GRID.to_owned()), ..MatchFilter::default() };
+    let grid = MatchFilter { buyer: Some(PLATFORM_GRID.into()), ..MatchFilter::default() };
     assert_eq!(store.matches(&grid, ALL, now()).await.unwrap(), found[1..2]);
 
     // The one that cannot be read is not among them.
@@ -266,7 +265,7 @@ async fn trades_of_the_original_are_served_claimed_and_updated() {
     let since = OfferedSince(field::timestamp(before(3)));
     assert_eq!(store.outbox_depth(since, now()).await.unwrap().waiting, 1);
     let until = now() + Duration::from_secs(60);
-    let claim = Claim { buyer: "bob".to_owned(), since: all, now: now(), until };
+    let claim = Claim { buyer: "bob".into(), since: all, now: now(), until };
     assert_eq!(store.claim(&claim, ALL).await.unwrap(), [found[0].clone(), found[3].clone()]);
     let paid = MatchUpdate { id: id(1), state: State::Paid, transaction_id: Some("tx".to_owned()), message: None };
     store.update(&[paid], now()).await.unwrap();
@@ -333,7 +332,7 @@ async fn settling_goes_on_where_the_original_stopped() {
     let store = shelf.open().await;
     let progress = store.progress("aveiro").await.unwrap();
     let newest = Boundary::from_seconds(1_693_569_600 - 900);
-    assert_eq!(progress, Progress { mark: None, last_reads: LastReads::new(), original: newest });
+    assert_eq!(progress, Progress { original: newest, ..Progress::default() });
     assert_eq!(store.communities().await.unwrap(), [""; 0]);
     put(&store, opening("aveiro", 0)).await.unwrap();
     put(&store, full("aveiro", 1)).await.unwrap();
@@ -388,7 +387,9 @@ async fn prices_of_the_original_hold_until_they_are_set_anew() {
     assert_eq!(bids(store.prices("a", None, None, window).await.unwrap()), [6]);
     let meters = ["a", "b"].map(|meter| meter.parse().unwrap()).into();
     let book = store.price_book(&meters, &[4, 3, 2, 0].map(instant).into()).await.unwrap();
-    let bid = |meter: &str, quarters| book.at(&[meter.parse().unwrap()], instant(quarters)).unwrap().bid.micro_eur();
+    let bid = |meter: &str, quarters| {
+        book.at([(&meter.parse().unwrap(), Timestamp::MIN)], instant(quarters)).unwrap().bid.micro_eur()
+    };
     assert_eq!([4, 3, 2, 0].map(|quarters| bid("a", quarters)), [100_000, 6, 5, 5]);
     assert_eq!(bid("b", 0), 300_000);
 }

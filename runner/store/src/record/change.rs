@@ -1,9 +1,11 @@
-//! The stored form of changes about algorithms.
+//! The stored form of changes about algorithms and meters.
 
-use domain::{Boundary, Digest};
+use domain::disputes::MeterDecision;
+use domain::{Boundary, Digest, MeterId};
 use jiff::Timestamp;
 use prost::Message;
 
+use super::meters::MeterDecisionRecord;
 use super::{InvalidRecord, SettingRecord, decode_boundary};
 use books::{Action, Change, Label};
 
@@ -30,6 +32,8 @@ struct ChangeRecord {
     reason: Option<String>,
     #[prost(uint64, tag = "10")]
     activation: u64,
+    #[prost(message, optional, tag = "11")]
+    meter: Option<MeterDecisionRecord>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -57,6 +61,7 @@ struct Parts<'a> {
     settings: Option<&'a [(String, String)]>,
     reason: Option<&'a str>,
     activation: u64,
+    meter: Option<(&'a MeterId, &'a MeterDecision)>,
 }
 
 fn parts(action: &Action) -> Parts<'_> {
@@ -90,11 +95,14 @@ fn parts(action: &Action) -> Parts<'_> {
             activation: *activation,
             ..none
         },
+        Action::Meter { meter, decision, reason } => {
+            Parts { meter: Some((meter, decision)), reason: reason.as_deref(), ..none }
+        }
     }
 }
 
 pub fn encode_change(change: &Change) -> Vec<u8> {
-    let Parts { before, subject, start, settings, reason, activation } = parts(&change.action);
+    let Parts { before, subject, start, settings, reason, activation, meter } = parts(&change.action);
     let label = |label: &Label| LabelRecord {
         digest: label.digest.as_bytes().to_vec(),
         name: label.name.clone(),
@@ -119,6 +127,7 @@ pub fn encode_change(change: &Change) -> Vec<u8> {
         settings: settings.map(|settings| SettingsRecord { settings: settings.iter().map(setting).collect() }),
         reason: reason.map(str::to_owned),
         activation,
+        meter: meter.map(|(meter, decision)| MeterDecisionRecord::new(meter, decision)),
     };
     record.encode_to_vec()
 }
@@ -135,7 +144,7 @@ pub fn decode_change(bytes: &[u8]) -> Result<Change, InvalidRecord> {
 }
 
 fn decode_action(record: ChangeRecord) -> Result<Action, InvalidRecord> {
-    let ChangeRecord { action, before, subject, start, settings, reason, activation, .. } = record;
+    let ChangeRecord { action, before, subject, start, settings, reason, activation, meter, .. } = record;
     let missing = |what: &str| InvalidRecord::new(format!("a change that is {action:?} has no {what}"));
     let before = || before.clone().ok_or_else(|| missing("algorithm before")).and_then(label);
     let subject = || subject.clone().ok_or_else(|| missing("algorithm")).and_then(label);
@@ -154,6 +163,10 @@ fn decode_action(record: ChangeRecord) -> Result<Action, InvalidRecord> {
         "failed" => {
             let (algorithm, start) = (subject()?, start()?);
             Action::Fail { algorithm, activation, start, reason: reason.unwrap_or_default() }
+        }
+        "meter-accepted" | "meter-restarted" | "meter-exchanged" => {
+            let (meter, decision) = meter.ok_or_else(|| missing("meter"))?.decoded(&action)?;
+            Action::Meter { meter, decision, reason }
         }
         other => return Err(InvalidRecord::new(format!("a change has the unknown action {other:?}"))),
     })
@@ -174,6 +187,7 @@ mod tests {
         for record in [
             ChangeRecord { action: "forgot".to_owned(), ..ChangeRecord::default() },
             ChangeRecord { action: "activated".to_owned(), ..ChangeRecord::default() },
+            ChangeRecord { action: "meter-accepted".to_owned(), ..ChangeRecord::default() },
             ChangeRecord { at_ms: i64::MAX, action: "refused".to_owned(), ..ChangeRecord::default() },
             ChangeRecord {
                 action: "shadow-ended".to_owned(),

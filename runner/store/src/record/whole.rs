@@ -20,10 +20,12 @@ struct WholeRecord {
     trades: Vec<TradeRecord>,
     #[prost(message, repeated, tag = "5")]
     events: Vec<EventRecord>,
+    #[prost(message, repeated, tag = "6")]
+    disputed: Vec<LastReadRecord>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct TradeRecord {
+pub(super) struct TradeRecord {
     #[prost(string, tag = "1")]
     seller: String,
     #[prost(string, tag = "2")]
@@ -37,13 +39,49 @@ struct TradeRecord {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct EventRecord {
+pub(super) struct EventRecord {
     #[prost(string, tag = "1")]
     code: String,
     #[prost(string, tag = "2")]
     subject: String,
     #[prost(string, tag = "3")]
     message: String,
+}
+
+impl TradeRecord {
+    pub(super) fn new(trade: &StoredTrade) -> TradeRecord {
+        TradeRecord {
+            seller: trade.seller.to_string(),
+            buyer: trade.buyer.to_string(),
+            energy: trade.energy.wh(),
+            price: trade.price.micro_eur(),
+            message: trade.message.clone(),
+        }
+    }
+
+    pub(super) fn decoded(
+        self,
+        community: &str,
+        interval: Interval,
+        number: u64,
+    ) -> Result<StoredTrade, InvalidRecord> {
+        let (seller, buyer) = (decode_party(&self.seller)?, decode_party(&self.buyer)?);
+        let (energy, price) = (Energy::from_wh(self.energy), Price::from_micro_eur(self.price));
+        let trade = NamedTrade { seller, buyer, energy, price };
+        Ok(StoredTrade::new(community, interval, number, trade, self.message))
+    }
+}
+
+impl EventRecord {
+    pub(super) fn new(event: &StoredEvent) -> EventRecord {
+        let StoredEvent { code, subject, message } = event.clone();
+        EventRecord { code, subject, message }
+    }
+
+    pub(super) fn decoded(self) -> StoredEvent {
+        let EventRecord { code, subject, message } = self;
+        StoredEvent { code, subject, message }
+    }
 }
 
 /// A cleared interval, except how it was cleared.
@@ -55,6 +93,8 @@ pub struct Whole {
     pub round: Option<Round>,
     /// The last registers of every meter that was not read at the interval's end.
     pub absent: LastReads,
+    /// The state of those that were, but whose reading is disputed.
+    pub disputed: LastReads,
     /// All trades, in their state right after clearing.
     pub trades: Vec<StoredTrade>,
     /// What happened in the interval that people should know of.
@@ -63,25 +103,14 @@ pub struct Whole {
 
 /// Encodes a cleared interval, except how it was cleared.
 pub fn encode_whole(cleared: &ClearedInterval) -> Vec<u8> {
-    let ClearedInterval { readings, gaps, round, absent, opening, trades, events, .. } = cleared;
-    let trade = |trade: &StoredTrade| TradeRecord {
-        seller: trade.seller.to_string(),
-        buyer: trade.buyer.to_string(),
-        energy: trade.energy.wh(),
-        price: trade.price.micro_eur(),
-        message: trade.message.clone(),
-    };
-    let event = |event: &StoredEvent| EventRecord {
-        code: event.code.clone(),
-        subject: event.subject.clone(),
-        message: event.message.clone(),
-    };
+    let ClearedInterval { readings, rules, gaps, round, disputed, absent, opening, trades, events, .. } = cleared;
     let record = WholeRecord {
-        inputs: encode_inputs(readings, gaps, opening),
+        inputs: encode_inputs(readings, rules, gaps, opening, &[]),
         round: round.as_ref().map(|round| encode_round(round.settlement.round())),
         absent: encode_last_reads(absent),
-        trades: trades.iter().map(trade).collect(),
-        events: events.iter().map(event).collect(),
+        trades: trades.iter().map(TradeRecord::new).collect(),
+        events: events.iter().map(EventRecord::new).collect(),
+        disputed: encode_last_reads(disputed),
     };
     record.encode_to_vec()
 }
@@ -92,17 +121,13 @@ pub fn encode_whole(cleared: &ClearedInterval) -> Vec<u8> {
 /// If the bytes are not a valid interval.
 pub fn decode_whole(community: &str, interval: Interval, bytes: &[u8]) -> Result<Whole, InvalidRecord> {
     let record = WholeRecord::decode(bytes).map_err(InvalidRecord::new)?;
-    let trade = |(number, trade): (u64, TradeRecord)| {
-        let (seller, buyer) = (decode_party(&trade.seller)?, decode_party(&trade.buyer)?);
-        let (energy, price) = (Energy::from_wh(trade.energy), Price::from_micro_eur(trade.price));
-        Ok(StoredTrade::new(community, interval, number, NamedTrade { seller, buyer, energy, price }, trade.message))
-    };
-    let event = |EventRecord { code, subject, message }| StoredEvent { code, subject, message };
+    let trade = |(number, trade): (u64, TradeRecord)| trade.decoded(community, interval, number);
     Ok(Whole {
         inputs: decode_inputs(&record.inputs)?,
         round: record.round.as_deref().map(decode_round).transpose()?,
         absent: decode_last_reads(record.absent)?,
         trades: (0..).zip(record.trades).map(trade).collect::<Result<_, InvalidRecord>>()?,
-        events: record.events.into_iter().map(event).collect(),
+        events: record.events.into_iter().map(EventRecord::decoded).collect(),
+        disputed: decode_last_reads(record.disputed)?,
     })
 }

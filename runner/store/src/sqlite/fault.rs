@@ -1,5 +1,7 @@
 //! Faults between the store and its file, and how they map to the store's errors.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use rusqlite::ErrorCode;
@@ -71,13 +73,37 @@ pub(super) fn is_locked_out(fault: &Fault) -> bool {
     matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
 }
 
-/// Finds out why a file cannot be opened, since SQLite does not tell.
-fn open_failure(path: &Path) -> Cause {
-    match std::fs::File::options().read(true).write(true).open(path) {
+/// What to do about a disk that takes nothing.
+const ROOM: &str = "is the disk full, or the size of files limited?";
+
+/// The error for a file that cannot be opened, since SQLite does not tell why not.
+fn open_failure(path: &Path, store: String) -> StoreError {
+    let source = match File::options().read(true).write(true).open(path) {
         Ok(_) => with_hint("its directory is not writable", RIGHTS),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => with_hint("it cannot be created", RIGHTS),
+        Err(error) if error.kind() == ErrorKind::NotFound => with_hint("it cannot be created", RIGHTS),
+        Err(error) if File::open(path).is_err() => return StoreError::Open { store, source: with_hint(error, RIGHTS) },
+        // It can be read, and not be written.
         Err(error) => with_hint(error, RIGHTS),
-    }
+    };
+    StoreError::ReadOnly { store, source }
+}
+
+/// Whether the system takes nothing more, without SQLite calling it a full disk.
+fn cannot_write(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{
+        SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSIZE,
+        SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_WRITE,
+    };
+    const WRITING: [i32; 7] = [
+        SQLITE_IOERR_WRITE,
+        SQLITE_IOERR_FSYNC,
+        SQLITE_IOERR_DIR_FSYNC,
+        SQLITE_IOERR_TRUNCATE,
+        SQLITE_IOERR_SHMOPEN,
+        SQLITE_IOERR_SHMSIZE,
+        SQLITE_IOERR_SHMMAP,
+    ];
+    error.sqlite_error().is_some_and(|error| WRITING.contains(&error.extended_code))
 }
 
 /// Maps a fault to the store's error.
@@ -89,7 +115,7 @@ pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
         Fault::ReadOnly => return StoreError::ReadOnly { store, source: with_hint("it is read-only", RIGHTS) },
         Fault::Sqlite(error) => error,
     };
-    let (code, is_unreadable) = (error.sqlite_error_code(), is_unreadable(&error));
+    let (code, is_unreadable, cannot_write) = (error.sqlite_error_code(), is_unreadable(&error), cannot_write(&error));
     // A missing table or column: the schema was damaged after the file was created.
     let is_incomplete = code == Some(ErrorCode::Unknown) && error.to_string().starts_with("no such ");
     let source = Cause::from(SqliteError(error));
@@ -97,8 +123,9 @@ pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt { store, source },
         Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { store, source: with_hint(source, RIGHTS) },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { store, source },
-        Some(ErrorCode::DiskFull) => StoreError::ReadOnly { store, source },
-        Some(ErrorCode::CannotOpen) => StoreError::Open { store, source: open_failure(path) },
+        Some(ErrorCode::DiskFull) => StoreError::ReadOnly { store, source: with_hint(source, ROOM) },
+        _ if cannot_write => StoreError::ReadOnly { store, source: with_hint(source, ROOM) },
+        Some(ErrorCode::CannotOpen) => open_failure(path, store),
         _ if is_incomplete || is_unreadable => StoreError::Corrupt { store, source },
         _ => StoreError::Failed { store, source },
     }
@@ -106,8 +133,10 @@ pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
 
 /// Maps a fault while opening a file.
 pub(super) fn open_error(path: &Path, fault: Fault) -> StoreError {
+    let is_of_system = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+    let is_of_system = matches!(&fault, Fault::Sqlite(error) if is_of_system(error));
     match store_error(path, fault) {
-        StoreError::Failed { store, source } => StoreError::Open { store, source },
+        StoreError::Failed { store, source } if !is_of_system => StoreError::Open { store, source },
         other => other,
     }
 }

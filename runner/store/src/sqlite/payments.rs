@@ -14,7 +14,7 @@ use super::read::{read_party, unsigned};
 use crate::record;
 use books::{
     Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Quantity, Reported, UpdateError, Window,
-    check_agreement, platform_name,
+    WireParty, check_agreement, platform_name,
 };
 use domain::PLATFORM_GRID;
 
@@ -50,14 +50,34 @@ fn stored_name(platform: &str) -> Option<&str> {
     }
 }
 
+/// The condition that a column names a party; its values are added to the others.
+fn party_condition(column: &str, party: &WireParty, values: &mut Vec<Value>) -> String {
+    let mut either = Vec::new();
+    if let Some(name) = stored_name(&party.name) {
+        values.push(name.to_owned().into());
+        values.extend(party.elsewhere.iter().map(|community| Value::from(community.clone())));
+        let but = vec!["?"; party.elsewhere.len()].join(", ");
+        either.push(match but.as_str() {
+            "" => format!("{column} = ?"),
+            but => format!("{column} = ? AND community NOT IN (SELECT id FROM community WHERE name IN ({but}))"),
+        });
+    }
+    for (community, member) in &party.members {
+        values.extend([member.as_str().to_owned().into(), community.clone().into()]);
+        either.push(format!("{column} = ? AND community = (SELECT id FROM community WHERE name = ?)"));
+    }
+    match either.as_slice() {
+        [] => "FALSE".to_owned(),
+        either => format!("({})", either.join(" OR ")),
+    }
+}
+
 pub(super) fn find(connection: &Connection, filter: &MatchFilter, window: Window) -> Result<Vec<Match>, Fault> {
     let mut conditions: Vec<String> = Vec::new();
     let mut values: Vec<Value> = Vec::new();
-    for (column, name) in [("buyer", &filter.buyer), ("seller", &filter.seller)] {
-        let Some(name) = name else { continue };
-        let Some(name) = stored_name(name) else { return Ok(Vec::new()) };
-        conditions.push(format!("{column} = ?"));
-        values.push(name.to_owned().into());
+    for (column, party) in [("buyer", &filter.buyer), ("seller", &filter.seller)] {
+        let Some(party) = party else { continue };
+        conditions.push(party_condition(column, party, &mut values));
     }
     if !filter.states.is_empty() {
         let states: Vec<String> = filter.states.iter().map(|state| (*state as i64).to_string()).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{MeterId, MeterPrice, OwnPrices, Price, PriceBook};
+use domain::{MeterId, MeterPrice, OwnPrices, Price, PriceBook, SetPrice};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::read::unsigned;
 use books::{MeterPrices, NewPrices, PricesKept, Window};
 
-const COLUMNS: &str = "meter, start, bid, offer, withdrawn";
+const COLUMNS: &str = "meter, start, bid, offer, withdrawn, set_at";
 
 pub(super) fn set(transaction: &Transaction<'_>, list: &NewPrices) -> Result<PricesKept, Fault> {
     let bounds = list.bounds;
@@ -133,7 +133,7 @@ pub(super) fn book(
             let Some(row) = rows.next()? else { break };
             let found = price(row)?;
             next = instants.range(..found.from).next_back();
-            prices.push(found);
+            prices.push(SetPrice { price: found, at: super::payments::time(row.get(5)?)? });
         }
     }
     Ok(prices.into_iter().collect())

@@ -1,5 +1,7 @@
 //! Reads intervals, their trades, and a community's progress.
 
+use std::collections::BTreeSet;
+
 use domain::netting::LastRead;
 use domain::reading::Registers;
 use domain::trade::State;
@@ -23,21 +25,27 @@ pub(super) fn mark(connection: &Connection, community: &str) -> Result<Option<Bo
 }
 
 pub(super) fn progress(connection: &Connection, community: &str) -> Result<Progress, Fault> {
-    let mut find = connection.prepare_cached("SELECT id, mark FROM community WHERE name = ?1")?;
-    let found = find.query_row([community], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<u64>>(1)?)));
-    let Some((id, mark)) = found.optional()? else {
+    // A file from before there were disputes, which is opened to read, has none.
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let (taken, dispute) = if version < 5 { ("0", "NULL") } else { ("taken", "dispute") };
+    let mut find = connection.prepare_cached(&format!("SELECT id, mark, {taken} FROM community WHERE name = ?1"))?;
+    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<u64>>(1)?, unsigned(row, 2)?));
+    let Some((id, mark, taken)) = find.query_row([community], row).optional()? else {
         return Ok(Progress::default());
     };
-    let mut meters =
-        connection.prepare_cached("SELECT meter, boundary, import_wh, export_wh FROM meter WHERE community = ?1")?;
+    let select = format!("SELECT meter, boundary, import_wh, export_wh, {dispute} FROM meter WHERE community = ?1");
+    let mut meters = connection.prepare_cached(&select)?;
     let mut rows = meters.query([id])?;
-    let mut progress = Progress { mark: mark.map(record::decode_boundary).transpose()?, ..Progress::default() };
+    let mark = mark.map(record::decode_boundary).transpose()?;
+    let mut progress = Progress { mark, taken, ..Progress::default() };
     while let Some(row) = rows.next()? {
         let meter: String = row.get(0)?;
         let meter = MeterId::from_stored(&meter).map_err(|error| Fault::Record(error.into()))?;
         let registers = Registers { import_wh: unsigned(row, 2)?, export_wh: unsigned(row, 3)? };
         let boundary = record::decode_boundary(unsigned(row, 1)?)?;
-        progress.last_reads.insert(meter, LastRead { boundary, registers });
+        let dispute: Option<Vec<u8>> = row.get(4)?;
+        let dispute = dispute.map(|bytes| record::decode_dispute(&bytes)).transpose()?;
+        progress.last_reads.insert(meter, LastRead { boundary, registers, dispute });
     }
     Ok(progress)
 }
@@ -47,7 +55,7 @@ pub(super) fn read_party(name: String) -> Result<NamedParty, Fault> {
 }
 
 /// A span as bounds of a query, in SQLite's signed integers.
-fn bounds(span: Span) -> (i64, i64) {
+pub(super) fn bounds(span: Span) -> (i64, i64) {
     let signed = |second: u64| i64::try_from(second).unwrap_or(i64::MAX);
     (span.from.map_or(0, signed), span.to.map_or(i64::MAX, signed))
 }
@@ -157,6 +165,8 @@ fn read_interval(row: &Row<'_>) -> Result<StoredInterval, Fault> {
         basis: basis.parse().map_err(|_| Fault::Record(format!("it has the unknown basis {basis:?}").into()))?,
         configuration: digest(14)?,
         readings: inputs.readings,
+        rules: inputs.rules,
+        decided: inputs.decided,
         round: round.as_deref().map(record::decode_round).transpose()?,
         provenance: read_provenance(row)?,
         round_digest: digest(13)?,
@@ -204,4 +214,22 @@ fn interval_events(connection: &Connection, community: i64, start: i64) -> Resul
         Ok(StoredEvent { code: row.get(0)?, subject: row.get(1)?, message: row.get(2)? })
     })?;
     Ok(events.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What was told of a community by events with these codes.
+pub(super) fn told(connection: &Connection, community: &str, codes: &[String]) -> Result<BTreeSet<StoredEvent>, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT DISTINCT code, subject, message FROM event JOIN community ON community.id = event.community
+         WHERE community.name = ?1 AND code = ?2",
+    )?;
+    let mut told = BTreeSet::new();
+    for code in codes {
+        let events = select.query_map(params![community, code], |row| {
+            Ok(StoredEvent { code: row.get(0)?, subject: row.get(1)?, message: row.get(2)? })
+        })?;
+        for event in events {
+            told.insert(event?);
+        }
+    }
+    Ok(told)
 }

@@ -121,10 +121,10 @@ async fn an_empty_file_becomes_an_empty_store_when_opened_for_writing() {
 async fn other_schema_versions_are_refused() {
     let shelf = settled().await;
     for (version, reason) in [
-        (0, "from before the first release; this program needs 4 (settle again into a new file)"),
-        (2, "from before the first release; this program needs 4 (settle again into a new file)"),
-        (5, "but this program knows only 4 (use a newer rec-market, or name another file)"),
-        (i32::MAX, "but this program knows only 4 (use a newer rec-market, or name another file)"),
+        (0, "from before the first release; this program needs 5 (settle again into a new file)"),
+        (2, "from before the first release; this program needs 5 (settle again into a new file)"),
+        (6, "but this program knows only 5 (use a newer rec-market, or name another file)"),
+        (i32::MAX, "but this program knows only 5 (use a newer rec-market, or name another file)"),
     ] {
         Connection::open(shelf.path()).unwrap().pragma_update(None, "user_version", version).unwrap();
         let says = format!("it has schema version {version}, {reason}");
@@ -196,8 +196,25 @@ async fn a_commit_waits_for_one_write_of_callers() {
     assert_eq!(order.lock().unwrap()[..3], [0, 99, 1]);
 }
 
-/// Makes a store one of version 3, as the first release left it.
-const DOWNGRADE: &str = "DROP TABLE waiting; ALTER TABLE price DROP COLUMN withdrawn; PRAGMA user_version = 3;";
+/// Makes a store one of version 4, from before readings could be disputed.
+const DOWNGRADE_TO_4: &str = "ALTER TABLE community DROP COLUMN taken; ALTER TABLE meter DROP COLUMN dispute;
+    PRAGMA user_version = 4;";
+/// Makes a store of version 4 one of version 3, as the first release left it.
+const DOWNGRADE_TO_3: &str = "DROP TABLE waiting; ALTER TABLE price DROP COLUMN withdrawn; PRAGMA user_version = 3;";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_from_before_disputes_can_be_read_and_is_upgraded_when_it_is_written() {
+    let shelf = settled().await;
+    let before = shelf.open().await.progress("aveiro").await.unwrap();
+    Connection::open(shelf.path()).unwrap().execute_batch(DOWNGRADE_TO_4).unwrap();
+    let reading = SqliteStore::open_to_read(&shelf.path()).unwrap();
+    assert_eq!(reading.progress("aveiro").await.unwrap(), before);
+    assert_eq!(all_intervals(&reading, "aveiro").await.len(), 40);
+    let store = shelf.open().await;
+    assert_eq!(store.progress("aveiro").await.unwrap(), before);
+    put(&store, full("aveiro", 40)).await.unwrap();
+    assert_eq!(reading.progress("aveiro").await.unwrap().mark, Some(boundary(41)));
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_of_the_first_release_can_be_read_and_is_upgraded_when_it_is_written() {
@@ -210,7 +227,8 @@ async fn a_store_of_the_first_release_can_be_read_and_is_upgraded_when_it_is_wri
         columns.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     };
     let current = schema();
-    file.execute_batch(DOWNGRADE).unwrap();
+    file.execute_batch(DOWNGRADE_TO_4).unwrap();
+    file.execute_batch(DOWNGRADE_TO_3).unwrap();
     file.execute("INSERT INTO price VALUES ('a', 5, 1, 2, 3), ('stranger', 5, 1, 2, 3)", ()).unwrap();
     assert_ne!(schema(), current);
     let reading = SqliteStore::open_to_read(&shelf.path()).unwrap();

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use domain::netting::LastRead;
 use domain::reading::Registers;
-use domain::{Boundary, Digest};
+use domain::{Boundary, Digest, MeterId};
 use rusqlite::{Connection, Row, TransactionBehavior, params};
 
 use super::fault::Fault;
 use super::leases;
 use crate::record;
-use books::{ClearedInterval, ClearedRound, Commit, Committed};
+use books::{ClearedInterval, ClearedRound, Commit, Committed, StoredEvent, StoredTrade};
 
 /// Writes intervals in order, in one transaction, until one cannot be written. Returns how many were committed, and the
 /// result of the last one attempted.
@@ -56,21 +57,34 @@ fn write(transaction: &Connection, commit: &Commit) -> Result<Committed, Fault> 
         return Ok(Committed::Fenced);
     }
     write_interval(transaction, community, commit)?;
-    write_trades(transaction, community, commit)?;
-    write_events(transaction, community, commit)?;
-    let mut meter = transaction.prepare_cached(
-        "INSERT INTO meter (community, meter, boundary, import_wh, export_wh) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (community, meter) DO UPDATE
-         SET boundary = excluded.boundary, import_wh = excluded.import_wh, export_wh = excluded.export_wh",
-    )?;
-    let opening = commit.cleared.opening.iter();
-    let opening = opening.map(|(meter, read)| (meter, read.boundary.seconds(), read.registers));
-    let read = commit.cleared.readings.iter().map(|reading| (&reading.meter, end, reading.registers));
-    for (name, boundary, Registers { import_wh, export_wh }) in opening.chain(read) {
-        meter.execute(params![community, name.as_str(), boundary, import_wh, export_wh])?;
-    }
-    transaction.prepare_cached("UPDATE community SET mark = ?2 WHERE id = ?1")?.execute(params![community, end])?;
+    write_trades(transaction, community, &commit.cleared.trades)?;
+    let start = commit.cleared.interval.start().seconds();
+    write_events(transaction, (community, start), 0, &commit.cleared.events)?;
+    let opening = commit.cleared.opening.iter().map(|(meter, read)| (meter, *read));
+    write_states(transaction, community, opening.chain(commit.cleared.states()))?;
+    // Whoever commits knows every decision, and has taken it into account.
+    let advance = "UPDATE community SET mark = ?2, taken = course WHERE id = ?1";
+    transaction.prepare_cached(advance)?.execute(params![community, end])?;
     Ok(Committed::Now)
+}
+
+/// Writes the states of meters.
+pub(super) fn write_states<'m>(
+    transaction: &Connection,
+    community: i64,
+    states: impl Iterator<Item = (&'m MeterId, LastRead)>,
+) -> Result<(), Fault> {
+    let mut meter = transaction.prepare_cached(
+        "INSERT INTO meter (community, meter, boundary, import_wh, export_wh, dispute) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (community, meter) DO UPDATE
+         SET boundary = excluded.boundary, import_wh = excluded.import_wh, export_wh = excluded.export_wh,
+             dispute = excluded.dispute",
+    )?;
+    for (name, LastRead { boundary, registers: Registers { import_wh, export_wh }, dispute }) in states {
+        let dispute = dispute.as_ref().map(record::encode_dispute);
+        meter.execute(params![community, name.as_str(), boundary.seconds(), import_wh, export_wh, dispute])?;
+    }
+    Ok(())
 }
 
 /// A community's row.
@@ -100,7 +114,7 @@ pub(super) fn keep_component(transaction: &Connection, digest: &Digest, bytes: &
 }
 
 fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
-    let ClearedInterval { interval, basis, configuration, readings, gaps, opening, round, .. } = &commit.cleared;
+    let ClearedInterval { interval, basis, configuration, readings, rules, gaps, opening, round, .. } = &commit.cleared;
     if let Some(ClearedRound { provenance, component, .. }) = round {
         keep_component(transaction, &provenance.algorithm, component)?;
     }
@@ -118,7 +132,7 @@ fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> 
             interval.start().seconds(),
             interval.length().seconds(),
             basis.as_str(),
-            record::encode_inputs(readings, gaps, opening),
+            record::encode_inputs(readings, rules, gaps, opening, &[]),
             settlement.map(|settlement| record::encode_round(settlement.round())),
             settlement.map(|settlement| *settlement.digest().as_bytes()),
             provenance.map(|provenance| *provenance.algorithm.as_bytes()),
@@ -135,12 +149,12 @@ fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> 
     Ok(())
 }
 
-fn write_trades(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
+pub(super) fn write_trades(transaction: &Connection, community: i64, trades: &[StoredTrade]) -> Result<(), Fault> {
     let mut insert = transaction.prepare_cached(
         "INSERT INTO trade (community, start, number, id, seller, buyer, energy, price, state, message, \"end\")
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
-    for trade in &commit.cleared.trades {
+    for trade in trades {
         insert.execute(params![
             community,
             trade.interval.start().seconds(),
@@ -158,12 +172,17 @@ fn write_trades(transaction: &Connection, community: i64, commit: &Commit) -> Re
     Ok(())
 }
 
-fn write_events(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
+/// Writes events of the interval with this start; their numbers begin with `first`.
+pub(super) fn write_events(
+    transaction: &Connection,
+    (community, start): (i64, u64),
+    first: i64,
+    events: &[StoredEvent],
+) -> Result<(), Fault> {
     let mut insert = transaction.prepare_cached(
         "INSERT INTO event (community, start, number, code, subject, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    let start = commit.cleared.interval.start().seconds();
-    for (event, number) in commit.cleared.events.iter().zip(0_i64..) {
+    for (event, number) in events.iter().zip(first..) {
         insert.execute(params![community, start, number, event.code, event.subject, event.message])?;
     }
     Ok(())

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tonic::Status;
 
 use crate::algorithms::registry::{Listed, ListedCommunity, Preview, Settings, Shadowed, Uploaded};
-use crate::config::CommunityConfig;
+use crate::config::Terms;
 use books::ShadowTotals;
 use books::shadow::Difference;
 use books::{Action, Change, KeptChange, Label, Version};
@@ -117,6 +117,8 @@ pub(super) fn change(change: Change) -> v1::Change {
         Action::Fail { algorithm: failed, start, reason, .. } => {
             v1::Change { algorithm: Some(algorithm(&failed)), start: start.to_string(), reason, ..message }
         }
+        // The registry does not list these.
+        Action::Meter { reason, .. } => v1::Change { reason: reason.unwrap_or_default(), ..message },
     }
 }
 
@@ -179,17 +181,17 @@ fn boundary(boundary: &domain::Boundary) -> String {
     boundary.to_string()
 }
 
-/// The default limits, replaced by those of a community.
-pub(super) fn limits(community: &CommunityConfig, usual: v1::ShowLimitsResponse) -> v1::ShowLimitsResponse {
-    let limits = &community.limits;
+/// The default limits, replaced by those of a community's terms.
+pub(super) fn limits(terms: &Terms, usual: v1::ShowLimitsResponse) -> v1::ShowLimitsResponse {
+    let limits = terms.limits();
     v1::ShowLimitsResponse {
         fuel: limits.fuel,
         memory_bytes: limits.memory_bytes,
         time_us: limits.time.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
         output_bytes: limits.output_bytes,
-        settings: Some(settings_message(&community.settings)),
-        price_floor: community.price_limits.floor().map(Price::micro_eur),
-        price_ceiling: community.price_limits.ceiling().map(Price::micro_eur),
+        settings: Some(settings_message(terms.settings())),
+        price_floor: terms.price_limits().floor().map(Price::micro_eur),
+        price_ceiling: terms.price_limits().ceiling().map(Price::micro_eur),
         ..usual
     }
 }

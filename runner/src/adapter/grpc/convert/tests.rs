@@ -139,7 +139,8 @@ fn filters_beyond_all_that_can_be_kept_are_no_mistake() {
         let text = |time: Option<&str>| time.map(str::to_owned);
         let filter =
             wire::MatchesFilter { start_timestamp: text(start), end_timestamp: text(end), ..Default::default() };
-        match_filter(&filter).map(|filter| filter.map(|filter| (filter.from.map(time), filter.to.map(time))))
+        match_filter(&filter, &Wallets::default())
+            .map(|filter| filter.map(|filter| (filter.from.map(time), filter.to.map(time))))
     };
     let year_1 = "0001-01-01T00:00:00Z";
     let year_9999 = "9999-12-31T23:59:59Z";

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use books::StoredInterval;
+use domain::disputes::MeterRules;
 use domain::netting::{Basis, LastReads};
 use domain::{Digest, Energy};
 use proptest::prelude::*;
@@ -22,6 +23,8 @@ fn settled(round: Round) -> StoredInterval {
         basis: Basis::Net,
         configuration: None,
         readings: Vec::new(),
+        rules: MeterRules::default(),
+        decided: Vec::new(),
         opening: LastReads::new(),
         provenance: None,
         round_digest: None,

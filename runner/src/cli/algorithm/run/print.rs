@@ -10,11 +10,11 @@ use super::{Candidate, Outcome};
 use crate::cli::output;
 
 /// Maximum number of trades and violations that are printed as text; JSON has all.
-const PRINTED_MAX: usize = 40;
+pub(in crate::cli::algorithm) const PRINTED_MAX: usize = 40;
 
 /// One object of `run --json`; the names are the command line's contract.
 #[derive(Serialize)]
-pub(super) struct RunJson<'a> {
+pub(in crate::cli::algorithm) struct RunJson<'a> {
     status: &'static str,
     trades: Vec<TradeJson>,
     violations: Vec<ViolationJson>,
@@ -51,7 +51,12 @@ struct ErrorJson<'a> {
     message: &'a str,
 }
 
-pub(super) fn json<'a>(candidate: &Candidate, round: &Round, run: &'a Run, outcome: &'a Outcome) -> RunJson<'a> {
+pub(in crate::cli::algorithm) fn json<'a>(
+    candidate: &Candidate,
+    round: &Round,
+    run: &'a Run,
+    outcome: &'a Outcome,
+) -> RunJson<'a> {
     let trade = |trade: &Trade| TradeJson {
         seller: round.party_name(trade.seller),
         buyer: round.party_name(trade.buyer),
@@ -83,7 +88,7 @@ pub(super) fn json<'a>(candidate: &Candidate, round: &Round, run: &'a Run, outco
     }
 }
 
-pub(super) fn text(
+pub(in crate::cli::algorithm) fn text(
     candidate: &Candidate,
     round: &Round,
     run: &Run,
@@ -115,7 +120,7 @@ pub(super) fn text(
     print_usage(candidate, run, out)
 }
 
-fn counted(count: usize, what: &str) -> String {
+pub(in crate::cli::algorithm) fn counted(count: usize, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {what}{plural}", output::grouped(count as u64))
 }
@@ -138,7 +143,7 @@ fn print_trades(round: &Round, trades: &[Trade], out: &mut impl Write) -> anyhow
     print_more(trades.len(), out)
 }
 
-fn print_more(all: usize, out: &mut impl Write) -> anyhow::Result<()> {
+pub(in crate::cli::algorithm) fn print_more(all: usize, out: &mut impl Write) -> anyhow::Result<()> {
     if all > PRINTED_MAX {
         writeln!(out, "  … and {} more (--json prints all)", output::grouped((all - PRINTED_MAX) as u64))?;
     }

@@ -1,8 +1,8 @@
-//! Rounds for native code, to compare an algorithm's native form with its component.
+//! Rounds and trades in the kit's types and back.
 
-use domain::{Position, Price, Round};
+use domain::{Energy, Party, Position, Price, Round, Trade};
 
-/// Converts a round to the kit's type, for calling an algorithm natively.
+/// Converts a round to the kit's type, for calling the kit's building blocks, or a whole algorithm, natively.
 pub fn round(round: &Round) -> market_kit::Round {
     let terms = round.terms();
     let position = |position: &Position| market_kit::Position {
@@ -28,4 +28,20 @@ pub fn round(round: &Round) -> market_kit::Round {
         settings: terms.settings.clone(),
         positions: round.positions().iter().map(position).collect(),
     }
+}
+
+/// Converts trades from the kit's type.
+pub fn trades(trades: &[market_kit::Trade]) -> Vec<Trade> {
+    let party = |party| match party {
+        market_kit::Party::Grid => Party::Grid,
+        market_kit::Party::Operator => Party::Operator,
+        market_kit::Party::Member(index) => Party::Member(index),
+    };
+    let trade = |trade: &market_kit::Trade| Trade {
+        seller: party(trade.seller),
+        buyer: party(trade.buyer),
+        energy: Energy::from_wh(trade.energy),
+        price: Price::from_micro_eur(trade.price),
+    };
+    trades.iter().map(trade).collect()
 }

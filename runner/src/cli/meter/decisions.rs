@@ -1,0 +1,125 @@
+//! `rec-market meter decisions`: what was decided about meters, when, by whom and why.
+
+use std::io::Write;
+
+use books::{Action, Change};
+use clap::Args;
+use domain::disputes::{Exchange, Finding, MeterDecision};
+use serde::Serialize;
+
+use crate::cli::args::ConfigArg;
+use crate::cli::exit::Exit;
+use crate::cli::{output, stored};
+
+/// List what was decided about meters, oldest first: when, by whom and why
+#[derive(Debug, Args)]
+pub struct DecisionsArgs {
+    /// Only this community
+    #[arg(long, value_name = "NAME")]
+    pub community: Option<String>,
+    /// Only this meter
+    #[arg(long, value_name = "ID")]
+    pub meter: Option<String>,
+    /// Print one JSON object per decision
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub config: ConfigArg,
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+struct DecisionJson<'a> {
+    number: u64,
+    community: Option<&'a str>,
+    meter: &'a str,
+    /// `accept`, `restart` or `exchange`.
+    decision: &'static str,
+    at: String,
+    by: &'a str,
+    why: Option<&'a str>,
+    /// The boundary of the first disputed reading.
+    first: Option<String>,
+    exchange: Option<ExchangeJson>,
+}
+
+#[derive(Serialize)]
+struct ExchangeJson {
+    at: String,
+    last_import: u64,
+    last_export: u64,
+    first_import: u64,
+    first_export: u64,
+}
+
+impl ExchangeJson {
+    fn new(Exchange { at, last, first }: &Exchange) -> ExchangeJson {
+        ExchangeJson {
+            at: at.to_string(),
+            last_import: last.import_wh,
+            last_export: last.export_wh,
+            first_import: first.import_wh,
+            first_export: first.export_wh,
+        }
+    }
+}
+
+pub async fn run(args: &DecisionsArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
+    let (config, store) = stored::open(&args.config).await?;
+    for name in stored::communities(&config, &*store, args.community.as_deref()).await? {
+        for kept in store.decisions(&name).await? {
+            let (Some(number), Action::Meter { meter, .. }) = (kept.number, &kept.change.action) else { continue };
+            if args.meter.as_ref().is_none_or(|wanted| wanted == meter.as_str()) {
+                print(number, &kept.change, args.json, out)?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints a decision that was just made, and what it comes to.
+pub fn print_made(
+    number: u64,
+    change: &Change,
+    comes_to: &str,
+    as_json: bool,
+    out: &mut impl Write,
+) -> anyhow::Result<Exit> {
+    print(number, change, as_json, out)?;
+    if !as_json {
+        writeln!(out, "{comes_to}, with the next pass (`rec-market settle`, or the service by itself)")?;
+    }
+    Ok(Exit::Done)
+}
+
+fn print(number: u64, change: &Change, as_json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let Change { at, by, community, action } = change;
+    let Action::Meter { meter, decision, reason } = action else { return Ok(()) };
+    let (word, first, exchange) = match decision {
+        MeterDecision::Accept { first } => ("accept", Some(first), None),
+        MeterDecision::Restart { first } => ("restart", Some(first), None),
+        MeterDecision::Exchange { exchange, .. } => ("exchange", None, Some(exchange)),
+    };
+    if as_json {
+        let json = DecisionJson {
+            number,
+            community: community.as_deref(),
+            meter: meter.as_str(),
+            decision: word,
+            at: at.to_string(),
+            by,
+            why: reason.as_deref(),
+            first: first.map(ToString::to_string),
+            exchange: exchange.map(ExchangeJson::new),
+        };
+        return output::json_line(&json, out);
+    }
+    let what = match (first, exchange) {
+        (_, Some(exchange)) => Finding::Exchanged { exchange: *exchange }.to_string(),
+        (Some(first), None) => format!("{word}, disputed since {first}"),
+        (None, None) => word.to_owned(),
+    };
+    let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    writeln!(out, "decision {number}: meter {meter}: {what}; by {by} at {at}{reason}")?;
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Which rule is told how.
+
+use market_kit::{Outcome, Pair, mid};
+
+use super::auction::{double_auction, k_double_auction, single_sided};
+use super::fluvius::{Key, fluvius};
+use super::shares::{
+    cascading_shares, equal_shares, fixed_shares, priority_shares, proportional_shares, supply_demand_ratio,
+};
+use super::story::Story;
+use super::tariff::{bill_sharing, mid_market_rate, public_grid, static_price};
+use super::truthful::{muda, trade_reduction};
+
+/// Follows a rule of the program, tells its steps, and returns the trades to which they lead; `None` if there is no such
+/// rule.
+pub(super) fn follow(rule: &str, story: &mut Story<'_>) -> Option<Outcome> {
+    Some(match rule {
+        "public-grid" => public_grid(story),
+        "static" => static_price(story),
+        "mid-market-rate" => mid_market_rate(story),
+        "bill-sharing" => bill_sharing(story),
+        "single-sided" => single_sided(story),
+        "uniform" => double_auction(story, "All trades are at the clearing price.", |pair| pair.clearing_price),
+        "average-market" => {
+            let halves = |pair: Pair<'_>| mid(pair.seller.offer, pair.buyer.bid);
+            double_auction(story, "Each pair trades half-way between its own offer and bid.", halves)
+        }
+        "buyers-price" => double_auction(story, "Each pair trades at the buyer's bid.", |pair| pair.buyer.bid),
+        "sellers-price" => double_auction(story, "Each pair trades at the seller's offer.", |pair| pair.seller.offer),
+        "proportional-shares" => proportional_shares(story),
+        "fixed-shares" => fixed_shares(story),
+        "equal-shares" => equal_shares(story),
+        "cascading-shares" => cascading_shares(story),
+        "priority-shares" => priority_shares(story),
+        "fluvius-fixed" => fluvius(story, Key::Fixed),
+        "fluvius-relative" => fluvius(story, Key::Relative),
+        "fluvius-optimal" => fluvius(story, Key::Optimal),
+        "supply-demand-ratio" => supply_demand_ratio(story),
+        "k-double-auction" => k_double_auction(story),
+        "trade-reduction" => trade_reduction(story),
+        "muda" => muda(story),
+        _ => return None,
+    })
+}
