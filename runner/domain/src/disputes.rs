@@ -152,9 +152,16 @@ impl MeterLimits {
 }
 
 impl MeterRules {
-    /// Returns what of the rules matters for these readings at a boundary: what an interval keeps of them.
-    pub fn for_readings(&self, at: Boundary, last: &LastReads, readings: &BoundaryReadings) -> MeterRules {
-        let limits = self.limits.as_ref().map(|limits| MeterLimits {
+    /// Makes the rules of these readings at a boundary: what of all limits and exchanges matters for them, and is kept with an
+    /// interval.
+    pub fn for_readings(
+        limits: Option<&MeterLimits>,
+        exchanges: &Exchanges,
+        at: Boundary,
+        last: &LastReads,
+        readings: &BoundaryReadings,
+    ) -> MeterRules {
+        let limits = limits.map(|limits| MeterLimits {
             usual: limits.usual,
             own: limits.own.iter().filter(|(meter, _)| readings.contains_key(*meter)).map(cloned).collect(),
         });
@@ -163,7 +170,7 @@ impl MeterRules {
             let between: Vec<Exchange> = between(exchanges, from, at).copied().collect();
             (!between.is_empty()).then(|| (meter.clone(), between))
         };
-        MeterRules { limits, exchanges: self.exchanges.iter().filter_map(between).collect() }
+        MeterRules { limits, exchanges: exchanges.iter().filter_map(between).collect() }
     }
 
     /// Judges a reading that comes after a meter's last ones.

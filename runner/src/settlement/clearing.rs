@@ -99,6 +99,11 @@ impl Clearing {
         &self.community
     }
 
+    /// Whose each meter is, and when.
+    pub fn ownership(&self) -> &Ownership {
+        &self.ownership
+    }
+
     /// The configured algorithm.
     pub fn algorithm(&self) -> &ReadyAlgorithm {
         &self.algorithm
@@ -120,7 +125,7 @@ impl Clearing {
         readings: &BoundaryReadings,
         Circumstances { selection, prices, series, told, exchanges, mut events, report }: Circumstances<'_>,
     ) -> Result<(ClearedInterval, LastReads), ClearingError> {
-        let rules = self.rules(interval, exchanges).for_readings(interval.end(), last, readings);
+        let rules = self.rules(interval, exchanges, last, readings);
         let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings, &rules);
         events.extend(told.only_news(netting.events.iter().map(|event| {
             let (code, subject) = (event.kind.code().to_owned(), event.meter.to_string());
@@ -171,15 +176,21 @@ impl Clearing {
         readings: &BoundaryReadings,
         exchanges: &Exchanges,
     ) -> LastReads {
-        let rules = self.rules(interval, exchanges);
+        let rules = self.rules(interval, exchanges, last, readings);
         netting::net(interval, self.community.basis, &self.ownership, last, readings, &rules).read
     }
 
     /// What decides whether the readings at an interval's end count, with these exchanges.
-    fn rules(&self, interval: Interval, exchanges: &Exchanges) -> MeterRules {
+    fn rules(
+        &self,
+        interval: Interval,
+        exchanges: &Exchanges,
+        last: &LastReads,
+        readings: &BoundaryReadings,
+    ) -> MeterRules {
         let begun = self.limits.partition_point(|(from, _)| *from <= interval.start().timestamp());
-        let limits = begun.checked_sub(1).and_then(|last| self.limits.get(last));
-        MeterRules { limits: limits.map(|(_, limits)| limits.clone()), exchanges: exchanges.clone() }
+        let limits = begun.checked_sub(1).and_then(|last| self.limits.get(last)).map(|(_, limits)| limits);
+        MeterRules::for_readings(limits, exchanges, interval.end(), last, readings)
     }
 
     /// The member for which a meter counts in an interval; none if that member does not have it since then.

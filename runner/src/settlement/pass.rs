@@ -246,7 +246,7 @@ impl Settler {
         let community = self.community();
         summary.remark = watch.remark(community);
         let told = self.store.notices(&community.name).await?;
-        let notices = watch.notices(community, last_reads, &told, self.clock.now());
+        let notices = watch.notices(community, self.clearing.ownership(), last_reads, &told, self.clock.now());
         if notices.is_empty() {
             return Ok(());
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use books::{Notice, Notices, Reception};
 use domain::netting::LastReads;
-use domain::ownership::{Standing, Unlisted};
+use domain::ownership::{Ownership, Standing, Unlisted};
 use domain::reading::{BoundaryReadings, Register};
 use domain::{Boundary, IntervalLength, MeterId};
 use jiff::{SignedDuration, Timestamp};
@@ -80,6 +80,7 @@ impl Watch {
     pub(super) fn notices(
         &self,
         community: &CommunityConfig,
+        ownership: &Ownership,
         last_reads: &LastReads,
         told: &Notices,
         now: Timestamp,
@@ -90,21 +91,21 @@ impl Watch {
             let number = told.get(&meter).map_or(1, |told| told.number.saturating_add(1));
             Notice { meter, number, start, told_at, reception, message }
         };
-        self.changes(community, last_reads, told).map(notice).collect()
+        self.changes(community, ownership, last_reads, told).map(notice).collect()
     }
 
     /// Every meter whose reception has changed, with the message for people.
     fn changes<'w>(
         &'w self,
         community: &'w CommunityConfig,
+        ownership: &'w Ownership,
         last_reads: &'w LastReads,
         told: &'w Notices,
     ) -> impl Iterator<Item = (MeterId, Reception, String)> + 'w {
-        let (configured, ownership) = (community.configured_meters(), community.ownership());
         let interval = self.last.and_then(|last| last.interval(community.interval));
-        let is_members = move |meter: &MeterId| match interval {
+        let is_members = move |meter: &MeterId, is_configured| match interval {
             Some(interval) => matches!(ownership.of(meter, interval), Standing::Of(_)),
-            None => community.unlisted == Unlisted::Join || configured.contains(meter),
+            None => community.unlisted == Unlisted::Join || is_configured,
         };
         let configured = community.configured_meters();
         let read = last_reads.keys().chain(self.unsettled.keys()).chain(self.halves.keys()).chain(self.strays.meters());
@@ -112,11 +113,12 @@ impl Watch {
         meters.into_iter().filter_map(move |meter| {
             let seen = self.seen(&meter, last_reads);
             let before = told.get(&meter).map_or(Reception::Good, |told| told.reception);
-            if !is_members(&meter) {
+            let is_configured = configured.contains(&meter);
+            if !is_members(&meter, is_configured) {
                 let nobodys = || "belongs to no member now, so that nobody waits for it".to_owned();
                 return (before != Reception::Good).then(|| (meter, Reception::Good, nobodys()));
             }
-            let now = self.judge(seen, community.interval, configured.contains(&meter), before);
+            let now = self.judge(seen, community.interval, is_configured, before);
             let message = || seen.message(now, before, community.tolerance, community.interval);
             now.differs_from(before).then(|| (meter.clone(), now, message()))
         })
