@@ -11,7 +11,7 @@ use self::project::Project;
 
 /// The template as it is: its own tests, the gate, and known answers.
 fn template_is_right(language: &str) {
-    let project = Project::new(language);
+    let project = Project::new("my-own", language);
     project.make("test");
     let checked = project.make("check");
     assert!(checked.out.contains("my-own.wasm: passed"), "{}", checked.out);
@@ -22,9 +22,9 @@ fn template_is_right(language: &str) {
 
 /// The kit's other blocks, and mistakes.
 fn workshop_is_right(language: &str) {
-    let project = Project::new(language);
+    let project = Project::new("workshop", language);
     project.becomes_the_workshop();
-    project.make("my-own.wasm");
+    project.make(&project.component());
     give(&project, &cascading_shares());
     come_back(&project);
 }
@@ -69,9 +69,9 @@ mod typescript {
     #[needs::componentize_js]
     #[test]
     fn mistakes_come_back_with_their_place_in_the_source() {
-        let project = super::Project::new("typescript");
+        let project = super::Project::new("workshop", "typescript");
         project.becomes_the_workshop();
-        project.make("my-own.wasm");
+        project.make(&project.component());
         super::come_back(&project);
     }
 }

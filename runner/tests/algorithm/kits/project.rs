@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 use testkit::{Folder, Ran, program};
@@ -10,11 +9,9 @@ use testkit::{Folder, Ran, program};
 /// A project in a folder of its own.
 pub struct Project {
     pub language: String,
+    name: &'static str,
     folder: Folder,
 }
-
-/// Held while Rust builds: all projects share a folder of what is built on the way, where the components have one name.
-static RUST: Mutex<()> = Mutex::new(());
 
 fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/bin")
@@ -26,11 +23,12 @@ fn variable(name: &str) -> String {
 }
 
 impl Project {
-    /// What `algorithm new` writes for an algorithm with the name `my-own`.
-    pub fn new(language: &str) -> Project {
+    /// What `algorithm new` writes. Projects of one language need names of their own: those in Rust share a folder of what is
+    /// built on the way, where a component's file has no more than its name.
+    pub fn new(name: &'static str, language: &str) -> Project {
         let folder = Folder::new();
-        folder.run(&["algorithm", "new", "my-own", "--language", language]).done();
-        let project = Project { language: language.to_owned(), folder };
+        folder.run(&["algorithm", "new", name, "--language", language]).done();
+        let project = Project { language: language.to_owned(), name, folder };
         if matches!(language, "javascript" | "typescript") {
             // As `npm ci` would leave them; TypeScript's are those of JavaScript and more.
             let modules = tools().join("componentize-js").canonicalize().unwrap();
@@ -41,7 +39,12 @@ impl Project {
 
     /// A file of the project.
     pub fn path(&self, file: &str) -> PathBuf {
-        self.folder.path("my-own").join(file)
+        self.folder.path(self.name).join(file)
+    }
+
+    /// What `make` builds.
+    pub fn component(&self) -> String {
+        format!("{}.wasm", self.name)
     }
 
     /// Where the author writes the algorithm.
@@ -84,14 +87,14 @@ impl Project {
         command.env("XDG_CACHE_HOME", built.join("cache")).env("ZIG_GLOBAL_CACHE_DIR", built.join("zig"));
         // What Rust builds on the way is kept for the next run.
         command.env("CARGO_BUILD_BUILD_DIR", built.join("rust"));
-        let _alone = (self.language == "rust").then(|| RUST.lock().unwrap_or_else(PoisonError::into_inner));
         Ran::of(command).ends_with(0)
     }
 
     /// Runs the component on rounds.
     pub fn run(&self, rounds: &[Value]) -> Vec<Value> {
         let lines: String = rounds.iter().map(|round| format!("{round}\n")).collect();
-        let ran = self.folder.pipe(&["algorithm", "run", "my-own/my-own.wasm", "--rounds", "-", "--json"], lines);
+        let component = format!("{}/{}", self.name, self.component());
+        let ran = self.folder.pipe(&["algorithm", "run", &component, "--rounds", "-", "--json"], lines);
         assert!(ran.code <= 1, "{ran:?}");
         ran.objects()
     }
