@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use domain::netting::LastReads;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
 use crate::error::StoreError;
@@ -21,6 +22,7 @@ use crate::payment::{Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, 
 use crate::price::{NewPrices, PricesKept};
 use crate::reopening::{ReopenError, Reopened, Reopening};
 use crate::shadow::ShadowState;
+use crate::statement::DaySums;
 use crate::trade::StoredTrade;
 
 /// The result of a commit.
@@ -150,6 +152,22 @@ pub trait Books: Send + Sync {
         after: Option<(Boundary, u64)>,
         limit: usize,
     ) -> Result<Vec<StoredTrade>, StoreError>;
+
+    /// Lists the sums of up to `limit` days with intervals that start within the span, in order of time. `after` is
+    /// [`DaySums::until`] of the last one of the previous page. Days that begin before the span or end after it are there as
+    /// a whole.
+    async fn sums(
+        &self,
+        community: &str,
+        span: Span,
+        after: Option<Boundary>,
+        limit: usize,
+    ) -> Result<Vec<DaySums>, StoreError>;
+
+    /// Sums up all of a community's intervals again, by the days of this time zone; `told` hears of every day that is done.
+    /// Returns the number of days.
+    async fn sum_again(&self, community: &str, zone: &TimeZone, told: Arc<dyn Fn() + Send + Sync>)
+    -> Result<u64, StoreError>;
 
     /// Returns the bytes of a component that was uploaded or that cleared an interval; `None` if it is not stored.
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError>;

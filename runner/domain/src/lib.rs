@@ -51,4 +51,4 @@ pub use prices::{MeterPrice, OwnPrices, PriceBook, PriceRule, SetPrice};
 pub use round::{Position, Round};
 pub use settlement::{Settlement, Violation};
 pub use tariff::{PartialTariff, TariffSchedule};
-pub use trade::{NamedParty, NamedTrade, Party, Trade, TradeId, TradeKind};
+pub use trade::{CommunityCode, NamedParty, NamedTrade, Party, Trade, TradeId, TradeIds, TradeKind};

@@ -5,7 +5,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use books::{ClearedInterval, Commit, Committed, CommittedBatch, Label, OfferedSince, Progress, Store, StoreError};
+use books::{
+    ClearedInterval, Commit, Committed, CommittedBatch, Label, OfferedSince, Progress, Store, StoreError, day_of,
+};
 use domain::netting::LastReads;
 use domain::reading::BoundaryReadings;
 use domain::{Boundary, Interval, PriceBook};
@@ -443,6 +445,7 @@ impl Run<'_> {
     /// What is committed of an interval now.
     fn commit_of(&self, cleared: ClearedInterval) -> Commit {
         Commit {
+            day: day_of(cleared.interval, &self.community().zone),
             community: self.community().name.clone(),
             after: self.position.mark,
             decision: self.position.algorithms.decision(),

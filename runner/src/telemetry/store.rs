@@ -10,10 +10,11 @@ use domain::text::chain;
 use domain::trade::State;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter,
-    EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Decisions, Due,
+    EventFilter, EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
     NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
     Reopened, Reopening, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError,
     Version, Window,
@@ -23,12 +24,13 @@ use super::metrics::{Forwarded, Metrics, StoreOutcome, lock};
 use super::outage::{Ended, Outage};
 
 /// Operations that only read. They may work while nothing can be written, as on a full disk.
-const READS: [&str; 20] = [
+const READS: [&str; 21] = [
     "mark",
     "progress",
     "communities",
     "intervals",
     "trades",
+    "sums",
     "component",
     "events",
     "notices",
@@ -208,6 +210,25 @@ impl Books for MeasuredStore {
         limit: usize,
     ) -> Result<Vec<StoredTrade>, StoreError> {
         self.timed("trades", self.store.trades(community, span, member, after, limit)).await
+    }
+
+    async fn sums(
+        &self,
+        community: &str,
+        span: Span,
+        after: Option<Boundary>,
+        limit: usize,
+    ) -> Result<Vec<DaySums>, StoreError> {
+        self.timed("sums", self.store.sums(community, span, after, limit)).await
+    }
+
+    async fn sum_again(
+        &self,
+        community: &str,
+        zone: &TimeZone,
+        told: Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<u64, StoreError> {
+        self.timed("sum_again", self.store.sum_again(community, zone, told)).await
     }
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {

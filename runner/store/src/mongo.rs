@@ -32,6 +32,7 @@ mod server;
 #[cfg(test)]
 mod shapes;
 mod states;
+mod sums;
 mod takeover;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use mongodb::bson::oid::ObjectId;
 use mongodb::options::ClientOptions;
 
@@ -53,8 +55,8 @@ use fault::{Fault, retry};
 use server::Server;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter,
-    EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Decisions, Due,
+    EventFilter, EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
     NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
     Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
     Window,
@@ -154,6 +156,26 @@ impl Books for MongoStore {
         limit: usize,
     ) -> Result<Vec<StoredTrade>, StoreError> {
         self.retry(|| trades::list(&self.server, community, span, member, after, limit)).await
+    }
+
+    async fn sums(
+        &self,
+        community: &str,
+        span: Span,
+        after: Option<Boundary>,
+        limit: usize,
+    ) -> Result<Vec<DaySums>, StoreError> {
+        self.retry(|| sums::list(&self.server, community, span, after, limit)).await
+    }
+
+    /// Nothing to be done: they are made of the intervals whenever somebody asks.
+    async fn sum_again(
+        &self,
+        _community: &str,
+        _zone: &TimeZone,
+        _told: Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<u64, StoreError> {
+        Ok(0)
     }
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {

@@ -2,9 +2,12 @@
 
 mod addition;
 mod algorithms;
+mod days;
 mod events;
 mod fault;
+mod find;
 mod leases;
+mod opened;
 mod payments;
 mod prepare;
 mod prices;
@@ -13,6 +16,7 @@ mod readers;
 mod reopening;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod write;
 
 use std::collections::BTreeSet;
@@ -25,6 +29,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
@@ -34,8 +39,8 @@ use prepare::{BUSY_TIMEOUT, check_ours, prepare};
 use readers::Readers;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter,
-    EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Decisions, Due,
+    EventFilter, EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
     NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
     Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
     Window,
@@ -295,6 +300,27 @@ impl Books for SqliteStore {
         self.read_list(move |connection| read::trades(connection, &name, span, member.as_ref(), after, limit)).await
     }
 
+    async fn sums(
+        &self,
+        community: &str,
+        span: Span,
+        after: Option<Boundary>,
+        limit: usize,
+    ) -> Result<Vec<DaySums>, StoreError> {
+        let name = community.to_owned();
+        self.read_list(move |connection| days::list(connection, &name, span, after, limit)).await
+    }
+
+    async fn sum_again(
+        &self,
+        community: &str,
+        zone: &TimeZone,
+        told: Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<u64, StoreError> {
+        let (name, zone) = (community.to_owned(), zone.clone());
+        self.write(move |transaction| days::sum_again(transaction, &name, &zone, &*told)).await
+    }
+
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         let digest = *digest.as_bytes();
         self.read(move |connection| {
@@ -456,7 +482,7 @@ impl Payments for SqliteStore {
     async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError> {
         let filter = filter.clone();
         self.release_claims(now).await?;
-        self.read_list(move |connection| payments::find(connection, &filter, window)).await
+        self.read_list(move |connection| find::find(connection, &filter, window)).await
     }
 
     async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError> {
@@ -523,18 +549,23 @@ impl SqliteStore {
     }
 }
 
-/// Describes rows that refer to missing rows.
+/// Describes rows that refer to missing rows, and numbers that are not those of the rows they count.
 const STRAYS: &str = "
     SELECT * FROM (SELECT 'a row of ' || \"table\" || ' refers to no row of ' || parent
                    FROM pragma_foreign_key_check() GROUP BY \"table\", parent)
     UNION ALL
-    SELECT * FROM (SELECT 'trade ' || number || ' at ' || strftime('%Y-%m-%dT%H:%M:%SZ', trade.start, 'unixepoch')
-                       || ' belongs to no interval'
-                   FROM trade LEFT JOIN interval USING (community, start) WHERE interval.community IS NULL LIMIT 20)
+    SELECT * FROM (SELECT 'the payment of trade ' || lower(hex(payment.id)) || ' belongs to no interval'
+                   FROM payment LEFT JOIN interval USING (community, start) WHERE interval.community IS NULL LIMIT 20)
     UNION ALL
     SELECT * FROM (SELECT 'event ' || number || ' at ' || strftime('%Y-%m-%dT%H:%M:%SZ', event.start, 'unixepoch')
                        || ' belongs to no interval'
-                   FROM event LEFT JOIN interval USING (community, start) WHERE interval.community IS NULL LIMIT 20)";
+                   FROM event LEFT JOIN interval USING (community, start) WHERE interval.community IS NULL LIMIT 20)
+    UNION ALL
+    SELECT * FROM (SELECT 'the interval at ' || strftime('%Y-%m-%dT%H:%M:%SZ', start, 'unixepoch')
+                       || ' counts ' || (paid - fresh) || ' payments, but there are others'
+                   FROM interval WHERE paid - fresh <>
+                       (SELECT count(*) FROM payment
+                        WHERE payment.community = interval.community AND payment.start = interval.start) LIMIT 20)";
 
 fn texts(connection: &Connection, query: &str) -> rusqlite::Result<Vec<String>> {
     let mut select = connection.prepare(query)?;
