@@ -4,7 +4,7 @@ CREATE TABLE community (
     id     INTEGER PRIMARY KEY,
     name   TEXT NOT NULL UNIQUE,
     -- What stands for it in the ids of its trades.
-    code   INTEGER NOT NULL UNIQUE,
+    hash   INTEGER NOT NULL UNIQUE,
     -- End of the last committed interval: the resume mark.
     mark   INTEGER,
     -- Number of the last decision about its algorithm or its meters.
@@ -36,7 +36,7 @@ CREATE TABLE interval (
     -- The order of the platform's answers: the end, then what the ids of its trades begin with.
     "end"           INTEGER NOT NULL,
     minute          INTEGER NOT NULL,
-    code            INTEGER NOT NULL,
+    hash            INTEGER NOT NULL,
     basis           TEXT NOT NULL,
     -- Number of its trades.
     trades          INTEGER NOT NULL,
@@ -61,8 +61,8 @@ CREATE TABLE interval (
     UNIQUE (community, start)
 ) STRICT;
 
-CREATE INDEX interval_by_end ON interval ("end", minute, code, trades);
-CREATE INDEX interval_fresh ON interval ("end", minute, code, fresh) WHERE fresh > 0;
+CREATE INDEX interval_by_end ON interval ("end", minute, hash, trades);
+CREATE INDEX interval_fresh ON interval ("end", minute, hash, fresh) WHERE fresh > 0;
 
 -- Trades between members of which something has become: who was offered or paid what. All others wait.
 CREATE TABLE payment (

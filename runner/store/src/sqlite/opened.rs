@@ -60,7 +60,7 @@ impl Opened {
     /// Opens the interval of a trade; `None` if there is none.
     pub(super) fn of(connection: &Connection, id: TradeId) -> Result<Option<Opened>, Fault> {
         // No two intervals of a community start in the same minute.
-        let open = "WHERE community.code = ?1 AND start BETWEEN 60 * ?2 AND 60 * ?2 + 59";
+        let open = "WHERE community.hash = ?1 AND start BETWEEN 60 * ?2 AND 60 * ?2 + 59";
         let minute = i64::try_from(id.minute()).unwrap_or(i64::MAX);
         Opened::find(connection, open, [id.community().number().into(), minute])
     }

@@ -46,7 +46,7 @@ async fn a_community_whose_trades_would_have_the_ids_of_another_is_refused() {
     let store = shelf.open().await;
     put(&store, full("aveiro", 0)).await.unwrap();
     let code = CommunityCode::of("porto").number();
-    Connection::open(shelf.path()).unwrap().execute("UPDATE community SET code = ?1", [code]).unwrap();
+    Connection::open(shelf.path()).unwrap().execute("UPDATE community SET hash = ?1", [code]).unwrap();
     let error = put(&store, full("porto", 0)).await.unwrap_err();
     let says = "the ids of trades of community \"porto\" would be those of \"aveiro\", whose name has the same hash";
     assert!(matches!(&error, StoreError::Failed { .. }) && chain(&error).contains(says), "{}", chain(&error));

@@ -36,7 +36,7 @@ pub(super) struct Head {
     pub(super) fresh: u64,
 }
 
-const HEAD: &str = "\"end\", minute, code, community, start, trades, paid, fresh";
+const HEAD: &str = "\"end\", minute, hash, community, start, trades, paid, fresh";
 
 impl Head {
     fn read(row: &Row<'_>) -> rusqlite::Result<Head> {
@@ -149,8 +149,8 @@ fn all_after(
     let fresh = if fresh { "AND fresh > 0" } else { "" };
     // The comparison of three is the only bound from below: beside another one, the index would not be used for it.
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {HEAD} FROM interval WHERE (\"end\", minute, code) > (?1, ?2, ?3) AND \"end\" < ?4 {fresh}
-         ORDER BY \"end\", minute, code LIMIT ?5"
+        "SELECT {HEAD} FROM interval WHERE (\"end\", minute, hash) > (?1, ?2, ?3) AND \"end\" < ?4 {fresh}
+         ORDER BY \"end\", minute, hash LIMIT ?5"
     ))?;
     let heads = select.query_map(params![end, minute, code, to, CHUNK], Head::read)?;
     Ok(heads.collect::<rusqlite::Result<_>>()?)

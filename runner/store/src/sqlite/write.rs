@@ -118,7 +118,7 @@ pub(super) fn community_row(transaction: &Connection, community: &str) -> Result
     // The names of two communities with one code would give their trades the same ids.
     let code = CommunityCode::of(community).number();
     let taken = transaction
-        .prepare_cached("SELECT name FROM community WHERE code = ?1")?
+        .prepare_cached("SELECT name FROM community WHERE hash = ?1")?
         .query_row([code], |row| row.get::<_, String>(0))
         .optional()?;
     if let Some(other) = taken {
@@ -128,7 +128,7 @@ pub(super) fn community_row(transaction: &Connection, community: &str) -> Result
         );
         return Err(Fault::Refused(reason.into()));
     }
-    let insert = "INSERT INTO community (name, code) VALUES (?1, ?2)";
+    let insert = "INSERT INTO community (name, hash) VALUES (?1, ?2)";
     transaction.prepare_cached(insert)?.execute(params![community, code])?;
     Ok(find.query_row([community], read)?)
 }
@@ -154,7 +154,7 @@ fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> 
     let paid = paid(trades);
     transaction
         .prepare_cached(
-            "INSERT INTO interval (community, start, length, \"end\", minute, code, basis, trades, paid, fresh, settled_at,
+            "INSERT INTO interval (community, start, length, \"end\", minute, hash, basis, trades, paid, fresh, settled_at,
                  round_digest, trades_digest, algorithm, name, version, engine, fuel, fallback_reason, fence,
                  configuration, block)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
