@@ -13,6 +13,7 @@ mod crash;
 mod disputes;
 mod first_start;
 mod handshakes;
+mod many;
 mod mongodb;
 mod node;
 mod outages;

@@ -10,6 +10,7 @@ use super::fault::Fault;
 const SCHEMA: &str = include_str!("../schema.sql");
 /// What the schema has got since, which changes nothing that was there.
 const SCHEMA_REOPENING: &str = include_str!("../schema_reopening.sql");
+const SCHEMA_REPLICAS: &str = include_str!("../schema_replicas.sql");
 /// The schema's version, `user_version` in the file's header.
 const VERSION: i64 = 5;
 /// The first version that can still be read, and is upgraded in place when it is opened for writing.
@@ -52,6 +53,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), Fault> {
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.execute_batch(SCHEMA_REOPENING)?;
+    transaction.execute_batch(SCHEMA_REPLICAS)?;
     transaction.execute_batch(events::SCHEMA)?;
     transaction.commit()?;
     // Every commit reaches the disk before the next interval starts, so a crash at any instant loses nothing.

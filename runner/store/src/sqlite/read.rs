@@ -24,6 +24,16 @@ pub(super) fn mark(connection: &Connection, community: &str) -> Result<Option<Bo
     Ok(mark.map(record::decode_boundary).transpose()?)
 }
 
+/// The mark of every community that has one.
+pub(super) fn marks(connection: &Connection) -> Result<Vec<(String, Boundary)>, Fault> {
+    let mut list =
+        connection.prepare_cached("SELECT name, mark FROM community WHERE mark IS NOT NULL ORDER BY name")?;
+    let marks = list.query_map((), |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)))?;
+    marks
+        .map(|mark| mark.map_err(Fault::from).and_then(|(name, mark)| Ok((name, record::decode_boundary(mark)?))))
+        .collect()
+}
+
 pub(super) fn progress(connection: &Connection, community: &str) -> Result<Progress, Fault> {
     // A file from before there were disputes, which is opened to read, has none.
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
