@@ -9,6 +9,7 @@ mod dated;
 mod holidays;
 mod listing;
 mod member;
+mod meters;
 mod monitoring;
 mod overrides;
 mod problems;

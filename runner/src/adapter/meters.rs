@@ -1,6 +1,7 @@
 //! The client of a Meters service: fetches readings page by page, with deadlines, retries and a fallback for the package.
 
 mod services;
+mod shared;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::telemetry::metrics::{CommunityMetrics, MetersOutcome};
 use services::Service;
 
 pub use services::{InvalidMeters, MetersServices};
+pub use shared::{SharedMeters, SharedPages};
 
 /// The method in the platform's package, and in the package that the Meters repository itself serves, with the same messages.
 const PATHS: [&str; 2] =

@@ -8,7 +8,7 @@ use anyhow::Context;
 use base::{Reference, public_grid};
 use books::Store;
 
-use crate::adapter::meters::{InvalidMeters, MetersClient, MetersServices, RetryPolicy};
+use crate::adapter::meters::{InvalidMeters, MetersClient, MetersServices, RetryPolicy, SharedMeters, SharedPages};
 use crate::algorithms::cache::{AlgorithmCache, check_settings};
 use crate::clock::Clock;
 use crate::config::CommunityConfig;
@@ -23,14 +23,21 @@ pub struct Common {
     pub clock: Arc<dyn Clock>,
     meters: MetersServices,
     turns: Turns,
-    /// The turns of each Meters service, by what tells it from others.
-    service_turns: Mutex<HashMap<String, ServiceTurns>>,
+    /// What the communities of each Meters service share, by what tells it from others.
+    services: Mutex<HashMap<String, OfService>>,
+}
+
+/// What the communities of one Meters service share.
+#[derive(Clone)]
+struct OfService {
+    turns: ServiceTurns,
+    pages: Arc<SharedPages>,
 }
 
 impl Common {
     pub fn new(algorithms: Arc<AlgorithmCache>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Common {
-        let (meters, turns, service_turns) = (MetersServices::default(), Turns::default(), Mutex::default());
-        Common { algorithms, store, clock, meters, turns, service_turns }
+        let (meters, turns, services) = (MetersServices::default(), Turns::default(), Mutex::default());
+        Common { algorithms, store, clock, meters, turns, services }
     }
 
     /// Everything that is needed to settle a community, checked before the first interval.
@@ -50,9 +57,10 @@ impl Common {
             false => None,
         };
         let metrics = metrics.community(&community.name, community.grace);
+        let OfService { turns, pages } = self.of_service(&community);
         Ok(Settler {
-            meters: self.meters_of(&community, &metrics)?,
-            turns: self.turns_of(&community),
+            meters: self.meters_of(&community, pages, &metrics)?,
+            turns,
             memory: Memory::of(&community),
             clearing: Clearing::new(community, algorithm, fallback),
             algorithms: Arc::clone(&self.algorithms),
@@ -65,17 +73,24 @@ impl Common {
     /// Where a community's readings come from.
     fn meters_of(
         &self,
-        community: &CommunityConfig,
+        community: &Arc<CommunityConfig>,
+        pages: Arc<SharedPages>,
         metrics: &Arc<CommunityMetrics>,
     ) -> Result<Arc<dyn Meters>, InvalidMeters> {
         let policy = RetryPolicy { deadline: community.meters_timeout, ..RetryPolicy::default() };
         let place = (&*community.meters_service(), &*community.meters);
         let ca = community.meters_ca.as_deref();
-        Ok(Arc::new(MetersClient::new(&self.meters, place, ca, policy, Arc::clone(metrics))?))
+        let client = MetersClient::new(&self.meters, place, ca, policy, Arc::clone(metrics))?;
+        if community.elsewhere.is_empty() {
+            return Ok(Arc::new(client));
+        }
+        let (listed, own) = (Arc::clone(&community.elsewhere), Arc::clone(community));
+        Ok(Arc::new(SharedMeters::new(client, pages, listed, move || own.configured_meters())))
     }
 
-    fn turns_of(&self, community: &CommunityConfig) -> ServiceTurns {
-        let mut of_services = self.service_turns.lock().unwrap_or_else(PoisonError::into_inner);
-        of_services.entry(community.meters_service()).or_insert_with(|| self.turns.of_service()).clone()
+    fn of_service(&self, community: &CommunityConfig) -> OfService {
+        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = || OfService { turns: self.turns.of_service(), pages: Arc::default() };
+        services.entry(community.meters_service()).or_insert_with(made).clone()
     }
 }

@@ -14,8 +14,8 @@ use jiff::tz::TimeZone;
 
 use super::dated::Dated;
 use super::holidays::{self, HolidaysConfig};
-use super::listing::meters_service;
 use super::member::{self, Listing, MemberConfig};
+use super::meters;
 use super::problems::Problems;
 use super::read::Field;
 use super::schema::{Community, Delay, Interval, Is, OnFailure};
@@ -103,7 +103,7 @@ impl CommunityConfig {
 
     /// What tells its Meters service from another: scheme, host and port of the address, however it is written.
     pub fn meters_service(&self) -> String {
-        meters_service(&self.meters)
+        meters::service(&self.meters)
     }
 
     /// Whose each meter is, and when.

@@ -7,7 +7,6 @@ use domain::MeterId;
 use domain::ownership::Unlisted;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tonic::transport::Uri;
 
 use super::community::{CommunityConfig, Placed};
 use super::member::Listing;
@@ -23,7 +22,7 @@ struct In<'c> {
 
 /// Checks that no meter is in two places at once, and tells every community what is listed on its Meters service.
 pub(super) fn settle(placed: Vec<Placed>, problems: &Problems<'_>) -> Vec<CommunityConfig> {
-    let services: Vec<String> = placed.iter().map(|one| service(&one.community)).collect();
+    let services: Vec<String> = placed.iter().map(|one| one.community.meters_service()).collect();
     let mut by_meter: BTreeMap<&MeterId, Vec<In<'_>>> = BTreeMap::new();
     for (Placed { community, listings, .. }, service) in placed.iter().zip(&services) {
         for listing in listings {
@@ -119,19 +118,4 @@ fn listed_on_shared<'s>(placed: &[Placed], services: &'s [String]) -> HashMap<&'
         communities.into_iter().flat_map(|one| &one.listings).map(|listing| listing.meter.clone()).collect()
     };
     shared.map(|(service, communities)| (service, Arc::new(listed(communities)))).collect()
-}
-
-/// What tells one Meters service from another.
-fn service(community: &CommunityConfig) -> String {
-    meters_service(&community.meters)
-}
-
-/// Scheme, host and port of an address, however it is written.
-pub(super) fn meters_service(address: &str) -> String {
-    let parts = address.parse::<Uri>().ok().and_then(|uri| {
-        let scheme = uri.scheme_str()?.to_lowercase();
-        let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
-        Some(format!("{scheme}://{}:{port}", uri.host()?.to_lowercase()))
-    });
-    parts.unwrap_or_else(|| address.to_owned())
 }

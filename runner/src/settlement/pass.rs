@@ -231,7 +231,7 @@ impl Settler {
         self.memory.heard().decisions = Some(decisions);
         let source = Arc::new(self.source(&last_reads, latest));
         let from = watch_from(community, mark).map_or(start, |from| from.min(start));
-        let fetch = Fetch::start(Arc::clone(&source), from, limit_for(last_reads.len()));
+        let fetch = Fetch::start(Arc::clone(&source), from, usual_limit(community, last_reads.len()));
         let watch = Watch::from(mark);
         let exchanges = algorithms.exchanges();
         let position = Position::new(algorithms, mark, last_reads, exchanges, original.filter(|_| mark.is_none()));
@@ -400,7 +400,7 @@ impl Run<'_> {
     /// Rows per series to ask for after a page. After one that had to be smaller, pages grow slowly again: what was too large may
     /// still be ahead.
     fn next_limit(&mut self, fetched: &Fetched) -> u32 {
-        let usual = limit_for(fetched.page.meters);
+        let usual = usual_limit(self.community(), fetched.page.meters);
         let grown = self.limit_max.map(|limit| limit.saturating_mul(2));
         self.limit_max = if fetched.reduced { Some(fetched.limit) } else { grown.filter(|limit| *limit < usual) };
         self.limit_max.map_or(usual, |limit| limit.min(usual))
@@ -574,6 +574,11 @@ impl Run<'_> {
         log::backlog(&self.community().name, &backlog);
         self.settler.stopped_by(ended?)
     }
+}
+
+/// Rows per series to ask for, of a community with that many meters: the service answers with those of all its communities.
+fn usual_limit(community: &CommunityConfig, meters: usize) -> u32 {
+    limit_for(meters.max(community.elsewhere.len()))
 }
 
 /// The latest boundary that is due: `grace` after it has passed, and not after `until`.

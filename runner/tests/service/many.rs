@@ -1,5 +1,7 @@
 //! Many communities: what they share, what an idle one costs, and how they are watched.
 
+use jiff::Timestamp;
+use rec_market::clock::{Clock, SystemClock};
 use serde_json::Value;
 
 use testkit::*;
@@ -7,23 +9,27 @@ use testkit::*;
 /// As many as make the metrics totals.
 const COMMUNITIES: usize = 201;
 
-/// Communities `c000`, `c001`, … of one Meters service, each with a meter that sells and one that buys.
+/// Communities `c000`, `c001`, … of one Meters service, each with a meter that sells and one that buys, by days.
 fn communities(address: &str) -> String {
     let one = |number: usize| {
         let members = format!("members = {{ a{number:03} = {{}}, b{number:03} = {{}} }}");
-        community(&format!("c{number:03}"), address, &format!("unlisted = \"ignore\"\n{members}"))
+        let keys = format!("interval = \"1d\"\nunlisted = \"ignore\"\n{members}");
+        community(&format!("c{number:03}"), address, &keys)
     };
     (0..COMMUNITIES).map(one).collect()
 }
 
-/// A service of all their meters.
+/// A service of all their meters, which were read at the last two midnights: nothing else is due until the next.
 fn meters() -> Meters {
+    // By whatever grace it is over.
+    let midnight = (SystemClock.now().as_second() - 600) / 86_400 * 86_400;
+    let [before, last] = [midnight - 86_400, midnight].map(|second| Timestamp::from_second(second).unwrap());
     let of = |number: usize| {
         [
-            format!("a{number:03} 12:00 0 0"),
-            format!("b{number:03} 12:00 0 0"),
-            format!("a{number:03} 12:15 0 {}", 100 + number),
-            format!("b{number:03} 12:15 60 0"),
+            format!("a{number:03} {before} 0 0"),
+            format!("b{number:03} {before} 0 0"),
+            format!("a{number:03} {last} 0 {}", 100 + number),
+            format!("b{number:03} {last} 60 0"),
         ]
     };
     Meters::telling(&(0..COMMUNITIES).flat_map(of).collect::<Vec<_>>())
@@ -58,6 +64,8 @@ fn many_communities_share_what_they_can_and_cost_nothing_while_they_wait() {
     let settled = || market.intervals() == 2 * COMMUNITIES as u64;
     eventually("all are settled", settled);
     assert_eq!(service.connections_to(port(&meters)), 1);
+    // They want the same pages, and have them together.
+    assert!(meters.asked().len() < 10, "{}", meters.asked().len());
     assert!(service.descriptors() < 64, "{}", service.descriptors());
     assert!(service.threads() < 64, "{}", service.threads());
 
