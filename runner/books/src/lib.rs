@@ -50,7 +50,7 @@ pub use shadow::{ShadowState, ShadowTotals};
 pub use statement::DaySums;
 pub use store::{
     Acquired, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices, Progress,
-    Standing, Store, community_lease,
+    Replica, Replicas, Standing, Store, community_lease,
 };
 pub use trade::{GapTrade, StoredTrade, trades_of};
 pub use wallet::Wallets;

@@ -136,6 +136,9 @@ pub trait Books: Send + Sync {
     /// Adds to the newest interval what people decided about meters, as a whole or not at all.
     async fn add(&self, addition: &Addition) -> Result<Committed, StoreError>;
 
+    /// Returns the resume mark of every community that has one, sorted by name. For those who watch many at once.
+    async fn marks(&self) -> Result<Vec<(String, Boundary)>, StoreError>;
+
     /// Lists every community with any data, sorted by name.
     async fn communities(&self) -> Result<Vec<String>, StoreError>;
 
@@ -260,6 +263,26 @@ pub trait Leases: Send + Sync {
     async fn release(&self, lease: &str, owner: &str) -> Result<(), StoreError>;
 }
 
+/// A process that settles on this store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replica {
+    /// The name under which it has its leases.
+    pub name: String,
+    /// Until when it counts as living unless it says so again.
+    pub until: Timestamp,
+}
+
+/// Storage of which replicas live, so that they share the work evenly. It guards nothing: leases do.
+#[async_trait]
+pub trait Replicas: Send + Sync {
+    /// Notes that a replica lives, and returns all that live at `now`, sorted by name. One that would live for longer from now on
+    /// than [`LEASE_TERM_MAX`] does not count: some clock was wrong.
+    async fn live(&self, replica: &Replica, now: Timestamp) -> Result<Vec<Replica>, StoreError>;
+
+    /// Notes that a replica has ended.
+    async fn leave(&self, name: &str) -> Result<(), StoreError>;
+}
+
 /// Storage of the prices that members set.
 #[async_trait]
 pub trait Prices: Send + Sync {
@@ -333,9 +356,9 @@ pub trait Payments: Send + Sync {
 }
 
 /// A complete store: every trait of this module.
-pub trait Store: Books + Decisions + Leases + Payments + Prices {}
+pub trait Store: Books + Decisions + Leases + Payments + Prices + Replicas {}
 
-impl<S: Books + Decisions + Leases + Payments + Prices> Store for S {}
+impl<S: Books + Decisions + Leases + Payments + Prices + Replicas> Store for S {}
 
 /// Returns the name of the lease under which a community is settled.
 pub fn community_lease(community: &str) -> String {

@@ -3,7 +3,7 @@
 //! This only computes; it fetches and stores nothing and does not ask for the time. The result is a [`ClearedInterval`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use books::{ClearedInterval, ClearedRound, GapTrade, MeterReading, Provenance, StoredEvent};
 use domain::disputes::{Exchanges, MeterLimits, MeterRules};
@@ -25,9 +25,9 @@ use crate::config::{CommunityConfig, CurrentSeries, MemberTerms};
 /// Clears the intervals of one community.
 #[derive(Clone, Debug)]
 pub struct Clearing {
-    community: CommunityConfig,
-    /// Digest of the community's configuration, stored with every interval.
-    configuration: Digest,
+    community: Arc<CommunityConfig>,
+    /// Digest of the community's configuration, stored with every interval; none before the first.
+    configuration: OnceLock<Digest>,
     ownership: Ownership,
     /// The most power of each meter, from each instant on at which it changes.
     limits: Vec<(Timestamp, MeterLimits)>,
@@ -90,9 +90,18 @@ pub enum ClearingError {
 }
 
 impl Clearing {
-    pub fn new(community: CommunityConfig, algorithm: ReadyAlgorithm, fallback: Option<ReadyAlgorithm>) -> Clearing {
-        let (configuration, limits) = (community.digest(), community.meter_limits());
+    pub fn new(
+        community: impl Into<Arc<CommunityConfig>>,
+        algorithm: ReadyAlgorithm,
+        fallback: Option<ReadyAlgorithm>,
+    ) -> Clearing {
+        let community = community.into();
+        let (configuration, limits) = (OnceLock::new(), community.meter_limits());
         Clearing { ownership: community.ownership(), limits, community, configuration, algorithm, fallback }
+    }
+
+    fn configuration(&self) -> Digest {
+        *self.configuration.get_or_init(|| self.community.digest())
     }
 
     pub fn community(&self) -> &CommunityConfig {
@@ -139,7 +148,7 @@ impl Clearing {
         let round = round.map(|round| self.settle(selection, Arc::new(round), &mut events, report)).transpose()?;
         let gaps = netting.gaps.iter().map(|gap| self.gap(gap, interval, series)).collect();
         let cleared = ClearedInterval {
-            configuration: Some(self.configuration),
+            configuration: Some(self.configuration()),
             readings: self.readings(interval, &netting),
             rules,
             disputed: netting.read.iter().filter(|(_, read)| read.dispute.is_some()).map(cloned).collect(),
@@ -208,7 +217,7 @@ impl Clearing {
         let readings = read.into_iter().map(|(meter, read)| (meter, read.registers)).collect();
         let readings = self.readings(interval, &Netting { readings, ..Netting::default() });
         let opening = ClearedInterval::opening(interval, self.community.basis, readings, before);
-        ClearedInterval { configuration: Some(self.configuration), ..opening }
+        ClearedInterval { configuration: Some(self.configuration()), ..opening }
     }
 
     fn readings(&self, interval: Interval, netting: &Netting) -> Vec<MeterReading> {

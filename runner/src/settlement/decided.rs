@@ -4,8 +4,8 @@
 //! grid alone, is added to the newest interval. A pass does that before anything else.
 
 use books::{
-    Addition, Committed, Decided, GapTrade, MeterLog, NumberedDecision, Progress, Span, Store, StoreError, StoredEvent,
-    StoredInterval, StoredTrade,
+    Addition, Committed, Decided, GapTrade, KeptChange, MeterLog, NumberedDecision, Progress, Span, Store, StoreError,
+    StoredEvent, StoredInterval, StoredTrade,
 };
 use domain::disputes::{Effect, Finding, MeterDecision, decide};
 use domain::netting::{EventKind, Gap, LastReads, gap_balance};
@@ -35,13 +35,13 @@ pub(super) struct Settling<'s> {
 pub(super) async fn take_in(
     settling: Settling<'_>,
     progress: &Progress,
+    decisions: &[KeptChange],
     series: &CurrentSeries,
     summary: &mut PassSummary,
 ) -> Result<Option<Committed>, StoreError> {
     let name = &settling.clearing.community().name;
     let Some(mark) = progress.mark else { return Ok(None) };
-    let decisions = settling.store.decisions(name).await?;
-    let log = MeterLog::of(&decisions);
+    let log = MeterLog::of(decisions);
     if log.after(progress.taken).next().is_none() {
         return Ok(None);
     }

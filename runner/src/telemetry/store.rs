@@ -16,8 +16,8 @@ use books::{
     Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Decisions, Due,
     EventFilter, EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
     NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
-    Reopened, Reopening, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError,
-    Version, Window,
+    Reopened, Reopening, Replica, Replicas, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval,
+    StoredTrade, UpdateError, Version, Window,
 };
 
 use super::metrics::{Forwarded, Metrics, StoreOutcome, lock};
@@ -26,6 +26,7 @@ use super::outage::{Ended, Outage};
 /// Operations that only read. They may work while nothing can be written, as on a full disk.
 const READS: [&str; 21] = [
     "mark",
+    "marks",
     "progress",
     "communities",
     "intervals",
@@ -193,6 +194,10 @@ impl Books for MeasuredStore {
         self.timed("add", self.store.add(addition)).await
     }
 
+    async fn marks(&self) -> Result<Vec<(String, Boundary)>, StoreError> {
+        self.timed("marks", self.store.marks()).await
+    }
+
     async fn communities(&self) -> Result<Vec<String>, StoreError> {
         self.timed("communities", self.store.communities()).await
     }
@@ -338,6 +343,17 @@ impl Leases for MeasuredStore {
 
     async fn release(&self, lease: &str, owner: &str) -> Result<(), StoreError> {
         self.timed("release", self.store.release(lease, owner)).await
+    }
+}
+
+#[async_trait]
+impl Replicas for MeasuredStore {
+    async fn live(&self, replica: &Replica, now: Timestamp) -> Result<Vec<Replica>, StoreError> {
+        self.timed("live", self.store.live(replica, now)).await
+    }
+
+    async fn leave(&self, name: &str) -> Result<(), StoreError> {
+        self.timed("leave", self.store.leave(name)).await
     }
 }
 

@@ -9,6 +9,7 @@ mod leases;
 mod meters;
 mod payments;
 mod prices;
+mod replicas;
 mod shelf;
 mod sums;
 
@@ -19,8 +20,9 @@ use books::{
     Acquired, Action, Books, CLAIM_TERM_MAX, Change, Claim, ClearedInterval, ClearedRound, Commit, Committed,
     Decisions, Due, ExpectedState, GapTrade, KeptChange, KeptVersion, LEASE_TERM_MAX, Label, Lease, Leases, Match,
     MatchFilter, MatchUpdate, MeterReading, NewPrices, OfferedSince, OutboxDepth, Payments, PriceBounds, Prices,
-    PricesKept, Progress, Quantity, ReopenError, Reopened, Reopening, ShadowState, ShadowTotals, Span, Store,
-    StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, WireParty, community_lease, day_of,
+    PricesKept, Progress, Quantity, ReopenError, Reopened, Reopening, Replica, Replicas, ShadowState, ShadowTotals,
+    Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, WireParty,
+    community_lease, day_of,
 };
 use domain::disputes::MeterRules;
 use domain::netting::{Basis, LastReads};
@@ -142,6 +144,10 @@ promises! {
         a_lease_that_lasts_longer_than_any_can_is_held_by_nobody
         only_one_of_concurrent_requests_gets_the_lease
         a_commit_under_a_lost_lease_is_fenced;
+    replicas:
+        a_replica_lives_until_its_time_is_over_or_it_leaves
+        replicas_that_ended_long_ago_are_forgotten
+        the_marks_of_all_communities_are_known;
 }
 
 pub(super) fn member(name: &str) -> MemberId {

@@ -28,6 +28,7 @@ mod original;
 mod prices;
 mod read;
 mod reopening;
+mod replicas;
 mod server;
 #[cfg(test)]
 mod shapes;
@@ -58,8 +59,8 @@ use books::{
     Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Decisions, Due,
     EventFilter, EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
     NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
-    Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
-    Window,
+    Reopened, Reopening, Replica, Replicas, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade,
+    UpdateError, Version, Window,
 };
 
 /// A database on a MongoDB server.
@@ -136,6 +137,15 @@ impl Books for MongoStore {
     async fn add(&self, addition: &Addition) -> Result<Committed, StoreError> {
         let by = ObjectId::new();
         self.retry(|| chain::add(&self.server, addition, by)).await
+    }
+
+    async fn marks(&self) -> Result<Vec<(String, Boundary)>, StoreError> {
+        let marks = self.retry(|| mark::list(&self.server)).await?;
+        let begun = marks.into_iter().filter_map(|mark| {
+            let end = mark.end()?;
+            Some((mark.community, end))
+        });
+        Ok(begun.collect())
     }
 
     async fn communities(&self) -> Result<Vec<String>, StoreError> {
@@ -282,6 +292,17 @@ impl Leases for MongoStore {
 
     async fn release(&self, lease: &str, owner: &str) -> Result<(), StoreError> {
         self.retry(|| leases::release(&self.server, lease, owner)).await
+    }
+}
+
+#[async_trait]
+impl Replicas for MongoStore {
+    async fn live(&self, replica: &Replica, now: Timestamp) -> Result<Vec<Replica>, StoreError> {
+        self.retry(|| replicas::live(&self.server, replica, now)).await
+    }
+
+    async fn leave(&self, name: &str) -> Result<(), StoreError> {
+        self.retry(|| replicas::leave(&self.server, name)).await
     }
 }
 

@@ -230,3 +230,9 @@ CREATE TABLE tally (
     until  INTEGER NOT NULL,
     sums   BLOB NOT NULL
 ) STRICT;
+
+-- Processes that settle on this store, and until when each counts as living, in milliseconds.
+CREATE TABLE replica (
+    name  TEXT PRIMARY KEY,
+    until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -14,6 +14,7 @@ mod prices;
 mod read;
 mod readers;
 mod reopening;
+mod replicas;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -42,8 +43,8 @@ use books::{
     Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Decisions, Due,
     EventFilter, EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
     NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
-    Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
-    Window,
+    Reopened, Reopening, Replica, Replicas, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade,
+    UpdateError, Version, Window,
 };
 
 const IS_DIRECTORY: &str = "it is a directory (name a file in it)";
@@ -269,6 +270,10 @@ impl Books for SqliteStore {
         self.write(move |transaction| addition::add(transaction, &addition)).await
     }
 
+    async fn marks(&self) -> Result<Vec<(String, Boundary)>, StoreError> {
+        self.read(|connection| read::marks(connection)).await
+    }
+
     async fn communities(&self) -> Result<Vec<String>, StoreError> {
         self.read(|connection| {
             let mut names = connection.prepare_cached("SELECT name FROM community ORDER BY name")?;
@@ -446,6 +451,19 @@ impl Leases for SqliteStore {
     async fn release(&self, lease: &str, owner: &str) -> Result<(), StoreError> {
         let (lease, owner) = (lease.to_owned(), owner.to_owned());
         self.write(move |transaction| leases::release(transaction, &lease, &owner)).await
+    }
+}
+
+#[async_trait]
+impl Replicas for SqliteStore {
+    async fn live(&self, replica: &Replica, now: Timestamp) -> Result<Vec<Replica>, StoreError> {
+        let replica = replica.clone();
+        self.write(move |transaction| replicas::live(transaction, &replica, now)).await
+    }
+
+    async fn leave(&self, name: &str) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.write(move |transaction| replicas::leave(transaction, &name)).await
     }
 }
 

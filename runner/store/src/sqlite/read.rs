@@ -22,6 +22,16 @@ pub(super) fn mark(connection: &Connection, community: &str) -> Result<Option<Bo
     Ok(mark.map(record::decode_boundary).transpose()?)
 }
 
+/// The mark of every community that has one.
+pub(super) fn marks(connection: &Connection) -> Result<Vec<(String, Boundary)>, Fault> {
+    let mut list =
+        connection.prepare_cached("SELECT name, mark FROM community WHERE mark IS NOT NULL ORDER BY name")?;
+    let marks = list.query_map((), |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)))?;
+    marks
+        .map(|mark| mark.map_err(Fault::from).and_then(|(name, mark)| Ok((name, record::decode_boundary(mark)?))))
+        .collect()
+}
+
 pub(super) fn progress(connection: &Connection, community: &str) -> Result<Progress, Fault> {
     let mut find = connection.prepare_cached("SELECT id, mark, taken FROM community WHERE name = ?1")?;
     let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<u64>>(1)?, unsigned(row, 2)?));
