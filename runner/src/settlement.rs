@@ -29,6 +29,6 @@ pub use active::Selection;
 pub use community::CommunityTask;
 pub use error::PassError;
 pub use log::stopped;
-pub use meters::{Meters, MetersError, Row};
+pub use meters::{Meters, MetersError, Row, Rows};
 pub use pass::{Memory, Pass, Settler};
 pub use summary::PassSummary;
