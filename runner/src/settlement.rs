@@ -33,7 +33,7 @@ pub use communities::Communities;
 pub use community::Surroundings;
 pub use error::PassError;
 pub use log::stopped;
-pub use meters::{Meters, MetersError, Row};
+pub use meters::{Meters, MetersError, Row, Rows};
 pub use pass::{Memory, Pass, Settler};
 pub use summary::PassSummary;
 pub use turns::{ServiceTurns, Turn, Turns};

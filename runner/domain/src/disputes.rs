@@ -16,7 +16,7 @@ use jiff::Timestamp;
 pub use finding::{Finding, Oddity};
 
 use crate::interval::Boundary;
-use crate::member::MeterId;
+use crate::member::{InOrder, MeterId};
 use crate::power::Power;
 use crate::reading::{BoundaryReadings, Register, Registers};
 
@@ -161,9 +161,10 @@ impl MeterRules {
         last: &LastReads,
         readings: &BoundaryReadings,
     ) -> MeterRules {
+        let mut read = InOrder::of(readings);
         let limits = limits.map(|limits| MeterLimits {
             usual: limits.usual,
-            own: limits.own.iter().filter(|(meter, _)| readings.contains_key(*meter)).map(cloned).collect(),
+            own: limits.own.iter().filter(|(meter, _)| read.find(meter).is_some()).map(cloned).collect(),
         });
         let between = |(meter, exchanges): (&MeterId, &Vec<Exchange>)| {
             let from = last.get(meter).filter(|_| readings.contains_key(meter))?.boundary;

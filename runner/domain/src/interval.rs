@@ -60,20 +60,22 @@ impl Boundary {
     ///
     /// An instant at equal distance from two boundaries belongs to the earlier one.
     pub fn nearest(at: Timestamp, length: IntervalLength) -> Option<(Boundary, Duration)> {
-        let length = u128::from(length.seconds()) * NANOS_PER_SECOND;
-        let nanos = u128::try_from(at.as_nanosecond()).ok()?;
-        let before = nanos / length * length;
-        let nearest = if nanos - before <= before + length - nanos { before } else { before + length };
-        let distance = Duration::from_nanos(u64::try_from(nearest.abs_diff(nanos)).ok()?);
-        let seconds = u64::try_from(nearest / NANOS_PER_SECOND).ok()?;
-        Some((Boundary::from_seconds(seconds)?, distance))
+        let length = u64::from(length.seconds());
+        let (seconds, nanos) = (u64::try_from(at.as_second()).ok()?, u64::try_from(at.subsec_nanosecond()).ok()?);
+        let before = seconds / length * length;
+        // Fits, because a length is at most a day.
+        let after_before = (seconds - before) * NANOS_PER_SECOND + nanos;
+        let before_next = length * NANOS_PER_SECOND - after_before;
+        let (nearest, distance) =
+            if after_before <= before_next { (before, after_before) } else { (before + length, before_next) };
+        Some((Boundary::from_seconds(nearest)?, Duration::from_nanos(distance)))
     }
 
     /// Finds the first boundary at or after an instant; `None` before 1970 or after 9999.
     pub fn at_or_after(at: Timestamp, length: IntervalLength) -> Option<Boundary> {
-        let length = u128::from(length.seconds()) * NANOS_PER_SECOND;
+        let length = u128::from(length.seconds()) * u128::from(NANOS_PER_SECOND);
         let nanos = u128::try_from(at.as_nanosecond()).ok()?;
-        let seconds = nanos.div_ceil(length) * length / NANOS_PER_SECOND;
+        let seconds = nanos.div_ceil(length) * length / u128::from(NANOS_PER_SECOND);
         Boundary::from_seconds(u64::try_from(seconds).ok()?)
     }
 
@@ -100,7 +102,7 @@ impl Boundary {
     }
 }
 
-const NANOS_PER_SECOND: u128 = 1_000_000_000;
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Prints RFC 3339 in UTC with whole seconds, as on the platform's wire: `2023-09-01T12:15:00Z`.
 impl fmt::Display for Boundary {

@@ -1,6 +1,9 @@
 //! Names of members and meters.
 
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, btree_map};
 use std::fmt;
+use std::iter::Peekable;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -139,6 +142,13 @@ impl MeterId {
     }
 }
 
+impl MeterId {
+    /// Returns the name for a table that is asked with names from outside.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+}
+
 impl fmt::Display for MemberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -160,6 +170,30 @@ impl fmt::Display for MeterId {
 impl fmt::Debug for MeterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Looks up meters in a map, one after the other in ascending order: all of them in one walk along the map.
+pub struct InOrder<'m, V>(Peekable<btree_map::Iter<'m, MeterId, V>>);
+
+impl<'m, V> InOrder<'m, V> {
+    /// Begins a walk.
+    pub fn of(map: &'m BTreeMap<MeterId, V>) -> InOrder<'m, V> {
+        InOrder(map.iter().peekable())
+    }
+
+    /// Returns what the map has of a meter, which must not come before those that were looked up.
+    pub fn find(&mut self, meter: &MeterId) -> Option<&'m V> {
+        while let Some((next, value)) = self.0.peek() {
+            match (*next).cmp(meter) {
+                Ordering::Less => {
+                    self.0.next();
+                }
+                Ordering::Equal => return Some(*value),
+                Ordering::Greater => return None,
+            }
+        }
+        None
     }
 }
 

@@ -8,7 +8,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -18,7 +18,7 @@ use crate::disputes::{Finding, MeterRules, ReadAt};
 pub use crate::disputes::{LastRead, LastReads};
 use crate::energy::Energy;
 use crate::interval::{Boundary, Interval};
-use crate::member::{MemberId, MeterId};
+use crate::member::{InOrder, MemberId, MeterId};
 pub use crate::ownership::Ownership;
 use crate::ownership::{Owner, Standing};
 use crate::reading::{BoundaryReadings, Registers};
@@ -191,6 +191,19 @@ impl fmt::Display for EventKind {
     }
 }
 
+/// A meter that was read at an interval's end and has a member there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedReading {
+    /// The meter.
+    pub meter: MeterId,
+    /// The member for which it counts.
+    pub member: MemberId,
+    /// Its registers, good or disputed.
+    pub registers: Registers,
+    /// Whether it counts from here: what it moved before is not its member's.
+    pub anew: bool,
+}
+
 /// Everything that follows from the readings at the end of one interval.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Netting {
@@ -200,12 +213,10 @@ pub struct Netting {
     pub gaps: Vec<Gap>,
     /// What people should know of, sorted by meter except for `TooLarge`, which comes last.
     pub events: Vec<Event>,
-    /// The registers of every meter that was read, good or disputed.
-    pub readings: BoundaryReadings,
+    /// Every meter that was read and is settled, in order.
+    pub readings: Vec<OwnedReading>,
     /// The new state of each of them.
     pub read: LastReads,
-    /// Those of them that count from here: what they moved before is not their member's.
-    pub anew: BTreeSet<MeterId>,
 }
 
 /// Nets the readings at the end of an interval against the last registers of every meter.
@@ -219,47 +230,51 @@ pub fn net(
     readings: &BoundaryReadings,
     rules: &MeterRules,
 ) -> Netting {
-    let mut netting = Netting::default();
-    let mut moved: BTreeMap<MemberId, Vec<(MeterId, Registers)>> = BTreeMap::new();
+    let mut netting = Netting { readings: Vec::with_capacity(readings.len()), ..Netting::default() };
+    // Everything below goes by meter: maps are walked and built in their order, because looking each meter up in all of them
+    // would take most of the time.
+    let (mut read, mut moved) = (Vec::with_capacity(readings.len()), Vec::with_capacity(readings.len()));
+    let mut last = InOrder::of(last);
     for (meter, registers) in readings {
+        let before = last.find(meter);
         let Owner { member, since } = match ownership.of(meter, interval) {
             Standing::Of(owner) => owner,
             nobodys => {
-                nobodys_event(nobodys, last.get(meter)).into_iter().for_each(|event| netting.event(meter, event));
+                nobodys_event(nobodys, before).into_iter().for_each(|event| netting.event(meter, event));
                 continue;
             }
         };
         let now = ReadAt { boundary: interval.end(), registers: *registers };
-        let before = last.get(meter);
         if before.is_some_and(|before| before.latest().boundary >= now.boundary) {
             continue;
         }
-        netting.readings.insert(meter.clone(), *registers);
-        let Some(before) = before else {
-            netting.read.insert(meter.clone(), LastRead::good(now));
-            continue;
-        };
-        if before.boundary.timestamp() < since {
-            netting.read.insert(meter.clone(), LastRead::good(now));
-            netting.change_hands(meter, before, *registers, since);
-            continue;
-        }
-        let judged = rules.judge(meter, before, now);
-        netting.read.insert(meter.clone(), judged.last);
-        let was_read = judged.findings.iter().any(|finding| matches!(finding, Finding::Glitch { .. }));
-        for finding in judged.findings {
-            netting.event(meter, EventKind::Registers(finding));
-        }
-        match judged.counted {
-            None => {}
-            Some((since, delta)) if since == interval.start() => {
-                moved.entry(member).or_default().push((meter.clone(), delta));
+        let mut reading = OwnedReading { meter: meter.clone(), member, registers: *registers, anew: false };
+        let state = match before {
+            None => LastRead::good(now),
+            Some(before) if before.boundary.timestamp() < since => {
+                reading.anew = true;
+                netting.change_hands(meter, before, *registers, since);
+                LastRead::good(now)
             }
-            Some((since, delta)) => netting.gap(meter, member, since, was_read, gap_balance(basis, delta)),
-        }
+            Some(before) => {
+                let judged = rules.judge(meter, before, now);
+                moved.extend(netting.count(interval, basis, &reading, judged.counted, judged.findings));
+                judged.last
+            }
+        };
+        read.push((reading.meter.clone(), state));
+        netting.readings.push(reading);
     }
+    netting.read = read.into_iter().collect();
     netting.balance(basis, moved);
     netting
+}
+
+/// By how much the registers of a member's meter rose within the interval.
+struct Moved {
+    meter: MeterId,
+    member: MemberId,
+    rise: Registers,
 }
 
 /// What is told of a meter that counts for nobody; nothing of one that another community lists.
@@ -281,19 +296,37 @@ impl Netting {
         self.events.push(Event { meter: meter.clone(), kind });
     }
 
-    fn gap(&mut self, meter: &MeterId, member: MemberId, since: Boundary, was_read: bool, balance: Option<Balance>) {
+    /// Takes in what a reading comes to: returns what moved within the interval, and keeps what moved over a gap.
+    fn count(
+        &mut self,
+        interval: Interval,
+        basis: Basis,
+        OwnedReading { meter, member, .. }: &OwnedReading,
+        counted: Option<(Boundary, Registers)>,
+        findings: Vec<Finding>,
+    ) -> Option<Moved> {
+        let was_read = findings.iter().any(|finding| matches!(finding, Finding::Glitch { .. }));
+        for finding in findings {
+            self.event(meter, EventKind::Registers(finding));
+        }
+        let (since, rise) = counted?;
+        let (meter, member) = (meter.clone(), member.clone());
+        if since == interval.start() {
+            return Some(Moved { meter, member, rise });
+        }
         if !was_read {
-            self.event(meter, EventKind::Gap { since });
+            self.event(&meter, EventKind::Gap { since });
         }
-        match balance {
-            Some(balance) => self.gaps.push(Gap { meter: meter.clone(), member, since, balance }),
-            None => self.event(meter, EventKind::TooLarge),
+        match gap_balance(basis, rise) {
+            Some(balance) => self.gaps.push(Gap { meter, member, since, balance }),
+            None => self.event(&meter, EventKind::TooLarge),
         }
+        None
     }
 
-    /// Begins to count a meter for another member. Where nothing moved, nothing is lost, and there is nothing to tell.
+    /// Tells that a meter counts for another member from here on. Where nothing moved, nothing is lost, and there is nothing to
+    /// tell.
     fn change_hands(&mut self, meter: &MeterId, before: &LastRead, now: Registers, owned: Timestamp) {
-        self.anew.insert(meter.clone());
         if before.registers != now {
             let rise = now.checked_sub(before.registers);
             let (import_wh, export_wh) = rise.map(|rise| (rise.import_wh, rise.export_wh)).unzip();
@@ -301,15 +334,17 @@ impl Netting {
         }
     }
 
-    fn balance(&mut self, basis: Basis, moved: BTreeMap<MemberId, Vec<(MeterId, Registers)>>) {
-        for (member, meters) in moved {
-            match balance(basis, meters.iter().map(|(_, delta)| delta)) {
-                Some(balance) => {
-                    self.balances.insert(member, balance);
-                }
-                None => meters.iter().for_each(|(meter, _)| self.event(meter, EventKind::TooLarge)),
+    fn balance(&mut self, basis: Basis, mut moved: Vec<Moved>) {
+        // The meters of a member stay in their order.
+        moved.sort_by(|a, b| a.member.cmp(&b.member));
+        let mut balances = Vec::with_capacity(moved.len());
+        for meters in moved.chunk_by(|a, b| a.member == b.member) {
+            match balance(basis, meters.iter().map(|moved| &moved.rise)) {
+                Some(balance) => balances.extend(meters.first().map(|moved| (moved.member.clone(), balance))),
+                None => meters.iter().for_each(|moved| self.event(&moved.meter, EventKind::TooLarge)),
             }
         }
+        self.balances = balances.into_iter().collect();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use domain::{Energy, Party, Price, Round, Trade};
 
-use crate::bindings::rec::market::types as wit;
+use crate::world::types as wit;
 
 /// Converts the positions, borrowing the names.
 pub(crate) fn positions(round: &Round) -> Vec<wit::Position<'_>> {

@@ -7,10 +7,9 @@
 //!
 //! Start reading at `run.rs`, one round from beginning to end; `load.rs` shows what happens to a file before. Each module
 //! uses only those below it: `check` and `inspect`, then `run`, `load`, `cache` and `compile`, then `declared`, `imports`,
-//! `state`, `engine`, `failure` and `confine`, and at the bottom `machine`, `limits`, `features`, `language`, `error` and
+//! `world`, `state`, `engine`, `failure` and `confine`, and at the bottom `machine`, `limits`, `features`, `language`, `error` and
 //! `stopwatch`.
 
-mod bindings;
 mod cache;
 mod check;
 mod compile;
@@ -30,6 +29,7 @@ mod machine;
 mod run;
 mod state;
 mod stopwatch;
+mod world;
 
 pub use cache::CacheError;
 pub use check::{BadResult, CheckedRun};

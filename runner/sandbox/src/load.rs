@@ -7,7 +7,6 @@ use domain::Digest;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::bindings;
 use crate::cache::Cache;
 use crate::compile::{Compilation, Compiler, copies_strings, deserialize};
 use crate::declared::{self, Declared};
@@ -17,7 +16,7 @@ use crate::imports;
 use crate::language::Language;
 use crate::limits::{CACHE_BYTES_MAX, COMPONENT_BYTES_MAX};
 use crate::machine;
-use crate::state::State;
+use crate::world::World;
 
 /// Minimum size of a component whose functions are kept, in bytes: a smaller one is compiled in a blink.
 const HISTORY_BYTES_MIN: usize = 512 << 10;
@@ -162,7 +161,7 @@ impl Sandbox {
             component_bytes: bytes.len() as u64,
             declared,
             imports_wasi: imports::any_wasi(&self.0.engine, component),
-            instance: bindings::AlgorithmPre::new(instance).map_err(wrong_world)?,
+            world: World::of(instance).map_err(wrong_world)?,
             sandbox: Arc::clone(&self.0),
         })
     }
@@ -232,7 +231,7 @@ pub struct Algorithm {
     component_bytes: u64,
     pub(crate) declared: Declared,
     imports_wasi: bool,
-    pub(crate) instance: bindings::AlgorithmPre<State>,
+    pub(crate) world: World,
     pub(crate) sandbox: Arc<Inner>,
 }
 

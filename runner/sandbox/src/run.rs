@@ -90,9 +90,7 @@ impl Algorithm {
         let round_in = convert::round(round, &positions, &settings);
         let mut output_bytes = 0;
         let (result, usage, log) = self.enter(budget, round.positions().len(), |store| {
-            let instance = self.instance.instantiate(&mut *store)?;
-            let answer = instance.call_clear(&mut *store, round_in)?;
-            Ok(match answer {
+            Ok(match self.world.clear(store, round_in)? {
                 Ok(trades) => {
                     output_bytes = convert::trades_bytes(trades.len());
                     Ok(trades.into_iter().map(Trade::from).collect())
@@ -116,12 +114,7 @@ impl Algorithm {
     /// Only if the machine fails; the algorithm's own failures are in [`Described`].
     pub fn describe(&self, budget: Budget) -> Result<Described, SandboxError> {
         let budget = Budget { output_bytes: budget.output_bytes.min(DESCRIPTION_BYTES_MAX), ..budget };
-        let (result, _, _) = again_if_busy(|| {
-            self.enter(budget, 0, |store| {
-                let instance = self.instance.instantiate(&mut *store)?;
-                instance.call_describe(&mut *store)
-            })
-        })?;
+        let (result, _, _) = again_if_busy(|| self.enter(budget, 0, |store| self.world.describe(store)))?;
         Ok(result.map(|description| Description {
             name: quoted(&description.name),
             version: quoted(&description.version),

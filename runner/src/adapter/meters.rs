@@ -14,11 +14,12 @@ use jiff::Timestamp;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Request, Status};
+use wire::QueryMeters;
+use wire::measurements::{Answer, Measurement, MeasurementsCodec};
 use wire::status::{CallError, innermost, status_text};
-use wire::{MeasurementResponse, QueryMeters, QueryResponse};
 
 use crate::retry;
-use crate::settlement::{Meters, MetersError, Row};
+use crate::settlement::{Meters, MetersError, Row, Rows};
 use crate::telemetry::metrics::{CommunityMetrics, MetersOutcome};
 use services::Service;
 
@@ -71,11 +72,11 @@ impl MetersClient {
         Ok(MetersClient { address: address.to_owned(), service, policy, metrics })
     }
 
-    async fn request(&self, request: QueryMeters) -> Result<Vec<MeasurementResponse>, Status> {
+    async fn request(&self, request: QueryMeters) -> Result<Rows, Status> {
         let started = Instant::now();
-        let response = self.call_either(request).await.and_then(|response| match response.error {
+        let response = self.call_either(request).await.and_then(|answer| match answer.error {
             Some(error) if !error.is_empty() => Err(Status::aborted(error)),
-            _ => Ok(response.entries),
+            _ => Ok(answer.entries),
         });
         let outcome = response.as_ref().err().map_or(MetersOutcome::Ok, outcome);
         self.metrics.meters_request(outcome, started.elapsed());
@@ -83,7 +84,7 @@ impl MetersClient {
     }
 
     /// Calls the package that worked last, and the other one if it is not implemented.
-    async fn call_either(&self, request: QueryMeters) -> Result<QueryResponse, Status> {
+    async fn call_either(&self, request: QueryMeters) -> Result<Answer<Rows>, Status> {
         let fallback = self.service.speaks_own();
         let answer = self.call(PATHS[usize::from(fallback)], request.clone()).await;
         if answer.as_ref().is_err_and(|status| status.code() == Code::Unimplemented) {
@@ -96,14 +97,17 @@ impl MetersClient {
         answer
     }
 
-    async fn call(&self, path: &'static str, request: QueryMeters) -> Result<QueryResponse, Status> {
+    async fn call(&self, path: &'static str, request: QueryMeters) -> Result<Answer<Rows>, Status> {
         let connection = self.service.connection().await;
         let mut grpc = Grpc::new(connection.channel.clone()).max_decoding_message_size(RESPONSE_BYTES_MAX);
         grpc.ready().await.map_err(|error| Status::unavailable(innermost(&error)))?;
         let mut request = Request::new(request);
         request.set_timeout(self.policy.deadline);
         let path = PathAndQuery::from_static(path);
-        let answer = grpc.unary(request, path, tonic_prost::ProstCodec::<QueryMeters, QueryResponse>::default());
+        let add = |rows: &mut Rows, Measurement { device_id, field, value, date }: Measurement<'_>| {
+            rows.push(Row { device_id, field, value, date });
+        };
+        let answer = grpc.unary(request, path, MeasurementsCodec::new(add));
         Ok(answer.await?.into_inner())
     }
 }
@@ -114,7 +118,7 @@ impl Meters for MetersClient {
         &self.address
     }
 
-    async fn page(&self, from: Timestamp, limit: u32, meter: Option<&MeterId>) -> Result<Vec<Row>, MetersError> {
+    async fn page(&self, from: Timestamp, limit: u32, meter: Option<&MeterId>) -> Result<Rows, MetersError> {
         // Times on the wire are whole seconds; rounding down at most fetches a row again.
         let from = from.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let request = QueryMeters {
@@ -141,9 +145,8 @@ impl Meters for MetersClient {
                 attempts += 1;
             })
             .await;
-        let row = |MeasurementResponse { device_id, field, value, date }| Row { device_id, field, value, date };
         let status = match answer {
-            Ok(entries) => return Ok(entries.into_iter().map(row).collect()),
+            Ok(rows) => return Ok(rows),
             Err(status) => status,
         };
         let address = self.address.clone();

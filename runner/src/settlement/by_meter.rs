@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use domain::{Boundary, MeterId};
 use jiff::Timestamp;
 
-use super::meters::{MetersError, Row};
+use super::meters::{MetersError, Rows};
 use super::page::PageReader;
 use super::source::{LIMIT_MAX, LIMIT_MIN, Source, limit_for};
 
@@ -57,7 +57,7 @@ async fn find_meters(
         Ok(rows) => (rows, None),
         Err(MetersError::TooLarge { .. }) => match next_readable(source, first, None).await? {
             Some((next, rows)) => (rows, Some(source.before(next))),
-            None => (Vec::new(), Some(last_due(source, first))),
+            None => (Rows::default(), Some(last_due(source, first))),
         },
         Err(error) => return Err(error),
     };
@@ -108,7 +108,7 @@ async fn read_meter(
 }
 
 /// Adds the one row of each series of a meter whose next rows cannot be received. The page ends there.
-fn add_before_unreadable(source: &Source, reader: &mut PageReader, rows: &[Row], first: Boundary) {
+fn add_before_unreadable(source: &Source, reader: &mut PageReader, rows: &Rows, first: Boundary) {
     let newest = reader.add_some(rows, 1).unwrap_or(Timestamp::UNIX_EPOCH);
     let near = newest.checked_sub(source.tolerance).ok().and_then(|at| Boundary::at_or_after(at, source.length));
     let last = near.map(|near| if newest < source.start_of(near) { source.before(near) } else { near });
@@ -204,7 +204,7 @@ async fn next_readable(
     source: &Source,
     unreadable: Boundary,
     meter: Option<&MeterId>,
-) -> Result<Option<(Boundary, Vec<Row>)>, MetersError> {
+) -> Result<Option<(Boundary, Rows)>, MetersError> {
     let due = source.due_after(unreadable);
     let (mut below, mut step) = (0, 1);
     // First in steps that double, then by halves.
@@ -234,7 +234,7 @@ async fn read_from(
     unreadable: Boundary,
     intervals: u64,
     meter: Option<&MeterId>,
-) -> Result<Option<(Boundary, Vec<Row>)>, MetersError> {
+) -> Result<Option<(Boundary, Rows)>, MetersError> {
     let Some(boundary) = source.after(unreadable, intervals) else { return Ok(None) };
     match source.ask(source.start_of(boundary), 1, meter).await {
         Ok(rows) => Ok(Some((boundary, rows))),

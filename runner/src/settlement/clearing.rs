@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 
 use books::{ClearedInterval, ClearedRound, GapTrade, MeterReading, Provenance, StoredEvent};
 use domain::disputes::{Exchanges, MeterLimits, MeterRules};
-use domain::netting::{self, Balance, Gap, LastReads, Netting};
+use domain::member::InOrder;
+use domain::netting::{self, Balance, Gap, LastRead, LastReads, OwnedReading};
 use domain::ownership::{Owner, Ownership, Standing};
-use domain::reading::{BoundaryReadings, Registers};
+use domain::reading::BoundaryReadings;
 use domain::round::{InvalidRound, Terms, seed};
 use domain::{Boundary, Digest, Interval, MemberId, MeterId, OwnPrices, Position, PriceBook, Round, Tariff};
 use jiff::Timestamp;
@@ -147,12 +148,13 @@ impl Clearing {
         let round = if netting.balances.is_empty() { None } else { Some(round(&netting.balances)?) };
         let round = round.map(|round| self.settle(selection, Arc::new(round), &mut events, report)).transpose()?;
         let gaps = netting.gaps.iter().map(|gap| self.gap(gap, interval, series)).collect();
+        let mut read = InOrder::of(&netting.read);
         let cleared = ClearedInterval {
             configuration: Some(self.configuration()),
-            readings: self.readings(interval, &netting),
             rules,
             disputed: netting.read.iter().filter(|(_, read)| read.dispute.is_some()).map(cloned).collect(),
-            absent: last.iter().filter(|(meter, _)| !netting.read.contains_key(*meter)).map(cloned).collect(),
+            absent: last.iter().filter(|(meter, _)| read.find(meter).is_none()).map(cloned).collect(),
+            readings: netting.readings.into_iter().map(stored).collect(),
             events,
             ..ClearedInterval::new(&self.community.name, interval, self.community.basis, round, gaps)
         };
@@ -214,19 +216,13 @@ impl Clearing {
     pub fn open(&self, interval: Interval, last: &LastReads) -> ClearedInterval {
         let (read, before): (LastReads, _) =
             last.clone().into_iter().partition(|(_, read)| read.boundary == interval.end());
-        let readings = read.into_iter().map(|(meter, read)| (meter, read.registers)).collect();
-        let readings = self.readings(interval, &Netting { readings, ..Netting::default() });
+        let reading = |(meter, read): (MeterId, LastRead)| {
+            let Standing::Of(owner) = self.ownership.of(&meter, interval) else { return None };
+            Some(MeterReading { meter, member: owner.member, registers: read.registers, anew: false })
+        };
+        let readings = read.into_iter().filter_map(reading).collect();
         let opening = ClearedInterval::opening(interval, self.community.basis, readings, before);
         ClearedInterval { configuration: Some(self.configuration()), ..opening }
-    }
-
-    fn readings(&self, interval: Interval, netting: &Netting) -> Vec<MeterReading> {
-        let reading = |(meter, registers): (&MeterId, &Registers)| {
-            let Standing::Of(owner) = self.ownership.of(meter, interval) else { return None };
-            let anew = netting.anew.contains(meter);
-            Some(MeterReading { meter: meter.clone(), member: owner.member, registers: *registers, anew })
-        };
-        netting.readings.iter().filter_map(reading).collect()
     }
 
     /// A gap is traded in the interval in which its meter returns, at the tariff of that interval.
@@ -357,8 +353,12 @@ impl Clearing {
     }
 }
 
-fn cloned((meter, read): (&MeterId, &netting::LastRead)) -> (MeterId, netting::LastRead) {
+fn cloned((meter, read): (&MeterId, &LastRead)) -> (MeterId, LastRead) {
     (meter.clone(), *read)
+}
+
+fn stored(OwnedReading { meter, member, registers, anew }: OwnedReading) -> MeterReading {
+    MeterReading { meter, member, registers, anew }
 }
 
 /// Runs an algorithm, within the limits on prices that it has, and checks the result.

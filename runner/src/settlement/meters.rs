@@ -7,13 +7,52 @@ use domain::MeterId;
 use jiff::Timestamp;
 
 /// One row of a response: a register of a meter at a time. The texts are not checked yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Row {
-    pub device_id: String,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Row<'r> {
+    pub device_id: &'r str,
     /// Name of the register.
-    pub field: String,
-    pub value: String,
-    pub date: String,
+    pub field: &'r str,
+    pub value: &'r str,
+    pub date: &'r str,
+}
+
+/// The rows of a response, in one block of text, because there are thousands for every interval.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    text: String,
+    /// Where the texts of each row end, in the order of their fields.
+    ends: Vec<[usize; 4]>,
+}
+
+impl Rows {
+    pub fn push(&mut self, Row { device_id, field, value, date }: Row<'_>) {
+        let ends = [device_id, field, value, date].map(|text| {
+            self.text.push_str(text);
+            self.text.len()
+        });
+        self.ends.push(ends);
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        self.ends.iter().scan(0, |start, ends| {
+            let [device_id, field, value, date] = ends.map(|end| &self.text[std::mem::replace(start, end)..end]);
+            Some(Row { device_id, field, value, date })
+        })
+    }
+
+    /// Those of one meter.
+    pub(super) fn of(self, meter: &MeterId) -> Rows {
+        let is_its = |row: &Row<'_>| row.device_id == meter.as_str();
+        if self.iter().all(|row| is_its(&row)) { self } else { self.iter().filter(is_its).collect() }
+    }
+}
+
+impl<'r> FromIterator<Row<'r>> for Rows {
+    fn from_iter<I: IntoIterator<Item = Row<'r>>>(rows: I) -> Rows {
+        let mut of_all = Rows::default();
+        rows.into_iter().for_each(|row| of_all.push(row));
+        of_all
+    }
 }
 
 #[async_trait]
@@ -25,7 +64,7 @@ pub trait Meters: Send + Sync {
     ///
     /// # Errors
     /// After the last attempt, or at once if another attempt cannot help.
-    async fn page(&self, from: Timestamp, limit: u32, meter: Option<&MeterId>) -> Result<Vec<Row>, MetersError>;
+    async fn page(&self, from: Timestamp, limit: u32, meter: Option<&MeterId>) -> Result<Rows, MetersError>;
 }
 
 /// A Meters service that does not answer as it should.

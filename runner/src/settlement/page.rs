@@ -1,14 +1,16 @@
 //! Decodes one page from a Meters service. Pure, and robust against whatever the service sends.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use books::StoredEvent;
-use domain::reading::{BoundaryReadings, Collector, Horizon, InvalidReading, Reading, Register};
+use domain::reading::{
+    BoundaryReadings, Collector, Horizon, InvalidReading, MeterList, Reading, Register, parse_register, parse_time,
+};
 use domain::{Boundary, IntervalLength, MeterId};
 use jiff::{SignedDuration, Timestamp};
 
-use super::meters::Row;
+use super::meters::{Row, Rows};
 use super::strays::{Stray, Strays};
 
 /// The contents of a page.
@@ -28,7 +30,8 @@ pub struct Page {
     pub first: Option<Timestamp>,
     /// The page has all readings before this instant; `None` if there are no others at all.
     complete_before: Option<Timestamp>,
-    pub meters: usize,
+    /// Every meter that the rows name.
+    pub meters: MeterList,
     length: IntervalLength,
     tolerance: Duration,
 }
@@ -61,12 +64,13 @@ fn next(complete_before: Timestamp, length: IntervalLength, tolerance: Duration)
 /// Makes a page from one response, or from several: one for each meter.
 #[derive(Debug)]
 pub struct PageReader {
+    meters: MeterList,
     collector: Collector,
+    horizon: Horizon,
     invalid: Vec<(Option<Boundary>, InvalidReading)>,
     remarks: Vec<(Boundary, StoredEvent)>,
-    meters: BTreeSet<MeterId>,
     /// Meters that may have more rows, each with the instant before which all of its rows were added.
-    unfinished: BTreeMap<MeterId, Timestamp>,
+    unfinished: BTreeMap<usize, Timestamp>,
     /// Nothing after this boundary is on the page.
     last: Option<Boundary>,
     strays: Strays,
@@ -80,10 +84,11 @@ pub struct PageReader {
 impl PageReader {
     pub fn new(length: IntervalLength, tolerance: Duration) -> PageReader {
         PageReader {
+            meters: MeterList::default(),
             collector: Collector::new(length, tolerance),
+            horizon: Horizon::default(),
             invalid: Vec::new(),
             remarks: Vec::new(),
-            meters: BTreeSet::new(),
             unfinished: BTreeMap::new(),
             last: None,
             strays: Strays::default(),
@@ -100,50 +105,64 @@ impl PageReader {
     }
 
     /// Adds the response to a request for `limit` rows per series.
-    pub fn add(&mut self, rows: &[Row], limit: u32) {
-        let horizon = self.read(rows, limit);
-        self.meters.extend(horizon.meters());
-        for (meter, end) in horizon.unfinished() {
+    pub fn add(&mut self, rows: &Rows, limit: u32) {
+        for (meter, end) in self.read(rows, limit) {
             self.unfinished.entry(meter).and_modify(|known| *known = end.min(*known)).or_insert(end);
         }
     }
 
     /// Adds some of a meter's rows around a boundary. Returns the instant before which the response has all; `None` if it has
     /// all there are.
-    pub fn add_some(&mut self, rows: &[Row], limit: u32) -> Option<Timestamp> {
-        self.read(rows, limit).complete_before()
+    pub fn add_some(&mut self, rows: &Rows, limit: u32) -> Option<Timestamp> {
+        self.read(rows, limit).into_iter().map(|(_, end)| end).min()
     }
 
-    fn read(&mut self, rows: &[Row], limit: u32) -> Horizon {
-        let mut horizon = Horizon::new(limit as usize);
-        for row in rows {
-            let reading = Reading::parse(&row.device_id, &row.field, &row.value, &row.date);
-            count(&mut horizon, row, &reading);
-            match reading {
-                Ok(Some(reading)) => self.take(reading),
-                Ok(None) => {}
-                Err(InvalidReading::Value { at, .. }) if self.collector.boundary_of(at).is_none() => {}
-                Err(error) => self.invalid.push((boundary_of(&self.collector, &error), error)),
+    /// Reads rows; returns the meters that may have more, each with the instant before which the response has all.
+    fn read(&mut self, rows: &Rows, limit: u32) -> Vec<(usize, Timestamp)> {
+        for row in rows.iter() {
+            if let Err((boundary, error)) = self.read_row(row) {
+                self.invalid.push((boundary, error));
             }
         }
-        horizon
+        self.horizon.finish(limit as usize)
+    }
+
+    /// Reads a row, and counts it for its series even if it is invalid, because a full series may have more rows. Rows of
+    /// registers that are not settled, such as reactive ones, are ignored; so are values that would count nowhere.
+    fn read_row(&mut self, row: Row<'_>) -> Result<(), (Option<Boundary>, InvalidReading)> {
+        let Some(register) = Register::from_field(row.field) else { return Ok(()) };
+        let meter = self.meters.number_of(row.device_id).map_err(|error| (None, error.into()))?;
+        let at = parse_time(row.date);
+        self.horizon.count(meter, register, at);
+        let Some(at) = at else {
+            return Err((None, InvalidReading::date(self.meters.meter(meter), row.date)));
+        };
+        match parse_register(row.value) {
+            Some(wh) => self.take(Reading { meter, register, at, wh }),
+            None => {
+                let Some((boundary, _)) = self.collector.boundary_of(at) else { return Ok(()) };
+                let error = InvalidReading::value(self.meters.meter(meter), register, at, row.value);
+                return Err((Some(boundary), error));
+            }
+        }
+        Ok(())
     }
 
     fn take(&mut self, reading: Reading) {
-        let at = reading.at;
+        let Reading { meter, at, .. } = reading;
         self.first = Some(self.first.map_or(at, |first| first.min(at)));
-        if self.collector.boundary_of(at).is_some() {
-            return self.collector.add(reading);
+        if self.collector.add(reading) {
+            return;
         }
         let nearest = Boundary::nearest(at, self.length).filter(|(boundary, _)| boundary.timestamp() <= self.due);
         if let Some((boundary, distance)) = nearest {
-            self.strays.add(&reading.meter, Stray { boundary, distance, at });
+            self.strays.add(self.meters.meter(meter), Stray { boundary, distance, at });
         }
     }
 
     /// The meters on the page so far.
-    pub fn meters(&self) -> &BTreeSet<MeterId> {
-        &self.meters
+    pub fn meters(&self) -> &[MeterId] {
+        self.meters.meters()
     }
 
     /// Ends the page at a boundary: what was added of later ones is read again with the next page.
@@ -155,17 +174,21 @@ impl PageReader {
     pub fn crowded(&self, boundary: Boundary) -> Vec<(MeterId, Timestamp)> {
         let last = boundary.timestamp().checked_add(self.tolerance).unwrap_or(Timestamp::MAX);
         let crowded = self.unfinished.iter().filter(|(_, end)| **end <= last);
-        crowded.map(|(meter, end)| (meter.clone(), *end)).collect()
+        crowded.map(|(meter, end)| (self.meters.meter(*meter).clone(), *end)).collect()
     }
 
     /// Counts a meter as read: what it has around this boundary was added, or is left out for good.
     pub fn finish_meter(&mut self, meter: &MeterId) {
-        self.unfinished.remove(meter);
+        if let Some(meter) = self.meters.find(meter) {
+            self.unfinished.remove(&meter);
+        }
     }
 
     /// Leaves out what was added of a meter at a boundary.
     pub fn leave_out(&mut self, meter: &MeterId, boundary: Boundary) {
-        self.collector.forget(meter, boundary);
+        if let Some(meter) = self.meters.find(meter) {
+            self.collector.forget(meter, boundary);
+        }
     }
 
     /// Adds something that people should know of.
@@ -192,39 +215,19 @@ impl PageReader {
         let halves = self.collector.halves().filter(|(boundary, ..)| {
             boundary.timestamp() <= self.due && is_complete(*boundary, complete_before, self.tolerance)
         });
+        let named = |(boundary, meter, register)| (boundary, self.meters.meter(meter).clone(), register);
         Page {
-            halves: halves.map(|(boundary, meter, register)| (boundary, meter.clone(), register)).collect(),
+            halves: halves.map(named).collect(),
             strays: self.strays,
             first: self.first,
             complete_before,
-            meters: self.meters.len(),
-            boundaries: self.collector.boundaries().collect(),
+            boundaries: self.collector.boundaries(&self.meters),
+            meters: self.meters,
             invalid: self.invalid,
             remarks: self.remarks,
             length: self.length,
             tolerance: self.tolerance,
         }
-    }
-}
-
-fn boundary_of(collector: &Collector, error: &InvalidReading) -> Option<Boundary> {
-    match error {
-        InvalidReading::Value { at, .. } => collector.boundary_of(*at).map(|(boundary, _)| boundary),
-        InvalidReading::Meter(_) | InvalidReading::Date { .. } => None,
-    }
-}
-
-/// Counts a row for its series, even if it is invalid, because a full series may have more rows.
-fn count(horizon: &mut Horizon, row: &Row, reading: &Result<Option<Reading>, InvalidReading>) {
-    match reading {
-        Ok(Some(reading)) => horizon.count(&reading.meter, reading.register, Some(reading.at)),
-        Err(InvalidReading::Value { meter, register, at, .. }) => horizon.count(meter, *register, Some(*at)),
-        Err(InvalidReading::Date { meter, .. }) => {
-            if let Some(register) = Register::from_field(&row.field) {
-                horizon.count(meter, register, None);
-            }
-        }
-        Err(InvalidReading::Meter(_)) | Ok(None) => {}
     }
 }
 
@@ -240,26 +243,31 @@ pub fn subject(error: &InvalidReading) -> String {
 mod tests {
     use super::*;
 
-    fn row(meter: &str, field: &str, value: &str, date: &str) -> Row {
-        Row { device_id: meter.to_owned(), field: field.to_owned(), value: value.to_owned(), date: date.to_owned() }
+    fn row<'r>(device_id: &'r str, field: &'r str, value: &'r str, date: &'r str) -> Row<'r> {
+        Row { device_id, field, value, date }
     }
 
-    fn page(limit: u32, rows: &[Row]) -> Page {
+    fn page(limit: u32, rows: Rows) -> Page {
         let mut reader = PageReader::new(IntervalLength::QUARTER_HOUR, Duration::from_secs(120));
-        reader.add(rows, limit);
+        reader.add(&rows, limit);
         reader.finish()
+    }
+
+    /// Both registers of a meter at times of one day.
+    fn both(meter: &str, times: &[&str]) -> Rows {
+        let mut rows = Rows::default();
+        for time in times {
+            let date = format!("2023-09-01T{time}Z");
+            rows.push(row(meter, "Active import", "1", &date));
+            rows.push(row(meter, "Active export", "0", &date));
+        }
+        rows
     }
 
     #[test]
     fn a_full_page_ends_before_its_newest_boundary() {
-        let rows: Vec<_> = ["12:00", "12:15", "12:30"]
-            .into_iter()
-            .flat_map(|time| {
-                let date = format!("2023-09-01T{time}:03Z");
-                [row("a", "Active import", "1", &date), row("a", "Active export", "0", &date)]
-            })
-            .collect();
-        let full = page(3, &rows);
+        let rows = both("a", &["12:00:03", "12:15:03", "12:30:03"]);
+        let full = page(3, rows.clone());
         let complete: Vec<String> = full
             .boundaries
             .iter()
@@ -268,7 +276,7 @@ mod tests {
             .collect();
         assert_eq!(complete, ["2023-09-01T12:00:00Z", "2023-09-01T12:15:00Z"]);
         assert_eq!(full.next().map(|at| at.to_string()).as_deref(), Some("2023-09-01T12:28:00Z"));
-        assert_eq!(page(4, &rows).next(), None);
+        assert_eq!(page(4, rows).next(), None);
     }
 
     #[test]
@@ -281,7 +289,7 @@ mod tests {
             row("", "Active import", "1", "2023-09-01T12:00:00Z"),
             row("", "Reactive QI(+Ri)", "", ""),
         ];
-        let page = page(4, &rows);
+        let page = page(4, rows.into_iter().collect());
         assert!(page.next().is_some());
         assert!(page.boundaries.is_empty());
         let reported: Vec<_> =
@@ -293,11 +301,7 @@ mod tests {
     fn a_page_that_ends_at_a_boundary_goes_on_with_the_next_one() {
         for (tolerance, next) in [(120, "12:28"), (0, "12:30"), (800, "12:16:40")] {
             let mut reader = PageReader::new(IntervalLength::QUARTER_HOUR, Duration::from_secs(tolerance));
-            let rows = ["12:00", "12:15", "12:30"].map(|time| {
-                let date = format!("2023-09-01T{time}:00Z");
-                [row("a", "Active import", "1", &date), row("a", "Active export", "0", &date)]
-            });
-            reader.add(&rows.concat(), 3);
+            reader.add(&both("a", &["12:00:00", "12:15:00", "12:30:00"]), 3);
             let boundary = |time: &str| {
                 let at = format!("2023-09-01T{time}:00Z").parse().unwrap();
                 Boundary::at_or_after(at, IntervalLength::QUARTER_HOUR).unwrap()
@@ -313,7 +317,7 @@ mod tests {
 
     #[test]
     fn meters_with_too_many_rows_around_a_boundary_are_named_until_they_are_finished() {
-        let mut rows = Vec::new();
+        let mut rows = Rows::default();
         for second in 0..4 {
             rows.push(row("many", "Active import", "1", &format!("2023-09-01T12:00:0{second}Z")));
             rows.push(row("one", "Active import", "1", &format!("2023-09-01T12:{second}5:00Z")));

@@ -328,9 +328,8 @@ impl Settler {
     async fn prices(&self, page: &Page) -> Result<PriceBook, StoreError> {
         let starts = page.boundaries.iter().filter_map(|(end, _)| end.interval(self.community().interval));
         let starts = starts.map(|interval| interval.start().timestamp()).collect();
-        let read = page.boundaries.iter().flat_map(|(_, readings)| readings.keys());
         let mut meters = self.community().configured_meters();
-        meters.extend(read.cloned());
+        meters.extend(page.meters.meters().iter().cloned());
         self.store.price_book(&meters, &starts).await
     }
 }
@@ -400,7 +399,7 @@ impl Run<'_> {
     /// Rows per series to ask for after a page. After one that had to be smaller, pages grow slowly again: what was too large may
     /// still be ahead.
     fn next_limit(&mut self, fetched: &Fetched) -> u32 {
-        let usual = usual_limit(self.community(), fetched.page.meters);
+        let usual = usual_limit(self.community(), fetched.page.meters.meters().len());
         let grown = self.limit_max.map(|limit| limit.saturating_mul(2));
         self.limit_max = if fetched.reduced { Some(fetched.limit) } else { grown.filter(|limit| *limit < usual) };
         self.limit_max.map_or(usual, |limit| limit.min(usual))
@@ -438,9 +437,9 @@ impl Run<'_> {
             return Ok(());
         }
         if self.position.settled_by_original.is_some_and(|settled| boundary <= settled) {
-            let read =
+            let mut read =
                 self.settler.clearing.reads(interval, &self.position.last_reads, readings, &self.position.exchanges);
-            self.position.last_reads.extend(read);
+            self.position.last_reads.append(&mut read);
             return Ok(());
         }
         if self.position.mark.is_none() {
@@ -452,10 +451,11 @@ impl Run<'_> {
         let selection = self.position.algorithms.at(interval.start()).ok();
         let failure = selection.and_then(|selection| Failure::of(selection, interval, result));
         let error = match cleared {
-            Ok((commit, read)) => {
+            Ok((commit, mut read)) => {
                 self.told.add(&commit.cleared.events);
                 self.watch.settled(boundary, readings, &read);
-                self.position.last_reads.extend(read);
+                // In one walk along both.
+                self.position.last_reads.append(&mut read);
                 self.position.mark = Some(boundary);
                 self.batch.add(commit);
                 None

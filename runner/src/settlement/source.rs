@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{Boundary, IntervalLength, MeterId};
 use jiff::Timestamp;
 
-use super::meters::{Meters, MetersError, Row};
+use super::meters::{Meters, MetersError, Rows};
 
 /// Rows of a page over all series: some 10 MB of memory.
 const PAGE_ROWS: usize = 40_000;
@@ -39,12 +39,12 @@ impl Source {
         from: Timestamp,
         limit: u32,
         meter: Option<&MeterId>,
-    ) -> Result<Vec<Row>, MetersError> {
-        let mut rows = self.meters.page(from, limit, meter).await?;
-        if let Some(meter) = meter {
-            rows.retain(|row| row.device_id == meter.as_str());
-        }
-        Ok(rows)
+    ) -> Result<Rows, MetersError> {
+        let rows = self.meters.page(from, limit, meter).await?;
+        Ok(match meter {
+            Some(meter) => rows.of(meter),
+            None => rows,
+        })
     }
 
     /// Every meter that is known.
@@ -53,7 +53,7 @@ impl Source {
     }
 
     /// Remembers the meters of a page.
-    pub(super) fn learn(&self, meters: &BTreeSet<MeterId>) {
+    pub(super) fn learn(&self, meters: &[MeterId]) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for meter in meters {
             if !known.contains(meter) {

@@ -18,6 +18,7 @@ pub mod rec_market_v1 {
     tonic::include_proto!("rec.market.v1");
 }
 
+pub mod measurements;
 pub mod status;
 pub mod tls;
 

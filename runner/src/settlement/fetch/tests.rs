@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use domain::{IntervalLength, MeterId};
 
 use super::*;
-use crate::settlement::meters::{Meters, Row};
+use crate::settlement::meters::{Meters, Row, Rows};
 
 const NOON: i64 = 1_693_569_600;
 /// More than the fake service can send.
@@ -28,7 +28,7 @@ impl Meters for Fake {
         "fake"
     }
 
-    async fn page(&self, from: Timestamp, limit: u32, meter: Option<&MeterId>) -> Result<Vec<Row>, MetersError> {
+    async fn page(&self, from: Timestamp, limit: u32, meter: Option<&MeterId>) -> Result<Rows, MetersError> {
         *self.asked.lock().unwrap() += 1;
         let mut series: BTreeMap<&str, Vec<(i64, usize)>> = BTreeMap::new();
         for (name, second, size) in &self.rows {
@@ -37,7 +37,7 @@ impl Meters for Fake {
                 series.entry(name).or_default().push((NOON + second, *size));
             }
         }
-        let (mut answer, mut bytes) = (Vec::new(), 0);
+        let (mut answer, mut bytes) = (Rows::default(), 0);
         for (name, mut rows) in series {
             rows.sort_unstable();
             for (second, size) in rows.into_iter().take(limit as usize) {
@@ -45,7 +45,7 @@ impl Meters for Fake {
                 for field in ["Active import", "Active export"] {
                     let date = Timestamp::from_second(second).unwrap().to_string();
                     let value = (second - NOON).max(0).to_string();
-                    answer.push(Row { device_id: name.to_owned(), field: field.to_owned(), value, date });
+                    answer.push(Row { device_id: name, field, value: &value, date: &date });
                 }
             }
         }

@@ -3,7 +3,7 @@
 use domain::netting::LastRead;
 use domain::reading::Registers;
 
-use super::super::meters::Row;
+use super::super::meters::{Row, Rows};
 use super::super::page::PageReader;
 use super::*;
 
@@ -28,12 +28,13 @@ impl Story {
     fn new(mark: &str, settled: &[&str], rows: &[&str]) -> Story {
         let mut watch = Watch::from((!mark.is_empty()).then(|| boundary(mark)));
         let mut reader = PageReader::new(LENGTH, TOLERANCE).due(boundary("14:00").timestamp());
-        let row = |row: &&str| {
+        let mut answer = Rows::default();
+        for row in rows {
             let (register, time) = row.split_once(' ').unwrap();
             let (field, date) = (format!("Active {register}"), format!("2023-09-01T{time}Z"));
-            Row { device_id: "m".to_owned(), field, value: "1".to_owned(), date }
-        };
-        reader.add(&rows.iter().map(row).collect::<Vec<_>>(), 1000);
+            answer.push(Row { device_id: "m", field: &field, value: "1", date: &date });
+        }
+        reader.add(&answer, 1000);
         watch.add(&reader.finish());
         for time in settled {
             watch.settled(boundary(time), &BoundaryReadings::new(), &LastReads::new());
