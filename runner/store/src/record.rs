@@ -148,6 +148,9 @@ struct InputsRecord {
     exchanges: Vec<ExchangeRecord>,
     #[prost(message, repeated, tag = "6")]
     decided: Vec<DecidedRecord>,
+    /// Meters of which nobody knows what they measured in the interval.
+    #[prost(string, repeated, tag = "7")]
+    missing: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -270,6 +273,7 @@ fn rare_inputs(InputParts { rules, gaps, opening, decided, .. }: InputParts<'_>)
         power_max: rules.limits.as_ref().map(|limits| limits.usual.watts()),
         exchanges: meters::encode_exchanges(&rules.exchanges),
         decided: decided.iter().map(DecidedRecord::new).collect(),
+        missing: rules.missing.iter().map(|meter| meter.as_str().to_owned()).collect(),
     }
 }
 
@@ -280,11 +284,13 @@ fn decode_rare(
     own: BTreeMap<MeterId, Power>,
 ) -> Result<Inputs, InvalidRecord> {
     let usual = record.power_max.map(meters::decode_power).transpose()?;
+    let missing = record.missing.iter().map(|meter| MeterId::from_stored(meter).map_err(InvalidRecord::new));
     Ok(Inputs {
         readings,
         rules: MeterRules {
             limits: usual.map(|usual| MeterLimits { usual, own }),
             exchanges: meters::decode_exchanges(record.exchanges)?,
+            missing: missing.collect::<Result<_, _>>()?,
         },
         gaps: decode_gaps(record.gaps)?,
         opening: decode_last_reads(record.opening)?,
