@@ -27,7 +27,7 @@ use crate::config::{CommunityConfig, Config, ForwardMode, StoreConfig};
 use crate::file::warn_if_exposed;
 use crate::lease::LeaseOwner;
 use crate::settlement::clearing::Clearing;
-use crate::settlement::{Memory, Settler};
+use crate::settlement::{Memory, Meters, Settler};
 use crate::telemetry::metrics::Metrics;
 
 /// An unpaid trade is pushed again after the lease of a claim, but need not wait longer than this: a day is for devices that
@@ -189,6 +189,16 @@ async fn make_settler(
         metrics,
         memory: Memory::of(community),
     })
+}
+
+/// The Meters service of a community, to be read without settling.
+///
+/// # Errors
+/// If its address is invalid.
+pub fn meters(community: &CommunityConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Meters>> {
+    let metrics = Metrics::new(Arc::clone(clock)).community(&community.name, community.grace);
+    let policy = RetryPolicy { deadline: community.meters_timeout, ..RetryPolicy::default() };
+    Ok(Arc::new(MetersClient::trusting(&community.meters, policy, community.meters_ca.as_deref(), metrics)?))
 }
 
 /// The relay that pushes trades to Transactions, if the configuration says so.

@@ -5,6 +5,7 @@
 
 mod active;
 mod batch;
+mod boundaries;
 mod by_meter;
 pub mod clearing;
 pub mod community;
@@ -26,6 +27,7 @@ mod told;
 mod watch;
 
 pub use active::Selection;
+pub use boundaries::Boundaries;
 pub use community::CommunityTask;
 pub use error::PassError;
 pub use log::stopped;
