@@ -18,6 +18,7 @@ use sandbox::{Codegen, CompileLimits, Compiler, Options, Sandbox, SandboxError};
 use store::{MongoStore, SqliteStore};
 use wire::tls::{ClientTls, TlsError};
 
+use crate::adapter::meters::MetersServices;
 use crate::adapter::transactions::outbox::OutboxRelay;
 use crate::adapter::transactions::push::PushClient;
 use crate::algorithms::cache::AlgorithmCache;
@@ -25,7 +26,7 @@ use crate::clock::Clock;
 use crate::config::{CommunityConfig, Config, ForwardMode, StoreConfig};
 use crate::file::warn_if_exposed;
 use crate::lease::LeaseOwner;
-use crate::settlement::Settler;
+use crate::settlement::{Meters, Settler};
 use crate::telemetry::metrics::Metrics;
 
 pub use common::Common;
@@ -162,6 +163,15 @@ pub async fn settler(
 ) -> anyhow::Result<Settler> {
     let common = Common::new(Arc::clone(cache), Arc::clone(store), Arc::clone(clock));
     common.settler(Arc::new(community.clone()), metrics).await
+}
+
+/// The Meters service of a community, to be read without settling.
+///
+/// # Errors
+/// If its address is invalid.
+pub fn meters(community: &CommunityConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Meters>> {
+    let metrics = Metrics::new(Arc::clone(clock)).community(&community.name, community.grace);
+    Ok(Arc::new(common::client(&MetersServices::default(), community, metrics)?))
 }
 
 /// The relay that pushes trades to Transactions, if the configuration says so.

@@ -186,6 +186,14 @@ impl Config {
         parse(&text, directory, &variables.collect::<Vec<_>>()).map_err(invalid)
     }
 
+    /// Checks a text that the program made up, without the environment; `path` names it in messages.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn of_text(text: &str, path: &Path) -> Result<Config, InvalidConfig> {
+        parse(text, Path::new(""), &[]).map_err(|problems| InvalidConfig { path: path.to_owned(), problems })
+    }
+
     /// The community of that name.
     pub fn community(&self, name: &str) -> Option<&CommunityConfig> {
         self.communities.iter().find(|community| community.name == name)

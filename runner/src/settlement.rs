@@ -5,6 +5,7 @@
 
 mod active;
 mod batch;
+mod boundaries;
 mod by_meter;
 pub mod clearing;
 mod communities;
@@ -29,6 +30,7 @@ mod turns;
 mod watch;
 
 pub use active::Selection;
+pub use boundaries::Boundaries;
 pub use communities::Communities;
 pub use community::Surroundings;
 pub use error::PassError;

@@ -56,6 +56,11 @@ impl Period {
         self.from
     }
 
+    /// Returns its first day.
+    pub fn first(&self) -> Date {
+        self.first
+    }
+
     /// Whether an instant is in the period.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.from <= at && self.until.is_none_or(|until| at < until)

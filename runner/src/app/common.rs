@@ -77,10 +77,7 @@ impl Common {
         pages: Arc<SharedPages>,
         metrics: &Arc<CommunityMetrics>,
     ) -> Result<Arc<dyn Meters>, InvalidMeters> {
-        let policy = RetryPolicy { deadline: community.meters_timeout, ..RetryPolicy::default() };
-        let place = (&*community.meters_service(), &*community.meters);
-        let ca = community.meters_ca.as_deref();
-        let client = MetersClient::new(&self.meters, place, ca, policy, Arc::clone(metrics))?;
+        let client = client(&self.meters, community, Arc::clone(metrics))?;
         if community.elsewhere.is_empty() {
             return Ok(Arc::new(client));
         }
@@ -93,4 +90,18 @@ impl Common {
         let made = || OfService { turns: self.turns.of_service(), pages: Arc::default() };
         services.entry(community.meters_service()).or_insert_with(made).clone()
     }
+}
+
+/// A client of a community's Meters service.
+///
+/// # Errors
+/// If its address is invalid.
+pub fn client(
+    services: &MetersServices,
+    community: &CommunityConfig,
+    metrics: Arc<CommunityMetrics>,
+) -> Result<MetersClient, InvalidMeters> {
+    let policy = RetryPolicy { deadline: community.meters_timeout, ..RetryPolicy::default() };
+    let place = (&*community.meters_service(), &*community.meters);
+    MetersClient::new(services, place, community.meters_ca.as_deref(), policy, metrics)
 }

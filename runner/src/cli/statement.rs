@@ -1,11 +1,13 @@
 //! `rec-market statement`: sums per member and period.
 
+mod html;
 mod periods;
 mod rebuild;
 mod row;
 mod table;
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use books::Span;
@@ -52,6 +54,9 @@ pub struct StatementArgs {
     /// Print comma-separated values, with amounts in nano-euro
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
+    /// Write a page to print for each member, and for each month with --period month, into this directory
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["json", "csv"])]
+    pub html: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -89,6 +94,9 @@ pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<E
         let span = stored::span(&args.span, &zone)?;
         selections.push(Selection { community, zone, span });
     }
+    if let Some(directory) = &args.html {
+        return html::write(args, directory, member.as_ref(), &selections, &*store, out).await;
+    }
     let mut sheet = match (args.json, args.csv) {
         (true, _) => Sheet::Json(out),
         (false, true) => Sheet::Csv(Box::new(Csv::new(&COLUMNS, out)?)),
@@ -96,7 +104,7 @@ pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<E
     };
     for selection in &selections {
         let mut page = Page::new(selection, member.as_ref(), &mut sheet);
-        let mut periods = Periods::new(args.period, &selection.zone);
+        let mut periods: Periods<'_, Statement> = Periods::new(args.period, &selection.zone);
         let over = |(period, statement)| page.add(period, statement);
         periods.add_all(&*store, &selection.community, selection.span, over).await?;
         if let Some((period, statement)) = periods.finish() {

@@ -161,6 +161,29 @@ impl Clearing {
         Ok((cleared, netting.read))
     }
 
+    /// What the readings at an interval's end come to, and the round of it with the community's own settings; `None` if no
+    /// member was read at both ends. No algorithm runs, prices that members set over gRPC do not count, and no exchange was
+    /// declared.
+    ///
+    /// # Errors
+    /// If the positions do not make a round.
+    pub fn prepare(
+        &self,
+        interval: Interval,
+        last: &LastReads,
+        readings: &BoundaryReadings,
+    ) -> Result<(Netting, Option<Round>), ClearingError> {
+        let rules = self.rules(interval, &Exchanges::default(), last, readings);
+        let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings, &rules);
+        let settings = self.community.terms_at(interval.start()).settings();
+        let (prices, series) = (PriceBook::default(), CurrentSeries::default());
+        let round = match netting.balances.is_empty() {
+            true => None,
+            false => Some(self.round(interval, &netting.balances, settings, &prices, &series)?),
+        };
+        Ok((netting, round))
+    }
+
     /// Whether anything that was read at an interval's end concerns this community.
     pub fn concerned(&self, interval: Interval, readings: &BoundaryReadings) -> bool {
         readings.keys().any(|meter| self.ownership.concerns(meter, interval))
