@@ -61,12 +61,10 @@ mod tests {
 
     #[test]
     fn what_is_lost_rounds_down_too() {
-        assert_eq!([saved_ppm(1, 3), saved_ppm(-1, 3), saved_ppm(1, 0), saved_ppm(1, -3)], [
-            Some(333_333),
-            Some(-333_334),
-            None,
-            None
-        ]);
+        assert_eq!(
+            [saved_ppm(1, 3), saved_ppm(-1, 3), saved_ppm(1, 0), saved_ppm(1, -3)],
+            [Some(333_333), Some(-333_334), None, None]
+        );
         assert_eq!([price(-1, 2), price(7, 2), price(7, 0)], [Some(-1), Some(3), None]);
         assert_eq!([per_kwh(96_200, 1), per_kwh(-1, 3), per_kwh(i128::MAX, 1)], [Some(96_200_000), Some(-334), None]);
     }

@@ -217,8 +217,11 @@ impl Statements {
         let accounts = &self.accounts.members;
         let statements = accounts.iter().map(|(member, account)| {
             let household = self.households.remove(member).unwrap_or_default();
-            let others: Vec<&Account> =
-                accounts.iter().filter(|(other, account)| *other != member && is_active(account)).map(|it| it.1).collect();
+            let others: Vec<&Account> = accounts
+                .iter()
+                .filter(|(other, account)| *other != member && is_active(account))
+                .map(|it| it.1)
+                .collect();
             MemberStatement {
                 member: member.clone(),
                 account: *account,

@@ -26,9 +26,9 @@ pub mod together;
 use domain::MeterId;
 use jiff::tz::TimeZone;
 
+pub use domain::metering::{Cumulative, Grains, Meter, Slot, Value};
 pub use file::{About, Content, Example, FileReadings, read_file};
 pub use limits::FILE_BYTES_MAX;
-pub use domain::metering::{Cumulative, Grains, Meter, Slot, Value};
 pub use problem::{BadRow, Note, Problem, Refused};
 pub use together::{Readings, read, together};
 

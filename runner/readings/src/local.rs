@@ -177,7 +177,10 @@ mod tests {
 
     fn instants(labels: &[&str]) -> Vec<String> {
         let mut clock = LocalClock::of("Europe/Vienna");
-        labels.iter().map(|label| clock.instant(0, date_time(label).unwrap()).map_or_else(|error| error, |at| at.to_string())).collect()
+        labels
+            .iter()
+            .map(|label| clock.instant(0, date_time(label).unwrap()).map_or_else(|error| error, |at| at.to_string()))
+            .collect()
     }
 
     #[test]

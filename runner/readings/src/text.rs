@@ -58,8 +58,11 @@ impl<'t> Table<'t> {
 
 impl Rows for Table<'_> {
     fn each(&mut self, limit: Option<usize>, each: Each<'_>) -> Result<(), Problem> {
-        let mut reader =
-            ReaderBuilder::new().has_headers(false).flexible(true).delimiter(self.delimiter).from_reader(self.text.as_bytes());
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(self.delimiter)
+            .from_reader(self.text.as_bytes());
         let (mut record, mut count) = (StringRecord::new(), 0_u64);
         while limit.is_none_or(|limit| count < limit as u64) {
             let more = reader.read_record(&mut record).map_err(|error| Problem::Damaged(error.to_string()))?;
@@ -88,11 +91,12 @@ mod tests {
     fn rows(text: &str) -> Vec<(u64, String)> {
         let mut rows = Vec::new();
         let mut table = Table::new(text);
-        table.each(None, &mut |row| {
-            rows.push((row.number, row.shown()));
-            Ok(())
-        })
-        .unwrap();
+        table
+            .each(None, &mut |row| {
+                rows.push((row.number, row.shown()));
+                Ok(())
+            })
+            .unwrap();
         rows
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::reading::{Collector, Reading, Register, Registers};
+use domain::reading::{Collector, MeterList, Reading, Register, Registers};
 use domain::{Boundary, IntervalLength, MeterId};
 use jiff::Timestamp;
 
@@ -39,15 +39,22 @@ pub struct RowRead {
 ///
 /// # Errors
 /// If the readings do not make a round, or nobody takes the cases.
-pub fn feed(meters: &[MeterReadings], mut rounds: Rounds<'_>, community: &CommunityConfig, feed: &Feed<'_>) -> anyhow::Result<Told> {
+pub fn feed(
+    meters: &[MeterReadings],
+    mut rounds: Rounds<'_>,
+    community: &CommunityConfig,
+    feed: &Feed<'_>,
+) -> anyhow::Result<Told> {
     let (length, tolerance) = (community.interval, community.tolerance);
     let mut places = vec![0; meters.len()];
+    let mut names = MeterList::default();
     while let Some(last) = end_of_window(meters, &places, length) {
         let mut collector = Collector::new(length, tolerance);
         let mut anew: BTreeMap<Boundary, Vec<MeterId>> = BTreeMap::new();
         let (mut estimated, mut count) = (0, 0);
         for (MeterReadings { meter, rows }, place) in meters.iter().zip(&mut places) {
             let rest = rows.get(*place..).unwrap_or_default();
+            let number = names.number_of(meter.as_str())?;
             let here = rest.iter().take_while(|row| row.at <= last).inspect(|_| *place += 1);
             for RowRead { at, registers, estimated: is_estimated, anew: counts_anew } in here {
                 count += 1;
@@ -56,12 +63,12 @@ pub fn feed(meters: &[MeterReadings], mut rounds: Rounds<'_>, community: &Commun
                     anew.entry(boundary).or_default().push(meter.clone());
                 }
                 for register in Register::ALL {
-                    collector.add(Reading { meter: meter.clone(), register, at: *at, wh: registers.of(register) });
+                    collector.add(Reading { meter: number, register, at: *at, wh: registers.of(register) });
                 }
             }
         }
         rounds.count(estimated, count);
-        for (boundary, readings) in collector.boundaries() {
+        for (boundary, readings) in collector.boundaries(&names) {
             let anew = anew.remove(&boundary).unwrap_or_default();
             rounds.boundary(boundary, &readings, &anew, feed)?;
         }

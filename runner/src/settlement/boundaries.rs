@@ -20,7 +20,12 @@ pub struct Boundaries {
 
 impl Boundaries {
     /// Starts with the readings of the first boundary at or after an instant, and ends with those that are due at `latest`.
-    pub fn read(meters: Arc<dyn Meters>, community: &CommunityConfig, from: Timestamp, latest: Timestamp) -> Boundaries {
+    pub fn read(
+        meters: Arc<dyn Meters>,
+        community: &CommunityConfig,
+        from: Timestamp,
+        latest: Timestamp,
+    ) -> Boundaries {
         let known: BTreeSet<_> = community.configured_meters();
         let limit = limit_for(known.len());
         let source = Arc::new(Source {
@@ -44,7 +49,8 @@ impl Boundaries {
         let Fetched { page, from, .. } = fetch.finish().await?;
         let latest = self.source.latest;
         let next = page.next().filter(|next| *next > from && *next <= latest);
-        self.next = next.map(|next| Fetch::start(Arc::clone(&self.source), next, limit_for(page.meters)));
+        self.next =
+            next.map(|next| Fetch::start(Arc::clone(&self.source), next, limit_for(page.meters.meters().len())));
         let complete: Vec<bool> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
         let boundaries = page.boundaries.into_iter().zip(complete);
         let due = boundaries.take_while(|((boundary, _), complete)| *complete && boundary.timestamp() <= latest);

@@ -172,7 +172,7 @@ impl Clearing {
         interval: Interval,
         last: &LastReads,
         readings: &BoundaryReadings,
-    ) -> Result<(Netting, Option<Round>), ClearingError> {
+    ) -> Result<(netting::Netting, Option<Round>), ClearingError> {
         let rules = self.rules(interval, &Exchanges::default(), last, readings);
         let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings, &rules);
         let settings = self.community.terms_at(interval.start()).settings();

@@ -83,7 +83,8 @@ impl Layout for Curve {
             self.blocks.push((block(row)?, Vec::new()));
         } else {
             let text = row.text(0);
-            let end = instant(text).ok_or_else(|| format!("{text:?} is no time with an offset (such as 2018-12-07T00:30:00+01:00)"))?;
+            let end = instant(text)
+                .ok_or_else(|| format!("{text:?} is no time with an offset (such as 2018-12-07T00:30:00+01:00)"))?;
             let power = row.number(1).map_err(|error| wrong(row, 1, error))?;
             let (_, values) = self.blocks.last_mut().ok_or("it comes before anything says what it is")?;
             values.push(Power { row: row.number, text: row.shown(), end, power });
@@ -104,7 +105,8 @@ impl Layout for Curve {
                 sink.begin(row);
                 // A row without a value only tells that something is missing.
                 let step = if power.is_none() { step.or(least) } else { step };
-                let added = step.ok_or_else(|| "how long it is, the distance of rows does not tell: give --step".to_owned());
+                let added =
+                    step.ok_or_else(|| "how long it is, the distance of rows does not tell: give --step".to_owned());
                 if let Err(why) = added.and_then(|step| add(sink, &block, end, step, power)) {
                     wrong.push((row, text, why));
                 }
@@ -153,10 +155,14 @@ fn block(row: &Row<'_>) -> Result<Block, String> {
 /// How long each value is, by the distance of rows: that of most of them, or another one that some rows in a row have.
 fn distances(values: &[Power]) -> Vec<Option<u32>> {
     let ends: Vec<i64> = values.iter().map(|power| power.end.as_second()).collect();
-    let before = |index: usize| Some(ends.get(index)? - ends.get(index.checked_sub(1)?)?).filter(|distance| *distance > 0);
+    let before =
+        |index: usize| Some(ends.get(index)? - ends.get(index.checked_sub(1)?)?).filter(|distance| *distance > 0);
     let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
     (0..ends.len()).filter_map(before).for_each(|distance| *counts.entry(distance).or_default() += 1);
-    let usual = counts.iter().max_by_key(|(distance, count)| (**count, std::cmp::Reverse(**distance))).map(|(distance, _)| *distance);
+    let usual = counts
+        .iter()
+        .max_by_key(|(distance, count)| (**count, std::cmp::Reverse(**distance)))
+        .map(|(distance, _)| *distance);
     let step = |index: usize| -> Option<i64> {
         let (last, next) = (before(index), before(index + 1));
         if last == usual || next == usual {

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Wrong, value};
-use domain::metering::Grains;
 use crate::local::{LocalClock, at};
 use crate::sink::{Direction, Sink, When};
+use domain::metering::Grains;
 
 const HOUR: u32 = 3600;
 

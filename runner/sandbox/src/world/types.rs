@@ -2,7 +2,10 @@
 //!
 //! They are not generated, because the engine looks up the guest's memory for every number of a record. Positions, of which
 //! there are many, look it up once for all of theirs. What a guest sees is the same.
-#![allow(unsafe_code, reason = "only unsafe traits let a type say how it is passed; all it does is checked by the engine")]
+#![allow(
+    unsafe_code,
+    reason = "only unsafe traits let a type say how it is passed; all it does is checked by the engine"
+)]
 
 use std::mem::MaybeUninit;
 
@@ -93,7 +96,14 @@ unsafe impl Lower for Position<'_> {
         member.linear_lower_to_memory(context, InterfaceType::String, offset)?;
         let mut numbers = [0; NUMBERS_BYTES];
         let (long, short) = numbers.split_at_mut(48);
-        let longs = [surplus, deficit, offer.cast_unsigned(), bid.cast_unsigned(), retail.cast_unsigned(), feed_in.cast_unsigned()];
+        let longs = [
+            surplus,
+            deficit,
+            offer.cast_unsigned(),
+            bid.cast_unsigned(),
+            retail.cast_unsigned(),
+            feed_in.cast_unsigned(),
+        ];
         for (bytes, number) in long.as_chunks_mut().0.iter_mut().zip(longs) {
             *bytes = number.to_le_bytes();
         }

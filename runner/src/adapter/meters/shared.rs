@@ -14,7 +14,7 @@ use domain::text::chain;
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
-use crate::settlement::{Meters, MetersError, Row};
+use crate::settlement::{Meters, MetersError, Rows};
 
 /// How long a page is kept for others: longer than their due instants are spread, and shorter than anybody waits before a second
 /// look.
@@ -33,8 +33,8 @@ pub struct SharedPages(Mutex<HashMap<Asked, Arc<Answer>>>);
 /// The rows of a page by whose they are.
 #[derive(Default)]
 struct Split {
-    listed: HashMap<String, Vec<Row>>,
-    unlisted: Vec<Row>,
+    listed: HashMap<String, Rows>,
+    unlisted: Rows,
 }
 
 impl SharedPages {
@@ -74,10 +74,12 @@ impl<M: Meters> SharedMeters<M> {
 
     async fn split(&self, from: Timestamp, limit: u32) -> Result<Split, MetersError> {
         let mut split = Split::default();
-        for row in self.service.page(from, limit, None).await? {
-            match split.listed.get_mut(&row.device_id) {
+        for row in self.service.page(from, limit, None).await?.iter() {
+            match split.listed.get_mut(row.device_id) {
                 Some(rows) => rows.push(row),
-                None if self.lists(&row.device_id) => drop(split.listed.insert(row.device_id.clone(), vec![row])),
+                None if self.lists(row.device_id) => {
+                    split.listed.insert(row.device_id.to_owned(), Rows::from_iter([row]));
+                }
                 None => split.unlisted.push(row),
             }
         }
@@ -89,13 +91,14 @@ impl<M: Meters> SharedMeters<M> {
     }
 
     /// What concerns this community, and the rows of one meter of another: that others are read tells of a silent one, too.
-    fn own_rows(&self, split: &Split) -> Vec<Row> {
+    fn own_rows(&self, split: &Split) -> Rows {
         let own = (self.own)();
         let mut rows = split.unlisted.clone();
-        rows.extend(own.iter().filter_map(|meter| split.listed.get(meter.as_str())).flatten().cloned());
+        let its = own.iter().filter_map(|meter| split.listed.get(meter.as_str()));
+        its.flat_map(Rows::iter).for_each(|row| rows.push(row));
         let is_own = |meter: &str| meter.parse().is_ok_and(|meter: MeterId| own.contains(&meter));
         let other = split.listed.iter().filter(|(meter, _)| !is_own(meter)).min_by_key(|(meter, _)| *meter);
-        rows.extend(other.into_iter().flat_map(|(_, rows)| rows).cloned());
+        other.into_iter().flat_map(|(_, rows)| rows.iter()).for_each(|row| rows.push(row));
         rows
     }
 }
@@ -106,7 +109,7 @@ impl<M: Meters> Meters for SharedMeters<M> {
         self.service.address()
     }
 
-    async fn page(&self, from: Timestamp, limit: u32, meter: Option<&MeterId>) -> Result<Vec<Row>, MetersError> {
+    async fn page(&self, from: Timestamp, limit: u32, meter: Option<&MeterId>) -> Result<Rows, MetersError> {
         if meter.is_some() {
             return self.service.page(from, limit, meter).await;
         }
@@ -163,6 +166,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::settlement::Row;
 
     /// A service of meters `a`, `b` and `x`, which counts how often it is asked, and fails at first.
     struct Service(Arc<AtomicUsize>);
@@ -173,13 +177,13 @@ mod tests {
             "somewhere"
         }
 
-        async fn page(&self, _: Timestamp, _: u32, meter: Option<&MeterId>) -> Result<Vec<Row>, MetersError> {
+        async fn page(&self, _: Timestamp, _: u32, meter: Option<&MeterId>) -> Result<Rows, MetersError> {
             if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
                 return Err(MetersError::TooLarge { address: "somewhere".to_owned(), bytes_max: 7 });
             }
-            let row = |id: &str| Row { device_id: id.to_owned(), ..Row::default() };
             let wanted = |id: &&str| meter.is_none_or(|meter| meter.as_str() == *id);
-            Ok(["a", "b", "x", "a"].iter().filter(|id| wanted(id)).map(|id| row(id)).collect())
+            let rows = ["a", "b", "x", "a"].into_iter().filter(wanted);
+            Ok(rows.map(|device_id| Row { device_id, ..Row::default() }).collect())
         }
     }
 
@@ -199,14 +203,14 @@ mod tests {
         let mut rows = Vec::new();
         for client in &clients {
             let page = client.page(at, 4, None).await.unwrap();
-            rows.push(page.into_iter().map(|row| row.device_id).collect::<Vec<_>>().concat());
+            rows.push(page.iter().map(|row| row.device_id).collect::<String>());
         }
         // What nobody lists, its own, and one other as a sign that others are read.
         assert_eq!(rows, ["xaab", "xbaa", "xaab"]);
         assert_eq!(asked.load(Ordering::SeqCst), 2);
         // Another page is another question, and so is one meter.
-        assert_eq!(clients[0].page(at, 5, None).await.unwrap().len(), 4);
-        assert_eq!(clients[1].page(at, 4, Some(&meter("a"))).await.unwrap().len(), 2);
+        assert_eq!(clients[0].page(at, 5, None).await.unwrap().iter().count(), 4);
+        assert_eq!(clients[1].page(at, 4, Some(&meter("a"))).await.unwrap().iter().count(), 2);
         assert_eq!(asked.load(Ordering::SeqCst), 4);
     }
 }
