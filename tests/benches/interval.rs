@@ -104,10 +104,10 @@ impl Market {
 
 fn decode(response: &[u8]) -> Rows {
     let mut rows = Rows::default();
-    let add = |Measurement { device_id, field, value, date }: Measurement<'_>| {
+    let mut add = |Measurement { device_id, field, value, date }: Measurement<'_>| {
         rows.push(Row { device_id, field, value, date });
     };
-    measurements::read(response, add).expect("a response");
+    measurements::read(response, &mut add).expect("a response");
     rows
 }
 
