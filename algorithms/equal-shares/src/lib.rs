@@ -1,6 +1,10 @@
 //! Every buyer of the interval may take the same part of the surplus; what it does not need goes to the grid.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
+extern crate alloc;
+
+use alloc::vec::Vec;
+
 use market_kit::{Algorithm, Outcome, Round, Setting, SharingPrice, share, split_from, turn};
 
 /// The algorithm `equal-shares`.
@@ -14,16 +18,8 @@ impl Algorithm for EqualShares {
 
     fn clear(round: &Round) -> Outcome {
         share(round, |book| {
-            // One weight in memory, and in its place later what the buyer takes.
-            let mut takes = book.deficits().to_vec();
-            for weight in &mut takes {
-                *weight = u64::from(*weight > 0);
-            }
-            takes = split_from(turn(round), book.total_surplus(), &takes);
-            for (take, &deficit) in takes.iter_mut().zip(book.deficits()) {
-                *take = deficit.min(*take);
-            }
-            Ok(takes)
+            let weights: Vec<u64> = book.deficits().iter().map(|&deficit| u64::from(deficit > 0)).collect();
+            Ok(split_from(turn(round), book.total_surplus(), &weights))
         })
     }
 }

@@ -16,11 +16,7 @@ impl Algorithm for FixedShares {
         let total_share = total_share(round)?;
         share(round, |book| {
             let shared = book.total_surplus() * u128::from(total_share) / 1_000_000;
-            let mut takes = split_from(turn(round), shared, &shares(round));
-            for (take, &deficit) in takes.iter_mut().zip(book.deficits()) {
-                *take = deficit.min(*take);
-            }
-            Ok(takes)
+            Ok(split_from(turn(round), shared, &shares(round)))
         })
     }
 }
@@ -40,8 +36,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_goes_to_the_grid() {
-        let mut round = testing::round([("anna", 1000, 0), ("ben", 0, 100), ("carla", 0, 900)]);
-        (round.positions[1].share, round.positions[2].share) = (500_000, 300_000);
+        let round = testing::shared_round([("anna", 1000, 0, 0), ("ben", 0, 100, 500_000), ("carla", 0, 900, 300_000)]);
         let trades = FixedShares::clear(&round).unwrap();
         assert_eq!(
             testing::lines(&round, &trades),
@@ -56,8 +51,7 @@ mod tests {
 
     #[test]
     fn more_than_the_whole_cannot_be_shared() {
-        let mut round = testing::round([("anna", 10, 0), ("ben", 0, 10)]);
-        (round.positions[0].share, round.positions[1].share) = (500_000, 500_001);
+        let round = testing::shared_round([("anna", 10, 0, 500_000), ("ben", 0, 10, 500_001)]);
         assert_eq!(
             FixedShares::clear(&round).unwrap_err(),
             "shares add up to 1000001 parts per million, above 1000000 (lower some)"

@@ -1,7 +1,7 @@
 //! The fixed key of Fluvius (vast): every injector offers each member its share; its own part, and what nobody needs, stays.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
-use market_kit::{Algorithm, Book, Injection, Offer, Outcome, Round, Setting, SharingPrice, shares, total_share, turn};
+use market_kit::{Algorithm, Injection, Offer, Outcome, Round, Setting, SharingPrice, inject};
 
 /// The algorithm `fluvius-fixed`.
 pub struct FluviusFixed;
@@ -13,12 +13,9 @@ impl Algorithm for FluviusFixed {
     const SETTINGS: &'static [Setting] = &[SharingPrice::SETTING];
 
     fn clear(round: &Round) -> Outcome {
-        let price = SharingPrice::of(round)?;
-        let offer = Offer::Fixed(total_share(round)?);
-        let mut book = Book::new(round);
-        let injection = Injection::of(turn(round), book.surpluses(), book.deficits(), &shares(round), offer);
-        book.pair(injection.gives, injection.takes, price);
-        Ok(book.rest())
+        inject(round, |book, first, shares, total| {
+            Injection::of(first, book.surpluses(), book.deficits(), shares, Offer::Fixed(total))
+        })
     }
 }
 
@@ -37,10 +34,8 @@ mod tests {
 
     #[test]
     fn an_injectors_own_part_stays_with_it() {
-        let mut round = testing::round([("anna", 1000, 0), ("ben", 0, 800), ("carla", 0, 100)]);
-        for (position, share) in round.positions.iter_mut().zip([200_000, 500_000, 300_000]) {
-            position.share = share;
-        }
+        let members = [("anna", 1000, 0, 200_000), ("ben", 0, 800, 500_000), ("carla", 0, 100, 300_000)];
+        let round = testing::shared_round(members);
         let trades = FluviusFixed::clear(&round).unwrap();
         assert_eq!(
             testing::lines(&round, &trades)[..2],

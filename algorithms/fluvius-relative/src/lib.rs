@@ -1,7 +1,7 @@
 //! The relative key of Fluvius (relatief): every injector offers all of its surplus to the others, by their shares.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
-use market_kit::{Algorithm, Book, Injection, Offer, Outcome, Round, Setting, SharingPrice, shares, total_share, turn};
+use market_kit::{Algorithm, Injection, Offer, Outcome, Round, Setting, SharingPrice, inject};
 
 /// The algorithm `fluvius-relative`.
 pub struct FluviusRelative;
@@ -13,12 +13,9 @@ impl Algorithm for FluviusRelative {
     const SETTINGS: &'static [Setting] = &[SharingPrice::SETTING];
 
     fn clear(round: &Round) -> Outcome {
-        let price = SharingPrice::of(round)?;
-        total_share(round)?;
-        let mut book = Book::new(round);
-        let injection = Injection::of(turn(round), book.surpluses(), book.deficits(), &shares(round), Offer::Relative);
-        book.pair(injection.gives, injection.takes, price);
-        Ok(book.rest())
+        inject(round, |book, first, shares, _| {
+            Injection::of(first, book.surpluses(), book.deficits(), shares, Offer::Relative)
+        })
     }
 }
 
@@ -37,10 +34,8 @@ mod tests {
 
     #[test]
     fn the_others_share_all_of_a_surplus() {
-        let mut round = testing::round([("anna", 1000, 0), ("ben", 0, 800), ("carla", 0, 100)]);
-        for (position, share) in round.positions.iter_mut().zip([200_000, 500_000, 300_000]) {
-            position.share = share;
-        }
+        let members = [("anna", 1000, 0, 200_000), ("ben", 0, 800, 500_000), ("carla", 0, 100, 300_000)];
+        let round = testing::shared_round(members);
         let trades = FluviusRelative::clear(&round).unwrap();
         assert_eq!(
             testing::lines(&round, &trades)[..2],

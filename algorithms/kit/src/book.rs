@@ -155,7 +155,7 @@ impl<'r> Book<'r> {
         let surplus: Vec<u64> = sellers.iter().map(|&seller| self.surplus(seller)).collect();
         let total = split::sum(&surplus);
         if demand < total {
-            for (&seller, part) in sellers.iter().zip(split::parts(demand, &surplus, total)) {
+            for (&seller, part) in sellers.iter().zip(split::parts(0, demand, &surplus, total)) {
                 self.sell_to_grid(seller, self.surplus(seller) - part);
             }
         }
@@ -167,7 +167,7 @@ impl<'r> Book<'r> {
         let deficit: Vec<u64> = buyers.iter().map(|&buyer| self.deficit(buyer)).collect();
         let total = split::sum(&deficit);
         if supply < total {
-            for (&buyer, part) in buyers.iter().zip(split::parts(supply, &deficit, total)) {
+            for (&buyer, part) in buyers.iter().zip(split::parts(0, supply, &deficit, total)) {
                 self.buy_from_grid(buyer, self.deficit(buyer) - part);
             }
         }

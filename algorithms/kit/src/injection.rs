@@ -1,8 +1,9 @@
 //! Sharing keys that distribute what each injector feeds in by itself, as the grid operator of Flanders (Fluvius) does.
 
 use alloc::{collections::BTreeMap, vec, vec::Vec};
+use core::mem;
 
-use crate::{cascade, split::sum};
+use crate::{Book, Outcome, Round, SharingPrice, cascade, shares, split::sum, total_share, turn};
 
 /// What an injector offers to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,23 +34,83 @@ impl Injection {
     /// different whole numbers add up to a million.
     #[must_use]
     pub fn of(first: usize, surpluses: &[u64], deficits: &[u64], shares: &[u64], offer: Offer) -> Self {
-        let mut holders = Holders::new(first, shares);
-        let mut offered = vec![0; surpluses.len()];
-        for (injector, &surplus) in surpluses.iter().enumerate().filter(|&(_, &surplus)| surplus > 0) {
-            offered[injector] = holders.offer(injector, surplus, offer);
+        let mut left = Left::new(first, surpluses, deficits, shares);
+        left.pass(offer);
+        left.injection(surpluses, deficits)
+    }
+
+    /// Distributes by [`Offer::Relative`] again and again what is left on both sides, without the shares of those whose
+    /// deficit is covered, until a pass brings nothing. Returns the sum of all passes, and how many brought something.
+    #[must_use]
+    pub fn repeated(first: usize, surpluses: &[u64], deficits: &[u64], shares: &[u64]) -> (Self, usize) {
+        let mut left = Left::new(first, surpluses, deficits, shares);
+        let mut passes = 0;
+        left.drop_covered();
+        while left.pass(Offer::Relative) {
+            left.drop_covered();
+            passes += 1;
         }
-        let takes: Vec<u64> = holders
-            .wanted()
-            .iter()
-            .zip(deficits)
-            .map(|(&wanted, &deficit)| u64::try_from(wanted).unwrap_or(u64::MAX).min(deficit))
-            .collect();
-        let mut gives = offered;
-        let back = cascade(first, sum(&gives) - sum(&takes), surpluses, &gives);
-        for (give, back) in gives.iter_mut().zip(back) {
-            *give -= back;
+        (left.injection(surpluses, deficits), passes)
+    }
+}
+
+/// Clears a round by a key that distributes what each injector feeds in by itself: `injection` is given the book, where the
+/// circle of positions begins, the shares, and their sum in parts per million.
+///
+/// What is parted with and taken is paired at the [`SharingPrice`]; all other energy goes to the grid.
+///
+/// # Errors
+///
+/// If the setting `price` is wrong, the price floor is above the ceiling, or the shares are more than the whole.
+pub fn inject(round: &Round, injection: impl FnOnce(&Book<'_>, usize, &[u64], u64) -> Injection) -> Outcome {
+    let price = SharingPrice::of(round)?;
+    let total = total_share(round)?;
+    let mut book = Book::new(round);
+    let Injection { gives, takes } = injection(&book, turn(round), &shares(round), total);
+    book.pair(gives, takes, price);
+    Ok(book.rest())
+}
+
+/// What is left to distribute.
+struct Left {
+    first: usize,
+    surpluses: Vec<u64>,
+    deficits: Vec<u64>,
+    holders: Holders,
+}
+
+impl Left {
+    fn new(first: usize, surpluses: &[u64], deficits: &[u64], shares: &[u64]) -> Self {
+        let holders = Holders::new(first, shares);
+        Self { first, surpluses: surpluses.to_vec(), deficits: deficits.to_vec(), holders }
+    }
+
+    /// Distributes once; returns whether anybody took anything.
+    fn pass(&mut self, offer: Offer) -> bool {
+        let mut offered = vec![0; self.surpluses.len()];
+        for (injector, &surplus) in self.surpluses.iter().enumerate().filter(|&(_, &surplus)| surplus > 0) {
+            offered[injector] = self.holders.offer(injector, surplus, offer);
         }
-        Self { gives, takes }
+        let taken = self.holders.take(&mut self.deficits);
+        let back = cascade(self.first, sum(&offered) - taken, &self.surpluses, &offered);
+        for ((surplus, offered), back) in self.surpluses.iter_mut().zip(&offered).zip(back) {
+            *surplus -= offered - back;
+        }
+        taken > 0
+    }
+
+    fn drop_covered(&mut self) {
+        self.holders.retain(|position| self.deficits[position] > 0);
+    }
+
+    /// What is no longer left of these was given and taken.
+    fn injection(mut self, surpluses: &[u64], deficits: &[u64]) -> Injection {
+        for (left, all) in [(&mut self.surpluses, surpluses), (&mut self.deficits, deficits)] {
+            for (left, all) in left.iter_mut().zip(all) {
+                *left = all - *left;
+            }
+        }
+        Injection { gives: self.surpluses, takes: self.deficits }
     }
 }
 
@@ -58,46 +119,73 @@ struct Group {
     share: u64,
     /// Where its members are on the circle, in that order.
     places: Vec<usize>,
-    /// What each member has been offered, in Wh.
+    /// What each member has been offered in this pass, in Wh.
     each: u128,
     /// At `n`: how often the first `n` members got one watt-hour more.
     firsts: Vec<u64>,
 }
 
-/// Those who have a share, and what they have been offered.
+/// Those who have a share, and what they have been offered in this pass.
 struct Holders {
+    first: usize,
     groups: Vec<Group>,
     /// The group of each position and its rank there; none without a share.
-    seats: Vec<Option<(usize, usize)>>,
+    seats: Vec<Seat>,
+    /// The sum of all shares.
     total: u128,
     /// What its group was offered by each position itself, and it was not.
-    own: Vec<u128>,
+    own: Vec<u64>,
     /// Remainders of a split with their groups, kept between injectors for their memory.
     remainders: Vec<(u128, usize)>,
 }
 
 impl Holders {
     fn new(first: usize, shares: &[u64]) -> Self {
-        let circle = (first..shares.len()).chain(0..first.min(shares.len()));
+        let first = if first < shares.len() { first } else { 0 };
+        let circle = (first..shares.len()).chain(0..first);
         let mut places: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-        let mut seats = vec![None; shares.len()];
         for (place, position) in circle.enumerate().filter(|&(_, position)| shares[position] > 0) {
-            let group = places.entry(shares[position]).or_default();
-            // The number of the group comes below, once all are known.
-            seats[position] = Some((0, group.len()));
-            group.push(place);
+            places.entry(shares[position]).or_default().push(place);
         }
         let group = |(share, places): (u64, Vec<usize>)| {
             let firsts = vec![0; places.len() + 1];
             Group { share, places, each: 0, firsts }
         };
-        let groups: Vec<Group> = places.into_iter().map(group).collect();
-        for (seat, share) in seats.iter_mut().zip(shares) {
-            if let Some((group, _)) = seat {
-                *group = groups.partition_point(|group| group.share < *share);
+        let groups = places.into_iter().map(group).collect();
+        let (seats, own, remainders) = (vec![None; shares.len()], vec![0; shares.len()], Vec::new());
+        let mut holders = Self { first, groups, seats, total: sum(shares), own, remainders };
+        holders.seat();
+        holders
+    }
+
+    /// Gives every member of a group its seat.
+    fn seat(&mut self) {
+        for (number, group) in self.groups.iter().enumerate() {
+            for (rank, &place) in group.places.iter().enumerate() {
+                self.seats[position(place, self.first, self.own.len())] = Some((number, rank));
             }
         }
-        Self { groups, seats, total: sum(shares), own: vec![0; shares.len()], remainders: Vec::new() }
+    }
+
+    /// Takes their shares from all but some positions.
+    fn retain(&mut self, is_kept: impl Fn(usize) -> bool) {
+        let (first, positions) = (self.first, self.own.len());
+        for group in &mut self.groups {
+            let (before, seats) = (group.places.len(), &mut self.seats);
+            group.places.retain(|&place| {
+                let position = position(place, first, positions);
+                let is_kept = is_kept(position);
+                if !is_kept {
+                    seats[position] = None;
+                }
+                is_kept
+            });
+            let gone = before - group.places.len();
+            group.firsts.truncate(group.places.len() + 1);
+            self.total -= u128::from(group.share) * gone as u128;
+        }
+        self.groups.retain(|group| !group.places.is_empty());
+        self.seat();
     }
 
     /// Offers an injector's surplus to the others; returns how much that is.
@@ -117,7 +205,7 @@ impl Holders {
         }
         let (left, mut own) = self.offer_alike(offered, shares, seat, left_out);
         own += u64::from(self.hand_out(left, seat, left_out));
-        self.own[injector] += u128::from(own);
+        self.own[injector] = own;
         if left_out.is_some() { offered } else { offered - own }
     }
 
@@ -169,22 +257,31 @@ impl Holders {
         is_own
     }
 
-    /// Returns what each position has been offered, in Wh.
-    fn wanted(mut self) -> Vec<u128> {
+    /// Lets each holder take what it has been offered, at most its deficit, which is lowered by that; returns the sum. A new
+    /// pass begins.
+    fn take(&mut self, deficits: &mut [u64]) -> u128 {
+        let mut taken = 0;
         for group in &mut self.groups {
+            let each = mem::take(&mut group.each);
             // Whoever is among the first `n` is among the first `n + 1`.
-            for count in (0..group.places.len()).rev() {
-                group.firsts[count] += group.firsts[count + 1];
+            let mut firsts = 0;
+            for (&place, count) in group.places.iter().zip(&mut group.firsts[1..]).rev() {
+                firsts += mem::take(count);
+                let position = position(place, self.first, deficits.len());
+                let wanted = each + u128::from(firsts) - u128::from(mem::take(&mut self.own[position]));
+                let take = u64::try_from(wanted).unwrap_or(u64::MAX).min(deficits[position]);
+                deficits[position] -= take;
+                taken += u128::from(take);
             }
         }
-        let offered = |seat: &Seat| {
-            seat.map_or(0, |(group, rank)| {
-                let group = &self.groups[group];
-                group.each + u128::from(group.firsts[rank + 1])
-            })
-        };
-        self.seats.iter().zip(&self.own).map(|(seat, own)| offered(seat) - own).collect()
+        taken
     }
+}
+
+/// Returns which position is at a place of the circle.
+fn position(place: usize, first: usize, positions: usize) -> usize {
+    let turned = place + first;
+    if turned < positions { turned } else { turned - positions }
 }
 
 /// A holder's group and rank in it.
@@ -196,6 +293,11 @@ fn is_in(seat: Seat, group: usize) -> bool {
 
 /// Returns the place on the circle before which as many members of these groups are as are to be served.
 fn end_of(groups: &[Group], alike: &[(u128, usize)], served: usize, left_out: Seat) -> usize {
+    if let [(_, number)] = *alike {
+        // The usual case: one group, whose members are in order.
+        let passed_over = left_out.is_some_and(|(own, rank)| own == number && rank < served);
+        return groups[number].places.get(served + usize::from(passed_over)).copied().unwrap_or(usize::MAX);
+    }
     let before = |end: usize| -> usize {
         let count = |&(_, number): &(u128, usize)| {
             let count = groups[number].places.partition_point(|&place| place < end);

@@ -78,7 +78,7 @@ pub use algorithm::{Algorithm, Outcome};
 pub use auction::{LastPair, Pair, double_auction};
 pub use bindings::rec::market::types::{Party, Position, Round, Trade};
 pub use book::Book;
-pub use injection::{Injection, Offer};
+pub use injection::{Injection, Offer, inject};
 pub use price::{PriceLimits, between, mid};
 pub use setting::{Setting, Value};
 pub use sharing::{SharingPrice, cascade, share, shares, total_share, turn};

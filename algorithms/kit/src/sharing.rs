@@ -116,18 +116,21 @@ impl Value for SharingPrice {
     }
 }
 
-/// Clears a round by a sharing key: `takes` tells from the book how many Wh each position takes of the community's
-/// surplus, in the order of the positions, each at most its deficit and together at most the surplus.
+/// Clears a round by a sharing key: `offers` tells from the book how many Wh each position may take of the community's
+/// surplus, in the order of the positions and together at most the surplus. Each takes at most its deficit.
 ///
 /// The energy is [handed out](Book::hand_out) at the [`SharingPrice`]; all other energy goes to the grid.
 ///
 /// # Errors
 ///
-/// If the setting `price` is wrong, the price floor is above the ceiling, or `takes` fails.
-pub fn share(round: &Round, takes: impl FnOnce(&Book<'_>) -> Result<Vec<u64>, String>) -> Outcome {
+/// If the setting `price` is wrong, the price floor is above the ceiling, or `offers` fails.
+pub fn share(round: &Round, offers: impl FnOnce(&Book<'_>) -> Result<Vec<u64>, String>) -> Outcome {
     let price = SharingPrice::of(round)?;
     let mut book = Book::new(round);
-    let takes = takes(&book)?;
+    let mut takes = offers(&book)?;
+    for (take, &deficit) in takes.iter_mut().zip(book.deficits()) {
+        *take = deficit.min(*take);
+    }
     book.hand_out(turn(round), takes, price);
     Ok(book.rest())
 }
@@ -175,6 +178,13 @@ impl Book<'_> {
     #[must_use]
     pub fn total_deficit(&self) -> u128 {
         split::sum(&self.deficit)
+    }
+
+    /// Returns how many Wh each position takes of the community's surplus if it is split by the deficits, all of which it may
+    /// cover. `first` is where the circle of positions begins ([`turn`]).
+    #[must_use]
+    pub fn by_deficit(&self, first: usize) -> Vec<u64> {
+        split_from(first, self.total_surplus().min(self.total_deficit()), self.deficits())
     }
 
     /// Trades `takes[i]` Wh of every position's deficit at `price` (µEUR/kWh); the sellers part with that energy pro rata

@@ -30,7 +30,7 @@ pub fn split(total: u128, weights: &[u64]) -> Result<Vec<u64>, String> {
             u64::MAX
         ));
     }
-    Ok(parts(total, weights, sum))
+    Ok(parts(0, total, weights, sum))
 }
 
 /// Splits `total` like [`split`](split()), but of equal remainders the one at or after `first` comes first, counting
@@ -48,13 +48,7 @@ pub fn split(total: u128, weights: &[u64]) -> Result<Vec<u64>, String> {
 /// ```
 #[must_use]
 pub fn split_from(first: usize, total: u128, weights: &[u64]) -> Vec<u64> {
-    if first == 0 || first >= weights.len() {
-        return parts(total, weights, sum(weights));
-    }
-    let turned = [&weights[first..], &weights[..first]].concat();
-    let mut parts = parts(total, &turned, sum(weights));
-    parts.rotate_right(first);
-    parts
+    parts(if first < weights.len() { first } else { 0 }, total, weights, sum(weights))
 }
 
 /// Sums energies or weights; the sum fits for up to 2⁶⁴ of them.
@@ -62,8 +56,9 @@ pub(crate) fn sum(values: &[u64]) -> u128 {
     values.iter().map(|&value| u128::from(value)).sum()
 }
 
-/// Splits `total`, which must be below 2⁹⁶. A part that does not fit 64 bits becomes the largest number that does.
-pub(crate) fn parts(total: u128, weights: &[u64], sum: u128) -> Vec<u64> {
+/// Splits `total`, which must be below 2⁹⁶, ties to whoever comes first from the weight `first` on. A part that does not fit
+/// 64 bits becomes the largest number that does.
+pub(crate) fn parts(first: usize, total: u128, weights: &[u64], sum: u128) -> Vec<u64> {
     if sum == 0 {
         return vec![0; weights.len()];
     }
@@ -71,17 +66,22 @@ pub(crate) fn parts(total: u128, weights: &[u64], sum: u128) -> Vec<u64> {
     match (u64::try_from(total), u64::try_from(sum)) {
         // 64 bits suffice for communities of ordinary size, and a division of 128 bits takes about ten times as long.
         (Ok(total), Ok(sum)) if total.checked_mul(largest).is_some() => {
-            largest_remainder(total.into(), weights, |weight| {
+            largest_remainder(first, total.into(), weights, |weight| {
                 let product = total * weight;
                 let part = product / sum;
                 (part.into(), product - part * sum)
             })
         }
-        _ => largest_remainder(total, weights, |weight| divide(total, weight, sum)),
+        _ => largest_remainder(first, total, weights, |weight| divide(total, weight, sum)),
     }
 }
 
-fn largest_remainder<R: Ord + Copy>(total: u128, weights: &[u64], divide: impl Fn(u64) -> (u128, R)) -> Vec<u64> {
+fn largest_remainder<R: Ord + Copy>(
+    first: usize,
+    total: u128,
+    weights: &[u64],
+    divide: impl Fn(u64) -> (u128, R),
+) -> Vec<u64> {
     let (mut parts, mut remainders) = (Vec::with_capacity(weights.len()), Vec::with_capacity(weights.len()));
     let mut left_over = total;
     for &weight in weights {
@@ -93,18 +93,20 @@ fn largest_remainder<R: Ord + Copy>(total: u128, weights: &[u64], divide: impl F
     // OK because each part is rounded down by less than 1, so fewer units are left over than there are parts.
     let left_over = usize::try_from(left_over).unwrap_or(usize::MAX);
     if left_over > 0 {
-        hand_out(left_over, &mut parts, &remainders);
+        hand_out(first, left_over, &mut parts, &remainders);
     }
     parts
 }
 
-/// Adds one to each of the `units` parts with the largest remainders, ties to the earlier part.
-fn hand_out<R: Ord + Copy>(units: usize, parts: &mut [u64], remainders: &[R]) {
+/// Adds one to each of the `units` parts with the largest remainders, ties to whoever comes first from the part `first` on.
+fn hand_out<R: Ord + Copy>(first: usize, units: usize, parts: &mut [u64], remainders: &[R]) {
     // Selecting the smallest remainder that still gets a unit takes linear time, unlike sorting.
     let mut ranked = remainders.to_vec();
     let (above, &mut least, _) = ranked.select_nth_unstable_by(units - 1, |a, b| b.cmp(a));
     let mut ties = units - above.iter().filter(|&&remainder| remainder > least).count();
-    for (part, &remainder) in parts.iter_mut().zip(remainders) {
+    let (before, from) = parts.split_at_mut(first);
+    let (remainders_before, remainders_from) = remainders.split_at(first);
+    for (part, &remainder) in from.iter_mut().zip(remainders_from).chain(before.iter_mut().zip(remainders_before)) {
         if remainder > least {
             *part = part.saturating_add(1);
         } else if remainder == least && ties > 0 {

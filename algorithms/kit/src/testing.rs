@@ -44,6 +44,16 @@ pub fn round<const N: usize>(members: [(&str, u64, u64); N]) -> Round {
     }
 }
 
+/// Makes a [`round`] of `(member, surplus, deficit, share)`, the share in parts per million.
+#[must_use]
+pub fn shared_round<const N: usize>(members: [(&str, u64, u64, u32); N]) -> Round {
+    let mut shared = round(members.map(|(member, surplus, deficit, _)| (member, surplus, deficit)));
+    for (position, (.., share)) in shared.positions.iter_mut().zip(members) {
+        position.share = share;
+    }
+    shared
+}
+
 /// Formats trades as lines such as `anna > ben 700 Wh at 96200` (seller, buyer, Wh, µEUR/kWh), in their order.
 #[must_use]
 pub fn lines(round: &Round, trades: &[Trade]) -> Vec<String> {

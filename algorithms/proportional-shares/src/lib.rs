@@ -1,7 +1,7 @@
 //! Every buyer takes of the community's surplus in proportion to its deficit.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
-use market_kit::{Algorithm, Outcome, Round, Setting, SharingPrice, share, split_from, turn};
+use market_kit::{Algorithm, Outcome, Round, Setting, SharingPrice, share, turn};
 
 /// The algorithm `proportional-shares`.
 pub struct ProportionalShares;
@@ -13,10 +13,7 @@ impl Algorithm for ProportionalShares {
     const SETTINGS: &'static [Setting] = &[SharingPrice::SETTING];
 
     fn clear(round: &Round) -> Outcome {
-        share(round, |book| {
-            let (supply, demand) = (book.total_surplus(), book.total_deficit());
-            Ok(split_from(turn(round), supply.min(demand), book.deficits()))
-        })
+        share(round, |book| Ok(book.by_deficit(turn(round))))
     }
 }
 

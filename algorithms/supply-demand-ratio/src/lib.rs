@@ -6,7 +6,7 @@ extern crate alloc;
 
 use alloc::{format, string::String};
 
-use market_kit::{Algorithm, Book, Outcome, PriceLimits, Round, mid, split_from, turn};
+use market_kit::{Algorithm, Book, Outcome, PriceLimits, Round, mid, turn};
 
 /// The algorithm `supply-demand-ratio`.
 pub struct SupplyDemandRatio;
@@ -22,7 +22,7 @@ impl Algorithm for SupplyDemandRatio {
         let mut book = Book::new(round);
         let (supply, demand) = (book.total_surplus(), book.total_deficit());
         let price = limits.clamp(price(round, supply, demand));
-        let takes = split_from(turn(round), supply.min(demand), book.deficits());
+        let takes = book.by_deficit(turn(round));
         book.hand_out(turn(round), takes, price);
         Ok(book.rest())
     }

@@ -35,7 +35,7 @@ pub(super) fn fluvius(story: &mut Story<'_>, key: Key) -> Outcome {
         ),
         Key::Relative => (of(Offer::Relative), RELATIVE.to_owned()),
         Key::Optimal => {
-            let (injection, passes) = optimal(&book, weights.clone(), first);
+            let (injection, passes) = Injection::repeated(first, book.surpluses(), book.deficits(), &weights);
             let passes = count(passes, "pass").replace("passs", "passes");
             let again = "That is done again on what is left, without those whose deficit is covered, until a pass brings nothing";
             (injection, format!("{RELATIVE} {again}: {passes}."))
@@ -59,29 +59,3 @@ pub(super) fn fluvius(story: &mut Story<'_>, key: Key) -> Outcome {
 }
 
 const RELATIVE: &str = "Each injector offers all of its surplus to the other members by their shares.";
-
-/// Adds up passes of the relative key on what is left, and counts those that shared something.
-fn optimal(book: &Book<'_>, mut weights: Vec<u64>, first: usize) -> (Injection, usize) {
-    let (mut surpluses, mut deficits) = (book.surpluses().to_vec(), book.deficits().to_vec());
-    let mut passes = 0;
-    loop {
-        for (weight, &deficit) in weights.iter_mut().zip(&deficits) {
-            if deficit == 0 {
-                *weight = 0;
-            }
-        }
-        let pass = Injection::of(first, &surpluses, &deficits, &weights, Offer::Relative);
-        if pass.takes.iter().all(|&take| take == 0) {
-            break;
-        }
-        passes += 1;
-        surpluses = less(&surpluses, &pass.gives);
-        deficits = less(&deficits, &pass.takes);
-    }
-    let injection = Injection { gives: less(book.surpluses(), &surpluses), takes: less(book.deficits(), &deficits) };
-    (injection, passes)
-}
-
-fn less(values: &[u64], amounts: &[u64]) -> Vec<u64> {
-    values.iter().zip(amounts).map(|(value, amount)| value.saturating_sub(*amount)).collect()
-}

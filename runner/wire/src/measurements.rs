@@ -40,7 +40,7 @@ pub enum InvalidResponse {
 /// If the bytes are no such message; entries before that were handed over.
 pub fn read<'m>(
     mut message: &'m [u8],
-    mut entry: impl FnMut(Measurement<'m>),
+    entry: &mut dyn FnMut(Measurement<'m>),
 ) -> Result<Option<&'m str>, InvalidResponse> {
     let mut error = None;
     while !message.is_empty() {
@@ -133,7 +133,7 @@ impl<R: Default> Decoder for MeasurementsCodec<R> {
         // Moves no bytes: the buffer is one piece.
         let message = buffer.copy_to_bytes(buffer.remaining());
         let mut entries = R::default();
-        match read(&message, |entry| (self.add)(&mut entries, entry)) {
+        match read(&message, &mut |entry| (self.add)(&mut entries, entry)) {
             Ok(error) => Ok(Some(Answer { entries, error: error.map(str::to_owned) })),
             Err(invalid) => {
                 let mut status = Status::internal(invalid.to_string());
@@ -169,11 +169,11 @@ mod tests {
     /// What is read of a message, as prost's own type.
     fn read_all(message: &[u8]) -> Option<(Vec<MeasurementResponse>, Option<String>)> {
         let mut entries = Vec::new();
-        let add = |Measurement { device_id, field, value, date }: Measurement<'_>| {
+        let mut add = |Measurement { device_id, field, value, date }: Measurement<'_>| {
             let [device_id, field, value, date] = [device_id, field, value, date].map(str::to_owned);
             entries.push(MeasurementResponse { device_id, field, value, date });
         };
-        let error = read(message, add).ok()?.map(str::to_owned);
+        let error = read(message, &mut add).ok()?.map(str::to_owned);
         Some((entries, error))
     }
 

@@ -1,17 +1,14 @@
 //! The types of the interface, as in `wit/market.wit`. Each component is checked against them when it is loaded.
 //!
-//! They are not generated, because the engine looks up the guest's memory for every number of a record. Positions, of which
-//! there are many, look it up once for all of theirs. What a guest sees is the same.
-#![allow(
-    unsafe_code,
-    reason = "only unsafe traits let a type say how it is passed; all it does is checked by the engine"
-)]
+//! They are not generated, because the engine looks up the guest's memory for every number of a record. Positions and trades,
+//! of which there are many, are passed as a whole. What a guest sees is the same.
+#![allow(unsafe_code, reason = "only unsafe traits let a type say how it is passed; all it does is checked by the engine")]
 
 use std::mem::MaybeUninit;
 
-use wasmtime::Result;
-use wasmtime::component::__internal::{InterfaceType, LowerContext};
+use wasmtime::component::__internal::{InterfaceType, LiftContext, LowerContext};
 use wasmtime::component::{ComponentType, Lift, Lower};
+use wasmtime::{Result, bail};
 
 /// `setting`.
 #[derive(ComponentType, Lift)]
@@ -67,12 +64,9 @@ pub struct Position<'a> {
     pub rank: u32,
 }
 
-/// Size of a name in a record, in bytes: its place and its length.
-const NAME_BYTES: usize = 8;
-/// Size of the numbers of a position, in bytes.
-const NUMBERS_BYTES: usize = 56;
-
-const _: () = assert!(Position::SIZE32 == NAME_BYTES + NUMBERS_BYTES);
+/// What a position takes in a list, in bytes.
+const POSITION_BYTES: usize = 64;
+const _: () = assert!(Position::SIZE32 == POSITION_BYTES);
 
 // SAFETY: it writes the record of the canonical ABI, whose fields follow each other without gaps, and only by way of what the
 // engine lends for that, which checks every place.
@@ -83,7 +77,7 @@ unsafe impl Lower for Position<'_> {
         _: InterfaceType,
         _: &mut MaybeUninit<Self::Lower>,
     ) -> Result<()> {
-        Err(wasmtime::Error::msg("a position is passed in a list only"))
+        bail!("a position is passed in a list only")
     }
 
     fn linear_lower_to_memory<T>(
@@ -93,30 +87,31 @@ unsafe impl Lower for Position<'_> {
         offset: usize,
     ) -> Result<()> {
         let Position { member, surplus, deficit, offer, bid, retail, feed_in, share, rank } = *self;
-        member.linear_lower_to_memory(context, InterfaceType::String, offset)?;
-        let mut numbers = [0; NUMBERS_BYTES];
-        let (long, short) = numbers.split_at_mut(48);
-        let longs = [
-            surplus,
-            deficit,
-            offer.cast_unsigned(),
-            bid.cast_unsigned(),
-            retail.cast_unsigned(),
-            feed_in.cast_unsigned(),
-        ];
-        for (bytes, number) in long.as_chunks_mut().0.iter_mut().zip(longs) {
-            *bytes = number.to_le_bytes();
-        }
-        for (bytes, number) in short.as_chunks_mut().0.iter_mut().zip([share, rank]) {
-            *bytes = number.to_le_bytes();
-        }
-        *context.get(offset + NAME_BYTES) = numbers;
+        let mut name = MaybeUninit::uninit();
+        member.linear_lower_to_flat(context, InterfaceType::String, &mut name)?;
+        // SAFETY: the engine promises that it is initialised where that succeeded.
+        let [place, length] = unsafe { name.assume_init() };
+        let mut bytes = [0; POSITION_BYTES];
+        let (start, rest) = bytes.split_at_mut(8);
+        let (middle, end) = rest.split_at_mut(48);
+        write(start, [place.get_u32(), length.get_u32()].map(u32::to_le_bytes));
+        write(middle, [surplus, deficit].map(u64::to_le_bytes));
+        write(&mut middle[16..], [offer, bid, retail, feed_in].map(i64::to_le_bytes));
+        write(end, [share, rank].map(u32::to_le_bytes));
+        *context.get(offset) = bytes;
         Ok(())
     }
 }
 
+/// Writes numbers one after the other.
+fn write<const N: usize, const COUNT: usize>(bytes: &mut [u8], numbers: [[u8; N]; COUNT]) {
+    for (place, number) in bytes.chunks_exact_mut(N).zip(numbers) {
+        place.copy_from_slice(&number);
+    }
+}
+
 /// `party`.
-#[derive(Clone, Copy, ComponentType, Lift)]
+#[derive(Clone, Copy, ComponentType)]
 #[component(variant)]
 pub enum Party {
     #[component(name = "grid")]
@@ -128,11 +123,36 @@ pub enum Party {
 }
 
 /// `trade`.
-#[derive(Clone, Copy, ComponentType, Lift)]
+#[derive(Clone, Copy, ComponentType)]
 #[component(record)]
 pub struct Trade {
     pub seller: Party,
     pub buyer: Party,
     pub energy: u64,
     pub price: i64,
+}
+
+const _: () = assert!(Trade::SIZE32 == 32 && Party::SIZE32 == 8);
+
+// SAFETY: it reads the record of the canonical ABI from the bytes that the engine has found to be there.
+unsafe impl Lift for Trade {
+    fn linear_lift_from_flat(_: &mut LiftContext<'_>, _: InterfaceType, _: &Self::Lower) -> Result<Self> {
+        bail!("a trade is passed in a list only")
+    }
+
+    fn linear_lift_from_memory(_: &mut LiftContext<'_>, _: InterfaceType, bytes: &[u8]) -> Result<Self> {
+        let (words, rest) = bytes.as_chunks::<8>();
+        let ([seller, buyer, energy, price], []) = (words, rest) else { bail!("a trade of {} bytes", bytes.len()) };
+        let (energy, price) = (u64::from_le_bytes(*energy), i64::from_le_bytes(*price));
+        Ok(Trade { seller: party(*seller)?, buyer: party(*buyer)?, energy, price })
+    }
+}
+
+fn party([discriminant, _, _, _, index @ ..]: [u8; 8]) -> Result<Party> {
+    match discriminant {
+        0 => Ok(Party::Grid),
+        1 => Ok(Party::Operator),
+        2 => Ok(Party::Member(u32::from_le_bytes(index))),
+        _ => bail!("unexpected discriminant: {discriminant}"),
+    }
 }
