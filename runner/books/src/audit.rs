@@ -227,7 +227,7 @@ impl Audit {
         let decision = decision.ok_or_else(|| format!("nobody made decision {number} about meter {meter}"))?;
         let exchanges = self.log.exchanges(*number).remove(meter).unwrap_or_default();
         let last = self.last.get(meter);
-        let effect = last.and_then(|last| decide(last, &decision.decision, &exchanges));
+        let effect = decide(last, &decision.decision, &exchanges);
         let Effect { since, rise, last } =
             effect.ok_or_else(|| format!("decision {number} about meter {meter} comes to nothing"))?;
         if !self.crossings.prove(*number) {
@@ -254,7 +254,7 @@ impl Audit {
             let exchanges = stored.rules.exchanges.get(&reading.meter).map_or(&[][..], Vec::as_slice);
             let from = bases(last).find_map(|base| Some((base.boundary, change(base, now, exchanges)?)));
             let Some((boundary, (import, export))) = from else { continue };
-            if boundary == stored.interval.start() {
+            if boundary == stored.interval.start() && !stored.rules.missing.contains(&reading.meter) {
                 let sum = within.entry(&reading.member).or_default();
                 *sum = (sum.0 + import, sum.1 + export);
             } else {

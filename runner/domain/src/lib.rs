@@ -29,6 +29,7 @@ pub mod disputes;
 pub mod energy;
 pub mod interval;
 pub mod member;
+pub mod metering;
 pub mod money;
 pub mod netting;
 pub mod ownership;

@@ -40,6 +40,10 @@ pub fn feed(store: &dyn Store, community: &str, mut span: Span, feed: &Feed<'_>)
 impl Told {
     /// Counts an interval, and those that are missing before it.
     fn add(&mut self, stored: &StoredInterval) {
+        // The first interval of books only has the registers from which they begin.
+        if self.span.is_none() && stored.round.is_none() {
+            return;
+        }
         let (start, end) = (stored.interval.start(), stored.interval.end());
         let (from, until) = self.span.unwrap_or((start, start));
         let missing = start.seconds().saturating_sub(until.seconds()) / u64::from(stored.interval.length().seconds());

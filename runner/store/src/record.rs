@@ -10,7 +10,7 @@ mod meters;
 mod shadow;
 mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::disputes::{MeterLimits, MeterRules};
 use domain::netting::{LastRead, LastReads};
@@ -243,6 +243,9 @@ struct ReadingRecord {
     /// Whether it counts for its member only from here.
     #[prost(bool, tag = "6")]
     anew: bool,
+    /// Whether it is not known what the meter measured in the interval.
+    #[prost(bool, tag = "7")]
+    missing: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -338,6 +341,7 @@ pub fn encode_inputs(
         export_wh: reading.registers.export_wh,
         power_max: own(&reading.meter),
         anew: reading.anew,
+        missing: rules.missing.contains(&reading.meter),
     };
     let record = InputsRecord {
         readings: readings.iter().map(reading).collect(),
@@ -362,12 +366,15 @@ pub fn encode_again(inputs: &Inputs) -> Vec<u8> {
 /// If the bytes are not valid inputs.
 pub fn decode_inputs(bytes: &[u8]) -> Result<Inputs, InvalidRecord> {
     let record = InputsRecord::decode(bytes).map_err(InvalidRecord::new)?;
-    let mut own = BTreeMap::new();
+    let (mut own, mut missing) = (BTreeMap::new(), BTreeSet::new());
     let mut reading = |reading: ReadingRecord| {
         let member = reading.member.as_deref().unwrap_or(&reading.meter);
         let meter = MeterId::from_stored(&reading.meter).map_err(InvalidRecord::new)?;
         if let Some(watts) = reading.power_max {
             own.insert(meter.clone(), meters::decode_power(watts)?);
+        }
+        if reading.missing {
+            missing.insert(meter.clone());
         }
         Ok(MeterReading {
             member: MemberId::from_stored(member).map_err(InvalidRecord::new)?,
@@ -383,6 +390,7 @@ pub fn decode_inputs(bytes: &[u8]) -> Result<Inputs, InvalidRecord> {
         rules: MeterRules {
             limits: usual.map(|usual| MeterLimits { usual, own }),
             exchanges: meters::decode_exchanges(record.exchanges)?,
+            missing,
         },
         gaps: decode_gaps(record.gaps)?,
         opening: decode_last_reads(record.opening)?,

@@ -30,7 +30,7 @@ fn rules() -> MeterRules {
     let power = |watts| Power::from_watts(watts).unwrap();
     let limits = MeterLimits { usual: power(1_000_000), own: [(meter("b2"), power(u64::MAX))].into() };
     let exchanges = [(meter("b1"), vec![exchange(1), exchange(2)]), (meter("b2"), vec![exchange(3)])].into();
-    MeterRules { limits: Some(limits), exchanges }
+    MeterRules { limits: Some(limits), exchanges, ..MeterRules::default() }
 }
 
 /// A commit with rules, in which `b2` is disputed.
