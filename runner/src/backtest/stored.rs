@@ -23,7 +23,7 @@ pub struct ForeignTrade {
 /// If the store cannot be read, is damaged, or nobody takes the cases.
 pub fn feed(store: &dyn Store, community: &str, mut span: Span, feed: &Feed<'_>) -> anyhow::Result<Told> {
     let runtime = Handle::current();
-    let mut told = Told::default();
+    let mut told = Told { settled: true, ..Told::default() };
     loop {
         let page = runtime.block_on(store.intervals(community, span, PAGE))?;
         let full = page.len() == PAGE;

@@ -78,7 +78,8 @@ fn few_neighbours_are_not_told_apart_and_a_day_without_data_has_no_bar() {
             rows.push(format!("b {at}{:02} 0 {count}", quarter * 15));
         }
     }
-    let market = Market::of(&Meters::telling(&rows));
+    let meters = Meters::telling(&rows);
+    let market = Market::of(&meters);
     market.settle().ends_with(0);
     market.run(&["statement", "--html", "p"]).done();
     let page = market.text("p/aveiro-a.html");
