@@ -160,8 +160,11 @@ impl Statements {
     pub fn add(&mut self, stored: &StoredInterval) {
         let interval = stored.interval;
         self.accounts.add(stored);
-        self.intervals += 1;
-        self.span = Some((self.span.map_or(interval.start(), |(from, _)| from), interval.end()));
+        // The first interval of books only has the registers from which they begin.
+        if self.span.is_some() || stored.round.is_some() || !stored.trades.is_empty() {
+            self.intervals += 1;
+            self.span = Some((self.span.map_or(interval.start(), |(from, _)| from), interval.end()));
+        }
         self.hash(stored);
         let hour = self.calendar.place(interval.start()).hour;
         let clock = usize::from(hour.clock.unsigned_abs()) % CLOCK;

@@ -28,6 +28,15 @@ pub fn eur_difference(amount: Amount) -> String {
     if amount.to_cents() > 0 { format!("+{}", eur(amount)) } else { eur(amount) }
 }
 
+/// What somebody loses or gains in euro and cents, also where it is less than a cent.
+pub fn eur_of_change(amount: Amount) -> String {
+    match (amount.to_cents(), amount.cmp(&Amount::ZERO)) {
+        (0, std::cmp::Ordering::Less) => "less than -0.01".to_owned(),
+        (0, std::cmp::Ordering::Greater) => "less than +0.01".to_owned(),
+        _ => eur_difference(amount),
+    }
+}
+
 /// Whether [`eur`] shows all of an amount, so that nothing is rounded.
 pub fn is_whole_cents(amount: Amount) -> bool {
     amount.nano_eur() % 10_000_000 == 0

@@ -10,6 +10,9 @@ mod heat;
 mod path;
 mod scale;
 mod steps;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test that cannot go on has failed")]
+mod tests;
 
 use maud::{Markup, html};
 

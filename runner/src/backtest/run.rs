@@ -51,6 +51,8 @@ pub struct Told {
     pub gaps: u64,
     /// Readings that are estimates, and all; `None` if nobody knows.
     pub estimated: Option<(u64, u64)>,
+    /// Whether they are of books, where something settled them.
+    pub settled: bool,
 }
 
 /// The workers take no more: one of them could not go on, or all are through.
@@ -175,7 +177,7 @@ fn together(job: &Job<'_>, told: Told, parts: Vec<Part>) -> Result<Backtest, Too
     };
     let alone = plain(Kind::GridAlone, GRID_ALONE);
     let mut variants = vec![figures::Variant::new(alone, Runs::default(), whole.alone, members)?];
-    if let Some(settled) = whole.settled {
+    if let Some(settled) = whole.settled.or(told.settled.then(SettledPart::default)) {
         let only = settled.algorithms.first().filter(|_| settled.algorithms.len() == 1);
         let named = Named {
             digest: only.map(|(digest, _)| *digest),

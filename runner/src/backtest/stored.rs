@@ -25,7 +25,7 @@ pub struct ForeignTrade {
 /// If the store cannot be read, is damaged, or nobody takes the cases.
 pub fn feed(store: &dyn Store, community: &str, mut span: Span, feed: &Feed<'_>) -> anyhow::Result<Told> {
     let runtime = Handle::current();
-    let mut told = Told::default();
+    let mut told = Told { settled: true, ..Told::default() };
     loop {
         let page = runtime.block_on(store.intervals(community, span, PAGE))?;
         let full = page.len() == PAGE;
@@ -42,6 +42,10 @@ pub fn feed(store: &dyn Store, community: &str, mut span: Span, feed: &Feed<'_>)
 impl Told {
     /// Counts an interval, and those that are missing before it.
     fn add(&mut self, stored: &StoredInterval) {
+        // The first interval of books only has the registers from which they begin.
+        if self.span.is_none() && stored.round.is_none() {
+            return;
+        }
         let (start, end) = (stored.interval.start(), stored.interval.end());
         let (from, until) = self.span.unwrap_or((start, start));
         let missing = start.seconds().saturating_sub(until.seconds()) / u64::from(stored.interval.length().seconds());

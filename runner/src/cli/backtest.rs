@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use books::{Span, Store};
 use clap::Args;
-use domain::Boundary;
 use domain::netting::Basis;
+use domain::{Boundary, MeterId};
 use figures::Backtest;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
@@ -66,7 +66,8 @@ pub struct BacktestArgs {
     /// A rule to try: ALGORITHM[,KEY=VALUE…] (any number)
     #[arg(long, value_name = "RULE", num_args = 1.., required = true)]
     pub with: Vec<String>,
-    /// Take the readings of these files: each meter is a member, or what --config says of it
+    /// Take the readings of these files, of any format that `readings check` knows: each meter is a member, or what --config
+    /// says of it
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub readings: Vec<PathBuf>,
     /// Take the readings of the community's Meters service
@@ -87,6 +88,15 @@ pub struct BacktestArgs {
     /// Time zone of days, months and dates, such as Europe/Lisbon [default: the community's, or UTC]
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     pub zone: Option<TimeZone>,
+    /// The meter of a file that names none
+    #[arg(long, value_name = "ID", requires = "readings")]
+    pub meter: Option<MeterId>,
+    /// Length of the intervals of a file that does not say it
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "readings")]
+    pub step: Option<Duration>,
+    /// Leave out rows that are wrong, instead of refusing their file
+    #[arg(long, requires = "readings")]
+    pub skip_bad: bool,
     /// Number of intervals to run at the same time [default: number of cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
@@ -145,7 +155,14 @@ pub async fn of_books(
 /// Runs the variants on the cases of the source that was asked for.
 fn execute(args: &BacktestArgs, community: &Community, variants: &[Variant], span: Span) -> anyhow::Result<Backtest> {
     if !args.readings.is_empty() {
-        let meters = files::read(&args.readings)?;
+        let options = ::readings::Options {
+            zone: args.zone.clone(),
+            meter: args.meter.clone(),
+            step: args.step.and_then(|step| u32::try_from(step.as_secs()).ok()),
+            skip_bad: args.skip_bad,
+            ..::readings::Options::default()
+        };
+        let meters = files::read(&args.readings, &options)?;
         let bar = output::progress(intervals_of(&meters, community), "running");
         return run_job(community, variants, args.jobs, &bar, |feed| {
             let clearing = clearing(community, variants)?;

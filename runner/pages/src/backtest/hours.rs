@@ -28,7 +28,7 @@ pub(super) fn section(backtest: &Backtest) -> Markup {
     html! {
         section {
             h2 { "When energy is shared" }
-            p class="note" { "Shared energy by day, and by hour on the clock. A day on which the clock is put back has an hour that is in two; one on which it is put forward has an hour less." }
+            p class="note" { "Shared energy by day, and by hour on the clock. A day on which the clock is put back has an hour that is in two; one on which it is put forward has an hour less. Where there is no colour at all, there is no data." }
             div class="plots" {
                 @for (variant, labels) in &maps { (map(&labels.join(", "), variant.hours())) }
             }

@@ -2,7 +2,7 @@
 
 use domain::Amount;
 use figures::statement::{bought_at, sold_at};
-use figures::text::{cents_per_kwh, eur, eur_difference, kwh_of_sum};
+use figures::text::{cents_per_kwh, eur, eur_difference, eur_of_change, kwh_of_sum};
 use figures::{Backtest, Variant};
 use maud::{Markup, html};
 
@@ -43,12 +43,29 @@ fn plot(backtest: &Backtest, base: &Variant, variant: &Variant) -> Markup {
     let title = format!("{} beside {}, EUR", variant.named.label, base.named.label);
     let shown: Vec<Difference> =
         all.iter().map(|(number, amount)| Difference { name: name(*number), amount: *amount }).collect();
-    let mut numbers = Numbers::new(["Member", "better by EUR", "months with this sign"]);
+    let mut numbers = Numbers::new([
+        "Member",
+        "better by EUR",
+        "months with this sign",
+        "traded here kWh",
+        "paid EUR",
+        "buys at ct/kWh",
+        "sells at ct/kWh",
+    ]);
     numbers.rows = all
         .iter()
         .map(|(number, amount)| {
             let (same, months) = variant.sign_holds(base, *number);
-            vec![name(*number), eur_difference(*amount), format!("{same} of {months}")]
+            let account = variant.accounts().get(*number).copied().unwrap_or_default();
+            vec![
+                name(*number),
+                eur_of_change(*amount),
+                format!("{same} of {months}"),
+                kwh_of_sum(account.sold_local.wh + account.bought_local.wh),
+                eur(account.paid()),
+                cents_per_kwh(bought_at(&account)),
+                cents_per_kwh(sold_at(&account)),
+            ]
         })
         .collect();
     let picture = differences(About { title: &title, description: &description }, &shown);
@@ -60,59 +77,39 @@ fn plot(backtest: &Backtest, base: &Variant, variant: &Variant) -> Markup {
     }
 }
 
-/// Everything that a member would ask: what it pays under each rule, and at which prices.
+/// What members pay under the baseline, and beside it under each other rule.
 fn table(backtest: &Backtest, base: &Variant, compared: &[&Variant]) -> Markup {
     html! {
-        h3 { "All members under all rules" }
+        h3 { "All members under " (base.named.label) ", and how much better under the others" }
         div class="wide" tabindex="0" {
             table {
                 thead {
                     tr {
-                        th scope="col" rowspan="2" { "Member" }
-                        th scope="col" rowspan="2" { "Grid alone EUR" }
-                        th scope="colgroup" colspan="4" { (base.named.label) }
-                        @for variant in compared { th scope="colgroup" colspan="5" { (variant.named.label) } }
-                    }
-                    tr {
-                        (headings(false))
-                        @for _ in compared { (headings(true)) }
+                        th scope="col" { "Member" }
+                        @for heading in ["grid alone EUR", "traded here kWh", "paid EUR", "saved EUR", "buys at ct/kWh", "sells at ct/kWh"] {
+                            th scope="col" { (heading) }
+                        }
+                        @for variant in compared { th scope="col" { (variant.named.label) ": better EUR" } }
                     }
                 }
                 tbody {
-                    @for (number, member) in backtest.members.iter().enumerate() {
+                    @for (number, (member, account)) in backtest.members.iter().zip(base.accounts()).enumerate() {
                         tr {
                             th scope="row" { (member) }
-                            td { (base.accounts().get(number).map(|account| eur(account.grid_alone)).unwrap_or_default()) }
-                            (cells(base, None, number))
-                            @for variant in compared { (cells(variant, Some(base), number)) }
+                            td { (eur(account.grid_alone)) }
+                            td { (kwh_of_sum(account.sold_local.wh + account.bought_local.wh)) }
+                            td { (eur(account.paid())) }
+                            td { (eur(account.saved())) }
+                            td { (cents_per_kwh(bought_at(account))) }
+                            td { (cents_per_kwh(sold_at(account))) }
+                            @for variant in compared {
+                                @let beside = variant.beside(base, number);
+                                td class=(colour(beside)) { (eur_difference(beside)) }
+                            }
                         }
                     }
                 }
             }
         }
-    }
-}
-
-fn headings(is_compared: bool) -> Markup {
-    html! {
-        th scope="col" { "traded here kWh" }
-        th scope="col" { "paid EUR" }
-        @if is_compared { th scope="col" { "better EUR" } }
-        th scope="col" { "buys at ct/kWh" }
-        th scope="col" { "sells at ct/kWh" }
-    }
-}
-
-fn cells(variant: &Variant, base: Option<&Variant>, number: usize) -> Markup {
-    let Some(account) = variant.accounts().get(number) else { return Markup::default() };
-    html! {
-        td { (kwh_of_sum(account.sold_local.wh + account.bought_local.wh)) }
-        td { (eur(account.paid())) }
-        @if let Some(base) = base {
-            @let beside = variant.beside(base, number);
-            td class=(colour(beside)) { (eur_difference(beside)) }
-        }
-        td { (cents_per_kwh(bought_at(account))) }
-        td { (cents_per_kwh(sold_at(account))) }
     }
 }

@@ -3,7 +3,7 @@
 use domain::Amount;
 use figures::backtest::{Kind, WorseOff};
 use figures::calendar::month_name;
-use figures::text::{cents_per_kwh, eur, eur_difference, index_of_ppm, kwh_of_sum, percent_of_ppm};
+use figures::text::{cents_per_kwh, eur, eur_difference, eur_of_change, index_of_ppm, kwh_of_sum, percent_of_ppm};
 use figures::{Backtest, Variant};
 use jiff::civil::Date;
 use maud::{Markup, html};
@@ -115,7 +115,7 @@ pub(super) fn colour(amount: Amount) -> &'static str {
 
 fn worse(backtest: &Backtest, worse: WorseOff) -> String {
     match worse.most.and_then(|(number, amount)| Some((backtest.members.get(number)?, amount))) {
-        Some((member, amount)) => format!("{} ({member}: {} EUR)", worse.members, eur(amount)),
+        Some((member, amount)) => format!("{} ({member}: {} EUR)", worse.members, eur_of_change(amount)),
         None => "0".to_owned(),
     }
 }

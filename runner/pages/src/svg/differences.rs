@@ -8,6 +8,8 @@ use maud::{Markup, html};
 use super::path::{Path, number};
 use super::{About, Scale, WIDTH, picture};
 
+/// A cent in nano-euro.
+const CENT: i128 = 10_000_000;
 /// Longest name that has room, in characters.
 const NAME_CHARS: usize = 15;
 
@@ -28,7 +30,10 @@ pub fn differences(about: About<'_>, all: &[Difference]) -> Markup {
     const FROM: f64 = 164.0;
     const TO: f64 = 346.0;
     let amounts = || all.iter().map(|difference| difference.amount.nano_eur());
-    let scale = Scale::holding(amounts().min().unwrap_or(0), amounts().max().unwrap_or(0), 3);
+    let (lowest, highest) = (amounts().min().unwrap_or(0), amounts().max().unwrap_or(0));
+    // Differences of less than a cent are not blown up.
+    let highest = if lowest > -CENT { highest.max(CENT) } else { highest };
+    let scale = Scale::holding(lowest, highest, 3);
     let x = |nano_eur: i128| FROM + (TO - FROM) * scale.place(nano_eur);
     let bottom = TOP + ROW * all.len() as f64;
     let (mut gains, mut losses, mut grid) = (Path::default(), Path::default(), Path::default());

@@ -124,7 +124,7 @@ fn legend(most: u128, y: f64) -> Markup {
             rect class=(class) x=(number(LEFT + 12.0 + STEP * place as f64)) y=(number(y - 9.0)) width=(number(STEP)) height="10" {}
         }
         text class="tick" x=(number(LEFT + 18.0 + STEP * CLASSES.len() as f64)) y=(number(y)) {
-            (kwh_of_sum(most)) " kWh in an hour; no colour: no data"
+            (kwh_of_sum(most)) " kWh"
         }
     }
 }

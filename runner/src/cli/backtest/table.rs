@@ -5,7 +5,7 @@ use std::io::Write;
 use books::statement::Account;
 use domain::Amount;
 use figures::backtest::{Kind, WorseOff};
-use figures::text::percent_of_ppm;
+use figures::text::{eur_of_change, percent_of_ppm};
 use figures::{Backtest, Variant, statement};
 
 use crate::cli::output::{self, cents_per_kwh, eur, eur_difference, grouped, kwh_of_sum};
@@ -103,7 +103,7 @@ fn print_rules(backtest: &Backtest, out: &mut impl Write) -> anyhow::Result<()> 
 /// How many are worse off, and the one that loses most.
 fn worse(backtest: &Backtest, worse: WorseOff) -> String {
     match worse.most.and_then(|(number, amount)| Some((backtest.members.get(number)?, amount))) {
-        Some((member, amount)) => format!("{}: {member} {}", worse.members, eur(amount)),
+        Some((member, amount)) => format!("{}: {member} {}", worse.members, eur_of_change(amount)),
         None => "0".to_owned(),
     }
 }
