@@ -19,25 +19,26 @@ mod replicas;
 mod tests;
 mod walk;
 mod write;
+mod writer;
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
-use tokio::sync::Semaphore;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 use tokio::task::JoinError;
 
 use fault::{Fault, is_locked_out, open_error, refused, store_error};
 use prepare::{BUSY_TIMEOUT, check_ours, prepare};
 use readers::Readers;
+use writer::Writer;
 
 use books::{
     Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Decisions, Due, EventFilter,
@@ -66,15 +67,6 @@ pub struct SqliteStore {
     own: Readers,
 }
 
-/// The connection that writes, and who may have it next.
-struct Writer {
-    connection: Mutex<Connection>,
-    /// Who writes now; the others wait in order.
-    turn: Arc<Semaphore>,
-    /// Which of the callers may wait there: one, so that a commit waits for one of their writes and not for all.
-    caller: Semaphore,
-}
-
 impl SqliteStore {
     /// Opens a file, creating it if it does not exist.
     ///
@@ -94,10 +86,8 @@ impl SqliteStore {
             Ok((connection, open_reader(path)?))
         });
         let (connection, reader) = opened.map_err(|fault| open_error(path, fault))?;
-        let writer =
-            Writer { connection: Mutex::new(connection), turn: Arc::new(Semaphore::new(1)), caller: Semaphore::new(1) };
         let owned = path.to_owned();
-        Ok(SqliteStore::new(path, Some(writer), reader, move || open_reader(&owned)))
+        Ok(SqliteStore::new(path, Some(Writer::new(connection)), reader, move || open_reader(&owned)))
     }
 
     /// Opens an existing file for reading only.
@@ -143,18 +133,13 @@ impl SqliteStore {
         }
     }
 
-    /// Runs work of settlement or forwarding that writes, in its own transaction.
+    /// Runs work of settlement or forwarding that writes, as a whole or not at all.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write_with(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = work(&transaction)?;
-            transaction.commit()?;
-            Ok(done)
-        })
-        .await
+        let Some(writer) = &self.writer else { return Err(store_error(&self.path, Fault::ReadOnly)) };
+        writer.write(work).await.map_err(|fault| store_error(&self.path, fault))
     }
 
     /// As [`SqliteStore::write`], for somebody who calls from outside, however often.
@@ -167,23 +152,6 @@ impl SqliteStore {
             None => None,
         };
         self.write(work).await
-    }
-
-    /// Runs work on the connection that writes, on a thread that may block.
-    async fn write_with<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let Some(writer) = self.writer.clone() else { return Err(store_error(&self.path, Fault::ReadOnly)) };
-        // OK because nobody closes it. The work takes it along, because it goes on if its caller gives up.
-        let turn = Arc::clone(&writer.turn).acquire_owned().await.ok();
-        let done = tokio::task::spawn_blocking(move || {
-            // OK because a transaction that panicked was rolled back when it was dropped.
-            let done = work(&mut writer.connection.lock().unwrap_or_else(PoisonError::into_inner));
-            drop(turn);
-            done
-        });
-        self.done(done.await)
     }
 
     /// Runs a short read of settlement or forwarding.
@@ -256,7 +224,7 @@ impl Books for SqliteStore {
 
     async fn commit_batch(&self, batch: Vec<Arc<Commit>>) -> CommittedBatch {
         let path = Arc::clone(&self.path);
-        let written = self.write_with(move |connection| write::write_batch(connection, &batch)).await;
+        let written = self.write(move |transaction| write::write_batch(transaction, &batch)).await;
         match written {
             Ok((committed, ended)) => {
                 CommittedBatch { committed, ended: ended.map_err(|fault| store_error(&path, fault)) }

@@ -34,14 +34,14 @@ pub(super) async fn list(
         let day = |interval: &StoredInterval| day_of(interval.interval, &TimeZone::UTC);
         let is_other = |(sums, _): &(DaySums, Option<Statement>)| sums.first.timestamp() < day(&interval);
         if let Some(over) = current.take_if(|current| is_other(current)) {
-            days.push(finished(over));
+            days.extend(finished(over, span));
             if days.len() >= limit {
                 return Ok(days);
             }
         }
         add(current.get_or_insert_with(|| begin(&interval)), &interval);
     }
-    days.extend(current.map(finished));
+    days.extend(current.and_then(|last| finished(last, span)));
     days.truncate(limit);
     Ok(days)
 }
@@ -60,8 +60,11 @@ fn add((sums, statement): &mut (DaySums, Option<Statement>), interval: &StoredIn
     *statement = statement.take().zip(more).and_then(|(sum, more)| sum.checked_add(&more));
 }
 
-fn finished((sums, statement): (DaySums, Option<Statement>)) -> DaySums {
-    DaySums { members: statement.map(|statement| statement.members), ..sums }
+/// The sums of a day, if any of its intervals is in the span.
+fn finished((sums, statement): (DaySums, Option<Statement>), span: Span) -> Option<DaySums> {
+    let is_within = span.from.is_none_or(|from| from <= sums.last.seconds())
+        && span.to.is_none_or(|to| sums.first.seconds() < to);
+    is_within.then(|| DaySums { members: statement.map(|statement| statement.members), ..sums })
 }
 
 /// A community's intervals, read page by page.

@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use domain::netting::LastReads;
 use domain::{Boundary, CommunityCode, Digest, Interval};
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::fault::Fault;
 use super::{days, leases};
 use crate::record::{self, InputParts};
 use books::{ClearedInterval, ClearedRound, Commit, Committed, StoredEvent, StoredTrade};
 
-/// Writes intervals in order, in one transaction, until one cannot be written. Returns how many were committed, and the
-/// result of the last one attempted.
+/// Writes intervals in order until one cannot be written. Returns how many were written, and the result of the last one
+/// attempted.
 pub(super) fn write_batch(
-    connection: &mut Connection,
+    transaction: &Transaction<'_>,
     batch: &[Arc<Commit>],
 ) -> Result<(usize, Result<Committed, Fault>), Fault> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch("SAVEPOINT batch")?;
     let mut stopped = None;
     for (written, commit) in batch.iter().enumerate() {
-        match write(&transaction, commit) {
+        match write(transaction, commit) {
             Ok(Committed::Now) => {}
             ended => {
                 stopped = Some((written, ended));
@@ -29,15 +29,15 @@ pub(super) fn write_batch(
         }
     }
     let Some((written, ended)) = stopped else {
-        transaction.commit()?;
+        transaction.execute_batch("RELEASE batch")?;
         return Ok((batch.len(), Ok(Committed::Now)));
     };
     // No part of the failed interval may remain, so the intervals before it are written again without it. That is rare;
     // a savepoint before each interval would cost a backfill a quarter of its time.
-    transaction.rollback()?;
+    transaction.execute_batch("ROLLBACK TO batch; RELEASE batch")?;
     match batch.get(..written) {
         Some(before) if written > 0 => {
-            let (committed, again) = write_batch(connection, before)?;
+            let (committed, again) = write_batch(transaction, before)?;
             Ok((committed, if committed < written { again } else { ended }))
         }
         _ => Ok((0, ended)),
