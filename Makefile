@@ -93,6 +93,10 @@ SCALE ?= 10000x100
 scale-test: build ## Settle an interval of 10,000 communities of 100 members, with one replica and three, and print the figures
 	REC_MARKET_TEST_SCALE=$(SCALE) cargo test --release --locked --workspace --test service -- scale:: --nocapture
 
+.PHONY: scale-simulation
+scale-simulation: build ## Simulate an interval of a million communities on 1, 10 and 100 nodes, from measured costs
+	REC_MARKET_TEST_SIMULATION=1 cargo test --release --locked --workspace --test service -- simulation:: --nocapture
+
 .PHONY: swarm-test
 swarm-test: build tools ## Build the image, deploy the stack on a one-node Swarm, kill replicas (as root, with docker.io)
 	deploy/swarm/test.sh

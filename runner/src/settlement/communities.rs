@@ -40,13 +40,15 @@ impl Communities {
         let alone = Arc::new(AtomicBool::new(living.is_alone()));
         let watching = tokio::spawn(watch(self.all.clone(), Arc::clone(&self.around), Arc::clone(&alone)));
         let mut table = Timetable::new(self.all.iter().map(|community| self.schedule(community, &living)), now);
+        self.first(&living).for_each(|number| table.call(number, now));
         let mut running = JoinSet::new();
         let mut checked = Instant::now();
         while !shutdown.is_cancelled() {
             let now = clock.now();
             while let Some(number) = table.take(now) {
                 let community = Arc::clone(&self.all[number]);
-                running.spawn(async move { (number, community.take_turn().await) });
+                let (schedule, comes_first) = (table.schedule(number), living.rank(community.name()) == 0);
+                running.spawn(async move { (number, community.take_turn(schedule, comes_first).await) });
             }
             let pause = living.lasts(now).map_or(table.pause(now), |lasts| lasts.min(table.pause(now)));
             tokio::select! {
@@ -83,6 +85,12 @@ impl Communities {
         community.schedule().delayed(spread(community.name(), self.all.len()).saturating_add(late))
     }
 
+    /// The communities for which this replica comes first.
+    fn first(&self, living: &Living) -> impl Iterator<Item = usize> {
+        let all = self.all.iter().enumerate();
+        all.filter(|(_, community)| living.rank(community.name()) == 0).map(|(number, _)| number)
+    }
+
     /// Other replicas live than before: looks at what this one settles now and did not before, and leaves what it did.
     fn share(&self, table: &mut Timetable, before: &Living, living: &Living, now: Timestamp) {
         let mut mine = 0;
@@ -91,6 +99,9 @@ impl Communities {
             mine += usize::from(rank == 0);
             if rank != other {
                 table.reschedule(number, self.schedule(community, living), now);
+            }
+            if rank == 0 && other > 0 {
+                table.call(number, now);
             }
         }
         tracing::info!(

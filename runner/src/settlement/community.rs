@@ -1,8 +1,9 @@
 //! One community of a service, as long as that runs: what it does in its turn, and what it waits for then.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use domain::Boundary;
 use domain::text::chain;
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -50,6 +51,8 @@ pub(super) struct Community {
     /// How long it waits for readings that are missing.
     readings_pause: Duration,
     troubles: Mutex<Troubles>,
+    /// The mark for which it was last told how its meters are read and what was decided.
+    told_at: Mutex<Option<Boundary>>,
 }
 
 /// Failures since the last success.
@@ -63,7 +66,7 @@ impl Community {
         let community = settler.community();
         let schedule = Schedule::new(community.interval, community.grace);
         let troubles = Mutex::new(Troubles { failures: Failures::new(FAILURE), outage: Outage::default() });
-        Community { settler, around, schedule, readings_pause, troubles }
+        Community { settler, around, schedule, readings_pause, troubles, told_at: Mutex::default() }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -75,13 +78,13 @@ impl Community {
     }
 
     /// Does what is to be done now, unless the service stops; returns what to wait for next. The current interval is committed
-    /// completely or not at all.
-    pub(super) async fn take_turn(&self) -> Wait {
+    /// completely or not at all. Where another replica comes first, this one tries what is due once and leaves it to that one.
+    pub(super) async fn take_turn(&self, schedule: Schedule, comes_first: bool) -> Wait {
         let shutdown = &self.around.shutdown;
         // A community that waits for its turn takes next to no memory: a pass has its state only then.
         let turn = async {
             let mut turn = self.settler.turns.take().await;
-            Box::pin(self.turn(&mut turn)).await
+            Box::pin(self.turn(&mut turn, schedule, comes_first)).await
         };
         match shutdown.run_until_cancelled(turn).await {
             Some(Ok(wait)) => {
@@ -93,7 +96,10 @@ impl Community {
                 log::stopped(self.name(), &error);
                 Wait::Lease(self.around.term)
             }
-            Some(Err(error)) => Wait::Retry(self.failed(&error)),
+            Some(Err(error)) => {
+                let pause = self.failed(&error);
+                if comes_first { Wait::Retry(pause) } else { Wait::Due }
+            }
             None => {
                 if self.metrics().has_lease() {
                     self.release_lease().await;
@@ -101,6 +107,10 @@ impl Community {
                 Wait::Due
             }
         }
+    }
+
+    fn told_at(&self) -> MutexGuard<'_, Option<Boundary>> {
+        self.told_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn metrics(&self) -> &CommunityMetrics {
@@ -133,13 +143,15 @@ impl Community {
         pause
     }
 
-    /// Settles what is due, unless another replica does.
-    async fn turn(&self, turn: &mut Turn) -> Result<Wait, PassError> {
+    /// Settles what is due by a schedule, unless another replica does.
+    async fn turn(&self, turn: &mut Turn, schedule: Schedule, comes_first: bool) -> Result<Wait, PassError> {
         let now = self.around.clock.now();
-        let due = self.schedule.last_due(now);
-        if self.is_settled(due).await? {
+        let due = schedule.last_due(now);
+        if self.is_settled(due, comes_first).await? {
             self.check_clock(now)?;
-            self.look().await?;
+            if self.metrics().mark() != *self.told_at() {
+                self.look().await?;
+            }
             return Ok(Wait::Due);
         }
         let lease = match self.take_lease().await? {
@@ -171,13 +183,15 @@ impl Community {
         summary.remark.into_iter().for_each(|remark| self.around.status.warned(self.name(), remark));
         // Missing readings may arrive at any time.
         let is_settled = self.metrics().mark().is_some_and(|mark| mark.timestamp() >= due);
-        Ok(if is_settled { Wait::Due } else { Wait::Readings(self.readings_pause) })
+        Ok(if is_settled || !comes_first { Wait::Due } else { Wait::Readings(self.readings_pause) })
     }
 
     /// Whether everything up to `due` is settled, by whichever replica.
-    async fn is_settled(&self, due: Timestamp) -> Result<bool, StoreError> {
+    async fn is_settled(&self, due: Timestamp, comes_first: bool) -> Result<bool, StoreError> {
         let is_settled = || self.metrics().mark().is_some_and(|mark| mark.timestamp() >= due);
-        if !is_settled() {
+        // Who comes first knows what it has settled; a pass sees what others have.
+        let knows = comes_first && self.metrics().mark().is_some();
+        if !is_settled() && !knows {
             // Also when another replica settles, or the lag of this one would raise an alarm.
             let mark = self.around.store.mark(self.name()).await?;
             mark.iter().for_each(|mark| self.metrics().set_mark(*mark));
@@ -198,6 +212,9 @@ impl Community {
 
     /// Reports how meters are read and what was decided, as far as it is known.
     fn tell(&self, notices: Option<&Notices>, decisions: Option<&[KeptChange]>) {
+        if notices.is_some() && decisions.is_some() {
+            *self.told_at() = self.metrics().mark();
+        }
         if let Some(notices) = notices {
             self.metrics().receptions(notices);
             self.around.status.receptions(self.name(), notices);
@@ -213,7 +230,7 @@ impl Community {
     }
 
     /// The mark as somebody read it; returns whether it is another one than before.
-    pub(super) fn set_mark(&self, mark: domain::Boundary) -> bool {
+    pub(super) fn set_mark(&self, mark: Boundary) -> bool {
         let has_moved = self.metrics().mark() != Some(mark);
         self.metrics().set_mark(mark);
         has_moved

@@ -104,12 +104,17 @@ struct Waiting {
 }
 
 impl Timetable {
-    /// A table of communities, all of which are looked at now.
+    /// A table of communities that wait for their next intervals.
     pub(super) fn new(schedules: impl IntoIterator<Item = Schedule>, now: Timestamp) -> Timetable {
         let entries = schedules.into_iter().map(|schedule| Entry { schedule, waiting: None }).collect();
         let mut table = Timetable { entries, queue: BTreeSet::new() };
-        (0..table.entries.len()).for_each(|number| table.set(number, now, Wait::Due, now));
+        (0..table.entries.len()).for_each(|number| table.wait(number, Wait::Due, now));
         table
+    }
+
+    /// When a community is due.
+    pub(super) fn schedule(&self, number: usize) -> Schedule {
+        self.entries[number].schedule
     }
 
     /// Whose turn it is, if it is anybody's; it has it until [`Timetable::wait`].
@@ -126,9 +131,16 @@ impl Timetable {
         self.set(number, after(now, pause), wait, now);
     }
 
-    /// Gives a community another schedule; it is looked at anew if it waits.
+    /// Gives a community another schedule; if it waits, it waits by that.
     pub(super) fn reschedule(&mut self, number: usize, schedule: Schedule, now: Timestamp) {
         self.entries[number].schedule = schedule;
+        if self.entries[number].waiting.is_some() {
+            self.wait(number, Wait::Due, now);
+        }
+    }
+
+    /// Gives a community that waits its turn now.
+    pub(super) fn call(&mut self, number: usize, now: Timestamp) {
         if self.entries[number].waiting.is_some() {
             self.set(number, now, Wait::Due, now);
         }
@@ -225,6 +237,7 @@ mod tests {
     /// A table of one community that has waited since then for this.
     fn waiting(since: &str, wait: Wait) -> Timetable {
         let mut table = Timetable::new([schedule()], at(since));
+        table.call(0, at(since));
         assert_eq!(table.take(at(since)), Some(0));
         table.wait(0, wait, at(since));
         table
@@ -267,9 +280,10 @@ mod tests {
         }
         // Nobody has two turns.
         let mut table = Timetable::new([schedule()], at("2023-09-01T12:20:00Z"));
-        assert_eq!(table.take(at("2023-09-01T12:20:00Z")), Some(0));
+        assert_eq!(table.take(at("2023-09-01T12:35:00Z")), Some(0));
         table.check_clock(at("2023-09-01T18:00:00Z"));
         table.reschedule(0, schedule(), at("2023-09-01T18:00:00Z"));
+        table.call(0, at("2023-09-01T18:00:00Z"));
         assert_eq!(table.take(Timestamp::MAX), None);
     }
 
@@ -277,6 +291,7 @@ mod tests {
     fn many_wait_in_the_order_of_their_instants() {
         let start = at("2023-09-01T12:20:00Z");
         let mut table = Timetable::new([schedule(); 1000], start);
+        (0..1000).for_each(|number| table.call(number, start));
         for number in 0..1000 {
             assert_eq!(table.take(start), Some(number));
         }

@@ -25,6 +25,7 @@ mod scale;
 mod series;
 mod sharing;
 mod silence;
+mod simulation;
 mod start_and_end;
 mod takeover;
 mod terms;

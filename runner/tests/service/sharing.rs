@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 const COMMUNITIES: usize = 60;
 const TERM: Duration = Duration::from_secs(30 * 60);
 
-/// A clock that stands until it is moved, and then wakes whoever sleeps by it.
+/// A clock that stands until it is moved, and then wakes whoever sleeps by it. Nobody sleeps for long, in case that it is moved while
+/// somebody falls asleep.
 #[derive(Clone)]
 struct Moved(Arc<watch::Sender<Timestamp>>);
 
@@ -45,7 +46,7 @@ impl Clock for Moved {
     }
 
     async fn sleep(&self, _: Duration) {
-        self.0.subscribe().changed().await.unwrap();
+        let _ = tokio::time::timeout(Duration::from_millis(100), self.0.subscribe().changed()).await;
     }
 }
 

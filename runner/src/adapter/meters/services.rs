@@ -36,9 +36,12 @@ pub enum InvalidMeters {
     NoAuthorities { path: PathBuf },
 }
 
+/// What a service is called, and whom it is trusted by.
+type Key = (String, Option<PathBuf>);
+
 /// Every Meters service of a configuration.
 pub struct MetersServices {
-    services: Mutex<HashMap<(String, Option<PathBuf>), Arc<Service>>>,
+    services: Mutex<HashMap<Key, Arc<Service>>>,
     connections: Arc<Connections>,
 }
 

@@ -62,12 +62,15 @@ fn check_algorithms(config: &Config, file: &str) -> anyhow::Result<()> {
     Err(anyhow::anyhow!("{file} names algorithms that cannot be used:{problems}")).exit_code(exit)
 }
 
+/// What an algorithm says of itself, or why it cannot be used.
+type Described = Result<Description, (Exit, String)>;
+
 /// What algorithms say of themselves: each is loaded once, however many communities have it, and only if any has settings for it
 /// or it is a file.
 #[derive(Default)]
 struct Algorithms {
     sandbox: Option<Sandbox>,
-    described: Vec<(Reference, Result<Description, (Exit, String)>)>,
+    described: Vec<(Reference, Described)>,
 }
 
 impl Algorithms {
@@ -87,7 +90,7 @@ impl Algorithms {
         }
     }
 
-    fn described(&mut self, reference: &Reference) -> &Result<Description, (Exit, String)> {
+    fn described(&mut self, reference: &Reference) -> &Described {
         let known = self.described.iter().position(|(known, _)| known == reference);
         let number = known.unwrap_or_else(|| {
             let described = self.describe(reference).map_err(|error| (exit_of(&error), format!("{error:#}")));
