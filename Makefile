@@ -60,7 +60,7 @@ deny: $(CARGO_DENY) ## Check dependencies against deny.toml: licences, bans, sou
 
 .PHONY: bench
 bench: wasm-target ## Run the benchmarks and print figures and ratios (several minutes)
-	cargo bench --locked --workspace --bench clear --bench interval --bench matches --bench settle
+	cargo bench --locked --workspace --bench clear --bench interval --bench matches --bench settle --bench year
 
 # Without a sanitizer, which would need a nightly compiler: the targets assert their laws, overflows panic, and the fuzzed
 # code has no unsafe code of ours.
