@@ -93,6 +93,8 @@ struct Entry {
     schedule: Schedule,
     /// None while it has its turn.
     waiting: Option<Waiting>,
+    /// The end of the last interval that was due when its turn began.
+    looked_at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +108,8 @@ struct Waiting {
 impl Timetable {
     /// A table of communities that wait for their next intervals.
     pub(super) fn new(schedules: impl IntoIterator<Item = Schedule>, now: Timestamp) -> Timetable {
-        let entries = schedules.into_iter().map(|schedule| Entry { schedule, waiting: None }).collect();
+        let entry = |schedule: Schedule| Entry { schedule, waiting: None, looked_at: schedule.last_due(now) };
+        let entries = schedules.into_iter().map(entry).collect();
         let mut table = Timetable { entries, queue: BTreeSet::new() };
         (0..table.entries.len()).for_each(|number| table.wait(number, Wait::Due, now));
         table
@@ -121,19 +124,22 @@ impl Timetable {
     pub(super) fn take(&mut self, now: Timestamp) -> Option<usize> {
         let (_, number) = self.queue.first().copied().filter(|(at, _)| *at <= now)?;
         self.queue.pop_first();
-        self.entries[number].waiting = None;
+        let entry = &mut self.entries[number];
+        (entry.waiting, entry.looked_at) = (None, entry.schedule.last_due(now));
         Some(number)
     }
 
-    /// A community's turn is over, and it waits.
+    /// A community's turn is over, and it waits, unless another interval has become due meanwhile.
     pub(super) fn wait(&mut self, number: usize, wait: Wait, now: Timestamp) {
-        let pause = self.entries[number].schedule.pause(wait, now);
-        self.set(number, after(now, pause), wait, now);
+        let Entry { schedule, looked_at, .. } = self.entries[number];
+        let is_due = schedule.last_due(now) != looked_at;
+        let at = if is_due { now } else { after(now, schedule.pause(wait, now)) };
+        self.set(number, at, wait, now);
     }
 
     /// Gives a community another schedule; if it waits, it waits by that.
     pub(super) fn reschedule(&mut self, number: usize, schedule: Schedule, now: Timestamp) {
-        self.entries[number].schedule = schedule;
+        (self.entries[number].schedule, self.entries[number].looked_at) = (schedule, schedule.last_due(now));
         if self.entries[number].waiting.is_some() {
             self.wait(number, Wait::Due, now);
         }
@@ -155,7 +161,7 @@ impl Timetable {
     /// Looks at the clock, which may have been changed: whoever waited for another time has its turn now.
     pub(super) fn check_clock(&mut self, now: Timestamp) {
         for number in 0..self.entries.len() {
-            let Entry { schedule, waiting: Some(Waiting { at, wait, last_due }) } = self.entries[number] else {
+            let Entry { schedule, waiting: Some(Waiting { at, wait, last_due }), .. } = self.entries[number] else {
                 continue;
             };
             let changed = schedule.last_due(now) != last_due;
@@ -262,6 +268,17 @@ mod tests {
         assert_eq!(table.pause(at("2023-09-01T12:20:25Z")), Duration::from_secs(5));
         assert_eq!(turn(&mut table), at("2023-09-01T12:20:30Z"));
         assert_eq!(table.pause(Timestamp::MAX), CLOCK_CHECK);
+    }
+
+    #[test]
+    fn an_interval_that_becomes_due_during_a_turn_is_not_missed() {
+        let mut table = Timetable::new([schedule()], at("2023-09-01T12:19:00Z"));
+        table.call(0, at("2023-09-01T12:19:58Z"));
+        assert_eq!(table.take(at("2023-09-01T12:19:58Z")), Some(0));
+        table.wait(0, Wait::Due, at("2023-09-01T12:20:01Z"));
+        assert_eq!(table.take(at("2023-09-01T12:20:01Z")), Some(0));
+        table.wait(0, Wait::Due, at("2023-09-01T12:20:02Z"));
+        assert_eq!(turn(&mut table), at("2023-09-01T12:35:00Z"));
     }
 
     #[test]
