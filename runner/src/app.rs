@@ -19,11 +19,12 @@ use store::{MongoStore, SqliteStore};
 use wire::tls::{ClientTls, TlsError};
 
 use crate::adapter::meters::{MetersClient, RetryPolicy};
+use crate::adapter::stored_meters::StoredMeters;
 use crate::adapter::transactions::outbox::OutboxRelay;
 use crate::adapter::transactions::push::PushClient;
 use crate::algorithms::cache::{AlgorithmCache, check_settings};
 use crate::clock::Clock;
-use crate::config::{CommunityConfig, Config, ForwardMode, StoreConfig};
+use crate::config::{CommunityConfig, Config, ForwardMode, MetersSource, StoreConfig};
 use crate::file::warn_if_exposed;
 use crate::lease::LeaseOwner;
 use crate::settlement::clearing::Clearing;
@@ -182,7 +183,12 @@ async fn make_settler(
     let ca = community.meters_ca.as_deref();
     Ok(Settler {
         clearing: Clearing::new(community.clone(), algorithm, fallback),
-        meters: Arc::new(MetersClient::trusting(&community.meters, policy, ca, Arc::clone(&metrics))?),
+        meters: match &community.meters {
+            MetersSource::Service(address) => {
+                Arc::new(MetersClient::trusting(address, policy, ca, Arc::clone(&metrics))?)
+            }
+            MetersSource::Store => Arc::new(StoredMeters::new(Arc::clone(store))),
+        },
         algorithms: Arc::clone(cache),
         store: Arc::clone(store),
         clock: Arc::clone(clock),

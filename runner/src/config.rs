@@ -17,6 +17,7 @@ mod rights;
 mod schema;
 mod series;
 mod service;
+mod shares;
 mod show;
 mod store;
 mod tariff;
@@ -35,7 +36,7 @@ use books::OfferedSince;
 use toml::de::{DeTable, DeValue};
 
 use crate::file::create_private_directory;
-pub use community::CommunityConfig;
+pub use community::{CommunityConfig, MetersSource};
 use community::Placed;
 pub use dated::{Change, Dated};
 pub use holidays::HolidaysConfig;
