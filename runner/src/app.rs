@@ -187,7 +187,7 @@ async fn make_settler(
             MetersSource::Service(address) => {
                 Arc::new(MetersClient::trusting(address, policy, ca, Arc::clone(&metrics))?)
             }
-            MetersSource::Store => Arc::new(StoredMeters::new(Arc::clone(store))),
+            MetersSource::Store => Arc::new(StoredMeters::new(Arc::clone(store), community.interval)),
         },
         algorithms: Arc::clone(cache),
         store: Arc::clone(store),

@@ -58,8 +58,8 @@ fn each_sample_is_what_it_says() {
 fn both_changes_of_clocks_are_whole_days() {
     let e_redes = read("pt_eredes_5col_dst.xlsx");
     let (_, meter) = e_redes.meters().next().unwrap();
-    // 100 and 92 quarter-hours, and nothing else missing within them.
-    assert_eq!((meter.known().count(), meter.holes().len()), (192, 1));
+    // 100 and 92 quarter-hours, four between them, and nothing missing within.
+    assert_eq!((meter.known().count(), meter.holes().len()), (196, 2));
     let fluvius = read("be_fluvius_2025_en_dst.csv");
     let (_, meter) = fluvius.meters().next().unwrap();
     assert!(meter.known().count() > 8, "{:?}", facts("be_fluvius_2025_en_dst.csv"));

@@ -32,13 +32,18 @@ pub(super) fn give(key: Field<String>, members: &mut BTreeMap<String, Field<Memb
         Err(refused) => return tell(refused.to_string()),
     };
     let mut given: BTreeMap<String, u32> = BTreeMap::new();
+    let alone = |meter: &str| {
+        let meters = vec![Field { value: Some(meter.to_owned()), at: Some(at) }];
+        let member = Member { meters: Field { value: Some(meters), at: Some(at) }, ..Member::default() };
+        Field { value: Some(member), at: Some(at) }
+    };
     for (meter, share) in shares.0 {
         let listed = members.iter().find(|(name, member)| lists(name, member, meter.as_str())).map(|(name, _)| name.clone());
         let member = listed.unwrap_or_else(|| meter.to_string());
         *given.entry(member).or_default() += share;
     }
     for (name, share) in given {
-        let member = members.entry(name.clone()).or_insert_with(|| Field { value: Some(Member::default()), at: Some(at) });
+        let member = members.entry(name.clone()).or_insert_with(|| alone(&name));
         let Some(member) = &mut member.value else { continue };
         if member.share.at.is_some() {
             tell(format!("member {name} has a share of its own, too (leave one of them out)"));

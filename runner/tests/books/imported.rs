@@ -91,6 +91,21 @@ fn a_missing_quarter_hour_is_an_event_and_its_value_is_traded_with_the_grid_when
 }
 
 #[test]
+fn an_hour_of_which_a_quarter_is_missing_is_missing() {
+    let market = Market::new(&community("aveiro", "store", "interval = \"1h\"\n"));
+    let quarters = [("1", "1"), ("1", "-"), ("1", "1"), ("1", "1"), ("1", "1"), ("1", "1"), ("1", "1"), ("1", "1")];
+    import(&market, "one", &table(0, &quarters), &[]).ends_with(0);
+    let expected = [
+        "12:00 a > grid 4 at 30000",
+        // What is known of it is not lost.
+        "12:00 grid > b 3 at 162400 (Start timestamp: 2023-09-01T12:00:00Z)",
+        "13:00 a > b 4 at 96200, Created",
+    ];
+    assert_eq!(market.books(), expected);
+    assert!(market.events()[0].starts_with("12:00 b missing: its energy since 2023-09-01T12:00:00Z"));
+}
+
+#[test]
 fn a_meter_whose_file_comes_after_all_was_settled_is_traded_with_the_grid() {
     let market = market();
     import(&market, "one", &table(0, &[("100", "30"), ("100", "20")]), &[]).ends_with(0);

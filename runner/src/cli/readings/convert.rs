@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::files::{FileArgs, read_together};
+use super::files::{FileArgs, read_together, tell};
 use crate::cli::csv::Csv;
 use crate::cli::exit::Exit;
 
@@ -20,6 +20,7 @@ pub struct ConvertArgs {
 
 pub fn run(args: &ConvertArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let readings = read_together(&args.files)?;
+    readings.notes.iter().for_each(tell);
     let mut csv = Csv::new(&["meter", "timestamp", "import_wh", "export_wh"], out)?;
     for (name, meter) in &readings.meters {
         let missing = meter.missing();

@@ -88,25 +88,25 @@ pub fn read_input(path: &Path) -> anyhow::Result<Input> {
     Ok(Input { name: path.display().to_string(), bytes })
 }
 
-/// Reads files and puts them together, with a progress bar. Tells on the way what people should know.
+/// Reads files and puts them together, with a progress bar.
 ///
 /// # Errors
 /// If any of them cannot be used.
 pub fn read_together(args: &FileArgs) -> anyhow::Result<readings::Readings> {
-    let (options, bar) = (args.options(), output::progress(args.files.len() as u64, "reading"));
+    let options = args.options();
+    let bytes = |path: &PathBuf| std::fs::metadata(path).map_or(1, |file| file.len());
+    let bar = output::progress(args.files.iter().map(bytes).sum(), "reading");
     let (mut files, mut refused) = (Vec::new(), Vec::new());
     for path in &args.files {
         match readings::read_file(&read_input(path)?, &options) {
             Ok(file) => files.push(file),
             Err(error) => refused.push(error),
         }
-        bar.inc(1);
+        bar.inc(bytes(path));
     }
     bar.finish_and_clear();
     let together = if refused.is_empty() { readings::together(files) } else { Err(refused) };
-    let readings = together.map_err(|refused| unusable(&refused)).exit_code(Exit::Bad)?;
-    readings.notes.iter().for_each(tell);
-    Ok(readings)
+    together.map_err(|refused| unusable(&refused)).exit_code(Exit::Bad)
 }
 
 /// Tells what does not keep a file from being used.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use readings::BadRow;
 use serde::Serialize;
 
-use super::files::{FileArgs, read_together};
+use super::files::{FileArgs, read_together, tell};
 use crate::app;
 use crate::cli::args::ConfigArg;
 use crate::cli::exit::{Exit, ExitCode, usage};
@@ -66,6 +66,7 @@ pub async fn run(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<Exit
         Err(KeepError::Contradicts(contradictions)) => return Err(contradictions).exit_code(Exit::Bad),
         Err(KeepError::Store(error)) => return Err(error.into()),
     };
+    readings.notes.iter().for_each(tell);
     for community in &communities {
         tell_skipped(&*store, community, &readings.skipped, now).await?;
     }
