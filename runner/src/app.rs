@@ -23,7 +23,7 @@ use crate::adapter::transactions::outbox::OutboxRelay;
 use crate::adapter::transactions::push::PushClient;
 use crate::algorithms::cache::AlgorithmCache;
 use crate::clock::Clock;
-use crate::config::{CommunityConfig, Config, ForwardMode, StoreConfig};
+use crate::config::{CommunityConfig, Config, ForwardMode, MetersSource, StoreConfig};
 use crate::file::warn_if_exposed;
 use crate::lease::LeaseOwner;
 use crate::settlement::{Meters, Settler};
@@ -168,10 +168,25 @@ pub async fn settler(
 /// The Meters service of a community, to be read without settling.
 ///
 /// # Errors
-/// If its address is invalid.
-pub fn meters(community: &CommunityConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Meters>> {
-    let metrics = Metrics::new(Arc::clone(clock)).community(&community.name, community.grace);
-    Ok(Arc::new(common::client(&MetersServices::default(), community, metrics)?))
+/// If its address is invalid, or it is the store and there is none.
+pub fn meters(
+    community: &CommunityConfig,
+    store: Option<&Arc<dyn Store>>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn Meters>> {
+    match (&community.meters, store) {
+        (MetersSource::Store, Some(store)) => Ok(common::stored(store, community)),
+        (MetersSource::Store, None) => {
+            let name = &community.name;
+            anyhow::bail!(
+                "the readings of community {name} are in the store, which cannot be opened (see readings import)"
+            )
+        }
+        (MetersSource::Service(address), _) => {
+            let metrics = Metrics::new(Arc::clone(clock)).community(&community.name, community.grace);
+            Ok(Arc::new(common::client(&MetersServices::default(), community, address, metrics)?))
+        }
+    }
 }
 
 /// The relay that pushes trades to Transactions, if the configuration says so.

@@ -19,6 +19,7 @@ mod rights;
 mod schema;
 mod series;
 mod service;
+mod shares;
 mod show;
 mod store;
 mod tariff;
@@ -38,8 +39,8 @@ use books::OfferedSince;
 use toml::de::{DeTable, DeValue};
 
 use crate::file::create_private_directory;
-pub use community::CommunityConfig;
 use community::Placed;
+pub use community::{CommunityConfig, MetersSource};
 pub use dated::{Change, Dated};
 pub use holidays::HolidaysConfig;
 pub use member::{MemberConfig, MemberTerms};

@@ -14,6 +14,7 @@ mod decided;
 pub mod error;
 mod failure;
 mod fetch;
+mod late;
 mod log;
 pub mod meters;
 pub mod page;

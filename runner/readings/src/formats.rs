@@ -17,6 +17,8 @@ mod generic_wide;
 pub(crate) mod leneda;
 mod native;
 mod netz_noe;
+#[cfg(test)]
+mod sheets;
 mod spain;
 #[cfg(test)]
 mod tests;
@@ -48,7 +50,7 @@ pub static ALL: [&dyn Format; 14] = [
     &eda::Eda,
     &netz_noe::NetzNoe,
     &datadis::DatadisWeb,
-    &datadis::DatadisApi,
+    &DatadisApi,
     &distribucion::Distribucion,
     &enedis::Enedis,
     &distribuzione::Distribuzione,

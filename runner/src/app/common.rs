@@ -9,9 +9,10 @@ use base::{Reference, public_grid};
 use books::Store;
 
 use crate::adapter::meters::{InvalidMeters, MetersClient, MetersServices, RetryPolicy, SharedMeters, SharedPages};
+use crate::adapter::stored_meters::StoredMeters;
 use crate::algorithms::cache::{AlgorithmCache, check_settings};
 use crate::clock::Clock;
-use crate::config::CommunityConfig;
+use crate::config::{CommunityConfig, MetersSource};
 use crate::settlement::clearing::Clearing;
 use crate::settlement::{Memory, Meters, ServiceTurns, Settler, Turns};
 use crate::telemetry::metrics::{CommunityMetrics, Metrics};
@@ -77,7 +78,8 @@ impl Common {
         pages: Arc<SharedPages>,
         metrics: &Arc<CommunityMetrics>,
     ) -> Result<Arc<dyn Meters>, InvalidMeters> {
-        let client = client(&self.meters, community, Arc::clone(metrics))?;
+        let MetersSource::Service(address) = &community.meters else { return Ok(stored(&self.store, community)) };
+        let client = client(&self.meters, community, address, Arc::clone(metrics))?;
         if community.elsewhere.is_empty() {
             return Ok(Arc::new(client));
         }
@@ -92,16 +94,22 @@ impl Common {
     }
 }
 
-/// A client of a community's Meters service.
+/// The readings of a community that are in the store.
+pub fn stored(store: &Arc<dyn Store>, community: &CommunityConfig) -> Arc<dyn Meters> {
+    Arc::new(StoredMeters::new(Arc::clone(store), community.interval))
+}
+
+/// A client of a community's Meters service at this address.
 ///
 /// # Errors
 /// If its address is invalid.
 pub fn client(
     services: &MetersServices,
     community: &CommunityConfig,
+    address: &str,
     metrics: Arc<CommunityMetrics>,
 ) -> Result<MetersClient, InvalidMeters> {
     let policy = RetryPolicy { deadline: community.meters_timeout, ..RetryPolicy::default() };
-    let place = (&*community.meters_service(), &*community.meters);
+    let place = (&*community.meters_service(), address);
     MetersClient::new(services, place, community.meters_ca.as_deref(), policy, metrics)
 }

@@ -1,5 +1,6 @@
 //! Readings of a Meters service, without settling them.
 
+use domain::MeterId;
 use tokio::runtime::Handle;
 
 use super::rounds::Rounds;
@@ -13,8 +14,9 @@ use crate::settlement::Boundaries;
 pub fn feed(mut boundaries: Boundaries, mut rounds: Rounds<'_>, feed: &Feed<'_>) -> anyhow::Result<Told> {
     let runtime = Handle::current();
     while let Some(page) = runtime.block_on(boundaries.next())? {
-        for (boundary, readings) in page {
-            rounds.boundary(boundary, &readings, &[], feed)?;
+        for (boundary, readings, missing) in page {
+            let anew: Vec<MeterId> = missing.into_iter().collect();
+            rounds.boundary(boundary, &readings, &anew, feed)?;
         }
     }
     // A Meters service does not say what it estimated.

@@ -179,7 +179,8 @@ fn execute(args: &BacktestArgs, community: &Community, variants: &[Variant], spa
             let last = span.to.and_then(Boundary::from_seconds).map(Boundary::timestamp);
             let latest = last.and_then(|to| to.checked_add(Duration::from_secs(config.interval.seconds().into())).ok());
             let latest = latest.map_or(clock.now(), |latest| latest.min(clock.now()));
-            let boundaries = Boundaries::read(app::meters(config, &clock)?, config, from, latest);
+            let boundaries =
+                Boundaries::read(app::meters(config, community.store.as_ref(), &clock)?, config, from, latest);
             meters::feed(boundaries, Rounds::new(&clearing, span), feed)
         });
     }

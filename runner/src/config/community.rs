@@ -1,6 +1,7 @@
 //! One community's part of the configuration.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use super::meters;
 use super::problems::Problems;
 use super::read::Field;
 use super::schema::{Community, Delay, Interval, Is, OnFailure};
+use super::shares;
 use super::tariff::{Calendar, TariffConfig};
 use super::terms::{self, Terms};
 use base::Reference;
@@ -35,6 +37,24 @@ const TOLERANCE: Duration = Duration::from_secs(2 * 60);
 /// After how many failures an activated algorithm is rolled back: once may be the machine's fault, three times is not.
 const ROLLBACK_AFTER: u32 = 3;
 
+/// Where a community's readings come from. The text forms are an address and `store`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetersSource {
+    /// A Meters service at this address.
+    Service(String),
+    /// The store: readings that were imported, or sent to the Meters service of this program.
+    Store,
+}
+
+impl fmt::Display for MetersSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MetersSource::Service(address) => f.write_str(address),
+            MetersSource::Store => f.write_str("store"),
+        }
+    }
+}
+
 /// One community.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CommunityConfig {
@@ -42,8 +62,8 @@ pub struct CommunityConfig {
     pub name: String,
     /// Whose days, months and dates count.
     pub zone: TimeZone,
-    /// Address of its Meters service.
-    pub meters: String,
+    /// Its Meters service.
+    pub meters: MetersSource,
     /// A PEM file with the authorities of its certificate; none for the machine's own.
     pub meters_ca: Option<PathBuf>,
     /// How long one request to it may take.
@@ -103,7 +123,10 @@ impl CommunityConfig {
 
     /// What tells its Meters service from another: scheme, host and port of the address, however it is written.
     pub fn meters_service(&self) -> String {
-        meters::service(&self.meters)
+        match &self.meters {
+            MetersSource::Service(address) => meters::service(address),
+            MetersSource::Store => self.meters.to_string(),
+        }
     }
 
     /// Whose each meter is, and when.
@@ -150,10 +173,11 @@ pub(super) fn check(mut table: Community, at: usize, problems: &Problems<'_>) ->
     }
     let first = table.take_terms();
     let meters_is_wrong = table.meters.is_wrong();
-    let meters = table.meters.get().unwrap_or_else(|| METERS.to_owned());
+    let meters = table.meters.get().unwrap_or_else(|| MetersSource::Service(METERS.to_owned()));
     let meters_ca = table.meters_ca.placed().map(|(file, at)| {
-        if !meters_is_wrong && !meters.starts_with("https:") {
-            let message = format!("meters is {meters:?}, which shows no certificate (use https://)");
+        let is_shown = matches!(&meters, MetersSource::Service(address) if address.starts_with("https:"));
+        if !meters_is_wrong && !is_shown {
+            let message = format!("meters is \"{meters}\", which shows no certificate (use https://)");
             problems.at(at, format!("community.meters_ca is set, but {message}"));
         }
         let way_out = "a PEM file with the authorities of the Meters service's certificate";
@@ -169,7 +193,9 @@ pub(super) fn check(mut table: Community, at: usize, problems: &Problems<'_>) ->
         zone: zone.unwrap_or(TimeZone::UTC),
         holidays: holidays.as_ref().map(|holidays| holidays.dates.clone()),
     };
-    let (members, listings) = member::check(table.members.value.unwrap_or_default(), &calendar, problems);
+    let mut members = table.members.value.unwrap_or_default();
+    shares::give(table.shares, &mut members, problems);
+    let (members, listings) = member::check(members, &calendar, problems);
     let terms = terms::check(first, table.change, at, &calendar, problems);
     let community = CommunityConfig {
         name: table.name.get()?,

@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use domain::Boundary;
 use domain::reading::BoundaryReadings;
+use domain::{Boundary, MeterId};
 use jiff::Timestamp;
 
 use super::fetch::{Fetch, Fetched};
 use super::meters::{Meters, MetersError};
 use super::source::{Source, limit_for};
 use crate::config::CommunityConfig;
+
+/// What was read at a boundary, and the meters of which nobody knows what they measured until then.
+pub type ReadBoundary = (Boundary, BoundaryReadings, BTreeSet<MeterId>);
 
 /// Reads a Meters service page by page. The next page is fetched while one is worked on.
 pub struct Boundaries {
@@ -44,7 +47,7 @@ impl Boundaries {
     ///
     /// # Errors
     /// If the service cannot be read.
-    pub async fn next(&mut self) -> Result<Option<Vec<(Boundary, BoundaryReadings)>>, MetersError> {
+    pub async fn next(&mut self) -> Result<Option<Vec<ReadBoundary>>, MetersError> {
         let Some(fetch) = self.next.take() else { return Ok(None) };
         let Fetched { page, from, .. } = fetch.finish().await?;
         let latest = self.source.latest;
@@ -52,8 +55,13 @@ impl Boundaries {
         self.next =
             next.map(|next| Fetch::start(Arc::clone(&self.source), next, limit_for(page.meters.meters().len())));
         let complete: Vec<bool> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
+        let mut missing = page.missing;
         let boundaries = page.boundaries.into_iter().zip(complete);
         let due = boundaries.take_while(|((boundary, _), complete)| *complete && boundary.timestamp() <= latest);
-        Ok(Some(due.map(|(boundary, _)| boundary).collect()))
+        let read = due.map(|((boundary, readings), _)| {
+            let missing = missing.remove(&boundary).unwrap_or_default();
+            (boundary, readings, missing)
+        });
+        Ok(Some(read.collect()))
     }
 }

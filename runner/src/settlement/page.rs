@@ -1,6 +1,6 @@
 //! Decodes one page from a Meters service. Pure, and robust against whatever the service sends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use books::StoredEvent;
@@ -10,7 +10,7 @@ use domain::reading::{
 use domain::{Boundary, IntervalLength, MeterId};
 use jiff::{SignedDuration, Timestamp};
 
-use super::meters::{Row, Rows};
+use super::meters::{MISSING, Row, Rows};
 use super::strays::{Stray, Strays};
 
 /// The contents of a page.
@@ -24,6 +24,8 @@ pub struct Page {
     pub remarks: Vec<(Boundary, StoredEvent)>,
     /// Where only one register of a meter was read, in order of time.
     pub halves: Vec<(Boundary, MeterId, Register)>,
+    /// The meters of which it is not known what they measured until a boundary.
+    pub missing: BTreeMap<Boundary, BTreeSet<MeterId>>,
     /// What was read near no boundary.
     pub strays: Strays,
     /// The earliest reading.
@@ -74,6 +76,7 @@ pub struct PageReader {
     /// Nothing after this boundary is on the page.
     last: Option<Boundary>,
     strays: Strays,
+    missing: BTreeMap<Boundary, BTreeSet<MeterId>>,
     first: Option<Timestamp>,
     /// The latest boundary whose halves and strays matter.
     due: Timestamp,
@@ -92,6 +95,7 @@ impl PageReader {
             unfinished: BTreeMap::new(),
             last: None,
             strays: Strays::default(),
+            missing: BTreeMap::new(),
             first: None,
             due: Timestamp::MAX,
             length,
@@ -120,6 +124,10 @@ impl PageReader {
     /// Reads rows; returns the meters that may have more, each with the instant before which the response has all.
     fn read(&mut self, rows: &Rows, limit: u32) -> Vec<(usize, Timestamp)> {
         for row in rows.iter() {
+            if row.field == MISSING {
+                self.miss(row);
+                continue;
+            }
             if let Err((boundary, error)) = self.read_row(row) {
                 self.invalid.push((boundary, error));
             }
@@ -146,6 +154,13 @@ impl PageReader {
             }
         }
         Ok(())
+    }
+
+    /// Notes that nothing is known until a boundary. What names no meter or time is not ours, and says nothing.
+    fn miss(&mut self, row: Row<'_>) {
+        let Ok(at) = row.date.parse() else { return };
+        let (Some((boundary, _)), Ok(meter)) = (self.collector.boundary_of(at), row.device_id.parse()) else { return };
+        self.missing.entry(boundary).or_default().insert(meter);
     }
 
     fn take(&mut self, reading: Reading) {
@@ -218,6 +233,7 @@ impl PageReader {
         let named = |(boundary, meter, register)| (boundary, self.meters.meter(meter).clone(), register);
         Page {
             halves: halves.map(named).collect(),
+            missing: self.missing,
             strays: self.strays,
             first: self.first,
             complete_before,

@@ -82,8 +82,9 @@ impl Scene {
         let metrics = self.metrics.community(name, self.community.grace);
         let mut summary = PassSummary::default();
         let result = self.runtime.block_on(async {
-            let (services, address) = (MetersServices::default(), self.community.meters.as_str());
-            let meters = MetersClient::new(&services, (address, address), None, policy, Arc::clone(&metrics)).unwrap();
+            let (services, address) = (MetersServices::default(), self.community.meters.to_string());
+            let meters =
+                MetersClient::new(&services, (&address, &address), None, policy, Arc::clone(&metrics)).unwrap();
             let settler = Settler {
                 clearing,
                 meters: Arc::new(meters),

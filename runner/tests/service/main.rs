@@ -17,6 +17,7 @@ mod many;
 mod mongodb;
 mod node;
 mod outages;
+mod own_meters;
 mod payments;
 mod prices;
 mod replicas;

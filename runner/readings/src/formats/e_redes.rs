@@ -125,7 +125,7 @@ impl Layout for Quarters {
         let meter = sink.meter(&self.meter)?;
         // The columns of a row have the same time.
         let first = sink.series(meter, Direction::Import, 0);
-        let end = self.clock.instant(first.number(), label)?;
+        let end = self.clock.end(first.number(), label)?;
         let start =
             end.checked_sub(jiff::SignedDuration::from_secs(QUARTER.into())).map_err(|error| error.to_string())?;
         for Column { direction, power, state } in &self.columns {

@@ -63,7 +63,7 @@ impl Layout for Quarters {
         let label = date_time(text).ok_or_else(|| format!("{text:?} is no time (such as 01.01.2025 00:15)"))?;
         let meter = sink.meter(&self.meter)?;
         let series = sink.series(meter, self.direction, 0);
-        let end = self.clock.instant(series.number(), label)?;
+        let end = self.clock.end(series.number(), label)?;
         let start =
             end.checked_sub(jiff::SignedDuration::from_secs(QUARTER.into())).map_err(|error| error.to_string())?;
         let grains = kwh(row, 1)?;

@@ -109,6 +109,7 @@ pub(super) async fn decisions_about_meters_are_kept<S: Shelf>(shelf: S) {
         MeterDecision::Accept { first: boundary(1) },
         MeterDecision::Restart { first: boundary(2) },
         MeterDecision::Exchange { exchange: exchange(930), crossed: None },
+        MeterDecision::Late { since: boundary(1), before: crossed.before, now: crossed.after },
         MeterDecision::Exchange { exchange: exchange(7), crossed: Some(crossed) },
     ];
     let mut numbers = Vec::new();
