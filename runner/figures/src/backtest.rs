@@ -238,7 +238,8 @@ impl Variant {
 
     /// The same for one month.
     pub fn beside_in(&self, baseline: &Variant, number: usize, month: Date) -> Amount {
-        let account = |variant: &Variant| variant.sums.months.get(&month).and_then(|it| it.accounts.get(number)).copied();
+        let account =
+            |variant: &Variant| variant.sums.months.get(&month).and_then(|it| it.accounts.get(number)).copied();
         difference(account(baseline).as_ref(), account(self).as_ref())
     }
 

@@ -16,8 +16,9 @@ const MILLION: u128 = 1_000_000;
 pub fn ppm(part: u128, whole: u128) -> Option<u128> {
     match part.checked_mul(MILLION) {
         Some(product) => product.checked_div(whole),
-        // More than 2¹⁰⁸: what is left out of the whole is far below a millionth of it.
-        None => part.checked_div(whole / MILLION),
+        // More than 2¹⁰⁸: what is left out of the whole is far below a millionth of it, or the rate is beyond all numbers.
+        None if whole == 0 => None,
+        None => Some(part.checked_div(whole / MILLION).unwrap_or(u128::MAX)),
     }
 }
 
@@ -61,12 +62,10 @@ mod tests {
 
     #[test]
     fn what_is_lost_rounds_down_too() {
-        assert_eq!([saved_ppm(1, 3), saved_ppm(-1, 3), saved_ppm(1, 0), saved_ppm(1, -3)], [
-            Some(333_333),
-            Some(-333_334),
-            None,
-            None
-        ]);
+        assert_eq!(
+            [saved_ppm(1, 3), saved_ppm(-1, 3), saved_ppm(1, 0), saved_ppm(1, -3)],
+            [Some(333_333), Some(-333_334), None, None]
+        );
         assert_eq!([price(-1, 2), price(7, 2), price(7, 0)], [Some(-1), Some(3), None]);
         assert_eq!([per_kwh(96_200, 1), per_kwh(-1, 3), per_kwh(i128::MAX, 1)], [Some(96_200_000), Some(-334), None]);
     }

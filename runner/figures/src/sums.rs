@@ -80,13 +80,7 @@ impl Sums {
     ///
     /// # Errors
     /// If a sum of money does not fit.
-    pub fn add(
-        &mut self,
-        place: Place,
-        round: &Round,
-        members: &[usize],
-        trades: &[Trade],
-    ) -> Result<(), TooLarge> {
+    pub fn add(&mut self, place: Place, round: &Round, members: &[usize], trades: &[Trade]) -> Result<(), TooLarge> {
         let month = self.months.entry(place.month).or_default();
         month.add_positions(round, members)?;
         let shared = month.add_trades(members, trades)?;
@@ -135,10 +129,8 @@ impl Sums {
 pub fn grid_alone(round: &Round) -> Vec<Trade> {
     let trades = round.positions().iter().zip(0_u32..).flat_map(|(position, index)| {
         let (member, tariff) = (Party::Member(index), position.tariff);
-        let sale =
-            Trade { seller: member, buyer: Party::Grid, energy: position.surplus, price: tariff.feed_in };
-        let purchase =
-            Trade { seller: Party::Grid, buyer: member, energy: position.deficit, price: tariff.retail };
+        let sale = Trade { seller: member, buyer: Party::Grid, energy: position.surplus, price: tariff.feed_in };
+        let purchase = Trade { seller: Party::Grid, buyer: member, energy: position.deficit, price: tariff.retail };
         [sale, purchase]
     });
     trades.filter(|trade| trade.energy > Energy::ZERO).collect()

@@ -99,9 +99,10 @@ mod tests {
         assert_eq!(eur(Amount::from_nano_eur(-1_234_005_000_000)), "-1 234.00");
         assert_eq!(eur(Amount::from_nano_eur(15_000_000)), "0.02");
         assert_eq!([15_000_000, -20_000_000].map(|nano| is_whole_cents(Amount::from_nano_eur(nano))), [false, true]);
-        assert_eq!([5, 15_000_000, -15_000_000].map(|nano| eur_difference(Amount::from_nano_eur(nano))), [
-            "0.00", "+0.02", "-0.02"
-        ]);
+        assert_eq!(
+            [5, 15_000_000, -15_000_000].map(|nano| eur_difference(Amount::from_nano_eur(nano))),
+            ["0.00", "+0.02", "-0.02"]
+        );
         assert_eq!(percent(1, 3), "33.3 %");
         assert_eq!(percent(0, 0), "–");
         assert_eq!([Some(123_456), Some(-1), None].map(percent_of_ppm), ["12.3 %", "-0.1 %", "–"]);

@@ -44,7 +44,8 @@ fn span(backtest: &Backtest) -> String {
     match backtest.span {
         None => format!("There are no intervals in this time ({zone})."),
         Some((from, until)) => {
-            let local = |at: domain::Boundary| backtest.zone.to_datetime(at.timestamp()).strftime("%Y-%m-%d %H:%M").to_string();
+            let local =
+                |at: domain::Boundary| backtest.zone.to_datetime(at.timestamp()).strftime("%Y-%m-%d %H:%M").to_string();
             format!("{} to {} ({zone}), what each rule would have meant for each member", local(from), local(until))
         }
     }

@@ -79,12 +79,15 @@ fn tiles(statement: &MemberStatement) -> Markup {
     let of = |part: u128, whole: u128| format!("{} of {} kWh", kwh_of_sum(part), kwh_of_sum(whole));
     let (saved, alone) = (account.saved(), account.grid_alone);
     let saved_more = match rate::saved_ppm(saved.nano_eur(), alone.nano_eur()) {
-        Some(ppm) if saved < Amount::ZERO => format!("{} of the grid alone: the community cost more", percent_of_ppm(Some(ppm))),
+        Some(ppm) if saved < Amount::ZERO => {
+            format!("{} of the grid alone: the community cost more", percent_of_ppm(Some(ppm)))
+        }
         Some(ppm) => format!("{} of the grid alone", percent_of_ppm(Some(ppm))),
         None if saved < Amount::ZERO => "the community cost more than the grid alone".to_owned(),
         None => "against the grid alone".to_owned(),
     };
-    let (bought, sold) = (account.bought_local.wh + account.bought_grid.wh, account.sold_local.wh + account.sold_grid.wh);
+    let (bought, sold) =
+        (account.bought_local.wh + account.bought_grid.wh, account.sold_local.wh + account.sold_grid.wh);
     html! {
         div class="tiles" {
             (tile("Taken from neighbours", &rate(cover_ppm(account)), &of(account.bought_local.wh, bought),
@@ -119,7 +122,11 @@ const DIRECTIONS: [Direction; 2] = [
         names: ["from neighbours", "from the grid"],
         parts: |flows| [flows.from_neighbours, flows.from_grid],
     },
-    Direction { what: "Given", names: ["to neighbours", "to the grid"], parts: |flows| [flows.to_neighbours, flows.to_grid] },
+    Direction {
+        what: "Given",
+        names: ["to neighbours", "to the grid"],
+        parts: |flows| [flows.to_neighbours, flows.to_grid],
+    },
 ];
 
 fn days(statement: &MemberStatement, zone: &TimeZone) -> Markup {
@@ -143,7 +150,7 @@ fn days(statement: &MemberStatement, zone: &TimeZone) -> Markup {
 fn day_plot(direction: &Direction, days: &[(Date, Option<Flows>)]) -> Markup {
     let apart = days.len().div_ceil(6).max(1);
     let label = |place: usize, day: Date| match days.len() {
-        0..=92 => (place % apart == 0).then(|| day.strftime("%m-%d").to_string()),
+        0..=92 => place.is_multiple_of(apart).then(|| day.strftime("%m-%d").to_string()),
         _ => (day.day() == 1 && (day.month() % 2 == 1 || days.len() < 200)).then(|| calendar::month_name(day)),
     };
     let parts = |flows: Flows| (direction.parts)(flows).map(u128::from);
@@ -177,7 +184,10 @@ fn clock_plot(direction: &Direction, statement: &MemberStatement, zone: &TimeZon
     let zone = zone.iana_name().unwrap_or("UTC");
     let description = match most {
         Some((watts, hour)) if watts > 0 => {
-            format!("The mean of all days at each hour of the clock of {zone}; most at {hour}:00, {} kW.", kwh_of_sum(watts.into()))
+            format!(
+                "The mean of all days at each hour of the clock of {zone}; most at {hour}:00, {} kW.",
+                kwh_of_sum(watts.into())
+            )
         }
         _ => format!("The mean of all days at each hour of the clock of {zone}."),
     };

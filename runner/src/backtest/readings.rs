@@ -39,7 +39,12 @@ pub struct RowRead {
 ///
 /// # Errors
 /// If the readings do not make a round, or nobody takes the cases.
-pub fn feed(meters: &[MeterReadings], mut rounds: Rounds<'_>, community: &CommunityConfig, feed: &Feed<'_>) -> anyhow::Result<Told> {
+pub fn feed(
+    meters: &[MeterReadings],
+    mut rounds: Rounds<'_>,
+    community: &CommunityConfig,
+    feed: &Feed<'_>,
+) -> anyhow::Result<Told> {
     let (length, tolerance) = (community.interval, community.tolerance);
     let mut places = vec![0; meters.len()];
     while let Some(last) = end_of_window(meters, &places, length) {

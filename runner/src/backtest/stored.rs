@@ -11,7 +11,9 @@ use super::{Case, PAGE, Settled};
 
 /// A stored interval whose trades do not belong to its round.
 #[derive(Debug, thiserror::Error)]
-#[error("interval {interval} of the books has a trade of {member}, who is not in its round (rec-market audit shows more)")]
+#[error(
+    "interval {interval} of the books has a trade of {member}, who is not in its round (rec-market audit shows more)"
+)]
 pub struct ForeignTrade {
     interval: domain::Interval,
     member: MemberId,
@@ -58,9 +60,11 @@ fn case(stored: StoredInterval) -> Result<Option<Case>, ForeignTrade> {
     // Trades of gaps come last. No rule makes them.
     let gaps = stored.gaps.iter().flat_map(GapTrade::trades).count();
     let count = stored.trades.len().saturating_sub(gaps);
-    let trades = stored.trades.iter().take(count).map(|trade| {
-        unnamed(&round, trade).map_err(|member| ForeignTrade { interval: stored.interval, member })
-    });
+    let trades = stored
+        .trades
+        .iter()
+        .take(count)
+        .map(|trade| unnamed(&round, trade).map_err(|member| ForeignTrade { interval: stored.interval, member }));
     let settled = Settled {
         trades: trades.collect::<Result<_, _>>()?,
         round_digest: stored.round_digest,

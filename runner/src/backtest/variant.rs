@@ -31,9 +31,13 @@ pub enum InvalidVariant {
     Piece { text: String, piece: String },
     #[error("--with {text:?}: {key} is given twice (each key may be given once)")]
     Twice { text: String, key: String },
-    #[error("--with {text:?}: {key} is {value:?}, but a whole number of µEUR/kWh is expected (0.1624 EUR/kWh is 162400)")]
+    #[error(
+        "--with {text:?}: {key} is {value:?}, but a whole number of µEUR/kWh is expected (0.1624 EUR/kWh is 162400)"
+    )]
     Price { text: String, key: String, value: String },
-    #[error("--with {text:?}: {key} is a setting of {algorithm} as well as a word of this command (rename the setting)")]
+    #[error(
+        "--with {text:?}: {key} is a setting of {algorithm} as well as a word of this command (rename the setting)"
+    )]
     Taken { text: String, key: String, algorithm: String },
     #[error("--with {text:?}: {reason}")]
     Limits { text: String, reason: InvalidRound },
@@ -115,9 +119,7 @@ impl Named {
     fn take(&mut self, key: String, value: String) -> Result<(), InvalidVariant> {
         let price = || match value.parse::<i64>() {
             Ok(micro_eur) => Ok(Some(Price::from_micro_eur(micro_eur))),
-            Err(_) => {
-                Err(InvalidVariant::Price { text: self.text.clone(), key: key.clone(), value: value.clone() })
-            }
+            Err(_) => Err(InvalidVariant::Price { text: self.text.clone(), key: key.clone(), value: value.clone() }),
         };
         match key.as_str() {
             RETAIL => self.otherwise.retail = price()?,
@@ -169,7 +171,10 @@ impl Variant {
     pub fn round(&self, round: &Arc<Round>, limits: PriceLimits) -> Result<Arc<Round>, InvalidRound> {
         let Otherwise { retail, feed_in, floor, ceiling, .. } = self.named.otherwise;
         let before = round.terms();
-        if self.named.otherwise == Otherwise::default() && before.settings == self.named.settings && before.limits == limits {
+        if self.named.otherwise == Otherwise::default()
+            && before.settings == self.named.settings
+            && before.limits == limits
+        {
             return Ok(limited(Arc::clone(round), &self.digest()));
         }
         let terms = Terms {
@@ -218,10 +223,10 @@ mod tests {
         assert_eq!((named.algorithm.as_str(), named.shares_file.as_deref()), ("k-double-auction", Some("a,b.csv")));
         assert_eq!(named.settings, [("k".to_owned(), "250000".to_owned())]);
         assert_eq!(named.otherwise.retail, Some(Price::from_micro_eur(171_000)));
-        assert_eq!(settings("x@1.0.0, b = 2 ,a=1=1"), [
-            ("a".to_owned(), "1=1".to_owned()),
-            ("b".to_owned(), "2".to_owned())
-        ]);
+        assert_eq!(
+            settings("x@1.0.0, b = 2 ,a=1=1"),
+            [("a".to_owned(), "1=1".to_owned()), ("b".to_owned(), "2".to_owned())]
+        );
         assert_eq!(settings("./own.wasm"), []);
     }
 

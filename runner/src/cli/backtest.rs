@@ -4,8 +4,8 @@ mod community;
 mod files;
 mod json;
 pub mod report;
-mod sheet;
 mod shares;
+mod sheet;
 mod table;
 mod variants;
 
@@ -145,18 +145,15 @@ pub async fn of_books(
     let community = Community::of_books(config, store, sandbox);
     let variants = variants::load(variants::parse(&rules)?, &community).await?;
     let hidden = ProgressBar::hidden();
-    tokio::task::block_in_place(|| run_job(&community, &variants, None, &hidden, |feed| {
-        backtest::stored::feed(&**store, &community.name, Span::default(), feed)
-    }))
+    tokio::task::block_in_place(|| {
+        run_job(&community, &variants, None, &hidden, |feed| {
+            backtest::stored::feed(&**store, &community.name, Span::default(), feed)
+        })
+    })
 }
 
 /// Runs the variants on the cases of the source that was asked for.
-fn execute(
-    args: &BacktestArgs,
-    community: &Community,
-    variants: &[Variant],
-    span: Span,
-) -> anyhow::Result<Backtest> {
+fn execute(args: &BacktestArgs, community: &Community, variants: &[Variant], span: Span) -> anyhow::Result<Backtest> {
     if !args.readings.is_empty() {
         let options = ::readings::Options {
             zone: args.zone.clone(),

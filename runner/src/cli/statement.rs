@@ -9,8 +9,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use books::statement::{Account, Statement};
 use books::Span;
+use books::statement::{Account, Statement};
 use clap::{Args, ValueEnum};
 use domain::MemberId;
 use jiff::tz::TimeZone;

@@ -20,7 +20,12 @@ pub struct Boundaries {
 
 impl Boundaries {
     /// Starts with the readings of the first boundary at or after an instant, and ends with those that are due at `latest`.
-    pub fn read(meters: Arc<dyn Meters>, community: &CommunityConfig, from: Timestamp, latest: Timestamp) -> Boundaries {
+    pub fn read(
+        meters: Arc<dyn Meters>,
+        community: &CommunityConfig,
+        from: Timestamp,
+        latest: Timestamp,
+    ) -> Boundaries {
         let known: BTreeSet<_> = community.configured_meters();
         let limit = limit_for(known.len());
         let source = Arc::new(Source {

@@ -56,14 +56,16 @@ fn members(variant: &Value, keys: &[&str]) -> Vec<(String, Vec<i128>)> {
     members.iter().map(|member| (member["member"].as_str().unwrap().to_owned(), numbers(member))).collect()
 }
 
-const KEYS: [&str; 7] =
-    ["sold_here_wh", "bought_here_wh", "to_grid_wh", "from_grid_wh", "paid", "grid_alone", "saved"];
+const KEYS: [&str; 7] = ["sold_here_wh", "bought_here_wh", "to_grid_wh", "from_grid_wh", "paid", "grid_alone", "saved"];
 
 #[test]
 fn what_settled_is_what_the_statement_says_and_the_same_rule_comes_to_the_same() {
     let (_meters, market) = settled();
     let tested = backtest(&market, &["--with", "mid-market-rate", "uniform"]);
-    assert_eq!((&tested["community"], &tested["intervals"], &tested["skipped"]), (&"aveiro".into(), &INTERVALS.into(), &0.into()));
+    assert_eq!(
+        (&tested["community"], &tested["intervals"], &tested["skipped"]),
+        (&"aveiro".into(), &INTERVALS.into(), &0.into())
+    );
     assert_eq!(tested["from"], "2023-09-01T12:00:00Z");
     assert_eq!(tested["until"], end_of(INTERVALS + 1));
     assert_eq!(tested["estimated_ppm"], Value::Null);
@@ -126,10 +128,16 @@ fn figures_are_those_of_their_formulas() {
     let ranked: i128 = (1..).zip(&each).map(|(rank, x)| (2 * rank - count - 1) * x).sum();
     let fairness = &auction["fairness"];
     assert_eq!(number(fairness, "gini_ppm"), ranked * 1_000_000 / (count * sum));
-    assert_eq!(number(fairness, "jain_ppm"), sum * sum * 1_000_000 / (count * each.iter().map(|x| x * x).sum::<i128>()));
+    assert_eq!(
+        number(fairness, "jain_ppm"),
+        sum * sum * 1_000_000 / (count * each.iter().map(|x| x * x).sum::<i128>())
+    );
     assert_eq!((number(fairness, "lowest"), number(fairness, "highest")), (each[0], *each.last().unwrap()));
     let alone = variant(&tested, "grid-alone");
-    assert_eq!((&alone["saved"], &alone["shared_wh"], &alone["fairness"]["gini_ppm"]), (&0.into(), &0.into(), &Value::Null));
+    assert_eq!(
+        (&alone["saved"], &alone["shared_wh"], &alone["fairness"]["gini_ppm"]),
+        (&0.into(), &0.into(), &Value::Null)
+    );
 }
 
 #[test]
@@ -178,7 +186,9 @@ fn neither_workers_nor_parts_of_files_make_a_difference() {
     assert_eq!(tested(&["--readings", "all.csv", "--jobs", "7"]), one);
     assert_eq!(tested(&["--readings", "2.csv", "1.csv", "--jobs", "3"]), one);
     folder.file("2.csv", second.replacen(",1000", ",2000", 1));
-    folder.run(&["backtest", "--with", "muda", "--readings", "all.csv", "2.csv"]).refused(2, &["in one file and", "m000"]);
+    folder
+        .run(&["backtest", "--with", "muda", "--readings", "all.csv", "2.csv"])
+        .refused(2, &["in one file and", "m000"]);
 }
 
 #[test]
@@ -189,7 +199,10 @@ fn spans_are_dates_of_the_zone_and_start_where_they_are_read() {
     assert_eq!(part["intervals"], 32);
     market.file("readings.csv", csv(&history()));
     let files = ["--readings", "readings.csv", "--config", "market.toml"];
-    let again = backtest(&market, &[&files[..], &["--with", "uniform", "--from", "2023-09-02", "--to", "2023-09-02T06:00:00Z"]].concat());
+    let again = backtest(
+        &market,
+        &[&files[..], &["--with", "uniform", "--from", "2023-09-02", "--to", "2023-09-02T06:00:00Z"]].concat(),
+    );
     assert_eq!(variant(&again, "uniform"), variant(&part, "uniform"));
     assert_eq!((&again["from"], &again["intervals"]), (&part["from"], &part["intervals"]));
     let none = market.run(&["backtest", "--with", "uniform", "--from", "2030-01-01"]).done().out;
@@ -212,9 +225,15 @@ b,2023-09-01T13:30:00Z,900,0\nb,2023-09-01T13:37:00Z,950,0\nb,2023-09-01T13:45:0
     let uniform = variant(&tested, "uniform");
     assert_eq!(uniform["shared_wh"], 300);
     let keys = ["sold_here_wh", "bought_here_wh", "to_grid_wh", "from_grid_wh"];
-    assert_eq!(members(uniform, &keys), [("a".to_owned(), vec![300, 0, 700, 0]), ("b".to_owned(), vec![0, 300, 0, 200])]);
+    assert_eq!(
+        members(uniform, &keys),
+        [("a".to_owned(), vec![300, 0, 700, 0]), ("b".to_owned(), vec![0, 300, 0, 200])]
+    );
     let told = folder.run(&[&["backtest"], &arguments[..]].concat()).done().out;
-    assert!(told.contains("4 of 7 intervals count; 3 have no readings at both ends; 2 gaps of single meters"), "{told}");
+    assert!(
+        told.contains("4 of 7 intervals count; 3 have no readings at both ends; 2 gaps of single meters"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -223,7 +242,14 @@ fn other_tariffs_and_shares_are_tried_beside_what_is() {
     market.file("shares.csv", "m001;0,25\nm002;0,75\n");
     let tested = backtest(
         &market,
-        &["--with", "fixed-shares", "--with", "fixed-shares,shares=shares.csv", "--with", "uniform,tariff.retail=300000,tariff.feed_in=1"],
+        &[
+            "--with",
+            "fixed-shares",
+            "--with",
+            "fixed-shares,shares=shares.csv",
+            "--with",
+            "uniform,tariff.retail=300000,tariff.feed_in=1",
+        ],
     );
     let variants = tested["variants"].as_array().unwrap();
     let (without, with) = (&variants[2], &variants[3]);
@@ -290,7 +316,8 @@ fn tables_and_csv_say_the_same_as_json() {
     let tested = backtest(&market, &rules);
     let csv = market.run(&[&["backtest", "--csv"], &rules[..]].concat()).done().out;
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
-    let columns = ["sold_here_wh", "bought_here_wh", "to_grid_wh", "from_grid_wh", "paid_neur", "grid_alone_neur", "saved_neur"];
+    let columns =
+        ["sold_here_wh", "bought_here_wh", "to_grid_wh", "from_grid_wh", "paid_neur", "grid_alone_neur", "saved_neur"];
     let headers = reader.headers().unwrap().clone();
     let place = |name: &str| headers.iter().position(|header| header == name).unwrap();
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
@@ -298,11 +325,19 @@ fn tables_and_csv_say_the_same_as_json() {
         tested["variants"].as_array().unwrap().iter().flat_map(|variant| members(variant, &KEYS)).collect();
     let found: Vec<(String, Vec<i128>)> = rows
         .iter()
-        .map(|row| (row[place("member")].to_owned(), columns.iter().map(|name| row[place(name)].parse().unwrap()).collect()))
+        .map(|row| {
+            (row[place("member")].to_owned(), columns.iter().map(|name| row[place(name)].parse().unwrap()).collect())
+        })
         .collect();
     assert_eq!(found, expected);
     let told = market.run(&[&["backtest"], &rules[..]].concat()).done();
-    told.shows(&["as-settled (baseline)", "150 of 150 intervals count", "all members", "worse off than", "nobody reacts to prices"]);
+    told.shows(&[
+        "as-settled (baseline)",
+        "150 of 150 intervals count",
+        "all members",
+        "worse off than",
+        "nobody reacts to prices",
+    ]);
 }
 
 /// The recorded readings: what `REC_MARKET_TEST_READINGS` names, or what is beside this repository.
@@ -318,7 +353,10 @@ fn four_weeks() -> PathBuf {
 fn four_weeks_of_sixteen_households_come_to_what_their_meters_say() {
     let file = four_weeks();
     let tested = backtest(&Folder::new(), &["--readings", file.to_str().unwrap(), "--with", "mid-market-rate"]);
-    assert_eq!((&tested["intervals"], &tested["skipped"], &tested["estimated_ppm"]), (&2688.into(), &0.into(), &0.into()));
+    assert_eq!(
+        (&tested["intervals"], &tested["skipped"], &tested["estimated_ppm"]),
+        (&2688.into(), &0.into(), &0.into())
+    );
     let recorded = demo::recording::read(&file).unwrap();
     // What each would have paid alone, from its registers: netted quarter-hour by quarter-hour.
     for (member, it) in members(variant(&tested, "grid-alone"), &["paid", "to_grid_wh", "from_grid_wh"]) {

@@ -36,7 +36,10 @@ fn plot(backtest: &Backtest, base: &Variant, variant: &Variant) -> Markup {
     let name = |number: usize| backtest.members.get(number).map(ToString::to_string).unwrap_or_default();
     let worse = all.iter().filter(|(_, amount)| *amount < Amount::ZERO).count();
     let better = all.iter().filter(|(_, amount)| *amount > Amount::ZERO).count();
-    let description = format!("{better} members are better off, {worse} are worse off, {} are as before.", all.len() - better - worse);
+    let description = format!(
+        "{better} members are better off, {worse} are worse off, {} are as before.",
+        all.len() - better - worse
+    );
     let title = format!("{} beside {}, EUR", variant.named.label, base.named.label);
     let shown: Vec<Difference> =
         all.iter().map(|(number, amount)| Difference { name: name(*number), amount: *amount }).collect();

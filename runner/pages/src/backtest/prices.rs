@@ -16,9 +16,8 @@ const PARTS: u128 = 100;
 const LINES_MAX: usize = 6;
 
 pub(super) fn section(backtest: &Backtest) -> Markup {
-    let variants: Vec<(&Variant, Vec<i128>)> = communities(backtest)
-        .filter_map(|variant| Some((variant, duration(variant.prices())?)))
-        .collect();
+    let variants: Vec<(&Variant, Vec<i128>)> =
+        communities(backtest).filter_map(|variant| Some((variant, duration(variant.prices())?))).collect();
     html! {
         section {
             h2 { "At which prices" }

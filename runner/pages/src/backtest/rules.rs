@@ -10,16 +10,32 @@ use maud::{Markup, html};
 
 /// The figures of a rule: its id, its name, and its formula.
 const FORMULAS: [(&str, &str, &str); 13] = [
-    ("shared", "Shared energy", "S: energy that members got from each other; what passes through the operator counts once"),
-    ("potential", "Of what is possible", "S / S_max, where S_max is the sum over intervals of the lower of all that was fed in and all that was needed"),
-    ("cover", "Cover", "S / all that was needed from outside. What a home uses of its own production within an interval does not pass its meter"),
+    (
+        "shared",
+        "Shared energy",
+        "S: energy that members got from each other; what passes through the operator counts once",
+    ),
+    (
+        "potential",
+        "Of what is possible",
+        "S / S_max, where S_max is the sum over intervals of the lower of all that was fed in and all that was needed",
+    ),
+    (
+        "cover",
+        "Cover",
+        "S / all that was needed from outside. What a home uses of its own production within an interval does not pass its meter",
+    ),
     ("use", "Use", "S / all that was fed in; not of production"),
     ("paid", "Paid", "amounts of everything bought − amounts of everything sold, with neighbours and with the grid"),
     ("saved", "Saved", "what the same energy would have cost with the grid alone, at each member's own tariff − paid"),
     ("beside", "Better than the baseline", "paid under the baseline − paid under this rule"),
     ("operator", "Operator", "what the community's own account took in − what it paid out"),
     ("worse", "Worse off", "how many members pay more than under the other, and the one that loses most"),
-    ("gini", "Gini", "Σ(2k−n−1)x(k) / (n·Σx) of what members that traded here saved for each kWh that they traded here, x(1) the least; 0: all the same; none if any lost"),
+    (
+        "gini",
+        "Gini",
+        "Σ(2k−n−1)x(k) / (n·Σx) of what members that traded here saved for each kWh that they traded here, x(1) the least; 0: all the same; none if any lost",
+    ),
     ("jain", "Jain", "(Σx)² / (n·Σx²) of the same; 1: all the same"),
     ("range", "Lowest, highest", "of the same, in ct/kWh"),
     ("deviation", "Standard deviation", "√(n·Σx² − (Σx)²) / n of the same"),

@@ -21,9 +21,11 @@ pub fn areas(about: About<'_>, names: [&str; 2], steps: &[Option<[u64; 2]>], (un
     while from < steps.len() {
         let run: Vec<[u64; 2]> = steps[from..].iter().map_while(|step| *step).collect();
         let until = from + run.len();
-        let lower = |number: usize| if number == 0 { vec![0; run.len()] } else { run.iter().map(|it| it[0].into()).collect() };
+        let lower =
+            |number: usize| if number == 0 { vec![0; run.len()] } else { run.iter().map(|it| it[0].into()).collect() };
         for (number, path) in paths.iter_mut().enumerate().filter(|_| !run.is_empty()) {
-            let (below, part): (Vec<i128>, Vec<i128>) = (lower(number), run.iter().map(|it| it[number].into()).collect());
+            let (below, part): (Vec<i128>, Vec<i128>) =
+                (lower(number), run.iter().map(|it| it[number].into()).collect());
             path.start((x(from), y(below[0])));
             path.to((x(from), y(below[0] + part[0])));
             for place in 1..run.len() {

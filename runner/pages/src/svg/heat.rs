@@ -76,9 +76,8 @@ pub fn heat(about: About<'_>, map: &Heat<'_>) -> Markup {
     cells.sort_by_key(|cell| (cell.row, cell.column, cell.part));
     let mut paths = [const { None::<Path> }; CLASSES.len()];
     let whole = |cell: &Cell| cell.part == (0, 1);
-    let runs = cells.chunk_by(|a, b| {
-        whole(a) && whole(b) && (a.row, a.level) == (b.row, b.level) && a.column + 1 == b.column
-    });
+    let runs =
+        cells.chunk_by(|a, b| whole(a) && whole(b) && (a.row, a.level) == (b.row, b.level) && a.column + 1 == b.column);
     for run in runs {
         let Some(first) = run.first() else { continue };
         let (part, of) = first.part;

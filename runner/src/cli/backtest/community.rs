@@ -61,7 +61,9 @@ async fn configured(args: &BacktestArgs, path: &Path) -> anyhow::Result<Communit
     let config = Config::load(path)?;
     let from_books = args.readings.is_empty() && !args.fetch;
     if from_books && args.basis.is_some() {
-        return Err(usage("--basis needs --readings or --fetch (stored rounds have the basis with which they were settled)"));
+        return Err(usage(
+            "--basis needs --readings or --fetch (stored rounds have the basis with which they were settled)",
+        ));
     }
     // Uploaded algorithms are in the store; without one there are none.
     let store = match app::open_store_to_read(&config.store).await {

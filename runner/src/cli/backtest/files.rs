@@ -5,12 +5,12 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use ::readings::{FILE_BYTES_MAX, Input, Options};
 use anyhow::{Context, anyhow};
 use demo::recording;
 use domain::MeterId;
 use domain::metering::Cumulative;
 use domain::reading::{Register, Registers};
-use ::readings::{FILE_BYTES_MAX, Input, Options};
 
 use crate::backtest::readings::{MeterReadings, RowRead};
 use crate::cli::exit::{Exit, ExitCode, usage};
@@ -37,14 +37,18 @@ pub(super) fn read(files: &[PathBuf], options: &Options) -> anyhow::Result<Vec<M
         for row in &found.skipped {
             tracing::warn!("left out: {row}");
         }
-        meters.extend(found.meters.into_iter().map(|(meter, known)| MeterReadings {
-            meter,
-            rows: known.cumulative().into_iter().map(row).collect(),
-        }));
+        meters.extend(
+            found
+                .meters
+                .into_iter()
+                .map(|(meter, known)| MeterReadings { meter, rows: known.cumulative().into_iter().map(row).collect() }),
+        );
         meters.sort_by(|a, b| a.meter.cmp(&b.meter));
     }
     match meters.windows(2).find(|pair| pair[0].meter == pair[1].meter) {
-        Some(pair) => Err(usage(format!("meter {} is in files of different kinds (convert them first)", pair[0].meter))),
+        Some(pair) => {
+            Err(usage(format!("meter {} is in files of different kinds (convert them first)", pair[0].meter)))
+        }
         None => Ok(meters),
     }
 }
@@ -60,9 +64,9 @@ fn is_own(file: &Path) -> anyhow::Result<bool> {
     open.take(HEAD_BYTES).read_to_end(&mut head).with_context(|| format!("cannot read {}", file.display()))?;
     let first = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let first = String::from_utf8_lossy(first);
-    Ok(["meter", "timestamp", "import_wh", "export_wh"].iter().all(|name| first.split(',').any(|cell| {
-        cell.trim().trim_start_matches('\u{feff}').trim_matches('"') == *name
-    })))
+    Ok(["meter", "timestamp", "import_wh", "export_wh"]
+        .iter()
+        .all(|name| first.split(',').any(|cell| cell.trim().trim_start_matches('\u{feff}').trim_matches('"') == *name)))
 }
 
 fn input(file: &Path) -> anyhow::Result<Input> {
@@ -71,7 +75,10 @@ fn input(file: &Path) -> anyhow::Result<Input> {
     let open = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
     open.take(most + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {}", file.display()))?;
     if bytes.len() as u64 > most {
-        return Err(anyhow!("{} has more than {most} bytes (split it, or convert it to the program's own format)", file.display()));
+        return Err(anyhow!(
+            "{} has more than {most} bytes (split it, or convert it to the program's own format)",
+            file.display()
+        ));
     }
     Ok(Input { name: file.display().to_string(), bytes })
 }
@@ -99,7 +106,10 @@ fn settled(meters: BTreeMap<MeterId, Vec<RowRead>>) -> anyhow::Result<Vec<MeterR
             Some(pair) => {
                 let (one, other) = (pair[0].registers, pair[1].registers);
                 let way_out = "remove one of them";
-                Err(usage(format!("meter {meter} shows {one} in one file and {other} in another at {} ({way_out})", pair[0].at)))
+                Err(usage(format!(
+                    "meter {meter} shows {one} in one file and {other} in another at {} ({way_out})",
+                    pair[0].at
+                )))
             }
         }
     };

@@ -78,7 +78,11 @@ pub(super) fn print(backtest: &Backtest, out: &mut impl Write) -> anyhow::Result
         intervals: backtest.coverage.counted,
         skipped: backtest.coverage.skipped(),
         estimated_ppm: backtest.coverage.estimated_ppm(),
-        variants: backtest.variants.iter().map(|variant| variant_json(backtest, variant)).collect::<anyhow::Result<_>>()?,
+        variants: backtest
+            .variants
+            .iter()
+            .map(|variant| variant_json(backtest, variant))
+            .collect::<anyhow::Result<_>>()?,
     };
     output::json_line(&json, out)
 }

@@ -35,7 +35,11 @@ pub(super) async fn write(
     let backtest = backtest::of_books(store, community, &RULES, sandbox).await.exit_code(Exit::Unavailable)?;
     let path = directory.kept().unwrap_or(Path::new("")).join(FILE);
     let keep = directory.kept().map_or("my-demo".into(), |kept| kept.display().to_string());
-    let command = format!("rec-market backtest --config {} --with {}", output::shell_word(&format!("{keep}/market.toml")), RULES.join(" "));
+    let command = format!(
+        "rec-market backtest --config {} --with {}",
+        output::shell_word(&format!("{keep}/market.toml")),
+        RULES.join(" ")
+    );
     let command = match directory.kept() {
         Some(_) => command,
         None => format!("rec-market demo --keep {keep} && {command}"),
