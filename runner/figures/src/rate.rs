@@ -16,8 +16,9 @@ const MILLION: u128 = 1_000_000;
 pub fn ppm(part: u128, whole: u128) -> Option<u128> {
     match part.checked_mul(MILLION) {
         Some(product) => product.checked_div(whole),
-        // More than 2¹⁰⁸: what is left out of the whole is far below a millionth of it.
-        None => part.checked_div(whole / MILLION),
+        // More than 2¹⁰⁸: what is left out of the whole is far below a millionth of it, or the rate is beyond all numbers.
+        None if whole == 0 => None,
+        None => Some(part.checked_div(whole / MILLION).unwrap_or(u128::MAX)),
     }
 }
 

@@ -133,13 +133,13 @@ pub fn use_ppm(account: &Account) -> Option<u128> {
 
 /// The effective price of all that was bought, in µEUR/kWh.
 pub fn bought_at(account: &Account) -> Option<i128> {
-    let amount = account.bought_local.amount + account.bought_grid.amount;
+    let amount = account.bought_local.amount.checked_add(account.bought_grid.amount)?;
     rate::price(amount.nano_eur(), account.bought_local.wh + account.bought_grid.wh)
 }
 
 /// The effective price of all that was sold, in µEUR/kWh.
 pub fn sold_at(account: &Account) -> Option<i128> {
-    let amount = account.sold_local.amount + account.sold_grid.amount;
+    let amount = account.sold_local.amount.checked_add(account.sold_grid.amount)?;
     rate::price(amount.nano_eur(), account.sold_local.wh + account.sold_grid.wh)
 }
 

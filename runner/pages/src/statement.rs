@@ -150,7 +150,7 @@ fn days(statement: &MemberStatement, zone: &TimeZone) -> Markup {
 fn day_plot(direction: &Direction, days: &[(Date, Option<Flows>)]) -> Markup {
     let apart = days.len().div_ceil(6).max(1);
     let label = |place: usize, day: Date| match days.len() {
-        0..=92 => (place % apart == 0).then(|| day.strftime("%m-%d").to_string()),
+        0..=92 => place.is_multiple_of(apart).then(|| day.strftime("%m-%d").to_string()),
         _ => (day.day() == 1 && (day.month() % 2 == 1 || days.len() < 200)).then(|| calendar::month_name(day)),
     };
     let parts = |flows: Flows| (direction.parts)(flows).map(u128::from);

@@ -14,6 +14,7 @@ mod steps;
 #[allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test that cannot go on has failed")]
 mod tests;
 
+use domain::text::printable;
 use maud::{Markup, html};
 
 pub use areas::areas;
@@ -50,6 +51,16 @@ fn picture(about: About<'_>, height: f64, content: &Markup) -> Markup {
             (content)
         }
     }
+}
+
+/// A name, cut where it is longer than there is room for.
+fn cut(name: &str, chars_max: usize) -> String {
+    let name = printable(name);
+    if name.chars().count() <= chars_max {
+        return name.into_owned();
+    }
+    let cut: String = name.chars().take(chars_max - 1).collect();
+    format!("{cut}…")
 }
 
 /// One of two classes, in a legend or among bars: the first is full, the second is hatched.

@@ -40,6 +40,9 @@ fn map(labels: &str, hours: &BTreeMap<Hour, u128>) -> Markup {
     if hours.is_empty() {
         return chart::nothing(labels);
     }
+    if hours.values().all(|wh| *wh == 0) {
+        return html! { figure { figcaption { (labels) } p class="note" { "Nothing was shared." } } };
+    }
     let title = format!("{labels}: kWh in each hour");
     let most = hours.iter().max_by_key(|(hour, wh)| (**wh, std::cmp::Reverse(**hour)));
     let description = match most {

@@ -1,12 +1,11 @@
 //! Level bars to both sides of a zero line, one for each member: gains are full, losses are hatched.
 
 use domain::Amount;
-use domain::text::printable;
 use figures::text::{eur, eur_difference};
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, Scale, WIDTH, picture};
+use super::{About, Scale, cut, picture};
 
 /// A cent in nano-euro.
 const CENT: i128 = 10_000_000;
@@ -56,7 +55,7 @@ pub fn differences(about: About<'_>, all: &[Difference]) -> Markup {
             text class="tick middle" x=(number(x(*tick))) y="11" { (tick_text(*tick)) }
         }
         @for (place, difference) in all.iter().enumerate() {
-            text x="0" y=(number(row(place) + 13.0)) { (cut(&difference.name)) }
+            text x="0" y=(number(row(place) + 13.0)) { (cut(&difference.name, NAME_CHARS)) }
             @let end = x(difference.amount.nano_eur());
             @if difference.amount < Amount::ZERO {
                 text class="tick end" x=(number(end - 3.0)) y=(number(row(place) + 13.0)) { (eur(difference.amount)) }
@@ -65,20 +64,10 @@ pub fn differences(about: About<'_>, all: &[Difference]) -> Markup {
             }
         }
     };
-    debug_assert!(TO < WIDTH, "numbers have room");
     picture(about, bottom + 6.0, &content)
 }
 
 /// A tick of whole euro, or with as many decimals as it needs.
 fn tick_text(nano_eur: i128) -> String {
     super::decimal(nano_eur, 9)
-}
-
-fn cut(name: &str) -> String {
-    let name = printable(name);
-    if name.chars().count() <= NAME_CHARS {
-        return name.into_owned();
-    }
-    let cut: String = name.chars().take(NAME_CHARS - 1).collect();
-    format!("{cut}…")
 }

@@ -3,10 +3,13 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, LEFT, LINE, RIGHT, Scale, decimal, left_axis, picture};
+use super::{About, LEFT, LINE, RIGHT, Scale, cut, decimal, left_axis, picture};
 
 /// The classes of lines. There are no more lines than can be told apart.
 const CLASSES: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
+
+/// Longest name that has room, in characters.
+const NAME_CHARS: usize = 44;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub fn steps(about: About<'_>, lines: &[Line], (unit, decimals): (&str, u32)) ->
         @for ((line, class), place) in lines.iter().zip(CLASSES).zip(0_u32..) {
             @let height = 11.0 + LINE * f64::from(place);
             path class={ "step " (class) } d={ "M" (number(LEFT)) " " (number(height - 4.0)) "h34" } {}
-            text x=(number(LEFT + 40.0)) y=(number(height)) { (line.name) }
+            text x=(number(LEFT + 40.0)) y=(number(height)) { (cut(&line.name, NAME_CHARS)) }
         }
         (left_axis(&scale, top, HEIGHT, unit, |value| decimal(value, decimals)))
         @for (line, class) in lines.iter().zip(CLASSES) {
