@@ -86,6 +86,17 @@ fuzz: build $(CARGO_FUZZ) ## Fuzz gate, rounds and uploads for FUZZ_SECONDS each
 crash-test: build tools ## Kill the service 300 times at random, with either store, and audit the books (several minutes)
 	REC_MARKET_TEST_KILLS=300 cargo test --release --locked --workspace --test service -- crash --nocapture
 
+# Communities x members of each.
+SCALE ?= 10000x100
+
+.PHONY: scale-test
+scale-test: build ## Settle an interval of 10,000 communities of 100 members, with one replica and three, and print the figures
+	REC_MARKET_TEST_SCALE=$(SCALE) cargo test --release --locked --workspace --test service -- scale:: --nocapture
+
+.PHONY: scale-simulation
+scale-simulation: build ## Simulate an interval of a million communities on 1, 10 and 100 nodes, from measured costs
+	REC_MARKET_TEST_SIMULATION=1 cargo test --release --locked --workspace --test service -- simulation:: --nocapture
+
 .PHONY: swarm-test
 swarm-test: build tools ## Build the image, deploy the stack on a one-node Swarm, kill replicas (as root, with docker.io)
 	deploy/swarm/test.sh

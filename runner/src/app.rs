@@ -2,6 +2,7 @@
 //!
 //! `serve`, `settle` and the tests build from here, clock included.
 
+mod common;
 mod rights;
 pub mod service;
 
@@ -9,8 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use base::{Reference, public_grid};
+use base::Reference;
 use books::{Store, StoreError};
 use domain::Digest;
 use domain::text::chain;
@@ -18,17 +18,18 @@ use sandbox::{Codegen, CompileLimits, Compiler, Options, Sandbox, SandboxError};
 use store::{MongoStore, SqliteStore};
 use wire::tls::{ClientTls, TlsError};
 
-use crate::adapter::meters::{MetersClient, RetryPolicy};
+use crate::adapter::meters::MetersServices;
 use crate::adapter::transactions::outbox::OutboxRelay;
 use crate::adapter::transactions::push::PushClient;
-use crate::algorithms::cache::{AlgorithmCache, check_settings};
+use crate::algorithms::cache::AlgorithmCache;
 use crate::clock::Clock;
 use crate::config::{CommunityConfig, Config, ForwardMode, StoreConfig};
 use crate::file::warn_if_exposed;
 use crate::lease::LeaseOwner;
-use crate::settlement::clearing::Clearing;
-use crate::settlement::{Memory, Settler};
+use crate::settlement::{Meters, Settler};
 use crate::telemetry::metrics::Metrics;
+
+pub use common::Common;
 
 /// An unpaid trade is pushed again after the lease of a claim, but need not wait longer than this: a day is for devices that
 /// fetch.
@@ -149,10 +150,10 @@ fn options(codegen: Codegen, cache: Option<PathBuf>, runs: Option<usize>) -> Res
     Ok(Options { runs_max: runs.unwrap_or(usual.runs_max), cache, codegen, compiler, ..usual })
 }
 
-/// Everything that is needed to settle a community, checked before the first interval.
+/// Everything that is needed to settle one community alone.
 ///
 /// # Errors
-/// If an algorithm cannot be loaded or does not know its settings, or the address of the Meters service is invalid.
+/// As [`Common::settler`].
 pub async fn settler(
     community: &CommunityConfig,
     cache: &Arc<AlgorithmCache>,
@@ -160,35 +161,17 @@ pub async fn settler(
     clock: &Arc<dyn Clock>,
     metrics: &Metrics,
 ) -> anyhow::Result<Settler> {
-    let made = make_settler(community, cache, store, clock, metrics).await;
-    made.with_context(|| format!("community {}", community.name))
+    let common = Common::new(Arc::clone(cache), Arc::clone(store), Arc::clone(clock));
+    common.settler(Arc::new(community.clone()), metrics).await
 }
 
-async fn make_settler(
-    community: &CommunityConfig,
-    cache: &Arc<AlgorithmCache>,
-    store: &Arc<dyn Store>,
-    clock: &Arc<dyn Clock>,
-    metrics: &Metrics,
-) -> anyhow::Result<Settler> {
-    let algorithm = cache.configured(&community.name, &community.algorithm).await?;
-    check_settings(community.settings_keys(), &algorithm.description, &community.algorithm)?;
-    let fallback = match community.fallback {
-        true => Some(cache.configured(&community.name, &Reference::Base(public_grid())).await?),
-        false => None,
-    };
-    let metrics = metrics.community(&community.name, community.grace);
-    let policy = RetryPolicy { deadline: community.meters_timeout, ..RetryPolicy::default() };
-    let ca = community.meters_ca.as_deref();
-    Ok(Settler {
-        clearing: Clearing::new(community.clone(), algorithm, fallback),
-        meters: Arc::new(MetersClient::trusting(&community.meters, policy, ca, Arc::clone(&metrics))?),
-        algorithms: Arc::clone(cache),
-        store: Arc::clone(store),
-        clock: Arc::clone(clock),
-        metrics,
-        memory: Memory::of(community),
-    })
+/// The Meters service of a community, to be read without settling.
+///
+/// # Errors
+/// If its address is invalid.
+pub fn meters(community: &CommunityConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Meters>> {
+    let metrics = Metrics::new(Arc::clone(clock)).community(&community.name, community.grace);
+    Ok(Arc::new(common::client(&MetersServices::default(), community, metrics)?))
 }
 
 /// The relay that pushes trades to Transactions, if the configuration says so.

@@ -5,6 +5,7 @@
 mod algorithm;
 mod args;
 mod audit;
+mod backtest;
 mod certs;
 mod completions;
 mod config;
@@ -69,6 +70,7 @@ pub enum Command {
     Trades(trades::TradesArgs),
     Statement(statement::StatementArgs),
     Events(events::EventsArgs),
+    Backtest(backtest::BacktestArgs),
     Audit(audit::AuditArgs),
     /// Decide about meters whose registers make no sense
     ///
@@ -156,6 +158,7 @@ pub async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Trades(args) => trades::run(&args, &mut out).await?,
         Command::Statement(args) => statement::run(&args, &mut out).await?,
         Command::Events(args) => events::run(&args, &mut out).await?,
+        Command::Backtest(args) => backtest::run(&args, &mut out).await?,
         Command::Audit(args) => audit::run(&args, &mut out).await?,
         Command::Meter(MeterCommand::List(args)) => meter::list::run(&args, &mut out).await?,
         Command::Meter(MeterCommand::Accept(args)) => meter::decide::accept(&args, &mut out).await?,

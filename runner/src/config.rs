@@ -9,6 +9,8 @@ mod dated;
 mod holidays;
 mod listing;
 mod member;
+mod meters;
+mod monitoring;
 mod overrides;
 mod problems;
 mod read;
@@ -26,6 +28,7 @@ mod tests;
 mod wallet;
 mod wire_names;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,6 +43,7 @@ use community::Placed;
 pub use dated::{Change, Dated};
 pub use holidays::HolidaysConfig;
 pub use member::{MemberConfig, MemberTerms};
+pub use monitoring::SeriesOf;
 use overrides::PREFIX;
 pub use problems::Problem;
 use problems::Problems;
@@ -74,6 +78,8 @@ pub struct Config {
     pub forward: ForwardConfig,
     /// How several processes share the communities.
     pub replicas: ReplicasConfig,
+    /// Whose series `/metrics` has.
+    pub metrics: SeriesOf,
     /// The communities, in the order of the file; at least one, each with a name of its own.
     pub communities: Vec<CommunityConfig>,
 }
@@ -180,6 +186,14 @@ impl Config {
         parse(&text, directory, &variables.collect::<Vec<_>>()).map_err(invalid)
     }
 
+    /// Checks a text that the program made up, without the environment; `path` names it in messages.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn of_text(text: &str, path: &Path) -> Result<Config, InvalidConfig> {
+        parse(text, Path::new(""), &[]).map_err(|problems| InvalidConfig { path: path.to_owned(), problems })
+    }
+
     /// The community of that name.
     pub fn community(&self, name: &str) -> Option<&CommunityConfig> {
         self.communities.iter().find(|community| community.name == name)
@@ -252,6 +266,7 @@ fn check(file: File, problems: &Problems<'_>) -> Option<Config> {
         tls,
         forward: service::forward(file.forward.value.unwrap_or_default(), problems),
         replicas: service::replicas(file.replicas.value.unwrap_or_default()),
+        metrics: file.metrics.value.unwrap_or_default().communities.get().unwrap_or_default(),
         communities: communities(file.community, problems),
         store: store?,
     })
@@ -259,6 +274,7 @@ fn check(file: File, problems: &Problems<'_>) -> Option<Config> {
 
 fn communities(tables: Field<Vec<Field<Community>>>, problems: &Problems<'_>) -> Vec<CommunityConfig> {
     let mut communities: Vec<Placed> = Vec::new();
+    let mut names = HashSet::new();
     let mut wire_names = WireNames::default();
     if tables.value.as_ref().map_or(tables.at.is_none(), Vec::is_empty) {
         problems.add("no community is configured (add [[community]] with a name)");
@@ -266,7 +282,7 @@ fn communities(tables: Field<Vec<Field<Community>>>, problems: &Problems<'_>) ->
     for (table, at) in tables.value.unwrap_or_default().into_iter().filter_map(Field::placed) {
         let Some(placed) = community::check(table, at, problems) else { continue };
         let name = &placed.community.name;
-        if communities.iter().any(|other| other.community.name == *name) {
+        if !names.insert(name.clone()) {
             problems.at(at, format!("two communities are called {name:?} (each needs a name of its own)"));
             continue;
         }

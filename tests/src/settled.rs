@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use books::{Books, ClearedInterval, ClearedRound, Commit, Committed, Provenance, StoreError};
+use books::{Books, ClearedInterval, ClearedRound, Commit, Committed, Provenance, StoreError, day_of};
 use domain::netting::Basis;
 use domain::round::{PriceLimits, Terms};
 use domain::{Boundary, Digest, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement};
 use domain::{Tariff, Trade};
+use jiff::tz::TimeZone;
 
 /// 2023-09-01T12:00:00Z, in seconds since 1970.
 pub const NOON: u64 = 1_693_569_600;
@@ -107,6 +108,7 @@ pub fn commit(round: ClearedRound) -> Commit {
         decision: 0,
         fence: None,
         settled_at: interval.end().timestamp() + Duration::from_secs(60),
+        day: day_of(interval, &TimeZone::UTC),
         cleared: ClearedInterval::new(&community, interval, Basis::Gross, Some(round), Vec::new()),
         community,
     }

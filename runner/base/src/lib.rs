@@ -21,6 +21,17 @@ pub struct Base {
     pub bytes: &'static [u8],
 }
 
+impl Base {
+    /// The digest of the component.
+    pub fn digest(&self) -> Digest {
+        let known = BASE.iter().position(|base| base.name == self.name).and_then(|number| DIGESTS.get(number));
+        known.copied().unwrap_or_else(|| Digest::of(self.bytes))
+    }
+}
+
+/// The digests of all base algorithms, in their order.
+static DIGESTS: LazyLock<Vec<Digest>> = LazyLock::new(|| BASE.iter().map(|base| Digest::of(base.bytes)).collect());
+
 /// Returns the algorithm of a community that configures none, `mid-market-rate`: fair to both sides and easy to
 /// explain.
 pub fn default_base() -> &'static Base {
@@ -40,7 +51,6 @@ pub fn base(name: &str) -> Option<&'static Base> {
 
 /// Finds a base algorithm by the digest of its component.
 pub fn base_by_digest(digest: &Digest) -> Option<&'static Base> {
-    static DIGESTS: LazyLock<Vec<Digest>> = LazyLock::new(|| BASE.iter().map(|base| Digest::of(base.bytes)).collect());
     DIGESTS.iter().position(|known| known == digest).and_then(|number| BASE.get(number))
 }
 

@@ -6,6 +6,7 @@
 //! books.
 
 mod registers;
+mod sums;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -20,9 +21,11 @@ use domain::settlement::{digest_of_trades, trades_max_default};
 use domain::{Boundary, Digest, MemberId, MeterId, NamedParty, NamedTrade, Party, Round, Settlement, Trade, TradeId};
 
 use registers::{Crossings, bases, change};
+use sums::Sums;
 
 use crate::interval::{Decided, MeterReading, Provenance, StoredInterval};
 use crate::meters::MeterLog;
+use crate::statement::DaySums;
 use crate::store::Progress;
 use crate::trade::{GapTrade, StoredTrade};
 
@@ -61,6 +64,7 @@ pub struct Audit {
     crossings: Crossings,
     last: LastReads,
     mark: Option<Boundary>,
+    sums: Sums,
     /// Registers and trades of every member that was ever in the books.
     pub members: BTreeMap<MemberId, Proof>,
     /// Number of intervals with a round.
@@ -105,6 +109,15 @@ impl Audit {
         for finding in self.prove(stored) {
             self.find(format!("interval {interval}: {finding}"));
         }
+        if let Some(finding) = self.sums.prove(stored) {
+            self.find(finding);
+        }
+    }
+
+    /// Notes what the store has summed up of a day, to compare it with the intervals that are added afterwards. Days must be
+    /// added in order of time.
+    pub fn add_sums(&mut self, day: &DaySums) {
+        self.sums.expect(day);
     }
 
     fn prove(&mut self, stored: &StoredInterval) -> Vec<String> {
@@ -227,7 +240,7 @@ impl Audit {
         let decision = decision.ok_or_else(|| format!("nobody made decision {number} about meter {meter}"))?;
         let exchanges = self.log.exchanges(*number).remove(meter).unwrap_or_default();
         let last = self.last.get(meter);
-        let effect = last.and_then(|last| decide(last, &decision.decision, &exchanges));
+        let effect = decide(last, &decision.decision, &exchanges);
         let Effect { since, rise, last } =
             effect.ok_or_else(|| format!("decision {number} about meter {meter} comes to nothing"))?;
         if !self.crossings.prove(*number) {
@@ -254,7 +267,7 @@ impl Audit {
             let exchanges = stored.rules.exchanges.get(&reading.meter).map_or(&[][..], Vec::as_slice);
             let from = bases(last).find_map(|base| Some((base.boundary, change(base, now, exchanges)?)));
             let Some((boundary, (import, export))) = from else { continue };
-            if boundary == stored.interval.start() {
+            if boundary == stored.interval.start() && !stored.rules.missing.contains(&reading.meter) {
                 let sum = within.entry(&reading.member).or_default();
                 *sum = (sum.0 + import, sum.1 + export);
             } else {
@@ -296,6 +309,9 @@ impl Audit {
             for meter in differing(&progress.last_reads, &self.last) {
                 self.find(format!("the last registers of meter {meter} are not those of the books"));
             }
+        }
+        if let Some(finding) = self.sums.finish() {
+            self.find(finding);
         }
         let broken: Vec<String> = self
             .members

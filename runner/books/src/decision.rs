@@ -143,7 +143,7 @@ pub enum Action {
 
 impl Action {
     /// The codes of every action that concerns a community.
-    pub const OF_COMMUNITIES: [&str; 8] = [
+    pub const OF_COMMUNITIES: [&str; 9] = [
         "activated",
         "rolled-back",
         "shadow-started",
@@ -152,6 +152,7 @@ impl Action {
         "meter-accepted",
         "meter-restarted",
         "meter-exchanged",
+        "meter-late",
     ];
 
     /// Returns the action's code: a short name for programs that never changes.
@@ -167,6 +168,7 @@ impl Action {
                 MeterDecision::Accept { .. } => "meter-accepted",
                 MeterDecision::Restart { .. } => "meter-restarted",
                 MeterDecision::Exchange { .. } => "meter-exchanged",
+                MeterDecision::Late { .. } => "meter-late",
             },
         }
     }

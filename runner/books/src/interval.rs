@@ -146,6 +146,9 @@ pub struct Commit {
     pub fence: Option<u64>,
     /// When the interval was settled.
     pub settled_at: Timestamp,
+    /// The first instant of the day to which the interval belongs in the community's time zone: a store keeps sums per member
+    /// and day, see [`day_of`](crate::period::day_of).
+    pub day: Timestamp,
     /// The interval to commit.
     pub cleared: ClearedInterval,
 }

@@ -43,13 +43,14 @@ pub use payment::{
     CLAIM_TERM_MAX, Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Quantity, Reported,
     UpdateError, Window, WireParty, check_agreement, platform_name,
 };
-pub use period::{Calendar, Period};
+pub use period::{Calendar, Period, day_of};
 pub use price::{MeterPrices, NewPrices, PriceBounds, PricesKept};
 pub use reopening::{ReopenError, Reopened, Reopening};
 pub use shadow::{ShadowState, ShadowTotals};
+pub use statement::DaySums;
 pub use store::{
     Acquired, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices, Progress,
-    Standing, Store, community_lease,
+    Replica, Replicas, Standing, Store, community_lease,
 };
 pub use trade::{GapTrade, StoredTrade, trades_of};
 pub use wallet::Wallets;

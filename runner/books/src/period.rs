@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use domain::Interval;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -50,10 +51,25 @@ impl Period {
         }
     }
 
+    /// The first instant of the period.
+    pub fn from(&self) -> Timestamp {
+        self.from
+    }
+
+    /// Returns its first day.
+    pub fn first(&self) -> Date {
+        self.first
+    }
+
     /// Whether an instant is in the period.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.from <= at && self.until.is_none_or(|until| at < until)
     }
+}
+
+/// The first instant of the day to which an interval belongs in a time zone: the one on which it starts.
+pub fn day_of(interval: Interval, zone: &TimeZone) -> Timestamp {
+    Period::containing(interval.start().timestamp(), Calendar::Day, zone).from
 }
 
 /// Prints the day or the month, as `2024-10-27` or `2024-10`.

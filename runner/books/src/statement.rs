@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Amount, MemberId, NamedParty, Tariff, TradeKind};
+use domain::{Amount, Boundary, MemberId, NamedParty, Round, Tariff, TradeKind};
 
 use crate::interval::StoredInterval;
-use crate::trade::StoredTrade;
+use crate::trade::{GapTrade, StoredTrade};
 
 /// The energy that a member traded in one direction, and the money for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,9 +19,12 @@ pub struct Flow {
 }
 
 impl Flow {
-    fn add(&mut self, trade: &StoredTrade) {
-        self.wh += u128::from(trade.energy.wh());
-        self.amount = self.amount + Amount::of(trade.energy, trade.price);
+    fn of(trade: &StoredTrade) -> Flow {
+        Flow { wh: trade.energy.wh().into(), amount: Amount::of(trade.energy, trade.price) }
+    }
+
+    fn checked_add(self, other: Flow) -> Option<Flow> {
+        Some(Flow { wh: self.wh.checked_add(other.wh)?, amount: self.amount.checked_add(other.amount)? })
     }
 }
 
@@ -54,20 +57,27 @@ impl Account {
     }
 
     /// Adds another account to this one.
+    ///
+    /// # Panics
+    /// If a sum does not fit 128 bits: any other answer would be wrong money.
+    #[allow(clippy::expect_used, reason = "a total that does not fit must not be taken for another")]
     pub fn add(&mut self, other: &Account) {
-        let pairs = [
-            (&mut self.sold_local, other.sold_local),
-            (&mut self.bought_local, other.bought_local),
-            (&mut self.sold_grid, other.sold_grid),
-            (&mut self.bought_grid, other.bought_grid),
-        ];
-        for (sum, flow) in pairs {
-            sum.wh += flow.wh;
-            sum.amount = sum.amount + flow.amount;
-        }
-        self.grid_alone = self.grid_alone + other.grid_alone;
+        *self = self.checked_add(other).expect(TOO_LARGE);
+    }
+
+    /// Adds two accounts; `None` if a sum does not fit 128 bits.
+    pub fn checked_add(&self, other: &Account) -> Option<Account> {
+        Some(Account {
+            sold_local: self.sold_local.checked_add(other.sold_local)?,
+            bought_local: self.bought_local.checked_add(other.bought_local)?,
+            sold_grid: self.sold_grid.checked_add(other.sold_grid)?,
+            bought_grid: self.bought_grid.checked_add(other.bought_grid)?,
+            grid_alone: self.grid_alone.checked_add(other.grid_alone)?,
+        })
     }
 }
+
+const TOO_LARGE: &str = "a sum of a statement that fits 128 bits";
 
 /// The accounts of a community's members.
 #[derive(Clone, Debug, Default)]
@@ -77,37 +87,70 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// Sums up one interval; `None` if a sum does not fit 128 bits.
+    pub fn of(round: Option<&Round>, gaps: &[GapTrade], trades: &[StoredTrade]) -> Option<Statement> {
+        let mut statement = Statement::default();
+        statement.add_trades(round, gaps, trades)?;
+        Some(statement)
+    }
+
     /// Adds the trades of one interval.
+    ///
+    /// # Panics
+    /// As [`Account::add`].
+    #[allow(clippy::expect_used, reason = "a total that does not fit must not be taken for another")]
     pub fn add(&mut self, interval: &StoredInterval) {
-        let mut tariffs: BTreeMap<&MemberId, Tariff> = BTreeMap::new();
-        tariffs.extend(interval.gaps.iter().map(|gap| (&gap.member, gap.tariff)));
-        for position in interval.round.iter().flat_map(|round| round.positions()) {
-            tariffs.insert(&position.member, position.tariff);
-            self.members.entry(position.member.clone()).or_default();
+        self.add_trades(interval.round.as_ref(), &interval.gaps, &interval.trades).expect(TOO_LARGE);
+    }
+
+    /// Adds two statements; `None` if a sum does not fit 128 bits.
+    pub fn checked_add(mut self, other: &Statement) -> Option<Statement> {
+        for (member, account) in &other.members {
+            let sum = self.members.entry(member.clone()).or_default();
+            *sum = sum.checked_add(account)?;
         }
-        for trade in &interval.trades {
-            self.add_trade(trade, &tariffs);
+        Some(self)
+    }
+
+    /// Adds accounts of members.
+    ///
+    /// # Panics
+    /// As [`Account::add`].
+    pub fn add_accounts(&mut self, accounts: &BTreeMap<MemberId, Account>) {
+        for (member, account) in accounts {
+            self.members.entry(member.clone()).or_default().add(account);
         }
     }
 
-    fn add_trade(&mut self, trade: &StoredTrade, tariffs: &BTreeMap<&MemberId, Tariff>) {
+    fn add_trades(&mut self, round: Option<&Round>, gaps: &[GapTrade], trades: &[StoredTrade]) -> Option<()> {
+        let mut tariffs: BTreeMap<&MemberId, Tariff> = BTreeMap::new();
+        tariffs.extend(gaps.iter().map(|gap| (&gap.member, gap.tariff)));
+        for position in round.into_iter().flat_map(Round::positions) {
+            tariffs.insert(&position.member, position.tariff);
+            self.members.entry(position.member.clone()).or_default();
+        }
+        trades.iter().try_for_each(|trade| self.add_trade(trade, &tariffs))
+    }
+
+    fn add_trade(&mut self, trade: &StoredTrade, tariffs: &BTreeMap<&MemberId, Tariff>) -> Option<()> {
+        let kind = trade.kind();
         if let NamedParty::Member(seller) = &trade.seller {
             let account = self.members.entry(seller.clone()).or_default();
-            let flow = if trade.kind() == TradeKind::ToGrid { &mut account.sold_grid } else { &mut account.sold_local };
-            flow.add(trade);
+            let flow = if kind == TradeKind::ToGrid { &mut account.sold_grid } else { &mut account.sold_local };
+            *flow = flow.checked_add(Flow::of(trade))?;
             if let Some(tariff) = tariffs.get(seller) {
-                account.grid_alone = account.grid_alone - Amount::of(trade.energy, tariff.feed_in);
+                account.grid_alone = account.grid_alone.checked_sub(Amount::of(trade.energy, tariff.feed_in))?;
             }
         }
         if let NamedParty::Member(buyer) = &trade.buyer {
             let account = self.members.entry(buyer.clone()).or_default();
-            let flow =
-                if trade.kind() == TradeKind::FromGrid { &mut account.bought_grid } else { &mut account.bought_local };
-            flow.add(trade);
+            let flow = if kind == TradeKind::FromGrid { &mut account.bought_grid } else { &mut account.bought_local };
+            *flow = flow.checked_add(Flow::of(trade))?;
             if let Some(tariff) = tariffs.get(buyer) {
-                account.grid_alone = account.grid_alone + Amount::of(trade.energy, tariff.retail);
+                account.grid_alone = account.grid_alone.checked_add(Amount::of(trade.energy, tariff.retail))?;
             }
         }
+        Some(())
     }
 
     /// Returns the sum of all members' accounts.
@@ -116,4 +159,23 @@ impl Statement {
         self.members.values().for_each(|account| total.add(account));
         total
     }
+}
+
+/// What a store has summed up: intervals of a community that follow each other, within one day of its time zone as it was
+/// when they were settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaySums {
+    /// The start of the first interval.
+    pub first: Boundary,
+    /// The start of the last interval.
+    pub last: Boundary,
+    /// The end of the last interval.
+    pub until: Boundary,
+    /// Number of intervals.
+    pub intervals: u64,
+    /// Number of trades.
+    pub trades: u64,
+    /// The account of each member that was in any of the intervals; `None` if a sum does not fit 128 bits, so that there
+    /// are none.
+    pub members: Option<BTreeMap<MemberId, Account>>,
 }

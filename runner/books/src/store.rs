@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use domain::netting::LastReads;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
 use crate::error::StoreError;
@@ -21,6 +22,7 @@ use crate::payment::{Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, 
 use crate::price::{NewPrices, PricesKept};
 use crate::reopening::{ReopenError, Reopened, Reopening};
 use crate::shadow::ShadowState;
+use crate::statement::DaySums;
 use crate::trade::StoredTrade;
 
 /// The result of a commit.
@@ -134,6 +136,9 @@ pub trait Books: Send + Sync {
     /// Adds to the newest interval what people decided about meters, as a whole or not at all.
     async fn add(&self, addition: &Addition) -> Result<Committed, StoreError>;
 
+    /// Returns the resume mark of every community that has one, sorted by name. For those who watch many at once.
+    async fn marks(&self) -> Result<Vec<(String, Boundary)>, StoreError>;
+
     /// Lists every community with any data, sorted by name.
     async fn communities(&self) -> Result<Vec<String>, StoreError>;
 
@@ -150,6 +155,26 @@ pub trait Books: Send + Sync {
         after: Option<(Boundary, u64)>,
         limit: usize,
     ) -> Result<Vec<StoredTrade>, StoreError>;
+
+    /// Lists the sums of up to `limit` days with intervals that start within the span, in order of time. `after` is
+    /// [`DaySums::until`] of the last one of the previous page. Days that begin before the span or end after it are there as
+    /// a whole.
+    async fn sums(
+        &self,
+        community: &str,
+        span: Span,
+        after: Option<Boundary>,
+        limit: usize,
+    ) -> Result<Vec<DaySums>, StoreError>;
+
+    /// Sums up all of a community's intervals again, by the days of this time zone; `told` hears of every day that is done.
+    /// Returns the number of days.
+    async fn sum_again(
+        &self,
+        community: &str,
+        zone: &TimeZone,
+        told: Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<u64, StoreError>;
 
     /// Returns the bytes of a component that was uploaded or that cleared an interval; `None` if it is not stored.
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError>;
@@ -242,6 +267,26 @@ pub trait Leases: Send + Sync {
     async fn release(&self, lease: &str, owner: &str) -> Result<(), StoreError>;
 }
 
+/// A process that settles on this store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replica {
+    /// The name under which it has its leases.
+    pub name: String,
+    /// Until when it counts as living unless it says so again.
+    pub until: Timestamp,
+}
+
+/// Storage of which replicas live, so that they share the work evenly. It guards nothing: leases do.
+#[async_trait]
+pub trait Replicas: Send + Sync {
+    /// Notes that a replica lives, and returns all that live at `now`, sorted by name. One that would live for longer from now on
+    /// than [`LEASE_TERM_MAX`] does not count: some clock was wrong.
+    async fn live(&self, replica: &Replica, now: Timestamp) -> Result<Vec<Replica>, StoreError>;
+
+    /// Notes that a replica has ended.
+    async fn leave(&self, name: &str) -> Result<(), StoreError>;
+}
+
 /// Storage of the prices that members set.
 #[async_trait]
 pub trait Prices: Send + Sync {
@@ -315,9 +360,9 @@ pub trait Payments: Send + Sync {
 }
 
 /// A complete store: every trait of this module.
-pub trait Store: Books + Decisions + Leases + Payments + Prices {}
+pub trait Store: Books + Decisions + Leases + Payments + Prices + Replicas {}
 
-impl<S: Books + Decisions + Leases + Payments + Prices> Store for S {}
+impl<S: Books + Decisions + Leases + Payments + Prices + Replicas> Store for S {}
 
 /// Returns the name of the lease under which a community is settled.
 pub fn community_lease(community: &str) -> String {

@@ -2,7 +2,8 @@
 
 use domain::trade::State;
 use domain::{
-    Boundary, Energy, Interval, MemberId, NamedParty, NamedTrade, Price, Settlement, Tariff, TradeId, TradeKind,
+    Boundary, CommunityCode, Energy, Interval, MemberId, NamedParty, NamedTrade, Price, Settlement, Tariff, TradeId,
+    TradeIds, TradeKind,
 };
 
 /// A trade as it is stored.
@@ -52,8 +53,19 @@ impl StoredTrade {
         trade: NamedTrade,
         message: Option<String>,
     ) -> StoredTrade {
+        StoredTrade::with_id(CommunityCode::of(community).ids(interval), interval, number, trade, message)
+    }
+
+    /// As [`StoredTrade::new`], with the ids of the interval at hand.
+    pub fn with_id(
+        ids: TradeIds,
+        interval: Interval,
+        number: u64,
+        trade: NamedTrade,
+        message: Option<String>,
+    ) -> StoredTrade {
         let NamedTrade { seller, buyer, energy, price } = trade;
-        let id = TradeId::derive(community, interval, number);
+        let id = ids.id(number);
         let state = (!TradeKind::between(&seller, &buyer).is_with_grid()).then_some(State::Created);
         StoredTrade { id, interval, number, seller, buyer, energy, price, state, message }
     }
@@ -77,7 +89,8 @@ pub fn trades_of(
         .flat_map(|(settlement, remark)| settlement.named_trades().map(move |trade| (trade, remark.clone())));
     let gaps = gaps.iter().flat_map(|gap| gap.trades().map(|trade| (trade, Some(gap.message()))));
     let numbered = settled.chain(gaps).zip(0_u64..);
-    numbered.map(|((trade, message), number)| StoredTrade::new(community, interval, number, trade, message)).collect()
+    let ids = CommunityCode::of(community).ids(interval);
+    numbered.map(|((trade, message), number)| StoredTrade::with_id(ids, interval, number, trade, message)).collect()
 }
 
 impl GapTrade {

@@ -62,8 +62,14 @@ impl FromStr for Digest {
 }
 
 /// Writes bytes as lower-case hexadecimal digits.
-pub(crate) fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+pub(crate) fn write_hex<const N: usize>(f: &mut fmt::Formatter<'_>, bytes: &[u8; N]) -> fmt::Result {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [[0; 2]; N];
+    for (pair, byte) in digits.iter_mut().zip(bytes) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    }
+    // OK because digits are text.
+    f.write_str(str::from_utf8(digits.as_flattened()).unwrap_or_default())
 }
 
 /// Parses exactly `N` bytes from hexadecimal digits; `None` for any other text.

@@ -9,7 +9,7 @@ mod finding;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -94,6 +94,9 @@ pub struct MeterRules {
     pub limits: Option<MeterLimits>,
     /// Declared exchanges.
     pub exchanges: Exchanges,
+    /// Meters of which nobody knows what they measured in the interval, although both registers are there: what these rose by
+    /// is traded with the grid alone.
+    pub missing: BTreeSet<MeterId>,
 }
 
 /// What a reading comes to.
@@ -171,7 +174,7 @@ impl MeterRules {
             let between: Vec<Exchange> = between(exchanges, from, at).copied().collect();
             (!between.is_empty()).then(|| (meter.clone(), between))
         };
-        MeterRules { limits, exchanges: exchanges.iter().filter_map(between).collect() }
+        MeterRules { limits, exchanges: exchanges.iter().filter_map(between).collect(), missing: BTreeSet::new() }
     }
 
     /// Judges a reading that comes after a meter's last ones.
@@ -325,6 +328,15 @@ pub enum MeterDecision {
         /// What was settled across it before it was declared; `None` if nothing was.
         crossed: Option<Crossed>,
     },
+    /// Energy became known that had been missing when the books were made: the registers stand higher than was settled.
+    Late {
+        /// The last boundary before what was missing.
+        since: Boundary,
+        /// From where the meter counted: its last good reading, or its very first one if it has none in the books.
+        before: ReadAt,
+        /// Its registers with what became known.
+        now: ReadAt,
+    },
 }
 
 /// Two successive readings with an exchange between them that nobody knew of, and what was settled between them.
@@ -352,7 +364,16 @@ pub struct Effect {
 /// Returns what a decision about a meter comes to; `None` if to nothing, such as an exchange that is still to come.
 ///
 /// `exchanges` are those that were declared so far, in order of time, with the one that is decided.
-pub fn decide(last: &LastRead, decision: &MeterDecision, exchanges: &[Exchange]) -> Option<Effect> {
+pub fn decide<'l>(
+    last: impl Into<Option<&'l LastRead>>,
+    decision: &MeterDecision,
+    exchanges: &[Exchange],
+) -> Option<Effect> {
+    let last: Option<&LastRead> = last.into();
+    if let MeterDecision::Late { since, before, now } = *decision {
+        return late(last, since, before, now);
+    }
+    let last = last?;
     let dispute = last.dispute;
     let of = |first: Boundary| dispute.filter(|dispute| dispute.run.first.boundary == first);
     // What was read since and does not follow is disputed again.
@@ -376,7 +397,17 @@ pub fn decide(last: &LastRead, decision: &MeterDecision, exchanges: &[Exchange])
             let (since, rise, dispute) = from_good(last, dispute.filter(|_| explains)?, exchanges)?;
             Some(Effect { since, rise, last: goes_on(dispute) })
         }
+        // Done above.
+        MeterDecision::Late { .. } => None,
     }
+}
+
+/// What became known late is settled if the meter still counts from where it was found.
+fn late(last: Option<&LastRead>, since: Boundary, before: ReadAt, now: ReadAt) -> Option<Effect> {
+    let counts_from = last.is_none_or(|last| last.read() == before && last.dispute.is_none());
+    let rise = now.registers.checked_sub(before.registers)?;
+    let is_later = before.boundary <= now.boundary && since <= now.boundary;
+    (counts_from && is_later).then_some(Effect { since, rise, last: LastRead::good(now) })
 }
 
 /// What a meter counted from its last good reading to the end of a run, if that rises.

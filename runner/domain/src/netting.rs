@@ -104,6 +104,11 @@ pub enum EventKind {
         /// The last boundary at which it was read before the gap.
         since: Boundary,
     },
+    /// Nobody knows what it measured since then, although its registers are there.
+    Missing {
+        /// The boundary from which on nothing is known.
+        since: Boundary,
+    },
     /// Its registers make no sense, or do again.
     Registers(Finding),
     /// The member's energy exceeds 2⁶³ − 1 Wh: nothing is settled, and the meter counts from its new values.
@@ -144,12 +149,13 @@ impl EventKind {
 
 impl EventKind {
     /// The codes of every event but findings about registers.
-    pub const CODES: [&str; 6] = ["gap", "too-large", "no-member", "changed-hands", "stranger", "outside"];
+    pub const CODES: [&str; 7] = ["gap", "missing", "too-large", "no-member", "changed-hands", "stranger", "outside"];
 
     /// Returns the event's code: a short name for programs that never changes.
     pub fn code(&self) -> &'static str {
         match self {
             EventKind::Gap { .. } => "gap",
+            EventKind::Missing { .. } => "missing",
             EventKind::Registers(finding) => finding.code(),
             EventKind::TooLarge => "too-large",
             EventKind::NoMember => "no-member",
@@ -164,6 +170,12 @@ impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EventKind::Gap { since } => write!(f, "not read since {since}; settled with the grid over the gap"),
+            EventKind::Missing { since } => {
+                write!(
+                    f,
+                    "its energy since {since} is not known; not settled (what comes later is settled with the grid)"
+                )
+            }
             EventKind::Registers(finding) => fmt::Display::fmt(finding, f),
             EventKind::TooLarge => f.write_str("moved more than 2^63-1 Wh; nothing settled, counting from there"),
             EventKind::NoMember => {
@@ -258,7 +270,8 @@ pub fn net(
             }
             Some(before) => {
                 let judged = rules.judge(meter, before, now);
-                moved.extend(netting.count(interval, basis, &reading, judged.counted, judged.findings));
+                let is_missing = rules.missing.contains(meter);
+                moved.extend(netting.count(interval, basis, &reading, is_missing, judged.counted, judged.findings));
                 judged.last
             }
         };
@@ -302,17 +315,21 @@ impl Netting {
         interval: Interval,
         basis: Basis,
         OwnedReading { meter, member, .. }: &OwnedReading,
+        is_missing: bool,
         counted: Option<(Boundary, Registers)>,
         findings: Vec<Finding>,
     ) -> Option<Moved> {
-        let was_read = findings.iter().any(|finding| matches!(finding, Finding::Glitch { .. }));
+        let was_read = is_missing || findings.iter().any(|finding| matches!(finding, Finding::Glitch { .. }));
         for finding in findings {
             self.event(meter, EventKind::Registers(finding));
         }
         let (since, rise) = counted?;
         let (meter, member) = (meter.clone(), member.clone());
-        if since == interval.start() {
+        if since == interval.start() && !is_missing {
             return Some(Moved { meter, member, rise });
+        }
+        if is_missing {
+            self.event(&meter, EventKind::Missing { since });
         }
         if !was_read {
             self.event(&meter, EventKind::Gap { since });

@@ -4,6 +4,7 @@
 //! time is nobody's at all other times; it never becomes a member of its own then.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -77,7 +78,7 @@ pub struct Ownership {
     /// Rising and without overlaps. Tenures of one member that follow each other are one.
     listed: HashMap<MeterId, Vec<Tenure>>,
     unlisted: Unlisted,
-    elsewhere: HashSet<MeterId>,
+    elsewhere: Arc<HashSet<MeterId>>,
 }
 
 impl Ownership {
@@ -92,7 +93,7 @@ impl Ownership {
     pub fn over_time(
         tenures: impl IntoIterator<Item = (MeterId, Tenure)>,
         unlisted: Unlisted,
-        elsewhere: HashSet<MeterId>,
+        elsewhere: impl Into<Arc<HashSet<MeterId>>>,
     ) -> Ownership {
         let mut listed: HashMap<MeterId, Vec<Tenure>> = HashMap::new();
         for (meter, tenure) in tenures {
@@ -108,7 +109,7 @@ impl Ownership {
                 follows
             });
         }
-        Ownership { listed, unlisted, elsewhere }
+        Ownership { listed, unlisted, elsewhere: elsewhere.into() }
     }
 
     /// Returns whose a meter is in an interval.
@@ -201,7 +202,7 @@ mod tests {
     #[test]
     fn meters_that_nobody_lists_join_or_are_strangers_unless_they_are_listed_elsewhere() {
         let with = |unlisted, elsewhere: &[&str]| {
-            let elsewhere = elsewhere.iter().map(|meter| meter.parse().unwrap()).collect();
+            let elsewhere: HashSet<MeterId> = elsewhere.iter().map(|meter| meter.parse().unwrap()).collect();
             of(&Ownership::over_time([], unlisted, elsewhere), 0)
         };
         assert_eq!(with(Unlisted::Join, &[]), "m always");

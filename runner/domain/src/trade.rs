@@ -64,6 +64,15 @@ pub enum NamedParty {
 }
 
 impl NamedParty {
+    /// `grid`, `operator` or the member's name, which is never one of the two: see [`MemberId`].
+    pub fn as_str(&self) -> &str {
+        match self {
+            NamedParty::Grid => GRID_NAME,
+            NamedParty::Operator => OPERATOR_NAME,
+            NamedParty::Member(member) => member.as_str(),
+        }
+    }
+
     /// The member, unless it is the grid or the operator.
     pub fn member(&self) -> Option<&MemberId> {
         match self {
@@ -73,14 +82,10 @@ impl NamedParty {
     }
 }
 
-/// `grid`, `operator` or the member's name, which is never one of the two: see [`MemberId`].
+/// Prints [`NamedParty::as_str`].
 impl fmt::Display for NamedParty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            NamedParty::Grid => GRID_NAME,
-            NamedParty::Operator => OPERATOR_NAME,
-            NamedParty::Member(member) => member.as_str(),
-        })
+        f.write_str(self.as_str())
     }
 }
 
@@ -160,16 +165,27 @@ impl TradeId {
     /// # Panics
     /// If the number is 2³² or above: no result has so many trades, and two of them would get the same id.
     pub fn derive(community: &str, interval: Interval, number: u64) -> TradeId {
-        let mut hasher = Hasher::new("rec-market community 1");
-        hasher.text(community);
-        let community = hasher.finish();
-        // Intervals last at least a minute, so no two start in the same one.
-        let minute = interval.start().seconds() / 60;
-        let mut id = [0; 12];
-        id[..4].copy_from_slice(&four_bytes(minute));
-        id[4..8].copy_from_slice(&community.as_bytes()[..4]);
-        id[8..].copy_from_slice(&four_bytes(number));
-        TradeId(id)
+        CommunityCode::of(community).ids(interval).id(number)
+    }
+
+    /// Returns the minute since the Unix epoch in which the trade's interval starts.
+    pub fn minute(&self) -> u64 {
+        self.part(0).into()
+    }
+
+    /// Returns the code of the trade's community.
+    pub fn community(&self) -> CommunityCode {
+        CommunityCode(self.part(1))
+    }
+
+    /// Returns the trade's number in its interval.
+    pub fn number(&self) -> u64 {
+        self.part(2).into()
+    }
+
+    fn part(&self, index: usize) -> u32 {
+        let bytes = self.0.as_chunks::<4>().0.get(index).copied();
+        u32::from_be_bytes(bytes.unwrap_or_default())
     }
 
     /// Restores an id that was derived earlier.
@@ -180,6 +196,52 @@ impl TradeId {
     /// Returns the 12 bytes.
     pub fn as_bytes(&self) -> &[u8; 12] {
         &self.0
+    }
+}
+
+/// What stands for a community in the ids of its trades: 32 bits of a hash of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommunityCode(u32);
+
+/// The ids of the trades of one interval: they differ in their number alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TradeIds([u8; 8]);
+
+impl CommunityCode {
+    /// Derives a community's code from its name.
+    pub fn of(community: &str) -> CommunityCode {
+        let mut hasher = Hasher::new("rec-market community 1");
+        hasher.text(community);
+        let digest = hasher.finish();
+        let bytes = digest.as_bytes().first_chunk().copied();
+        CommunityCode(u32::from_be_bytes(bytes.unwrap_or_default()))
+    }
+
+    /// Returns the code as a number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// Returns the ids of the trades of an interval of this community.
+    pub fn ids(self, interval: Interval) -> TradeIds {
+        let mut ids = [0; 8];
+        // Intervals last at least a minute, so no two start in the same one.
+        ids[..4].copy_from_slice(&four_bytes(interval.start().seconds() / 60));
+        ids[4..].copy_from_slice(&self.0.to_be_bytes());
+        TradeIds(ids)
+    }
+}
+
+impl TradeIds {
+    /// Returns the id of the trade with this number (from 0).
+    ///
+    /// # Panics
+    /// As [`TradeId::derive`].
+    pub fn id(&self, number: u64) -> TradeId {
+        let mut id = [0; 12];
+        id[..8].copy_from_slice(&self.0);
+        id[8..].copy_from_slice(&four_bytes(number));
+        TradeId(id)
     }
 }
 
@@ -278,6 +340,8 @@ mod tests {
         // A literal, because ids that changed with a version would duplicate every trade.
         assert_eq!(id.to_string(), "01aeb270c49f028600000007");
         assert_ne!(id, TradeId::derive("aveiro", interval, 8));
+        let parts = (id.minute() * 60, id.community(), id.number());
+        assert_eq!(parts, (start.seconds(), CommunityCode::of("aveiro"), 7));
     }
 
     #[test]

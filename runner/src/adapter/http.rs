@@ -5,25 +5,32 @@
 //! | `/metrics` | everything in the Prometheus text format |
 //! | `/live` | 200 while the process serves |
 //! | `/ready` | 200, or 503 with one reason per line |
-//! | `/status` | each community as JSON: mark, lag, hold, last error, lease, algorithm; who got cut responses; failed TLS handshakes |
+//! | `/status` | communities as JSON: mark, lag, hold, last error, lease, algorithm; who got cut responses; failed TLS handshakes |
+//!
+//! `/status` lists the first hundred communities by their names, `?limit=` so many, `?after=NAME` those after it (`next` in an answer
+//! names it), `?only=troubled` those that somebody should look at.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use domain::text::printable;
+use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::{self, Limits, Port};
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::status::Status;
+use crate::telemetry::status::{Listed, Status};
 
 /// How long a shutdown waits for current requests, so that a client which never finishes does not block it.
 const DRAIN: Duration = Duration::from_secs(2);
+/// Communities that `/status` lists at most.
+const COMMUNITIES_MAX: usize = 1000;
 const TEXT: &str = "text/plain; charset=utf-8";
 /// The Prometheus text format.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -79,11 +86,35 @@ async fn ready(State(monitored): State<Monitored>) -> Response {
     }
 }
 
-async fn overview(State(monitored): State<Monitored>) -> Response {
-    match monitored.status.to_json() {
+async fn overview(State(monitored): State<Monitored>, RawQuery(query): RawQuery) -> Response {
+    let listed = match listed(query.as_deref().unwrap_or_default()) {
+        Ok(listed) => listed,
+        Err(part) => {
+            let expected = "limit=NUMBER, after=NAME or only=troubled is expected";
+            return text(StatusCode::BAD_REQUEST, TEXT, format!("{:?}: {expected}\n", printable(&part)));
+        }
+    };
+    match monitored.status.to_json(&listed) {
         Ok(json) => text(StatusCode::OK, "application/json", json + "\n"),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
     }
+}
+
+/// Which communities `/status` is asked for; the part of the query that says nothing.
+fn listed(query: &str) -> Result<Listed, String> {
+    let mut listed = Listed::default();
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let unknown = || part.to_owned();
+        let (key, value) = part.split_once('=').ok_or_else(unknown)?;
+        let value = percent_decode_str(value).decode_utf8().map_err(|_| unknown())?;
+        match (key, &*value) {
+            ("limit", limit) => listed.limit = limit.parse::<usize>().map_err(|_| unknown())?.clamp(1, COMMUNITIES_MAX),
+            ("after", name) => listed.after = Some(name.to_owned()),
+            ("only", "troubled") => listed.only_troubled = true,
+            _ => return Err(unknown()),
+        }
+    }
+    Ok(listed)
 }
 
 /// A response that must not be cached.

@@ -1,20 +1,18 @@
 //! The client of a Meters service: fetches readings page by page, with deadlines, retries and a fallback for the package.
 
-use std::io;
-use std::path::{Path, PathBuf};
+mod services;
+mod shared;
+
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable};
 use domain::MeterId;
 use jiff::Timestamp;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 use wire::QueryMeters;
 use wire::measurements::{Answer, Measurement, MeasurementsCodec};
@@ -23,13 +21,16 @@ use wire::status::{CallError, innermost, status_text};
 use crate::retry;
 use crate::settlement::{Meters, MetersError, Row, Rows};
 use crate::telemetry::metrics::{CommunityMetrics, MetersOutcome};
+use services::Service;
+
+pub use services::{InvalidMeters, MetersServices};
+pub use shared::{SharedMeters, SharedPages};
 
 /// The method in the platform's package, and in the package that the Meters repository itself serves, with the same messages.
 const PATHS: [&str; 2] =
     ["/proto.MetersService/RetrieveMeasurement", "/meters_microservice.MetersService/RetrieveMeasurement"];
 /// Largest response, in bytes. 10,000 meters × 2 readings are 5 MB, above gRPC's default of 4 MiB.
 const RESPONSE_BYTES_MAX: usize = 64 << 20;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The deadline of a request, and how it is retried.
 #[derive(Clone, Copy, Debug)]
@@ -46,67 +47,29 @@ impl Default for RetryPolicy {
     }
 }
 
-/// A Meters service that cannot be configured like this.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidMeters {
-    #[error("{address:?} is not the address of a Meters service")]
-    Address { address: String, source: tonic::transport::Error },
-    #[error("cannot read the certificate authorities in {}", path.display())]
-    UnreadableAuthorities { path: PathBuf, source: io::Error },
-    #[error("the certificate authorities in {} are not PEM", path.display())]
-    DamagedAuthorities { path: PathBuf, source: pem::Error },
-    #[error("{} contains no certificate (a PEM file is expected)", path.display())]
-    NoAuthorities { path: PathBuf },
-}
-
-/// A client of one Meters service. Connects when first used.
+/// A client of one Meters service for one community. The service's communities share its connection, which is made when it is
+/// first used.
 pub struct MetersClient {
     address: String,
-    channel: Channel,
+    service: Arc<Service>,
     policy: RetryPolicy,
-    /// Whether the service turned out to speak only the second package.
-    fallback: AtomicBool,
     metrics: Arc<CommunityMetrics>,
 }
 
 impl MetersClient {
-    /// A client of the service at an `http://` or `https://` address.
+    /// A client of the service at an `http://` or `https://` address, which `services` knows by this name.
     ///
     /// # Errors
-    /// If the address is invalid.
+    /// If the address is invalid, or the file with the authorities that it trusts contains no certificate.
     pub fn new(
-        address: &str,
-        policy: RetryPolicy,
-        metrics: Arc<CommunityMetrics>,
-    ) -> Result<MetersClient, InvalidMeters> {
-        MetersClient::trusting(address, policy, None, metrics)
-    }
-
-    /// As [`MetersClient::new`]; over TLS it trusts the authorities in a PEM file, if one is given, instead of those of the
-    /// machine.
-    ///
-    /// # Errors
-    /// If the address is invalid, or the file contains no certificate.
-    pub fn trusting(
-        address: &str,
-        policy: RetryPolicy,
+        services: &MetersServices,
+        (name, address): (&str, &str),
         ca: Option<&Path>,
+        policy: RetryPolicy,
         metrics: Arc<CommunityMetrics>,
     ) -> Result<MetersClient, InvalidMeters> {
-        let invalid = |source| InvalidMeters::Address { address: address.to_owned(), source };
-        let mut endpoint = Endpoint::from_shared(address.to_owned())
-            .map_err(invalid)?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(policy.deadline);
-        if address.starts_with("https:") {
-            let tls = match ca {
-                None => ClientTlsConfig::new().with_enabled_roots(),
-                Some(path) => ClientTlsConfig::new().ca_certificate(authorities(path)?),
-            };
-            endpoint = endpoint.tls_config(tls).map_err(invalid)?;
-        }
-        let channel = endpoint.connect_lazy();
-        Ok(MetersClient { address: address.to_owned(), channel, policy, fallback: AtomicBool::new(false), metrics })
+        let service = services.service(name, address, ca)?;
+        Ok(MetersClient { address: address.to_owned(), service, policy, metrics })
     }
 
     async fn request(&self, request: QueryMeters) -> Result<Rows, Status> {
@@ -122,12 +85,12 @@ impl MetersClient {
 
     /// Calls the package that worked last, and the other one if it is not implemented.
     async fn call_either(&self, request: QueryMeters) -> Result<Answer<Rows>, Status> {
-        let fallback = self.fallback.load(Ordering::Relaxed);
+        let fallback = self.service.speaks_own();
         let answer = self.call(PATHS[usize::from(fallback)], request.clone()).await;
         if answer.as_ref().is_err_and(|status| status.code() == Code::Unimplemented) {
             let other = self.call(PATHS[usize::from(!fallback)], request).await;
             if other.as_ref().err().is_none_or(|status| status.code() != Code::Unimplemented) {
-                self.fallback.store(!fallback, Ordering::Relaxed);
+                self.service.set_speaks_own(!fallback);
                 return other;
             }
         }
@@ -135,7 +98,8 @@ impl MetersClient {
     }
 
     async fn call(&self, path: &'static str, request: QueryMeters) -> Result<Answer<Rows>, Status> {
-        let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(RESPONSE_BYTES_MAX);
+        let connection = self.service.connection().await;
+        let mut grpc = Grpc::new(connection.channel.clone()).max_decoding_message_size(RESPONSE_BYTES_MAX);
         grpc.ready().await.map_err(|error| Status::unavailable(innermost(&error)))?;
         let mut request = Request::new(request);
         request.set_timeout(self.policy.deadline);
@@ -206,20 +170,5 @@ fn outcome(status: &Status) -> MetersOutcome {
             MetersOutcome::Refused
         }
         _ => MetersOutcome::Failed,
-    }
-}
-
-/// Reads a PEM file with at least one certificate. Without any, no server would be trusted.
-fn authorities(path: &Path) -> Result<Certificate, InvalidMeters> {
-    let path = path.to_owned();
-    let pem = match std::fs::read(&path) {
-        Ok(pem) => pem,
-        Err(source) => return Err(InvalidMeters::UnreadableAuthorities { path, source }),
-    };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match certificates {
-        Ok(certificates) if certificates.is_empty() => Err(InvalidMeters::NoAuthorities { path }),
-        Ok(_) => Ok(Certificate::from_pem(pem)),
-        Err(source) => Err(InvalidMeters::DamagedAuthorities { path, source }),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::Reference;
@@ -11,7 +13,7 @@ use sandbox::{Algorithm, Description, Failure, Limits, LoadError, Sandbox, Sandb
 
 use crate::algorithms::catalogue::{self, UnusableAlgorithm};
 
-/// Maximum number of algorithms in the cache; a community has two or three.
+/// Maximum number of algorithms in the cache. A community has two or three, and most communities have the same.
 const READY_MAX: usize = 64;
 
 /// An algorithm that is ready to run, with its bytes and its description.
@@ -59,14 +61,25 @@ impl From<UnusableAlgorithm> for AlgorithmError {
 pub struct AlgorithmCache {
     sandbox: Sandbox,
     store: Arc<dyn Store>,
-    ready: Mutex<HashMap<Digest, ReadyAlgorithm>>,
+    /// Those that were asked for, each with when that was last: the one whose turn is longest ago makes room.
+    ready: Mutex<HashMap<Digest, (ReadyAlgorithm, u64)>>,
+    turns: AtomicU64,
+    /// The digests of files, as they were when they were first named: what settles does not change while this process lives.
+    files: Mutex<HashMap<PathBuf, Digest>>,
+    loads: AtomicU64,
     /// One is compiled at a time: several at once would take the processor from each other, until each is out of time.
     compiling: tokio::sync::Mutex<()>,
 }
 
 impl AlgorithmCache {
     pub fn new(sandbox: Sandbox, store: Arc<dyn Store>) -> AlgorithmCache {
-        AlgorithmCache { sandbox, store, ready: Mutex::default(), compiling: tokio::sync::Mutex::default() }
+        let (ready, files, compiling) = (Mutex::default(), Mutex::default(), tokio::sync::Mutex::default());
+        AlgorithmCache { sandbox, store, ready, turns: AtomicU64::new(0), files, loads: AtomicU64::new(0), compiling }
+    }
+
+    /// How many algorithms were loaded so far.
+    pub fn loads(&self) -> u64 {
+        self.loads.load(Ordering::Relaxed)
     }
 
     /// An algorithm of the store or of this program.
@@ -89,17 +102,43 @@ impl AlgorithmCache {
         };
         let component = catalogue::read(&reference, |_| stored)?;
         let ready = self.make(reference, component).await?;
-        let mut kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= READY_MAX {
-            // They are loaded again when they are needed.
-            kept.clear();
-        }
-        kept.insert(*digest, ready.clone());
+        self.keep(*digest, &ready);
         Ok(ready)
     }
 
     fn kept(&self, digest: &Digest) -> Option<ReadyAlgorithm> {
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+        let mut kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ready, asked) = kept.get_mut(digest)?;
+        *asked = self.turns.fetch_add(1, Ordering::Relaxed);
+        Some(ready.clone())
+    }
+
+    fn keep(&self, digest: Digest, ready: &ReadyAlgorithm) {
+        let mut kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= READY_MAX {
+            // It is loaded again when it is needed.
+            let oldest = kept.iter().min_by_key(|(_, (_, asked))| *asked).map(|(digest, _)| *digest);
+            oldest.and_then(|oldest| kept.remove(&oldest));
+        }
+        kept.insert(digest, (ready.clone(), self.turns.fetch_add(1, Ordering::Relaxed)));
+    }
+
+    /// An algorithm in a file, which is read and loaded once, however many communities name it.
+    async fn file(&self, reference: &Reference, path: &Path) -> Result<ReadyAlgorithm, AlgorithmError> {
+        let known = |path: &Path| self.files.lock().unwrap_or_else(PoisonError::into_inner).get(path).copied();
+        if let Some(ready) = known(path).and_then(|digest| self.kept(&digest)) {
+            return Ok(ready);
+        }
+        let _one = self.compiling.lock().await;
+        if let Some(ready) = known(path).and_then(|digest| self.kept(&digest)) {
+            return Ok(ready);
+        }
+        let component = catalogue::read(reference, |_| None)?;
+        let ready = self.make(reference.clone(), component).await?;
+        let digest = ready.algorithm.digest();
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), digest);
+        self.keep(digest, &ready);
+        Ok(ready)
     }
 
     /// Compiles in a thread of its own: it may take minutes, in which leases are renewed.
@@ -108,6 +147,7 @@ impl AlgorithmCache {
         reference: Reference,
         component: Cow<'static, [u8]>,
     ) -> Result<ReadyAlgorithm, AlgorithmError> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
         let sandbox = self.sandbox.clone();
         match tokio::task::spawn_blocking(move || make_ready(&sandbox, &reference, component)).await {
             Ok(ready) => ready,
@@ -125,11 +165,8 @@ impl AlgorithmCache {
     /// If there is no such algorithm, or it does not load.
     pub async fn configured(&self, community: &str, reference: &Reference) -> Result<ReadyAlgorithm, AlgorithmError> {
         match reference {
-            Reference::Base(_) | Reference::File(_) => {
-                let component = catalogue::read(reference, |_| None)?;
-                let _one = self.compiling.lock().await;
-                self.make(reference.clone(), component).await
-            }
+            Reference::Base(base) => self.get(&base.digest()).await,
+            Reference::File(path) => self.file(reference, path).await,
             Reference::Digest(digest) => self.get(digest).await,
             Reference::Uploaded { name, version } => {
                 let digest = match (version, self.store.pinned(community, name).await?) {
@@ -220,6 +257,25 @@ pub fn check_settings<'s>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_algorithm_is_loaded_once_for_all_communities() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Arc::new(store::SqliteStore::open(&directory.path().join("market.db")).unwrap());
+        let sandbox = Sandbox::new(sandbox::Options { runs_max: 1, ..sandbox::Options::default() }).unwrap();
+        let cache = AlgorithmCache::new(sandbox, store);
+        let file = directory.path().join("own.wasm");
+        std::fs::write(&file, base::base("static").unwrap().bytes).unwrap();
+        let references = [Reference::Base(base::default_base()), Reference::File(file.clone())];
+        for community in 0..100 {
+            for reference in &references {
+                cache.configured(&format!("c{community}"), reference).await.unwrap();
+            }
+            // Whatever becomes of the file: what settles does not change.
+            std::fs::write(&file, "no component").unwrap();
+        }
+        assert_eq!(cache.loads(), 2);
+    }
 
     #[test]
     fn a_machine_that_cannot_compile_an_algorithm_does_not_blame_it() {

@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::algorithms::cache::ReadyAlgorithm;
 use crate::algorithms::cache::{AlgorithmCache, AlgorithmError};
+use crate::algorithms::shadow::ShadowQueue;
 use crate::clock::Clock;
 use crate::config::CommunityConfig;
 use base::{NAME_RULE, Reference, VERSION_RULE};
@@ -25,6 +26,9 @@ use books::{Action, Change, Store, StoreError};
 pub use decide::{Preview, Wanted};
 pub use listing::{Listed, ListedCommunity, Shadowed};
 pub use upload::Uploaded;
+
+/// Names of communities that a message lists at most.
+const NAMES_MAX: usize = 100;
 
 /// Settings of an algorithm, sorted by key.
 pub type Settings = Vec<(String, String)>;
@@ -62,9 +66,11 @@ impl From<AlgorithmError> for RegistryError {
 pub struct Registry {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    communities: Vec<CommunityConfig>,
+    communities: Vec<Arc<CommunityConfig>>,
     cache: Arc<AlgorithmCache>,
     make_sandbox: Box<MakeSandbox>,
+    /// Told of candidates.
+    shadows: Arc<ShadowQueue>,
     /// Sandboxes of the gate, made when they are first needed, so that uploads take no capacity from settlement.
     sandboxes: OnceCell<(Sandbox, Sandbox)>,
     /// Only one candidate is examined at a time.
@@ -75,12 +81,13 @@ impl Registry {
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
-        communities: Vec<CommunityConfig>,
+        communities: Vec<Arc<CommunityConfig>>,
         cache: Arc<AlgorithmCache>,
         make_sandbox: Box<MakeSandbox>,
+        shadows: Arc<ShadowQueue>,
     ) -> Registry {
         let (sandboxes, examining) = (OnceCell::new(), Mutex::new(()));
-        Registry { store, clock, communities, cache, make_sandbox, sandboxes, examining }
+        Registry { store, clock, communities, cache, make_sandbox, shadows, sandboxes, examining }
     }
 
     async fn sandboxes(&self) -> Result<&(Sandbox, Sandbox), SandboxError> {
@@ -89,9 +96,13 @@ impl Registry {
     }
 
     fn community(&self, name: &str) -> Result<&CommunityConfig, RegistryError> {
-        self.communities.iter().find(|community| community.name == name).ok_or_else(|| {
-            let names: Vec<&str> = self.communities.iter().map(|community| community.name.as_str()).collect();
-            RegistryError::NotFound(format!("there is no community {name:?} here (there are: {})", names.join(", ")))
+        let found = self.communities.iter().find(|community| community.name == name);
+        found.map(Arc::as_ref).ok_or_else(|| {
+            let names: Vec<&str> =
+                self.communities.iter().map(|community| community.name.as_str()).take(NAMES_MAX).collect();
+            let more = if self.communities.len() > names.len() { ", …" } else { "" };
+            let names = names.join(", ");
+            RegistryError::NotFound(format!("there is no community {name:?} here (there are: {names}{more})"))
         })
     }
 

@@ -1,11 +1,14 @@
 //! Runs candidates as shadows: on every interval after it is settled, one community after the other.
 //!
+//! Nobody looks for work: whoever settles a community, or decides that it has a candidate, says so ([`ShadowQueue`]). What another
+//! replica decided is seen with the next interval at the latest.
+//!
 //! The totals of a candidate are stored with the interval up to which they count, so a crash loses nothing and replicas
 //! continue each other's work. Settlement does not wait for any of this, nor does the end of the service: after every
 //! interval the candidate looks whether it may go on, and its sandbox gives up the run that it is in.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use books::shadow::{RunCost, ShadowProblem};
@@ -15,7 +18,7 @@ use domain::round::{InvalidRound, Round, Terms};
 use domain::text::chain;
 use jiff::Timestamp;
 use sandbox::{Algorithm, BadResult, CheckedRun, SandboxError};
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use tokio_util::sync::CancellationToken;
 
 use super::cache::{AlgorithmCache, AlgorithmError};
@@ -25,8 +28,8 @@ use crate::config::CommunityConfig;
 use crate::lease::LeaseOwner;
 use crate::telemetry::metrics::Metrics;
 
-/// Pause when there is nothing to do.
-const POLL: Duration = Duration::from_secs(2);
+/// Pause before a candidate is tried again that could not be run.
+const RETRY: Duration = Duration::from_secs(2);
 /// Number of intervals that are run before their totals are stored.
 const PAGE: usize = 100;
 
@@ -42,10 +45,44 @@ enum ShadowError {
     Round(#[from] InvalidRound),
 }
 
+/// The communities whose candidates may have something to do.
+#[derive(Debug, Default)]
+pub struct ShadowQueue {
+    names: Mutex<BTreeSet<String>>,
+    added: Notify,
+}
+
+impl ShadowQueue {
+    /// A queue of these communities.
+    pub fn of(names: impl IntoIterator<Item = String>) -> ShadowQueue {
+        ShadowQueue { names: Mutex::new(names.into_iter().collect()), added: Notify::new() }
+    }
+
+    /// Notes that a community's candidate may have something to do.
+    pub fn add(&self, community: &str) {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).insert(community.to_owned());
+        self.added.notify_one();
+    }
+
+    /// Those that were noted since the last time; waits until there are some.
+    async fn take(&self) -> BTreeSet<String> {
+        loop {
+            let names = std::mem::take(&mut *self.names.lock().unwrap_or_else(PoisonError::into_inner));
+            if !names.is_empty() {
+                return names;
+            }
+            self.added.notified().await;
+        }
+    }
+}
+
 pub type MakeCache = dyn Fn() -> Result<AlgorithmCache, AlgorithmError> + Send + Sync;
 
 pub struct ShadowTask {
-    pub communities: Vec<CommunityConfig>,
+    /// All communities, by their names.
+    pub communities: HashMap<String, Arc<CommunityConfig>>,
+    /// Which of them to look at.
+    pub queue: Arc<ShadowQueue>,
     pub store: Arc<dyn Store>,
     /// Makes a cache with a sandbox of its own, so that candidates take no capacity from settlement. It must give up its
     /// runs at the shutdown.
@@ -63,30 +100,27 @@ impl ShadowTask {
     pub async fn run(self) {
         let cache = OnceCell::new();
         let mut logged: HashMap<String, String> = HashMap::new();
-        while !self.shutdown.is_cancelled() {
-            let mut moved = false;
-            for community in &self.communities {
+        while let Some(names) = self.shutdown.run_until_cancelled(self.queue.take()).await {
+            let mut failed = false;
+            for community in names.iter().filter_map(|name| self.communities.get(name)) {
                 match self.advance(community, &cache).await {
                     _ if self.shutdown.is_cancelled() => return,
                     Ok(advanced) => {
-                        moved |= advanced;
                         logged.remove(&community.name);
-                    }
-                    // It is told once, where the store is measured.
-                    Err(ShadowError::Store(error)) if error.is_outage() => {}
-                    Err(error) => {
-                        let error = chain(&error);
-                        // Log an error only once, however often it is retried.
-                        if logged.get(&community.name) != Some(&error) {
-                            let community = &community.name;
-                            tracing::error!(community, code = "shadow", "the candidate does not run: {error}");
+                        if advanced {
+                            // There may be more.
+                            self.queue.add(&community.name);
                         }
-                        logged.insert(community.name.clone(), error);
+                    }
+                    Err(error) => {
+                        self.queue.add(&community.name);
+                        failed = true;
+                        tell(&community.name, &error, &mut logged);
                     }
                 }
             }
-            if !moved {
-                self.shutdown.run_until_cancelled(tokio::time::sleep(POLL)).await;
+            if failed {
+                self.shutdown.run_until_cancelled(tokio::time::sleep(RETRY)).await;
             }
         }
     }
@@ -194,6 +228,21 @@ impl ShadowTask {
             tracing::debug!(community = name, candidate = %shadow.candidate, %until, intervals = runs.0, "a candidate ran");
         }
         ended.map(|()| true)
+    }
+}
+
+/// Logs why a candidate does not run, once, however often it is retried.
+fn tell(community: &str, error: &ShadowError, logged: &mut HashMap<String, String>) {
+    match error {
+        // It is told once, where the store is measured.
+        ShadowError::Store(error) if error.is_outage() => {}
+        error => {
+            let error = chain(error);
+            if logged.get(community) != Some(&error) {
+                tracing::error!(community, code = "shadow", "the candidate does not run: {error}");
+            }
+            logged.insert(community.to_owned(), error);
+        }
     }
 }
 

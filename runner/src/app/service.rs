@@ -1,5 +1,6 @@
 //! The service: communities, servers and the outbox together, until it is told to stop.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,19 +16,19 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{make_sandbox, open_sandbox, open_store, outbox_relay, rights, settler};
+use super::{Common, make_sandbox, open_sandbox, open_store, outbox_relay, rights};
 use crate::adapter::grpc::{self, Api, ApiError, ApiLimits, PriceTaking, ServingApi};
 use crate::adapter::http;
 use crate::adapter::transactions::outbox::OutboxRelay;
 use crate::algorithms::cache::AlgorithmCache;
 use crate::algorithms::registry::Registry;
-use crate::algorithms::shadow::ShadowTask;
+use crate::algorithms::shadow::{ShadowQueue, ShadowTask};
 use crate::clock::Clock;
 use crate::config::{CommunityConfig, Config, Listen, StoreConfig};
 use crate::lease::LeaseOwner;
 use crate::ports::{self, Failure, Opening, OpeningObserver, Shares};
 use crate::retry::{self, Failures};
-use crate::settlement::CommunityTask;
+use crate::settlement::{Communities, Surroundings};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::outage::{Ended, Outage};
 use crate::telemetry::status::Status;
@@ -100,19 +101,27 @@ pub async fn serve(
     clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let metrics = Arc::new(Metrics::new(Arc::clone(&clock)));
+    let metrics = match config.metrics.in_total(config.communities.len()) {
+        true => Metrics::in_total(Arc::clone(&clock)),
+        false => Metrics::new(Arc::clone(&clock)),
+    };
+    let metrics = Arc::new(metrics);
     metrics.handshake_reasons(Failure::ALL.into_iter().map(Failure::as_str));
     let parts = config.communities.iter().map(|community| metrics.community(&community.name, community.grace));
     let status = Arc::new(Status::new(Arc::clone(&clock), parts));
     listeners.log(config.communities.len())?;
     rights::tell(&config.callers);
-    let shares = ports::raise(config.communities.len())?;
+    let services: HashSet<String> = config.communities.iter().map(CommunityConfig::meters_service).collect();
+    let shares = ports::raise(services.len())?;
     // Until the very end, so that monitoring sees it.
     let (seen, told) = (Arc::clone(&metrics), Arc::clone(&status));
     let http = tokio::spawn(http::serve(listeners.metrics, shares.metrics, seen, told, CancellationToken::new()));
     let Some(store) = wait_for_store(&config.store, &status, &shutdown).await? else { return Ok(()) };
     let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, Arc::clone(&metrics)));
-    let service = Service { config, shares, clock, metrics, status, store, shutdown };
+    // A community's configuration is used by several parts, and there may be many.
+    let communities = config.communities.iter().cloned().map(Arc::new).collect();
+    let shadows = Arc::default();
+    let service = Service { config, communities, shares, clock, metrics, status, store, shadows, shutdown };
     let ended = service.run(listeners.plain, listeners.tls).await;
     http.abort();
     ended
@@ -181,11 +190,14 @@ fn log_sandbox(sandbox: &Sandbox) {
 /// What all parts of the service share.
 struct Service {
     config: Config,
+    communities: Vec<Arc<CommunityConfig>>,
     shares: Shares,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     status: Arc<Status>,
     store: Arc<dyn Store>,
+    /// Communities whose candidates may have something to do.
+    shadows: Arc<ShadowQueue>,
     shutdown: CancellationToken,
 }
 
@@ -197,9 +209,7 @@ impl Service {
         let sandbox = open_sandbox(Some(self.config.cache.clone()))?;
         log_sandbox(&sandbox);
         let cache = Arc::new(AlgorithmCache::new(sandbox, Arc::clone(&self.store)));
-        for community in self.communities(&owner, &cache, &wake).await? {
-            tasks.spawn(community.run());
-        }
+        tasks.spawn(self.settling(&owner, &cache, &wake).await?.run());
         tasks.spawn(self.shadows(&owner).run());
         if let Some(relay) = outbox_relay(&self.config, &self.store, &self.clock, &owner)? {
             let (metrics, status) = (Some(Arc::clone(&self.metrics)), Some(Arc::clone(&self.status)));
@@ -236,29 +246,29 @@ impl Service {
         failed.map_or(Ok(()), Err)
     }
 
-    async fn communities(
+    async fn settling(
         &self,
         owner: &LeaseOwner,
         cache: &Arc<AlgorithmCache>,
         wake: &Arc<Notify>,
-    ) -> anyhow::Result<Vec<CommunityTask>> {
-        let mut tasks = Vec::new();
-        for community in &self.config.communities {
-            let settler = settler(community, cache, &self.store, &self.clock, &self.metrics).await?;
-            tasks.push(CommunityTask {
-                metrics: Arc::clone(&settler.metrics),
-                settler,
-                store: Arc::clone(&self.store),
-                clock: Arc::clone(&self.clock),
-                owner: owner.clone(),
-                term: self.config.replicas.lease,
-                since: self.config.forward.since,
-                status: Arc::clone(&self.status),
-                wake: Arc::clone(wake),
-                shutdown: self.shutdown.clone(),
-            });
+    ) -> anyhow::Result<Communities> {
+        let common = Common::new(Arc::clone(cache), Arc::clone(&self.store), Arc::clone(&self.clock));
+        let mut settlers = Vec::new();
+        for community in &self.communities {
+            settlers.push(common.settler(Arc::clone(community), &self.metrics).await?);
         }
-        Ok(tasks)
+        let around = Surroundings {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            owner: owner.clone(),
+            term: self.config.replicas.lease,
+            since: self.config.forward.since,
+            status: Arc::clone(&self.status),
+            shadows: Arc::clone(&self.shadows),
+            wake: Arc::clone(wake),
+            shutdown: self.shutdown.clone(),
+        };
+        Ok(Communities::new(settlers, around))
     }
 
     fn shadows(&self, owner: &LeaseOwner) -> ShadowTask {
@@ -267,8 +277,10 @@ impl Service {
             let sandbox = make_sandbox_until(&shutdown, Codegen::Usual, Some(cache.clone()))?;
             Ok(AlgorithmCache::new(sandbox, Arc::clone(&store)))
         };
+        let by_name = |community: &Arc<CommunityConfig>| (community.name.clone(), Arc::clone(community));
         ShadowTask {
-            communities: self.config.communities.clone(),
+            communities: self.communities.iter().map(by_name).collect(),
+            queue: Arc::clone(&self.shadows),
             store: Arc::clone(&self.store),
             make_cache: Box::new(make_cache),
             clock: Arc::clone(&self.clock),
@@ -286,14 +298,15 @@ impl Service {
         Arc::new(Registry::new(
             Arc::clone(&self.store),
             Arc::clone(&self.clock),
-            self.config.communities.clone(),
+            self.communities.clone(),
             Arc::clone(cache),
             Box::new(move |codegen| make_sandbox_until(&shutdown, codegen, Some(kept.clone()))),
+            Arc::clone(&self.shadows),
         ))
     }
 
     fn price_taking(&self) -> PriceTaking {
-        let meters = self.config.communities.iter().flat_map(CommunityConfig::configured_meters);
+        let meters = self.communities.iter().flat_map(|community| community.configured_meters());
         PriceTaking { configured: Arc::new(meters.collect()), ..PriceTaking::default() }
     }
 

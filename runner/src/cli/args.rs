@@ -1,5 +1,6 @@
 //! Arguments that several commands have.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,6 +46,16 @@ impl Moment {
             Moment::Day(day) => zone
                 .to_timestamp(day.at(0, 0, 0, 0))
                 .map_err(|_| format!("{day} is beyond the last day that can be stored (9999-12-30)")),
+        }
+    }
+}
+
+/// As it is given on the command line.
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Moment::At(at) => at.fmt(f),
+            Moment::Day(day) => day.fmt(f),
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::config::Config;
 
 /// Prove the stored books
 ///
-/// Recomputes every interval from its stored meter readings, and checks the positions, the balance, the ids, and that each
-/// member's trades add up to the change of its registers.
+/// Recomputes every interval from its stored meter readings, and checks the positions, the balance, the ids, that each
+/// member's trades add up to the change of its registers, and that the sums per member and day are those of its trades.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
     #[command(flatten)]
@@ -25,6 +25,9 @@ pub struct AuditArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+/// Days whose sums are held in memory at a time.
+const DAYS: usize = 50;
 
 /// Maximum number of findings that are printed as text; JSON has more.
 const PRINTED_MAX: usize = 20;
@@ -95,6 +98,15 @@ async fn examine(config: &Config) -> anyhow::Result<AuditJson> {
 /// If the store cannot be read.
 pub async fn audit(store: &dyn Store, name: String) -> Result<CommunityJson, StoreError> {
     let mut audit = Audit::new(&name, MeterLog::of(&store.decisions(&name).await?));
+    let mut after = None;
+    loop {
+        let days = store.sums(&name, Span::default(), after, DAYS).await?;
+        after = days.last().map(|last| last.until);
+        days.iter().for_each(|day| audit.add_sums(day));
+        if days.len() < DAYS {
+            break;
+        }
+    }
     let bar = output::progress(0, "auditing");
     stored::each_interval(store, &name, Span::default(), |interval| {
         audit.add(interval);

@@ -1,5 +1,6 @@
 //! Comma-separated values that a spreadsheet shows as they are.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use csv::{Writer, WriterBuilder};
@@ -9,70 +10,89 @@ use domain::text::printable;
 const COMPUTED: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// A cell: text from wherever, or a number, which is written digit by digit as it is.
-pub enum Cell {
-    Text(String),
-    Number(String),
+pub enum Cell<'c> {
+    Text(Cow<'c, str>),
+    Whole(i128),
+    Natural(u128),
 }
 
-impl From<&str> for Cell {
-    fn from(text: &str) -> Cell {
-        Cell::Text(text.to_owned())
+impl<'c> From<&'c str> for Cell<'c> {
+    fn from(text: &'c str) -> Cell<'c> {
+        Cell::Text(Cow::Borrowed(text))
     }
 }
 
-impl From<String> for Cell {
-    fn from(text: String) -> Cell {
-        Cell::Text(text)
+impl From<String> for Cell<'_> {
+    fn from(text: String) -> Self {
+        Cell::Text(Cow::Owned(text))
     }
 }
 
 /// Nothing is an empty cell.
-impl<T: Into<Cell>> From<Option<T>> for Cell {
-    fn from(cell: Option<T>) -> Cell {
-        cell.map_or_else(|| Cell::Text(String::new()), Into::into)
+impl<'c, T: Into<Cell<'c>>> From<Option<T>> for Cell<'c> {
+    fn from(cell: Option<T>) -> Cell<'c> {
+        cell.map_or(Cell::Text(Cow::Borrowed("")), Into::into)
     }
 }
 
 macro_rules! numbers {
     ($($type:ty),+) => {
-        $(impl From<$type> for Cell {
-            fn from(number: $type) -> Cell {
-                Cell::Number(number.to_string())
+        $(impl From<$type> for Cell<'_> {
+            fn from(number: $type) -> Self {
+                Cell::Whole(number.into())
             }
         })+
     };
 }
 
-numbers!(u64, i64, u128, i128);
+numbers!(u64, i64, i128);
 
-impl Cell {
-    /// The cell as it is written. Text that a spreadsheet would compute begins with an apostrophe, which keeps it text.
-    fn written(&self) -> String {
-        match self {
-            Cell::Text(text) if text.starts_with(COMPUTED) => format!("'{}", printable(text)),
-            Cell::Text(text) => printable(text).into_owned(),
-            Cell::Number(number) => number.clone(),
-        }
+impl From<u128> for Cell<'_> {
+    fn from(number: u128) -> Self {
+        Cell::Natural(number)
     }
 }
 
 /// Writes rows below a line of headings.
-pub struct Csv<W: Write>(Writer<W>);
+pub struct Csv<W: Write> {
+    writer: Writer<W>,
+    /// What a cell becomes, in memory that is used again.
+    digits: Vec<u8>,
+}
 
 impl<W: Write> Csv<W> {
     pub fn new(headings: &[&str], to: W) -> csv::Result<Csv<W>> {
         let mut writer = WriterBuilder::new().has_headers(false).from_writer(to);
         writer.write_record(headings)?;
-        Ok(Csv(writer))
+        Ok(Csv { writer, digits: Vec::new() })
     }
 
-    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) -> csv::Result<()> {
-        self.0.write_record(cells.into_iter().map(|cell| cell.written()))
+    pub fn row<'c>(&mut self, cells: impl IntoIterator<Item = Cell<'c>>) -> csv::Result<()> {
+        cells.into_iter().try_for_each(|cell| self.cell(&cell))?;
+        self.writer.write_record(None::<&[u8]>)
+    }
+
+    /// Writes a cell. Text that a spreadsheet would compute begins with an apostrophe, which keeps it text.
+    fn cell(&mut self, cell: &Cell<'_>) -> csv::Result<()> {
+        self.digits.clear();
+        match cell {
+            Cell::Text(text) if !text.starts_with(COMPUTED) => {
+                return self.writer.write_field(printable(text).as_bytes());
+            }
+            Cell::Text(text) => write!(self.digits, "'{}", printable(text))?,
+            // Short numbers, which nearly all are, take less time.
+            Cell::Whole(number) => match i64::try_from(*number) {
+                Ok(short) => write!(self.digits, "{short}")?,
+                Err(_) => write!(self.digits, "{number}")?,
+            },
+            Cell::Natural(number) => write!(self.digits, "{number}")?,
+        }
+        self.writer.write_field(&self.digits)
     }
 
     /// Writes what is left, and returns where it was written to.
     pub fn finish(self) -> std::io::Result<W> {
-        self.0.into_inner().map_err(csv::IntoInnerError::into_error)
+        self.writer.into_inner().map_err(csv::IntoInnerError::into_error)
     }
 }
 

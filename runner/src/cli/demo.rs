@@ -4,6 +4,7 @@ mod algorithm;
 mod directory;
 mod json;
 mod payments;
+mod report;
 mod scene;
 mod summary;
 mod text;
@@ -37,7 +38,8 @@ const COMMUNITY: &str = "sunny-street";
 /// Show a whole platform at work on loopback: meters, market, days of trading, payments
 ///
 /// Needs no configuration and no network. A Meters service serves simulated households (or your readings), the market
-/// settles them over real gRPC, a Transactions service pays, and the result is printed per member.
+/// settles them over real gRPC, a Transactions service pays, and the result is printed per member. What four other rules would
+/// have meant is written to report.html, a page to look at: beside the books with --keep, or else in the working folder.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Days to settle [default: 7 of a simulated community, all of recorded readings]
@@ -83,6 +85,7 @@ struct DemoResult {
     books: BookSummary,
     audit: audit::CommunityJson,
     algorithm: algorithm::Outcome,
+    report: report::Report,
 }
 
 impl DemoResult {
@@ -109,7 +112,8 @@ pub async fn run(args: &DemoArgs, out: &mut impl Write) -> anyhow::Result<Exit> 
 
     let started = Instant::now();
     let store = app::open_store(&config.store).await?;
-    let cache = Arc::new(AlgorithmCache::new(open_sandbox(Some(config.cache.clone()))?, Arc::clone(&store)));
+    let sandbox = open_sandbox(Some(config.cache.clone()))?;
+    let cache = Arc::new(AlgorithmCache::new(sandbox.clone(), Arc::clone(&store)));
     let community = &config.communities[0];
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Metrics::new(Arc::clone(&clock));
@@ -126,7 +130,8 @@ pub async fn run(args: &DemoArgs, out: &mut impl Write) -> anyhow::Result<Exit> 
     let books = BookSummary::read(&*store).await?;
     let audit = audit::audit(&*store, COMMUNITY.to_owned()).await?;
     let algorithm = algorithm::try_candidate(&config, &store, &cache).await.exit_code(Exit::Unavailable)?;
-    let result = DemoResult { scene, summary, settle_seconds, payments, books, audit, algorithm };
+    let report = report::write(community, &store, &sandbox, &directory).await?;
+    let result = DemoResult { scene, summary, settle_seconds, payments, books, audit, algorithm, report };
     if args.json {
         output::json_line(&result.json(), out)?;
     } else {

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use comfy_table::{CellAlignment, LineStyle, TableStyle};
-use domain::Amount;
 use domain::text::{printable, printable_json};
+pub use figures::text::{cents_per_kwh, eur, eur_difference, grouped, is_whole_cents, kwh, kwh_of_sum, percent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -95,45 +95,12 @@ pub fn table(headings: &[&str], text_columns: usize) -> Table {
     Table { table, has_total: false }
 }
 
-/// Energy in kWh with all three decimals, so that nothing is rounded.
-pub fn kwh(wh: impl Into<i128>) -> String {
-    let wh: i128 = wh.into();
-    let sign = if wh < 0 { "-" } else { "" };
-    let size = wh.unsigned_abs();
-    format!("{sign}{}.{:03}", grouped(size / 1000), size % 1000)
-}
-
-/// Money in euro and cents. This is the only place that rounds it.
-pub fn eur(amount: Amount) -> String {
-    let cents = amount.to_cents();
-    let sign = if cents < 0 { "-" } else { "" };
-    let size = cents.unsigned_abs();
-    format!("{sign}{}.{:02}", grouped(size / 100), size % 100)
-}
-
-/// Whether [`eur`] shows all of an amount, so that nothing is rounded.
-pub fn is_whole_cents(amount: Amount) -> bool {
-    amount.nano_eur() % 10_000_000 == 0
-}
-
-/// A whole number with narrow spaces between thousands.
-pub fn grouped(number: impl Into<u128>) -> String {
-    let digits = number.into().to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A share in percent with one decimal, or a dash if the whole is 0.
-pub fn percent(part: u128, whole: u128) -> String {
-    match part.saturating_mul(1000).checked_div(whole) {
-        Some(tenths) => format!("{}.{} %", tenths / 10, tenths % 10),
-        None => "–".to_owned(),
+/// A word of a command, so that it can be pasted into a shell.
+pub fn shell_word(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=,:@%+".contains(&byte);
+    match !word.is_empty() && word.bytes().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -197,14 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_exact_and_readable() {
-        assert_eq!(kwh(1_234_567_i64), "1 234.567");
-        assert_eq!(kwh(-5_i64), "-0.005");
-        assert_eq!(eur(Amount::from_nano_eur(-1_234_005_000_000)), "-1 234.00");
-        assert_eq!(eur(Amount::from_nano_eur(15_000_000)), "0.02");
-        assert_eq!([15_000_000, -20_000_000].map(|nano| is_whole_cents(Amount::from_nano_eur(nano))), [false, true]);
-        assert_eq!(percent(1, 3), "33.3 %");
-        assert_eq!(percent(0, 0), "–");
-        assert_eq!(grouped(1_000_000_u64), "1 000 000");
+    fn a_command_can_be_pasted() {
+        assert_eq!(shell_word("uniform,a=1"), "uniform,a=1");
+        assert_eq!(shell_word("it's here"), r"'it'\''s here'");
+        assert_eq!(shell_word(""), "''");
     }
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use books::Store;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::task::JoinSet;
 
+use crate::adapter::transactions::outbox::OutboxRelay;
 use crate::algorithms::cache::AlgorithmCache;
-use crate::app;
+use crate::app::{self, Common};
 use crate::cli::args::{ConfigArg, time};
 use crate::cli::exit::{Exit, exit_of};
 use crate::cli::output;
@@ -22,7 +23,7 @@ use crate::telemetry::metrics::Metrics;
 
 /// Settle every due interval of every community, forward the trades, and exit
 ///
-/// Continues where the last run stopped. Running it twice, or twice at once, changes nothing: the id of a trade derives from
+/// Communities are settled side by side. Continues where the last run stopped. Running it twice, or twice at once, changes nothing: the id of a trade derives from
 /// its interval and its place in it.
 #[derive(Debug, Args)]
 pub struct SettleArgs {
@@ -54,39 +55,84 @@ struct SummaryJson<'a> {
     error: Option<&'a str>,
 }
 
+/// What came of one community.
+type Settled = (PassSummary, Result<(), PassError>);
+
 pub async fn run(args: &SettleArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    let config = Config::load(&args.config.config)?;
+    let mut config = Config::load(&args.config.config)?;
     let store = app::open_store(&config.store).await?;
     let cache = Arc::new(AlgorithmCache::new(app::open_sandbox(Some(config.cache.clone()))?, Arc::clone(&store)));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let metrics = Metrics::new(Arc::clone(&clock));
+    let relay = app::outbox_relay(&config, &store, &clock, &LeaseOwner::this(&*clock))?;
+    let common = Common::new(cache, store, Arc::clone(&clock));
+    // Nobody sees them.
+    let metrics = Metrics::in_total(Arc::clone(&clock));
     let mut settlers = Vec::new();
-    for community in &config.communities {
-        settlers.push(app::settler(community, &cache, &store, &clock, &metrics).await?);
+    for community in std::mem::take(&mut config.communities) {
+        settlers.push(common.settler(Arc::new(community), &metrics).await?);
     }
-    let now = clock.now();
+    let wanted = Pass { now: clock.now(), until: args.until, fence: None, since: config.forward.since };
     let mut exit = Exit::Done;
-    for settler in settlers {
-        let name = settler.community().name.clone();
-        // A community that fails does not stop the others.
-        let wanted = Pass { now, until: args.until, fence: None, since: config.forward.since };
-        let (summary, result) = pass(&settler, wanted).await;
+    let mut tell = |name: &str, (summary, result): Settled| {
         let error = result.err().map(anyhow::Error::from);
         exit = exit.max(error.as_ref().map_or(Exit::Done, exit_of));
         let error = error.map(|error| format!("{error:#}"));
-        if args.json {
-            print_json(&name, &summary, error.as_deref(), out)?;
-        } else {
-            print(&name, &summary, error.is_some(), out)?;
+        match args.json {
+            true => print_json(name, &summary, error.as_deref(), out),
+            false => print(name, &summary, error.is_some(), out),
+        }
+    };
+    if let [settler] = &settlers[..] {
+        tell(&settler.community().name, pass(settler, wanted).await)?;
+    } else {
+        pass_all(settlers, wanted, tell).await?;
+    }
+    Ok(exit.max(forward(relay).await))
+}
+
+/// A pass over each community, side by side; tells what came of each, in their order.
+async fn pass_all(
+    settlers: Vec<Settler>,
+    wanted: Pass,
+    mut tell: impl FnMut(&str, Settled) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let bar = output::progress(settlers.len() as u64, "settling communities");
+    let names: Vec<String> = settlers.iter().map(|settler| settler.community().name.clone()).collect();
+    let mut passes = JoinSet::new();
+    for (number, settler) in settlers.into_iter().enumerate() {
+        passes.spawn(async move {
+            // A community that waits takes next to no memory: a pass has its state only once it has its turn.
+            let mut turn = settler.turns.take().await;
+            let settled = Box::pin(async {
+                let mut summary = PassSummary::default();
+                let result = settler.pass_in(&mut turn, wanted, &mut summary, |_| {}).await;
+                (summary, result)
+            });
+            (number, settled.await)
+        });
+    }
+    let (mut next, mut done) = (0, BTreeMap::new());
+    while let Some(passed) = passes.join_next().await {
+        let (number, settled) = passed.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        bar.inc(1);
+        done.insert(number, settled);
+        while let Some((summary, result)) = done.remove(&next) {
+            let name = &names[next];
+            // A community that fails does not stop the others.
+            if let Err(error) = &result {
+                settlement::stopped(name, error);
+            }
+            bar.suspend(|| tell(name, (summary, result)))?;
+            next += 1;
         }
     }
-    Ok(exit.max(forward(&config, &store, &clock).await?))
+    bar.finish_and_clear();
+    Ok(())
 }
 
 /// Pushes waiting trades to Transactions, if the configuration says so.
-async fn forward(config: &Config, store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) -> anyhow::Result<Exit> {
-    let owner = LeaseOwner::this(&**clock);
-    let Some(relay) = app::outbox_relay(config, store, clock, &owner)? else { return Ok(Exit::Done) };
+async fn forward(relay: Option<OutboxRelay>) -> Exit {
+    let Some(relay) = relay else { return Exit::Done };
     match relay.drain_once().await {
         Ok(drained) => {
             tracing::info!(
@@ -95,17 +141,17 @@ async fn forward(config: &Config, store: &Arc<dyn Store>, clock: &Arc<dyn Clock>
                 left_to = drained.left_to,
                 "trades forwarded"
             );
-            Ok(Exit::Done)
+            Exit::Done
         }
         Err(error) => {
             tracing::error!("{:#}", anyhow::Error::from(error));
-            Ok(Exit::Unavailable)
+            Exit::Unavailable
         }
     }
 }
 
 /// One pass with a progress bar. After a failure, which is in the log, the summary still has what was settled before.
-pub async fn pass(settler: &Settler, wanted: Pass) -> (PassSummary, Result<(), PassError>) {
+pub async fn pass(settler: &Settler, wanted: Pass) -> Settled {
     let bar = output::progress(0, "settling");
     let length = u64::from(settler.community().interval.seconds());
     let last = wanted.until.map_or(wanted.now, |until| until.min(wanted.now)).as_second();

@@ -1,14 +1,18 @@
 //! `rec-market statement`: sums per member and period.
 
+mod html;
+mod periods;
+mod rebuild;
 mod row;
 mod table;
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::Context;
+use books::Span;
 use books::statement::{Account, Statement};
-use books::{Calendar, Period, Span, StoredInterval};
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use domain::MemberId;
 use jiff::tz::TimeZone;
 
@@ -16,6 +20,7 @@ use crate::cli::args::{ConfigArg, SpanArgs, zone};
 use crate::cli::csv::Csv;
 use crate::cli::exit::{Exit, ExitCode};
 use crate::cli::{output, stored};
+use periods::Periods;
 use row::{COLUMNS, Row};
 use table::Tables;
 
@@ -23,7 +28,10 @@ use table::Tables;
 ///
 /// Days and months are those of the community's time zone. An interval belongs to the day on which it starts.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct StatementArgs {
+    #[command(subcommand)]
+    pub command: Option<StatementCommand>,
     #[command(flatten)]
     pub config: ConfigArg,
     #[command(flatten)]
@@ -46,6 +54,14 @@ pub struct StatementArgs {
     /// Print comma-separated values, with amounts in nano-euro
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
+    /// Write a page to print for each member, and for each month with --period month, into this directory
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["json", "csv"])]
+    pub html: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StatementCommand {
+    Rebuild(rebuild::RebuildArgs),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -66,6 +82,9 @@ struct Selection {
 }
 
 pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
+    if let Some(StatementCommand::Rebuild(args)) = &args.command {
+        return rebuild::run(args, out).await;
+    }
     let member = args.member.as_deref().map(MemberId::from_stored).transpose();
     let member = member.context("--member").exit_code(Exit::Usage)?;
     let (config, store) = stored::open(&args.config).await?;
@@ -75,6 +94,9 @@ pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<E
         let span = stored::span(&args.span, &zone)?;
         selections.push(Selection { community, zone, span });
     }
+    if let Some(directory) = &args.html {
+        return html::write(args, directory, member.as_ref(), &selections, &*store, out).await;
+    }
     let mut sheet = match (args.json, args.csv) {
         (true, _) => Sheet::Json(out),
         (false, true) => Sheet::Csv(Box::new(Csv::new(&COLUMNS, out)?)),
@@ -82,11 +104,9 @@ pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<E
     };
     for selection in &selections {
         let mut page = Page::new(selection, member.as_ref(), &mut sheet);
-        let mut periods = Periods::new(args.period, &selection.zone);
-        stored::each_interval(&*store, &selection.community, selection.span, |interval| {
-            periods.add(interval).map_or(Ok(()), |(period, statement)| page.add(period, statement))
-        })
-        .await?;
+        let mut periods: Periods<'_, Statement> = Periods::new(args.period, &selection.zone);
+        let over = |(period, statement)| page.add(period, statement);
+        periods.add_all(&*store, &selection.community, selection.span, over).await?;
         if let Some((period, statement)) = periods.finish() {
             page.add(period, statement)?;
         }
@@ -94,45 +114,6 @@ pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<E
     }
     sheet.finish()?;
     Ok(Exit::Done)
-}
-
-/// Sums up one period after the other, so that only one is held in memory.
-struct Periods<'z> {
-    calendar: Option<Calendar>,
-    zone: &'z TimeZone,
-    current: Option<(Option<Period>, Statement)>,
-}
-
-impl<'z> Periods<'z> {
-    fn new(by: PeriodArg, zone: &'z TimeZone) -> Periods<'z> {
-        let calendar = match by {
-            PeriodArg::Total => None,
-            PeriodArg::Month => Some(Calendar::Month),
-            PeriodArg::Day => Some(Calendar::Day),
-        };
-        Periods { calendar, zone, current: None }
-    }
-
-    /// Adds the next interval; returns the period before it, if that is over.
-    fn add(&mut self, interval: &StoredInterval) -> Option<(String, Statement)> {
-        let start = interval.interval.start().timestamp();
-        let goes_on = |(period, _): &(Option<Period>, _)| period.as_ref().is_none_or(|period| period.contains(start));
-        if let Some((_, statement)) = self.current.as_mut().filter(|current| goes_on(current)) {
-            statement.add(interval);
-            return None;
-        }
-        let over = self.finish();
-        let period = self.calendar.map(|calendar| Period::containing(start, calendar, self.zone));
-        let mut statement = Statement::default();
-        statement.add(interval);
-        self.current = Some((period, statement));
-        over
-    }
-
-    fn finish(&mut self) -> Option<(String, Statement)> {
-        let (period, statement) = self.current.take()?;
-        Some((period.map_or_else(|| "total".to_owned(), |period| period.to_string()), statement))
-    }
 }
 
 /// Where rows go.

@@ -44,7 +44,7 @@ pub fn span(args: &SpanArgs, zone: &TimeZone) -> anyhow::Result<Span> {
     }
 }
 
-/// Reads intervals page by page, in order of time.
+/// Reads intervals page by page, in order of time; the next page is read while one is visited.
 pub async fn each_interval<E: From<StoreError>>(
     store: &dyn Store,
     community: &str,
@@ -52,14 +52,22 @@ pub async fn each_interval<E: From<StoreError>>(
     mut visit: impl FnMut(&StoredInterval) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut span = span;
+    let mut page = store.intervals(community, span, PAGE).await?;
     loop {
-        let page = store.intervals(community, span, PAGE).await?;
-        for interval in &page {
-            visit(interval)?;
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => span.from = Some(after(last.interval.start())),
-            _ => return Ok(()),
+        let last = page.last().filter(|_| page.len() == PAGE).map(|last| last.interval.start());
+        span.from = last.map(after).or(span.from);
+        let next = async {
+            match last {
+                Some(_) => store.intervals(community, span, PAGE).await,
+                None => Ok(Vec::new()),
+            }
+        };
+        // The store has begun to read when it is asked first, and goes on meanwhile.
+        let (next, visited) = tokio::join!(next, async { page.iter().try_for_each(&mut visit) });
+        visited?;
+        page = next?;
+        if page.is_empty() {
+            return Ok(());
         }
     }
 }

@@ -3,11 +3,13 @@
 mod reopen;
 mod reopened;
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use anyhow::Context;
 use books::{Span, Store, StoredTrade};
 use clap::{Args, Subcommand};
+use domain::trade::State;
 use domain::{Amount, Boundary, MemberId};
 use serde::Serialize;
 
@@ -83,21 +85,40 @@ impl<'a> TradeJson<'a> {
             message: trade.message.as_deref(),
         }
     }
+}
 
-    fn cells(self) -> [Cell; 10] {
-        let TradeJson { id, community, start, seller, buyer, energy, price, amount, state, message } = self;
-        [
-            id.into(),
-            community.into(),
-            start.into(),
-            seller.into(),
-            buyer.into(),
-            energy.into(),
-            price.into(),
-            amount.into(),
-            state.into(),
-            message.into(),
-        ]
+/// The rows of `--csv`: texts that come again and again are made once.
+struct Rows<'a> {
+    community: &'a str,
+    id: String,
+    start: Option<(Boundary, String)>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(community: &'a str) -> Rows<'a> {
+        Rows { community, id: String::new(), start: None }
+    }
+
+    fn cells<'c>(&'c mut self, trade: &'c StoredTrade) -> anyhow::Result<[Cell<'c>; 10]> {
+        let start = trade.interval.start();
+        let (_, text) = match self.start.take() {
+            Some(same) if same.0 == start => self.start.insert(same),
+            _ => self.start.insert((start, start.to_string())),
+        };
+        self.id.clear();
+        write!(self.id, "{}", trade.id)?;
+        Ok([
+            self.id.as_str().into(),
+            self.community.into(),
+            text.as_str().into(),
+            trade.seller.as_str().into(),
+            trade.buyer.as_str().into(),
+            trade.energy.wh().into(),
+            trade.price.micro_eur().into(),
+            Amount::of(trade.energy, trade.price).nano_eur().into(),
+            trade.state.map(State::as_str).into(),
+            trade.message.as_deref().into(),
+        ])
     }
 }
 
@@ -126,14 +147,8 @@ pub async fn run(args: &TradesArgs, out: &mut impl Write) -> anyhow::Result<Exit
     } else if args.csv {
         let mut csv = Csv::new(&COLUMNS, &mut *out)?;
         for (span, name) in &selection {
-            each_trade(
-                &*store,
-                name,
-                *span,
-                member.as_ref(),
-                |trade| Ok(csv.row(TradeJson::new(name, trade).cells())?),
-            )
-            .await?;
+            let mut rows = Rows::of(name);
+            each_trade(&*store, name, *span, member.as_ref(), |trade| Ok(csv.row(rows.cells(trade)?)?)).await?;
         }
         csv.finish()?;
     } else {
@@ -151,15 +166,21 @@ async fn each_trade(
     member: Option<&MemberId>,
     mut visit: impl FnMut(&StoredTrade) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut after: Option<(Boundary, u64)> = None;
+    let mut page = store.trades(community, span, member, None, PAGE).await?;
     loop {
-        let page = store.trades(community, span, member, after, PAGE).await?;
-        for trade in &page {
-            visit(trade)?;
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some((last.interval.start(), last.number)),
-            _ => return Ok(()),
+        let last = page.last().filter(|_| page.len() == PAGE).map(|last| (last.interval.start(), last.number));
+        let next = async {
+            match last {
+                Some(_) => store.trades(community, span, member, last, PAGE).await,
+                None => Ok(Vec::new()),
+            }
+        };
+        // The store has begun to read when it is asked first, and goes on meanwhile.
+        let (next, visited) = tokio::join!(next, async { page.iter().try_for_each(&mut visit) });
+        visited?;
+        page = next?;
+        if page.is_empty() {
+            return Ok(());
         }
     }
 }

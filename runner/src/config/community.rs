@@ -1,7 +1,8 @@
 //! One community's part of the configuration.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::disputes::MeterLimits;
@@ -14,6 +15,7 @@ use jiff::tz::TimeZone;
 use super::dated::Dated;
 use super::holidays::{self, HolidaysConfig};
 use super::member::{self, Listing, MemberConfig};
+use super::meters;
 use super::problems::Problems;
 use super::read::Field;
 use super::schema::{Community, Delay, Interval, Is, OnFailure};
@@ -72,8 +74,8 @@ pub struct CommunityConfig {
     pub holidays: Option<HolidaysConfig>,
     /// Members that have several meters or terms of their own.
     pub members: BTreeMap<MemberId, MemberConfig>,
-    /// Meters that other communities on the same Meters service list: they never join this one.
-    pub elsewhere: BTreeSet<MeterId>,
+    /// Meters that the communities on the same Meters service list, if there are several: those of others never join this one.
+    pub elsewhere: Arc<HashSet<MeterId>>,
 }
 
 /// A community, where its table stands, and what its members list.
@@ -99,9 +101,14 @@ impl CommunityConfig {
         self.tenures().map(|(meter, _)| meter).collect()
     }
 
+    /// What tells its Meters service from another: scheme, host and port of the address, however it is written.
+    pub fn meters_service(&self) -> String {
+        meters::service(&self.meters)
+    }
+
     /// Whose each meter is, and when.
     pub fn ownership(&self) -> Ownership {
-        Ownership::over_time(self.tenures(), self.unlisted, self.elsewhere.iter().cloned().collect())
+        Ownership::over_time(self.tenures(), self.unlisted, Arc::clone(&self.elsewhere))
     }
 
     fn tenures(&self) -> impl Iterator<Item = (MeterId, Tenure)> {
@@ -183,7 +190,7 @@ pub(super) fn check(mut table: Community, at: usize, problems: &Problems<'_>) ->
         unlisted,
         holidays,
         members,
-        elsewhere: BTreeSet::new(),
+        elsewhere: Arc::default(),
     };
     Some(Placed { community, at, listings })
 }

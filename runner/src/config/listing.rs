@@ -1,33 +1,35 @@
 //! Which member lists which meter when: never two at once, in one community or in several.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use domain::MeterId;
 use domain::ownership::Unlisted;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tonic::transport::Uri;
 
 use super::community::{CommunityConfig, Placed};
 use super::member::Listing;
 use super::problems::Problems;
 
-/// A listing, and the community that it is in.
+/// A listing, the community that it is in, and the Meters service of that.
 #[derive(Clone, Copy)]
 struct In<'c> {
     community: &'c CommunityConfig,
     listing: &'c Listing,
+    service: &'c str,
 }
 
-/// Checks that no meter is in two places at once, and tells every community what others on its Meters service list.
+/// Checks that no meter is in two places at once, and tells every community what is listed on its Meters service.
 pub(super) fn settle(placed: Vec<Placed>, problems: &Problems<'_>) -> Vec<CommunityConfig> {
+    let services: Vec<String> = placed.iter().map(|one| one.community.meters_service()).collect();
     let mut by_meter: BTreeMap<&MeterId, Vec<In<'_>>> = BTreeMap::new();
-    for Placed { community, listings, .. } in &placed {
+    for (Placed { community, listings, .. }, service) in placed.iter().zip(&services) {
         for listing in listings {
-            by_meter.entry(&listing.meter).or_default().push(In { community, listing });
+            by_meter.entry(&listing.meter).or_default().push(In { community, listing, service });
         }
     }
-    for listed in by_meter.values() {
+    for listed in by_meter.values().filter(|listed| listed.len() > 1) {
         let mut told = BTreeSet::new();
         for (place, later) in listed.iter().enumerate() {
             for earlier in listed.iter().take(place).filter(|earlier| collide(**earlier, *later)) {
@@ -38,18 +40,22 @@ pub(super) fn settle(placed: Vec<Placed>, problems: &Problems<'_>) -> Vec<Commun
             }
         }
     }
-    tell_takers(&placed, problems);
-    let elsewhere: Vec<_> = placed.iter().map(|one| elsewhere(one, &placed)).collect();
-    let settled = placed.into_iter().zip(elsewhere);
-    settled.map(|(Placed { community, .. }, elsewhere)| CommunityConfig { elsewhere, ..community }).collect()
+    tell_takers(&placed, &services, problems);
+    let shared = listed_on_shared(&placed, &services);
+    let settled = placed.into_iter().zip(&services);
+    settled
+        .map(|(Placed { community, .. }, service)| CommunityConfig {
+            elsewhere: shared.get(service.as_str()).cloned().unwrap_or_default(),
+            ..community
+        })
+        .collect()
 }
 
 /// Whether two listings of one meter cannot both be. On two Meters services a meter that has the name of a member may be
 /// another one; what two lists name is one meter, because prices and payments know it by its name alone.
 fn collide(one: In<'_>, other: In<'_>) -> bool {
     let overlap = one.listing.from < other.listing.until && other.listing.from < one.listing.until;
-    let is_one_meter =
-        service(one.community) == service(other.community) || (one.listing.in_list && other.listing.in_list);
+    let is_one_meter = one.service == other.service || (one.listing.in_list && other.listing.in_list);
     let is_one_member = one.community.name == other.community.name && one.listing.member == other.listing.member;
     overlap && is_one_meter && !is_one_member
 }
@@ -83,11 +89,12 @@ fn when(from: Timestamp, until: Timestamp, zone: &TimeZone) -> String {
 }
 
 /// Tells two communities that both take unlisted meters of one Meters service.
-fn tell_takers(placed: &[Placed], problems: &Problems<'_>) {
-    let takers: Vec<&Placed> = placed.iter().filter(|one| one.community.unlisted == Unlisted::Join).collect();
-    for (place, later) in takers.iter().enumerate() {
-        let same = |earlier: &&&Placed| service(&earlier.community) == service(&later.community);
-        if let Some(earlier) = takers.iter().take(place).find(same) {
+fn tell_takers(placed: &[Placed], services: &[String], problems: &Problems<'_>) {
+    let mut first: HashMap<&str, &Placed> = HashMap::new();
+    let takers = placed.iter().zip(services).filter(|(one, _)| one.community.unlisted == Unlisted::Join);
+    for (later, service) in takers {
+        let earlier = *first.entry(service).or_insert(later);
+        if earlier.community.name != later.community.name {
             let (one, other, meters) = (&earlier.community.name, &later.community.name, &later.community.meters);
             let way_out =
                 "each would settle them: set unlisted = \"ignore\" in all but one, and list the meters of the others";
@@ -99,21 +106,16 @@ fn tell_takers(placed: &[Placed], problems: &Problems<'_>) {
     }
 }
 
-/// The meters that other communities on a community's Meters service list at any time.
-fn elsewhere(one: &Placed, placed: &[Placed]) -> BTreeSet<MeterId> {
-    let others = placed.iter().filter(|other| {
-        other.community.name != one.community.name && service(&other.community) == service(&one.community)
-    });
-    others.flat_map(|other| other.listings.iter().map(|listing| listing.meter.clone())).collect()
-}
-
-/// What tells one Meters service from another: scheme, host and port of its address, however it is written.
-fn service(community: &CommunityConfig) -> String {
-    let address = &community.meters;
-    let parts = address.parse::<Uri>().ok().and_then(|uri| {
-        let scheme = uri.scheme_str()?.to_lowercase();
-        let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
-        Some(format!("{scheme}://{}:{port}", uri.host()?.to_lowercase()))
-    });
-    parts.unwrap_or_else(|| address.clone())
+/// The meters that are listed at any time on each Meters service that several communities have: one set for all of these, or ten
+/// thousand communities would have ten thousand sets of a million meters.
+fn listed_on_shared<'s>(placed: &[Placed], services: &'s [String]) -> HashMap<&'s str, Arc<HashSet<MeterId>>> {
+    let mut by_service: HashMap<&str, Vec<&Placed>> = HashMap::new();
+    for (one, service) in placed.iter().zip(services) {
+        by_service.entry(service).or_default().push(one);
+    }
+    let shared = by_service.into_iter().filter(|(_, communities)| communities.len() > 1);
+    let listed = |communities: Vec<&Placed>| {
+        communities.into_iter().flat_map(|one| &one.listings).map(|listing| listing.meter.clone()).collect()
+    };
+    shared.map(|(service, communities)| (service, Arc::new(listed(communities)))).collect()
 }

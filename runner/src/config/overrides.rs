@@ -12,7 +12,7 @@ pub(super) const PASSWORD: &str = "REC_MARKET_MONGODB_PASSWORD";
 /// Variables with our prefix that are for others to read.
 const NOT_OURS: [&str; 2] = ["REC_MARKET_LOG", "REC_MARKET_TEST_"];
 /// Keys that variables stand above.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "store",
     "cache",
     "listen",
@@ -29,6 +29,7 @@ const KEYS: [&str; 16] = [
     "forward.lease",
     "forward.since",
     "replicas.lease",
+    "metrics.communities",
 ];
 
 /// The names of all variables that are known.

@@ -23,6 +23,7 @@ use serde_json::Value as Json;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::transport::Uri;
 
+use super::monitoring::SeriesOf;
 use super::read::{Field, WRITTEN};
 use super::rights::{Right, network};
 use books::{CLAIM_TERM_MAX, LEASE_TERM_MAX, SERVICE_ITSELF};
@@ -55,6 +56,7 @@ tables! {
         tls: Tls,
         forward: Forward,
         replicas: Replicas,
+        metrics: Metrics,
         caller: Vec<Field<Caller>>,
         community: Vec<Field<Community>>,
     }
@@ -77,6 +79,9 @@ tables! {
     }
     Replicas = "a table" {
         lease: Is<ReplicaLease>,
+    }
+    Metrics = "a table" {
+        communities: Is<SeriesOfName>,
     }
     Caller = "a table" {
         name: Is<CallerName>,
@@ -337,6 +342,7 @@ kinds! {
         |it| network(it.as_str()?), text;
     ModeName: Mode, "\"pull\" or \"push\"", |it| Mode::deserialize(it).ok(), json;
     OnFailureName: OnFailure, "\"hold\" or \"fallback\"", |it| OnFailure::deserialize(it).ok(), json;
+    SeriesOfName: SeriesOf, "\"auto\", \"each\" or \"total\"", |it| SeriesOf::deserialize(it).ok(), json;
     BasisName: Basis, "\"net\" or \"gross\"", |it| match it.as_str()? {
         "net" => Some(Basis::Net),
         "gross" => Some(Basis::Gross),

@@ -47,6 +47,7 @@ impl Config {
                 since: Field::maybe(self.forward.since.0),
             }),
             replicas: Field::new(schema::Replicas { lease: Field::of(self.replicas.lease) }),
+            metrics: Field::new(schema::Metrics { communities: Field::of(self.metrics) }),
             caller: list(self.callers.iter().map(caller)),
             community: list(self.communities.iter().map(community)),
         }

@@ -13,6 +13,7 @@ mod wallets;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use domain::netting::Basis;
 use domain::ownership::Unlisted;
@@ -195,7 +196,7 @@ fn the_contracts_example_means_what_it_says() {
         unlisted: Unlisted::Join,
         holidays: None,
         members: found.members.clone(),
-        elsewhere: BTreeSet::new(),
+        elsewhere: Arc::default(),
     };
     let expected = Config {
         store: StoreConfig::Sqlite(PathBuf::from("here/market.db")),
@@ -217,6 +218,7 @@ fn the_contracts_example_means_what_it_says() {
             since: OfferedSince::default(),
         },
         replicas: ReplicasConfig { lease: Duration::from_secs(30) },
+        metrics: SeriesOf::Auto,
         communities: vec![aveiro],
     };
     assert_eq!(config, expected);
@@ -286,7 +288,7 @@ name = "b"
         "line 11: community.tariff.retial is not a known key (known here: feed_in, periods, retail, series, zone)",
         "line 13: community.members.school.metres is not a known key (known here: bid, change, from, meters, offer, power_max, rank, share, tariff, until, wallet)",
         "line 14: community.members.school.tariff.feedin is not a known key",
-        "line 2: stor is not a known key (known here: cache, caller, community, forward, listen, listen_metrics, listen_tls, mongodb, replicas, store, tls)",
+        "line 2: stor is not a known key (known here: cache, caller, community, forward, listen, listen_metrics, listen_tls, metrics, mongodb, replicas, store, tls)",
         "line 15: communities is not a known key",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");

@@ -8,8 +8,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// For what is no caller: standard streams, listeners, the store (MongoDB's driver opens up to 100 connections), Transactions,
 /// traces, files, and pipes to the compiler.
 const OWN: u64 = 160;
-/// For the Meters service of a community, and files of its tariffs.
-const OWN_PER_COMMUNITY: u64 = 4;
+/// For a Meters service, while it is connected anew and its name is looked up, and for files of tariffs.
+const OWN_PER_SERVICE: u64 = 4;
+/// Meters services that are connected at once at most.
+const SERVICES_MAX: u64 = 128;
 /// More connections to a gRPC port would take too much memory: each has some tens of kilobytes.
 const GRPC_MAX: u64 = 512;
 /// Scrapers and health checks are few.
@@ -36,11 +38,11 @@ pub struct TooFewDescriptors {
     needed: u64,
 }
 
-/// Raises the limit of this process as far as it may, and shares out what there is.
+/// Raises the limit of this process as far as it may, and shares out what there is, for so many Meters services.
 ///
 /// # Errors
 /// If it is too little.
-pub fn raise(communities: usize) -> Result<Shares, TooFewDescriptors> {
+pub fn raise(services: usize) -> Result<Shares, TooFewDescriptors> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let mut limit = current;
     if current != maximum {
@@ -51,7 +53,7 @@ pub fn raise(communities: usize) -> Result<Shares, TooFewDescriptors> {
     }
     // None means that there is no limit.
     let limit = limit.unwrap_or(u64::MAX);
-    let shares = share(limit, u64::try_from(communities).unwrap_or(u64::MAX))?;
+    let shares = share(limit, u64::try_from(services).unwrap_or(u64::MAX))?;
     let (grpc, metrics) = (shares.grpc, shares.metrics);
     tracing::info!(
         before = current,
@@ -63,9 +65,9 @@ pub fn raise(communities: usize) -> Result<Shares, TooFewDescriptors> {
     Ok(shares)
 }
 
-fn share(limit: u64, communities: u64) -> Result<Shares, TooFewDescriptors> {
-    let own = OWN.saturating_add(OWN_PER_COMMUNITY.saturating_mul(communities));
-    let needed = own.saturating_add(3 * PORT_MIN);
+fn share(limit: u64, services: u64) -> Result<Shares, TooFewDescriptors> {
+    let own = OWN + OWN_PER_SERVICE * services.min(SERVICES_MAX);
+    let needed = own + 3 * PORT_MIN;
     if limit < needed {
         return Err(TooFewDescriptors { limit, needed });
     }
@@ -83,17 +85,17 @@ mod tests {
 
     #[test]
     fn shares_leave_what_the_service_needs_itself() {
-        for (limit, communities, grpc, metrics) in
-            [(212, 1, 16, 16), (256, 1, 38, 16), (1024, 1, 398, 64), (1024, 50, 300, 64), (u64::MAX, 1, 512, 64)]
+        for (limit, services, grpc, metrics) in
+            [(212, 1, 16, 16), (256, 1, 38, 16), (1024, 1, 398, 64), (1024, 50, 300, 64), (1024, 10_000, 154, 44)]
         {
-            assert_eq!(share(limit, communities), Ok(Shares { grpc, metrics }), "{limit} {communities}");
+            assert_eq!(share(limit, services), Ok(Shares { grpc, metrics }), "{limit} {services}");
         }
         for limit in 212..5000 {
             let Shares { grpc, metrics } = share(limit, 1).unwrap();
-            assert!(2 * grpc + metrics <= usize::try_from(limit - OWN - OWN_PER_COMMUNITY).unwrap(), "{limit}");
+            assert!(2 * grpc + metrics <= usize::try_from(limit - OWN - OWN_PER_SERVICE).unwrap(), "{limit}");
             assert!(grpc.min(metrics) >= usize::try_from(PORT_MIN).unwrap(), "{limit}");
         }
         assert_eq!(share(211, 1), Err(TooFewDescriptors { limit: 211, needed: 212 }));
-        assert!(share(u64::MAX - 1, u64::MAX).is_err());
+        assert_eq!(share(u64::MAX, u64::MAX), Ok(Shares { grpc: 512, metrics: 64 }));
     }
 }

@@ -1,6 +1,6 @@
 //! The algorithm of each interval, as the community's activation log says, compiled and ready.
 
-use books::{Activation, ActivationLog, Decisions, Label, MeterLog, StoreError};
+use books::{Activation, ActivationLog, KeptChange, Label, MeterLog, StoreError};
 use domain::Boundary;
 use domain::disputes::Exchanges;
 use domain::text::chain;
@@ -55,14 +55,12 @@ pub(super) enum LoadError {
 
 impl ActiveAlgorithms {
     pub(super) async fn load(
-        store: &(impl Decisions + ?Sized),
         cache: &AlgorithmCache,
         configured: Selection,
-        community: &str,
+        decisions: &[KeptChange],
         mark: Option<Boundary>,
     ) -> Result<ActiveAlgorithms, LoadError> {
-        let decisions = store.decisions(community).await?;
-        let (log, meters) = (ActivationLog::of(&decisions), MeterLog::of(&decisions));
+        let (log, meters) = (ActivationLog::of(decisions), MeterLog::of(decisions));
         let mut activated = Vec::new();
         for activation in log.from(mark) {
             let ready = match cache.get(&activation.algorithm.digest).await {

@@ -3,7 +3,7 @@
 //! This only computes; it fetches and stores nothing and does not ask for the time. The result is a [`ClearedInterval`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use books::{ClearedInterval, ClearedRound, GapTrade, MeterReading, Provenance, StoredEvent};
 use domain::disputes::{Exchanges, MeterLimits, MeterRules};
@@ -26,9 +26,9 @@ use crate::config::{CommunityConfig, CurrentSeries, MemberTerms};
 /// Clears the intervals of one community.
 #[derive(Clone, Debug)]
 pub struct Clearing {
-    community: CommunityConfig,
-    /// Digest of the community's configuration, stored with every interval.
-    configuration: Digest,
+    community: Arc<CommunityConfig>,
+    /// Digest of the community's configuration, stored with every interval; none before the first.
+    configuration: OnceLock<Digest>,
     ownership: Ownership,
     /// The most power of each meter, from each instant on at which it changes.
     limits: Vec<(Timestamp, MeterLimits)>,
@@ -91,9 +91,18 @@ pub enum ClearingError {
 }
 
 impl Clearing {
-    pub fn new(community: CommunityConfig, algorithm: ReadyAlgorithm, fallback: Option<ReadyAlgorithm>) -> Clearing {
-        let (configuration, limits) = (community.digest(), community.meter_limits());
+    pub fn new(
+        community: impl Into<Arc<CommunityConfig>>,
+        algorithm: ReadyAlgorithm,
+        fallback: Option<ReadyAlgorithm>,
+    ) -> Clearing {
+        let community = community.into();
+        let (configuration, limits) = (OnceLock::new(), community.meter_limits());
         Clearing { ownership: community.ownership(), limits, community, configuration, algorithm, fallback }
+    }
+
+    fn configuration(&self) -> Digest {
+        *self.configuration.get_or_init(|| self.community.digest())
     }
 
     pub fn community(&self) -> &CommunityConfig {
@@ -141,7 +150,7 @@ impl Clearing {
         let gaps = netting.gaps.iter().map(|gap| self.gap(gap, interval, series)).collect();
         let mut read = InOrder::of(&netting.read);
         let cleared = ClearedInterval {
-            configuration: Some(self.configuration),
+            configuration: Some(self.configuration()),
             rules,
             disputed: netting.read.iter().filter(|(_, read)| read.dispute.is_some()).map(cloned).collect(),
             absent: last.iter().filter(|(meter, _)| read.find(meter).is_none()).map(cloned).collect(),
@@ -150,6 +159,29 @@ impl Clearing {
             ..ClearedInterval::new(&self.community.name, interval, self.community.basis, round, gaps)
         };
         Ok((cleared, netting.read))
+    }
+
+    /// What the readings at an interval's end come to, and the round of it with the community's own settings; `None` if no
+    /// member was read at both ends. No algorithm runs, prices that members set over gRPC do not count, and no exchange was
+    /// declared.
+    ///
+    /// # Errors
+    /// If the positions do not make a round.
+    pub fn prepare(
+        &self,
+        interval: Interval,
+        last: &LastReads,
+        readings: &BoundaryReadings,
+    ) -> Result<(netting::Netting, Option<Round>), ClearingError> {
+        let rules = self.rules(interval, &Exchanges::default(), last, readings);
+        let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings, &rules);
+        let settings = self.community.terms_at(interval.start()).settings();
+        let (prices, series) = (PriceBook::default(), CurrentSeries::default());
+        let round = match netting.balances.is_empty() {
+            true => None,
+            false => Some(self.round(interval, &netting.balances, settings, &prices, &series)?),
+        };
+        Ok((netting, round))
     }
 
     /// Whether anything that was read at an interval's end concerns this community.
@@ -213,7 +245,7 @@ impl Clearing {
         };
         let readings = read.into_iter().filter_map(reading).collect();
         let opening = ClearedInterval::opening(interval, self.community.basis, readings, before);
-        ClearedInterval { configuration: Some(self.configuration), ..opening }
+        ClearedInterval { configuration: Some(self.configuration()), ..opening }
     }
 
     /// A gap is traded in the interval in which its meter returns, at the tariff of that interval.

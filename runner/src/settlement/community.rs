@@ -1,20 +1,23 @@
-//! The task that settles one community for as long as the service runs: waits, takes the lease, retries.
+//! One community of a service, as long as that runs: what it does in its turn, and what it waits for then.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use domain::Boundary;
 use domain::text::chain;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use books::{Acquired, ActivationLog, Lease, OfferedSince, Store, StoreError, community_lease};
+use books::{Acquired, ActivationLog, KeptChange, Lease, Notices, OfferedSince, Store, StoreError, community_lease};
 
 use super::error::PassError;
 use super::log;
 use super::pass::{Pass, Settler};
 use super::schedule::{FAILURE, Schedule, Wait};
 use super::summary::PassSummary;
+use super::turns::Turn;
+use crate::algorithms::shadow::ShadowQueue;
 use crate::clock::Clock;
 use crate::lease::{LeaseOwner, clock_warning};
 use crate::retry::Failures;
@@ -22,9 +25,8 @@ use crate::telemetry::metrics::CommunityMetrics;
 use crate::telemetry::outage::{Ended, Outage};
 use crate::telemetry::status::Status;
 
-/// Settles one community whenever intervals become due.
-pub struct CommunityTask {
-    pub settler: Settler,
+/// What the communities of a service have around them.
+pub struct Surroundings {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub owner: LeaseOwner,
@@ -32,72 +34,124 @@ pub struct CommunityTask {
     pub term: Duration,
     /// Which trades are offered for payment.
     pub since: OfferedSince,
-    pub metrics: Arc<CommunityMetrics>,
     pub status: Arc<Status>,
+    /// Told of communities whose candidates may have something to do.
+    pub shadows: Arc<ShadowQueue>,
     /// Notified when there may be trades to forward.
     pub wake: Arc<Notify>,
     pub shutdown: CancellationToken,
 }
 
-impl CommunityTask {
-    /// Runs until the shutdown. The current interval is then committed completely or not at all.
-    pub async fn run(self) {
-        let community = self.settler.community();
+/// One community.
+pub(super) struct Community {
+    settler: Settler,
+    around: Arc<Surroundings>,
+    /// When it is due, on whichever replica.
+    schedule: Schedule,
+    /// How long it waits for readings that are missing.
+    readings_pause: Duration,
+    troubles: Mutex<Troubles>,
+    /// The mark for which it was last told how its meters are read and what was decided.
+    told_at: Mutex<Option<Boundary>>,
+}
+
+/// Failures since the last success.
+struct Troubles {
+    failures: Failures,
+    outage: Outage,
+}
+
+impl Community {
+    pub(super) fn new(settler: Settler, around: Arc<Surroundings>, readings_pause: Duration) -> Community {
+        let community = settler.community();
         let schedule = Schedule::new(community.interval, community.grace);
-        let (mut failures, mut outage) = (Failures::new(FAILURE), Outage::default());
-        while !self.shutdown.is_cancelled() {
-            let turn = self.shutdown.run_until_cancelled(self.turn(&schedule)).await;
-            let wait = match turn {
-                None => break,
-                Some(Ok(wait)) => {
-                    failures.clear();
-                    if let Some(Ended { failures, lasted }) = outage.ended() {
-                        tracing::info!(community = self.name(), failures, ?lasted, "settling works again");
-                    }
-                    wait
-                }
-                // The process that took over continues.
-                Some(Err(error @ PassError::Fenced(_))) => {
-                    log::stopped(self.name(), &error);
-                    Wait::Lease(self.term)
-                }
-                Some(Err(error)) => {
-                    let pause = failures.add();
-                    self.log_failure(&error, &mut outage);
-                    tracing::debug!(community = self.name(), failures = failures.count(), ?pause, "trying again");
-                    self.status.failed(self.name(), chain(&error), error.is_held());
-                    Wait::Retry(pause)
-                }
-            };
-            schedule.wait(wait, &*self.clock, &self.shutdown).await;
-        }
-        self.release_lease().await;
+        let troubles = Mutex::new(Troubles { failures: Failures::new(FAILURE), outage: Outage::default() });
+        Community { settler, around, schedule, readings_pause, troubles, told_at: Mutex::default() }
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.settler.community().name
     }
 
-    /// Logs a failure once, however often it is repeated. The store's outages are logged where it is measured.
-    fn log_failure(&self, error: &PassError, outage: &mut Outage) {
-        if error.is_of_store() {
-            return;
-        }
-        if outage.failed(&error.kind()) {
-            log::stopped(self.name(), error);
-        } else {
-            tracing::debug!(community = self.name(), "{}", chain(error));
+    pub(super) fn schedule(&self) -> Schedule {
+        self.schedule
+    }
+
+    /// Does what is to be done now, unless the service stops; returns what to wait for next. The current interval is committed
+    /// completely or not at all. Where another replica comes first, this one tries what is due once and leaves it to that one.
+    pub(super) async fn take_turn(&self, schedule: Schedule, comes_first: bool) -> Wait {
+        let shutdown = &self.around.shutdown;
+        // A community that waits for its turn takes next to no memory: a pass has its state only then.
+        let turn = async {
+            let mut turn = self.settler.turns.take().await;
+            Box::pin(self.turn(&mut turn, schedule, comes_first)).await
+        };
+        match shutdown.run_until_cancelled(turn).await {
+            Some(Ok(wait)) => {
+                self.works();
+                wait
+            }
+            // The process that took over continues.
+            Some(Err(error @ PassError::Fenced(_))) => {
+                log::stopped(self.name(), &error);
+                Wait::Lease(self.around.term)
+            }
+            Some(Err(error)) => {
+                let pause = self.failed(&error);
+                if comes_first { Wait::Retry(pause) } else { Wait::Due }
+            }
+            None => {
+                if self.metrics().has_lease() {
+                    self.release_lease().await;
+                }
+                Wait::Due
+            }
         }
     }
 
-    /// Settles what is due, unless another replica does; returns what to wait for next.
-    async fn turn(&self, schedule: &Schedule) -> Result<Wait, PassError> {
-        let now = self.clock.now();
+    fn told_at(&self) -> MutexGuard<'_, Option<Boundary>> {
+        self.told_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn metrics(&self) -> &CommunityMetrics {
+        &self.settler.metrics
+    }
+
+    fn works(&self) {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.failures.clear();
+        if let Some(Ended { failures, lasted }) = troubles.outage.ended() {
+            tracing::info!(community = self.name(), failures, ?lasted, "settling works again");
+        }
+    }
+
+    /// Notes and tells a failure; returns how long to wait. It is logged once, however often it is repeated; the store's outages are
+    /// logged where it is measured.
+    fn failed(&self, error: &PassError) -> Duration {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = troubles.failures.add();
+        if !error.is_of_store() {
+            if troubles.outage.failed(&error.kind()) {
+                log::stopped(self.name(), error);
+            } else {
+                tracing::debug!(community = self.name(), "{}", chain(error));
+            }
+        }
+        let failures = troubles.failures.count();
+        tracing::debug!(community = self.name(), failures, ?pause, "trying again");
+        self.around.status.failed(self.name(), chain(error), error.is_held());
+        pause
+    }
+
+    /// Settles what is due by a schedule, unless another replica does.
+    async fn turn(&self, turn: &mut Turn, schedule: Schedule, comes_first: bool) -> Result<Wait, PassError> {
+        let now = self.around.clock.now();
         let due = schedule.last_due(now);
-        if self.settled_until(due).await? {
+        if self.is_settled(due, comes_first).await? {
             self.check_clock(now)?;
-            // Another replica may have settled, or somebody decided.
-            self.metrics.set_disputed(&self.store.progress(self.name()).await?.last_reads);
+            if self.metrics().mark() != *self.told_at() {
+                self.look().await?;
+            }
             return Ok(Wait::Due);
         }
         let lease = match self.take_lease().await? {
@@ -108,64 +162,103 @@ impl CommunityTask {
             }
         };
         if let Some(until) = lease.replaced {
-            self.status.warned(self.name(), clock_warning(until));
+            self.around.status.warned(self.name(), clock_warning(until));
         }
-        self.metrics.lease(true);
+        self.metrics().lease(true);
         let mut summary = PassSummary::default();
-        let pass = Pass { now: self.clock.now(), until: None, fence: Some(lease.token), since: self.since };
+        let pass =
+            Pass { now: self.around.clock.now(), until: None, fence: Some(lease.token), since: self.around.since };
         let result = tokio::select! {
-            result = self.settler.pass(pass, &mut summary, |_| {}) => result,
+            result = self.settler.pass_in(turn, pass, &mut summary, |_| {}) => result,
             lost = self.keep_lease(lease) => Err(lost),
         };
         self.release_lease().await;
         if summary.trades > 0 {
-            self.wake.notify_one();
+            self.around.wake.notify_one();
         }
+        let heard = self.settler.memory.take_heard();
+        self.tell(heard.notices.as_ref(), heard.decisions.as_deref());
         result?;
-        self.status.passed(self.name());
-        summary.remark.into_iter().for_each(|remark| self.status.warned(self.name(), remark));
+        self.around.status.passed(self.name());
+        summary.remark.into_iter().for_each(|remark| self.around.status.warned(self.name(), remark));
         // Missing readings may arrive at any time.
-        Ok(if self.settled_until(due).await? { Wait::Due } else { Wait::Readings })
+        let is_settled = self.metrics().mark().is_some_and(|mark| mark.timestamp() >= due);
+        Ok(if is_settled || !comes_first { Wait::Due } else { Wait::Readings(self.readings_pause) })
     }
 
-    /// Whether everything up to `due` is settled. Reports the mark, how meters are read and the algorithm on the way.
-    async fn settled_until(&self, due: Timestamp) -> Result<bool, StoreError> {
-        let mark = self.store.mark(self.name()).await?;
-        // Also when another replica settles, or the lag of this one would raise an alarm.
-        if let Some(mark) = mark {
-            self.metrics.set_mark(mark);
+    /// Whether everything up to `due` is settled, by whichever replica.
+    async fn is_settled(&self, due: Timestamp, comes_first: bool) -> Result<bool, StoreError> {
+        let is_settled = || self.metrics().mark().is_some_and(|mark| mark.timestamp() >= due);
+        // Who comes first knows what it has settled; a pass sees what others have.
+        let knows = comes_first && self.metrics().mark().is_some();
+        if !is_settled() && !knows {
+            // Also when another replica settles, or the lag of this one would raise an alarm.
+            let mark = self.around.store.mark(self.name()).await?;
+            mark.iter().for_each(|mark| self.metrics().set_mark(*mark));
         }
-        let notices = self.store.notices(self.name()).await?;
-        self.metrics.receptions(&notices);
-        self.status.receptions(self.name(), &notices);
-        let decisions = self.store.decisions(self.name()).await?;
-        let algorithm = mark.and_then(|mark| ActivationLog::of(&decisions).at(mark).map(|at| at.algorithm.clone()));
-        self.status.algorithm(self.name(), algorithm.unwrap_or_else(|| self.settler.configured()));
-        Ok(mark.is_some_and(|mark| mark.timestamp() >= due))
+        Ok(is_settled())
+    }
+
+    /// Looks how a community stands that another replica settles, or about which somebody decided: how its meters are read, and its
+    /// algorithm.
+    pub(super) async fn look(&self) -> Result<(), StoreError> {
+        let store = &self.around.store;
+        self.metrics().set_disputed(&store.progress(self.name()).await?.last_reads);
+        let notices = store.notices(self.name()).await?;
+        let decisions = store.decisions(self.name()).await?;
+        self.tell(Some(&notices), Some(&decisions));
+        Ok(())
+    }
+
+    /// Reports how meters are read and what was decided, as far as it is known.
+    fn tell(&self, notices: Option<&Notices>, decisions: Option<&[KeptChange]>) {
+        if notices.is_some() && decisions.is_some() {
+            *self.told_at() = self.metrics().mark();
+        }
+        if let Some(notices) = notices {
+            self.metrics().receptions(notices);
+            self.around.status.receptions(self.name(), notices);
+        }
+        if let Some(decisions) = decisions {
+            let (log, mark) = (ActivationLog::of(decisions), self.metrics().mark());
+            let algorithm = mark.and_then(|mark| log.at(mark).map(|at| at.algorithm.clone()));
+            self.around.status.algorithm(self.name(), algorithm.unwrap_or_else(|| self.settler.configured()));
+            if log.shadow().is_some() {
+                self.around.shadows.add(self.name());
+            }
+        }
+    }
+
+    /// The mark as somebody read it; returns whether it is another one than before.
+    pub(super) fn set_mark(&self, mark: Boundary) -> bool {
+        let has_moved = self.metrics().mark() != Some(mark);
+        self.metrics().set_mark(mark);
+        has_moved
     }
 
     /// Checks that nothing is due because of the time, and not because of a clock. Where no pass begins, none tells of it.
     fn check_clock(&self, now: Timestamp) -> Result<(), PassError> {
-        let checked = PassError::check_clock(self.name(), self.metrics.mark(), now);
-        checked.inspect_err(|error| self.metrics.passed(error.outcome()))
+        let checked = PassError::check_clock(self.name(), self.metrics().mark(), now);
+        checked.inspect_err(|error| self.metrics().passed(error.outcome()))
     }
 
     async fn take_lease(&self) -> Result<Acquired, StoreError> {
-        let lease = community_lease(self.name());
-        self.owner.take(&*self.store, &lease, self.clock.now(), self.term).await
+        let Surroundings { store, clock, owner, term, .. } = &*self.around;
+        owner.take(&**store, &community_lease(self.name()), clock.now(), *term).await
     }
 
     /// Renews the lease; returns only when it is lost.
     async fn keep_lease(&self, lease: Lease) -> PassError {
+        let Surroundings { store, clock, owner, term, .. } = &*self.around;
         let name = community_lease(self.name());
         let mut until = lease.until;
         loop {
-            tokio::time::sleep(self.term / 3).await;
-            match self.store.acquire(&name, self.owner.name(), self.clock.now(), self.term).await {
+            tokio::time::sleep(*term / 3).await;
+            match store.acquire(&name, owner.name(), clock.now(), *term).await {
                 Ok(Acquired::Held(renewed)) if renewed.token == lease.token => until = renewed.until,
                 Ok(_) => return PassError::Fenced(self.name().to_owned()),
                 // Until it expires, no other process can have it.
-                Err(error) if self.clock.now() >= until => return error.into(),
+                Err(error) if clock.now() >= until => return error.into(),
                 Err(error) => {
                     let error = chain(&error);
                     tracing::debug!(community = self.name(), "cannot renew the lease: {error}; trying again");
@@ -175,15 +268,16 @@ impl CommunityTask {
     }
 
     async fn release_lease(&self) {
-        self.metrics.lease(false);
-        if let Err(error) = self.store.release(&community_lease(self.name()), self.owner.name()).await {
+        let Surroundings { store, owner, .. } = &*self.around;
+        self.metrics().lease(false);
+        if let Err(error) = store.release(&community_lease(self.name()), owner.name()).await {
             let error = chain(&error);
             tracing::debug!(community = self.name(), "cannot release the lease: {error}; it will expire");
         }
     }
 
     fn time_left(&self, until: Timestamp) -> Duration {
-        let left = until.duration_since(self.clock.now());
-        Duration::try_from(left).unwrap_or(Duration::ZERO).min(self.term)
+        let left = until.duration_since(self.around.clock.now());
+        Duration::try_from(left).unwrap_or(Duration::ZERO).min(self.around.term)
     }
 }

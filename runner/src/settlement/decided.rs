@@ -4,8 +4,8 @@
 //! grid alone, is added to the newest interval. A pass does that before anything else.
 
 use books::{
-    Addition, Committed, Decided, GapTrade, MeterLog, NumberedDecision, Progress, Span, Store, StoreError, StoredEvent,
-    StoredInterval, StoredTrade,
+    Addition, Committed, Decided, GapTrade, KeptChange, MeterLog, NumberedDecision, Progress, Span, Store, StoreError,
+    StoredEvent, StoredInterval, StoredTrade,
 };
 use domain::disputes::{Effect, Finding, MeterDecision, decide};
 use domain::netting::{EventKind, Gap, LastReads, gap_balance};
@@ -18,6 +18,8 @@ use super::summary::PassSummary;
 use crate::config::CurrentSeries;
 use crate::telemetry::metrics::CommunityMetrics;
 
+/// The code of events about energy that became known late.
+pub const LATE: &str = "late";
 /// The longest interval, in seconds.
 const DAY: u64 = 86_400;
 
@@ -35,13 +37,13 @@ pub(super) struct Settling<'s> {
 pub(super) async fn take_in(
     settling: Settling<'_>,
     progress: &Progress,
+    decisions: &[KeptChange],
     series: &CurrentSeries,
     summary: &mut PassSummary,
 ) -> Result<Option<Committed>, StoreError> {
     let name = &settling.clearing.community().name;
     let Some(mark) = progress.mark else { return Ok(None) };
-    let decisions = settling.store.decisions(name).await?;
-    let log = MeterLog::of(&decisions);
+    let log = MeterLog::of(decisions);
     if log.after(progress.taken).next().is_none() {
         return Ok(None);
     }
@@ -102,7 +104,7 @@ impl Taken<'_> {
         let NumberedDecision { number, meter, .. } = decision;
         let exchanges = log.exchanges(*number).remove(meter).unwrap_or_default();
         let last = self.states.get(meter).or_else(|| last_reads.get(meter));
-        let Some(effect) = last.and_then(|last| decide(last, &decision.decision, &exchanges)) else { return };
+        let Some(effect) = decide(last, &decision.decision, &exchanges) else { return };
         // Whoever has the meter only since then has nothing of it; with its next reading it counts anew.
         let member = self.settling.clearing.member_of(meter, self.newest.interval, effect.since);
         let Some(member) = member else { return };
@@ -148,9 +150,15 @@ fn trades(community: &str, interval: Interval, first: u64, gaps: &[GapTrade]) ->
 
 fn event(NumberedDecision { meter, decision, by, reason, .. }: &NumberedDecision, effect: &Effect) -> StoredEvent {
     let Effect { since, rise, .. } = effect;
+    if let MeterDecision::Late { .. } = decision {
+        let message = format!("what was missing since {since} became known: {rise} settled with the grid");
+        return StoredEvent { code: LATE.to_owned(), subject: meter.to_string(), message };
+    }
     let (code, what) = match decision {
         MeterDecision::Accept { .. } => ("accepted", "what it jumped by was energy".to_owned()),
         MeterDecision::Restart { first } => ("restarted", format!("it counts from what it showed at {first}")),
+        // Told above.
+        MeterDecision::Late { .. } => (LATE, String::new()),
         MeterDecision::Exchange { exchange, .. } => {
             let exchanged = Finding::Exchanged { exchange: *exchange };
             (exchanged.code(), exchanged.to_string())

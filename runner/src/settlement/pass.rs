@@ -3,9 +3,12 @@
 //! Pages of readings come one after the other, the next being fetched while one is settled, so that a backfill of a year
 //! holds two pages and no more. Which intervals are due is decided here and nowhere else.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use books::{ClearedInterval, Commit, Committed, CommittedBatch, Label, OfferedSince, Progress, Store, StoreError};
+use books::{
+    ClearedInterval, Commit, Committed, CommittedBatch, KeptChange, Label, Notices, OfferedSince, Progress, Store,
+    StoreError, day_of,
+};
 use domain::netting::LastReads;
 use domain::reading::BoundaryReadings;
 use domain::{Boundary, Interval, PriceBook};
@@ -27,6 +30,7 @@ use super::series::{SeriesFiles, SeriesState};
 use super::source::{Source, limit_for};
 use super::summary::PassSummary;
 use super::told::{self, Told};
+use super::turns::{ServiceTurns, Turn};
 use super::watch::Watch;
 use crate::algorithms::cache::AlgorithmCache;
 use crate::clock::Clock;
@@ -68,6 +72,8 @@ pub struct Settler {
     pub clock: Arc<dyn Clock>,
     /// Counts everything that happens.
     pub metrics: Arc<CommunityMetrics>,
+    /// Whose turn it is.
+    pub turns: ServiceTurns,
     /// What it remembers from one pass to the next.
     pub memory: Memory,
 }
@@ -78,12 +84,32 @@ pub struct Memory {
     series: SeriesFiles,
     /// What was told already; none before it is read from the books, and after a pass that failed.
     told: Mutex<Option<Told>>,
+    /// What the last pass has read.
+    heard: Mutex<Heard>,
+}
+
+/// What a pass has read of its community that others want to know, too.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// What was told last of each meter.
+    pub notices: Option<Notices>,
+    /// What was decided.
+    pub decisions: Option<Vec<KeptChange>>,
 }
 
 impl Memory {
     /// Before the first pass over a community.
     pub fn of(community: &CommunityConfig) -> Memory {
-        Memory { series: SeriesFiles::of(community), told: Mutex::default() }
+        Memory { series: SeriesFiles::of(community), told: Mutex::default(), heard: Mutex::default() }
+    }
+
+    /// What the last pass has read, once.
+    pub fn take_heard(&self) -> Heard {
+        std::mem::take(&mut self.heard())
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,12 +152,27 @@ impl Settler {
         &self,
         pass: Pass,
         summary: &mut PassSummary,
+        seen: impl FnMut(&Commit) + Send,
+    ) -> Result<(), PassError> {
+        let mut turn = self.turns.take().await;
+        self.pass_in(&mut turn, pass, summary, seen).await
+    }
+
+    /// As [`Settler::pass`], for somebody who has a turn already.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn pass_in(
+        &self,
+        turn: &mut Turn,
+        pass: Pass,
+        summary: &mut PassSummary,
         mut seen: impl FnMut(&Commit) + Send,
     ) -> Result<(), PassError> {
         let community = &self.community().name;
         let whole = async {
             loop {
-                match self.pass_once(pass, summary, &mut seen).await {
+                match self.pass_once(turn, pass, summary, &mut seen).await {
                     Ok(()) => return Ok(()),
                     Err(Stop::Failed(error)) => return Err(error),
                     Err(Stop::Decided) => {}
@@ -149,7 +190,13 @@ impl Settler {
         passed
     }
 
-    async fn pass_once(&self, pass: Pass, summary: &mut PassSummary, seen: Observer<'_>) -> Result<(), Stop> {
+    async fn pass_once(
+        &self,
+        turn: &mut Turn,
+        pass: Pass,
+        summary: &mut PassSummary,
+        seen: Observer<'_>,
+    ) -> Result<(), Stop> {
         let community = self.community();
         let series = self.refresh_series(pass.now);
         let mut progress = self.store.progress(&community.name).await?;
@@ -160,7 +207,9 @@ impl Settler {
             now: self.clock.now(),
             fence: pass.fence,
         };
-        match decided::take_in(settling, &progress, &series.current, summary).await? {
+        let decisions = self.store.decisions(&community.name).await?;
+        let taken = decided::take_in(settling, &progress, &decisions, &series.current, summary).await?;
+        match taken {
             None => {}
             Some(Committed::Now) => progress = self.store.progress(&community.name).await?,
             Some(committed) => return self.stopped_by(committed),
@@ -177,11 +226,12 @@ impl Settler {
         if start > latest {
             return Ok(());
         }
-        let (store, cache, configured) = (&*self.store, &self.algorithms, self.clearing.configured());
-        let algorithms = ActiveAlgorithms::load(store, cache, configured, &community.name, mark).await?;
+        let (cache, configured) = (&self.algorithms, self.clearing.configured());
+        let algorithms = ActiveAlgorithms::load(cache, configured, &decisions, mark).await?;
+        self.memory.heard().decisions = Some(decisions);
         let source = Arc::new(self.source(&last_reads, latest));
         let from = watch_from(community, mark).map_or(start, |from| from.min(start));
-        let fetch = Fetch::start(Arc::clone(&source), from, limit_for(last_reads.len()));
+        let fetch = Fetch::start(Arc::clone(&source), from, usual_limit(community, last_reads.len()));
         let watch = Watch::from(mark);
         let exchanges = algorithms.exchanges();
         let position = Position::new(algorithms, mark, last_reads, exchanges, original.filter(|_| mark.is_none()));
@@ -196,6 +246,7 @@ impl Settler {
         let strangers_wait_until = pass.now.checked_sub(STRANGERS_WAIT).unwrap_or(Timestamp::MIN);
         let mut run = Run {
             settler: self,
+            turn,
             source,
             fence,
             since,
@@ -245,12 +296,12 @@ impl Settler {
     async fn tell(&self, watch: &Watch, last_reads: &LastReads, summary: &mut PassSummary) -> Result<(), StoreError> {
         let community = self.community();
         summary.remark = watch.remark(community);
-        let told = self.store.notices(&community.name).await?;
+        let mut told = self.store.notices(&community.name).await?;
         let notices = watch.notices(community, self.clearing.ownership(), last_reads, &told, self.clock.now());
-        if notices.is_empty() {
-            return Ok(());
-        }
-        for notice in self.store.tell(&community.name, &notices).await? {
+        let kept = if notices.is_empty() { notices } else { self.store.tell(&community.name, &notices).await? };
+        told.extend(kept.iter().map(|notice| (notice.meter.clone(), notice.clone())));
+        self.memory.heard().notices = Some(told);
+        for notice in kept {
             let reception = notice.reception;
             let event = notice.into_event();
             log::notice(&community.name, reception, &event);
@@ -286,6 +337,8 @@ impl Settler {
 /// One time through everything that is due.
 struct Run<'p> {
     settler: &'p Settler,
+    /// The turn of its current page.
+    turn: &'p mut Turn,
     source: Arc<Source>,
     fence: Option<u64>,
     since: OfferedSince,
@@ -316,24 +369,29 @@ impl Run<'_> {
         self.settler.community()
     }
 
-    /// Settles page by page, from one that is on its way; the next one is fetched meanwhile.
+    /// Settles page by page, from one that is on its way; the next one is fetched meanwhile, unless others wait for their turn.
     async fn settle_pages(&mut self, mut fetch: Fetch) -> Result<(), Stop> {
         loop {
-            let fetched = fetch.finish().await?;
+            let fetched = self.turn.wait_for(fetch.finish()).await?;
             let (before, limit) = (self.position.mark, self.next_limit(&fetched));
             // The page after this one, if there is one that matters.
             let next = fetched.page.next().filter(|next| *next > fetched.from && *next <= self.latest);
-            let next = next.map(|next| Fetch::start(Arc::clone(&self.source), next, limit));
+            let ahead = next.filter(|_| !self.turn.is_wanted());
+            let ahead = ahead.map(|next| Fetch::start(Arc::clone(&self.source), next, limit));
             self.settle_page(fetched.page).await?;
-            fetch = match next {
-                Some(next) => next,
+            self.turn.give_way().await;
+            fetch = match (ahead, next) {
+                (Some(ahead), _) => ahead,
+                (None, Some(next)) => Fetch::start(Arc::clone(&self.source), next, limit),
                 // As it says, there is no more. If this page brought anything, ask once more behind it: the service may
                 // have given fewer rows than it was asked for, or new ones may have come meanwhile.
-                None if self.position.mark > before => match start(self.community(), self.position.mark, None) {
-                    start if start > self.latest => return Ok(()),
-                    start => Fetch::start(Arc::clone(&self.source), start, limit),
-                },
-                None => return Ok(()),
+                (None, None) if self.position.mark > before => {
+                    match start(self.community(), self.position.mark, None) {
+                        start if start > self.latest => return Ok(()),
+                        start => Fetch::start(Arc::clone(&self.source), start, limit),
+                    }
+                }
+                (None, None) => return Ok(()),
             };
         }
     }
@@ -341,7 +399,7 @@ impl Run<'_> {
     /// Rows per series to ask for after a page. After one that had to be smaller, pages grow slowly again: what was too large may
     /// still be ahead.
     fn next_limit(&mut self, fetched: &Fetched) -> u32 {
-        let usual = limit_for(fetched.page.meters.meters().len());
+        let usual = usual_limit(self.community(), fetched.page.meters.meters().len());
         let grown = self.limit_max.map(|limit| limit.saturating_mul(2));
         self.limit_max = if fetched.reduced { Some(fetched.limit) } else { grown.filter(|limit| *limit < usual) };
         self.limit_max.map_or(usual, |limit| limit.min(usual))
@@ -388,7 +446,7 @@ impl Run<'_> {
             self.open_books(boundary);
         }
         self.batch.begin();
-        let cleared = self.clear(interval, readings, prices);
+        let cleared = self.clear(interval, readings, prices).await;
         let result = cleared.as_ref().map(|(commit, _)| &commit.cleared).map_err(|error| &**error);
         let selection = self.position.algorithms.at(interval.start()).ok();
         let failure = selection.and_then(|selection| Failure::of(selection, interval, result));
@@ -443,6 +501,7 @@ impl Run<'_> {
     /// What is committed of an interval now.
     fn commit_of(&self, cleared: ClearedInterval) -> Commit {
         Commit {
+            day: day_of(cleared.interval, &self.community().zone),
             community: self.community().name.clone(),
             after: self.position.mark,
             decision: self.position.algorithms.decision(),
@@ -463,12 +522,13 @@ impl Run<'_> {
     }
 
     /// Clears one interval and stamps what came of it for its commit; reports every run of an algorithm.
-    fn clear(
+    async fn clear(
         &mut self,
         interval: Interval,
         readings: &BoundaryReadings,
         prices: &PriceBook,
     ) -> Result<(Commit, LastReads), Box<ClearingError>> {
+        let _core = self.turn.core().await;
         let Settler { clearing, metrics, .. } = self.settler;
         let community = &clearing.community().name;
         let report = |run: &RunReport<'_>| {
@@ -515,6 +575,11 @@ impl Run<'_> {
         log::backlog(&self.community().name, &backlog);
         self.settler.stopped_by(ended?)
     }
+}
+
+/// Rows per series to ask for, of a community with that many meters: the service answers with those of all its communities.
+fn usual_limit(community: &CommunityConfig, meters: usize) -> u32 {
+    limit_for(meters.max(community.elsewhere.len()))
 }
 
 /// The latest boundary that is due: `grace` after it has passed, and not after `until`.

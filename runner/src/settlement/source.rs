@@ -34,12 +34,7 @@ pub(super) struct Source {
 impl Source {
     /// Asks for the `limit` oldest rows of each series, of one meter or of all. Rows of other meters are left out, because a
     /// service may not know how to tell of one alone.
-    pub(super) async fn ask(
-        &self,
-        from: Timestamp,
-        limit: u32,
-        meter: Option<&MeterId>,
-    ) -> Result<Rows, MetersError> {
+    pub(super) async fn ask(&self, from: Timestamp, limit: u32, meter: Option<&MeterId>) -> Result<Rows, MetersError> {
         let rows = self.meters.page(from, limit, meter).await?;
         Ok(match meter {
             Some(meter) => rows.of(meter),

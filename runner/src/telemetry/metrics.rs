@@ -23,8 +23,10 @@ use sandbox::Sandbox;
 
 use crate::clock::Clock;
 use books::{OutboxDepth, PricesKept, Reception};
+use jiff::Timestamp;
 
 pub use community::CommunityMetrics;
+use community::{CommunitySeries, Gauges};
 pub use labels::{By, Forwarded, MetersOutcome, PassOutcome, PushOutcome, StoreOutcome};
 
 /// A run in the sandbox takes from tens of microseconds to seconds.
@@ -38,6 +40,9 @@ const PEER_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 /// For the store and the gRPC servers: a read takes microseconds, a synced commit milliseconds.
 const STORE_SECONDS: &[f64] =
     &[0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// What stands for all communities in the place of a name.
+const TOTAL: &str = "all";
 
 /// Names of the gRPC codes, by number.
 const GRPC_CODES: [&str; 17] = [
@@ -65,6 +70,8 @@ pub struct Metrics {
     clock: Arc<dyn Clock>,
     families: Arc<Families>,
     communities: Mutex<BTreeMap<String, Arc<CommunityMetrics>>>,
+    /// The series of all communities together; none if each has its own.
+    total: Option<Arc<CommunitySeries>>,
     outbox: Mutex<OutboxDepth>,
     /// Held while the metrics are rendered.
     rendering: Mutex<()>,
@@ -110,8 +117,18 @@ struct Families {
 }
 
 impl Metrics {
-    /// All families at zero, without communities.
+    /// All families at zero, without communities: each will have series of its own.
     pub fn new(clock: Arc<dyn Clock>) -> Metrics {
+        Metrics::with(clock, false)
+    }
+
+    /// As [`Metrics::new`], but all communities together have one series of each: counts are sums, the lag is the greatest, the mark
+    /// the earliest. There may be any number of them.
+    pub fn in_total(clock: Arc<dyn Clock>) -> Metrics {
+        Metrics::with(clock, true)
+    }
+
+    fn with(clock: Arc<dyn Clock>, in_total: bool) -> Metrics {
         let registry = Registry::new();
         let families = Arc::new(Families::new(&registry));
         for outcome in Forwarded::ALL {
@@ -125,14 +142,26 @@ impl Metrics {
         #[cfg(target_os = "linux")]
         register_process(&registry);
         let (communities, outbox, rendering) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Metrics { registry, clock, families, communities, outbox, rendering }
+        let total = in_total.then(|| Arc::new(CommunitySeries::new(TOTAL, &families)));
+        Metrics { registry, clock, families, communities, total, outbox, rendering }
     }
 
     /// The metrics of a configured community, always the same object.
     pub fn community(&self, name: &str, grace: Duration) -> Arc<CommunityMetrics> {
         let mut communities = lock(&self.communities);
-        let made = || Arc::new(CommunityMetrics::new(name, grace, Arc::clone(&self.families)));
+        let made = || {
+            let (label, series) = match &self.total {
+                Some(total) => (TOTAL, Arc::clone(total)),
+                None => (name, Arc::new(CommunitySeries::new(name, &self.families))),
+            };
+            Arc::new(CommunityMetrics::new(name, label.into(), grace, series, Arc::clone(&self.families)))
+        };
         Arc::clone(communities.entry(name.to_owned()).or_insert_with(made))
+    }
+
+    /// What series have as `community` that are about this one.
+    fn label<'n>(&self, community: &'n str) -> &'n str {
+        if self.total.is_some() { TOTAL } else { community }
     }
 
     /// Reports an operation of the store; its name is a method of the traits.
@@ -199,11 +228,12 @@ impl Metrics {
 
     /// Counts a change of an algorithm by the name of its action.
     pub fn algorithm_changed(&self, community: Option<&str>, action: &str) {
-        self.families.changes.with_label_values(&[community.unwrap_or(""), action]).inc();
+        self.families.changes.with_label_values(&[community.map_or("", |name| self.label(name)), action]).inc();
     }
 
     /// Counts runs of a candidate with usable and with bad results.
     pub fn shadow_ran(&self, community: &str, usable: u64, bad: u64) {
+        let community = self.label(community);
         self.families.shadow.with_label_values(&[community, "usable"]).inc_by(usable);
         self.families.shadow.with_label_values(&[community, "bad"]).inc_by(bad);
     }
@@ -213,9 +243,7 @@ impl Metrics {
         // The collector of the process would add the same processor time twice if two looked at once.
         let _rendering = lock(&self.rendering);
         let now = self.clock.now();
-        for community in lock(&self.communities).values() {
-            community.refresh(now);
-        }
+        self.show_communities(now);
         let oldest = lock(&self.outbox).oldest;
         let age = oldest.map_or(0, |oldest| now.as_second().saturating_sub(oldest.as_second()).max(0));
         self.families.outbox_age.set(age);
@@ -224,6 +252,20 @@ impl Metrics {
             tracing::error!("cannot write the metrics: {error}");
         }
         text
+    }
+}
+
+impl Metrics {
+    /// Shows where communities stand, each or together.
+    fn show_communities(&self, now: Timestamp) {
+        let communities = lock(&self.communities);
+        if self.total.is_none() {
+            communities.values().for_each(|one| one.gauges(now).show(one.name(), &self.families));
+            return;
+        }
+        let mut all = Gauges::default();
+        communities.values().for_each(|one| all.add(one.gauges(now)));
+        all.show(TOTAL, &self.families);
     }
 }
 

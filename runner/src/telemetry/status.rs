@@ -1,8 +1,10 @@
 //! The state of the service: whether it is ready, and the state of each community.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,7 +19,8 @@ use crate::clock::Clock;
 /// The state of the service. The parts report to it, and `/ready` and `/status` show it.
 pub struct Status {
     clock: Arc<dyn Clock>,
-    communities: Vec<(Arc<CommunityMetrics>, Mutex<CommunityState>)>,
+    /// By their names.
+    communities: BTreeMap<String, (Arc<CommunityMetrics>, Mutex<CommunityState>)>,
     /// Why the store cannot be used; at first, because it was not asked yet.
     store: Mutex<Option<String>>,
     /// Since when and why no trades are pushed.
@@ -28,6 +31,26 @@ pub struct Status {
     cut: Mutex<BTreeMap<(String, &'static str), CutCount>>,
     tls_callers: TlsCallers,
 }
+
+/// Which communities a status is about, by their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The first so many.
+    pub limit: usize,
+    /// Of those that come after this one.
+    pub after: Option<String>,
+    /// Of those that somebody should look at: on hold, behind for longer than an hour, or whose last attempt failed.
+    pub only_troubled: bool,
+}
+
+impl Default for Listed {
+    fn default() -> Listed {
+        Listed { limit: 100, after: None, only_troubled: false }
+    }
+}
+
+/// How far the books of a community may be behind before somebody should look at it.
+const LAG_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// Callers and methods that are noted as cut at most; then the one that was cut longest ago is forgotten.
 const CUT_MAX: usize = 64;
@@ -58,7 +81,13 @@ struct StatusJson<'a> {
     reasons: Vec<String>,
     /// Why no trades are pushed, although some wait.
     forwarding: Option<PauseJson>,
+    /// How many communities there are.
+    communities_total: usize,
+    /// How many somebody should look at.
+    communities_troubled: usize,
     communities: Vec<CommunityJson<'a>>,
+    /// Where the list goes on; none at its end.
+    next: Option<String>,
     /// Who got responses that did not fit into one message, and may lack their end without knowing.
     cut_responses: Vec<CutJson>,
     /// Who came through the TLS port, and who did not.
@@ -132,7 +161,10 @@ impl Status {
         Status {
             tls_callers: TlsCallers::new(Arc::clone(&clock)),
             clock,
-            communities: communities.into_iter().map(|community| (community, Mutex::default())).collect(),
+            communities: communities
+                .into_iter()
+                .map(|community| (community.name().to_owned(), (community, Mutex::default())))
+                .collect(),
             store: Mutex::new(Some("the store was not asked yet".to_owned())),
             forwarding: Mutex::default(),
             serving: AtomicBool::new(false),
@@ -233,31 +265,49 @@ impl Status {
         reasons
     }
 
-    /// Everything as JSON, with escapes for characters that nobody sees.
-    pub fn to_json(&self) -> serde_json::Result<String> {
+    /// Everything as JSON, and these communities, with escapes for characters that nobody sees.
+    pub fn to_json(&self, listed: &Listed) -> serde_json::Result<String> {
         let (now, reasons) = (self.clock.now(), self.unready());
         let paused = lock(&self.forwarding).clone();
+        let (communities, next) = self.list(listed, now);
+        let troubled = self.communities.values().filter(|(metrics, of)| is_troubled(metrics, &lock(of), now));
         let json = serde_json::to_string_pretty(&StatusJson {
             version: env!("CARGO_PKG_VERSION"),
             ready: reasons.is_empty(),
             reasons,
             forwarding: paused.map(|(since, reason)| PauseJson { paused_since: since.to_string(), reason }),
-            communities: self
-                .communities
-                .iter()
-                .map(|(community, of)| community_json(community, &lock(of), now))
-                .collect(),
+            communities_total: self.communities.len(),
+            communities_troubled: troubled.count(),
+            communities,
+            next,
             cut_responses: lock(&self.cut).iter().map(cut_json).collect(),
             tls: self.tls_callers.json(),
         })?;
         Ok(printable_json(&json).into_owned())
     }
 
+    /// The communities of a list, and the name after which it goes on, if it does.
+    fn list(&self, listed: &Listed, now: Timestamp) -> (Vec<CommunityJson<'_>>, Option<String>) {
+        let after = listed.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rest = self.communities.range::<str, _>((after, Bound::Unbounded)).map(|(_, community)| community);
+        let mut wanted =
+            rest.filter(|(metrics, of)| !listed.only_troubled || is_troubled(metrics, &lock(of), now)).peekable();
+        let page: Vec<_> = wanted.by_ref().take(listed.limit).collect();
+        let next = wanted.peek().and(page.last()).map(|(metrics, _)| metrics.name().to_owned());
+        (page.into_iter().map(|(metrics, of)| community_json(metrics, &lock(of), now)).collect(), next)
+    }
+
     fn change(&self, community: &str, change: impl FnOnce(&mut CommunityState)) {
-        if let Some((_, state)) = self.communities.iter().find(|(metrics, _)| metrics.name() == community) {
+        if let Some((_, state)) = self.communities.get(community) {
             change(&mut lock(state));
         }
     }
+}
+
+/// Whether somebody should look at a community.
+fn is_troubled(metrics: &CommunityMetrics, state: &CommunityState, now: Timestamp) -> bool {
+    let failed_last = state.error.as_ref().is_some_and(|(at, _)| state.passed_at.is_none_or(|passed| passed < *at));
+    state.held.is_some() || failed_last || metrics.lag(now).is_some_and(|lag| lag > LAG_MAX)
 }
 
 fn cut_json(((caller, method), CutCount { count, last_at }): (&(String, &'static str), &CutCount)) -> CutJson {

@@ -10,25 +10,28 @@ use domain::text::chain;
 use domain::trade::State;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Decisions, Due, EventFilter,
     EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
     NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
-    Reopened, Reopening, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError,
-    Version, Window,
+    Reopened, Reopening, Replica, Replicas, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval,
+    StoredTrade, UpdateError, Version, Window,
 };
 
 use super::metrics::{Forwarded, Metrics, StoreOutcome, lock};
 use super::outage::{Ended, Outage};
 
 /// Operations that only read. They may work while nothing can be written, as on a full disk.
-const READS: [&str; 20] = [
+const READS: [&str; 22] = [
     "mark",
+    "marks",
     "progress",
     "communities",
     "intervals",
     "trades",
+    "sums",
     "component",
     "events",
     "notices",
@@ -191,6 +194,10 @@ impl Books for MeasuredStore {
         self.timed("add", self.store.add(addition)).await
     }
 
+    async fn marks(&self) -> Result<Vec<(String, Boundary)>, StoreError> {
+        self.timed("marks", self.store.marks()).await
+    }
+
     async fn communities(&self) -> Result<Vec<String>, StoreError> {
         self.timed("communities", self.store.communities()).await
     }
@@ -208,6 +215,25 @@ impl Books for MeasuredStore {
         limit: usize,
     ) -> Result<Vec<StoredTrade>, StoreError> {
         self.timed("trades", self.store.trades(community, span, member, after, limit)).await
+    }
+
+    async fn sums(
+        &self,
+        community: &str,
+        span: Span,
+        after: Option<Boundary>,
+        limit: usize,
+    ) -> Result<Vec<DaySums>, StoreError> {
+        self.timed("sums", self.store.sums(community, span, after, limit)).await
+    }
+
+    async fn sum_again(
+        &self,
+        community: &str,
+        zone: &TimeZone,
+        told: Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<u64, StoreError> {
+        self.timed("sum_again", self.store.sum_again(community, zone, told)).await
     }
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
@@ -317,6 +343,17 @@ impl Leases for MeasuredStore {
 
     async fn release(&self, lease: &str, owner: &str) -> Result<(), StoreError> {
         self.timed("release", self.store.release(lease, owner)).await
+    }
+}
+
+#[async_trait]
+impl Replicas for MeasuredStore {
+    async fn live(&self, replica: &Replica, now: Timestamp) -> Result<Vec<Replica>, StoreError> {
+        self.timed("live", self.store.live(replica, now)).await
+    }
+
+    async fn leave(&self, name: &str) -> Result<(), StoreError> {
+        self.timed("leave", self.store.leave(name)).await
     }
 }
 

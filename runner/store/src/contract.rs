@@ -9,7 +9,9 @@ mod leases;
 mod meters;
 mod payments;
 mod prices;
+mod replicas;
 mod shelf;
+mod sums;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +20,9 @@ use books::{
     Acquired, Action, Books, CLAIM_TERM_MAX, Change, Claim, ClearedInterval, ClearedRound, Commit, Committed,
     Decisions, Due, ExpectedState, GapTrade, KeptChange, KeptVersion, LEASE_TERM_MAX, Label, Lease, Leases, Match,
     MatchFilter, MatchUpdate, MeterReading, NewPrices, OfferedSince, OutboxDepth, Payments, PriceBounds, Prices,
-    PricesKept, Progress, Quantity, ReopenError, Reopened, Reopening, ShadowState, ShadowTotals, Span, Store,
-    StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, WireParty, community_lease,
+    PricesKept, Progress, Quantity, ReopenError, Reopened, Reopening, Replica, Replicas, ShadowState, ShadowTotals,
+    Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, WireParty,
+    community_lease, day_of,
 };
 use domain::disputes::MeterRules;
 use domain::netting::{Basis, LastReads};
@@ -28,6 +31,7 @@ use domain::round::{PriceLimits, Terms};
 use domain::trade::State;
 use domain::{Boundary, Digest, Energy, MemberId, MeterPrice, OwnPrices, Price, Round, Settlement, Tariff, TradeId};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rec_market_tests::settled;
 
 use crate::{MongoAddress, MongoStore, SqliteStore};
@@ -100,6 +104,11 @@ promises! {
         what_is_decided_is_added_to_the_newest_interval
         a_commit_takes_the_decisions_before_it
         an_addition_under_a_lost_lease_is_fenced;
+    sums:
+        days_are_summed_up_as_they_are_settled
+        days_are_found_by_span_and_paged
+        what_is_added_counts_in_the_sums_of_its_day
+        sums_that_do_not_fit_are_none;
     payments:
         a_trade_is_returned_with_all_fields
         filters_apply_alone_and_together
@@ -135,6 +144,10 @@ promises! {
         a_lease_that_lasts_longer_than_any_can_is_held_by_nobody
         only_one_of_concurrent_requests_gets_the_lease
         a_commit_under_a_lost_lease_is_fenced;
+    replicas:
+        a_replica_lives_until_its_time_is_over_or_it_leaves
+        replicas_that_ended_long_ago_are_forgotten
+        the_marks_of_all_communities_are_known;
 }
 
 pub(super) fn member(name: &str) -> MemberId {
@@ -154,6 +167,7 @@ pub(super) fn opening(community: &str, number: u64) -> Commit {
         decision: 0,
         fence: None,
         settled_at: Timestamp::from_second(1_700_000_000).unwrap(),
+        day: day_of(interval(number), &TimeZone::UTC),
         cleared: ClearedInterval {
             interval: interval(number),
             basis: Basis::Net,

@@ -28,10 +28,12 @@ mod original;
 mod prices;
 mod read;
 mod reopening;
+mod replicas;
 mod server;
 #[cfg(test)]
 mod shapes;
 mod states;
+mod sums;
 mod takeover;
 #[cfg(test)]
 mod tests;
@@ -45,6 +47,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use mongodb::bson::oid::ObjectId;
 use mongodb::options::ClientOptions;
 
@@ -53,11 +56,11 @@ use fault::{Fault, retry};
 use server::Server;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Decisions, Due, EventFilter,
     EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
     NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
-    Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
-    Window,
+    Reopened, Reopening, Replica, Replicas, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade,
+    UpdateError, Version, Window,
 };
 
 /// A database on a MongoDB server.
@@ -136,6 +139,15 @@ impl Books for MongoStore {
         self.retry(|| chain::add(&self.server, addition, by)).await
     }
 
+    async fn marks(&self) -> Result<Vec<(String, Boundary)>, StoreError> {
+        let marks = self.retry(|| mark::list(&self.server)).await?;
+        let begun = marks.into_iter().filter_map(|mark| {
+            let end = mark.end()?;
+            Some((mark.community, end))
+        });
+        Ok(begun.collect())
+    }
+
     async fn communities(&self) -> Result<Vec<String>, StoreError> {
         let marks = self.retry(|| mark::list(&self.server)).await?;
         Ok(marks.into_iter().map(|mark| mark.community).collect())
@@ -154,6 +166,26 @@ impl Books for MongoStore {
         limit: usize,
     ) -> Result<Vec<StoredTrade>, StoreError> {
         self.retry(|| trades::list(&self.server, community, span, member, after, limit)).await
+    }
+
+    async fn sums(
+        &self,
+        community: &str,
+        span: Span,
+        after: Option<Boundary>,
+        limit: usize,
+    ) -> Result<Vec<DaySums>, StoreError> {
+        self.retry(|| sums::list(&self.server, community, span, after, limit)).await
+    }
+
+    /// Nothing to be done: they are made of the intervals whenever somebody asks.
+    async fn sum_again(
+        &self,
+        _community: &str,
+        _zone: &TimeZone,
+        _told: Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<u64, StoreError> {
+        Ok(0)
     }
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
@@ -260,6 +292,17 @@ impl Leases for MongoStore {
 
     async fn release(&self, lease: &str, owner: &str) -> Result<(), StoreError> {
         self.retry(|| leases::release(&self.server, lease, owner)).await
+    }
+}
+
+#[async_trait]
+impl Replicas for MongoStore {
+    async fn live(&self, replica: &Replica, now: Timestamp) -> Result<Vec<Replica>, StoreError> {
+        self.retry(|| replicas::live(&self.server, replica, now)).await
+    }
+
+    async fn leave(&self, name: &str) -> Result<(), StoreError> {
+        self.retry(|| replicas::leave(&self.server, name)).await
     }
 }
 

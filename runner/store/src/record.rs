@@ -1,13 +1,17 @@
-//! The stored form of rounds, readings, gaps, decisions and shadow totals: protobuf messages, so that any later version
-//! can read them.
+//! The stored form of intervals, sums, states of meters, decisions and shadow totals.
 //!
-//! A field is only written if it differs from its default: by default a member's prices are its tariff, and its tariff
-//! is the community's.
+//! What every interval has is packed into few bytes, with a version and a checksum: [`block`], [`days`] and [`states`]. What
+//! is rare are protobuf messages, so that any later version can read them.
 
 mod addition;
+mod block;
 mod change;
+mod days;
 mod meters;
+mod names;
+mod pack;
 mod shadow;
+mod states;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -16,7 +20,7 @@ use domain::disputes::{MeterLimits, MeterRules};
 use domain::netting::{LastRead, LastReads};
 use domain::reading::Registers;
 use domain::round::{PriceLimits, Terms};
-use domain::{Boundary, Energy, Interval, IntervalLength, MemberId, MeterId, Position, Price, Round, Tariff};
+use domain::{Boundary, Energy, Interval, IntervalLength, MemberId, MeterId, Power, Price, Tariff};
 use prost::Message;
 
 use books::{Cause, Decided, GapTrade, MeterReading};
@@ -24,9 +28,11 @@ use domain::NamedParty;
 use meters::{DecidedRecord, DisputeRecord, ExchangeRecord};
 
 pub use addition::{Added, decode_addition, encode_addition};
+pub use block::{Block, PackedTrade, Trades, decode_block, decode_trades, encode_block, stored_trades};
 pub use change::{decode_change, encode_change};
-pub use meters::{decode_dispute, encode_dispute};
+pub use days::{Counts, Day, decode_counts};
 pub use shadow::{decode_shadow_totals, encode_shadow_totals};
+pub use states::{decode_states, encode_states, meters_of_states};
 pub use whole::{Whole, decode_whole, encode_whole};
 
 /// The error for a stored record that is not valid.
@@ -41,7 +47,7 @@ impl InvalidRecord {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct RoundRecord {
+struct TermsRecord {
     #[prost(string, tag = "1")]
     community: String,
     #[prost(uint64, tag = "2")]
@@ -60,8 +66,6 @@ struct RoundRecord {
     seed: u64,
     #[prost(message, repeated, tag = "9")]
     settings: Vec<SettingRecord>,
-    #[prost(message, repeated, tag = "10")]
-    positions: Vec<PositionRecord>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -72,48 +76,9 @@ struct SettingRecord {
     value: String,
 }
 
-#[derive(Clone, PartialEq, Message)]
-struct PositionRecord {
-    #[prost(string, tag = "1")]
-    member: String,
-    #[prost(uint64, tag = "2")]
-    surplus: u64,
-    #[prost(uint64, tag = "3")]
-    deficit: u64,
-    /// Absent if it equals the member's feed-in tariff.
-    #[prost(sint64, optional, tag = "4")]
-    offer: Option<i64>,
-    /// Absent if it equals the member's retail tariff.
-    #[prost(sint64, optional, tag = "5")]
-    bid: Option<i64>,
-    /// Absent if it equals the round's.
-    #[prost(sint64, optional, tag = "6")]
-    retail: Option<i64>,
-    /// Absent if it equals the round's.
-    #[prost(sint64, optional, tag = "7")]
-    feed_in: Option<i64>,
-    #[prost(uint32, tag = "8")]
-    share: u32,
-    #[prost(uint32, tag = "9")]
-    rank: u32,
-}
-
-pub fn encode_round(round: &Round) -> Vec<u8> {
-    let terms = round.terms();
-    let unless = |value: Price, usual: Price| (value != usual).then_some(value.micro_eur());
-    let position = |position: &Position| PositionRecord {
-        member: position.member.as_str().to_owned(),
-        surplus: position.surplus.wh(),
-        deficit: position.deficit.wh(),
-        offer: unless(position.offer, position.tariff.feed_in),
-        bid: unless(position.bid, position.tariff.retail),
-        retail: unless(position.tariff.retail, terms.tariff.retail),
-        feed_in: unless(position.tariff.feed_in, terms.tariff.feed_in),
-        share: position.share,
-        rank: position.rank,
-    };
+fn terms_record(terms: &Terms) -> TermsRecord {
     let setting = |(key, value): &(String, String)| SettingRecord { key: key.clone(), value: value.clone() };
-    let record = RoundRecord {
+    TermsRecord {
         community: terms.community.clone(),
         start: terms.interval.start().seconds(),
         duration: terms.interval.length().seconds(),
@@ -123,44 +88,20 @@ pub fn encode_round(round: &Round) -> Vec<u8> {
         price_ceiling: terms.limits.ceiling().map(Price::micro_eur),
         seed: terms.seed,
         settings: terms.settings.iter().map(setting).collect(),
-        positions: round.positions().iter().map(position).collect(),
-    };
-    record.encode_to_vec()
+    }
 }
 
-/// Decodes a round.
-///
-/// # Errors
-/// If the bytes are not a valid round.
-pub fn decode_round(bytes: &[u8]) -> Result<Round, InvalidRecord> {
-    let record = RoundRecord::decode(bytes).map_err(InvalidRecord::new)?;
+fn decode_terms(record: TermsRecord) -> Result<Terms, InvalidRecord> {
     let price = Price::from_micro_eur;
-    let tariff = Tariff { retail: price(record.retail), feed_in: price(record.feed_in) };
     let limits = PriceLimits::new(record.price_floor.map(price), record.price_ceiling.map(price));
-    let position = |position: PositionRecord| {
-        let retail = position.retail.map_or(tariff.retail, price);
-        let feed_in = position.feed_in.map_or(tariff.feed_in, price);
-        Ok(Position {
-            member: MemberId::from_stored(&position.member).map_err(InvalidRecord::new)?,
-            surplus: Energy::from_wh(position.surplus),
-            deficit: Energy::from_wh(position.deficit),
-            offer: position.offer.map_or(feed_in, price),
-            bid: position.bid.map_or(retail, price),
-            tariff: Tariff { retail, feed_in },
-            share: position.share,
-            rank: position.rank,
-        })
-    };
-    let positions: Result<Vec<Position>, InvalidRecord> = record.positions.into_iter().map(position).collect();
-    let terms = Terms {
+    Ok(Terms {
         community: record.community,
         interval: decode_interval(record.start, record.duration)?,
-        tariff,
+        tariff: Tariff { retail: price(record.retail), feed_in: price(record.feed_in) },
         limits: limits.map_err(InvalidRecord::new)?,
         seed: record.seed,
         settings: record.settings.into_iter().map(|setting| (setting.key, setting.value)).collect(),
-    };
-    Round::new(terms, positions?).map_err(InvalidRecord::new)
+    })
 }
 
 /// Decodes an interval from its start, in seconds since the Unix epoch, and its length in seconds.
@@ -195,8 +136,6 @@ pub fn decode_boundary(seconds: u64) -> Result<Boundary, InvalidRecord> {
 
 #[derive(Clone, PartialEq, Message)]
 struct InputsRecord {
-    #[prost(message, repeated, tag = "1")]
-    readings: Vec<ReadingRecord>,
     #[prost(message, repeated, tag = "2")]
     gaps: Vec<GapRecord>,
     /// Only in the first interval of books that continue others.
@@ -209,6 +148,9 @@ struct InputsRecord {
     exchanges: Vec<ExchangeRecord>,
     #[prost(message, repeated, tag = "6")]
     decided: Vec<DecidedRecord>,
+    /// Meters of which nobody knows what they measured in the interval.
+    #[prost(string, repeated, tag = "7")]
+    missing: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -224,25 +166,6 @@ struct LastReadRecord {
     /// Absent if nothing is disputed.
     #[prost(message, optional, tag = "5")]
     dispute: Option<DisputeRecord>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ReadingRecord {
-    #[prost(string, tag = "1")]
-    meter: String,
-    /// Absent if it equals the meter's id.
-    #[prost(string, optional, tag = "2")]
-    member: Option<String>,
-    #[prost(uint64, tag = "3")]
-    import_wh: u64,
-    #[prost(uint64, tag = "4")]
-    export_wh: u64,
-    /// The meter's own, in watts; absent if it has that of all.
-    #[prost(uint64, optional, tag = "5")]
-    power_max: Option<u64>,
-    /// Whether it counts for its member only from here.
-    #[prost(bool, tag = "6")]
-    anew: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -323,66 +246,51 @@ fn decode_gaps(records: Vec<GapRecord>) -> Result<Vec<GapTrade>, InvalidRecord> 
     records.into_iter().map(gap).collect()
 }
 
-pub fn encode_inputs(
-    readings: &[MeterReading],
-    rules: &MeterRules,
-    gaps: &[GapTrade],
-    opening: &LastReads,
-    decided: &[Decided],
-) -> Vec<u8> {
-    let own = |meter: &MeterId| rules.limits.as_ref().and_then(|limits| limits.own.get(meter)).map(|own| own.watts());
-    let reading = |reading: &MeterReading| ReadingRecord {
-        meter: reading.meter.as_str().to_owned(),
-        member: (reading.member.as_str() != reading.meter.as_str()).then(|| reading.member.as_str().to_owned()),
-        import_wh: reading.registers.import_wh,
-        export_wh: reading.registers.export_wh,
-        power_max: own(&reading.meter),
-        anew: reading.anew,
-    };
-    let record = InputsRecord {
-        readings: readings.iter().map(reading).collect(),
+/// What [`Inputs`] are made of, wherever it is.
+#[derive(Clone, Copy)]
+pub struct InputParts<'i> {
+    /// See [`Inputs::readings`], and so on.
+    pub readings: &'i [MeterReading],
+    pub rules: &'i MeterRules,
+    pub gaps: &'i [GapTrade],
+    pub opening: &'i LastReads,
+    pub decided: &'i [Decided],
+}
+
+impl Inputs {
+    /// The parts.
+    pub fn parts(&self) -> InputParts<'_> {
+        let Inputs { readings, rules, gaps, opening, decided } = self;
+        InputParts { readings, rules, gaps, opening, decided }
+    }
+}
+
+/// What few intervals have.
+fn rare_inputs(InputParts { rules, gaps, opening, decided, .. }: InputParts<'_>) -> InputsRecord {
+    InputsRecord {
         gaps: encode_gaps(gaps),
         opening: encode_last_reads(opening),
         power_max: rules.limits.as_ref().map(|limits| limits.usual.watts()),
         exchanges: meters::encode_exchanges(&rules.exchanges),
         decided: decided.iter().map(DecidedRecord::new).collect(),
-    };
-    record.encode_to_vec()
+        missing: rules.missing.iter().map(|meter| meter.as_str().to_owned()).collect(),
+    }
 }
 
-/// Encodes inputs that were decoded and added to.
-pub fn encode_again(inputs: &Inputs) -> Vec<u8> {
-    let Inputs { readings, rules, gaps, opening, decided } = inputs;
-    encode_inputs(readings, rules, gaps, opening, decided)
-}
-
-/// Decodes inputs.
-///
-/// # Errors
-/// If the bytes are not valid inputs.
-pub fn decode_inputs(bytes: &[u8]) -> Result<Inputs, InvalidRecord> {
-    let record = InputsRecord::decode(bytes).map_err(InvalidRecord::new)?;
-    let mut own = BTreeMap::new();
-    let mut reading = |reading: ReadingRecord| {
-        let member = reading.member.as_deref().unwrap_or(&reading.meter);
-        let meter = MeterId::from_stored(&reading.meter).map_err(InvalidRecord::new)?;
-        if let Some(watts) = reading.power_max {
-            own.insert(meter.clone(), meters::decode_power(watts)?);
-        }
-        Ok(MeterReading {
-            member: MemberId::from_stored(member).map_err(InvalidRecord::new)?,
-            meter,
-            registers: Registers { import_wh: reading.import_wh, export_wh: reading.export_wh },
-            anew: reading.anew,
-        })
-    };
-    let readings = record.readings.into_iter().map(&mut reading).collect::<Result<_, InvalidRecord>>()?;
+/// The inputs of an interval with these readings; `own` is the most power of meters that have their own.
+fn decode_rare(
+    record: InputsRecord,
+    readings: Vec<MeterReading>,
+    own: BTreeMap<MeterId, Power>,
+) -> Result<Inputs, InvalidRecord> {
     let usual = record.power_max.map(meters::decode_power).transpose()?;
+    let missing = record.missing.iter().map(|meter| MeterId::from_stored(meter).map_err(InvalidRecord::new));
     Ok(Inputs {
         readings,
         rules: MeterRules {
             limits: usual.map(|usual| MeterLimits { usual, own }),
             exchanges: meters::decode_exchanges(record.exchanges)?,
+            missing: missing.collect::<Result<_, _>>()?,
         },
         gaps: decode_gaps(record.gaps)?,
         opening: decode_last_reads(record.opening)?,

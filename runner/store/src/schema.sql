@@ -1,26 +1,25 @@
--- The embedded store, version 5. Times are Unix seconds, energy is Wh, prices are µEUR/kWh.
+-- The embedded store, version 6. Times are Unix seconds, energy is Wh, prices are µEUR/kWh.
 
 CREATE TABLE community (
-    id   INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
+    id     INTEGER PRIMARY KEY,
+    name   TEXT NOT NULL UNIQUE,
+    -- What stands for it in the ids of its trades.
+    hash   INTEGER NOT NULL UNIQUE,
     -- End of the last committed interval: the resume mark.
-    mark INTEGER,
+    mark   INTEGER,
     -- Number of the last decision about its algorithm or its meters.
     course INTEGER NOT NULL DEFAULT 0,
     -- Number of the last decision that has taken effect.
-    taken  INTEGER NOT NULL DEFAULT 0
+    taken  INTEGER NOT NULL DEFAULT 0,
+    -- The state of every meter at the mark; see record/states.rs.
+    states BLOB
 ) STRICT;
 
--- The last good registers of every meter.
+-- Meters that were ever read.
 CREATE TABLE meter (
-    community INTEGER NOT NULL REFERENCES community (id),
     meter     TEXT NOT NULL,
-    boundary  INTEGER NOT NULL,
-    import_wh INTEGER NOT NULL,
-    export_wh INTEGER NOT NULL,
-    -- What was read since and is disputed; see record/meters.rs. Null if nothing is.
-    dispute   BLOB,
-    PRIMARY KEY (community, meter)
+    community INTEGER NOT NULL REFERENCES community (id),
+    PRIMARY KEY (meter, community)
 ) STRICT, WITHOUT ROWID;
 
 -- Components that were uploaded or that intervals were cleared with, by SHA-256.
@@ -30,14 +29,21 @@ CREATE TABLE component (
 ) STRICT;
 
 CREATE TABLE interval (
+    id              INTEGER PRIMARY KEY,
     community       INTEGER NOT NULL REFERENCES community (id),
     start           INTEGER NOT NULL,
     length          INTEGER NOT NULL,
+    -- The order of the platform's answers: the end, then what the ids of its trades begin with.
+    "end"           INTEGER NOT NULL,
+    minute          INTEGER NOT NULL,
+    hash            INTEGER NOT NULL,
     basis           TEXT NOT NULL,
-    -- Readings at the end and trades of gaps; see record.rs.
-    inputs          BLOB NOT NULL,
-    -- The round and how it was cleared; null if nobody was read at both ends.
-    round           BLOB,
+    -- Number of its trades.
+    trades          INTEGER NOT NULL,
+    -- Number of its trades between members, and of those of which nothing has become yet.
+    paid            INTEGER NOT NULL,
+    fresh           INTEGER NOT NULL,
+    settled_at      INTEGER NOT NULL,
     round_digest    BLOB,
     trades_digest   BLOB,
     algorithm       BLOB REFERENCES component (digest),
@@ -46,27 +52,30 @@ CREATE TABLE interval (
     engine          TEXT,
     fuel            INTEGER,
     fallback_reason TEXT,
-    settled_at      INTEGER NOT NULL DEFAULT 0,
     -- Token of the lease it was settled under.
     fence           INTEGER,
     -- SHA-256 of the community's configuration.
     configuration   BLOB,
+    -- Trades, readings, the round: see record/block.rs.
+    block           BLOB NOT NULL,
     UNIQUE (community, start)
 ) STRICT;
 
-CREATE TABLE trade (
+CREATE INDEX interval_by_end ON interval ("end", minute, hash, trades);
+CREATE INDEX interval_fresh ON interval ("end", minute, hash, fresh) WHERE fresh > 0;
+
+-- Trades between members of which something has become: who was offered or paid what. All others wait.
+CREATE TABLE payment (
     community      INTEGER NOT NULL REFERENCES community (id),
     start          INTEGER NOT NULL,
     number         INTEGER NOT NULL,
-    id             BLOB NOT NULL UNIQUE,
-    seller         TEXT NOT NULL,
+    id             BLOB NOT NULL,
     buyer          TEXT NOT NULL,
-    energy         INTEGER NOT NULL,
-    price          INTEGER NOT NULL,
-    state          INTEGER,
-    message        TEXT,
     -- End of the interval: the order of the platform's answers.
-    "end"          INTEGER NOT NULL DEFAULT 0,
+    "end"          INTEGER NOT NULL,
+    state          INTEGER NOT NULL,
+    -- Null where it is the trade's own.
+    message        TEXT,
     transaction_id TEXT,
     updated_at     INTEGER,
     -- A claim that nobody reports of lapses then, and the trade returns to that state. While only the state is there, the
@@ -74,6 +83,38 @@ CREATE TABLE trade (
     claimed_until  INTEGER,
     claimed_from   INTEGER,
     PRIMARY KEY (community, start, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX payment_by_state ON payment (state, "end", id);
+CREATE INDEX payment_waiting ON payment (buyer, "end", id) WHERE state IN (0, 3);
+CREATE INDEX payment_claimed ON payment (claimed_until) WHERE claimed_until IS NOT NULL;
+
+-- What was traded in intervals that follow each other within one day of the community's time zone.
+CREATE TABLE day (
+    id        INTEGER PRIMARY KEY,
+    community INTEGER NOT NULL REFERENCES community (id),
+    -- Starts of the first and the last interval, and the end of the last.
+    first     INTEGER NOT NULL,
+    last      INTEGER NOT NULL,
+    until     INTEGER NOT NULL,
+    -- First instant of the day, as it was when they were settled.
+    day       INTEGER NOT NULL,
+    intervals INTEGER NOT NULL,
+    trades    INTEGER NOT NULL,
+    -- Number of trades between members of which nothing has become yet.
+    fresh     INTEGER NOT NULL,
+    -- Of each party: see record/days.rs.
+    parties   BLOB NOT NULL,
+    UNIQUE (community, until)
+) STRICT;
+
+CREATE INDEX day_fresh ON day (community, until) WHERE fresh > 0;
+
+-- Where somebody is a party of trades.
+CREATE TABLE party (
+    name      TEXT NOT NULL,
+    community INTEGER NOT NULL REFERENCES community (id),
+    PRIMARY KEY (name, community)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE event (
@@ -86,11 +127,39 @@ CREATE TABLE event (
     PRIMARY KEY (community, start, number)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX trade_by_end ON trade ("end", id);
-CREATE INDEX trade_by_buyer ON trade (buyer, "end", id);
-CREATE INDEX trade_by_seller ON trade (seller, "end", id);
-CREATE INDEX trade_by_state ON trade (state, "end", id) WHERE state IS NOT NULL;
-CREATE INDEX trade_claimed ON trade (claimed_until) WHERE claimed_until IS NOT NULL;
+-- What people were told of how meters are read. Rows are only ever added.
+CREATE TABLE notice (
+    community INTEGER NOT NULL REFERENCES community (id),
+    meter     TEXT NOT NULL,
+    -- From 1 for each meter. The last one says how it is read now.
+    number    INTEGER NOT NULL,
+    -- Its time among events: the start, or when it was told if there is none.
+    at        INTEGER NOT NULL,
+    -- Start of the interval that was settled last.
+    start     INTEGER,
+    told_at   INTEGER NOT NULL,
+    code      TEXT NOT NULL,
+    -- How far off readings are, in seconds.
+    off       INTEGER,
+    message   TEXT NOT NULL,
+    PRIMARY KEY (community, meter, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX notice_by_time ON notice (community, at, meter, number);
+
+-- Trades that a person has offered for payment again. Rows are only ever added.
+CREATE TABLE reopening (
+    number         INTEGER PRIMARY KEY,
+    at             INTEGER NOT NULL,
+    actor          TEXT NOT NULL,
+    why            TEXT NOT NULL,
+    -- The trade's id.
+    trade          BLOB NOT NULL,
+    -- What the trade was before.
+    state          INTEGER NOT NULL,
+    transaction_id TEXT,
+    message        TEXT
+) STRICT;
 
 -- Prices that members set, in µEUR/kWh.
 CREATE TABLE price (
@@ -152,6 +221,7 @@ CREATE TABLE change (
     -- All of it; see record/change.rs.
     record    BLOB NOT NULL
 ) STRICT;
+
 CREATE INDEX change_by_community ON change (community, number) WHERE community IS NOT NULL;
 
 -- What came of candidates that ran beside what settles, by the number of the decision that started them.
@@ -160,3 +230,9 @@ CREATE TABLE tally (
     until  INTEGER NOT NULL,
     sums   BLOB NOT NULL
 ) STRICT;
+
+-- Processes that settle on this store, and until when each counts as living, in milliseconds.
+CREATE TABLE replica (
+    name  TEXT PRIMARY KEY,
+    until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

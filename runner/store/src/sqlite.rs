@@ -2,43 +2,50 @@
 
 mod addition;
 mod algorithms;
+mod days;
 mod events;
 mod fault;
+mod find;
 mod leases;
+mod opened;
 mod payments;
 mod prepare;
 mod prices;
 mod read;
 mod readers;
 mod reopening;
+mod replicas;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod write;
+mod writer;
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
-use tokio::sync::Semaphore;
+use jiff::tz::TimeZone;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 use tokio::task::JoinError;
 
 use fault::{Fault, is_locked_out, open_error, refused, store_error};
 use prepare::{BUSY_TIMEOUT, check_ours, prepare};
 use readers::Readers;
+use writer::Writer;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Decisions, Due, EventFilter,
     EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
     NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
-    Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
-    Window,
+    Reopened, Reopening, Replica, Replicas, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade,
+    UpdateError, Version, Window,
 };
 
 const IS_DIRECTORY: &str = "it is a directory (name a file in it)";
@@ -60,15 +67,6 @@ pub struct SqliteStore {
     own: Readers,
 }
 
-/// The connection that writes, and who may have it next.
-struct Writer {
-    connection: Mutex<Connection>,
-    /// Who writes now; the others wait in order.
-    turn: Arc<Semaphore>,
-    /// Which of the callers may wait there: one, so that a commit waits for one of their writes and not for all.
-    caller: Semaphore,
-}
-
 impl SqliteStore {
     /// Opens a file, creating it if it does not exist.
     ///
@@ -88,10 +86,8 @@ impl SqliteStore {
             Ok((connection, open_reader(path)?))
         });
         let (connection, reader) = opened.map_err(|fault| open_error(path, fault))?;
-        let writer =
-            Writer { connection: Mutex::new(connection), turn: Arc::new(Semaphore::new(1)), caller: Semaphore::new(1) };
         let owned = path.to_owned();
-        Ok(SqliteStore::new(path, Some(writer), reader, move || open_reader(&owned)))
+        Ok(SqliteStore::new(path, Some(Writer::new(connection)), reader, move || open_reader(&owned)))
     }
 
     /// Opens an existing file for reading only.
@@ -137,18 +133,13 @@ impl SqliteStore {
         }
     }
 
-    /// Runs work of settlement or forwarding that writes, in its own transaction.
+    /// Runs work of settlement or forwarding that writes, as a whole or not at all.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write_with(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = work(&transaction)?;
-            transaction.commit()?;
-            Ok(done)
-        })
-        .await
+        let Some(writer) = &self.writer else { return Err(store_error(&self.path, Fault::ReadOnly)) };
+        writer.write(work).await.map_err(|fault| store_error(&self.path, fault))
     }
 
     /// As [`SqliteStore::write`], for somebody who calls from outside, however often.
@@ -161,23 +152,6 @@ impl SqliteStore {
             None => None,
         };
         self.write(work).await
-    }
-
-    /// Runs work on the connection that writes, on a thread that may block.
-    async fn write_with<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let Some(writer) = self.writer.clone() else { return Err(store_error(&self.path, Fault::ReadOnly)) };
-        // OK because nobody closes it. The work takes it along, because it goes on if its caller gives up.
-        let turn = Arc::clone(&writer.turn).acquire_owned().await.ok();
-        let done = tokio::task::spawn_blocking(move || {
-            // OK because a transaction that panicked was rolled back when it was dropped.
-            let done = work(&mut writer.connection.lock().unwrap_or_else(PoisonError::into_inner));
-            drop(turn);
-            done
-        });
-        self.done(done.await)
     }
 
     /// Runs a short read of settlement or forwarding.
@@ -250,7 +224,7 @@ impl Books for SqliteStore {
 
     async fn commit_batch(&self, batch: Vec<Arc<Commit>>) -> CommittedBatch {
         let path = Arc::clone(&self.path);
-        let written = self.write_with(move |connection| write::write_batch(connection, &batch)).await;
+        let written = self.write(move |transaction| write::write_batch(transaction, &batch)).await;
         match written {
             Ok((committed, ended)) => {
                 CommittedBatch { committed, ended: ended.map_err(|fault| store_error(&path, fault)) }
@@ -262,6 +236,10 @@ impl Books for SqliteStore {
     async fn add(&self, addition: &Addition) -> Result<Committed, StoreError> {
         let addition = addition.clone();
         self.write(move |transaction| addition::add(transaction, &addition)).await
+    }
+
+    async fn marks(&self) -> Result<Vec<(String, Boundary)>, StoreError> {
+        self.read(|connection| read::marks(connection)).await
     }
 
     async fn communities(&self) -> Result<Vec<String>, StoreError> {
@@ -293,6 +271,27 @@ impl Books for SqliteStore {
     ) -> Result<Vec<StoredTrade>, StoreError> {
         let (name, member) = (community.to_owned(), member.cloned());
         self.read_list(move |connection| read::trades(connection, &name, span, member.as_ref(), after, limit)).await
+    }
+
+    async fn sums(
+        &self,
+        community: &str,
+        span: Span,
+        after: Option<Boundary>,
+        limit: usize,
+    ) -> Result<Vec<DaySums>, StoreError> {
+        let name = community.to_owned();
+        self.read_list(move |connection| days::list(connection, &name, span, after, limit)).await
+    }
+
+    async fn sum_again(
+        &self,
+        community: &str,
+        zone: &TimeZone,
+        told: Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<u64, StoreError> {
+        let (name, zone) = (community.to_owned(), zone.clone());
+        self.write(move |transaction| days::sum_again(transaction, &name, &zone, &*told)).await
     }
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
@@ -424,6 +423,19 @@ impl Leases for SqliteStore {
 }
 
 #[async_trait]
+impl Replicas for SqliteStore {
+    async fn live(&self, replica: &Replica, now: Timestamp) -> Result<Vec<Replica>, StoreError> {
+        let replica = replica.clone();
+        self.write(move |transaction| replicas::live(transaction, &replica, now)).await
+    }
+
+    async fn leave(&self, name: &str) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.write(move |transaction| replicas::leave(transaction, &name)).await
+    }
+}
+
+#[async_trait]
 impl Prices for SqliteStore {
     async fn set_prices(&self, list: &NewPrices) -> Result<PricesKept, StoreError> {
         let list = list.clone();
@@ -456,7 +468,7 @@ impl Payments for SqliteStore {
     async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError> {
         let filter = filter.clone();
         self.release_claims(now).await?;
-        self.read_list(move |connection| payments::find(connection, &filter, window)).await
+        self.read_list(move |connection| find::find(connection, &filter, window)).await
     }
 
     async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError> {
@@ -523,18 +535,23 @@ impl SqliteStore {
     }
 }
 
-/// Describes rows that refer to missing rows.
+/// Describes rows that refer to missing rows, and numbers that are not those of the rows they count.
 const STRAYS: &str = "
     SELECT * FROM (SELECT 'a row of ' || \"table\" || ' refers to no row of ' || parent
                    FROM pragma_foreign_key_check() GROUP BY \"table\", parent)
     UNION ALL
-    SELECT * FROM (SELECT 'trade ' || number || ' at ' || strftime('%Y-%m-%dT%H:%M:%SZ', trade.start, 'unixepoch')
-                       || ' belongs to no interval'
-                   FROM trade LEFT JOIN interval USING (community, start) WHERE interval.community IS NULL LIMIT 20)
+    SELECT * FROM (SELECT 'the payment of trade ' || lower(hex(payment.id)) || ' belongs to no interval'
+                   FROM payment LEFT JOIN interval USING (community, start) WHERE interval.community IS NULL LIMIT 20)
     UNION ALL
     SELECT * FROM (SELECT 'event ' || number || ' at ' || strftime('%Y-%m-%dT%H:%M:%SZ', event.start, 'unixepoch')
                        || ' belongs to no interval'
-                   FROM event LEFT JOIN interval USING (community, start) WHERE interval.community IS NULL LIMIT 20)";
+                   FROM event LEFT JOIN interval USING (community, start) WHERE interval.community IS NULL LIMIT 20)
+    UNION ALL
+    SELECT * FROM (SELECT 'the interval at ' || strftime('%Y-%m-%dT%H:%M:%SZ', start, 'unixepoch')
+                       || ' counts ' || (paid - fresh) || ' payments, but there are others'
+                   FROM interval WHERE paid - fresh <>
+                       (SELECT count(*) FROM payment
+                        WHERE payment.community = interval.community AND payment.start = interval.start) LIMIT 20)";
 
 fn texts(connection: &Connection, query: &str) -> rusqlite::Result<Vec<String>> {
     let mut select = connection.prepare(query)?;

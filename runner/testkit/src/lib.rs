@@ -21,6 +21,7 @@ mod meters;
 mod mongo;
 mod service;
 mod settled;
+mod stored;
 mod throttle;
 mod transactions;
 mod wait;

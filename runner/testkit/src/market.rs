@@ -13,6 +13,7 @@ use rusqlite::types::FromSql;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::stored::{make_trade_table, write_trade_table};
 use crate::{Meters, short, write_development_certificates};
 
 /// The built program, beside the tests of this build.
@@ -344,7 +345,7 @@ impl Market {
     pub fn settled_by(&self) -> Vec<String> {
         let database = self.database();
         let mut select = database
-            .prepare("SELECT start, name, fallback_reason FROM interval WHERE round IS NOT NULL ORDER BY start")
+            .prepare("SELECT start, name, fallback_reason FROM interval WHERE algorithm IS NOT NULL ORDER BY start")
             .unwrap();
         let rows = select.query_map((), |row| {
             let start = Timestamp::from_second(row.get(0)?).unwrap().to_string();
@@ -363,21 +364,34 @@ impl Market {
     /// The one value that a query of the database answers.
     #[track_caller]
     pub fn query<T: FromSql>(&self, select: &str) -> T {
-        self.database().query_row(select, (), |row| row.get(0)).unwrap()
+        let database = if is_of_trades(select) { self.trade_table() } else { self.database() };
+        database.query_row(select, (), |row| row.get(0)).unwrap()
     }
 
-    /// Changes the database behind the program's back; the statement must change something.
+    /// Changes the database behind the program's back; the statement must change something. `trade` is a table of all trades:
+    /// see [`Market::trade_table`].
     #[track_caller]
     pub fn tamper(&self, statement: &str) {
         let database = self.database();
         database.pragma_update(None, "foreign_keys", false).unwrap();
+        if is_of_trades(statement) {
+            make_trade_table(&database);
+        }
         assert!(database.execute(statement, ()).unwrap() > 0, "{statement} changes nothing");
+        if is_of_trades(statement) {
+            write_trade_table(&database);
+        }
     }
 
     /// The database itself.
     pub fn database(&self) -> Connection {
         Connection::open(self.path("market.db")).unwrap()
     }
+}
+
+/// Whether a statement names the table of all trades.
+fn is_of_trades(statement: &str) -> bool {
+    statement.split_whitespace().any(|word| word == "trade")
 }
 
 /// A `[[community]]` for a configuration.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use demo::meters::{self, MetersService, Package, Recorded, RecordedMeter, Serving};
 use jiff::Timestamp;
 use rec_market::clock::{Clock, SystemClock};
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -128,10 +129,27 @@ impl Meters {
     pub fn answering(
         answer: impl Fn(&QueryMeters, usize) -> Result<QueryResponse, Status> + Send + Sync + 'static,
     ) -> Meters {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let fake = Fake { answer: Box::new(answer), asked: Arc::clone(&asked) };
         let runtime = runtime();
         let listener = runtime.block_on(listener());
+        Meters::answering_on(answer, runtime, listener)
+    }
+
+    /// As [`Meters::answering`], on every address of this machine: `127.1.2.3` as well.
+    pub fn answering_everywhere(
+        answer: impl Fn(&QueryMeters, usize) -> Result<QueryResponse, Status> + Send + Sync + 'static,
+    ) -> Meters {
+        let runtime = runtime();
+        let listener = runtime.block_on(TcpListener::bind("0.0.0.0:0")).unwrap();
+        Meters::answering_on(answer, runtime, listener)
+    }
+
+    fn answering_on(
+        answer: impl Fn(&QueryMeters, usize) -> Result<QueryResponse, Status> + Send + Sync + 'static,
+        runtime: Runtime,
+        listener: TcpListener,
+    ) -> Meters {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let fake = Fake { answer: Box::new(answer), asked: Arc::clone(&asked) };
         let address = format!("http://{}", listener.local_addr().unwrap());
         let router = Server::builder().add_service(MetersServiceServer::new(fake));
         runtime.spawn(router.serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true))));

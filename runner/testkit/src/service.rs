@@ -66,18 +66,61 @@ impl Service {
 
     /// The most memory that it ever had, in MiB.
     pub fn peak_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.as_ref().unwrap().id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() >> 10
+        self.status_of("VmHWM") >> 10
     }
 
     /// The processor time that it has used.
     pub fn processor_time(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.as_ref().unwrap().id())).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
         // After the name in parentheses come the state and ten more fields, then its own and the kernel's time for it.
         let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
         let ticks: u64 = fields.map(|ticks| ticks.parse::<u64>().unwrap()).sum();
         Duration::from_millis(ticks * 10)
+    }
+
+    /// What a line of the system's `/proc/PID/status` says: a number.
+    fn status_of(&self, key: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+        line.trim_start_matches(':').split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// How many threads it has.
+    pub fn threads(&self) -> u64 {
+        self.status_of("Threads")
+    }
+
+    /// How many descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap().count()
+    }
+
+    /// How many connections of it to that port of this machine there are.
+    pub fn connections_to(&self, port: u16) -> usize {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap();
+        let sockets: Vec<String> = files
+            .filter_map(|file| std::fs::read_link(file.unwrap().path()).ok()?.into_os_string().into_string().ok())
+            .filter_map(|link| Some(link.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+            .collect();
+        // Local and remote address, state, and then the number of the socket as the tenth word.
+        let table = std::fs::read_to_string(format!("/proc/{}/net/tcp", self.id())).unwrap();
+        let is_ours = |line: &&str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            words[2].ends_with(&format!(":{port:04X}")) && sockets.iter().any(|socket| socket == words[9])
+        };
+        table.lines().skip(1).filter(is_ours).count()
+    }
+
+    /// How often it asked the store for anything but these operations.
+    pub fn store_operations(&self, but: &[&str]) -> u64 {
+        let (_, text) = self.get("/metrics");
+        let counts = text.lines().filter_map(|line| line.strip_prefix("rec_market_store_operation_seconds_count{"));
+        let wanted = counts.filter(|line| !but.iter().any(|but| line.contains(&format!("operation=\"{but}\""))));
+        wanted.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
     }
 
     /// Status and body of an answer of the metrics port.

@@ -3,6 +3,10 @@
 use std::fs;
 use std::sync::OnceLock;
 
+use books::MeterReading;
+use domain::netting::LastReads;
+use domain::round::Terms;
+use domain::{Boundary, MeterId, Position, Round};
 use testkit::*;
 
 const START: i64 = 1_693_569_600;
@@ -40,11 +44,17 @@ fn database() -> &'static [u8] {
     })
 }
 
+/// A market that has those books and no meters.
+fn market_with_books() -> Market {
+    let market = Market::new("[[community]]\nname = \"aveiro\"\n");
+    fs::write(market.path("market.db"), database()).unwrap();
+    market
+}
+
 /// Changes the books; the audit must find it and say all of this in one finding.
 #[track_caller]
 fn found(change: impl FnOnce(&Market), says: &[&str]) {
-    let market = Market::new("[[community]]\nname = \"aveiro\"\n");
-    fs::write(market.path("market.db"), database()).unwrap();
+    let market = market_with_books();
     change(&market);
     let ran = market.run(&["audit"]).ends_with(1);
     assert!(ran.out.contains("NOT right"), "{}", ran.out);
@@ -74,8 +84,7 @@ const INTERVAL: &str = "2023-09-01T12:00:00Z/900s";
 
 #[test]
 fn untouched_books_are_right() {
-    let market = Market::new("[[community]]\nname = \"aveiro\"\n");
-    fs::write(market.path("market.db"), database()).unwrap();
+    let market = market_with_books();
     let ran = market.run(&["audit"]).ends_with(0);
     assert!(ran.out.ends_with("The books are right.\n"), "{}", ran.out);
     let report = &market.json(&["audit", "--json"])[0];
@@ -134,19 +143,38 @@ fn the_audit_finds_a_trade_with_other_parties() {
         &[INTERVAL, "operator-energy"],
     );
     sql("UPDATE trade SET buyer = 'a' WHERE message IS NOT NULL", &["2023-09-01T12:30:00Z/900s", "gaps"]);
-    sql("UPDATE trade SET buyer = '' WHERE start = 1693569600 AND number = 1", &[INTERVAL, "name is empty"]);
 }
 
 #[test]
 fn the_audit_finds_a_trade_with_another_id_state_or_message() {
-    sql(
-        "UPDATE trade SET id = zeroblob(12) WHERE start = 1693569600 AND number = 1",
-        &[INTERVAL, "trade 1 has the id 0000"],
-    );
-    sql("UPDATE trade SET id = zeroblob(11) WHERE start = 1693569600 AND number = 1", &[INTERVAL, "trade 1"]);
-    sql("UPDATE trade SET state = NULL WHERE state = 0 AND start = 1693569600", &[INTERVAL, "state"]);
-    sql("UPDATE trade SET state = 0 WHERE state IS NULL AND start = 1693569600", &[INTERVAL, "state"]);
-    sql("UPDATE trade SET state = 9 WHERE state = 0 AND start = 1693569600", &[INTERVAL, "unknown state 9"]);
+    // Something has become of a trade: the first is with the grid, the second with bob.
+    let paid = |number: u32, state: u32, start: i64| {
+        found(
+            move |market: &Market| {
+                let insert = format!(
+                    "INSERT INTO payment (community, start, number, id, buyer, \"end\", state)
+                     VALUES (1, {start}, {number}, zeroblob(12), 'bob', {start} + 900, {state})"
+                );
+                market.tamper(&insert);
+                market.tamper(&format!("UPDATE interval SET fresh = fresh - 1 WHERE start = {START}"));
+            },
+            match (number, state) {
+                _ if start != START => &["the payment of trade 000000000000000000000000 belongs to no interval"],
+                (0, _) => &[INTERVAL, "trade 0 has a state although it is with the grid, or none"],
+                _ => &[INTERVAL, "unknown state 9"],
+            },
+        );
+    };
+    let books = market_with_books();
+    let number_of = |buyer: &str| {
+        let find = format!("SELECT number FROM trade WHERE start = {START} AND buyer = '{buyer}'");
+        books.query::<u32>(&find)
+    };
+    assert_eq!((number_of("bob"), number_of("grid")), (1, 0));
+    paid(0, 2, START);
+    paid(1, 9, START);
+    paid(1, 2, START + 86_400);
+    sql("UPDATE interval SET fresh = 0 WHERE fresh > 0", &["counts 1 payments, but there are others"]);
     let gap = "2023-09-01T12:30:00Z/900s";
     sql("UPDATE trade SET message = 'Start timestamp: 2023-09-01T12:00:00Z' WHERE message IS NOT NULL", &[gap, "gaps"]);
     sql("UPDATE trade SET message = 'thanks' WHERE buyer = 'grid' AND start = 1693569600", &[INTERVAL, "message"]);
@@ -158,34 +186,20 @@ fn the_audit_finds_a_trade_that_is_gone_or_there_twice() {
         let gone = format!("DELETE FROM trade WHERE start = 1693569600 AND number = {number}");
         sql(&gone, &[INTERVAL, "digest differs"]);
     }
-    sql("DELETE FROM trade WHERE start = 1693569600 AND number = 0", &[INTERVAL, "trade 0 is missing"]);
     sql("DELETE FROM trade WHERE message IS NOT NULL", &["2023-09-01T12:30:00Z/900s", "gaps"]);
-    let again = |start: &str, number: u32| {
-        format!(
-            "INSERT INTO trade SELECT community, {start}, {number}, randomblob(12), seller, buyer, energy, price, state, message,
-                 \"end\", null, null, null, null
-             FROM trade WHERE start = 1693569600 AND number = 0"
-        )
-    };
-    sql(&again("start", 2), &[INTERVAL, "digest differs"]);
-    sql(&again("start", 9), &[INTERVAL, "missing"]);
-    sql(&again("start", 2), &["member a", "sold"]);
-    // In an interval that does not exist, where no listing would show it.
-    sql(&again("start + 86400", 0), &["2023-09-02T12:00:00Z", "no interval"]);
-    sql("UPDATE trade SET number = number + 10 WHERE start = 1693569600", &[INTERVAL, "trade 0 is missing"]);
+    let again =
+        "INSERT INTO trade SELECT community, start, 2, id, seller, buyer, energy, price, state, message, \"end\", null,
+             null, null, null
+         FROM trade WHERE start = 1693569600 AND number = 0";
+    sql(again, &[INTERVAL, "digest differs"]);
+    sql(again, &["member a", "sold"]);
 }
 
 #[test]
 fn the_audit_finds_an_interval_that_is_gone() {
     for (start, says) in [(START - 900, INTERVAL), (START, "2023-09-01T12:15:00Z/900s"), (START + 1800, "resume mark")]
     {
-        found(
-            |market| {
-                market.database().execute("DELETE FROM trade WHERE start = ?1", [start]).unwrap();
-                market.tamper(&format!("DELETE FROM interval WHERE start = {start}"));
-            },
-            &[says],
-        );
+        found(|market| market.tamper(&format!("DELETE FROM interval WHERE start = {start}")), &[says]);
     }
 }
 
@@ -196,44 +210,51 @@ fn the_audit_finds_a_round_or_inputs_that_are_not_those_of_the_interval() {
             "UPDATE interval SET {column} = (SELECT {column} FROM interval WHERE start = 1693570500) WHERE start = 1693569600"
         )
     };
-    sql(&other("round"), &[INTERVAL, "round", "2023-09-01T12:15:00Z"]);
-    sql(&other("round"), &[INTERVAL, "member bob", "67 Wh"]);
-    sql(&other("inputs"), &[INTERVAL, "member a"]);
+    let next = || market_with_books().interval(START + 900);
+    let round = |market: &Market| market.change_interval(START, |block| block.round = next().round);
+    found(round, &[INTERVAL, "round", "2023-09-01T12:15:00Z"]);
+    found(round, &[INTERVAL, "member bob", "67 Wh"]);
+    found(|market| market.change_interval(START, |block| block.inputs = next().inputs), &[INTERVAL, "member a"]);
+    sql(&other("block"), &[INTERVAL, "digest differs"]);
     sql(&other("trades_digest"), &[INTERVAL, "digest differs"]);
     sql("UPDATE interval SET trades_digest = NULL WHERE start = 1693569600", &[INTERVAL, "digest differs"]);
     sql(&other("round_digest"), &[INTERVAL, "not the one that was cleared"]);
-    sql("UPDATE interval SET round = NULL WHERE start = 1693569600", &[INTERVAL, "no round"]);
+    found(|market| market.change_interval(START, |block| block.round = None), &[INTERVAL, "no round"]);
     sql("UPDATE interval SET algorithm = NULL WHERE start = 1693569600", &[INTERVAL, "how it was cleared"]);
     sql("UPDATE interval SET basis = 'gross' WHERE start = 1693571400", &["2023-09-01T12:30:00Z/900s", "member a"]);
     sql("UPDATE interval SET basis = 'nett' WHERE start = 1693569600", &[INTERVAL, "\"nett\""]);
-    sql("UPDATE interval SET round = x'00ff' WHERE start = 1693569600", &[INTERVAL, "damaged"]);
-    sql("UPDATE interval SET round = x'' WHERE start = 1693569600", &[INTERVAL]);
-    sql("UPDATE interval SET inputs = x'ffff' WHERE start = 1693569600", &[INTERVAL, "damaged"]);
+    sql("UPDATE interval SET block = x'00ff' WHERE start = 1693569600", &[INTERVAL, "damaged"]);
+    sql("UPDATE interval SET block = x'' WHERE start = 1693569600", &[INTERVAL, "damaged"]);
+    let cut = "UPDATE interval SET block = substr(block, 1, length(block) - 1) WHERE start = 1693569600";
+    sql(cut, &[INTERVAL, "damaged", "checksum differs"]);
     sql("UPDATE interval SET length = 1800 WHERE start = 1693569600", &["12:00:00Z/1800s"]);
     sql("UPDATE interval SET start = start + 1 WHERE start = 1693569600", &["2023-09-01T12:00:01Z"]);
 }
 
-/// Changes texts within a record, length by length.
-fn within(column: &str, from: &str, to: &str) -> impl FnOnce(&Market) {
-    assert_eq!(from.len(), to.len());
-    let select = format!("SELECT {column} FROM interval WHERE start = ?1");
-    let update = format!("UPDATE interval SET {column} = ?2 WHERE start = ?1");
-    let (from, to) = (from.as_bytes().to_vec(), to.as_bytes().to_vec());
+/// Changes a round.
+fn round(change: impl FnOnce(&mut Terms, &mut Vec<Position>)) -> impl FnOnce(&Market) {
     move |market| {
-        let connection = market.database();
-        let mut record: Vec<u8> = connection.query_row(&select, [START], |row| row.get(0)).unwrap();
-        let at = record.windows(from.len()).position(|window| window == from).unwrap();
-        record[at..at + to.len()].copy_from_slice(&to);
-        connection.execute(&update, (START, record)).unwrap();
+        market.change_interval(START, |block| {
+            let round = block.round.take().unwrap();
+            let (mut terms, mut positions) = (round.terms().clone(), round.positions().to_vec());
+            change(&mut terms, &mut positions);
+            block.round = Some(Round::new(terms, positions).unwrap());
+        });
     }
+}
+
+/// Changes the readings.
+fn readings(change: impl FnOnce(&mut Vec<MeterReading>)) -> impl FnOnce(&Market) {
+    move |market| market.change_interval(START, |block| change(&mut block.inputs.readings))
 }
 
 #[test]
 fn the_audit_finds_a_round_of_another_community_or_other_members() {
-    found(within("round", "aveiro", "lisboa"), &[INTERVAL, "round", "lisboa"]);
-    found(within("round", "bob", "eve"), &[INTERVAL, "member bob"]);
-    found(within("inputs", "bob", "eve"), &[INTERVAL, "member eve"]);
-    found(within("inputs", "b2", "b3"), &["b3"]);
+    found(round(|terms, _| terms.community = "lisboa".to_owned()), &[INTERVAL, "round", "lisboa"]);
+    found(round(|_, positions| positions[1].member = "eve".parse().unwrap()), &[INTERVAL, "member bob"]);
+    let other = |readings: &mut Vec<MeterReading>| readings[1].member = "eve".parse().unwrap();
+    found(readings(other), &[INTERVAL, "member eve"]);
+    found(readings(|readings| readings[2].meter = "b3".parse().unwrap()), &["b3"]);
 }
 
 #[test]
@@ -247,14 +268,23 @@ fn the_audit_finds_an_algorithm_that_is_not_the_stored_one() {
 fn the_audit_finds_a_mark_or_registers_that_are_not_those_of_the_books() {
     sql("UPDATE community SET mark = mark - 900", &["resume mark", "2023-09-01T12:30:00Z", "2023-09-01T12:45:00Z"]);
     sql("UPDATE community SET mark = NULL", &["resume mark", "none"]);
-    sql("UPDATE meter SET import_wh = 81 WHERE meter = 'b1'", &["registers", "b1"]);
-    sql("UPDATE meter SET boundary = boundary - 900 WHERE meter = 'b2'", &["registers", "b2"]);
-    sql("DELETE FROM meter WHERE meter = 'a'", &["registers", " a"]);
-    sql("INSERT INTO meter VALUES (1, 'c', 1693569600, 0, 0, NULL)", &["registers", " c"]);
+    let meter = |name: &str| -> MeterId { name.parse().unwrap() };
+    let registers = |states: &mut LastReads| states.get_mut(&meter("b1")).unwrap().registers.import_wh = 81;
+    found(|market| market.change_states(registers), &["registers", "b1"]);
+    let earlier = |states: &mut LastReads| {
+        let boundary = &mut states.get_mut(&meter("b2")).unwrap().boundary;
+        *boundary = Boundary::from_seconds(boundary.seconds() - 900).unwrap();
+    };
+    found(|market| market.change_states(earlier), &["registers", "b2"]);
+    let fewer = |states: &mut LastReads| states.retain(|name, _| *name != meter("a"));
+    found(|market| market.change_states(fewer), &["registers", " a"]);
+    let more = |states: &mut LastReads| states.extend([(meter("c"), states[&meter("a")])]);
+    found(|market| market.change_states(more), &["registers", " c"]);
+    sql("UPDATE community SET states = x'0102'", &["the state of meters", "damaged"]);
 }
 
 #[test]
 fn the_audit_finds_a_database_whose_parts_do_not_belong_together() {
-    sql("UPDATE trade SET community = 7", &["trade", "community"]);
+    sql("UPDATE interval SET community = 7", &["interval", "community"]);
     found(|market| market.database().execute_batch("DROP TABLE event").unwrap(), &["event"]);
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod audit;
+mod backtest;
+mod backtest_report;
 mod damage;
 mod disk;
 mod disputes;
@@ -23,6 +25,7 @@ mod runs;
 mod service;
 mod silence;
 mod statement;
+mod statement_pages;
 mod terms;
 mod text;
 mod together;

@@ -1,5 +1,6 @@
 //! Trades that were reported wrongly are offered again: who, when and why is on record, for both stores.
 
+use domain::trade::State;
 use serde_json::Value;
 use testkit::*;
 
@@ -35,7 +36,8 @@ fn reopen(market: &Market, ids: &[&str], more: &[&str]) -> Ran {
 fn what_was_reported_wrongly_is_offered_again_and_recorded() {
     let (_meters, market, members, _) = settled("");
     let (one, other) = (members[0].as_str(), members[1].as_str());
-    market.tamper("UPDATE trade SET state = 2, transaction_id = '0xinvented', updated_at = 1 WHERE state = 0");
+    let all: Vec<&str> = members.iter().map(String::as_str).collect();
+    market.report(&all, State::Paid, Some("0xinvented"));
     let listed = market.run(&["trades", "reopened"]).ends_with(0);
     assert_eq!(listed.out, "");
 
@@ -67,7 +69,7 @@ fn what_was_reported_wrongly_is_offered_again_and_recorded() {
 fn nothing_is_reopened_that_nobody_could_mean() {
     let (_meters, market, members, grid) = settled("");
     let (paid, waiting) = (members[0].as_str(), members[1].as_str());
-    market.tamper(&format!("UPDATE trade SET state = 2 WHERE id = x'{paid}'"));
+    market.report(&[paid], State::Paid, None);
     let before = market.trades_json();
     let why = [&WHY[..], &["--yes"]].concat();
     let unknown = "0123456789abcdef01234567";

@@ -17,7 +17,7 @@ fn as_the_cli_prints(market: &Market) -> String {
         "b" => "member(1)".to_owned(),
         _ => name,
     };
-    let database = market.database();
+    let database = market.trade_table();
     let mut select = database
         .prepare("SELECT seller, buyer, energy, price FROM trade WHERE start = 1693569600 ORDER BY number")
         .unwrap();

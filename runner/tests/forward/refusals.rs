@@ -11,7 +11,7 @@ use domain::trade::State;
 use rec_market::adapter::transactions::outbox::OutboxRelay;
 use rec_market::clock::SystemClock;
 use rec_market::telemetry::metrics::Metrics;
-use rec_market::telemetry::status::Status;
+use rec_market::telemetry::status::{Listed, Status};
 use testkit::{Port, eventually_async};
 use tonic::Code;
 use tonic::transport::server::TcpIncoming;
@@ -179,7 +179,7 @@ async fn a_single_trade_shows_when_a_service_accepts_trades_again() {
         let paused = || {
             let text = metrics.render();
             let metric = text.lines().find_map(|line| line.strip_prefix("rec_market_forwarding_paused ")).unwrap();
-            let status: serde_json::Value = serde_json::from_str(&status.to_json().unwrap()).unwrap();
+            let status: serde_json::Value = serde_json::from_str(&status.to_json(&Listed::default()).unwrap()).unwrap();
             (metric.to_owned(), status["forwarding"]["reason"].as_str().map(str::to_owned))
         };
         assert_eq!(paused(), ("0".to_owned(), None));

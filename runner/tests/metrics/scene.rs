@@ -7,13 +7,13 @@ use backon::ExponentialBuilder;
 use base::base;
 use books::{OfferedSince, Store};
 use jiff::Timestamp;
-use rec_market::adapter::meters::{MetersClient, RetryPolicy};
+use rec_market::adapter::meters::{MetersClient, MetersServices, RetryPolicy};
 use rec_market::algorithms::cache::AlgorithmCache;
 use rec_market::algorithms::cache::ReadyAlgorithm;
 use rec_market::clock::{Clock, FixedClock};
 use rec_market::config::{CommunityConfig, Config};
 use rec_market::settlement::clearing::Clearing;
-use rec_market::settlement::{Memory, Pass, PassError, PassSummary, Settler};
+use rec_market::settlement::{Memory, Pass, PassError, PassSummary, Settler, Turns};
 use rec_market::telemetry::metrics::Metrics;
 use rec_market::telemetry::status::Status;
 use rec_market::telemetry::store::MeasuredStore;
@@ -82,7 +82,8 @@ impl Scene {
         let metrics = self.metrics.community(name, self.community.grace);
         let mut summary = PassSummary::default();
         let result = self.runtime.block_on(async {
-            let meters = MetersClient::new(&self.community.meters, policy, Arc::clone(&metrics)).unwrap();
+            let (services, address) = (MetersServices::default(), self.community.meters.as_str());
+            let meters = MetersClient::new(&services, (address, address), None, policy, Arc::clone(&metrics)).unwrap();
             let settler = Settler {
                 clearing,
                 meters: Arc::new(meters),
@@ -90,6 +91,7 @@ impl Scene {
                 store: Arc::clone(&self.store),
                 clock: Arc::clone(&self.clock),
                 metrics,
+                turns: Turns::default().of_service(),
                 memory: Memory::of(&self.community),
             };
             let pass = Pass { now: self.now, until: None, fence: None, since: OfferedSince::default() };

@@ -178,8 +178,9 @@ fn the_service_pauses_while_everything_is_refused_and_goes_on_by_itself() {
     let told = |what: &str| market.log().matches(what).count();
     assert_eq!((told("refuses every trade"), told("accepts trades again")), (1, 1), "{}", market.log());
     // A trade that a person opens again is sent again.
-    market.tamper("UPDATE trade SET state = 4 WHERE start = 1693569600 AND state IS NOT NULL");
-    market.tamper("UPDATE trade SET state = 0 WHERE state = 4");
+    let first =
+        market.json(&["trades", "--json"]).iter().find(|trade| !trade["state"].is_null()).unwrap()["id"].clone();
+    market.run(&["trades", "reopen", first.as_str().unwrap(), "--why", "it never arrived", "--yes"]).ends_with(0);
     let service = Service::start(&market);
     eventually("it is sent again", || payments.service.ledger().totals().duplicates == 1);
     eventually("it is Sent", || all_are(", Sent"));

@@ -13,7 +13,7 @@ fn registers((import_wh, export_wh): (u64, u64)) -> Registers {
 
 fn rules(watts: u64, exchanges: &[Exchange]) -> MeterRules {
     let limits = MeterLimits { usual: Power::from_watts(watts).unwrap(), own: BTreeMap::new() };
-    MeterRules { limits: Some(limits), exchanges: [(meter(), exchanges.to_vec())].into() }
+    MeterRules { limits: Some(limits), exchanges: [(meter(), exchanges.to_vec())].into(), ..MeterRules::default() }
 }
 
 fn meter() -> MeterId {

@@ -99,7 +99,9 @@ fn only_the_active_registers_are_known() {
 
 #[test]
 fn values_that_are_not_whole_numbers_in_range_are_refused() {
-    for value in ["", "-1", "+1", "1.0", "1e3", " 1", "1 ", "NaN", "0x10", "9223372036854775808", "99999999999999999999"] {
+    for value in
+        ["", "-1", "+1", "1.0", "1e3", " 1", "1 ", "NaN", "0x10", "9223372036854775808", "99999999999999999999"]
+    {
         assert_eq!(parse_register(value), None, "{value:?}");
     }
     assert_eq!(parse_register("9223372036854775807"), Some(REGISTER_WH_MAX));

@@ -133,11 +133,13 @@ impl Registry {
             Some(since) => Some(self.first_settled(config, since).await?),
             None => None,
         };
-        self.decide(by, config, |now| {
+        let started = self.decide(by, config, |now| {
             let since = since.unwrap_or(now.next);
             Ok((Action::StartShadow { candidate: candidate.clone(), since, settings: settings.clone() }, None))
-        })
-        .await
+        });
+        let started = started.await?;
+        self.shadows.add(community);
+        Ok(started)
     }
 
     /// The start of the first settled interval at or after a time, or else the first boundary from then on.

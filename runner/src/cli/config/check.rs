@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
+use anyhow::Context;
 use base::Reference;
 use clap::Args;
-use sandbox::Sandbox;
+use sandbox::{Description, Sandbox};
 
 use crate::algorithms::cache::{check_settings, make_ready};
 use crate::algorithms::catalogue;
@@ -13,6 +14,9 @@ use crate::cli::args::ConfigArg;
 use crate::cli::exit::{Exit, ExitCode, exit_of};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{CommunityConfig, Config};
+
+/// Names of communities that are listed at most.
+const NAMES_MAX: usize = 10;
 
 /// Report every mistake in a configuration, with its line
 ///
@@ -29,9 +33,12 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let file = &args.config.config;
     let config = Config::load(file)?;
     check_algorithms(&config, &file.display().to_string())?;
-    let names: Vec<&str> = config.communities.iter().map(|community| community.name.as_str()).collect();
-    let noun = if names.len() == 1 { "community" } else { "communities" };
-    writeln!(out, "{} is valid: {} {noun} ({})", file.display(), names.len(), names.join(", "))?;
+    let count = config.communities.len();
+    let noun = if count == 1 { "community" } else { "communities" };
+    let mut names: Vec<&str> = config.communities.iter().map(|community| &*community.name).take(NAMES_MAX).collect();
+    let more = format!("and {} more", count.saturating_sub(NAMES_MAX));
+    names.extend((count > NAMES_MAX).then_some(&*more));
+    writeln!(out, "{} is valid: {count} {noun} ({})", file.display(), names.join(", "))?;
     for remark in config.remarks(SystemClock.now()) {
         writeln!(out, "remark: {remark}")?;
     }
@@ -40,12 +47,11 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
 
 /// Checks the algorithms of all communities, so that one error reports all that cannot be used.
 fn check_algorithms(config: &Config, file: &str) -> anyhow::Result<()> {
-    // Without a cache: checking a configuration creates no directories.
-    let sandbox = open_sandbox(None)?;
+    let mut algorithms = Algorithms::default();
     let mut exit = Exit::Usage;
     let mut problems = String::new();
     for community in &config.communities {
-        if let Err(error) = check_algorithm(&sandbox, community) {
+        if let Err(error) = algorithms.check(community) {
             exit = exit.max(exit_of(&error));
             problems.push_str(&format!("\n  community {}: {error:#}", community.name));
         }
@@ -56,14 +62,51 @@ fn check_algorithms(config: &Config, file: &str) -> anyhow::Result<()> {
     Err(anyhow::anyhow!("{file} names algorithms that cannot be used:{problems}")).exit_code(exit)
 }
 
-/// Whether a community's algorithm loads and knows its settings.
-fn check_algorithm(sandbox: &Sandbox, community: &CommunityConfig) -> anyhow::Result<()> {
-    let reference = &community.algorithm;
-    if let Reference::Digest(_) | Reference::Uploaded { .. } = reference {
-        // Only the store has it, and that may not be available where a configuration is written.
-        return Ok(());
+/// What an algorithm says of itself, or why it cannot be used.
+type Described = Result<Description, (Exit, String)>;
+
+/// What algorithms say of themselves: each is loaded once, however many communities have it, and only if any has settings for it
+/// or it is a file.
+#[derive(Default)]
+struct Algorithms {
+    sandbox: Option<Sandbox>,
+    described: Vec<(Reference, Described)>,
+}
+
+impl Algorithms {
+    /// Whether a community's algorithm loads and knows its settings.
+    fn check(&mut self, community: &CommunityConfig) -> anyhow::Result<()> {
+        let reference = &community.algorithm;
+        match reference {
+            // Only the store has it, and that may not be available where a configuration is written.
+            Reference::Digest(_) | Reference::Uploaded { .. } => return Ok(()),
+            // It is part of this program and loads.
+            Reference::Base(_) if community.settings_keys().next().is_none() => return Ok(()),
+            Reference::Base(_) | Reference::File(_) => {}
+        }
+        match self.described(reference) {
+            Ok(description) => Ok(check_settings(community.settings_keys(), description, reference)?),
+            Err((exit, problem)) => Err(anyhow::Error::msg(problem.clone())).exit_code(*exit),
+        }
     }
-    let component = catalogue::read(reference, |_| None)?;
-    let ready = make_ready(sandbox, reference, component)?;
-    Ok(check_settings(community.settings_keys(), &ready.description, reference)?)
+
+    fn described(&mut self, reference: &Reference) -> &Described {
+        let known = self.described.iter().position(|(known, _)| known == reference);
+        let number = known.unwrap_or_else(|| {
+            let described = self.describe(reference).map_err(|error| (exit_of(&error), format!("{error:#}")));
+            self.described.push((reference.clone(), described));
+            self.described.len() - 1
+        });
+        &self.described[number].1
+    }
+
+    fn describe(&mut self, reference: &Reference) -> anyhow::Result<Description> {
+        let component = catalogue::read(reference, |_| None)?;
+        if self.sandbox.is_none() {
+            // Without a cache: checking a configuration creates no directories.
+            self.sandbox = Some(open_sandbox(None)?);
+        }
+        let sandbox = self.sandbox.as_ref().context("there is no sandbox")?;
+        Ok(make_ready(sandbox, reference, component)?.description)
+    }
 }

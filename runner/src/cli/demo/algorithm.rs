@@ -16,7 +16,7 @@ use crate::adapter::client::{Server, ServiceClient};
 use crate::adapter::grpc::{self, Api, ApiLimits, PriceTaking};
 use crate::algorithms::cache::AlgorithmCache;
 use crate::algorithms::registry::Registry;
-use crate::algorithms::shadow::ShadowTask;
+use crate::algorithms::shadow::{ShadowQueue, ShadowTask};
 use crate::app::make_sandbox;
 use crate::cli::algorithm as administer;
 use crate::clock::{Clock, SystemClock};
@@ -48,14 +48,16 @@ pub(super) async fn try_candidate(
 ) -> anyhow::Result<Outcome> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let tls = Tls::new()?;
-    let communities = config.communities.clone();
+    let communities: Vec<_> = config.communities.iter().cloned().map(Arc::new).collect();
     let name = communities[0].name.clone();
+    let shadows = Arc::new(ShadowQueue::default());
     let registry = Registry::new(
         Arc::clone(store),
         Arc::clone(&clock),
         communities.clone(),
         Arc::clone(cache),
         Box::new(|codegen| make_sandbox(codegen, None, Some(1))),
+        Arc::clone(&shadows),
     );
     let administrator = CallerConfig {
         name: "operator".to_owned(),
@@ -95,7 +97,8 @@ pub(super) async fn try_candidate(
     let shutdown = CancellationToken::new();
     let (books, directory) = (Arc::clone(store), config.cache.clone());
     let task = ShadowTask {
-        communities,
+        communities: communities.into_iter().map(|community| (community.name.clone(), community)).collect(),
+        queue: shadows,
         store: Arc::clone(store),
         make_cache: Box::new(move || {
             let sandbox = make_sandbox(Codegen::Usual, Some(directory.clone()), Some(1))?;

@@ -49,6 +49,14 @@ impl Directory {
         Ok(Config::load(&file)?)
     }
 
+    /// The directory, if it is kept.
+    pub(super) fn kept(&self) -> Option<&Path> {
+        match self {
+            Directory::Kept(path) => Some(path),
+            Directory::Temporary(_) => None,
+        }
+    }
+
     pub(super) fn print_hint(&self, out: &mut impl Write) -> anyhow::Result<()> {
         match self {
             Directory::Kept(path) => {

@@ -22,6 +22,8 @@ pub(super) struct DemoJson<'a> {
     seconds: f64,
     payments: PaymentsJson<'a>,
     life: serde_json::Value,
+    /// The file of the report; none if it could not be written.
+    report: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -88,6 +90,7 @@ impl DemoResult {
                 seconds: self.payments.seconds,
             },
             life: self.algorithm.json(),
+            report: self.report.path(),
         }
     }
 }

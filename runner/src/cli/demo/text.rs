@@ -109,7 +109,8 @@ impl DemoResult {
             self.settle_seconds
         )?;
         self.print_payments(out)?;
-        self.algorithm.print(out)
+        self.algorithm.print(out)?;
+        self.report.print(out)
     }
 
     fn print_payments(&self, out: &mut impl Write) -> anyhow::Result<()> {

@@ -99,6 +99,7 @@ fn print(number: u64, change: &Change, as_json: bool, out: &mut impl Write) -> a
         MeterDecision::Accept { first } => ("accept", Some(first), None),
         MeterDecision::Restart { first } => ("restart", Some(first), None),
         MeterDecision::Exchange { exchange, .. } => ("exchange", None, Some(exchange)),
+        MeterDecision::Late { .. } => ("late", None, None),
     };
     if as_json {
         let json = DecisionJson {
@@ -117,7 +118,7 @@ fn print(number: u64, change: &Change, as_json: bool, out: &mut impl Write) -> a
     let what = match (first, exchange) {
         (_, Some(exchange)) => Finding::Exchanged { exchange: *exchange }.to_string(),
         (Some(first), None) => format!("{word}, disputed since {first}"),
-        (None, None) => word.to_owned(),
+        (None, None) => format!("{word}, energy that had been missing became known"),
     };
     let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     writeln!(out, "decision {number}: meter {meter}: {what}; by {by} at {at}{reason}")?;

@@ -5,7 +5,7 @@ use std::io::Write;
 use books::{Span, StoreError, StoredInterval};
 use clap::Args;
 use domain::Boundary;
-use domain::disputes::{Crossed, Exchange, Exchanges, Finding, LastRead, MeterDecision, MeterRules, Oddity, ReadAt};
+use domain::disputes::{Crossed, Exchange, Finding, LastRead, MeterDecision, MeterRules, Oddity, ReadAt};
 use domain::reading::{Register, Registers, parse_register};
 use jiff::Timestamp;
 
@@ -156,7 +156,7 @@ impl Telling<'_> {
             let odd: Vec<Oddity> = Register::ALL.into_iter().filter_map(odd).collect();
             return if odd.is_empty() { Ok(Registers::ZERO) } else { Err(odd) };
         }
-        let rules = MeterRules { limits: Some(self.subject.limits.clone()), exchanges: Exchanges::new() };
+        let rules = MeterRules { limits: Some(self.subject.limits.clone()), ..MeterRules::default() };
         let judged = rules.judge(&self.subject.meter, &LastRead::good(from), to);
         match (judged.counted, judged.findings.into_iter().next()) {
             (Some((_, rise)), _) => Ok(rise),

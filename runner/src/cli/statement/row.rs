@@ -65,7 +65,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    pub fn cells(self) -> Vec<Cell> {
+    pub fn cells(self) -> Vec<Cell<'a>> {
         let texts = [self.community, self.period, self.member].map(Cell::from);
         let flows = [
             (self.sold_local_wh, self.sold_local_neur),

@@ -5,12 +5,13 @@ use super::*;
 const EXAMPLE: &str = include_str!("../../../../market.example.toml");
 
 /// What is wrong with a table in which there is one unknown key: all that are known, by the table's name.
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 14] = [
     ("", "x = 1\n[[community]]\nname = \"a\""),
     ("mongodb", "[mongodb]\nx = 1\n[[community]]\nname = \"a\""),
     ("tls", "[tls]\nx = 1\n[[community]]\nname = \"a\""),
     ("forward", "[forward]\nx = 1\n[[community]]\nname = \"a\""),
     ("caller", "[[caller]]\nname = \"a\"\nroles = [\"read\"]\ntoken_file = \"x\"\nx = 1\n[[community]]\nname = \"a\""),
+    ("metrics", "[metrics]\nx = 1\n[[community]]\nname = \"a\""),
     ("replicas", "[replicas]\nx = 1\n[[community]]\nname = \"a\""),
     ("community", "[[community]]\nname = \"a\"\nx = 1"),
     ("community.limits", "[[community]]\nname = \"a\"\nlimits = { x = 1 }"),

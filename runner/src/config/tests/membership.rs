@@ -96,11 +96,15 @@ fn one_community_takes_the_unlisted_meters_of_a_service() {
     told(&two("", "meters = \"http://meters:5050\""), &[]);
     told(&two("unlisted = \"ignore\"", "unlisted = \"ignore\""), &[]);
     told(&two("unlisted = \"none\"", ""), &["line 3: community.unlisted is \"none\", but \"join\" or \"ignore\""]);
-    // What one lists never joins the other.
+    // What one lists never joins the other: both have one set, which has what they list themselves, too.
     let listed = "unlisted = \"ignore\"\n[community.members.anna]\nmeters = [\"m1\"]\nuntil = \"2024-05-13\"";
     let config = read(&two(listed, "")).unwrap();
-    assert_eq!(config.communities[1].elsewhere, ["m1".parse().unwrap()].into());
-    assert_eq!(config.communities[0].elsewhere, [].into());
+    let [aveiro, porto] = &config.communities[..] else { panic!("{config:#?}") };
+    assert_eq!(*porto.elsewhere, ["m1".parse().unwrap()].into());
+    assert!(Arc::ptr_eq(&aveiro.elsewhere, &porto.elsewhere));
+    // One alone needs none.
+    let config = read(&two(listed, "meters = \"http://other:5049\"")).unwrap();
+    assert!(config.communities.iter().all(|community| community.elsewhere.is_empty()));
 }
 
 #[test]

@@ -112,6 +112,15 @@ fn a_replicas_lease_is_from_a_second_to_an_hour() {
 }
 
 #[test]
+fn many_communities_have_their_series_together() {
+    assert_eq!([200, 201].map(|count| SeriesOf::Auto.in_total(count)), [false, true]);
+    assert_eq!([SeriesOf::Each, SeriesOf::Total].map(|series| series.in_total(201)), [false, true]);
+    assert_eq!(service("[metrics]\ncommunities = \"total\"").metrics, SeriesOf::Total);
+    let found = problems_of("[metrics]\ncommunities = 5");
+    assert!(found.len() == 1 && found[0].contains("\"auto\", \"each\" or \"total\" is expected"), "{found:#?}");
+}
+
+#[test]
 fn whom_to_believe_of_meters_is_for_https_only() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("ca.pem"), "").unwrap();

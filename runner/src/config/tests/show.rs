@@ -33,6 +33,8 @@ lease = "1h 30m"
 since = 2026-11-01T01:00:00+01:00
 [replicas]
 lease = "1500ms"
+[metrics]
+communities = "total"
 [[community]]
 name = "Café \"Σ\" # 1"
 zone = "Europe/Brussels"

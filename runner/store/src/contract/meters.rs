@@ -30,7 +30,7 @@ fn rules() -> MeterRules {
     let power = |watts| Power::from_watts(watts).unwrap();
     let limits = MeterLimits { usual: power(1_000_000), own: [(meter("b2"), power(u64::MAX))].into() };
     let exchanges = [(meter("b1"), vec![exchange(1), exchange(2)]), (meter("b2"), vec![exchange(3)])].into();
-    MeterRules { limits: Some(limits), exchanges }
+    MeterRules { limits: Some(limits), exchanges, ..MeterRules::default() }
 }
 
 /// A commit with rules, in which `b2` is disputed.
@@ -53,8 +53,13 @@ async fn decide(store: &impl Store, change: &Change) -> u64 {
     store.decide("aveiro", change, ExpectedState { open, decision }).await.unwrap().unwrap()
 }
 
+/// Decides that a meter counts from where it is now; answers the number of the decision.
+pub(super) async fn decide_to_restart(store: &impl Store) -> u64 {
+    decide(store, &decision(MeterDecision::Restart { first: boundary(1) }, None)).await
+}
+
 /// What a decision with this number adds to the interval that [`commit`] made.
-fn addition(number: u64, decision: u64) -> Addition {
+pub(super) fn addition(number: u64, decision: u64) -> Addition {
     let gap = GapTrade {
         member: member("bob"),
         since: boundary(0),

@@ -78,6 +78,8 @@ pub(super) struct MeterDecisionRecord {
     after: Option<ReadAtRecord>,
     #[prost(message, optional, tag = "6")]
     counted: Option<RegistersRecord>,
+    #[prost(uint64, optional, tag = "7")]
+    since: Option<u64>,
 }
 
 impl RegistersRecord {
@@ -197,6 +199,12 @@ impl MeterDecisionRecord {
                 counted: crossed.map(|crossed| RegistersRecord::new(crossed.counted)),
                 ..record
             },
+            MeterDecision::Late { since, before, now } => MeterDecisionRecord {
+                since: Some(since.seconds()),
+                before: Some(ReadAtRecord::new(*before)),
+                after: Some(ReadAtRecord::new(*now)),
+                ..record
+            },
         }
     }
 
@@ -208,6 +216,11 @@ impl MeterDecisionRecord {
         let decision = match action {
             "meter-accepted" => MeterDecision::Accept { first: first()? },
             "meter-restarted" => MeterDecision::Restart { first: first()? },
+            "meter-late" => MeterDecision::Late {
+                since: self.since.ok_or_else(|| missing("start")).and_then(decode_boundary)?,
+                before: self.before.ok_or_else(|| missing("reading before"))?.decoded()?,
+                now: self.after.ok_or_else(|| missing("reading"))?.decoded()?,
+            },
             _ => {
                 let exchange = self.exchange.ok_or_else(|| missing("exchange"))?.decoded()?;
                 let crossed = match (self.before, self.after) {

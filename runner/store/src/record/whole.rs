@@ -4,24 +4,20 @@ use domain::netting::LastReads;
 use domain::{Energy, Interval, NamedTrade, Price, Round};
 use prost::Message;
 
-use super::{Inputs, InvalidRecord, LastReadRecord, decode_inputs, decode_last_reads, decode_party, decode_round};
-use super::{encode_inputs, encode_last_reads, encode_round};
+use super::{Block, InputParts, Inputs, InvalidRecord, LastReadRecord, decode_block, decode_last_reads, decode_party};
+use super::{encode_block, encode_last_reads, stored_trades};
 use books::{ClearedInterval, StoredEvent, StoredTrade};
 
 #[derive(Clone, PartialEq, Message)]
 struct WholeRecord {
-    #[prost(bytes = "vec", tag = "1")]
-    inputs: Vec<u8>,
-    #[prost(bytes = "vec", optional, tag = "2")]
-    round: Option<Vec<u8>>,
     #[prost(message, repeated, tag = "3")]
     absent: Vec<LastReadRecord>,
-    #[prost(message, repeated, tag = "4")]
-    trades: Vec<TradeRecord>,
     #[prost(message, repeated, tag = "5")]
     events: Vec<EventRecord>,
     #[prost(message, repeated, tag = "6")]
     disputed: Vec<LastReadRecord>,
+    #[prost(bytes = "vec", tag = "7")]
+    block: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -105,10 +101,12 @@ pub struct Whole {
 pub fn encode_whole(cleared: &ClearedInterval) -> Vec<u8> {
     let ClearedInterval { readings, rules, gaps, round, disputed, absent, opening, trades, events, .. } = cleared;
     let record = WholeRecord {
-        inputs: encode_inputs(readings, rules, gaps, opening, &[]),
-        round: round.as_ref().map(|round| encode_round(round.settlement.round())),
+        block: encode_block(
+            trades,
+            InputParts { readings, rules, gaps, opening, decided: &[] },
+            round.as_ref().map(|round| &**round.settlement.round()),
+        ),
         absent: encode_last_reads(absent),
-        trades: trades.iter().map(TradeRecord::new).collect(),
         events: events.iter().map(EventRecord::new).collect(),
         disputed: encode_last_reads(disputed),
     };
@@ -121,12 +119,12 @@ pub fn encode_whole(cleared: &ClearedInterval) -> Vec<u8> {
 /// If the bytes are not a valid interval.
 pub fn decode_whole(community: &str, interval: Interval, bytes: &[u8]) -> Result<Whole, InvalidRecord> {
     let record = WholeRecord::decode(bytes).map_err(InvalidRecord::new)?;
-    let trade = |(number, trade): (u64, TradeRecord)| trade.decoded(community, interval, number);
+    let Block { trades, inputs, round } = decode_block(&record.block)?;
     Ok(Whole {
-        inputs: decode_inputs(&record.inputs)?,
-        round: record.round.as_deref().map(decode_round).transpose()?,
+        inputs,
+        round,
         absent: decode_last_reads(record.absent)?,
-        trades: (0..).zip(record.trades).map(trade).collect::<Result<_, InvalidRecord>>()?,
+        trades: stored_trades(community, interval, trades),
         events: record.events.into_iter().map(EventRecord::decoded).collect(),
         disputed: decode_last_reads(record.disputed)?,
     })

@@ -3,8 +3,9 @@
 use rusqlite::{Transaction, params};
 
 use super::fault::Fault;
-use super::leases;
-use super::write::{CommunityRow, community_row, write_events, write_states, write_trades};
+use super::read;
+use super::write::{CommunityRow, community_row, paid, write_events, write_states};
+use super::{days, leases};
 use crate::record;
 use books::{Addition, Committed};
 
@@ -19,20 +20,30 @@ pub(super) fn add(transaction: &Transaction<'_>, addition: &Addition) -> Result<
     if leases::is_fenced(transaction, name, *fence)? {
         return Ok(Committed::Fenced);
     }
-    let place = params![community, interval.start().seconds()];
-    let select = "SELECT inputs, (SELECT count(*) FROM event WHERE event.community = ?1 AND event.start = ?2)
+    let start = interval.start().seconds();
+    let place = params![community, start];
+    let select = "SELECT block, (SELECT count(*) FROM event WHERE event.community = ?1 AND event.start = ?2)
                   FROM interval WHERE community = ?1 AND start = ?2";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?));
-    let (inputs, first_event) = transaction.prepare_cached(select)?.query_row(place, read)?;
-    let mut inputs = record::decode_inputs(&inputs)?;
-    inputs.gaps.extend_from_slice(gaps);
-    inputs.decided.extend_from_slice(decided);
+    let (block, first_event) = transaction.prepare_cached(select)?.query_row(place, read)?;
+    let mut block = record::decode_block(&block)?;
+    let mut all = record::stored_trades(name, *interval, block.trades);
+    all.extend_from_slice(trades);
+    block.inputs.gaps.extend_from_slice(gaps);
+    block.inputs.decided.extend_from_slice(decided);
+    let bytes = record::encode_block(&all, block.inputs.parts(), block.round.as_ref());
     transaction
-        .prepare_cached("UPDATE interval SET inputs = ?3 WHERE community = ?1 AND start = ?2")?
-        .execute(params![community, interval.start().seconds(), record::encode_again(&inputs)])?;
-    write_trades(transaction, community, trades)?;
-    write_events(transaction, (community, interval.start().seconds()), first_event, events)?;
-    write_states(transaction, community, states.iter().map(|(meter, state)| (meter, *state)))?;
+        .prepare_cached(
+            "UPDATE interval SET block = ?3, trades = ?4, paid = paid + ?5, fresh = fresh + ?5
+             WHERE community = ?1 AND start = ?2",
+        )?
+        .execute(params![community, start, bytes, all.len(), paid(trades)])?;
+    write_events(transaction, (community, start), first_event, events)?;
+    let mut known = read::states(transaction, community)?;
+    known.extend(states.iter().map(|(meter, state)| (meter.clone(), *state)));
+    write_states(transaction, community, &known)?;
+    // A member's trades with the grid are compared with its tariff, which a gap may bring: what was summed is summed again.
+    days::sum_again_at(transaction, community, name, interval.start())?;
     transaction
         .prepare_cached("UPDATE community SET taken = ?2 WHERE id = ?1")?
         .execute(params![community, decision])?;

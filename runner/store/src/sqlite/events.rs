@@ -11,9 +11,6 @@ use crate::record;
 use books::event::merge;
 use books::{EventFilter, EventPlace, ListedEvent, Notice, Notices, Reception, StoredEvent};
 
-/// The tables of notices, which the schema has got since.
-pub(super) const SCHEMA: &str = include_str!("../schema_notices.sql");
-
 /// A number as SQLite has it: signed.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -41,7 +38,7 @@ fn of_intervals(
 ) -> Result<Vec<ListedEvent>, Fault> {
     let mut select = connection.prepare_cached(
         "SELECT start, number, code, subject, message FROM community JOIN event ON event.community = community.id
-         WHERE community.name = ?1 AND start >= ?2 AND start < ?3 AND (start, number) > (?4, ?5)
+         WHERE community.name = ?1 AND start >= max(?2, ?4) AND start < ?3 AND (start, number) > (?4, ?5)
            AND (?6 IS NULL OR code = ?6) AND (?7 IS NULL OR subject = ?7)
          ORDER BY start, number LIMIT ?8",
     )?;
@@ -72,12 +69,6 @@ pub(super) fn counts(connection: &Connection, community: &str) -> Result<Vec<(St
     Ok(counts.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Whether there is a table of notices: not in a file that was made before there were any, and is opened to read.
-fn has_notices(connection: &Connection) -> Result<bool, Fault> {
-    let exists = "SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'notice'";
-    Ok(connection.query_row(exists, (), |row| row.get(0))?)
-}
-
 fn of_meters(
     connection: &Connection,
     community: &str,
@@ -85,13 +76,10 @@ fn of_meters(
     after: Option<&EventPlace>,
     limit: usize,
 ) -> Result<Vec<ListedEvent>, Fault> {
-    if !has_notices(connection)? {
-        return Ok(Vec::new());
-    }
     let mut select = connection.prepare_cached(
         "SELECT meter, notice.number, start, told_at, code, off, message
          FROM community JOIN notice ON notice.community = community.id
-         WHERE community.name = ?1 AND at >= ?2 AND at < ?3 AND (at, meter, notice.number) > (?4, ?5, ?6)
+         WHERE community.name = ?1 AND at >= max(?2, ?4) AND at < ?3 AND (at, meter, notice.number) > (?4, ?5, ?6)
            AND (?7 IS NULL OR code = ?7) AND (?8 IS NULL OR meter = ?8)
          ORDER BY at, meter, notice.number LIMIT ?9",
     )?;
@@ -111,9 +99,6 @@ fn of_meters(
 
 /// The last notice of each meter.
 pub(super) fn notices(connection: &Connection, community: &str) -> Result<Notices, Fault> {
-    if !has_notices(connection)? {
-        return Ok(Notices::new());
-    }
     // SQLite takes the other columns from the row with the maximum.
     let mut select = connection.prepare_cached(
         "SELECT meter, max(notice.number), start, told_at, code, off, message

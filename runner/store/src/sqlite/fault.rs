@@ -23,6 +23,8 @@ pub(super) enum Fault {
     NotOurs(String),
     /// The file is read-only.
     ReadOnly,
+    /// What is to be written can not be kept.
+    Refused(Cause),
 }
 
 impl Fault {
@@ -68,7 +70,7 @@ pub(super) fn refused(path: &Path, reason: impl Into<Cause>) -> StoreError {
 pub(super) fn is_locked_out(fault: &Fault) -> bool {
     let code = match fault {
         Fault::Sqlite(error) => error.sqlite_error_code(),
-        Fault::Record(_) | Fault::NotOurs(_) | Fault::ReadOnly => None,
+        Fault::Record(_) | Fault::NotOurs(_) | Fault::ReadOnly | Fault::Refused(_) => None,
     };
     matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
 }
@@ -113,6 +115,7 @@ pub(super) fn store_error(path: &Path, fault: Fault) -> StoreError {
         Fault::Record(source) => return StoreError::Corrupt { store, source },
         Fault::NotOurs(reason) => return refused(path, reason),
         Fault::ReadOnly => return StoreError::ReadOnly { store, source: with_hint("it is read-only", RIGHTS) },
+        Fault::Refused(source) => return StoreError::Failed { store, source },
         Fault::Sqlite(error) => error,
     };
     let (code, is_unreadable, cannot_write) = (error.sqlite_error_code(), is_unreadable(&error), cannot_write(&error));

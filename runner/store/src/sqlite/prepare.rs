@@ -4,20 +4,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use super::events;
 use super::fault::Fault;
 
 const SCHEMA: &str = include_str!("../schema.sql");
-/// What the schema has got since, which changes nothing that was there.
-const SCHEMA_REOPENING: &str = include_str!("../schema_reopening.sql");
 /// The schema's version, `user_version` in the file's header.
-const VERSION: i64 = 5;
-/// The first version that can still be read, and is upgraded in place when it is opened for writing.
-const OLDEST_VERSION: i64 = 3;
-/// What brings a version to the next one, from the oldest on: prices can be withdrawn, and those of unknown meters wait; readings
-/// can be disputed.
-const UPGRADES: [(i64, &str); 2] =
-    [(3, include_str!("../schema_upgrade.sql")), (4, include_str!("../schema_upgrade_disputes.sql"))];
+const VERSION: i64 = 6;
 /// Distinguishes our files from other programs' databases: "rcmk", `application_id` in the file's header.
 const APPLICATION_ID: i64 = 0x7263_6d6b;
 /// How long to wait for another process's lock.
@@ -31,7 +22,7 @@ const CACHE_KIB: i64 = -4 * 1024;
 /// the same pages again and again.
 const CHECKPOINT_PAGES: i64 = 8 * 1024;
 
-/// Makes the schema, or brings an older one to this version, and sets what a connection that writes needs.
+/// Makes the schema if there is none, and sets what a connection that writes needs.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), Fault> {
     // SQLite opens a read-only file without an error, and would only fail at the first commit.
     if connection.is_readonly("main")? {
@@ -45,14 +36,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), Fault> {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
-    // Before anything is changed, since the file may belong to another program.
-    let version = check_ours(&transaction)?;
-    for (_, upgrade) in UPGRADES.iter().filter(|(from, _)| version <= *from) {
-        transaction.execute_batch(upgrade)?;
-    }
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.execute_batch(SCHEMA_REOPENING)?;
-    transaction.execute_batch(events::SCHEMA)?;
+    check_ours(&transaction)?;
     transaction.commit()?;
     // Every commit reaches the disk before the next interval starts, so a crash at any instant loses nothing.
     use_write_ahead_log(connection)?;
@@ -81,8 +65,8 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", (), |row| row.get(0))
 }
 
-/// Refuses files of other programs and of versions that cannot be read; answers the version.
-pub(super) fn check_ours(connection: &Connection) -> Result<i64, Fault> {
+/// Refuses files of other programs and of other versions.
+pub(super) fn check_ours(connection: &Connection) -> Result<(), Fault> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     if is_empty(connection)? {
         return Err(Fault::NotOurs("it is empty (settle first)".to_owned()));
@@ -91,9 +75,11 @@ pub(super) fn check_ours(connection: &Connection) -> Result<i64, Fault> {
         return Err(Fault::NotOurs("it is a database of another program (name another file)".to_owned()));
     }
     match pragma("user_version")? {
-        version @ OLDEST_VERSION..=VERSION => Ok(version),
+        VERSION => Ok(()),
         version if version < VERSION => Err(Fault::NotOurs(format!(
-            "it has schema version {version}, from before the first release; this program needs {VERSION} (settle again into a new file)"
+            "it has schema version {version}, from before the first release; this program needs {VERSION} (settle again into a \
+             new file; if trades of this one were paid, keep it, and set forward.since to the end of its last interval, so \
+             that nothing is paid twice)"
         ))),
         version => Err(Fault::NotOurs(format!(
             "it has schema version {version}, but this program knows only {VERSION} (use a newer rec-market, or name another file)"

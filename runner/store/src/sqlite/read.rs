@@ -2,16 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use domain::netting::LastRead;
-use domain::reading::Registers;
-use domain::trade::State;
-use domain::{Boundary, Digest, Energy, MemberId, MeterId, Price, TradeId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use domain::netting::LastReads;
+use domain::{Boundary, CommunityCode, Digest, Interval, MemberId};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 
 use super::fault::Fault;
-use crate::record;
+use super::payments::state;
+use crate::record::{self, Block};
 use books::{Progress, Provenance, Span, StoredEvent, StoredInterval, StoredTrade};
-use domain::NamedParty;
 
 /// Reads a number that was stored from an unsigned one.
 pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
@@ -24,34 +22,32 @@ pub(super) fn mark(connection: &Connection, community: &str) -> Result<Option<Bo
     Ok(mark.map(record::decode_boundary).transpose()?)
 }
 
+/// The mark of every community that has one.
+pub(super) fn marks(connection: &Connection) -> Result<Vec<(String, Boundary)>, Fault> {
+    let mut list =
+        connection.prepare_cached("SELECT name, mark FROM community WHERE mark IS NOT NULL ORDER BY name")?;
+    let marks = list.query_map((), |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)))?;
+    marks
+        .map(|mark| mark.map_err(Fault::from).and_then(|(name, mark)| Ok((name, record::decode_boundary(mark)?))))
+        .collect()
+}
+
 pub(super) fn progress(connection: &Connection, community: &str) -> Result<Progress, Fault> {
-    // A file from before there were disputes, which is opened to read, has none.
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let (taken, dispute) = if version < 5 { ("0", "NULL") } else { ("taken", "dispute") };
-    let mut find = connection.prepare_cached(&format!("SELECT id, mark, {taken} FROM community WHERE name = ?1"))?;
+    let mut find = connection.prepare_cached("SELECT id, mark, taken FROM community WHERE name = ?1")?;
     let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<u64>>(1)?, unsigned(row, 2)?));
     let Some((id, mark, taken)) = find.query_row([community], row).optional()? else {
         return Ok(Progress::default());
     };
-    let select = format!("SELECT meter, boundary, import_wh, export_wh, {dispute} FROM meter WHERE community = ?1");
-    let mut meters = connection.prepare_cached(&select)?;
-    let mut rows = meters.query([id])?;
     let mark = mark.map(record::decode_boundary).transpose()?;
-    let mut progress = Progress { mark, taken, ..Progress::default() };
-    while let Some(row) = rows.next()? {
-        let meter: String = row.get(0)?;
-        let meter = MeterId::from_stored(&meter).map_err(|error| Fault::Record(error.into()))?;
-        let registers = Registers { import_wh: unsigned(row, 2)?, export_wh: unsigned(row, 3)? };
-        let boundary = record::decode_boundary(unsigned(row, 1)?)?;
-        let dispute: Option<Vec<u8>> = row.get(4)?;
-        let dispute = dispute.map(|bytes| record::decode_dispute(&bytes)).transpose()?;
-        progress.last_reads.insert(meter, LastRead { boundary, registers, dispute });
-    }
-    Ok(progress)
+    Ok(Progress { mark, taken, last_reads: states(connection, id)?, ..Progress::default() })
 }
 
-pub(super) fn read_party(name: String) -> Result<NamedParty, Fault> {
-    Ok(record::decode_party(&name)?)
+/// The state of every meter of a community.
+pub(super) fn states(connection: &Connection, community: i64) -> Result<LastReads, Fault> {
+    let mut find = connection.prepare_cached("SELECT states FROM community WHERE id = ?1")?;
+    let states: Option<Vec<u8>> = find.query_row([community], |row| row.get(0))?;
+    let Some(states) = states else { return Ok(LastReads::new()) };
+    record::decode_states(&states).map_err(|error| Fault::from(error).of(|| "the state of meters".to_owned()))
 }
 
 /// A span as bounds of a query, in SQLite's signed integers.
@@ -60,9 +56,6 @@ pub(super) fn bounds(span: Span) -> (i64, i64) {
     (span.from.map_or(0, signed), span.to.map_or(i64::MAX, signed))
 }
 
-const TRADE_COLUMNS: &str =
-    "trade.start, interval.length, trade.number, trade.id, seller, buyer, energy, price, state, message";
-
 /// Describes the interval of a row whose columns from `start` on are start and length, as far as they are readable.
 fn describe_interval(row: &Row<'_>, start: usize) -> String {
     let (second, length) = (row.get::<_, i64>(start).unwrap_or(-1), row.get::<_, u32>(start + 1).unwrap_or(0));
@@ -70,6 +63,7 @@ fn describe_interval(row: &Row<'_>, start: usize) -> String {
     interval.map_or_else(|| format!("at Unix second {second}"), |interval| interval.to_string())
 }
 
+/// Trades in order of time and number, see [`books::Books::trades`]. Intervals are read one by one until there are enough.
 pub(super) fn trades(
     connection: &Connection,
     community: &str,
@@ -78,52 +72,130 @@ pub(super) fn trades(
     after: Option<(Boundary, u64)>,
     limit: usize,
 ) -> Result<Vec<StoredTrade>, Fault> {
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT {TRADE_COLUMNS} FROM community
-         JOIN trade ON trade.community = community.id
-         JOIN interval ON interval.community = community.id AND interval.start = trade.start
-         WHERE community.name = ?1 AND trade.start >= ?2 AND trade.start < ?3
-           AND (trade.start, number) > (?4, ?5) AND (?6 IS NULL OR seller = ?6 OR buyer = ?6)
-         ORDER BY trade.start, number LIMIT ?7"
-    ))?;
+    let mut found = Vec::new();
+    let Some(id) = community_id(connection, community)? else { return Ok(found) };
     let (from, to) = bounds(span);
-    let (after_start, after_number) = match after {
-        Some((start, number)) => {
-            (i64::try_from(start.seconds()).unwrap_or(i64::MAX), i64::try_from(number).unwrap_or(i64::MAX))
+    let (after_start, first) = after.map_or((0, 0), |(start, number)| (start.seconds(), number.saturating_add(1)));
+    let from = from.max(i64::try_from(after_start).unwrap_or(i64::MAX));
+    let mut days = Days::of(connection, id, member.map(MemberId::as_str))?;
+    let mut select = connection.prepare_cached(
+        "SELECT start, length, block, paid > fresh FROM interval
+         WHERE community = ?1 AND start >= ?2 AND start < ?3 ORDER BY start",
+    )?;
+    let ids = CommunityCode::of(community);
+    while let Some((first_start, last_start)) = days.next(from, to)? {
+        let last_start = last_start.map_or(to, |last| to.min(last.saturating_add(1)));
+        let mut rows = select.query(params![id, from.max(first_start), last_start])?;
+        while found.len() < limit
+            && let Some(row) = rows.next()?
+        {
+            let start = unsigned(row, 0)?;
+            let skipped = if start == after_start { first } else { 0 };
+            let read = interval_trades(connection, (id, ids), row, member, skipped);
+            let read = read.map_err(|fault| fault.of(|| format!("interval {}", describe_interval(row, 0))))?;
+            found.extend(read);
         }
-        None => (-1, -1),
-    };
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let member = member.map(MemberId::as_str);
-    let mut rows = select.query(params![community, from, to, after_start, after_number, member, limit])?;
-    let mut trades = Vec::new();
-    while let Some(row) = rows.next()? {
-        trades.push(read_trade(row)?);
+        if found.len() >= limit {
+            break;
+        }
     }
-    Ok(trades)
+    found.truncate(limit);
+    Ok(found)
 }
 
-fn read_trade(row: &Row<'_>) -> Result<StoredTrade, Fault> {
-    read_trade_row(row).map_err(|fault| {
-        let number = row.get::<_, i64>(2).unwrap_or(-1);
-        fault.of(|| format!("trade {number} of interval {}", describe_interval(row, 0)))
-    })
+fn community_id(connection: &Connection, name: &str) -> Result<Option<i64>, Fault> {
+    let mut find = connection.prepare_cached("SELECT id FROM community WHERE name = ?1")?;
+    Ok(find.query_row([name], |row| row.get(0)).optional()?)
 }
 
-fn read_trade_row(row: &Row<'_>) -> Result<StoredTrade, Fault> {
-    let state: Option<i64> = row.get(8)?;
-    let unknown = |number: i64| Fault::Record(format!("it has the unknown state {number}").into());
-    Ok(StoredTrade {
-        interval: record::decode_interval(unsigned(row, 0)?, row.get(1)?)?,
-        number: unsigned(row, 2)?,
-        id: TradeId::from_bytes(row.get(3)?),
-        seller: read_party(row.get(4)?)?,
-        buyer: read_party(row.get(5)?)?,
-        energy: Energy::from_wh(unsigned(row, 6)?),
-        price: Price::from_micro_eur(row.get(7)?),
-        state: state.map(|number| State::from_number(number).ok_or_else(|| unknown(number))).transpose()?,
-        message: row.get(9)?,
-    })
+/// The spans in which a member trades, by the starts of intervals: day by day, or all at once if it is about everybody.
+enum Days<'c> {
+    All,
+    Of { days: Statement<'c>, community: i64, member: String, until: i64 },
+    End,
+}
+
+impl<'c> Days<'c> {
+    fn of(connection: &'c Connection, community: i64, member: Option<&str>) -> Result<Days<'c>, Fault> {
+        let Some(member) = member else { return Ok(Days::All) };
+        let days = connection.prepare(
+            "SELECT first, last, until, parties FROM day WHERE community = ?1 AND until > ?2 AND first < ?3
+             ORDER BY until LIMIT 1",
+        )?;
+        Ok(Days::Of { days, community, member: member.to_owned(), until: -1 })
+    }
+
+    /// The next span with trades of intervals that start from `from` on and before `to`: its first start, and its last.
+    fn next(&mut self, from: i64, to: i64) -> Result<Option<(i64, Option<i64>)>, Fault> {
+        loop {
+            match self {
+                Days::End => return Ok(None),
+                Days::All => {
+                    *self = Days::End;
+                    return Ok(Some((0, None)));
+                }
+                Days::Of { days, community, member, until } => {
+                    let mut rows = days.query(params![*community, from.max(*until), to])?;
+                    let Some(row) = rows.next()? else { return Ok(None) };
+                    *until = row.get(2)?;
+                    let counts =
+                        record::decode_counts(row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?, member)?;
+                    if counts.sold + counts.bought > 0 {
+                        return Ok(Some((row.get(0)?, Some(row.get(1)?))));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The trades of an interval, a row with its start, length and block, and whether there are payments; those of one member
+/// if given, from a number on.
+fn interval_trades(
+    connection: &Connection,
+    (community, code): (i64, CommunityCode),
+    row: &Row<'_>,
+    member: Option<&MemberId>,
+    first: u64,
+) -> Result<Vec<StoredTrade>, Fault> {
+    let interval = record::decode_interval(unsigned(row, 0)?, row.get(1)?)?;
+    let trades = record::decode_trades(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?)?;
+    let party = match member {
+        Some(member) => match trades.party(member.as_str()) {
+            Some(party) => Some(party),
+            None => return Ok(Vec::new()),
+        },
+        None => None,
+    };
+    let mut found = trades.stored(code.ids(interval), interval, |number, seller, buyer| {
+        number >= first && party.is_none_or(|party| party == seller || party == buyer)
+    })?;
+    if row.get(3)? {
+        overlay(connection, community, interval, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// Gives trades of an interval, in order, the state and the message that payments have brought.
+fn overlay(
+    connection: &Connection,
+    community: i64,
+    interval: Interval,
+    trades: &mut [StoredTrade],
+) -> Result<(), Fault> {
+    let mut select =
+        connection.prepare_cached("SELECT number, state, message FROM payment WHERE community = ?1 AND start = ?2")?;
+    let mut rows = select.query(params![community, interval.start().seconds()])?;
+    while let Some(row) = rows.next()? {
+        let number = unsigned(row, 0)?;
+        let Ok(index) = trades.binary_search_by_key(&number, |trade| trade.number) else { continue };
+        let Some(trade) = trades.get_mut(index) else { continue };
+        let read = || Ok((state(row.get(1)?)?, row.get(2)?));
+        let (state, message) = read().map_err(|fault: Fault| fault.of(|| format!("trade {number} of {interval}")))?;
+        trade.state = Some(state);
+        trade.message = Option::or(message, trade.message.take());
+    }
+    Ok(())
 }
 
 pub(super) fn intervals(
@@ -133,7 +205,7 @@ pub(super) fn intervals(
     limit: usize,
 ) -> Result<Vec<StoredInterval>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT community.id, start, length, basis, inputs, round, trades_digest, algorithm, interval.name, version,
+        "SELECT community.id, start, length, basis, block, paid > fresh, trades_digest, algorithm, interval.name, version,
              engine, fuel, fallback_reason, round_digest, configuration
          FROM interval JOIN community ON community.id = interval.community
          WHERE community.name = ?1 AND start >= ?2 AND start < ?3 ORDER BY start LIMIT ?4",
@@ -143,37 +215,41 @@ pub(super) fn intervals(
     let mut intervals = Vec::new();
     while let Some(row) = rows.next()? {
         let (id, start): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let interval = StoredInterval {
-            trades: interval_trades(connection, id, start)?,
+        let interval = read_interval(connection, community, row);
+        intervals.push(StoredInterval {
             events: interval_events(connection, id, start)?,
-            ..read_interval(row).map_err(|fault| fault.of(|| format!("interval {}", describe_interval(row, 1))))?
-        };
-        intervals.push(interval);
+            ..interval.map_err(|fault| fault.of(|| format!("interval {}", describe_interval(row, 1))))?
+        });
     }
     Ok(intervals)
 }
 
-fn read_interval(row: &Row<'_>) -> Result<StoredInterval, Fault> {
+fn read_interval(connection: &Connection, community: &str, row: &Row<'_>) -> Result<StoredInterval, Fault> {
     let basis: String = row.get(3)?;
-    let inputs = record::decode_inputs(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?)?;
-    let round: Option<Vec<u8>> = row.get(5)?;
+    let block = row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?;
+    let Block { trades, inputs, round } = record::decode_block(block)?;
     let digest = |column| -> rusqlite::Result<Option<Digest>> {
         Ok(row.get::<_, Option<[u8; 32]>>(column)?.map(Digest::from_bytes))
     };
+    let interval = record::decode_interval(unsigned(row, 1)?, row.get(2)?)?;
+    let mut trades = record::stored_trades(community, interval, trades);
+    if row.get(5)? {
+        overlay(connection, row.get(0)?, interval, &mut trades)?;
+    }
     Ok(StoredInterval {
-        interval: record::decode_interval(unsigned(row, 1)?, row.get(2)?)?,
+        interval,
         basis: basis.parse().map_err(|_| Fault::Record(format!("it has the unknown basis {basis:?}").into()))?,
         configuration: digest(14)?,
         readings: inputs.readings,
         rules: inputs.rules,
         decided: inputs.decided,
-        round: round.as_deref().map(record::decode_round).transpose()?,
+        round,
         provenance: read_provenance(row)?,
         round_digest: digest(13)?,
         trades_digest: digest(6)?,
         gaps: inputs.gaps,
         opening: inputs.opening,
-        trades: Vec::new(),
+        trades,
         events: Vec::new(),
     })
 }
@@ -190,20 +266,6 @@ fn read_provenance(row: &Row<'_>) -> Result<Option<Provenance>, Fault> {
         fuel: unsigned(row, 11)?,
         fallback_reason: row.get(12)?,
     }))
-}
-
-fn interval_trades(connection: &Connection, community: i64, start: i64) -> Result<Vec<StoredTrade>, Fault> {
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT {TRADE_COLUMNS} FROM trade
-         JOIN interval ON interval.community = trade.community AND interval.start = trade.start
-         WHERE trade.community = ?1 AND trade.start = ?2 ORDER BY number"
-    ))?;
-    let mut rows = select.query(params![community, start])?;
-    let mut trades = Vec::new();
-    while let Some(row) = rows.next()? {
-        trades.push(read_trade(row)?);
-    }
-    Ok(trades)
 }
 
 fn interval_events(connection: &Connection, community: i64, start: i64) -> Result<Vec<StoredEvent>, Fault> {

@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::Poll;
 use std::time::Duration;
 
-use domain::TradeId;
+use domain::CommunityCode;
 use domain::text::chain;
-use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
 
 use super::SqliteStore;
-use crate::contract::{File, Shelf, all_intervals, boundary, full, interval, new_prices, put};
-use books::{Books, Committed, Prices, Progress, Span, StoreError, Window};
+use crate::contract::{File, Shelf, all_intervals, boundary, full, put};
+use books::{Books, Committed, Progress, Span, StoreError};
 
 fn open(path: &Path) -> String {
     chain(&SqliteStore::open(path).err().unwrap())
@@ -42,23 +41,17 @@ async fn settled() -> File {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_duplicate_trade_id_rolls_back_its_whole_interval() {
+async fn a_community_whose_trades_would_have_the_ids_of_another_is_refused() {
     let shelf = File::new();
     let store = shelf.open().await;
     put(&store, full("aveiro", 0)).await.unwrap();
-    let before = all_intervals(&store, "aveiro").await;
-    // The id of the third trade of the next interval is taken.
-    let taken = TradeId::derive("aveiro", interval(1), 2);
-    Connection::open(shelf.path())
-        .unwrap()
-        .execute("UPDATE trade SET id = ?1 WHERE number = 3", [taken.as_bytes()])
-        .unwrap();
-    let error = put(&store, full("aveiro", 1)).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Failed { .. }) && chain(&error).contains("trade.id"), "{error:?}");
-    let after = all_intervals(&store, "aveiro").await;
-    assert_eq!((after.len(), after[0].trades.len()), (1, 4));
-    assert_eq!((&after[0].readings, &after[0].events), (&before[0].readings, &before[0].events));
-    assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(1)));
+    let code = CommunityCode::of("porto").number();
+    Connection::open(shelf.path()).unwrap().execute("UPDATE community SET hash = ?1", [code]).unwrap();
+    let error = put(&store, full("porto", 0)).await.unwrap_err();
+    let says = "the ids of trades of community \"porto\" would be those of \"aveiro\", whose name has the same hash";
+    assert!(matches!(&error, StoreError::Failed { .. }) && chain(&error).contains(says), "{}", chain(&error));
+    assert_eq!(store.communities().await.unwrap(), ["aveiro"]);
+    assert_eq!(put(&store, full("aveiro", 1)).await.unwrap(), Committed::Now);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,12 +113,10 @@ async fn an_empty_file_becomes_an_empty_store_when_opened_for_writing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_schema_versions_are_refused() {
     let shelf = settled().await;
-    for (version, reason) in [
-        (0, "from before the first release; this program needs 5 (settle again into a new file)"),
-        (2, "from before the first release; this program needs 5 (settle again into a new file)"),
-        (6, "but this program knows only 5 (use a newer rec-market, or name another file)"),
-        (i32::MAX, "but this program knows only 5 (use a newer rec-market, or name another file)"),
-    ] {
+    let older = "from before the first release; this program needs 6 (settle again into a new file; if trades of this one were \
+                 paid, keep it, and set forward.since to the end of its last interval, so that nothing is paid twice)";
+    let newer = "but this program knows only 6 (use a newer rec-market, or name another file)";
+    for (version, reason) in [(0, older), (3, older), (5, older), (7, newer), (i32::MAX, newer)] {
         Connection::open(shelf.path()).unwrap().pragma_update(None, "user_version", version).unwrap();
         let says = format!("it has schema version {version}, {reason}");
         refused(&shelf.path(), &[&says]);
@@ -194,55 +185,6 @@ async fn a_commit_waits_for_one_write_of_callers() {
     let (own, ()) = tokio::join!(own, callers);
     own.unwrap();
     assert_eq!(order.lock().unwrap()[..3], [0, 99, 1]);
-}
-
-/// Makes a store one of version 4, from before readings could be disputed.
-const DOWNGRADE_TO_4: &str = "ALTER TABLE community DROP COLUMN taken; ALTER TABLE meter DROP COLUMN dispute;
-    PRAGMA user_version = 4;";
-/// Makes a store of version 4 one of version 3, as the first release left it.
-const DOWNGRADE_TO_3: &str = "DROP TABLE waiting; ALTER TABLE price DROP COLUMN withdrawn; PRAGMA user_version = 3;";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_store_from_before_disputes_can_be_read_and_is_upgraded_when_it_is_written() {
-    let shelf = settled().await;
-    let before = shelf.open().await.progress("aveiro").await.unwrap();
-    Connection::open(shelf.path()).unwrap().execute_batch(DOWNGRADE_TO_4).unwrap();
-    let reading = SqliteStore::open_to_read(&shelf.path()).unwrap();
-    assert_eq!(reading.progress("aveiro").await.unwrap(), before);
-    assert_eq!(all_intervals(&reading, "aveiro").await.len(), 40);
-    let store = shelf.open().await;
-    assert_eq!(store.progress("aveiro").await.unwrap(), before);
-    put(&store, full("aveiro", 40)).await.unwrap();
-    assert_eq!(reading.progress("aveiro").await.unwrap().mark, Some(boundary(41)));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_store_of_the_first_release_can_be_read_and_is_upgraded_when_it_is_written() {
-    let shelf = settled().await;
-    let file = Connection::open(shelf.path()).unwrap();
-    let schema = || -> Vec<String> {
-        let columns = "SELECT format('%s.%s %s %d %s', t.name, c.name, c.type, c.\"notnull\", c.dflt_value)
-            FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c ORDER BY t.name, c.name";
-        let mut columns = file.prepare(columns).unwrap();
-        columns.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
-    };
-    let current = schema();
-    file.execute_batch(DOWNGRADE_TO_4).unwrap();
-    file.execute_batch(DOWNGRADE_TO_3).unwrap();
-    file.execute("INSERT INTO price VALUES ('a', 5, 1, 2, 3), ('stranger', 5, 1, 2, 3)", ()).unwrap();
-    assert_ne!(schema(), current);
-    let reading = SqliteStore::open_to_read(&shelf.path()).unwrap();
-    assert_eq!(all_intervals(&reading, "aveiro").await.len(), 40);
-    assert_ne!(schema(), current, "who only reads changes nothing");
-    let store = shelf.open().await;
-    assert_eq!(schema(), current);
-    let kept = store.set_prices(&new_prices(&[], Timestamp::UNIX_EPOCH)).await.unwrap();
-    // `a` was read, so only the other one waits.
-    assert_eq!(kept.waiting_meters, 1);
-    let prices = store.prices("a", None, None, Window::first(9)).await.unwrap();
-    assert_eq!(prices[0].own.unwrap().offer.micro_eur(), 2);
-    put(&store, full("aveiro", 40)).await.unwrap();
-    drop(shelf.open().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

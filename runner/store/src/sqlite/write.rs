@@ -2,26 +2,25 @@
 
 use std::sync::Arc;
 
-use domain::netting::LastRead;
-use domain::reading::Registers;
-use domain::{Boundary, Digest, MeterId};
-use rusqlite::{Connection, Row, TransactionBehavior, params};
+use domain::netting::LastReads;
+use domain::{Boundary, CommunityCode, Digest, Interval};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::fault::Fault;
-use super::leases;
-use crate::record;
+use super::{days, leases};
+use crate::record::{self, InputParts};
 use books::{ClearedInterval, ClearedRound, Commit, Committed, StoredEvent, StoredTrade};
 
-/// Writes intervals in order, in one transaction, until one cannot be written. Returns how many were committed, and the
-/// result of the last one attempted.
+/// Writes intervals in order until one cannot be written. Returns how many were written, and the result of the last one
+/// attempted.
 pub(super) fn write_batch(
-    connection: &mut Connection,
+    transaction: &Transaction<'_>,
     batch: &[Arc<Commit>],
 ) -> Result<(usize, Result<Committed, Fault>), Fault> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch("SAVEPOINT batch")?;
     let mut stopped = None;
     for (written, commit) in batch.iter().enumerate() {
-        match write(&transaction, commit) {
+        match write(transaction, commit) {
             Ok(Committed::Now) => {}
             ended => {
                 stopped = Some((written, ended));
@@ -30,15 +29,15 @@ pub(super) fn write_batch(
         }
     }
     let Some((written, ended)) = stopped else {
-        transaction.commit()?;
+        transaction.execute_batch("RELEASE batch")?;
         return Ok((batch.len(), Ok(Committed::Now)));
     };
     // No part of the failed interval may remain, so the intervals before it are written again without it. That is rare;
     // a savepoint before each interval would cost a backfill a quarter of its time.
-    transaction.rollback()?;
+    transaction.execute_batch("ROLLBACK TO batch; RELEASE batch")?;
     match batch.get(..written) {
         Some(before) if written > 0 => {
-            let (committed, again) = write_batch(connection, before)?;
+            let (committed, again) = write_batch(transaction, before)?;
             Ok((committed, if committed < written { again } else { ended }))
         }
         _ => Ok((0, ended)),
@@ -48,42 +47,56 @@ pub(super) fn write_batch(
 /// Writes an interval if its community's resume mark, last decision and lease are as the commit expects.
 fn write(transaction: &Connection, commit: &Commit) -> Result<Committed, Fault> {
     let CommunityRow { id: community, mark, decision } = community_row(transaction, &commit.community)?;
-    let end = commit.cleared.interval.end().seconds();
+    let cleared = &commit.cleared;
+    let (start, end) = (cleared.interval.start().seconds(), cleared.interval.end().seconds());
     let moved = mark != commit.after.map(Boundary::seconds) || decision != commit.decision;
-    if moved || mark.is_some_and(|mark| mark >= end) {
+    // What begins before the mark is settled, at least in part.
+    if moved || mark.is_some_and(|mark| mark > start) {
         return Ok(Committed::Overtaken);
     }
     if leases::is_fenced(transaction, &commit.community, commit.fence)? {
         return Ok(Committed::Fenced);
     }
+    check_numbers(cleared)?;
     write_interval(transaction, community, commit)?;
-    write_trades(transaction, community, &commit.cleared.trades)?;
-    let start = commit.cleared.interval.start().seconds();
-    write_events(transaction, (community, start), 0, &commit.cleared.events)?;
-    let opening = commit.cleared.opening.iter().map(|(meter, read)| (meter, *read));
-    write_states(transaction, community, opening.chain(commit.cleared.states()))?;
+    write_events(transaction, (community, start), 0, &cleared.events)?;
+    days::add(transaction, community, commit)?;
+    let mut states = cleared.absent.clone();
+    states.extend(cleared.opening.iter().map(|(meter, read)| (meter.clone(), *read)));
+    states.extend(cleared.states().map(|(meter, state)| (meter.clone(), state)));
+    write_states(transaction, community, &states)?;
     // Whoever commits knows every decision, and has taken it into account.
     let advance = "UPDATE community SET mark = ?2, taken = course WHERE id = ?1";
     transaction.prepare_cached(advance)?.execute(params![community, end])?;
     Ok(Committed::Now)
 }
 
-/// Writes the states of meters.
-pub(super) fn write_states<'m>(
-    transaction: &Connection,
-    community: i64,
-    states: impl Iterator<Item = (&'m MeterId, LastRead)>,
-) -> Result<(), Fault> {
-    let mut meter = transaction.prepare_cached(
-        "INSERT INTO meter (community, meter, boundary, import_wh, export_wh, dispute) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (community, meter) DO UPDATE
-         SET boundary = excluded.boundary, import_wh = excluded.import_wh, export_wh = excluded.export_wh,
-             dispute = excluded.dispute",
-    )?;
-    for (name, LastRead { boundary, registers: Registers { import_wh, export_wh }, dispute }) in states {
-        let dispute = dispute.as_ref().map(record::encode_dispute);
-        meter.execute(params![community, name.as_str(), boundary.seconds(), import_wh, export_wh, dispute])?;
+/// Refuses numbers that others cannot hold: the wire and the other store have signed ones.
+fn check_numbers(cleared: &ClearedInterval) -> Result<(), Fault> {
+    let registers = cleared.readings.iter().map(|reading| reading.registers);
+    let registers = registers.flat_map(|registers| [registers.import_wh, registers.export_wh]);
+    let energies = cleared.trades.iter().map(|trade| ("a trade's energy", trade.energy.wh()));
+    let mut numbers = registers.map(|wh| ("a register", wh)).chain(energies);
+    match numbers.find(|(_, wh)| i64::try_from(*wh).is_err()) {
+        Some((what, wh)) => Err(Fault::Refused(format!("{what} is {wh} Wh, at most {} can be kept", i64::MAX).into())),
+        None => Ok(()),
     }
+}
+
+/// Writes the state of every meter, and notes those that are read for the first time.
+pub(super) fn write_states(transaction: &Connection, community: i64, states: &LastReads) -> Result<(), Fault> {
+    let find = "SELECT states FROM community WHERE id = ?1";
+    let before: Option<Vec<u8>> = transaction.prepare_cached(find)?.query_row([community], |row| row.get(0))?;
+    let known = before.map(|before| record::meters_of_states(&before)).transpose()?;
+    for meter in states.keys().map(domain::MeterId::as_str) {
+        if known.as_ref().is_some_and(|known| known.place(meter).is_some()) {
+            continue;
+        }
+        let note = "INSERT INTO meter (meter, community) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        transaction.prepare_cached(note)?.execute(params![meter, community])?;
+    }
+    let write = "UPDATE community SET states = ?2 WHERE id = ?1";
+    transaction.prepare_cached(write)?.execute(params![community, record::encode_states(states)])?;
     Ok(())
 }
 
@@ -97,11 +110,26 @@ pub(super) struct CommunityRow {
 
 /// Reads a community's row, inserting it if it does not exist.
 pub(super) fn community_row(transaction: &Connection, community: &str) -> Result<CommunityRow, Fault> {
-    transaction
-        .prepare_cached("INSERT INTO community (name) VALUES (?1) ON CONFLICT (name) DO NOTHING")?
-        .execute([community])?;
     let mut find = transaction.prepare_cached("SELECT id, mark, course FROM community WHERE name = ?1")?;
     let read = |row: &Row<'_>| Ok(CommunityRow { id: row.get(0)?, mark: row.get(1)?, decision: row.get(2)? });
+    if let Some(found) = find.query_row([community], read).optional()? {
+        return Ok(found);
+    }
+    // The names of two communities with one code would give their trades the same ids.
+    let code = CommunityCode::of(community).number();
+    let taken = transaction
+        .prepare_cached("SELECT name FROM community WHERE hash = ?1")?
+        .query_row([code], |row| row.get::<_, String>(0))
+        .optional()?;
+    if let Some(other) = taken {
+        let reason = format!(
+            "the ids of trades of community {community:?} would be those of {other:?}, whose name has the same hash (give \
+             it another name, or a store of its own)"
+        );
+        return Err(Fault::Refused(reason.into()));
+    }
+    let insert = "INSERT INTO community (name, hash) VALUES (?1, ?2)";
+    transaction.prepare_cached(insert)?.execute(params![community, code])?;
     Ok(find.query_row([community], read)?)
 }
 
@@ -114,26 +142,35 @@ pub(super) fn keep_component(transaction: &Connection, digest: &Digest, bytes: &
 }
 
 fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
-    let ClearedInterval { interval, basis, configuration, readings, rules, gaps, opening, round, .. } = &commit.cleared;
+    let ClearedInterval { interval, basis, configuration, readings, rules, gaps, opening, round, trades, .. } =
+        &commit.cleared;
     if let Some(ClearedRound { provenance, component, .. }) = round {
         keep_component(transaction, &provenance.algorithm, component)?;
     }
     let provenance = round.as_ref().map(|round| &round.provenance);
     let settlement = round.as_ref().map(|round| &round.settlement);
+    let parts = InputParts { readings, rules, gaps, opening, decided: &[] };
+    let block = record::encode_block(trades, parts, settlement.map(|settlement| &**settlement.round()));
+    let paid = paid(trades);
     transaction
         .prepare_cached(
-            "INSERT INTO interval (community, start, length, basis, inputs, round, trades_digest, algorithm, name,
-                 version, engine, fuel, fallback_reason, round_digest, settled_at, fence,
-                 configuration)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+            "INSERT INTO interval (community, start, length, \"end\", minute, hash, basis, trades, paid, fresh, settled_at,
+                 round_digest, trades_digest, algorithm, name, version, engine, fuel, fallback_reason, fence,
+                 configuration, block)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
         )?
         .execute(params![
             community,
             interval.start().seconds(),
             interval.length().seconds(),
+            interval.end().seconds(),
+            minute(*interval),
+            CommunityCode::of(&commit.community).number(),
             basis.as_str(),
-            record::encode_inputs(readings, rules, gaps, opening, &[]),
-            settlement.map(|settlement| record::encode_round(settlement.round())),
+            trades.len(),
+            paid,
+            commit.settled_at.as_second(),
+            settlement.map(|settlement| *settlement.round().digest().as_bytes()),
             settlement.map(|settlement| *settlement.digest().as_bytes()),
             provenance.map(|provenance| *provenance.algorithm.as_bytes()),
             provenance.map(|provenance| &provenance.name),
@@ -141,35 +178,21 @@ fn write_interval(transaction: &Connection, community: i64, commit: &Commit) -> 
             provenance.map(|provenance| &provenance.engine),
             provenance.map(|provenance| provenance.fuel),
             provenance.and_then(|provenance| provenance.fallback_reason.as_ref()),
-            settlement.map(|settlement| *settlement.round().digest().as_bytes()),
-            commit.settled_at.as_second(),
             commit.fence,
             configuration.map(|configuration| *configuration.as_bytes()),
+            block,
         ])?;
     Ok(())
 }
 
-pub(super) fn write_trades(transaction: &Connection, community: i64, trades: &[StoredTrade]) -> Result<(), Fault> {
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO trade (community, start, number, id, seller, buyer, energy, price, state, message, \"end\")
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )?;
-    for trade in trades {
-        insert.execute(params![
-            community,
-            trade.interval.start().seconds(),
-            trade.number,
-            trade.id.as_bytes(),
-            trade.seller.to_string(),
-            trade.buyer.to_string(),
-            trade.energy.wh(),
-            trade.price.micro_eur(),
-            trade.state.map(|state| state as i64),
-            trade.message,
-            trade.interval.end().seconds(),
-        ])?;
-    }
-    Ok(())
+/// The minute that the ids of an interval's trades begin with.
+fn minute(interval: Interval) -> u64 {
+    interval.start().seconds() / 60
+}
+
+/// How many of the trades are between members.
+pub(super) fn paid(trades: &[StoredTrade]) -> usize {
+    trades.iter().filter(|trade| trade.state.is_some()).count()
 }
 
 /// Writes events of the interval with this start; their numbers begin with `first`.

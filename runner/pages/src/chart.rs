@@ -1,0 +1,63 @@
+//! A plot with its caption, and its numbers as a table.
+
+use maud::{Markup, html};
+
+/// A table: headings, and rows of which the first cell is a heading, too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// The headings of the columns.
+    pub headings: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Numbers {
+    /// Makes an empty table.
+    pub fn new(headings: impl IntoIterator<Item = impl Into<String>>) -> Numbers {
+        Numbers { headings: headings.into_iter().map(Into::into).collect(), rows: Vec::new() }
+    }
+
+    /// Shows the table.
+    pub fn table(&self) -> Markup {
+        html! {
+            div class="wide" tabindex="0" {
+                table {
+                    thead { tr { @for heading in &self.headings { th scope="col" { (heading) } } } }
+                    tbody {
+                        @for row in &self.rows {
+                            tr {
+                                @for (number, cell) in row.iter().enumerate() {
+                                    @if number == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Shows a plot with its caption and its numbers.
+pub fn figure(caption: &str, plot: &Markup, numbers: &Numbers) -> Markup {
+    html! {
+        figure {
+            figcaption { (caption) }
+            (plot)
+            details {
+                summary { "The numbers" }
+                (numbers.table())
+            }
+        }
+    }
+}
+
+/// Shows what stands in place of a plot without data.
+pub fn nothing(caption: &str) -> Markup {
+    html! {
+        figure {
+            figcaption { (caption) }
+            p class="note" { "There is no data for this." }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The structure of plots: one path per class, right places, nothing drawn where there is no data.
+
+use std::collections::BTreeMap;
+
+use domain::Amount;
+use figures::{Calendar, Hour};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::*;
+
+const ABOUT: About<'static> = About { title: "A <title>", description: "What & why" };
+
+/// The rectangles of the path with a class: x, y, width, height.
+fn rectangles(svg: &str, class: &str) -> Vec<[f64; 4]> {
+    let Some(path) = svg.split(&format!("<path class=\"{class}\" d=\"")).nth(1) else { return Vec::new() };
+    let path = path.split('"').next().unwrap_or_default();
+    let numbers = |part: &str| -> Option<[f64; 4]> {
+        let part = part.replace(['h', 'v', ' '], ",");
+        let mut numbers = part.trim_end_matches('z').split(',').map(|number| number.parse::<f64>().ok());
+        Some([numbers.next()??, numbers.next()??, numbers.next()??, numbers.next()??])
+    };
+    path.split('M').skip(1).filter_map(numbers).collect()
+}
+
+fn count(svg: &str, part: &str) -> usize {
+    svg.matches(part).count()
+}
+
+#[test]
+fn a_picture_says_what_it_shows_and_escapes_it() {
+    let svg = bars(ABOUT, ["a", "b"], &[], ("kWh", 3)).into_string();
+    assert!(svg.contains("role=\"img\"><title>A &lt;title&gt;</title><desc>What &amp; why</desc>"), "{svg}");
+    assert!(svg.starts_with("<svg class=\"plot\" viewBox=\"0 0 400 "), "{svg}");
+}
+
+#[test]
+fn a_day_without_data_has_no_bar_and_one_of_zero_neither_but_a_place() {
+    let bar = |parts| Bar { label: None, parts };
+    let all = [bar(Some([1000, 3000])), bar(None), bar(Some([0, 0])), bar(Some([2000, 0]))];
+    let svg = bars(ABOUT, ["a", "b"], &all, ("kWh", 3)).into_string();
+    let (first, second) = (rectangles(&svg, "first"), rectangles(&svg, "hatched"));
+    assert_eq!((first.len(), second.len()), (2, 1));
+    // The second part stands on the first, and is three times as high.
+    assert_eq!(first[0][0], second[0][0]);
+    assert!((second[0][1] + second[0][3] - first[0][1]).abs() < 0.02);
+    assert!((second[0][3] - 3.0 * first[0][3]).abs() < 0.05);
+    assert!(first[1][0] > first[0][0] + 2.0 * first[0][2]);
+    assert_eq!(count(&svg, "<path class=\"first\""), 1);
+    assert!(svg.contains(">4</text>") && svg.contains(">kWh</text>"), "{svg}");
+}
+
+#[test]
+fn areas_are_open_where_there_is_no_data() {
+    let mut steps = vec![Some([100, 50]); 24];
+    steps[3] = None;
+    let svg = areas(ABOUT, ["a", "b"], &steps, ("kW", 3)).into_string();
+    let path = svg.split("<path class=\"first\" d=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!((path.matches('M').count(), path.matches('z').count()), (2, 2));
+    let none = areas(ABOUT, ["a", "b"], &[None; 24], ("kW", 3)).into_string();
+    assert_eq!(count(&none, "<path class=\"first\""), 0);
+}
+
+#[test]
+fn losses_are_left_of_the_line_and_gains_right_of_it() {
+    let difference = |name: &str, cents: i128| Difference {
+        name: name.to_owned(),
+        amount: Amount::from_nano_eur(cents * 10_000_000),
+    };
+    let all = [difference("ann", 500), difference("a very long name indeed", 0), difference("ben", -200)];
+    let svg = differences(ABOUT, &all).into_string();
+    let (gains, losses) = (rectangles(&svg, "gain"), rectangles(&svg, "lost"));
+    assert_eq!((gains.len(), losses.len()), (1, 1));
+    assert!((losses[0][0] + losses[0][2] - gains[0][0]).abs() < 0.02);
+    assert!((gains[0][2] - 2.5 * losses[0][2]).abs() < 0.1);
+    for text in [">ann</text>", ">a very long na…</text>", ">+5.00</text>", ">-2.00</text>", ">0.00</text>"] {
+        assert!(svg.contains(text), "{text}: {svg}");
+    }
+    let nothing = differences(ABOUT, &[difference("ann", 0)]).into_string();
+    assert!(rectangles(&nothing, "gain").is_empty() && nothing.contains(">0.01</text>"), "{nothing}");
+}
+
+/// So much energy in each hour from an instant on.
+fn hours(from: &str, hours: u64, wh: impl Fn(u64) -> u128) -> BTreeMap<Hour, u128> {
+    let mut calendar = Calendar::new(TimeZone::get("Europe/Brussels").unwrap());
+    let from = from.parse::<Timestamp>().unwrap().as_second().unsigned_abs();
+    let start = |hour: u64| domain::Boundary::from_seconds(from + hour * 3600).unwrap();
+    (0..hours).map(|hour| (calendar.place(start(hour)).hour, wh(hour))).collect()
+}
+
+#[test]
+fn an_hour_that_comes_twice_is_in_two_and_one_left_out_is_none() {
+    // Level 5, but for the hour that comes the second time.
+    let back = hours("2024-10-26T22:00:00Z", 25, |hour| if hour == 3 { 0 } else { 100 });
+    let svg = heat(ABOUT, &Heat { hours: &back }).into_string();
+    let (full, zero) = (rectangles(&svg, "h5"), rectangles(&svg, "h0"));
+    assert_eq!((full.len(), zero.len()), (24, 1));
+    let half = full.iter().find(|cell| cell[3] < full[0][3]).unwrap();
+    assert!((half[3] * 2.0 - full[0][3]).abs() < 0.02);
+    assert!((zero[0][1] - half[1] - half[3]).abs() < 0.02, "the second time is below the first");
+    let forward = hours("2024-03-30T23:00:00Z", 23, |_| 100);
+    let svg = heat(ABOUT, &Heat { hours: &forward }).into_string();
+    assert_eq!(rectangles(&svg, "h5").len(), 23);
+}
+
+#[test]
+fn a_year_of_hours_is_small_and_days_without_data_stay_empty() {
+    let year = hours("2023-12-31T23:00:00Z", 366 * 24, |hour| u128::from(hour % 24 * (hour / 24 % 7)));
+    let svg = heat(ABOUT, &Heat { hours: &year }).into_string();
+    assert!(svg.len() < 150_000 && count(&svg, "<path") <= 6, "{}", svg.len());
+    let mut two = hours("2024-05-01T10:00:00Z", 1, |_| 5);
+    two.extend(hours("2024-05-03T10:00:00Z", 1, |_| 5));
+    let svg = heat(ABOUT, &Heat { hours: &two }).into_string();
+    let cells = rectangles(&svg, "h5");
+    assert_eq!(cells.len(), 2);
+    assert!((cells[1][0] - cells[0][0] - 2.0 * cells[0][2]).abs() < 0.02);
+    assert!(svg.contains(">05-01</text>") && svg.contains(">05-03</text>"), "{svg}");
+}
+
+#[test]
+fn each_line_has_its_own_dashes_and_its_name() {
+    let line = |name: &str, parts: &[i128]| Line { name: name.to_owned(), parts: parts.to_vec() };
+    let lines = [line("one", &[30_000, 20_000, 20_000]), line("two", &[10_000; 3])];
+    let svg = steps(ABOUT, &lines, ("ct/kWh", 4)).into_string();
+    assert_eq!((count(&svg, "class=\"step s0\""), count(&svg, "class=\"step s1\"")), (2, 2));
+    assert!(svg.contains(">one</text>") && svg.contains(">two</text>"));
+    // Level runs are one step.
+    let path = svg.split("<path class=\"step s0\" d=\"").nth(2).unwrap().split('"').next().unwrap();
+    assert_eq!(path.matches('H').count(), 2, "{path}");
+}

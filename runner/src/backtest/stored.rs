@@ -1,0 +1,91 @@
+//! Cases of the books: the rounds of a community as they were settled.
+
+use std::sync::Arc;
+
+use books::{GapTrade, Span, Store, StoredInterval, StoredTrade};
+use domain::{MemberId, NamedParty, Party, Round, Trade};
+use tokio::runtime::Handle;
+
+use super::run::{Feed, Told};
+use super::{Case, PAGE, Settled};
+
+/// A stored interval whose trades do not belong to its round.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "interval {interval} of the books has a trade of {member}, who is not in its round (rec-market audit shows more)"
+)]
+pub struct ForeignTrade {
+    interval: domain::Interval,
+    member: MemberId,
+}
+
+/// Hands in the stored rounds of a community that start in a span. Blocks, in a thread where the runtime's other tasks go on.
+///
+/// # Errors
+/// If the store cannot be read, is damaged, or nobody takes the cases.
+pub fn feed(store: &dyn Store, community: &str, mut span: Span, feed: &Feed<'_>) -> anyhow::Result<Told> {
+    let runtime = Handle::current();
+    let mut told = Told { settled: true, ..Told::default() };
+    loop {
+        let page = runtime.block_on(store.intervals(community, span, PAGE))?;
+        let full = page.len() == PAGE;
+        span.from = page.last().map(|last| last.interval.start().seconds().saturating_add(1));
+        page.iter().for_each(|stored| told.add(stored));
+        let cases = page.into_iter().filter_map(|stored| case(stored).transpose());
+        feed.page(cases.collect::<Result<_, _>>()?)?;
+        if !full {
+            return Ok(told);
+        }
+    }
+}
+
+impl Told {
+    /// Counts an interval, and those that are missing before it.
+    fn add(&mut self, stored: &StoredInterval) {
+        // The first interval of books only has the registers from which they begin.
+        if self.span.is_none() && stored.round.is_none() {
+            return;
+        }
+        let (start, end) = (stored.interval.start(), stored.interval.end());
+        let (from, until) = self.span.unwrap_or((start, start));
+        let missing = start.seconds().saturating_sub(until.seconds()) / u64::from(stored.interval.length().seconds());
+        self.intervals += missing + 1;
+        self.gaps += stored.gaps.len() as u64;
+        self.span = Some((from, end));
+    }
+}
+
+fn case(stored: StoredInterval) -> Result<Option<Case>, ForeignTrade> {
+    let (Some(round), Some(provenance)) = (stored.round, stored.provenance) else { return Ok(None) };
+    // Trades of gaps come last. No rule makes them.
+    let gaps = stored.gaps.iter().flat_map(GapTrade::trades).count();
+    let count = stored.trades.len().saturating_sub(gaps);
+    let trades = stored
+        .trades
+        .iter()
+        .take(count)
+        .map(|trade| unnamed(&round, trade).map_err(|member| ForeignTrade { interval: stored.interval, member }));
+    let settled = Settled {
+        trades: trades.collect::<Result<_, _>>()?,
+        round_digest: stored.round_digest,
+        trades_digest: stored.trades_digest,
+        algorithm: provenance.algorithm,
+        label: (provenance.name, provenance.version),
+        fuel: provenance.fuel,
+    };
+    Ok(Some(Case { round: Arc::new(round), settled: Some(settled) }))
+}
+
+/// A trade with the places of its members in the round; an error is the member that is not in it.
+fn unnamed(round: &Round, trade: &StoredTrade) -> Result<Trade, MemberId> {
+    let party = |party: &NamedParty| match party {
+        NamedParty::Grid => Ok(Party::Grid),
+        NamedParty::Operator => Ok(Party::Operator),
+        NamedParty::Member(member) => {
+            let place = round.positions().binary_search_by(|position| position.member.cmp(member));
+            let place = place.ok().and_then(|place| u32::try_from(place).ok());
+            place.map(Party::Member).ok_or_else(|| member.clone())
+        }
+    };
+    Ok(Trade { seller: party(&trade.seller)?, buyer: party(&trade.buyer)?, energy: trade.energy, price: trade.price })
+}

@@ -1,0 +1,59 @@
+//! What a community's meters showed, boundary by boundary, without settling anything.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use domain::Boundary;
+use domain::reading::BoundaryReadings;
+use jiff::Timestamp;
+
+use super::fetch::{Fetch, Fetched};
+use super::meters::{Meters, MetersError};
+use super::source::{Source, limit_for};
+use crate::config::CommunityConfig;
+
+/// Reads a Meters service page by page. The next page is fetched while one is worked on.
+pub struct Boundaries {
+    source: Arc<Source>,
+    next: Option<Fetch>,
+}
+
+impl Boundaries {
+    /// Starts with the readings of the first boundary at or after an instant, and ends with those that are due at `latest`.
+    pub fn read(
+        meters: Arc<dyn Meters>,
+        community: &CommunityConfig,
+        from: Timestamp,
+        latest: Timestamp,
+    ) -> Boundaries {
+        let known: BTreeSet<_> = community.configured_meters();
+        let limit = limit_for(known.len());
+        let source = Arc::new(Source {
+            community: community.name.clone(),
+            meters,
+            known: Mutex::new(known),
+            length: community.interval,
+            tolerance: community.tolerance,
+            latest,
+        });
+        let start = Boundary::at_or_after(from, community.interval).map_or(from, |first| source.start_of(first));
+        Boundaries { next: Some(Fetch::start(Arc::clone(&source), start, limit)), source }
+    }
+
+    /// The complete boundaries of the next page; `None` behind the last.
+    ///
+    /// # Errors
+    /// If the service cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Vec<(Boundary, BoundaryReadings)>>, MetersError> {
+        let Some(fetch) = self.next.take() else { return Ok(None) };
+        let Fetched { page, from, .. } = fetch.finish().await?;
+        let latest = self.source.latest;
+        let next = page.next().filter(|next| *next > from && *next <= latest);
+        self.next =
+            next.map(|next| Fetch::start(Arc::clone(&self.source), next, limit_for(page.meters.meters().len())));
+        let complete: Vec<bool> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
+        let boundaries = page.boundaries.into_iter().zip(complete);
+        let due = boundaries.take_while(|((boundary, _), complete)| *complete && boundary.timestamp() <= latest);
+        Ok(Some(due.map(|(boundary, _)| boundary).collect()))
+    }
+}

@@ -1,0 +1,173 @@
+//! A market's intervals as they are stored: to look at, and to change behind the program's back.
+
+use std::collections::BTreeMap;
+
+use books::{MatchUpdate, Payments};
+use domain::netting::LastReads;
+use domain::trade::State;
+use domain::{CommunityCode, Energy, Interval, IntervalLength, MemberId, NamedParty, NamedTrade, Price, TradeId};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use store::SqliteStore;
+use store::stored::{Block, PackedTrade, decode_states, encode_states};
+
+use crate::{Market, runtime};
+
+/// All trades with what has become of them, as one table.
+const TABLE: &str = "CREATE TEMP TABLE trade (
+    community INTEGER, start INTEGER, number INTEGER, id BLOB, seller TEXT, buyer TEXT, energy INTEGER, price INTEGER,
+    state INTEGER, message TEXT, \"end\" INTEGER, transaction_id TEXT, updated_at INTEGER, claimed_until INTEGER,
+    claimed_from INTEGER, PRIMARY KEY (community, start, number))";
+
+fn interval_of(start: i64, length: u32) -> Interval {
+    let start = domain::Boundary::from_seconds(start.try_into().unwrap()).unwrap();
+    Interval::starting(start, IntervalLength::from_seconds(length).unwrap()).unwrap()
+}
+
+/// A kept interval: its row, its community's name, itself, its block.
+type Kept = (i64, i64, String, Interval, Vec<u8>);
+
+fn blocks(connection: &Connection) -> Vec<Kept> {
+    let mut select = connection
+        .prepare(
+            "SELECT interval.id, community.id, community.name, start, length, block
+             FROM interval JOIN community ON community.id = community",
+        )
+        .unwrap();
+    let rows = select.query_map((), |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, interval_of(row.get(3)?, row.get(4)?), row.get(5)?))
+    });
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// Makes the table of all trades, for this connection alone.
+pub(crate) fn make_trade_table(connection: &Connection) {
+    connection.execute(TABLE, ()).unwrap();
+    let mut insert = connection
+        .prepare("INSERT INTO temp.trade VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, NULL, NULL, NULL, NULL)")
+        .unwrap();
+    for (_, community, name, interval, block) in blocks(connection) {
+        let ids = CommunityCode::of(&name).ids(interval);
+        for (PackedTrade { trade, message }, number) in Block::decode(&block).unwrap().trades.into_iter().zip(0..) {
+            let is_paid = trade.seller != NamedParty::Grid && trade.buyer != NamedParty::Grid;
+            let (seller, buyer) = (trade.seller.to_string(), trade.buyer.to_string());
+            let (start, end) = (interval.start().seconds(), interval.end().seconds());
+            let (energy, price) = (trade.energy.wh(), trade.price.micro_eur());
+            let state = is_paid.then_some(0);
+            let id = ids.id(number);
+            insert
+                .execute(params![
+                    community,
+                    start,
+                    number,
+                    id.as_bytes(),
+                    seller,
+                    buyer,
+                    energy,
+                    price,
+                    state,
+                    message,
+                    end
+                ])
+                .unwrap();
+        }
+    }
+    connection
+        .execute(
+            "UPDATE temp.trade SET (state, message, transaction_id, updated_at, claimed_until, claimed_from) =
+                 (SELECT p.state, coalesce(p.message, trade.message), p.transaction_id, p.updated_at, p.claimed_until,
+                      p.claimed_from
+                  FROM payment AS p WHERE (p.community, p.start, p.number) = (trade.community, trade.start, trade.number))
+             WHERE EXISTS (SELECT 1 FROM payment AS p
+                           WHERE (p.community, p.start, p.number) = (trade.community, trade.start, trade.number))",
+            (),
+        )
+        .unwrap();
+}
+
+/// Packs the trades of every interval whose part of the table has changed. What has become of them is not written.
+pub(crate) fn write_trade_table(connection: &Connection) {
+    let party = |name: String| match name.as_str() {
+        "grid" => NamedParty::Grid,
+        "operator" => NamedParty::Operator,
+        name => NamedParty::Member(MemberId::from_stored(name).unwrap()),
+    };
+    let mut select = connection
+        .prepare(
+            "SELECT start, seller, buyer, energy, price, message FROM temp.trade ORDER BY community, start, number",
+        )
+        .unwrap();
+    let rows = select.query_map((), |row| {
+        let trade = NamedTrade {
+            seller: party(row.get(1)?),
+            buyer: party(row.get(2)?),
+            energy: Energy::from_wh(row.get(3)?),
+            price: Price::from_micro_eur(row.get(4)?),
+        };
+        Ok((row.get(0)?, PackedTrade { trade, message: row.get(5)? }))
+    });
+    let mut changed: BTreeMap<u64, Vec<PackedTrade>> = BTreeMap::new();
+    for row in rows.unwrap() {
+        let (start, trade): (u64, PackedTrade) = row.unwrap();
+        changed.entry(start).or_default().push(trade);
+    }
+    for (row, _, name, interval, bytes) in blocks(connection) {
+        let trades = changed.remove(&interval.start().seconds()).unwrap_or_default();
+        let block = Block::decode(&bytes).unwrap();
+        if trades != block.trades {
+            let block = Block { trades, ..block }.encode(&name, interval);
+            connection.execute("UPDATE interval SET block = ?2 WHERE id = ?1", params![row, block]).unwrap();
+        }
+    }
+}
+
+impl Market {
+    /// The database, with a table of all trades beside the others.
+    pub fn trade_table(&self) -> Connection {
+        let database = self.database();
+        make_trade_table(&database);
+        database
+    }
+
+    /// Changes the interval that starts at this second.
+    pub fn change_interval(&self, start: i64, change: impl FnOnce(&mut Block)) {
+        let database = self.database();
+        let found = blocks(&database).into_iter();
+        let mut found = found.filter(|(_, _, _, interval, _)| interval.start().timestamp().as_second() == start);
+        let (row, _, name, interval, bytes) = found.next().unwrap();
+        let mut block = Block::decode(&bytes).unwrap();
+        change(&mut block);
+        let block = block.encode(&name, interval);
+        database.execute("UPDATE interval SET block = ?2 WHERE id = ?1", params![row, block]).unwrap();
+    }
+
+    /// The interval that starts at this second.
+    pub fn interval(&self, start: i64) -> Block {
+        let block: Vec<u8> = self.query(&format!("SELECT block FROM interval WHERE start = {start}"));
+        Block::decode(&block).unwrap()
+    }
+
+    /// Changes the state of the only community's meters.
+    pub fn change_states(&self, change: impl FnOnce(&mut LastReads)) {
+        let database = self.database();
+        let states = database.query_row("SELECT states FROM community", (), |row| row.get::<_, Vec<u8>>(0));
+        let mut states = decode_states(&states.optional().unwrap().unwrap()).unwrap();
+        change(&mut states);
+        database.execute("UPDATE community SET states = ?1", [encode_states(&states)]).unwrap();
+    }
+
+    /// Reports that these trades came to this state by a payment, as Transactions would.
+    pub fn report(&self, ids: &[&str], state: State, payment: Option<&str>) {
+        let store = SqliteStore::open(&self.path("market.db")).unwrap();
+        for state in [State::Sent, state] {
+            let report = |id: &&str| MatchUpdate {
+                id: id.parse::<TradeId>().unwrap(),
+                state,
+                transaction_id: payment.filter(|_| state == State::Paid).map(str::to_owned),
+                message: None,
+            };
+            let reports: Vec<MatchUpdate> = ids.iter().map(report).collect();
+            runtime().block_on(store.update(&reports, Timestamp::UNIX_EPOCH)).unwrap();
+        }
+    }
+}
