@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 use core::mem;
 
-use crate::{Book, Outcome, Round, SharingPrice, cascade, shares, split::sum, total_share, turn};
+use crate::{Book, Outcome, Round, SharingPrice, cascade, shares, split::sum, split_from, total_share, turn};
 
 /// What an injector offers to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,12 @@ impl Left {
             offered[injector] = self.holders.offer(injector, surplus, offer);
         }
         let taken = self.holders.take(&mut self.deficits);
-        let back = cascade(self.first, sum(&offered) - taken, &self.surpluses, &offered);
+        let left = sum(&offered) - taken;
+        let back = match offer {
+            Offer::Fixed(_) => cascade(self.first, left, &self.surpluses, &offered),
+            // Whoever offered anything offered all that it has: nobody's part of the rest is more than that.
+            Offer::Relative => split_from(self.first, left, &offered),
+        };
         for ((surplus, offered), back) in self.surpluses.iter_mut().zip(&offered).zip(back) {
             *surplus -= offered - back;
         }
@@ -244,11 +249,19 @@ impl Holders {
             }
             let members: usize = alike.iter().map(|&(_, group)| self.groups[group].places.len()).sum();
             let members = members - usize::from(alike.iter().any(|&(_, group)| is_in(left_out, group)));
-            // The first place that gets nothing any more.
-            let end = if left >= members { usize::MAX } else { end_of(&self.groups, alike, left, left_out) };
+            // The first place that gets nothing any more; one group needs none, because its members are in order.
+            let end = match alike {
+                [_] => None,
+                _ if left >= members => Some(usize::MAX),
+                _ => Some(end_of(&self.groups, alike, left, left_out)),
+            };
             for &(_, number) in alike {
                 let group = &mut self.groups[number];
-                let count = group.places.partition_point(|&place| place < end);
+                let count = match end {
+                    Some(end) => group.places.partition_point(|&place| place < end),
+                    None if left >= members => group.places.len(),
+                    None => left + usize::from(left_out.is_some_and(|(own, rank)| own == number && rank < left)),
+                };
                 group.firsts[count] += 1;
                 is_own |= seat.is_some_and(|(own, rank)| own == number && rank < count);
             }
@@ -293,11 +306,6 @@ fn is_in(seat: Seat, group: usize) -> bool {
 
 /// Returns the place on the circle before which as many members of these groups are as are to be served.
 fn end_of(groups: &[Group], alike: &[(u128, usize)], served: usize, left_out: Seat) -> usize {
-    if let [(_, number)] = *alike {
-        // The usual case: one group, whose members are in order.
-        let passed_over = left_out.is_some_and(|(own, rank)| own == number && rank < served);
-        return groups[number].places.get(served + usize::from(passed_over)).copied().unwrap_or(usize::MAX);
-    }
     let before = |end: usize| -> usize {
         let count = |&(_, number): &(u128, usize)| {
             let count = groups[number].places.partition_point(|&place| place < end);

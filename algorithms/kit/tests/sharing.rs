@@ -64,6 +64,25 @@ fn injection_by_injector(first: usize, surpluses: &[u64], deficits: &[u64], shar
     Injection { gives, takes }
 }
 
+/// As the rule says it: the relative key on what is left, without the shares of those whose deficit is covered.
+fn repeated_by_injector(first: usize, surpluses: &[u64], deficits: &[u64], shares: &[u64]) -> (Injection, usize) {
+    let mut sum = Injection { gives: vec![0; surpluses.len()], takes: vec![0; deficits.len()] };
+    for passes in 0.. {
+        let less = |all: &[u64], gone: &[u64]| all.iter().zip(gone).map(|(all, gone)| all - gone).collect::<Vec<u64>>();
+        let (surpluses, deficits) = (less(surpluses, &sum.gives), less(deficits, &sum.takes));
+        let open: Vec<u64> =
+            shares.iter().zip(&deficits).map(|(&share, &deficit)| if deficit > 0 { share } else { 0 }).collect();
+        let pass = injection_by_injector(first, &surpluses, &deficits, &open, Offer::Relative);
+        if pass.takes.iter().all(|&take| take == 0) {
+            return (sum, passes);
+        }
+        for (sum, more) in [(&mut sum.gives, pass.gives), (&mut sum.takes, pass.takes)] {
+            sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        }
+    }
+    unreachable!()
+}
+
 /// Shares with many that are equal, and some of every size.
 fn share() -> impl Strategy<Value = u64> {
     prop_oneof![0..4_u64, 0..80_000_u64, Just(25_000)]
@@ -83,6 +102,19 @@ proptest! {
         let first = first % members.len();
         let expected = injection_by_injector(first, &surpluses, &deficits, &shares, offer);
         prop_assert_eq!(Injection::of(first, &surpluses, &deficits, &shares, offer), expected);
+    }
+
+    #[test]
+    fn prop_passes_are_those_of_the_rule(
+        members in vec((0..5_000_u64, 0..5_000_u64, share()), 1..12),
+        first in 0..12_usize,
+    ) {
+        let surpluses: Vec<u64> = members.iter().map(|member| member.0).collect();
+        let deficits: Vec<u64> = members.iter().map(|member| member.1).collect();
+        let shares: Vec<u64> = members.iter().map(|member| member.2).collect();
+        let first = first % members.len();
+        let expected = repeated_by_injector(first, &surpluses, &deficits, &shares);
+        prop_assert_eq!(Injection::repeated(first, &surpluses, &deficits, &shares), expected);
     }
 
     #[test]

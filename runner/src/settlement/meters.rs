@@ -30,17 +30,25 @@ pub struct Rows {
 
 impl Rows {
     pub fn push(&mut self, Row { device_id, field, value, date }: Row<'_>) {
-        let ends = [device_id, field, value, date].map(|text| {
+        let mut ends = [0; 4];
+        for (end, text) in ends.iter_mut().zip([device_id, field, value, date]) {
             self.text.push_str(text);
-            self.text.len()
-        });
+            *end = self.text.len();
+        }
         self.ends.push(ends);
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
-        self.ends.iter().scan(0, |start, ends| {
-            let [device_id, field, value, date] = ends.map(|end| &self.text[std::mem::replace(start, end)..end]);
-            Some(Row { device_id, field, value, date })
+        let mut start = 0;
+        self.ends.iter().map(move |&[device_id, field, value, date]| {
+            let row = Row {
+                device_id: &self.text[start..device_id],
+                field: &self.text[device_id..field],
+                value: &self.text[field..value],
+                date: &self.text[value..date],
+            };
+            start = date;
+            row
         })
     }
 
