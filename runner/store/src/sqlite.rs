@@ -16,6 +16,7 @@ mod readers;
 mod reopening;
 #[cfg(test)]
 mod tests;
+mod value;
 mod walk;
 mod write;
 mod writer;
