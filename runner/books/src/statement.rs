@@ -2,7 +2,7 @@
 //!
 //! All sums are exact. Rounding is left to the code that prints them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use domain::{Amount, Boundary, MemberId, NamedParty, Round, Tariff, TradeKind};
 
@@ -123,32 +123,36 @@ impl Statement {
     }
 
     fn add_trades(&mut self, round: Option<&Round>, gaps: &[GapTrade], trades: &[StoredTrade]) -> Option<()> {
-        let mut tariffs: BTreeMap<&MemberId, Tariff> = BTreeMap::new();
-        tariffs.extend(gaps.iter().map(|gap| (&gap.member, gap.tariff)));
+        // By member first: each is looked up among the others once, however often it trades.
+        let mut accounts: HashMap<&MemberId, (Option<Tariff>, Account)> = HashMap::new();
+        for gap in gaps {
+            accounts.entry(&gap.member).or_default().0 = Some(gap.tariff);
+        }
         for position in round.into_iter().flat_map(Round::positions) {
-            tariffs.insert(&position.member, position.tariff);
-            self.members.entry(position.member.clone()).or_default();
+            accounts.entry(&position.member).or_default().0 = Some(position.tariff);
         }
-        trades.iter().try_for_each(|trade| self.add_trade(trade, &tariffs))
-    }
-
-    fn add_trade(&mut self, trade: &StoredTrade, tariffs: &BTreeMap<&MemberId, Tariff>) -> Option<()> {
-        let kind = trade.kind();
-        if let NamedParty::Member(seller) = &trade.seller {
-            let account = self.members.entry(seller.clone()).or_default();
-            let flow = if kind == TradeKind::ToGrid { &mut account.sold_grid } else { &mut account.sold_local };
-            *flow = flow.checked_add(Flow::of(trade))?;
-            if let Some(tariff) = tariffs.get(seller) {
-                account.grid_alone = account.grid_alone.checked_sub(Amount::of(trade.energy, tariff.feed_in))?;
+        for trade in trades {
+            let (kind, flow) = (trade.kind(), Flow::of(trade));
+            if let NamedParty::Member(seller) = &trade.seller {
+                let (tariff, account) = accounts.entry(seller).or_default();
+                let sum = if kind == TradeKind::ToGrid { &mut account.sold_grid } else { &mut account.sold_local };
+                *sum = sum.checked_add(flow)?;
+                if let Some(tariff) = tariff {
+                    account.grid_alone = account.grid_alone.checked_sub(Amount::of(trade.energy, tariff.feed_in))?;
+                }
+            }
+            if let NamedParty::Member(buyer) = &trade.buyer {
+                let (tariff, account) = accounts.entry(buyer).or_default();
+                let sum = if kind == TradeKind::FromGrid { &mut account.bought_grid } else { &mut account.bought_local };
+                *sum = sum.checked_add(flow)?;
+                if let Some(tariff) = tariff {
+                    account.grid_alone = account.grid_alone.checked_add(Amount::of(trade.energy, tariff.retail))?;
+                }
             }
         }
-        if let NamedParty::Member(buyer) = &trade.buyer {
-            let account = self.members.entry(buyer.clone()).or_default();
-            let flow = if kind == TradeKind::FromGrid { &mut account.bought_grid } else { &mut account.bought_local };
-            *flow = flow.checked_add(Flow::of(trade))?;
-            if let Some(tariff) = tariffs.get(buyer) {
-                account.grid_alone = account.grid_alone.checked_add(Amount::of(trade.energy, tariff.retail))?;
-            }
+        for (member, (_, account)) in accounts {
+            let sum = self.members.entry(member.clone()).or_default();
+            *sum = sum.checked_add(&account)?;
         }
         Some(())
     }

@@ -126,14 +126,13 @@ impl Books for MongoStore {
     }
 
     async fn commit_batch(&self, batch: Vec<Arc<Commit>>) -> CommittedBatch {
-        for (committed, commit) in batch.iter().enumerate() {
-            let by = ObjectId::new();
-            match self.retry(|| chain::commit(&self.server, commit, by)).await {
-                Ok(Committed::Now) => {}
-                ended => return CommittedBatch { committed, ended },
+        let by = ObjectId::new();
+        match self.retry(|| chain::commit(&self.server, &batch, by)).await {
+            Ok((committed, ended)) => {
+                CommittedBatch { committed, ended: ended.map_err(|fault| fault::store_error(&self.name, fault)) }
             }
+            Err(error) => CommittedBatch { committed: 0, ended: Err(error) },
         }
-        CommittedBatch { committed: batch.len(), ended: Ok(Committed::Now) }
     }
 
     async fn add(&self, addition: &Addition) -> Result<Committed, StoreError> {

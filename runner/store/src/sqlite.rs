@@ -18,6 +18,7 @@ mod reopening;
 mod replicas;
 #[cfg(test)]
 mod tests;
+mod value;
 mod walk;
 mod write;
 mod writer;

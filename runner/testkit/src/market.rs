@@ -7,14 +7,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use books::{MatchUpdate, Payments};
+use domain::netting::LastReads;
+use domain::trade::State;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use rusqlite::types::FromSql;
 use serde_json::Value;
+use store::SqliteStore;
+use store::stored::Block;
 use tempfile::TempDir;
 
-use crate::stored::{make_trade_table, write_trade_table};
-use crate::{Meters, short, write_development_certificates};
+use crate::stored::{self, make_trade_table, write_trade_table};
+use crate::{Meters, runtime, short, write_development_certificates};
 
 /// The built program, beside the tests of this build.
 pub fn program() -> PathBuf {
@@ -380,6 +385,43 @@ impl Market {
         assert!(database.execute(statement, ()).unwrap() > 0, "{statement} changes nothing");
         if is_of_trades(statement) {
             write_trade_table(&database);
+        }
+    }
+
+    /// The database, with a table of all trades beside the others.
+    pub fn trade_table(&self) -> Connection {
+        let database = self.database();
+        make_trade_table(&database);
+        database
+    }
+
+    /// The interval that starts at this second.
+    pub fn interval(&self, start: i64) -> Block {
+        stored::interval(&self.database(), start)
+    }
+
+    /// Changes the interval that starts at this second.
+    pub fn change_interval(&self, start: i64, change: impl FnOnce(&mut Block)) {
+        stored::change_interval(&self.database(), start, change);
+    }
+
+    /// Changes the state of the only community's meters.
+    pub fn change_states(&self, change: impl FnOnce(&mut LastReads)) {
+        stored::change_states(&self.database(), change);
+    }
+
+    /// Reports that these trades came to this state by a payment, as Transactions would.
+    pub fn report(&self, ids: &[&str], state: State, payment: Option<&str>) {
+        let store = SqliteStore::open(&self.path("market.db")).unwrap();
+        for state in [State::Sent, state] {
+            let report = |id: &&str| MatchUpdate {
+                id: id.parse().unwrap(),
+                state,
+                transaction_id: payment.filter(|_| state == State::Paid).map(str::to_owned),
+                message: None,
+            };
+            let reports: Vec<MatchUpdate> = ids.iter().map(report).collect();
+            runtime().block_on(store.update(&reports, Timestamp::UNIX_EPOCH)).unwrap();
         }
     }
 

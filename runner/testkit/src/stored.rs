@@ -1,17 +1,11 @@
-//! A market's intervals as they are stored: to look at, and to change behind the program's back.
+//! A database's intervals as they are stored: to look at, and to change behind the program's back.
 
 use std::collections::BTreeMap;
 
-use books::{MatchUpdate, Payments};
 use domain::netting::LastReads;
-use domain::trade::State;
-use domain::{CommunityCode, Energy, Interval, IntervalLength, MemberId, NamedParty, NamedTrade, Price, TradeId};
-use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
-use store::SqliteStore;
+use domain::{CommunityCode, Energy, Interval, IntervalLength, MemberId, NamedParty, NamedTrade, Price};
+use rusqlite::{Connection, params};
 use store::stored::{Block, PackedTrade, decode_states, encode_states};
-
-use crate::{Market, runtime};
 
 /// All trades with what has become of them, as one table.
 const TABLE: &str = "CREATE TEMP TABLE trade (
@@ -121,53 +115,31 @@ pub(crate) fn write_trade_table(connection: &Connection) {
     }
 }
 
-impl Market {
-    /// The database, with a table of all trades beside the others.
-    pub fn trade_table(&self) -> Connection {
-        let database = self.database();
-        make_trade_table(&database);
-        database
-    }
+/// The block of the interval that starts at this second, and its row.
+fn find(connection: &Connection, start: i64) -> Kept {
+    let starts = |(_, _, _, interval, _): &Kept| interval.start().timestamp().as_second() == start;
+    blocks(connection).into_iter().find(starts).unwrap()
+}
 
-    /// Changes the interval that starts at this second.
-    pub fn change_interval(&self, start: i64, change: impl FnOnce(&mut Block)) {
-        let database = self.database();
-        let found = blocks(&database).into_iter();
-        let mut found = found.filter(|(_, _, _, interval, _)| interval.start().timestamp().as_second() == start);
-        let (row, _, name, interval, bytes) = found.next().unwrap();
-        let mut block = Block::decode(&bytes).unwrap();
-        change(&mut block);
-        let block = block.encode(&name, interval);
-        database.execute("UPDATE interval SET block = ?2 WHERE id = ?1", params![row, block]).unwrap();
-    }
+/// The interval that starts at this second.
+pub(crate) fn interval(connection: &Connection, start: i64) -> Block {
+    let (_, _, _, _, bytes) = find(connection, start);
+    Block::decode(&bytes).unwrap()
+}
 
-    /// The interval that starts at this second.
-    pub fn interval(&self, start: i64) -> Block {
-        let block: Vec<u8> = self.query(&format!("SELECT block FROM interval WHERE start = {start}"));
-        Block::decode(&block).unwrap()
-    }
+/// Changes the interval that starts at this second.
+pub(crate) fn change_interval(connection: &Connection, start: i64, change: impl FnOnce(&mut Block)) {
+    let (row, _, name, interval, bytes) = find(connection, start);
+    let mut block = Block::decode(&bytes).unwrap();
+    change(&mut block);
+    let block = block.encode(&name, interval);
+    connection.execute("UPDATE interval SET block = ?2 WHERE id = ?1", params![row, block]).unwrap();
+}
 
-    /// Changes the state of the only community's meters.
-    pub fn change_states(&self, change: impl FnOnce(&mut LastReads)) {
-        let database = self.database();
-        let states = database.query_row("SELECT states FROM community", (), |row| row.get::<_, Vec<u8>>(0));
-        let mut states = decode_states(&states.optional().unwrap().unwrap()).unwrap();
-        change(&mut states);
-        database.execute("UPDATE community SET states = ?1", [encode_states(&states)]).unwrap();
-    }
-
-    /// Reports that these trades came to this state by a payment, as Transactions would.
-    pub fn report(&self, ids: &[&str], state: State, payment: Option<&str>) {
-        let store = SqliteStore::open(&self.path("market.db")).unwrap();
-        for state in [State::Sent, state] {
-            let report = |id: &&str| MatchUpdate {
-                id: id.parse::<TradeId>().unwrap(),
-                state,
-                transaction_id: payment.filter(|_| state == State::Paid).map(str::to_owned),
-                message: None,
-            };
-            let reports: Vec<MatchUpdate> = ids.iter().map(report).collect();
-            runtime().block_on(store.update(&reports, Timestamp::UNIX_EPOCH)).unwrap();
-        }
-    }
+/// Changes the state of the only community's meters.
+pub(crate) fn change_states(connection: &Connection, change: impl FnOnce(&mut LastReads)) {
+    let states: Vec<u8> = connection.query_row("SELECT states FROM community", (), |row| row.get(0)).unwrap();
+    let mut states = decode_states(&states).unwrap();
+    change(&mut states);
+    connection.execute("UPDATE community SET states = ?1", [encode_states(&states)]).unwrap();
 }

@@ -284,6 +284,29 @@ fn the_audit_finds_a_mark_or_registers_that_are_not_those_of_the_books() {
 }
 
 #[test]
+fn the_audit_finds_sums_that_are_not_those_of_the_intervals_and_they_can_be_made_again() {
+    let changed = "the sums of the day from 2023-09-01T12:00:00Z on are not those of its intervals";
+    let way_out = "rec-market statement rebuild makes the sums again";
+    for (change, says) in [
+        ("UPDATE day SET trades = trades + 1", changed),
+        ("UPDATE day SET last = last - 900", changed),
+        ("DELETE FROM day", "interval 2023-09-01T12:00:00Z/900s is in the sums of no day"),
+        ("UPDATE day SET first = first - 86400, last = last - 86400, until = until - 86400", "is in the sums of no day"),
+    ] {
+        sql(change, &[says, way_out]);
+        let market = market_with_books();
+        let before = market.run(&["statement", "--json"]).ends_with(0).out;
+        market.tamper(change);
+        let ran = market.run(&["statement", "rebuild"]).ends_with(0);
+        assert_eq!(ran.out, "aveiro: 1 days\n");
+        market.run(&["audit"]).ends_with(0);
+        assert_eq!(market.run(&["statement", "--json"]).ends_with(0).out, before);
+    }
+    // Those of a trade whose price was changed are not either.
+    sql("UPDATE trade SET price = price + 1 WHERE buyer = 'bob' AND start = 1693569600", &[changed]);
+}
+
+#[test]
 fn the_audit_finds_a_database_whose_parts_do_not_belong_together() {
     sql("UPDATE interval SET community = 7", &["interval", "community"]);
     found(|market| market.database().execute_batch("DROP TABLE event").unwrap(), &["event"]);

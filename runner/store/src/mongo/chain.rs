@@ -6,11 +6,14 @@
 //! their place. Only when they are all there does the mark move past the link, and readers see nothing beyond the mark. So
 //! a process may die between any two steps, and the next one that asks for the community's state finishes its work.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use domain::disputes::{LastRead, ReadAt};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, doc};
 
-use super::document::{self, all, decode, insert, insert_missing};
+use super::document::{self, all, decode, insert, insert_in_order, insert_missing};
 use super::fault::Fault;
 use super::link::{self, AdditionDocument, AdditionLink, DecisionLink, IntervalLink, Link, NewInterval, Settled};
 use super::mark::{self, Mark};
@@ -57,10 +60,7 @@ async fn complete_addition(server: &Server, link: &AdditionLink) -> Result<(), F
 
 /// Writes the trades and events of a link.
 async fn write_out(server: &Server, settled: &Settled<'_>) -> Result<(), Fault> {
-    let documents = trades::documents(settled);
-    let there = insert_missing(&server.trades.clone_with_type(), &documents).await?;
-    check_same(server, settled, there.iter().filter_map(|position| documents.get(*position))).await?;
-    insert_missing(&server.of(), &events::documents(settled)).await.map(drop)
+    write_out_all(server, std::slice::from_ref(settled)).await
 }
 
 /// Writes what people read of a decision, then moves the mark past it.
@@ -98,24 +98,120 @@ async fn check_same(
     Ok(())
 }
 
-/// Commits an interval; `by` tells this commit from any other, however often it is tried.
-pub(super) async fn commit(server: &Server, commit: &Commit, by: ObjectId) -> Result<Committed, Fault> {
+/// Commits intervals of one community that follow each other, the first of them as far as they can be; `by` tells this commit
+/// from any other, however often it is tried. Answers how many are committed, and the result of the last one attempted.
+pub(super) async fn commit(
+    server: &Server,
+    commits: &[Arc<Commit>],
+    by: ObjectId,
+) -> Result<(usize, Result<Committed, Fault>), Fault> {
+    let Some(first) = commits.first() else { return Ok((0, Ok(Committed::Now))) };
     server.check_writable()?;
-    let mark = completed(server, &commit.community).await?;
-    let number = mark.number + 1;
+    // Whoever commits after the mark that was known last finds out, by the number of the link, if it has moved since.
+    let mark = match server.known_mark(&first.community) {
+        Some(mark) if follows(&mark, first) => mark,
+        _ => completed(server, &first.community).await?,
+    };
+    if !follows(&mark, first) {
+        // An earlier try may have left the first of them, or all.
+        let mut kept = 0;
+        while kept < commits.len()
+            && let Some(number) = mark.number.checked_sub(kept as u64)
+            && complete_own(server, &first.community, number, by).await?
+        {
+            kept += 1;
+        }
+        return after_kept(server, commits, kept, by).await;
+    }
+    if leases::is_fenced(server, &first.community, first.fence).await? {
+        return Ok((0, Ok(Committed::Fenced)));
+    }
+    let (mut links, mut ended) = (Vec::new(), Ok(Committed::Now));
+    let mut before: Option<&Commit> = None;
+    for (commit, number) in commits.iter().zip(mark.number + 1..) {
+        if before.is_some_and(|before| !comes_after(before, commit)) {
+            ended = Ok(Committed::Overtaken);
+            break;
+        }
+        match NewInterval::new(server, commit, number, by).await {
+            Ok(link) => links.push(link),
+            // What cannot be kept ends the batch, and those before it are kept.
+            Err(fault @ Fault::Refused(_)) => {
+                ended = Err(fault);
+                break;
+            }
+            Err(fault) => return Err(fault),
+        }
+        before = Some(commit);
+    }
+    let inserted = insert_in_order(&server.intervals.clone_with_type(), &links).await?;
+    let settled: Vec<Settled<'_>> =
+        commits.iter().take(inserted).zip(mark.number + 1..).map(|(commit, number)| Settled::of(commit, number)).collect();
+    if let Some(last) = settled.last() {
+        write_out_all(server, &settled).await?;
+        let advanced = Mark::of_interval(last.number, last.interval.end());
+        mark::advance(server, last.community, &advanced).await?;
+        server.remember_mark(last.community, mark.after(&advanced));
+    }
+    if inserted < links.len() {
+        // Somebody else was faster, or this is what an earlier try has left.
+        server.forget_mark(&first.community);
+        let mut kept = inserted;
+        while kept < links.len() && complete_own(server, &first.community, mark.number + 1 + kept as u64, by).await? {
+            kept += 1;
+        }
+        let (more, ended) = after_kept(server, commits.get(inserted..).unwrap_or_default(), kept - inserted, by).await?;
+        return Ok((inserted + more, ended));
+    }
+    Ok((inserted, ended))
+}
+
+/// Goes on after those of the commits that an earlier try has kept; if it has kept none, somebody else was faster.
+async fn after_kept(
+    server: &Server,
+    commits: &[Arc<Commit>],
+    kept: usize,
+    by: ObjectId,
+) -> Result<(usize, Result<Committed, Fault>), Fault> {
+    match commits.get(kept..) {
+        Some(rest) if kept > 0 && !rest.is_empty() => {
+            let (more, ended) = Box::pin(commit(server, rest, by)).await?;
+            Ok((kept + more, ended))
+        }
+        Some([]) => Ok((kept, Ok(Committed::Now))),
+        _ => Ok((0, Ok(Committed::Overtaken))),
+    }
+}
+
+/// Whether a commit is made of this mark.
+fn follows(mark: &Mark, commit: &Commit) -> bool {
     let is_expected = mark.end() == commit.after && mark.decision() == commit.decision;
-    if !is_expected || mark.end().is_some_and(|end| end >= commit.cleared.interval.end()) {
-        return kept_or_overtaken(server, &commit.community, mark.number, by).await;
+    is_expected && mark.end().is_none_or(|end| end <= commit.cleared.interval.start())
+}
+
+/// Whether a commit is made of what another one leaves.
+fn comes_after(before: &Commit, commit: &Commit) -> bool {
+    let end = before.cleared.interval.end();
+    let is_same = (&before.community, before.decision, before.fence) == (&commit.community, commit.decision, commit.fence);
+    is_same && commit.after == Some(end) && end <= commit.cleared.interval.start()
+}
+
+/// Writes the trades and events of links, those of all at once.
+async fn write_out_all(server: &Server, settled: &[Settled<'_>]) -> Result<(), Fault> {
+    let trades: Vec<TradeDocument> = settled.iter().flat_map(trades::documents).collect();
+    let events: Vec<events::EventDocument> = settled.iter().flat_map(events::documents).collect();
+    let (collection, of_events) = (server.trades.clone_with_type(), server.of());
+    let (there, written) = tokio::join!(insert_missing(&collection, &trades), insert_missing(&of_events, &events));
+    written?;
+    let there: BTreeSet<usize> = there?.into_iter().collect();
+    let mut first = 0;
+    for settled in settled {
+        let last = first + settled.trades.len();
+        let of_this = there.range(first..last).filter_map(|position| trades.get(*position));
+        check_same(server, settled, of_this).await?;
+        first = last;
     }
-    if leases::is_fenced(server, &commit.community, commit.fence).await? {
-        return Ok(Committed::Fenced);
-    }
-    let link = NewInterval::new(server, commit, number, by).await?;
-    if !insert(&server.intervals.clone_with_type(), &link).await? {
-        return kept_or_overtaken(server, &commit.community, number, by).await;
-    }
-    complete_interval(server, &Settled::of(commit, number)).await?;
-    Ok(Committed::Now)
+    Ok(())
 }
 
 /// Adds to the newest interval; `by` tells this addition from any other, however often it is tried.

@@ -12,7 +12,7 @@ use mongodb::event::command::{CommandEvent, CommandStartedEvent};
 
 use super::tests::{ALL, before, left_by_the_original, now};
 use super::*;
-use crate::contract::{Database, full, new_prices, opening, put};
+use crate::contract::{Database, boundary, full, new_prices, opening, put};
 
 /// The collections of the original.
 const THEIRS: [&str; 2] = ["matches", "prices"];
@@ -62,6 +62,39 @@ async fn watched(shelf: &Database) -> (MongoStore, Arc<Mutex<Vec<CommandStartedE
     }));
     let server = Arc::new(MongoStore::prepared(options, true).await.unwrap());
     (MongoStore { server, name: "watched".into() }, recorded)
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interval_takes_few_commands_and_indexes_are_made_once() {
+    let shelf = Database::new();
+    let (store, recorded) = watched(&shelf).await;
+    let names = |recorded: &Mutex<Vec<CommandStartedEvent>>| -> Vec<String> {
+        recorded.lock().unwrap().drain(..).map(|command| command.command_name).collect()
+    };
+    assert!(names(&recorded).contains(&"createIndexes".to_owned()));
+    let (_again, recorded_again) = watched(&shelf).await;
+    assert!(!names(&recorded_again).contains(&"createIndexes".to_owned()));
+
+    let quiet = |number: u64| {
+        let mut commit = full("aveiro", number);
+        commit.after = (number > 0).then(|| boundary(number));
+        commit.cleared.events.clear();
+        Arc::new(commit)
+    };
+    let batch = |numbers: std::ops::Range<u64>| numbers.map(quiet).collect::<Vec<_>>();
+    assert_eq!(store.commit_batch(batch(0..1)).await.committed, 1);
+    names(&recorded);
+    // One interval: the link, its trades, the mark.
+    assert_eq!(store.commit_batch(batch(1..2)).await.committed, 1);
+    assert_eq!(names(&recorded), ["insert", "insert", "update"]);
+    // Under a lease, this is looked at before.
+    let leased = Commit { fence: Some(1), ..Commit::clone(&quiet(2)) };
+    assert_eq!(store.commit(Arc::new(leased)).await.unwrap(), Committed::Now);
+    assert_eq!(names(&recorded), ["find", "insert", "insert", "update"]);
+    // Ten intervals take as many as one.
+    assert_eq!(store.commit_batch(batch(3..13)).await.committed, 10);
+    assert_eq!(names(&recorded), ["insert", "insert", "update"]);
 }
 
 /// Everything that a store can do, on a database that the original left.

@@ -64,6 +64,28 @@ pub(super) async fn insert<T: Serialize + Send + Sync>(into: &Collection<T>, doc
     }
 }
 
+/// Inserts documents in order, up to the first whose `_id` is taken; answers how many were inserted.
+pub(super) async fn insert_in_order<T: Serialize + Send + Sync>(
+    into: &Collection<T>,
+    documents: &[T],
+) -> Result<usize, Fault> {
+    match documents {
+        [] => return Ok(0),
+        [single] => return insert(into, single).await.map(usize::from),
+        _ => {}
+    }
+    let Err(error) = into.insert_many(documents).ordered(true).await else { return Ok(documents.len()) };
+    let ErrorKind::InsertMany(failed) = error.kind.as_ref() else { return Err(error.into()) };
+    if let Some(concern) = &failed.write_concern_error {
+        return Err(Fault::Unsafe(concern.message.clone()));
+    }
+    match failed.write_errors.iter().flatten().next() {
+        Some(error) if error.code == DUPLICATE => Ok(error.index),
+        Some(error) => Err(write_failed(&error.message)),
+        None => Err(error.into()),
+    }
+}
+
 /// Inserts those documents whose `_id` is not there yet; answers the positions of the others.
 pub(super) async fn insert_missing<T: Serialize + Send + Sync>(
     into: &Collection<T>,

@@ -10,7 +10,7 @@ use super::field::BoundaryDate;
 use super::server::{Server, Stored};
 
 /// How far a community is, in `communities`. Numbers only rise; what is none is 0.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Mark {
     #[serde(rename = "_id", skip_serializing)]
     pub(super) community: String,
@@ -58,6 +58,18 @@ impl Mark {
     /// The number of the last interval.
     pub(super) fn last_interval(&self) -> u64 {
         self.interval.unwrap_or(self.number)
+    }
+
+    /// What this mark becomes by an advance.
+    pub(super) fn after(&self, advance: &Mark) -> Mark {
+        Mark {
+            community: self.community.clone(),
+            number: self.number.max(advance.number),
+            interval: self.interval.max(advance.interval),
+            mark: advance.mark.or(self.mark),
+            course: self.course.max(advance.course),
+            addition: self.addition.max(advance.addition),
+        }
     }
 
     pub(super) fn of_interval(number: u64, end: Boundary) -> Mark {

@@ -1,7 +1,7 @@
 //! The connection: who we are there, which collections there are, and what every step needs.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::Digest;
@@ -12,6 +12,7 @@ use mongodb::{Client, Collection, Database, IndexModel};
 use super::address::MongoAddress;
 use super::document::encode;
 use super::fault::{DUPLICATE, Fault, write_failed};
+use super::mark::Mark;
 
 /// The database where the address names none: the original's.
 const DATABASE: &str = "comsolve";
@@ -19,6 +20,13 @@ const DATABASE: &str = "comsolve";
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements sent at once: the protocol allows 100,000, and 48 MB.
 const BATCH: usize = 1000;
+
+/// The version of the indexes below. Another one makes all of them again.
+const INDEXES: i32 = 1;
+/// The version of the records that intervals have; there is no marker in databases from before it.
+const RECORDS: i32 = 2;
+/// The collection of such versions.
+const LAYOUTS: &str = "layouts";
 
 /// A kind of document, and the collection that holds nothing else.
 pub(super) trait Stored: Send + Sync {
@@ -38,6 +46,8 @@ pub(super) struct Server {
     pub(super) original_prices: Option<Collection<Document>>,
     /// Whether it was opened to write.
     writable: bool,
+    /// The mark that each community had when this process advanced it last.
+    marks: Mutex<HashMap<String, Mark>>,
     /// Digests of blobs that are known to be there. Nothing is ever deleted.
     known: Mutex<HashSet<Digest>>,
     /// The meters that have been read, by community, with the number of the link that said so.
@@ -73,6 +83,7 @@ impl Server {
             original_trades: has("matches").then(|| database.collection("matches")),
             original_prices: has("prices").then(|| database.collection("prices")),
             writable,
+            marks: Mutex::default(),
             known: Mutex::default(),
             read_meters: Mutex::default(),
             database,
@@ -81,11 +92,47 @@ impl Server {
             let name = server.database.name();
             return Err(Fault::NotOurs(format!("database {name:?} has nothing of ours (settle first)")));
         }
+        server.check_records().await?;
         Ok(server)
     }
 
-    /// Creates the indexes that are missing.
+    /// Refuses intervals of another version; notes the version where there are none.
+    async fn check_records(&self) -> Result<(), Fault> {
+        let layouts = self.database.collection::<Document>(LAYOUTS);
+        let found = layouts.find_one(doc! { "_id": "records" }).await?;
+        let version = found.as_ref().and_then(|found| found.get_i32("version").ok());
+        if version == Some(RECORDS) {
+            return Ok(());
+        }
+        let name = self.database.name();
+        if let Some(version) = version.filter(|version| *version > RECORDS) {
+            return Err(Fault::NotOurs(format!(
+                "database {name:?} has records of version {version}, but this program knows only {RECORDS} (use a newer \
+                 rec-market, or name another database)"
+            )));
+        }
+        if self.intervals.find_one(doc! {}).await?.is_some() {
+            return Err(Fault::NotOurs(format!(
+                "database {name:?} has intervals from before the first release (settle again into a new database; if trades \
+                 of this one were paid, keep it, and set forward.since to the end of its last interval, so that nothing is \
+                 paid twice)"
+            )));
+        }
+        if self.writable { self.note_layout("records", RECORDS).await } else { Ok(()) }
+    }
+
+    async fn note_layout(&self, what: &str, version: i32) -> Result<(), Fault> {
+        let note = doc! { "q": { "_id": what }, "u": { "$set": { "version": version } }, "upsert": true };
+        self.update(&self.database.collection::<Document>(LAYOUTS), &[note]).await
+    }
+
+    /// Creates the indexes, once in the life of a database.
     pub(super) async fn make_indexes(&self) -> Result<(), Fault> {
+        let layouts = self.database.collection::<Document>(LAYOUTS);
+        let made = doc! { "_id": "indexes", "version": INDEXES };
+        if layouts.find_one(made.clone()).await?.is_some() {
+            return Ok(());
+        }
         let trades = vec![
             doc! { "timestamp": 1, "_id": 1 },
             doc! { "buyer_id": 1, "timestamp": 1, "_id": 1 },
@@ -121,7 +168,8 @@ impl Server {
                 collection.create_index(IndexModel::builder().keys(keys).build()).await?;
             }
         }
-        Ok(())
+        // Only now: if it dies before, they are made again, which changes nothing.
+        self.note_layout("indexes", INDEXES).await
     }
 
     /// The collection of a kind of document.
@@ -136,6 +184,23 @@ impl Server {
 
     pub(super) fn is_writable(&self) -> bool {
         self.writable
+    }
+
+    fn marks(&self) -> MutexGuard<'_, HashMap<String, Mark>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A community's mark, as far as this process knows; somebody else may have moved it since.
+    pub(super) fn known_mark(&self, community: &str) -> Option<Mark> {
+        self.marks().get(community).cloned()
+    }
+
+    pub(super) fn remember_mark(&self, community: &str, mark: Mark) {
+        self.marks().insert(community.to_owned(), mark);
+    }
+
+    pub(super) fn forget_mark(&self, community: &str) {
+        self.marks().remove(community);
     }
 
     pub(super) fn knows(&self, digest: &Digest) -> bool {

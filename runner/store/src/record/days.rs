@@ -1,9 +1,9 @@
 //! What a community's parties traded on one day, packed: how many trades, and the sums of a statement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use books::statement::{Account, Flow, Statement};
-use domain::{Amount, MemberId, NamedParty};
+use domain::{Amount, MemberId};
 
 use super::InvalidRecord;
 use super::names::{NameTable, Names};
@@ -44,12 +44,19 @@ impl Default for Day {
 impl Day {
     /// Adds an interval: its trades, and what its statement says.
     pub fn add(&mut self, trades: &[StoredTrade], statement: Option<Statement>) {
+        // By party first: each is looked up among the others once, however often it trades.
+        let mut counts: HashMap<&str, Counts> = HashMap::new();
         for trade in trades {
-            let fresh = u64::from(trade.state.is_some());
-            self.party(&trade.seller).sold += 1;
-            let buyer = self.party(&trade.buyer);
+            counts.entry(trade.seller.as_str()).or_default().sold += 1;
+            let buyer = counts.entry(trade.buyer.as_str()).or_default();
             buyer.bought += 1;
-            buyer.fresh += fresh;
+            buyer.fresh += u64::from(trade.state.is_some());
+        }
+        for (name, Counts { sold, bought, fresh }) in counts {
+            let entry = self.parties.entry(name.to_owned()).or_default();
+            entry.sold += sold;
+            entry.bought += bought;
+            entry.fresh += fresh;
         }
         let Some(statement) = statement else {
             self.is_summed = false;
@@ -62,15 +69,6 @@ impl Day {
                 None => self.is_summed = false,
             }
         }
-    }
-
-    fn party(&mut self, party: &NamedParty) -> &mut Entry {
-        let name = party.as_str();
-        // Most are there already, and then need no copy of their name.
-        if !self.parties.contains_key(name) {
-            self.parties.insert(name.to_owned(), Entry::default());
-        }
-        self.parties.entry(name.to_owned()).or_default()
     }
 
     /// The account of each member; `None` if they are not the sums.

@@ -1,13 +1,13 @@
 //! The names of members and meters of one record, each once: the others refer to them by their place.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::InvalidRecord;
 use super::pack::{Packer, Unpacker};
 
 /// Names while a record is written.
 pub(super) struct NameTable<'n> {
-    sorted: BTreeSet<&'n str>,
+    sorted: Vec<&'n str>,
     places: HashMap<&'n str, u32>,
 }
 
@@ -15,8 +15,13 @@ impl<'n> NameTable<'n> {
     /// Takes names, in any order and as often as they come.
     #[allow(clippy::cast_possible_truncation, reason = "OK because no memory holds 2³² names")]
     pub(super) fn of(names: impl Iterator<Item = &'n str>) -> NameTable<'n> {
-        let sorted: BTreeSet<&str> = names.collect();
-        let places = sorted.iter().enumerate().map(|(place, name)| (*name, place as u32)).collect();
+        // Most come several times, and only the different ones are sorted.
+        let mut places: HashMap<&str, u32> = names.map(|name| (name, 0)).collect();
+        let mut sorted: Vec<&str> = places.keys().copied().collect();
+        sorted.sort_unstable();
+        for (place, name) in sorted.iter().enumerate() {
+            places.insert(name, place as u32);
+        }
         NameTable { sorted, places }
     }
 

@@ -7,8 +7,7 @@ use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
-use super::payments::time;
-use super::read::{bounds, unsigned};
+use super::value::{bounds, time, unsigned};
 use crate::record::{self, Block, Day};
 use books::statement::Statement;
 use books::{Commit, DaySums, Span, StoredTrade, day_of};

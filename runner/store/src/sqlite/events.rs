@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::fault::Fault;
-use super::read::{bounds, unsigned};
+use super::value::{bounds, unsigned};
 use super::write::community_row;
 use crate::record;
 use books::event::merge;

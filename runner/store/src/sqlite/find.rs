@@ -13,8 +13,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::fault::Fault;
 use super::opened::Opened;
-use super::payments::{second_from, signed, stored_name};
-use super::read::unsigned;
+use super::value::{second_from, signed, stored_name, unsigned};
 use super::walk::{Head, Walk, names};
 use books::{Match, MatchFilter, Window, WireParty};
 

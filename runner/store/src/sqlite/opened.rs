@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
-use super::payments::{state, time};
-use super::read::unsigned;
+use super::value::{state, time, unsigned};
 use crate::record::{self, Trades};
 use books::{Match, Quantity, platform_name};
 

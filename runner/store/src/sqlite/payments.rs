@@ -10,41 +10,12 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::fault::Fault;
 use super::opened::Opened;
-use super::read::unsigned;
+use super::value::{second_from, time, unsigned};
 use super::{days, find};
 use books::{
     Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, Reported, UpdateError, Window,
     check_agreement,
 };
-use domain::PLATFORM_GRID;
-
-/// The first whole second at or after an instant.
-pub(super) fn second_from(at: Timestamp) -> i64 {
-    at.as_second() + i64::from(at.subsec_nanosecond() > 0)
-}
-
-/// A window's `skip` and `limit` as SQLite's signed integers.
-pub(super) fn signed(window: Window) -> (i64, i64) {
-    (i64::try_from(window.skip).unwrap_or(i64::MAX), i64::try_from(window.limit).unwrap_or(i64::MAX))
-}
-
-/// Decodes a stored time.
-pub(super) fn time(second: i64) -> Result<Timestamp, Fault> {
-    Timestamp::from_second(second).map_err(|_| Fault::Record(format!("Unix second {second} is out of range").into()))
-}
-
-/// A platform's name in its stored form; `None` for a name that no party can have.
-pub(super) fn stored_name(platform: &str) -> Option<&str> {
-    match platform {
-        PLATFORM_GRID => Some("grid"),
-        "grid" => None,
-        other => Some(other),
-    }
-}
-
-pub(super) fn state(number: i64) -> Result<State, Fault> {
-    State::from_number(number).ok_or_else(|| Fault::Record(format!("it has the unknown state {number}").into()))
-}
 
 pub(super) fn has_expired(connection: &Connection, now: Timestamp) -> Result<bool, Fault> {
     // Two searches of an index.

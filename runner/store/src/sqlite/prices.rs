@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::fault::Fault;
-use super::read::unsigned;
+use super::value::unsigned;
 use books::{MeterPrices, NewPrices, PricesKept, Window};
 
 const COLUMNS: &str = "meter, start, bid, offer, withdrawn, set_at";
@@ -100,9 +100,9 @@ pub(super) fn list(
     to: Option<Timestamp>,
     window: Window,
 ) -> Result<Vec<MeterPrice>, Fault> {
-    let from = from.map_or(i64::MIN, super::payments::second_from);
-    let to = to.map_or(i64::MAX, super::payments::second_from);
-    let (skip, limit) = super::payments::signed(window);
+    let from = from.map_or(i64::MIN, super::value::second_from);
+    let to = to.map_or(i64::MAX, super::value::second_from);
+    let (skip, limit) = super::value::signed(window);
     let mut select = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM price WHERE meter = ?1 AND start >= ?2 AND start < ?3
          ORDER BY start DESC LIMIT ?4 OFFSET ?5"
@@ -133,7 +133,7 @@ pub(super) fn book(
             let Some(row) = rows.next()? else { break };
             let found = price(row)?;
             next = instants.range(..found.from).next_back();
-            prices.push(SetPrice { price: found, at: super::payments::time(row.get(5)?)? });
+            prices.push(SetPrice { price: found, at: super::value::time(row.get(5)?)? });
         }
     }
     Ok(prices.into_iter().collect())
@@ -148,7 +148,7 @@ fn read(row: &Row<'_>) -> Result<MeterPrice, Fault> {
     let own = OwnPrices { bid: Price::from_micro_eur(row.get(2)?), offer: Price::from_micro_eur(row.get(3)?) };
     Ok(MeterPrice {
         meter: MeterId::from_stored(&meter).map_err(|error| Fault::Record(error.into()))?,
-        from: super::payments::time(row.get(1)?)?,
+        from: super::value::time(row.get(1)?)?,
         own: (!row.get::<_, bool>(4)?).then_some(own),
     })
 }

@@ -7,14 +7,9 @@ use domain::{Boundary, CommunityCode, Digest, Interval, MemberId};
 use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 
 use super::fault::Fault;
-use super::payments::state;
+use super::value::{bounds, state, unsigned};
 use crate::record::{self, Block};
 use books::{Progress, Provenance, Span, StoredEvent, StoredInterval, StoredTrade};
-
-/// Reads a number that was stored from an unsigned one.
-pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get(column)
-}
 
 pub(super) fn mark(connection: &Connection, community: &str) -> Result<Option<Boundary>, Fault> {
     let mut find = connection.prepare_cached("SELECT mark FROM community WHERE name = ?1")?;
@@ -48,12 +43,6 @@ pub(super) fn states(connection: &Connection, community: i64) -> Result<LastRead
     let states: Option<Vec<u8>> = find.query_row([community], |row| row.get(0))?;
     let Some(states) = states else { return Ok(LastReads::new()) };
     record::decode_states(&states).map_err(|error| Fault::from(error).of(|| "the state of meters".to_owned()))
-}
-
-/// A span as bounds of a query, in SQLite's signed integers.
-pub(super) fn bounds(span: Span) -> (i64, i64) {
-    let signed = |second: u64| i64::try_from(second).unwrap_or(i64::MAX);
-    (span.from.map_or(0, signed), span.to.map_or(i64::MAX, signed))
 }
 
 /// Describes the interval of a row whose columns from `start` on are start and length, as far as they are readable.

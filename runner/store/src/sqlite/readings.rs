@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::fault::Fault;
-use super::read::unsigned;
+use super::value::unsigned;
 use crate::record;
 use books::{Contradictions, DAY_SECONDS, Days, KeptReadings, LateArrival, Merging, MeterDay, MeterSpan, NewReadings};
 

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::fault::Fault;
-use super::payments::{Becomes, change, current, state};
+use super::payments::{Becomes, change, current};
+use super::value::state;
 use books::{Match, ReopenError, Reopened, Reopening, Reported};
 
 pub(super) fn reopen(

@@ -10,8 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::fault::Fault;
-use super::payments::{second_from, stored_name};
-use super::read::unsigned;
+use super::value::{second_from, stored_name, unsigned};
 use crate::record::{Counts, decode_counts};
 use books::{MatchFilter, WireParty};
 
