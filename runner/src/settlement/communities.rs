@@ -12,10 +12,13 @@ use tokio::task::JoinSet;
 use super::community::{Community, Surroundings};
 use super::pass::Settler;
 use super::replicas::{Beating, Living};
-use super::schedule::{CLOCK_CHECK, Schedule, Timetable, readings_pause, spread};
+use super::schedule::{CLOCK_CHECK, Schedule, Timetable, Wait, readings_pause, spread};
 
 /// How often a replica looks how far the communities are that others settle.
 const WATCH: Duration = Duration::from_secs(15);
+
+/// Pause after a turn that panicked, which the log has: the others go on.
+const AFTER_PANIC: Duration = Duration::from_secs(60);
 
 /// The communities of a service.
 pub struct Communities {
@@ -41,21 +44,24 @@ impl Communities {
         let watching = tokio::spawn(watch(self.all.clone(), Arc::clone(&self.around), Arc::clone(&alone)));
         let mut table = Timetable::new(self.all.iter().map(|community| self.schedule(community, &living)), now);
         self.first(&living).for_each(|number| table.call(number, now));
-        let mut running = JoinSet::new();
+        let (mut running, mut whose) = (JoinSet::new(), HashMap::new());
         let mut checked = Instant::now();
         while !shutdown.is_cancelled() {
             let now = clock.now();
             while let Some(number) = table.take(now) {
                 let community = Arc::clone(&self.all[number]);
                 let (schedule, comes_first) = (table.schedule(number), living.rank(community.name()) == 0);
-                running.spawn(async move { (number, community.take_turn(schedule, comes_first).await) });
+                let turn = running.spawn(async move { community.take_turn(schedule, comes_first).await });
+                whose.insert(turn.id(), number);
             }
             let pause = living.lasts(now).map_or(table.pause(now), |lasts| lasts.min(table.pause(now)));
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                Some(turn) = running.join_next() => {
-                    let (number, wait) = turn.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-                    table.wait(number, wait, clock.now());
+                Some(turn) = running.join_next_with_id() => {
+                    let (id, wait) = turn.unwrap_or_else(|error| (error.id(), Wait::Retry(AFTER_PANIC)));
+                    if let Some(number) = whose.remove(&id) {
+                        table.wait(number, wait, clock.now());
+                    }
                 }
                 () = sharing.changed() => {}
                 () = clock.sleep(pause) => {}

@@ -37,7 +37,11 @@ impl Port {
     }
 
     fn status(&self) -> Value {
-        let (status, head, body) = self.get("/status");
+        self.status_of("")
+    }
+
+    fn status_of(&self, query: &str) -> Value {
+        let (status, head, body) = self.get(&format!("/status{query}"));
         assert!(status == 200 && head.contains("content-type: application/json"), "{head}");
         serde_json::from_str(&body).unwrap()
     }
@@ -106,6 +110,14 @@ fn the_status_tells_how_each_community_stands() {
     assert!(held["held"].as_str().unwrap().contains("is on hold: unreachable: "), "{held}");
     assert_eq!(held["last_error"], held["held"]);
     assert_eq!(held["algorithm"]["name"], "unreachable");
+    let troubled = |port: &Port| port.status_of("?only=troubled&limit=7")["communities"].as_array().unwrap().len();
+    assert_eq!((troubled(&port), &port.status()["communities_troubled"]), (1, &json!(1)));
+    assert_eq!(port.status_of("?after=aveir")["communities"][0]["name"], "aveiro");
+    assert_eq!(port.status_of("?after=aveiro")["communities"], json!([]));
+    for wrong in ["?limit=x", "?only=happy", "?first=1", "?limit", "?after=%ff"] {
+        let (status, _, body) = port.get(&format!("/status{wrong}"));
+        assert!(status == 400 && body.contains(&wrong[1..]) && body.contains("is expected"), "{wrong}: {body}");
+    }
 
     let good = scene.base("mid-market-rate");
     let label = good.label();
@@ -114,6 +126,7 @@ fn the_status_tells_how_each_community_stands() {
     let community = &status["communities"][0];
     assert_eq!((&community["mark"], &community["lag_seconds"]), (&json!("2023-09-01T12:15:00Z"), &json!(300)));
     assert_eq!((&community["held"], &community["lease_held"]), (&Value::Null, &json!(false)));
+    assert_eq!((troubled(&port), &status["communities_troubled"]), (0, &json!(0)));
     assert_eq!(
         community["algorithm"],
         json!({"name": "mid-market-rate", "version": label.version, "sha256": label.digest.to_string()})

@@ -136,6 +136,36 @@ fn what_is_committed_is_counted_by_kind() {
 }
 
 #[test]
+fn many_communities_have_their_series_together() {
+    let metrics = Metrics::in_total(Arc::new(FixedClock(at(NOON + 2000))));
+    let communities: Vec<_> = (0..1000).map(|number| metrics.community(&format!("c{number}"), GRACE)).collect();
+    let size = metrics.render().len();
+    for (number, of) in (0..).zip(&communities) {
+        of.committed(Boundary::from_seconds(NOON + number % 2 * 900).unwrap(), Some(By::Algorithm), &[], &[]);
+        of.lease(number % 3 == 0);
+        of.passed(if number < 7 { PassOutcome::Held } else { PassOutcome::Done });
+    }
+    metrics.shadow_ran("c5", 2, 0);
+    metrics.shadow_ran("c6", 3, 0);
+    assert_values(
+        &metrics,
+        &[
+            ("intervals_settled_total{by=\"algorithm\",community=\"all\"}", "1000"),
+            ("lease_held{community=\"all\"}", "334"),
+            ("community_held{community=\"all\"}", "7"),
+            // Of the one that is furthest behind.
+            ("settled_until_timestamp_seconds{community=\"all\"}", "1693569600"),
+            ("lag_seconds{community=\"all\"}", "1700"),
+            ("shadow_runs_total{community=\"all\",outcome=\"usable\"}", "5"),
+        ],
+    );
+    // However many there are.
+    let text = metrics.render();
+    assert!(text.len() < size + 1000 && !text.contains("community=\"c5\""), "{size} {}", text.len());
+    assert!(communities[3].is_held() && communities[3].has_lease() && !communities[8].is_held());
+}
+
+#[test]
 fn lag_and_age_rise_by_themselves() {
     let clock = Arc::new(Turned(Mutex::new(at(NOON))));
     let metrics = Metrics::new(clock.clone());
