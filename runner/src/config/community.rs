@@ -1,7 +1,6 @@
 //! One community's part of the configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use jiff::tz::TimeZone;
 use super::dated::Dated;
 use super::holidays::{self, HolidaysConfig};
 use super::member::{self, Listing, MemberConfig};
+use super::meters::MetersSource;
 use super::problems::Problems;
 use super::read::Field;
 use super::shares;
@@ -34,24 +34,6 @@ const GRACE: Duration = Duration::from_secs(5 * 60);
 const TOLERANCE: Duration = Duration::from_secs(2 * 60);
 /// After how many failures an activated algorithm is rolled back: once may be the machine's fault, three times is not.
 const ROLLBACK_AFTER: u32 = 3;
-
-/// Where a community's readings come from. The text forms are an address and `store`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MetersSource {
-    /// A Meters service at this address.
-    Service(String),
-    /// The store: readings that were imported, or sent to the Meters service of this program.
-    Store,
-}
-
-impl fmt::Display for MetersSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            MetersSource::Service(address) => f.write_str(address),
-            MetersSource::Store => f.write_str("store"),
-        }
-    }
-}
 
 /// One community.
 #[derive(Clone, Debug, PartialEq)]

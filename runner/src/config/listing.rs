@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tonic::transport::Uri;
 
-use super::community::{CommunityConfig, MetersSource, Placed};
+use super::community::{CommunityConfig, Placed};
+use super::meters::MetersSource;
 use super::member::Listing;
 use super::problems::Problems;
 
