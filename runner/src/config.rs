@@ -39,11 +39,12 @@ use books::OfferedSince;
 use toml::de::{DeTable, DeValue};
 
 use crate::file::create_private_directory;
+pub use community::CommunityConfig;
 use community::Placed;
-pub use community::{CommunityConfig, MetersSource};
 pub use dated::{Change, Dated};
 pub use holidays::HolidaysConfig;
 pub use member::{MemberConfig, MemberTerms};
+pub use meters::MetersSource;
 pub use monitoring::SeriesOf;
 use overrides::PREFIX;
 pub use problems::Problem;

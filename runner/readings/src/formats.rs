@@ -30,7 +30,7 @@ use jiff::tz::TimeZone;
 
 use crate::Options;
 use crate::amount::{InvalidAmount, from_kw, from_kwh};
-use crate::file::About;
+use crate::about::About;
 use crate::local::{LocalClock, date_time, instant};
 use crate::problem::Problem;
 use crate::shares::Coefficients;

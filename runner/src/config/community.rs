@@ -1,7 +1,6 @@
 //! One community's part of the configuration.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use jiff::tz::TimeZone;
 use super::dated::Dated;
 use super::holidays::{self, HolidaysConfig};
 use super::member::{self, Listing, MemberConfig};
-use super::meters;
+use super::meters::MetersSource;
 use super::problems::Problems;
 use super::read::Field;
 use super::schema::{Community, Delay, Interval, Is, OnFailure};
@@ -36,24 +35,6 @@ const GRACE: Duration = Duration::from_secs(5 * 60);
 const TOLERANCE: Duration = Duration::from_secs(2 * 60);
 /// After how many failures an activated algorithm is rolled back: once may be the machine's fault, three times is not.
 const ROLLBACK_AFTER: u32 = 3;
-
-/// Where a community's readings come from. The text forms are an address and `store`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MetersSource {
-    /// A Meters service at this address.
-    Service(String),
-    /// The store: readings that were imported, or sent to the Meters service of this program.
-    Store,
-}
-
-impl fmt::Display for MetersSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            MetersSource::Service(address) => f.write_str(address),
-            MetersSource::Store => f.write_str("store"),
-        }
-    }
-}
 
 /// One community.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,10 +104,7 @@ impl CommunityConfig {
 
     /// What tells its Meters service from another: scheme, host and port of the address, however it is written.
     pub fn meters_service(&self) -> String {
-        match &self.meters {
-            MetersSource::Service(address) => meters::service(address),
-            MetersSource::Store => self.meters.to_string(),
-        }
+        self.meters.service()
     }
 
     /// Whose each meter is, and when.

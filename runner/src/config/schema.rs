@@ -23,7 +23,7 @@ use serde_json::Value as Json;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::transport::Uri;
 
-use super::community::MetersSource;
+use super::meters::MetersSource;
 use super::monitoring::SeriesOf;
 use super::read::{Field, WRITTEN};
 use super::rights::{Right, network};

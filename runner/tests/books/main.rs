@@ -24,6 +24,7 @@ mod replay;
 mod replay_outside;
 mod rows;
 mod runs;
+mod samples;
 mod service;
 mod silence;
 mod statement;

@@ -1,11 +1,9 @@
 //! The operators' own samples, which are published beside this repository.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use readings::{Content, FileReadings, Input, Options, read_file};
 
 fn read(name: &str) -> FileReadings {
-    let path = format!("{}/../../../shared/data/files/{name}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../../shared/data/files/{name}", env!("CARGO_MANIFEST_DIR"));
     let options = Options { meter: Some("m".parse().unwrap()), ..Options::default() };
     // Under another name: it must not matter.
     read_file(&Input { name: "file".to_owned(), bytes: std::fs::read(path).unwrap() }, &options).unwrap()
