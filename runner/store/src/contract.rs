@@ -20,7 +20,8 @@ use books::{
     Decisions, Due, ExpectedState, GapTrade, KeptChange, KeptVersion, LEASE_TERM_MAX, Label, Lease, Leases, Match,
     MatchFilter, MatchUpdate, MeterReading, NewPrices, OfferedSince, OutboxDepth, Payments, PriceBounds, Prices,
     PricesKept, Progress, Quantity, ReopenError, Reopened, Reopening, ShadowState, ShadowTotals, Span, Store,
-    StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, WireParty, community_lease, day_of,
+    StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, WireParty, community_lease,
+    day_of,
 };
 use domain::disputes::MeterRules;
 use domain::netting::{Basis, LastReads};

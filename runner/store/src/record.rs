@@ -31,8 +31,8 @@ pub use addition::{Added, decode_addition, encode_addition};
 pub use block::{Block, PackedTrade, Trades, decode_block, decode_trades, encode_block, stored_trades};
 pub use change::{decode_change, encode_change};
 pub use days::{Counts, Day, decode_counts};
-pub use states::{decode_states, encode_states, meters_of_states};
 pub use shadow::{decode_shadow_totals, encode_shadow_totals};
+pub use states::{decode_states, encode_states, meters_of_states};
 pub use whole::{Whole, decode_whole, encode_whole};
 
 /// The error for a stored record that is not valid.

@@ -51,7 +51,17 @@ pub(crate) fn make_trade_table(connection: &Connection) {
             let id = ids.id(number);
             insert
                 .execute(params![
-                    community, start, number, id.as_bytes(), seller, buyer, energy, price, state, message, end
+                    community,
+                    start,
+                    number,
+                    id.as_bytes(),
+                    seller,
+                    buyer,
+                    energy,
+                    price,
+                    state,
+                    message,
+                    end
                 ])
                 .unwrap();
         }
@@ -77,7 +87,9 @@ pub(crate) fn write_trade_table(connection: &Connection) {
         name => NamedParty::Member(MemberId::from_stored(name).unwrap()),
     };
     let mut select = connection
-        .prepare("SELECT start, seller, buyer, energy, price, message FROM temp.trade ORDER BY community, start, number")
+        .prepare(
+            "SELECT start, seller, buyer, energy, price, message FROM temp.trade ORDER BY community, start, number",
+        )
         .unwrap();
     let rows = select.query_map((), |row| {
         let trade = NamedTrade {

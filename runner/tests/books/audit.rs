@@ -187,7 +187,8 @@ fn the_audit_finds_a_trade_that_is_gone_or_there_twice() {
         sql(&gone, &[INTERVAL, "digest differs"]);
     }
     sql("DELETE FROM trade WHERE message IS NOT NULL", &["2023-09-01T12:30:00Z/900s", "gaps"]);
-    let again = "INSERT INTO trade SELECT community, start, 2, id, seller, buyer, energy, price, state, message, \"end\", null,
+    let again =
+        "INSERT INTO trade SELECT community, start, 2, id, seller, buyer, energy, price, state, message, \"end\", null,
              null, null, null
          FROM trade WHERE start = 1693569600 AND number = 0";
     sql(again, &[INTERVAL, "digest differs"]);
@@ -198,10 +199,7 @@ fn the_audit_finds_a_trade_that_is_gone_or_there_twice() {
 fn the_audit_finds_an_interval_that_is_gone() {
     for (start, says) in [(START - 900, INTERVAL), (START, "2023-09-01T12:15:00Z/900s"), (START + 1800, "resume mark")]
     {
-        found(
-            |market| market.tamper(&format!("DELETE FROM interval WHERE start = {start}")),
-            &[says],
-        );
+        found(|market| market.tamper(&format!("DELETE FROM interval WHERE start = {start}")), &[says]);
     }
 }
 
@@ -293,7 +291,10 @@ fn the_audit_finds_sums_that_are_not_those_of_the_intervals_and_they_can_be_made
         ("UPDATE day SET trades = trades + 1", changed),
         ("UPDATE day SET last = last - 900", changed),
         ("DELETE FROM day", "interval 2023-09-01T12:00:00Z/900s is in the sums of no day"),
-        ("UPDATE day SET first = first - 86400, last = last - 86400, until = until - 86400", "is in the sums of no day"),
+        (
+            "UPDATE day SET first = first - 86400, last = last - 86400, until = until - 86400",
+            "is in the sums of no day",
+        ),
     ] {
         sql(change, &[says, way_out]);
         let market = market_with_books();

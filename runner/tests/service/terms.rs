@@ -178,7 +178,8 @@ fn the_service_pauses_while_everything_is_refused_and_goes_on_by_itself() {
     let told = |what: &str| market.log().matches(what).count();
     assert_eq!((told("refuses every trade"), told("accepts trades again")), (1, 1), "{}", market.log());
     // A trade that a person opens again is sent again.
-    let first = market.json(&["trades", "--json"]).iter().find(|trade| !trade["state"].is_null()).unwrap()["id"].clone();
+    let first =
+        market.json(&["trades", "--json"]).iter().find(|trade| !trade["state"].is_null()).unwrap()["id"].clone();
     market.run(&["trades", "reopen", first.as_str().unwrap(), "--why", "it never arrived", "--yes"]).ends_with(0);
     let service = Service::start(&market);
     eventually("it is sent again", || payments.service.ledger().totals().duplicates == 1);

@@ -65,7 +65,8 @@ impl Sums {
         let digest = self.statement.take().map(|statement| digest(&statement.members));
         let found = (std::mem::take(&mut self.intervals), std::mem::take(&mut self.trades), digest);
         let is_same = found == (day.intervals, day.trades, day.digest);
-        (!is_same).then(|| format!("the sums of the day from {} on are not those of its intervals {WAY_OUT}", day.first))
+        (!is_same)
+            .then(|| format!("the sums of the day from {} on are not those of its intervals {WAY_OUT}", day.first))
     }
 
     /// What is wrong if days are left.

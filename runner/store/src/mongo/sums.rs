@@ -62,8 +62,8 @@ fn add((sums, statement): &mut (DaySums, Option<Statement>), interval: &StoredIn
 
 /// The sums of a day, if any of its intervals is in the span.
 fn finished((sums, statement): (DaySums, Option<Statement>), span: Span) -> Option<DaySums> {
-    let is_within = span.from.is_none_or(|from| from <= sums.last.seconds())
-        && span.to.is_none_or(|to| sums.first.seconds() < to);
+    let is_within =
+        span.from.is_none_or(|from| from <= sums.last.seconds()) && span.to.is_none_or(|to| sums.first.seconds() < to);
     is_within.then(|| DaySums { members: statement.map(|statement| statement.members), ..sums })
 }
 

@@ -61,11 +61,7 @@ struct Row {
 }
 
 /// Packs an interval.
-pub fn encode_block(
-    trades: &[StoredTrade],
-    inputs: InputParts<'_>,
-    round: Option<&Round>,
-) -> Vec<u8> {
+pub fn encode_block(trades: &[StoredTrade], inputs: InputParts<'_>, round: Option<&Round>) -> Vec<u8> {
     let parties = trades.iter().flat_map(|trade| [&trade.seller, &trade.buyer]);
     let parties = parties.filter_map(NamedParty::member).map(MemberId::as_str);
     let readings = inputs.readings.iter().flat_map(|reading| [reading.meter.as_str(), reading.member.as_str()]);

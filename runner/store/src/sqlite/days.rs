@@ -176,12 +176,7 @@ fn containing(connection: &Connection, community: i64, start: u64) -> Result<Opt
 }
 
 /// Sums up the day with an interval again.
-pub(super) fn sum_again_at(
-    transaction: &Connection,
-    community: i64,
-    name: &str,
-    start: Boundary,
-) -> Result<(), Fault> {
+pub(super) fn sum_again_at(transaction: &Connection, community: i64, name: &str, start: Boundary) -> Result<(), Fault> {
     let Some(kept) = containing(transaction, community, start.seconds())? else { return Ok(()) };
     let mut row = DayRow { intervals: 0, trades: 0, fresh: 0, parties: Day::default(), ..kept };
     let span = Span { from: Some(row.first), to: Some(row.last.saturating_add(1)) };

@@ -66,8 +66,8 @@ fn by_id(connection: &Connection, filter: &MatchFilter, id: TradeId) -> Result<O
     opened.read_payment(connection, number)?;
     let Some(found) = opened.shown(number)?.filter(|found| found.id == id) else { return Ok(None) };
     let end = i64::try_from(opened.end()).unwrap_or(i64::MAX);
-    let is_in_time = filter.from.is_none_or(|from| end >= second_from(from))
-        && filter.to.is_none_or(|to| end < second_from(to));
+    let is_in_time =
+        filter.from.is_none_or(|from| end >= second_from(from)) && filter.to.is_none_or(|to| end < second_from(to));
     let lapsed = opened.payment(number).is_some_and(|payment| payment.lapsed);
     let is_in_state = filter.states.is_empty()
         || found.state.is_some_and(|state| filter.states.contains(&state))
@@ -165,7 +165,8 @@ impl Moved {
 
 /// Trades in one of the filter's states: those of which something has become, merged with those of which nothing has.
 fn merged(connection: &Connection, filter: &MatchFilter, window: Window, page: &mut Page) -> Result<(), Fault> {
-    let most = Window { skip: 0, limit: usize::try_from(window.skip).unwrap_or(usize::MAX).saturating_add(window.limit) };
+    let most =
+        Window { skip: 0, limit: usize::try_from(window.skip).unwrap_or(usize::MAX).saturating_add(window.limit) };
     let mut moved = moved(connection, filter, most)?;
     let mut last: Option<Opened> = None;
     if filter.states.contains(&State::Created) {
@@ -278,7 +279,8 @@ fn moved(connection: &Connection, filter: &MatchFilter, window: Window) -> Resul
         // Few of a buyer's trades wait of which something has become; which community they are of is seen later.
         Some(buyer) => {
             let members = buyer.members.iter().map(|(_, member)| member.as_str());
-            let buyers: std::collections::BTreeSet<&str> = stored_name(&buyer.name).into_iter().chain(members).collect();
+            let buyers: std::collections::BTreeSet<&str> =
+                stored_name(&buyer.name).into_iter().chain(members).collect();
             let states: Vec<String> = filter.states.iter().map(|state| (*state as i64).to_string()).collect();
             let condition = format!("buyer = ? AND state IN (0, 3) AND state IN ({})", states.join(", "));
             for buyer in buyers {

@@ -85,7 +85,16 @@ pub(super) fn change<'b>(
         let (until, from) = claim.map_or((None, None), |(until, from)| (Some(until), Some(from as i64)));
         let (state, at) = (state as i64, now.as_second());
         let there = write.execute(params![
-            community, start, number, state, message, transaction_id, unpaid, at, until, from
+            community,
+            start,
+            number,
+            state,
+            message,
+            transaction_id,
+            unpaid,
+            at,
+            until,
+            from
         ])?;
         if there > 0 {
             continue;
@@ -93,12 +102,23 @@ pub(super) fn change<'b>(
         let trade = usize::try_from(number).ok().and_then(|index| opened.trades.get(index));
         let buyer = trade.map_or("", |(_, buyer, ..)| buyer);
         first.execute(params![
-            community, start, number, id.as_bytes(), buyer, opened.end(), state, message, transaction_id, at, until, from
+            community,
+            start,
+            number,
+            id.as_bytes(),
+            buyer,
+            opened.end(),
+            state,
+            message,
+            transaction_id,
+            at,
+            until,
+            from
         ])?;
         moved.entry((community, start)).or_default().push(buyer.to_owned());
     }
-    let mut less = transaction
-        .prepare_cached("UPDATE interval SET fresh = fresh - ?3 WHERE community = ?1 AND start = ?2")?;
+    let mut less =
+        transaction.prepare_cached("UPDATE interval SET fresh = fresh - ?3 WHERE community = ?1 AND start = ?2")?;
     for ((community, start), buyers) in &moved {
         less.execute(params![community, start, buyers.len()])?;
         days::moved(transaction, *community, *start, buyers)?;

@@ -117,7 +117,8 @@ impl<'c> Days<'c> {
                     let mut rows = days.query(params![*community, from.max(*until), to])?;
                     let Some(row) = rows.next()? else { return Ok(None) };
                     *until = row.get(2)?;
-                    let counts = record::decode_counts(row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?, member)?;
+                    let counts =
+                        record::decode_counts(row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?, member)?;
                     if counts.sold + counts.bought > 0 {
                         return Ok(Some((row.get(0)?, Some(row.get(1)?))));
                     }
@@ -161,8 +162,8 @@ fn overlay(
     interval: Interval,
     trades: &mut [StoredTrade],
 ) -> Result<(), Fault> {
-    let mut select = connection
-        .prepare_cached("SELECT number, state, message FROM payment WHERE community = ?1 AND start = ?2")?;
+    let mut select =
+        connection.prepare_cached("SELECT number, state, message FROM payment WHERE community = ?1 AND start = ?2")?;
     let mut rows = select.query(params![community, interval.start().seconds()])?;
     while let Some(row) = rows.next()? {
         let number = unsigned(row, 0)?;

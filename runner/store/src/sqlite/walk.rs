@@ -178,7 +178,8 @@ impl Stream {
             };
             let heads = select.query_map(params![self.community, first, last, CHUNK], Head::read)?;
             let heads: Vec<Head> = heads.collect::<rusqlite::Result<_>>()?;
-            self.starts = heads.last().map(|last| i64::try_from(last.start).unwrap_or(i64::MAX)).map(|at| (at + 1, last));
+            self.starts =
+                heads.last().map(|last| i64::try_from(last.start).unwrap_or(i64::MAX)).map(|at| (at + 1, last));
             self.heads.extend(heads.into_iter().filter(|head| from <= head.end && head.end < to));
         }
         Ok(())
