@@ -143,7 +143,8 @@ impl Statement {
             }
             if let NamedParty::Member(buyer) = &trade.buyer {
                 let (tariff, account) = accounts.entry(buyer).or_default();
-                let sum = if kind == TradeKind::FromGrid { &mut account.bought_grid } else { &mut account.bought_local };
+                let sum =
+                    if kind == TradeKind::FromGrid { &mut account.bought_grid } else { &mut account.bought_local };
                 *sum = sum.checked_add(flow)?;
                 if let Some(tariff) = tariff {
                     account.grid_alone = account.grid_alone.checked_add(Amount::of(trade.energy, tariff.retail))?;

@@ -291,7 +291,10 @@ fn the_audit_finds_sums_that_are_not_those_of_the_intervals_and_they_can_be_made
         ("UPDATE day SET trades = trades + 1", changed),
         ("UPDATE day SET last = last - 900", changed),
         ("DELETE FROM day", "interval 2023-09-01T12:00:00Z/900s is in the sums of no day"),
-        ("UPDATE day SET first = first - 86400, last = last - 86400, until = until - 86400", "is in the sums of no day"),
+        (
+            "UPDATE day SET first = first - 86400, last = last - 86400, until = until - 86400",
+            "is in the sums of no day",
+        ),
     ] {
         sql(change, &[says, way_out]);
         let market = market_with_books();

@@ -74,7 +74,8 @@ fn a_slow_or_broken_community_delays_no_other() {
     let market = Market::serving_all(&communities.concat(), "");
     let service = Service::start(&market);
     let settled = |name: &str| {
-        let query = "SELECT count(*) FROM interval JOIN community ON community.id = community WHERE community.name = ?1";
+        let query =
+            "SELECT count(*) FROM interval JOIN community ON community.id = community WHERE community.name = ?1";
         market.path("market.db").exists()
             && market.database().query_row(query, [name], |row| row.get(0)).unwrap_or(0) == u64::try_from(ROWS).unwrap()
     };

@@ -145,8 +145,12 @@ pub(super) async fn commit(
         before = Some(commit);
     }
     let inserted = insert_in_order(&server.intervals.clone_with_type(), &links).await?;
-    let settled: Vec<Settled<'_>> =
-        commits.iter().take(inserted).zip(mark.number + 1..).map(|(commit, number)| Settled::of(commit, number)).collect();
+    let settled: Vec<Settled<'_>> = commits
+        .iter()
+        .take(inserted)
+        .zip(mark.number + 1..)
+        .map(|(commit, number)| Settled::of(commit, number))
+        .collect();
     if let Some(last) = settled.last() {
         write_out_all(server, &settled).await?;
         let advanced = Mark::of_interval(last.number, last.interval.end());
@@ -160,7 +164,8 @@ pub(super) async fn commit(
         while kept < links.len() && complete_own(server, &first.community, mark.number + 1 + kept as u64, by).await? {
             kept += 1;
         }
-        let (more, ended) = after_kept(server, commits.get(inserted..).unwrap_or_default(), kept - inserted, by).await?;
+        let (more, ended) =
+            after_kept(server, commits.get(inserted..).unwrap_or_default(), kept - inserted, by).await?;
         return Ok((inserted + more, ended));
     }
     Ok((inserted, ended))
@@ -192,7 +197,8 @@ fn follows(mark: &Mark, commit: &Commit) -> bool {
 /// Whether a commit is made of what another one leaves.
 fn comes_after(before: &Commit, commit: &Commit) -> bool {
     let end = before.cleared.interval.end();
-    let is_same = (&before.community, before.decision, before.fence) == (&commit.community, commit.decision, commit.fence);
+    let is_same =
+        (&before.community, before.decision, before.fence) == (&commit.community, commit.decision, commit.fence);
     is_same && commit.after == Some(end) && end <= commit.cleared.interval.start()
 }
 

@@ -177,14 +177,13 @@ async fn intervals_of_another_version_are_refused() {
     let shelf = Database::new();
     let store = shelf.open().await;
     put(&store, full("aveiro", 0)).await.unwrap();
-    let layouts = store.server.trades.client().database(&store.server.trades.namespace().db).collection::<Document>("layouts");
+    let layouts =
+        store.server.trades.client().database(&store.server.trades.namespace().db).collection::<Document>("layouts");
     let older = "has intervals from before the first release (settle again into a new database; if trades of this one were \
                  paid, keep it, and set forward.since to the end of its last interval, so that nothing is paid twice)";
-    let newer = "has records of version 3, but this program knows only 2 (use a newer rec-market, or name another database)";
-    for (change, says) in [
-        (doc! { "$set": { "version": 3 } }, newer),
-        (doc! { "$unset": { "version": "" } }, older),
-    ] {
+    let newer =
+        "has records of version 3, but this program knows only 2 (use a newer rec-market, or name another database)";
+    for (change, says) in [(doc! { "$set": { "version": 3 } }, newer), (doc! { "$unset": { "version": "" } }, older)] {
         layouts.update_one(doc! { "_id": "records" }, change).await.unwrap();
         for opened in [MongoStore::open(&shelf.config()).await, MongoStore::open_to_read(&shelf.config()).await] {
             let error = chain(&opened.err().unwrap());
