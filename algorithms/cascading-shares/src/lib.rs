@@ -38,7 +38,8 @@ mod tests {
 
     #[test]
     fn what_is_refused_is_offered_again() {
-        let round = testing::shared_round([("anna", 1000, 0, 0), ("ben", 0, 100, 900_000), ("carla", 0, 1200, 300_000)]);
+        let round =
+            testing::shared_round([("anna", 1000, 0, 0), ("ben", 0, 100, 900_000), ("carla", 0, 1200, 300_000)]);
         let trades = CascadingShares::clear(&round).unwrap();
         assert_eq!(
             testing::lines(&round, &trades)[..2],

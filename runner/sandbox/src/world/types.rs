@@ -2,7 +2,10 @@
 //!
 //! They are not generated, because the engine looks up the guest's memory for every number of a record. Positions and trades,
 //! of which there are many, are passed as a whole. What a guest sees is the same.
-#![allow(unsafe_code, reason = "only unsafe traits let a type say how it is passed; all it does is checked by the engine")]
+#![allow(
+    unsafe_code,
+    reason = "only unsafe traits let a type say how it is passed; all it does is checked by the engine"
+)]
 
 use std::mem::MaybeUninit;
 
