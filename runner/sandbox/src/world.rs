@@ -26,8 +26,9 @@ pub(crate) struct World {
 impl World {
     /// Checks that a component exports both functions, with their types.
     pub(crate) fn of(component: InstancePre<State>) -> Result<World> {
-        let describe = export::<(), DescribeResults>(&component, "describe")?;
+        // What matters most first: of a component without either, the message names this one.
         let clear = export::<ClearParams<'_>, ClearResults>(&component, "clear")?;
+        let describe = export::<(), DescribeResults>(&component, "describe")?;
         Ok(World { component, describe, clear })
     }
 
