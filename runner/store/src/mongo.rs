@@ -26,6 +26,7 @@ mod meters;
 mod notices;
 mod original;
 mod prices;
+mod reach;
 mod read;
 mod readings;
 mod reopening;

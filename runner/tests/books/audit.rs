@@ -285,12 +285,12 @@ fn the_audit_finds_a_mark_or_registers_that_are_not_those_of_the_books() {
 
 #[test]
 fn the_audit_finds_sums_that_are_not_those_of_the_intervals_and_they_can_be_made_again() {
-    let changed = "the sums of the day from 2023-09-01T12:00:00Z on are not those of its intervals";
+    let changed = "the sums of the day from 2023-09-01T11:45:00Z on are not those of its intervals";
     let way_out = "rec-market statement rebuild makes the sums again";
     for (change, says) in [
         ("UPDATE day SET trades = trades + 1", changed),
         ("UPDATE day SET last = last - 900", changed),
-        ("DELETE FROM day", "interval 2023-09-01T12:00:00Z/900s is in the sums of no day"),
+        ("DELETE FROM day", "interval 2023-09-01T11:45:00Z/900s is in the sums of no day"),
         (
             "UPDATE day SET first = first - 86400, last = last - 86400, until = until - 86400",
             "is in the sums of no day",

@@ -12,7 +12,7 @@ use mongodb::{Client, Collection, Database, IndexModel};
 use super::address::MongoAddress;
 use super::document::encode;
 use super::fault::{DUPLICATE, Fault, write_failed};
-use super::mark::Mark;
+use super::reach::Mark;
 
 /// The database where the address names none: the original's.
 const DATABASE: &str = "comsolve";
