@@ -85,7 +85,7 @@ fn simulate(plant: Plant, costs: Costs) -> Outcome {
     let mut stage: Vec<(u64, usize)> = arrivals;
     let node = |number: usize| usize::try_from(hash(number, "node") % nodes as u64).unwrap();
     let shard = |number: usize| usize::try_from(hash(number, "shard") % shards as u64).unwrap();
-    let mut next = |stage: &mut Vec<(u64, usize)>, work: &mut dyn FnMut(u64, usize) -> u64| {
+    let next = |stage: &mut Vec<(u64, usize)>, work: &mut dyn FnMut(u64, usize) -> u64| {
         stage.iter_mut().for_each(|(at, number)| *at = work(*at, *number));
         stage.sort_unstable();
     };
@@ -111,7 +111,7 @@ fn a_million_communities() {
         "| communities | nodes | Meters cores | store shards | last settled after | nodes busy | Meters | store | network |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
-    let mut run = |communities: usize, nodes: usize, meters: usize, shards: usize| {
+    let run = |communities: usize, nodes: usize, meters: usize, shards: usize| {
         let outcome = simulate(Plant { communities, nodes, meters, shards }, MEASURED);
         let percent = |part: f64| format!("{:.0} %", part * 100.0);
         let Outcome { seconds, nodes: cpu, meters: services, store, network } = outcome;
