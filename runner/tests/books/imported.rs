@@ -128,7 +128,9 @@ fn a_value_that_contradicts_is_refused_with_both_and_nothing_is_kept() {
     assert_eq!(market.query::<i64>("SELECT count(*) FROM meter_day"), 2);
     let again = import(&market, "one", &table(0, &[("100", "30")]), &[]).ends_with(0);
     assert_eq!(again.out, "2 meters: 0 new values, 2 were there already, 0 rows left out\n");
-    Market::new(&community("aveiro", "http://localhost:1", "")).run(&["readings", "import", "x"]).refused(2, &["no community takes its readings from the store"]);
+    Market::new(&community("aveiro", "http://localhost:1", ""))
+        .run(&["readings", "import", "x"])
+        .refused(2, &["no community takes its readings from the store"]);
 }
 
 #[test]
