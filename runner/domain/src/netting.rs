@@ -149,7 +149,7 @@ impl EventKind {
 
 impl EventKind {
     /// The codes of every event but findings about registers.
-    pub const CODES: [&str; 7] = ["gap", "missing", "too-large", "no-member", "changed-hands", "stranger", "outside"];
+    pub const CODES: [&str; 7] = ["gap", "too-large", "no-member", "changed-hands", "stranger", "outside", "missing"];
 
     /// Returns the event's code: a short name for programs that never changes.
     pub fn code(&self) -> &'static str {

@@ -29,8 +29,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::Options;
-use crate::amount::{InvalidAmount, from_kw, from_kwh};
 use crate::about::About;
+use crate::amount::{InvalidAmount, from_kw, from_kwh};
 use crate::local::{LocalClock, date_time, instant};
 use crate::problem::Problem;
 use crate::shares::Coefficients;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use domain::MeterId;
 
-use crate::amount::Decimal;
 use crate::about::About;
+use crate::amount::Decimal;
 use crate::problem::Problem;
 use crate::source::{Head, Rows};
 

@@ -179,8 +179,8 @@ impl Sink {
         self.entries.sort_by_key(|entry| (self.series[entry.series.0 as usize], entry.series, entry.start, entry.row));
         self.measure(step)?;
         self.check_step(step)?;
-        let mut collected = Collected::default();
-        collected.becomes = examples.iter().filter_map(|row| Some((*row, self.shown(*row)?))).collect();
+        let becomes = examples.iter().filter_map(|row| Some((*row, self.shown(*row)?))).collect();
+        let mut collected = Collected { becomes, ..Collected::default() };
         let entries = self.once();
         let mut meters: Vec<Meter> = vec![Meter::default(); self.names.len()];
         for entry in &entries {

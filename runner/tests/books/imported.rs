@@ -47,18 +47,18 @@ fn what_is_imported_is_settled_audited_and_replayed_like_any_readings() {
 #[test]
 fn the_order_of_files_makes_no_difference() {
     let quarters = [("100", "30.4"), ("50", "80.4"), ("7", "0.4"), ("20", "20.4")];
-    let books = |order: &[usize]| {
+    let books = |order: [u32; 4]| {
         let market = market();
-        for index in order {
-            let file = table(*index as u32, &quarters[*index..=*index]);
-            import(&market, "file", &file, &[]).ends_with(0);
+        for number in order {
+            let quarter = quarters[usize::try_from(number).unwrap()];
+            import(&market, "file", &table(number, &[quarter]), &[]).ends_with(0);
         }
         market.books()
     };
-    let expected = books(&[0, 1, 2, 3]);
+    let expected = books([0, 1, 2, 3]);
     assert_eq!(expected.len(), 7);
-    assert_eq!(books(&[3, 1, 0, 2]), expected);
-    assert_eq!(books(&[2, 3, 1, 0]), expected);
+    assert_eq!(books([3, 1, 0, 2]), expected);
+    assert_eq!(books([2, 3, 1, 0]), expected);
 }
 
 #[test]

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::{Format, Layout, Opened, Wrong, value, wrong};
 use crate::Options;
-use crate::amount::{Decimal, from_kw};
 use crate::about::About;
+use crate::amount::{Decimal, from_kw};
 use crate::local::instant;
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};

@@ -84,11 +84,11 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
             (false, Err(refused)) => print_refused(refused, out)?,
         }
     }
-    let of_all = together.iter().filter(|note| note.file.is_empty());
+    let mut of_all = together.iter().filter(|note| note.file.is_empty());
     if args.json {
         together.iter().for_each(tell);
     } else {
-        of_all.map(|note| writeln!(out, "note: {}", note.text)).collect::<Result<(), _>>()?;
+        of_all.try_for_each(|note| writeln!(out, "note: {}", note.text))?;
     }
     Ok(if is_usable { Exit::Done } else { Exit::Bad })
 }
