@@ -171,10 +171,7 @@ impl fmt::Display for EventKind {
         match self {
             EventKind::Gap { since } => write!(f, "not read since {since}; settled with the grid over the gap"),
             EventKind::Missing { since } => {
-                write!(
-                    f,
-                    "its energy since {since} is not known; not settled (what comes later is settled with the grid)"
-                )
+                write!(f, "its energy since {since} is not known; not settled (what comes later is settled with the grid)")
             }
             EventKind::Registers(finding) => fmt::Display::fmt(finding, f),
             EventKind::TooLarge => f.write_str("moved more than 2^63-1 Wh; nothing settled, counting from there"),
