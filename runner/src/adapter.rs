@@ -4,4 +4,5 @@ pub mod client;
 pub mod grpc;
 pub mod http;
 pub mod meters;
+pub mod stored_meters;
 pub mod transactions;

@@ -18,17 +18,18 @@ use sandbox::{Codegen, CompileLimits, Compiler, Options, Sandbox, SandboxError};
 use store::{MongoStore, SqliteStore};
 use wire::tls::{ClientTls, TlsError};
 
-use crate::adapter::meters::{MetersClient, RetryPolicy};
+use crate::adapter::meters::{InvalidMeters, MetersClient, RetryPolicy};
+use crate::adapter::stored_meters::StoredMeters;
 use crate::adapter::transactions::outbox::OutboxRelay;
 use crate::adapter::transactions::push::PushClient;
 use crate::algorithms::cache::{AlgorithmCache, check_settings};
 use crate::clock::Clock;
-use crate::config::{CommunityConfig, Config, ForwardMode, StoreConfig};
+use crate::config::{CommunityConfig, Config, ForwardMode, MetersSource, StoreConfig};
 use crate::file::warn_if_exposed;
 use crate::lease::LeaseOwner;
 use crate::settlement::clearing::Clearing;
 use crate::settlement::{Memory, Meters, Settler};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{CommunityMetrics, Metrics};
 
 /// An unpaid trade is pushed again after the lease of a claim, but need not wait longer than this: a day is for devices that
 /// fetch.
@@ -178,11 +179,9 @@ async fn make_settler(
         false => None,
     };
     let metrics = metrics.community(&community.name, community.grace);
-    let policy = RetryPolicy { deadline: community.meters_timeout, ..RetryPolicy::default() };
-    let ca = community.meters_ca.as_deref();
     Ok(Settler {
         clearing: Clearing::new(community.clone(), algorithm, fallback),
-        meters: Arc::new(MetersClient::trusting(&community.meters, policy, ca, Arc::clone(&metrics))?),
+        meters: meters_of(community, store, &metrics)?,
         algorithms: Arc::clone(cache),
         store: Arc::clone(store),
         clock: Arc::clone(clock),
@@ -194,11 +193,38 @@ async fn make_settler(
 /// The Meters service of a community, to be read without settling.
 ///
 /// # Errors
-/// If its address is invalid.
-pub fn meters(community: &CommunityConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Meters>> {
+/// If its address is invalid, or its readings are in a store that does not exist.
+pub fn meters(
+    community: &CommunityConfig,
+    store: Option<&Arc<dyn Store>>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn Meters>> {
     let metrics = Metrics::new(Arc::clone(clock)).community(&community.name, community.grace);
+    match store {
+        Some(store) => Ok(meters_of(community, store, &metrics)?),
+        None => service(community, &metrics)?.context("there are no readings, since the store does not exist yet"),
+    }
+}
+
+/// Where a community's readings come from.
+fn meters_of(
+    community: &CommunityConfig,
+    store: &Arc<dyn Store>,
+    metrics: &Arc<CommunityMetrics>,
+) -> Result<Arc<dyn Meters>, InvalidMeters> {
+    let stored = || -> Arc<dyn Meters> { Arc::new(StoredMeters::new(Arc::clone(store), community.interval)) };
+    Ok(service(community, metrics)?.unwrap_or_else(stored))
+}
+
+/// The client of a community's Meters service; `None` if its readings are in the store.
+fn service(
+    community: &CommunityConfig,
+    metrics: &Arc<CommunityMetrics>,
+) -> Result<Option<Arc<dyn Meters>>, InvalidMeters> {
+    let MetersSource::Service(address) = &community.meters else { return Ok(None) };
     let policy = RetryPolicy { deadline: community.meters_timeout, ..RetryPolicy::default() };
-    Ok(Arc::new(MetersClient::trusting(&community.meters, policy, community.meters_ca.as_deref(), metrics)?))
+    let ca = community.meters_ca.as_deref();
+    Ok(Some(Arc::new(MetersClient::trusting(address, policy, ca, Arc::clone(metrics))?)))
 }
 
 /// The relay that pushes trades to Transactions, if the configuration says so.

@@ -19,6 +19,7 @@ mod health;
 mod meter;
 mod output;
 mod printed;
+pub mod readings;
 mod record;
 mod replay;
 pub mod round_file;
@@ -72,6 +73,12 @@ pub enum Command {
     Events(events::EventsArgs),
     Backtest(backtest::BacktestArgs),
     Audit(audit::AuditArgs),
+    /// Read the files that people have of their meters
+    ///
+    /// Formats are recognised by their content. What a file does not say, such as a zone or a meter, is never guessed: the message
+    /// names the option that decides it. `readings check` shows what a file is; `convert` and `import` read the same.
+    #[command(subcommand)]
+    Readings(ReadingsCommand),
     /// Decide about meters whose registers make no sense
     ///
     /// A reading that does not follow the last good one is disputed, and nothing is settled until it is decided. After a fall, or a
@@ -103,6 +110,14 @@ pub enum Command {
         #[arg(long)]
         keeping: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ReadingsCommand {
+    Check(readings::check::CheckArgs),
+    Convert(readings::convert::ConvertArgs),
+    Import(readings::import::ImportArgs),
+    Shares(readings::shares::SharesArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -165,6 +180,10 @@ pub async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Meter(MeterCommand::Restart(args)) => meter::decide::restart(&args, &mut out).await?,
         Command::Meter(MeterCommand::Exchange(args)) => meter::exchange::run(&args, &mut out).await?,
         Command::Meter(MeterCommand::Decisions(args)) => meter::decisions::run(&args, &mut out).await?,
+        Command::Readings(ReadingsCommand::Check(args)) => readings::check::run(&args, &mut out)?,
+        Command::Readings(ReadingsCommand::Convert(args)) => readings::convert::run(&args, &mut out)?,
+        Command::Readings(ReadingsCommand::Import(args)) => readings::import::run(&args, &mut out).await?,
+        Command::Readings(ReadingsCommand::Shares(args)) => readings::shares::run(&args, &mut out)?,
         Command::Replay(args) => replay::run(&args, &mut out).await?,
         Command::Algorithm(command) => run_algorithm(command, &mut out).await?,
         Command::Config(ConfigCommand::Check(args)) => config::check::run(&args, &mut out)?,

@@ -16,6 +16,7 @@ pub mod explain;
 pub mod file;
 pub mod lease;
 pub mod ports;
+pub mod registers;
 pub mod retry;
 pub mod settlement;
 pub mod telemetry;

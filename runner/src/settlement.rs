@@ -13,6 +13,7 @@ mod decided;
 pub mod error;
 mod failure;
 mod fetch;
+mod late;
 mod log;
 pub mod meters;
 pub mod page;
@@ -27,7 +28,7 @@ mod told;
 mod watch;
 
 pub use active::Selection;
-pub use boundaries::Boundaries;
+pub use boundaries::{Boundaries, BoundaryRead};
 pub use community::CommunityTask;
 pub use error::PassError;
 pub use log::stopped;

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 /// Each need: its cfg, the variable that may name it, and where it is otherwise.
-const NEEDS: [(&str, &str, &str); 9] = [
+const NEEDS: [(&str, &str, &str); 10] = [
     ("has_ferretdb", "", "../../target/tools/bin/ferretdb"),
     ("has_mongodb", "REC_MARKET_TEST_MONGODB", "../../target/tools/bin/ferretdb"),
     ("has_wasmtime", "REC_MARKET_TEST_WASMTIME", "../../target/tools/bin/wasmtime"),
@@ -16,6 +16,7 @@ const NEEDS: [(&str, &str, &str); 9] = [
     ("has_zig", "", "../../target/tools/bin/zig"),
     ("has_readings", "REC_MARKET_TEST_READINGS", "../../../shared/data/community-16.csv"),
     ("has_vectors", "", "../../../shared/vectors"),
+    ("has_files", "", "../../../shared/data/files"),
 ];
 
 /// Programs that are found by their names: the cfg and the name of each.

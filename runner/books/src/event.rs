@@ -8,8 +8,8 @@ use crate::interval::{Span, StoredEvent};
 use crate::notice::{Notice, Reception};
 
 /// The codes of events of settled intervals besides those of netting.
-const OF_SETTLING: [&str; 7] =
-    ["unreadable", "fallback", "skipped", "crowded", "accepted", "series-wrong", "series-ended"];
+const OF_SETTLING: [&str; 8] =
+    ["unreadable", "fallback", "skipped", "crowded", "accepted", "late", "series-wrong", "series-ended"];
 
 /// Returns the code of every kind of event.
 pub fn event_codes() -> impl Iterator<Item = &'static str> {

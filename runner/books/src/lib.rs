@@ -20,6 +20,7 @@ pub mod notice;
 pub mod payment;
 pub mod period;
 pub mod price;
+pub mod readings;
 pub mod reopening;
 pub mod replay;
 pub mod shadow;
@@ -45,11 +46,14 @@ pub use payment::{
 };
 pub use period::{Calendar, Period};
 pub use price::{MeterPrices, NewPrices, PriceBounds, PricesKept};
+pub use readings::{
+    Contradictions, DAY_SECONDS, Days, KeepError, KeptReadings, LateArrival, Merging, MeterDay, MeterSpan, NewReadings,
+};
 pub use reopening::{ReopenError, Reopened, Reopening};
 pub use shadow::{ShadowState, ShadowTotals};
 pub use store::{
     Acquired, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices, Progress,
-    Standing, Store, community_lease,
+    Readings, Standing, Store, community_lease,
 };
 pub use trade::{GapTrade, StoredTrade, trades_of};
 pub use wallet::Wallets;

@@ -26,11 +26,13 @@ pub enum Reception {
     },
     /// It was read, and is not any more, while others are.
     Silent,
+    /// No meter's: a row of a file was wrong and was left out. The notice is about the file.
+    SkippedRow,
 }
 
 impl Reception {
     /// The code of every variant.
-    pub const CODES: [&str; 5] = ["recovered", "never-read", "half-read", "off-boundary", "silent"];
+    pub const CODES: [&str; 6] = ["recovered", "never-read", "half-read", "off-boundary", "silent", "skipped-row"];
 
     /// The code of every variant that is not good, with what it says.
     pub const BAD_CODES: [(&str, &str); 4] = [
@@ -48,6 +50,7 @@ impl Reception {
             Reception::Half => "half-read",
             Reception::Off { .. } => "off-boundary",
             Reception::Silent => "silent",
+            Reception::SkippedRow => "skipped-row",
         }
     }
 
@@ -62,8 +65,9 @@ impl Reception {
     /// Finds a variant by its code and its seconds; `None` if there is none.
     pub fn from_code(code: &str, off_seconds: Option<u64>) -> Option<Reception> {
         let off = off_seconds.map(|seconds| Reception::Off { seconds });
-        let all = [Some(Reception::Good), Some(Reception::Never), Some(Reception::Half), Some(Reception::Silent), off];
-        all.into_iter().flatten().find(|reception| reception.code() == code)
+        let all = [Reception::Good, Reception::Never, Reception::Half, Reception::Silent, Reception::SkippedRow];
+        let all = all.into_iter().map(Some).chain([off]);
+        all.flatten().find(|reception| reception.code() == code)
     }
 
     /// Whether people who know of the other one should be told of this one: another kind, or readings that are more than
@@ -115,13 +119,19 @@ impl Notice {
 mod tests {
     use super::*;
 
-    const ALL: [Reception; 5] =
-        [Reception::Good, Reception::Never, Reception::Half, Reception::Off { seconds: 360 }, Reception::Silent];
+    const ALL: [Reception; 6] = [
+        Reception::Good,
+        Reception::Never,
+        Reception::Half,
+        Reception::Off { seconds: 360 },
+        Reception::Silent,
+        Reception::SkippedRow,
+    ];
 
     #[test]
     fn every_reception_is_found_by_its_code() {
         assert_eq!(ALL.map(Reception::code), Reception::CODES);
-        assert_eq!(Reception::BAD_CODES.map(|(code, _)| code), Reception::CODES[1..]);
+        assert_eq!(Reception::BAD_CODES.map(|(code, _)| code), Reception::CODES[1..5]);
         for reception in ALL {
             assert_eq!(Reception::from_code(reception.code(), reception.off_seconds()), Some(reception));
         }

@@ -3,11 +3,12 @@
 //! All methods may be called concurrently, from several tasks and several processes. Every method fails with a
 //! [`StoreError`] if the database cannot be reached, is damaged, or refuses the operation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::metering::Base;
 use domain::netting::LastReads;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use crate::interval::{Addition, Commit, Span, StoredEvent, StoredInterval};
 use crate::notice::{Notice, Notices};
 use crate::payment::{Claim, Due, Match, MatchFilter, MatchUpdate, OfferedSince, OutboxDepth, UpdateError, Window};
 use crate::price::{NewPrices, PricesKept};
+use crate::readings::{Days, KeepError, KeptReadings, LateArrival, MeterSpan, NewReadings};
 use crate::reopening::{ReopenError, Reopened, Reopening};
 use crate::shadow::ShadowState;
 use crate::trade::StoredTrade;
@@ -314,10 +316,35 @@ pub trait Payments: Send + Sync {
     async fn reopened(&self, limit: usize) -> Result<Vec<Reopened>, StoreError>;
 }
 
-/// A complete store: every trait of this module.
-pub trait Store: Books + Decisions + Leases + Payments + Prices {}
+/// Storage of readings, for communities whose Meters service is this program. Nothing is ever changed or removed.
+#[async_trait]
+pub trait Readings: Send + Sync {
+    /// Keeps readings, all or none. Those that are there already change nothing.
+    ///
+    /// # Errors
+    /// If any contradicts what is there. Then nothing is kept.
+    async fn keep_readings(&self, new: Arc<NewReadings>) -> Result<KeptReadings, KeepError>;
 
-impl<S: Books + Decisions + Leases + Payments + Prices> Store for S {}
+    /// Lists what is known of meters: of one, or of all, in order.
+    async fn metered(&self, meter: Option<&MeterId>) -> Result<Vec<MeterSpan>, StoreError>;
+
+    /// Lists days of meters, of one or of all, from one day on and before another, with their readings.
+    async fn meter_days(&self, meter: Option<&MeterId>, from: i64, before: i64) -> Result<Days, StoreError>;
+
+    /// Returns what meters, one or all, had counted before a day begins; nothing of those of which nothing is known before.
+    async fn counted_before(&self, meter: Option<&MeterId>, day: i64) -> Result<BTreeMap<MeterId, Base>, StoreError>;
+
+    /// Returns the first day from one on of which anything is known of a meter.
+    async fn next_meter_day(&self, meter: &MeterId, from: i64) -> Result<Option<i64>, StoreError>;
+
+    /// Lists what came after its intervals had been settled, in the order in which it came.
+    async fn late_arrivals(&self) -> Result<Vec<LateArrival>, StoreError>;
+}
+
+/// A complete store: every trait of this module.
+pub trait Store: Books + Decisions + Leases + Payments + Prices + Readings {}
+
+impl<S: Books + Decisions + Leases + Payments + Prices + Readings> Store for S {}
 
 /// Returns the name of the lease under which a community is settled.
 pub fn community_lease(community: &str) -> String {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::MeterId;
 use jiff::tz::TimeZone;
 
+use crate::about::About;
 use crate::formats::{self, Format, Opened};
 use crate::json;
 use crate::limits::{FILE_BYTES_MAX, ROWS_MAX};
@@ -19,21 +20,6 @@ use crate::{Input, Options};
 
 /// How many rows are shown beside what they become.
 const EXAMPLES: usize = 3;
-
-/// What a format is, for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct About {
-    /// A short name for programs, which never changes.
-    pub name: &'static str,
-    /// Who makes such files.
-    pub title: &'static str,
-    /// How it is known.
-    pub known_by: &'static str,
-    /// What its numbers are.
-    pub unit: &'static str,
-    /// What its times are.
-    pub stamp: &'static str,
-}
 
 /// A row beside what it becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]

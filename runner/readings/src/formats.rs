@@ -17,6 +17,8 @@ mod generic_wide;
 pub(crate) mod leneda;
 mod native;
 mod netz_noe;
+#[cfg(test)]
+mod sheets;
 mod spain;
 #[cfg(test)]
 mod tests;
@@ -28,7 +30,7 @@ use jiff::tz::TimeZone;
 
 use crate::Options;
 use crate::amount::{InvalidAmount, from_kw, from_kwh};
-use crate::file::About;
+use crate::about::About;
 use crate::local::{LocalClock, date_time, instant};
 use crate::problem::Problem;
 use crate::shares::Coefficients;
@@ -48,7 +50,7 @@ pub static ALL: [&dyn Format; 14] = [
     &eda::Eda,
     &netz_noe::NetzNoe,
     &datadis::DatadisWeb,
-    &datadis::DatadisApi,
+    &DatadisApi,
     &distribucion::Distribucion,
     &enedis::Enedis,
     &distribuzione::Distribuzione,

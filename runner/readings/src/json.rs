@@ -1,6 +1,7 @@
 //! JSON files: lists of values, given on as rows.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::Options;
 use crate::formats::leneda::{self, Document, Leneda};
@@ -52,7 +53,7 @@ pub fn open(text: &str, options: &Options) -> Result<(&'static dyn Format, Opene
     }
     let answer = || Some(serde_json::from_str::<DatadisAnswer>(text).ok()?.items);
     let items = serde_json::from_str::<Vec<DatadisItem>>(text);
-    let items = items.or_else(|error| answer().ok_or(error)).map_err(|error| unknown(text, &error))?;
+    let items = items.ok().or_else(answer).ok_or_else(|| unknown(text))?;
     let mut rows = JsonRows::Datadis(DatadisRows(items));
     let head = Head::read(&mut rows)?;
     let opened = DatadisApi.open(&head, options).ok_or(Problem::Empty)??;
@@ -63,8 +64,8 @@ fn leneda(documents: Vec<Document>) -> Result<(&'static dyn Format, Opened, Json
     Ok((&Leneda, leneda::open(&documents)?, JsonRows::Leneda(documents)))
 }
 
-fn unknown(text: &str, error: &serde_json::Error) -> Problem {
-    if error.is_syntax() || error.is_eof() {
+fn unknown(text: &str) -> Problem {
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return Problem::Damaged(error.to_string());
     }
     let seen: String = text.chars().take(120).collect();

@@ -9,6 +9,7 @@
 //! `sink` (what formats write into), [`together`] (several files). Deliberately absent: file
 //! systems, clocks and stores.
 
+pub mod about;
 pub mod amount;
 pub mod file;
 mod formats;
@@ -26,7 +27,8 @@ pub mod together;
 use domain::MeterId;
 use jiff::tz::TimeZone;
 
-pub use file::{About, Content, Example, FileReadings, read_file};
+pub use about::About;
+pub use file::{Content, Example, FileReadings, read_file};
 pub use limits::FILE_BYTES_MAX;
 pub use domain::metering::{Cumulative, Grains, Meter, Slot, Value};
 pub use problem::{BadRow, Note, Problem, Refused};

@@ -94,6 +94,21 @@ impl LocalClock {
         offsets.into_iter().filter_map(|offset| offset.to_timestamp(label).ok()).collect()
     }
 
+    /// The instants at which something may end that has this label: also the one at which clocks are put forward, by the clock
+    /// before.
+    fn ends(&self, label: DateTime) -> Vec<Timestamp> {
+        let known = self.instants(label);
+        if !known.is_empty() {
+            return known;
+        }
+        let AmbiguousOffset::Gap { before, .. } = self.zone.to_ambiguous_timestamp(label).offset() else { return known };
+        let is_change = |at: &Timestamp| {
+            let second_before = Timestamp::from_second(at.as_second() - 1);
+            second_before.is_ok_and(|second| self.zone.to_offset(second) == before)
+        };
+        before.to_timestamp(label).ok().filter(is_change).into_iter().collect()
+    }
+
     /// How often a label has come before in a series.
     fn occurrence(&mut self, series: u64, label: (DateTime, DateTime)) -> usize {
         let count = self.seen.entry((series, label.0, label.1)).or_default();
@@ -106,7 +121,19 @@ impl LocalClock {
     /// # Errors
     /// If no instant has it.
     pub fn instant(&mut self, series: u64, label: DateTime) -> Result<Timestamp, String> {
-        match self.instants(label).as_slice() {
+        self.kth(series, label, &self.instants(label))
+    }
+
+    /// The instant at which an interval ends that has this label at its end.
+    ///
+    /// # Errors
+    /// If no instant has it.
+    pub fn end(&mut self, series: u64, label: DateTime) -> Result<Timestamp, String> {
+        self.kth(series, label, &self.ends(label))
+    }
+
+    fn kth(&mut self, series: u64, label: DateTime, instants: &[Timestamp]) -> Result<Timestamp, String> {
+        match instants {
             [] => Err(self.skipped(label)),
             [only] => Ok(*only),
             several => {
@@ -122,7 +149,7 @@ impl LocalClock {
     /// # Errors
     /// If no instants have them, or the end comes before the start.
     pub fn interval(&mut self, series: u64, from: DateTime, to: DateTime) -> Result<(Timestamp, Timestamp), String> {
-        let (starts, ends) = (self.instants(from), self.instants(to));
+        let (starts, ends) = (self.instants(from), self.ends(to));
         if starts.is_empty() {
             return Err(self.skipped(from));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::MeterId;
 
 use crate::amount::Decimal;
-use crate::file::About;
+use crate::about::About;
 use crate::problem::Problem;
 use crate::source::{Head, Rows};
 

@@ -51,6 +51,8 @@ struct Entry {
     seconds: u32,
     value: Option<Value>,
     row: u64,
+    /// Whether the format says how long it is, and not the row.
+    is_fixed: bool,
 }
 
 /// Collects what a file holds.
@@ -133,7 +135,8 @@ impl Sink {
         if start < Timestamp::UNIX_EPOCH || start.subsec_nanosecond() != 0 {
             return Err(format!("it begins at {start}, which is no whole second after 1970"));
         }
-        self.entries.push(Entry { series, start: start.as_second(), seconds, value, row: self.row });
+        let is_fixed = matches!(when, When::From(..));
+        self.entries.push(Entry { series, start: start.as_second(), seconds, value, row: self.row, is_fixed });
         Ok(())
     }
 
@@ -239,9 +242,10 @@ impl Sink {
     /// A format may fix how long intervals are; a file whose rows are further apart throughout is another one.
     fn check_step(&self, step: Option<u32>) -> Result<(), String> {
         let (Some(first), None) = (self.entries.first(), step) else { return Ok(()) };
-        let Some(distance) = self.distance() else { return Ok(()) };
-        let is_fixed = self.entries.iter().all(|entry| entry.seconds == first.seconds);
-        if is_fixed && distance > first.seconds && self.entries.len() > 3 {
+        let Some(distance) = self.distance().filter(|distance| *distance > first.seconds) else { return Ok(()) };
+        // A few rows of which some are missing say nothing.
+        let is_fixed = self.entries.iter().all(|entry| entry.is_fixed && entry.seconds == first.seconds);
+        if is_fixed && self.entries.len() >= 5 {
             let (apart, length) = (distance / 60, first.seconds / 60);
             return Err(format!(
                 "its rows are {apart} min apart, and its format is of intervals of {length} min: give --step to say which they are"

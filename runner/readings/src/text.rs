@@ -56,11 +56,31 @@ impl<'t> Table<'t> {
     }
 }
 
+/// Counts lines. That of a record as its reader knows it is the one before, where lines end with two characters.
+struct Lines<'t> {
+    text: &'t [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of the record that begins there, or behind the ends of lines there; never before an earlier one.
+    fn of(&mut self, byte: u64) -> u64 {
+        let start = usize::try_from(byte).unwrap_or(usize::MAX).clamp(self.at, self.text.len());
+        let ends = self.text[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let begins = start + ends;
+        self.line += self.text[self.at..begins].iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.at = begins;
+        self.line
+    }
+}
+
 impl Rows for Table<'_> {
     fn each(&mut self, limit: Option<usize>, each: Each<'_>) -> Result<(), Problem> {
         let mut reader =
             ReaderBuilder::new().has_headers(false).flexible(true).delimiter(self.delimiter).from_reader(self.text.as_bytes());
         let (mut record, mut count) = (StringRecord::new(), 0_u64);
+        let mut lines = Lines { text: self.text.as_bytes(), at: 0, line: 1 };
         while limit.is_none_or(|limit| count < limit as u64) {
             let more = reader.read_record(&mut record).map_err(|error| Problem::Damaged(error.to_string()))?;
             if !more {
@@ -74,7 +94,7 @@ impl Rows for Table<'_> {
                 return Err(Problem::Damaged(format!("its row {count} has {} cells", record.len())));
             }
             let cells: Vec<Cell<'_>> = record.iter().map(Cell::Text).collect();
-            let number = record.position().map_or(count, csv::Position::line);
+            let number = lines.of(record.position().map_or(0, csv::Position::byte));
             each(Row { number, cells: &cells })?;
         }
         Ok(())

@@ -13,6 +13,7 @@ mod guard;
 mod health;
 mod instant;
 mod market;
+mod meters;
 mod observe;
 mod page;
 
@@ -42,8 +43,10 @@ use bounds::Bounds;
 use callers::Callers;
 use certificates::Certificates;
 use market::Market;
+use meters::StoredReadings;
 use wire::authenticated_market_service_server::AuthenticatedMarketServiceServer;
 use wire::market_service_server::MarketServiceServer;
+use wire::meters_service_server::MetersServiceServer;
 use wire::rec_market_v1::algorithm_service_server::AlgorithmServiceServer;
 
 pub use algorithms::receive::upload as receive_upload;
@@ -71,6 +74,8 @@ pub struct Api {
     pub wallets: Wallets,
     /// Who may do what.
     pub callers: Vec<CallerConfig>,
+    /// Whether readings are in the store: then `MetersService` is served, too.
+    pub meters: bool,
     /// Serves `AlgorithmService` if there is a registry.
     pub administration: Option<Arc<Registry>>,
 }
@@ -248,8 +253,10 @@ pub async fn start_observed(
     let health = Health::of(&[PLAIN_SERVICE, TLS_SERVICE, ALGORITHM_SERVICE]).await;
     let (registry, callers) = (api.administration.clone(), Callers::new(api.callers.clone()));
     let (bounds, openings) = (Bounds::new(limits), api.openings.clone());
-    let market = Market::new(Arc::new(api), bounds.clone());
-    let plain_routes = plain_routes(&market, &callers, limits, &health)?;
+    let api = Arc::new(api);
+    let readings = api.meters.then(|| StoredReadings::new(Arc::clone(&api), bounds.clone()));
+    let market = Market::new(api, bounds.clone());
+    let plain_routes = plain_routes(&market, readings, &callers, limits, &health)?;
     let tls_routes = tls_routes(&market, registry, &callers, limits, &health)?;
 
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
@@ -301,14 +308,27 @@ pub async fn check_certificate(certificates: TlsConfig, clock: Arc<dyn Clock>) -
 
 const PLAIN_SERVICE: &str = <MarketServiceServer<Market> as NamedService>::NAME;
 const TLS_SERVICE: &str = <AuthenticatedMarketServiceServer<Market> as NamedService>::NAME;
+/// The Meters service, where we serve it ourselves.
+const METERS_SERVICE: &str = <MetersServiceServer<StoredReadings> as NamedService>::NAME;
 const ALGORITHM_SERVICE: &str = <AlgorithmServiceServer<Algorithms> as NamedService>::NAME;
 
-fn plain_routes(market: &Market, callers: &Callers, limits: ApiLimits, health: &Health) -> Result<Routes, ApiError> {
+fn plain_routes(
+    market: &Market,
+    readings: Option<StoredReadings>,
+    callers: &Callers,
+    limits: ApiLimits,
+    health: &Health,
+) -> Result<Routes, ApiError> {
     // What is compressed may be as large, unpacked, as what is not.
     let market = MarketServiceServer::new(market.clone())
         .max_decoding_message_size(limits.request_bytes)
         .accept_compressed(CompressionEncoding::Gzip);
-    complete(Routes::new(market), &[PLAIN_SERVICE], callers, health)
+    let routes = Routes::new(market);
+    let Some(readings) = readings else { return complete(routes, &[PLAIN_SERVICE], callers, health) };
+    let readings = MetersServiceServer::new(readings)
+        .max_decoding_message_size(limits.request_bytes)
+        .accept_compressed(CompressionEncoding::Gzip);
+    complete(routes.add_service(readings), &[PLAIN_SERVICE, METERS_SERVICE], callers, health)
 }
 
 fn tls_routes(

@@ -23,7 +23,7 @@ use crate::algorithms::cache::AlgorithmCache;
 use crate::algorithms::registry::Registry;
 use crate::algorithms::shadow::ShadowTask;
 use crate::clock::Clock;
-use crate::config::{CommunityConfig, Config, Listen, StoreConfig};
+use crate::config::{CommunityConfig, Config, Listen, MetersSource, StoreConfig};
 use crate::lease::LeaseOwner;
 use crate::ports::{self, Failure, Opening, OpeningObserver, Shares};
 use crate::retry::{self, Failures};
@@ -315,6 +315,7 @@ impl Service {
             limits: ApiLimits { connections: self.shares.grpc, ..ApiLimits::default() },
             prices: self.price_taking(),
             wallets: self.config.wallets(),
+            meters: self.config.communities.iter().any(|community| community.meters == MetersSource::Store),
         };
         let metrics = Arc::clone(&self.metrics);
         let observer: grpc::Observer =

@@ -94,6 +94,9 @@ pub struct BacktestArgs {
     /// Length of the intervals of a file that does not say it
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "readings")]
     pub step: Option<Duration>,
+    /// What a file of one direction that does not say which holds was fed in, not drawn
+    #[arg(long, requires = "readings")]
+    pub export: bool,
     /// Leave out rows that are wrong, instead of refusing their file
     #[arg(long, requires = "readings")]
     pub skip_bad: bool,
@@ -159,8 +162,8 @@ fn execute(args: &BacktestArgs, community: &Community, variants: &[Variant], spa
             zone: args.zone.clone(),
             meter: args.meter.clone(),
             step: args.step.and_then(|step| u32::try_from(step.as_secs()).ok()),
+            export: args.export,
             skip_bad: args.skip_bad,
-            ..::readings::Options::default()
         };
         let meters = files::read(&args.readings, &options)?;
         let bar = output::progress(intervals_of(&meters, community), "running");
@@ -179,7 +182,7 @@ fn execute(args: &BacktestArgs, community: &Community, variants: &[Variant], spa
             let last = span.to.and_then(Boundary::from_seconds).map(Boundary::timestamp);
             let latest = last.and_then(|to| to.checked_add(Duration::from_secs(config.interval.seconds().into())).ok());
             let latest = latest.map_or(clock.now(), |latest| latest.min(clock.now()));
-            let boundaries = Boundaries::read(app::meters(config, &clock)?, config, from, latest);
+            let boundaries = Boundaries::read(app::meters(config, community.store.as_ref(), &clock)?, config, from, latest);
             meters::feed(boundaries, Rounds::new(&clearing, span), feed)
         });
     }

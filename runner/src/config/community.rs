@@ -14,8 +14,10 @@ use jiff::tz::TimeZone;
 use super::dated::Dated;
 use super::holidays::{self, HolidaysConfig};
 use super::member::{self, Listing, MemberConfig};
+use super::meters::MetersSource;
 use super::problems::Problems;
 use super::read::Field;
+use super::shares;
 use super::schema::{Community, Delay, Interval, Is, OnFailure};
 use super::tariff::{Calendar, TariffConfig};
 use super::terms::{self, Terms};
@@ -40,8 +42,8 @@ pub struct CommunityConfig {
     pub name: String,
     /// Whose days, months and dates count.
     pub zone: TimeZone,
-    /// Address of its Meters service.
-    pub meters: String,
+    /// Its Meters service.
+    pub meters: MetersSource,
     /// A PEM file with the authorities of its certificate; none for the machine's own.
     pub meters_ca: Option<PathBuf>,
     /// How long one request to it may take.
@@ -143,10 +145,11 @@ pub(super) fn check(mut table: Community, at: usize, problems: &Problems<'_>) ->
     }
     let first = table.take_terms();
     let meters_is_wrong = table.meters.is_wrong();
-    let meters = table.meters.get().unwrap_or_else(|| METERS.to_owned());
+    let meters = table.meters.get().unwrap_or_else(|| MetersSource::Service(METERS.to_owned()));
     let meters_ca = table.meters_ca.placed().map(|(file, at)| {
-        if !meters_is_wrong && !meters.starts_with("https:") {
-            let message = format!("meters is {meters:?}, which shows no certificate (use https://)");
+        let is_shown = matches!(&meters, MetersSource::Service(address) if address.starts_with("https:"));
+        if !meters_is_wrong && !is_shown {
+            let message = format!("meters is \"{meters}\", which shows no certificate (use https://)");
             problems.at(at, format!("community.meters_ca is set, but {message}"));
         }
         let way_out = "a PEM file with the authorities of the Meters service's certificate";
@@ -162,7 +165,9 @@ pub(super) fn check(mut table: Community, at: usize, problems: &Problems<'_>) ->
         zone: zone.unwrap_or(TimeZone::UTC),
         holidays: holidays.as_ref().map(|holidays| holidays.dates.clone()),
     };
-    let (members, listings) = member::check(table.members.value.unwrap_or_default(), &calendar, problems);
+    let mut members = table.members.value.unwrap_or_default();
+    shares::give(table.shares, &mut members, problems);
+    let (members, listings) = member::check(members, &calendar, problems);
     let terms = terms::check(first, table.change, at, &calendar, problems);
     let community = CommunityConfig {
         name: table.name.get()?,

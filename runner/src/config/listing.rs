@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use tonic::transport::Uri;
 
 use super::community::{CommunityConfig, Placed};
+use super::meters::MetersSource;
 use super::member::Listing;
 use super::problems::Problems;
 
@@ -109,7 +110,7 @@ fn elsewhere(one: &Placed, placed: &[Placed]) -> BTreeSet<MeterId> {
 
 /// What tells one Meters service from another: scheme, host and port of its address, however it is written.
 fn service(community: &CommunityConfig) -> String {
-    let address = &community.meters;
+    let MetersSource::Service(address) = &community.meters else { return community.meters.to_string() };
     let parts = address.parse::<Uri>().ok().and_then(|uri| {
         let scheme = uri.scheme_str()?.to_lowercase();
         let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });

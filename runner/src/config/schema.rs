@@ -23,6 +23,7 @@ use serde_json::Value as Json;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::transport::Uri;
 
+use super::meters::MetersSource;
 use super::read::{Field, WRITTEN};
 use super::rights::{Right, network};
 use books::{CLAIM_TERM_MAX, LEASE_TERM_MAX, SERVICE_ITSELF};
@@ -156,7 +157,7 @@ changing_tables! {
     Community, CommunityChange {
         name: Is<CommunityName>,
         zone: Is<Zone>,
-        meters: Is<HttpAddress>,
+        meters: Is<MetersPlace>,
         meters_ca: String,
         meters_timeout: Is<Length>,
         prices: Is<PriceRuleName>,
@@ -170,6 +171,7 @@ changing_tables! {
         algorithm: String,
         on_failure: Is<OnFailureName>,
         rollback_after: Is<Failures>,
+        shares: String,
         members: BTreeMap<String, Field<Member>>,
     } changing {
         tariff: Tariff,
@@ -296,7 +298,10 @@ macro_rules! kinds {
 
 kinds! {
     Address: SocketAddr, "an address (such as \"0.0.0.0:50050\")", |it| it.as_str()?.parse().ok(), text;
-    HttpAddress: String, "an http:// or https:// address", |it| address(it.as_str()?, &["http", "https"]), text;
+    MetersPlace: MetersSource, "an http:// or https:// address, or \"store\"", |it| match it.as_str()? {
+        "store" => Some(MetersSource::Store),
+        place => address(place, &["http", "https"]).map(MetersSource::Service),
+    }, text;
     HttpsAddress: String, "an https:// address (such as \"https://transactions:5055\")",
         |it| address(it.as_str()?, &["https"]), text;
     CommunityName: String, "a name of 1 to 64 visible characters without space around it",

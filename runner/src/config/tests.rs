@@ -179,7 +179,7 @@ fn the_contracts_example_means_what_it_says() {
     let aveiro = CommunityConfig {
         name: "aveiro".to_owned(),
         zone: TimeZone::get("Europe/Lisbon").unwrap(),
-        meters: "http://meters:5049".to_owned(),
+        meters: MetersSource::Service("http://meters:5049".to_owned()),
         meters_ca: None,
         meters_timeout: Duration::from_secs(30),
         from: None,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use domain::Boundary;
 use domain::reading::BoundaryReadings;
+use domain::{Boundary, MeterId};
 use jiff::Timestamp;
 
 use super::fetch::{Fetch, Fetched};
@@ -44,15 +44,31 @@ impl Boundaries {
     ///
     /// # Errors
     /// If the service cannot be read.
-    pub async fn next(&mut self) -> Result<Option<Vec<(Boundary, BoundaryReadings)>>, MetersError> {
+    pub async fn next(&mut self) -> Result<Option<Vec<BoundaryRead>>, MetersError> {
         let Some(fetch) = self.next.take() else { return Ok(None) };
-        let Fetched { page, from, .. } = fetch.finish().await?;
+        let Fetched { mut page, from, .. } = fetch.finish().await?;
         let latest = self.source.latest;
         let next = page.next().filter(|next| *next > from && *next <= latest);
         self.next = next.map(|next| Fetch::start(Arc::clone(&self.source), next, limit_for(page.meters)));
         let complete: Vec<bool> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
         let boundaries = page.boundaries.into_iter().zip(complete);
         let due = boundaries.take_while(|((boundary, _), complete)| *complete && boundary.timestamp() <= latest);
-        Ok(Some(due.map(|(boundary, _)| boundary).collect()))
+        let read = due.map(|((at, readings), _)| BoundaryRead {
+            at,
+            readings,
+            missing: page.missing.remove(&at).unwrap_or_default(),
+        });
+        Ok(Some(read.collect()))
     }
+}
+
+/// What was read at a boundary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundaryRead {
+    /// The boundary.
+    pub at: Boundary,
+    /// The registers.
+    pub readings: BoundaryReadings,
+    /// The meters of which it is not known what they measured until then.
+    pub missing: BTreeSet<MeterId>,
 }

@@ -2,7 +2,7 @@
 //!
 //! This only computes; it fetches and stores nothing and does not ask for the time. The result is a [`ClearedInterval`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use books::{ClearedInterval, ClearedRound, GapTrade, MeterReading, Provenance, StoredEvent};
@@ -46,6 +46,8 @@ pub struct Circumstances<'p> {
     pub told: &'p Told,
     /// Declared exchanges of meters.
     pub exchanges: &'p Exchanges,
+    /// The meters of which it is not known what they measured in the interval, although they were read at its end.
+    pub missing: &'p BTreeSet<MeterId>,
     /// Events from before the clearing.
     pub events: Vec<StoredEvent>,
     /// Called for every run of an algorithm, even if the interval is not settled.
@@ -123,9 +125,10 @@ impl Clearing {
         interval: Interval,
         last: &LastReads,
         readings: &BoundaryReadings,
-        Circumstances { selection, prices, series, told, exchanges, mut events, report }: Circumstances<'_>,
+        Circumstances { selection, prices, series, told, exchanges, missing, mut events, report }: Circumstances<'_>,
     ) -> Result<(ClearedInterval, LastReads), ClearingError> {
-        let rules = self.rules(interval, exchanges, last, readings);
+        let missing = missing.iter().filter(|meter| readings.contains_key(*meter)).cloned().collect();
+        let rules = MeterRules { missing, ..self.rules(interval, exchanges, last, readings) };
         let netting = netting::net(interval, self.community.basis, &self.ownership, last, readings, &rules);
         events.extend(told.only_news(netting.events.iter().map(|event| {
             let (code, subject) = (event.kind.code().to_owned(), event.meter.to_string());

@@ -6,6 +6,10 @@ use async_trait::async_trait;
 use domain::MeterId;
 use jiff::Timestamp;
 
+/// The field of a row that says that nobody knows what a meter measured until then, although both registers are there. No service
+/// of the platform has it: only readings from the store do.
+pub const MISSING: &str = "Missing";
+
 /// One row of a response: a register of a meter at a time. The texts are not checked yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {

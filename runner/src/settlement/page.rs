@@ -8,7 +8,7 @@ use domain::reading::{BoundaryReadings, Collector, Horizon, InvalidReading, Read
 use domain::{Boundary, IntervalLength, MeterId};
 use jiff::{SignedDuration, Timestamp};
 
-use super::meters::Row;
+use super::meters::{MISSING, Row};
 use super::strays::{Stray, Strays};
 
 /// The contents of a page.
@@ -22,6 +22,8 @@ pub struct Page {
     pub remarks: Vec<(Boundary, StoredEvent)>,
     /// Where only one register of a meter was read, in order of time.
     pub halves: Vec<(Boundary, MeterId, Register)>,
+    /// The meters of which it is not known what they measured until a boundary.
+    pub missing: BTreeMap<Boundary, BTreeSet<MeterId>>,
     /// What was read near no boundary.
     pub strays: Strays,
     /// The earliest reading.
@@ -70,6 +72,7 @@ pub struct PageReader {
     /// Nothing after this boundary is on the page.
     last: Option<Boundary>,
     strays: Strays,
+    missing: BTreeMap<Boundary, BTreeSet<MeterId>>,
     first: Option<Timestamp>,
     /// The latest boundary whose halves and strays matter.
     due: Timestamp,
@@ -87,6 +90,7 @@ impl PageReader {
             unfinished: BTreeMap::new(),
             last: None,
             strays: Strays::default(),
+            missing: BTreeMap::new(),
             first: None,
             due: Timestamp::MAX,
             length,
@@ -117,6 +121,10 @@ impl PageReader {
     fn read(&mut self, rows: &[Row], limit: u32) -> Horizon {
         let mut horizon = Horizon::new(limit as usize);
         for row in rows {
+            if row.field == MISSING {
+                self.miss(row);
+                continue;
+            }
             let reading = Reading::parse(&row.device_id, &row.field, &row.value, &row.date);
             count(&mut horizon, row, &reading);
             match reading {
@@ -127,6 +135,13 @@ impl PageReader {
             }
         }
         horizon
+    }
+
+    /// Notes that nothing is known until a boundary. What names no meter or time is not ours, and says nothing.
+    fn miss(&mut self, row: &Row) {
+        let Ok(at) = row.date.parse() else { return };
+        let (Some((boundary, _)), Ok(meter)) = (self.collector.boundary_of(at), row.device_id.parse()) else { return };
+        self.missing.entry(boundary).or_default().insert(meter);
     }
 
     fn take(&mut self, reading: Reading) {
@@ -194,6 +209,7 @@ impl PageReader {
         });
         Page {
             halves: halves.map(|(boundary, meter, register)| (boundary, meter.clone(), register)).collect(),
+            missing: self.missing,
             strays: self.strays,
             first: self.first,
             complete_before,

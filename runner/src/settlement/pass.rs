@@ -3,12 +3,13 @@
 //! Pages of readings come one after the other, the next being fetched while one is settled, so that a backfill of a year
 //! holds two pages and no more. Which intervals are due is decided here and nowhere else.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use books::{ClearedInterval, Commit, Committed, CommittedBatch, Label, OfferedSince, Progress, Store, StoreError};
 use domain::netting::LastReads;
 use domain::reading::BoundaryReadings;
-use domain::{Boundary, Interval, PriceBook};
+use domain::{Boundary, Interval, MeterId, PriceBook};
 use jiff::Timestamp;
 use tracing::{Instrument, info_span};
 
@@ -19,6 +20,7 @@ use super::decided::{self, Settling};
 use super::error::PassError;
 use super::failure::Failure;
 use super::fetch::{Fetch, Fetched};
+use super::late;
 use super::log;
 use super::meters::Meters;
 use super::page::Page;
@@ -30,7 +32,7 @@ use super::told::{self, Told};
 use super::watch::Watch;
 use crate::algorithms::cache::AlgorithmCache;
 use crate::clock::Clock;
-use crate::config::{CommunityConfig, CurrentSeries};
+use crate::config::{CommunityConfig, CurrentSeries, MetersSource};
 use crate::telemetry::metrics::{By, CommunityMetrics, PassOutcome};
 
 /// How far back readings are looked for that the Python original settled: a meter that was away when it ended continues
@@ -164,6 +166,13 @@ impl Settler {
             None => {}
             Some(Committed::Now) => progress = self.store.progress(&community.name).await?,
             Some(committed) => return self.stopped_by(committed),
+        }
+        if community.meters == MetersSource::Store && late::decide(settling, &progress).await? {
+            match decided::take_in(settling, &self.store.progress(&community.name).await?, &series.current, summary).await? {
+                None => {}
+                Some(Committed::Now) => progress = self.store.progress(&community.name).await?,
+                Some(committed) => return self.stopped_by(committed),
+            }
         }
         self.metrics.set_disputed(&progress.last_reads);
         let Progress { mark, last_reads, original, .. } = progress;
@@ -358,11 +367,13 @@ impl Run<'_> {
         self.newest = page.boundaries.last().map(|(boundary, _)| *boundary).filter(|_| page.next().is_none());
         let prices = self.settler.prices(&page).await?;
         let complete: Vec<_> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
+        let none = BTreeSet::new();
         for ((boundary, readings), complete) in page.boundaries.into_iter().zip(complete) {
             if !complete || boundary.timestamp() > self.latest {
                 break;
             }
-            self.settle_boundary(boundary, &readings, &prices).await?;
+            let missing = page.missing.get(&boundary).unwrap_or(&none);
+            self.settle_boundary(boundary, (&readings, missing), &prices).await?;
         }
         self.commit_all().await
     }
@@ -370,7 +381,7 @@ impl Run<'_> {
     async fn settle_boundary(
         &mut self,
         boundary: Boundary,
-        readings: &BoundaryReadings,
+        (readings, missing): (&BoundaryReadings, &BTreeSet<MeterId>),
         prices: &PriceBook,
     ) -> Result<(), Stop> {
         let Some(interval) = self.open_interval(boundary) else { return Ok(()) };
@@ -389,7 +400,7 @@ impl Run<'_> {
             self.open_books(boundary);
         }
         self.batch.begin();
-        let cleared = self.clear(interval, readings, prices);
+        let cleared = self.clear(interval, (readings, missing), prices);
         let result = cleared.as_ref().map(|(commit, _)| &commit.cleared).map_err(|error| &**error);
         let selection = self.position.algorithms.at(interval.start()).ok();
         let failure = selection.and_then(|selection| Failure::of(selection, interval, result));
@@ -466,7 +477,7 @@ impl Run<'_> {
     fn clear(
         &mut self,
         interval: Interval,
-        readings: &BoundaryReadings,
+        (readings, missing): (&BoundaryReadings, &BTreeSet<MeterId>),
         prices: &PriceBook,
     ) -> Result<(Commit, LastReads), Box<ClearingError>> {
         let Settler { clearing, metrics, .. } = self.settler;
@@ -478,7 +489,8 @@ impl Run<'_> {
         let events = self.position.take_events(interval.end());
         let selection = self.position.algorithms.at(interval.start()).map_err(ClearingError::from)?;
         let (series, told, exchanges) = (&self.series, &self.told, &self.position.exchanges);
-        let circumstances = Circumstances { selection, prices, series, told, exchanges, events, report: &report };
+        let circumstances =
+            Circumstances { selection, prices, series, told, exchanges, missing, events, report: &report };
         let clear = || clearing.clear(interval, &self.position.last_reads, readings, circumstances);
         let span = info_span!("clear interval", %interval);
         let (cleared, read) = tokio::task::block_in_place(|| span.in_scope(clear))?;

@@ -109,10 +109,12 @@ impl Watch {
         };
         let configured = community.configured_meters();
         let read = last_reads.keys().chain(self.unsettled.keys()).chain(self.halves.keys()).chain(self.strays.meters());
-        let meters: BTreeSet<MeterId> = read.chain(told.keys()).chain(&configured).cloned().collect();
+        let of_meters = told.iter().filter(|(_, told)| told.reception != Reception::SkippedRow).map(|(meter, _)| meter);
+        let meters: BTreeSet<MeterId> = read.chain(of_meters).chain(&configured).cloned().collect();
         meters.into_iter().filter_map(move |meter| {
             let seen = self.seen(&meter, last_reads);
-            let before = told.get(&meter).map_or(Reception::Good, |told| told.reception);
+            let before = told.get(&meter).map(|told| told.reception).filter(|told| *told != Reception::SkippedRow);
+            let before = before.unwrap_or(Reception::Good);
             let is_configured = configured.contains(&meter);
             if !is_members(&meter, is_configured) {
                 let nobodys = || "belongs to no member now, so that nobody waits for it".to_owned();

@@ -295,7 +295,7 @@ impl MetersJson {
         let mut meters = MetersJson::default();
         for Notice { meter, reception, told_at, message, .. } in notices.values() {
             let count = match reception {
-                Reception::Good => continue,
+                Reception::Good | Reception::SkippedRow => continue,
                 Reception::Never => &mut meters.never_read,
                 Reception::Half => &mut meters.half_read,
                 Reception::Off { .. } => &mut meters.off_boundary,

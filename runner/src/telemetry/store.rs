@@ -1,21 +1,22 @@
 //! A store that reports to the metrics: the duration and outcome of each operation, and the states of forwarded trades.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use domain::metering::Base;
 use domain::text::chain;
 use domain::trade::State;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter,
-    EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
-    NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
-    Reopened, Reopening, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Days, Decisions, Due, EventFilter,
+    EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases, ListedEvent, Match,
+    MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth, Payments,
+    Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError,
     Version, Window,
 };
 
@@ -23,7 +24,7 @@ use super::metrics::{Forwarded, Metrics, StoreOutcome, lock};
 use super::outage::{Ended, Outage};
 
 /// Operations that only read. They may work while nothing can be written, as on a full disk.
-const READS: [&str; 20] = [
+const READS: [&str; 25] = [
     "mark",
     "progress",
     "communities",
@@ -44,6 +45,11 @@ const READS: [&str; 20] = [
     "matches",
     "outbox",
     "outbox_depth",
+    "metered",
+    "meter_days",
+    "counted_before",
+    "next_meter_day",
+    "late_arrivals",
 ];
 
 pub struct MeasuredStore {
@@ -139,6 +145,19 @@ impl Outcome for UpdateError {
 
     fn outage(&self) -> Option<&StoreError> {
         if let UpdateError::Store(error) = self { error.outage() } else { None }
+    }
+}
+
+impl Outcome for KeepError {
+    fn outcome(&self) -> StoreOutcome {
+        match self {
+            KeepError::Contradicts(_) => StoreOutcome::Refused,
+            KeepError::Store(error) => error.outcome(),
+        }
+    }
+
+    fn outage(&self) -> Option<&StoreError> {
+        if let KeepError::Store(error) = self { error.outage() } else { None }
     }
 }
 
@@ -344,6 +363,33 @@ impl Prices for MeasuredStore {
         instants: &BTreeSet<Timestamp>,
     ) -> Result<PriceBook, StoreError> {
         self.timed("price_book", self.store.price_book(meters, instants)).await
+    }
+}
+
+#[async_trait]
+impl Readings for MeasuredStore {
+    async fn keep_readings(&self, new: Arc<NewReadings>) -> Result<KeptReadings, KeepError> {
+        self.timed("keep_readings", self.store.keep_readings(new)).await
+    }
+
+    async fn metered(&self, meter: Option<&MeterId>) -> Result<Vec<MeterSpan>, StoreError> {
+        self.timed("metered", self.store.metered(meter)).await
+    }
+
+    async fn meter_days(&self, meter: Option<&MeterId>, from: i64, before: i64) -> Result<Days, StoreError> {
+        self.timed("meter_days", self.store.meter_days(meter, from, before)).await
+    }
+
+    async fn counted_before(&self, meter: Option<&MeterId>, day: i64) -> Result<BTreeMap<MeterId, Base>, StoreError> {
+        self.timed("counted_before", self.store.counted_before(meter, day)).await
+    }
+
+    async fn next_meter_day(&self, meter: &MeterId, from: i64) -> Result<Option<i64>, StoreError> {
+        self.timed("next_meter_day", self.store.next_meter_day(meter, from)).await
+    }
+
+    async fn late_arrivals(&self) -> Result<Vec<LateArrival>, StoreError> {
+        self.timed("late_arrivals", self.store.late_arrivals()).await
     }
 }
 

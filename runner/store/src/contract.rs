@@ -9,6 +9,7 @@ mod leases;
 mod meters;
 mod payments;
 mod prices;
+mod readings;
 mod shelf;
 
 use std::sync::Arc;
@@ -129,6 +130,12 @@ promises! {
         prices_of_unknown_meters_wait_and_the_oldest_give_way
         the_latest_of_too_many_unknown_meters_in_one_list_wait
         a_meter_that_was_read_or_is_configured_does_not_wait;
+    readings:
+        readings_are_kept_and_read_back
+        what_meters_have_counted_is_summed
+        the_same_readings_change_nothing_and_others_are_refused_with_both
+        concurrent_readings_are_all_kept
+        what_comes_after_its_intervals_were_settled_is_known;
     leases:
         a_lease_has_one_owner
         an_expired_or_released_lease_gets_a_new_fencing_token

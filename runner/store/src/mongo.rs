@@ -27,6 +27,7 @@ mod notices;
 mod original;
 mod prices;
 mod read;
+mod readings;
 mod reopening;
 mod server;
 #[cfg(test)]
@@ -37,12 +38,13 @@ mod takeover;
 mod tests;
 mod trades;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::metering::Base;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 use mongodb::bson::oid::ObjectId;
@@ -53,10 +55,10 @@ use fault::{Fault, retry};
 use server::Server;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter,
-    EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
-    NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
-    Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Days, Decisions, Due, EventFilter,
+    EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases, ListedEvent, Match,
+    MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth, Payments,
+    Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
     Window,
 };
 
@@ -285,6 +287,33 @@ impl Prices for MongoStore {
         instants: &BTreeSet<Timestamp>,
     ) -> Result<PriceBook, StoreError> {
         self.retry(|| prices::book(&self.server, meters, instants)).await
+    }
+}
+
+#[async_trait]
+impl Readings for MongoStore {
+    async fn keep_readings(&self, new: Arc<NewReadings>) -> Result<KeptReadings, KeepError> {
+        Ok(self.retry(|| readings::keep(&self.server, &new)).await??)
+    }
+
+    async fn metered(&self, meter: Option<&MeterId>) -> Result<Vec<MeterSpan>, StoreError> {
+        self.retry(|| readings::spans(&self.server, meter)).await
+    }
+
+    async fn meter_days(&self, meter: Option<&MeterId>, from: i64, before: i64) -> Result<Days, StoreError> {
+        self.retry(|| readings::days(&self.server, meter, from, before)).await
+    }
+
+    async fn counted_before(&self, meter: Option<&MeterId>, day: i64) -> Result<BTreeMap<MeterId, Base>, StoreError> {
+        self.retry(|| readings::counted_before(&self.server, meter, day)).await
+    }
+
+    async fn next_meter_day(&self, meter: &MeterId, from: i64) -> Result<Option<i64>, StoreError> {
+        self.retry(|| readings::next_day(&self.server, meter, from)).await
+    }
+
+    async fn late_arrivals(&self) -> Result<Vec<LateArrival>, StoreError> {
+        self.retry(|| readings::late(&self.server)).await
     }
 }
 

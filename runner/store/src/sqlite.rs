@@ -10,12 +10,13 @@ mod prepare;
 mod prices;
 mod read;
 mod readers;
+mod readings;
 mod reopening;
 #[cfg(test)]
 mod tests;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::metering::Base;
 use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
@@ -34,10 +36,10 @@ use prepare::{BUSY_TIMEOUT, check_ours, prepare};
 use readers::Readers;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Decisions, Due, EventFilter,
-    EventPlace, ExpectedState, KeptChange, KeptVersion, Leases, ListedEvent, Match, MatchFilter, MatchUpdate,
-    NewPrices, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, ReopenError,
-    Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Days, Decisions, Due, EventFilter,
+    EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases, ListedEvent, Match,
+    MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth, Payments,
+    Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
     Window,
 };
 
@@ -448,6 +450,37 @@ impl Prices for SqliteStore {
     ) -> Result<PriceBook, StoreError> {
         let (meters, instants) = (meters.clone(), instants.clone());
         self.read(move |connection| prices::book(connection, &meters, &instants)).await
+    }
+}
+
+#[async_trait]
+impl Readings for SqliteStore {
+    async fn keep_readings(&self, new: Arc<NewReadings>) -> Result<KeptReadings, KeepError> {
+        Ok(self.write_for_caller(move |transaction| readings::keep(transaction, &new)).await??)
+    }
+
+    async fn metered(&self, meter: Option<&MeterId>) -> Result<Vec<MeterSpan>, StoreError> {
+        let meter = meter.cloned();
+        self.read_list(move |connection| readings::spans(connection, meter.as_ref())).await
+    }
+
+    async fn meter_days(&self, meter: Option<&MeterId>, from: i64, before: i64) -> Result<Days, StoreError> {
+        let meter = meter.cloned();
+        self.read_list(move |connection| readings::days(connection, meter.as_ref(), from, before)).await
+    }
+
+    async fn counted_before(&self, meter: Option<&MeterId>, day: i64) -> Result<BTreeMap<MeterId, Base>, StoreError> {
+        let meter = meter.cloned();
+        self.read_list(move |connection| readings::counted_before(connection, meter.as_ref(), day)).await
+    }
+
+    async fn next_meter_day(&self, meter: &MeterId, from: i64) -> Result<Option<i64>, StoreError> {
+        let meter = meter.clone();
+        self.read(move |connection| readings::next_day(connection, &meter, from)).await
+    }
+
+    async fn late_arrivals(&self) -> Result<Vec<LateArrival>, StoreError> {
+        self.read(readings::late).await
     }
 }
 

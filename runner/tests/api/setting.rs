@@ -92,6 +92,7 @@ impl Setting {
             callers: self.callers.clone(),
             prices: self.prices.clone(),
             wallets: Wallets::default(),
+            meters: false,
             administration: None,
         };
         let (plain, tls) = (listener().await, listener().await);

@@ -96,6 +96,7 @@ impl World {
             callers: if knows_callers { vec![transactions] } else { usual_callers() },
             prices: PriceTaking::default(),
             wallets: Wallets::default(),
+            meters: false,
             administration: None,
         };
         let client_ca = knows_callers.then(|| self.books.path("ca_crt.pem"));

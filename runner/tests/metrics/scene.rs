@@ -82,7 +82,7 @@ impl Scene {
         let metrics = self.metrics.community(name, self.community.grace);
         let mut summary = PassSummary::default();
         let result = self.runtime.block_on(async {
-            let meters = MetersClient::new(&self.community.meters, policy, Arc::clone(&metrics)).unwrap();
+            let meters = MetersClient::new(&self.community.meters.to_string(), policy, Arc::clone(&metrics)).unwrap();
             let settler = Settler {
                 clearing,
                 meters: Arc::new(meters),

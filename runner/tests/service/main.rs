@@ -16,6 +16,7 @@ mod handshakes;
 mod mongodb;
 mod node;
 mod outages;
+mod own_meters;
 mod payments;
 mod prices;
 mod replicas;

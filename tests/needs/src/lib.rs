@@ -67,6 +67,12 @@ pub fn readings(_: TokenStream, test: TokenStream) -> TokenStream {
     ignored_unless(cfg!(has_readings), "no recorded readings (set REC_MARKET_TEST_READINGS)", test)
 }
 
+/// Needs the samples of operators' files.
+#[proc_macro_attribute]
+pub fn files(_: TokenStream, test: TokenStream) -> TokenStream {
+    ignored_unless(cfg!(has_files), "no samples in shared/data/files beside this repository", test)
+}
+
 /// Needs the known answers of the base algorithms, which are published beside this repository.
 #[proc_macro_attribute]
 pub fn vectors(_: TokenStream, test: TokenStream) -> TokenStream {

@@ -3,7 +3,7 @@
 use super::spain::{Hour, Hours};
 use super::{Format, Layout, Opened, Wrong, is_estimated, kwh};
 use crate::Options;
-use crate::file::About;
+use crate::about::About;
 use crate::local::date;
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink};

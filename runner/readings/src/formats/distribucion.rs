@@ -4,7 +4,7 @@ use super::datadis::day_and_hour;
 use super::spain::{Hour, Hours};
 use super::{Format, Layout, Opened, Wrong, is_estimated, kwh};
 use crate::Options;
-use crate::file::About;
+use crate::about::About;
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink};
 use crate::source::{Head, Row};

@@ -4,7 +4,7 @@
 
 use super::{Format, Layout, Opened, is_estimated, kw, value};
 use crate::Options;
-use crate::file::About;
+use crate::about::About;
 use crate::local::{LocalClock, at, date, minutes};
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};
@@ -122,7 +122,7 @@ impl Layout for Quarters {
         let meter = sink.meter(&self.meter)?;
         // The columns of a row have the same time.
         let first = sink.series(meter, Direction::Import, 0);
-        let end = self.clock.instant(first.number(), label)?;
+        let end = self.clock.end(first.number(), label)?;
         let start = end.checked_sub(jiff::SignedDuration::from_secs(QUARTER.into())).map_err(|error| error.to_string())?;
         for Column { direction, power, state } in &self.columns {
             let grains = kw(row, *power, QUARTER)?;

@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 
 use super::{Format, Layout, Opened, is_estimated, kwh, value};
 use crate::Options;
-use crate::file::About;
+use crate::about::About;
 use crate::local::{LocalClock, date_time};
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};

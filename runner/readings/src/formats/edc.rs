@@ -6,7 +6,7 @@ use super::{Format, Layout, Opened, value, wrong};
 use crate::Options;
 use crate::amount::from_kwh;
 use domain::metering::Grains;
-use crate::file::About;
+use crate::about::About;
 use crate::local::{LocalClock, at, date, minutes};
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};

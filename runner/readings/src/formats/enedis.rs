@@ -2,6 +2,7 @@
 //!
 //! The step is in the preamble, or, where that is blank, the distance of the rows.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -9,11 +10,14 @@ use jiff::Timestamp;
 use super::{Format, Layout, Opened, Wrong, value, wrong};
 use crate::Options;
 use crate::amount::{Decimal, from_kw};
-use crate::file::About;
+use crate::about::About;
 use crate::local::instant;
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};
 use crate::source::{Head, Row, heading};
+
+/// How many rows at another distance than most make a step of it.
+const RUN: usize = 3;
 
 const HEADINGS: [&str; 9] = [
     "identifiant prm",
@@ -150,26 +154,22 @@ fn block(row: &Row<'_>) -> Result<Block, String> {
     Ok(Block { meter: row.text(0).to_owned(), direction, is_kw, step })
 }
 
-/// How long each value is, by the distance of rows: that of most of them, or another one that some rows in a row have.
+/// How long each value is, by the distance of rows: that of most of them, or another one that several rows in a row have. A
+/// row after one that is missing is further from it, and counts as long as the next.
 fn distances(values: &[Power]) -> Vec<Option<u32>> {
-    let ends: Vec<i64> = values.iter().map(|power| power.end.as_second()).collect();
-    let before = |index: usize| Some(ends.get(index)? - ends.get(index.checked_sub(1)?)?).filter(|distance| *distance > 0);
+    let ends = values.iter().map(|power| power.end.as_second());
+    let distances: Vec<i64> = ends.clone().zip(ends.skip(1)).map(|(before, after)| after - before).collect();
     let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
-    (0..ends.len()).filter_map(before).for_each(|distance| *counts.entry(distance).or_default() += 1);
-    let usual = counts.iter().max_by_key(|(distance, count)| (**count, std::cmp::Reverse(**distance))).map(|(distance, _)| *distance);
-    let step = |index: usize| -> Option<i64> {
-        let (last, next) = (before(index), before(index + 1));
-        if last == usual || next == usual {
-            return usual;
-        }
-        // Rows at another distance are another step if there are several of them.
-        let is_run = |distance: i64, neighbours: [Option<i64>; 2]| neighbours.contains(&Some(distance));
-        let runs = [
-            last.filter(|last| is_run(*last, [index.checked_sub(1).and_then(before), next])),
-            next.filter(|next| is_run(*next, [before(index + 2), last])),
-        ];
-        runs.into_iter().flatten().min()
+    distances.iter().filter(|distance| **distance > 0).for_each(|distance| *counts.entry(*distance).or_default() += 1);
+    let usual = counts.iter().max_by_key(|(distance, count)| (**count, Reverse(**distance))).map(|(distance, _)| *distance);
+    let is_step = |index: usize| -> Option<i64> {
+        let distance = *distances.get(index)?;
+        let is_same = |other: &&i64| **other == distance;
+        let after = distances[index..].iter().take_while(is_same).count();
+        let before = distances[..index].iter().rev().take_while(is_same).count();
+        (Some(distance) == usual || before + after >= RUN).then_some(distance)
     };
-    let is_step = |seconds: &u32| (60..=86_400).contains(seconds);
-    (0..ends.len()).map(|index| step(index).and_then(|step| u32::try_from(step).ok()).filter(is_step)).collect()
+    let step = |index: usize| index.checked_sub(1).and_then(is_step).or_else(|| is_step(index));
+    let in_range = |seconds: &u32| (60..=86_400).contains(seconds);
+    (0..values.len()).map(|index| step(index).and_then(|step| u32::try_from(step).ok()).filter(in_range)).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{Format, Layout, Opened, is_estimated, kwh, value};
 use crate::Options;
-use crate::file::About;
+use crate::about::About;
 use crate::local::{LocalClock, at, date, minutes};
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};

@@ -4,7 +4,7 @@ use super::{AnyTimes, Format, Layout, Opened, is_estimated, value};
 use crate::Options;
 use crate::amount::{Decimal, from_kwh};
 use domain::metering::Grains;
-use crate::file::About;
+use crate::about::About;
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};
 use crate::source::{Head, Row};

@@ -2,7 +2,7 @@
 
 use super::{AnyTimes, Format, Layout, Opened, kwh, value};
 use crate::Options;
-use crate::file::About;
+use crate::about::About;
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};
 use crate::source::{Head, Row, heading};

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Format, Layout, Opened, kw, kwh, value};
 use crate::Options;
-use crate::file::About;
+use crate::about::About;
 use crate::local::instant;
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};

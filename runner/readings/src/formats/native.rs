@@ -4,7 +4,7 @@ use domain::reading::{Registers, parse_register};
 
 use super::{Format, Layout, Opened};
 use crate::Options;
-use crate::file::About;
+use crate::about::About;
 use crate::local::instant;
 use crate::problem::Problem;
 use crate::sink::Sink;

@@ -2,7 +2,7 @@
 
 use super::{Format, Layout, Opened, is_estimated, kwh, meter_of, value};
 use crate::Options;
-use crate::file::About;
+use crate::about::About;
 use crate::local::{LocalClock, date_time};
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};
@@ -62,7 +62,7 @@ impl Layout for Quarters {
         let label = date_time(text).ok_or_else(|| format!("{text:?} is no time (such as 01.01.2025 00:15)"))?;
         let meter = sink.meter(&self.meter)?;
         let series = sink.series(meter, self.direction, 0);
-        let end = self.clock.instant(series.number(), label)?;
+        let end = self.clock.end(series.number(), label)?;
         let start = end.checked_sub(jiff::SignedDuration::from_secs(QUARTER.into())).map_err(|error| error.to_string())?;
         let grains = kwh(row, 1)?;
         let estimated = match self.quality {

@@ -219,10 +219,10 @@ fn enedis_gives_mean_power_and_its_step_is_the_distance_of_rows_where_it_says_no
     let expected = ["00012345678901 20T21:30 10 0.045 -", "00012345678901 20T21:40 10 0.044166666666 -", "00012345678901 20T21:50 10 ? -"];
     assert_eq!(slots(&read(&enedis("", ten))), expected);
     assert_eq!(slots(&read(&enedis("30", "2020-08-20T23:30:00+02:00;100\n"))), ["00012345678901 20T21:00 30 0.050 -"]);
-    let changed = "2020-01-01T01:00:00+01:00;60\n2020-01-01T02:00:00+01:00;60\n2020-01-01T03:00:00+01:00;60\n\
+    let changed = "2020-01-01T00:00:00+01:00;60\n2020-01-01T01:00:00+01:00;60\n2020-01-01T02:00:00+01:00;60\n2020-01-01T03:00:00+01:00;60\n\
         2020-01-01T03:30:00+01:00;60\n2020-01-01T04:00:00+01:00;60\n2020-01-01T04:30:00+01:00;60\n2020-01-01T05:00:00+01:00;60\n";
     let lengths: Vec<u32> = read(&enedis("", changed)).meters().flat_map(|(_, meter)| meter.slots.values()).map(|slot| slot.seconds / 60).collect();
-    assert_eq!(lengths, [60, 60, 60, 30, 30, 30, 30]);
+    assert_eq!(lengths, [60, 60, 60, 60, 30, 30, 30, 30]);
     let alone = enedis("", "2020-08-20T23:30:00+02:00;100\n");
     assert!(refused(&alone).contains("give --step"), "{}", refused(&alone));
     assert!(refused(&alone.replace(";W;", ";VA;")).contains("neither W nor kW"));

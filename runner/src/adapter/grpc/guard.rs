@@ -14,19 +14,17 @@ use tonic::Status;
 use tonic::service::Routes;
 
 use super::callers::{Caller, Callers, Shown};
-use super::{ALGORITHM_SERVICE, PLAIN_SERVICE, TLS_SERVICE};
+use super::{ALGORITHM_SERVICE, METERS_SERVICE, PLAIN_SERVICE, TLS_SERVICE};
 use crate::config::Right;
 
 /// Services that anybody may ask: whether we are well, and what there is.
 const OPEN: [&str; 3] =
     ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
-/// The Meters service, where we serve it ourselves.
-const METERS_SERVICE: &str = "proto.MetersService";
 
 /// The right that a method takes; none if there is no such method.
 fn right(service: &str, method: &str) -> Option<Right> {
     Some(match (service, method) {
-        (PLAIN_SERVICE, "GetMatches" | "GetPrices") => Right::Read,
+        (PLAIN_SERVICE, "GetMatches" | "GetPrices") | (METERS_SERVICE, "RetrieveMeasurement") => Right::Read,
         (PLAIN_SERVICE, "UpdatePrices") | (METERS_SERVICE, "AddMeasurement") => Right::Prices,
         (TLS_SERVICE, "RetrieveMatches" | "UpdateMatch") => Right::Settle,
         (
@@ -93,7 +91,7 @@ mod tests {
 
     #[test]
     fn every_method_of_every_service_takes_a_right() {
-        let served = [PLAIN_SERVICE, TLS_SERVICE, ALGORITHM_SERVICE];
+        let served = [PLAIN_SERVICE, TLS_SERVICE, ALGORITHM_SERVICE, METERS_SERVICE];
         let mut methods = 0;
         for file in FileDescriptorSet::decode(wire::DESCRIPTORS).unwrap().file {
             for service in &file.service {

@@ -75,6 +75,7 @@ pub(super) async fn try_candidate(
         prices: PriceTaking::default(),
         wallets: Wallets::default(),
         callers: vec![administrator],
+        meters: false,
         administration: Some(Arc::new(registry)),
     };
     let serving = grpc::start(api, loopback().await?, loopback().await?, tls.market.clone()).await?;

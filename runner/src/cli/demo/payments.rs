@@ -47,6 +47,7 @@ pub(super) async fn pay(store: &Arc<dyn Store>, forward: ForwardArg) -> anyhow::
         callers: usual_callers(),
         prices: PriceTaking::default(),
         wallets: Wallets::default(),
+        meters: false,
         administration: None,
     };
     let market = grpc::start(api, loopback().await?, loopback().await?, tls.market.clone()).await?;

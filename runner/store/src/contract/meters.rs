@@ -104,6 +104,7 @@ pub(super) async fn decisions_about_meters_are_kept<S: Shelf>(shelf: S) {
         MeterDecision::Accept { first: boundary(1) },
         MeterDecision::Restart { first: boundary(2) },
         MeterDecision::Exchange { exchange: exchange(930), crossed: None },
+        MeterDecision::Late { since: boundary(1), before: crossed.before, now: crossed.after },
         MeterDecision::Exchange { exchange: exchange(7), crossed: Some(crossed) },
     ];
     let mut numbers = Vec::new();
@@ -120,7 +121,7 @@ pub(super) async fn decisions_about_meters_are_kept<S: Shelf>(shelf: S) {
     let log = MeterLog::of(&found);
     assert_eq!(log.exchanges(u64::MAX)[&meter("b2")], [exchange(7), exchange(930)]);
     assert_eq!(log.exchanges(numbers[2])[&meter("b2")], [exchange(930)]);
-    assert_eq!(log.after(numbers[1]).count(), 2);
+    assert_eq!(log.after(numbers[1]).count(), 3);
     assert_eq!(store.progress("aveiro").await.unwrap().mark, None);
 }
 

@@ -109,6 +109,9 @@ impl Server {
             ("algorithms", vec![doc! { "sha256": 1 }]),
             ("changes", vec![doc! { "community": 1, "at": 1, "_id": 1 }]),
             ("market_prices", vec![doc! { "meter": 1, "start": -1 }]),
+            ("meter_days", vec![doc! { "meter": 1, "day": 1 }, doc! { "day": 1 }]),
+            ("meter_day_parts", vec![doc! { "attempt": 1 }]),
+            ("reading_arrivals", vec![doc! { "copied": 1 }, doc! { "attempt": 1 }]),
             ("waiting_meters", vec![doc! { "turn": 1, "_id": 1 }]),
         ];
         for (name, keys) in indexes {

@@ -164,7 +164,7 @@ fn decode_action(record: ChangeRecord) -> Result<Action, InvalidRecord> {
             let (algorithm, start) = (subject()?, start()?);
             Action::Fail { algorithm, activation, start, reason: reason.unwrap_or_default() }
         }
-        "meter-accepted" | "meter-restarted" | "meter-exchanged" => {
+        "meter-accepted" | "meter-restarted" | "meter-exchanged" | "meter-late" => {
             let (meter, decision) = meter.ok_or_else(|| missing("meter"))?.decoded(&action)?;
             Action::Meter { meter, decision, reason }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use super::events;
+use super::{events, readings};
 use super::fault::Fault;
 
 const SCHEMA: &str = include_str!("../schema.sql");
@@ -53,6 +53,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), Fault> {
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.execute_batch(SCHEMA_REOPENING)?;
     transaction.execute_batch(events::SCHEMA)?;
+    transaction.execute_batch(readings::SCHEMA)?;
     transaction.commit()?;
     // Every commit reaches the disk before the next interval starts, so a crash at any instant loses nothing.
     use_write_ahead_log(connection)?;
