@@ -31,7 +31,10 @@ pub struct Wanted<'m> {
 ///
 /// # Errors
 /// If the store fails.
-pub async fn list<R: Readings + ?Sized>(store: &R, wanted: Wanted<'_>) -> Result<Vec<(MeterId, Vec<Cumulative>)>, StoreError> {
+pub async fn list<R: Readings + ?Sized>(
+    store: &R,
+    wanted: Wanted<'_>,
+) -> Result<Vec<(MeterId, Vec<Cumulative>)>, StoreError> {
     let Wanted { meter, from, until, skip, limit } = wanted;
     let needed = skip.saturating_add(limit);
     let second = from.as_second().saturating_add(i64::from(from.subsec_nanosecond() > 0));
@@ -71,7 +74,8 @@ fn extend(content: &mut Meter, day: Meter) {
 }
 
 fn wanted_of(content: &Meter, base: Base, from: i64, until: Option<Timestamp>) -> Vec<Cumulative> {
-    let is_wanted = |reading: &Cumulative| reading.at.as_second() >= from && until.is_none_or(|until| reading.at <= until);
+    let is_wanted =
+        |reading: &Cumulative| reading.at.as_second() >= from && until.is_none_or(|until| reading.at <= until);
     content.cumulative_from(base).into_iter().filter(is_wanted).collect()
 }
 

@@ -57,7 +57,11 @@ impl fmt::Display for Contradictions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, (meter, Contradiction { at, known, new })) in self.first.iter().enumerate() {
             let at = Timestamp::from_second(*at).map_or_else(|_| at.to_string(), |at| at.to_string());
-            write!(f, "{}meter {meter} has {known} at {at}, and {new} contradicts it", if number > 0 { "; " } else { "" })?;
+            write!(
+                f,
+                "{}meter {meter} has {known} at {at}, and {new} contradicts it",
+                if number > 0 { "; " } else { "" }
+            )?;
         }
         match self.meters.saturating_sub(self.first.len()) {
             0 => f.write_str(" (nothing was kept)"),
@@ -197,7 +201,8 @@ pub fn counted_until(mut base: Base, day: &Meter, until: Option<Boundary>) -> Ba
         base = Base::at(*registers);
     }
     let from = read.map_or(i64::MIN, |(at, _)| *at);
-    let counts = |(start, slot): &(&i64, &domain::metering::Slot)| **start >= from && **start + i64::from(slot.seconds) <= end;
+    let counts =
+        |(start, slot): &(&i64, &domain::metering::Slot)| **start >= from && **start + i64::from(slot.seconds) <= end;
     day.slots.iter().filter(counts).for_each(|(_, slot)| base.count(slot));
     base
 }
@@ -221,7 +226,11 @@ mod tests {
     use super::*;
 
     fn slot(wh: u64) -> Slot {
-        Slot { seconds: 900, import: Grains::from_wh(wh).map(|grains| Value { grains, estimated: false }), ..Slot::default() }
+        Slot {
+            seconds: 900,
+            import: Grains::from_wh(wh).map(|grains| Value { grains, estimated: false }),
+            ..Slot::default()
+        }
     }
 
     fn meter(slots: &[(i64, u64)]) -> Meter {
@@ -258,7 +267,8 @@ mod tests {
     #[test]
     fn what_a_day_counts_goes_on_from_registers() {
         let mut day = meter(&[(0, 1), (900, 2), (1800, 4)]);
-        let until = |day: &Meter, end| counted_until(Base::default(), day, Boundary::from_seconds(end)).registers().import_wh;
+        let until =
+            |day: &Meter, end| counted_until(Base::default(), day, Boundary::from_seconds(end)).registers().import_wh;
         assert_eq!([until(&day, 0), until(&day, 900), until(&day, 1799), until(&day, 2700)], [0, 1, 1, 7]);
         day.registers.insert(900, Registers { import_wh: 100, export_wh: 0 });
         assert_eq!([until(&day, 899), until(&day, 900), until(&day, 2700)], [0, 100, 106]);

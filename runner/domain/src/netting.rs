@@ -149,7 +149,7 @@ impl EventKind {
 
 impl EventKind {
     /// The codes of every event but findings about registers.
-    pub const CODES: [&str; 7] = ["gap", "missing", "too-large", "no-member", "changed-hands", "stranger", "outside"];
+    pub const CODES: [&str; 7] = ["gap", "too-large", "no-member", "changed-hands", "stranger", "outside", "missing"];
 
     /// Returns the event's code: a short name for programs that never changes.
     pub fn code(&self) -> &'static str {
@@ -171,7 +171,10 @@ impl fmt::Display for EventKind {
         match self {
             EventKind::Gap { since } => write!(f, "not read since {since}; settled with the grid over the gap"),
             EventKind::Missing { since } => {
-                write!(f, "its energy since {since} is not known; not settled (what comes later is settled with the grid)")
+                write!(
+                    f,
+                    "its energy since {since} is not known; not settled (what comes later is settled with the grid)"
+                )
             }
             EventKind::Registers(finding) => fmt::Display::fmt(finding, f),
             EventKind::TooLarge => f.write_str("moved more than 2^63-1 Wh; nothing settled, counting from there"),

@@ -9,7 +9,6 @@ use crate::about::About;
 use crate::formats::{self, Format, Opened};
 use crate::json;
 use crate::limits::{FILE_BYTES_MAX, ROWS_MAX};
-use domain::metering::Meter;
 use crate::problem::{BadRow, Note, Problem, Refused};
 use crate::shares::{Coefficients, coefficients};
 use crate::sheet::{Workbook, is_sheet};
@@ -17,6 +16,7 @@ use crate::sink::Sink;
 use crate::source::{Head, Row, Rows};
 use crate::text::{Table, decode};
 use crate::{Input, Options};
+use domain::metering::Meter;
 
 /// How many rows are shown beside what they become.
 const EXAMPLES: usize = 3;
@@ -177,7 +177,8 @@ impl<'n> Reading<'n> {
             return Err(Problem::Unusable("it has no readings".to_owned()));
         }
         let note = |text| Note { file: self.name.to_owned(), text };
-        let example = |(row, text): (u64, String)| Some(Example { row, text, becomes: collected.becomes.remove(&row)? });
+        let example =
+            |(row, text): (u64, String)| Some(Example { row, text, becomes: collected.becomes.remove(&row)? });
         Ok(FileReadings {
             file: self.name.to_owned(),
             about: self.about,

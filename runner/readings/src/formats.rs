@@ -29,8 +29,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::Options;
-use crate::amount::{InvalidAmount, from_kw, from_kwh};
 use crate::about::About;
+use crate::amount::{InvalidAmount, from_kw, from_kwh};
 use crate::local::{LocalClock, date_time, instant};
 use crate::problem::Problem;
 use crate::shares::Coefficients;
@@ -172,14 +172,18 @@ impl AnyTimes {
         if let Some(at) = instant(text) {
             return Ok(at);
         }
-        let Some(label) = date_time(text) else { return Err(format!("{text:?} is no time (such as 2024-05-01T00:15:00Z)")) };
+        let Some(label) = date_time(text) else {
+            return Err(format!("{text:?} is no time (such as 2024-05-01T00:15:00Z)"));
+        };
         let undecided = || format!("{text:?} has no offset: give --zone, such as --zone Europe/Lisbon");
         self.local.as_mut().ok_or_else(undecided)?.instant(series.number(), label)
     }
 
     fn between(&mut self, series: Series, from: &str, to: &str) -> Result<(Timestamp, Timestamp), String> {
         match (date_time(from), date_time(to), &mut self.local) {
-            (Some(start), Some(end), Some(clock)) if instant(from).is_none() => clock.interval(series.number(), start, end),
+            (Some(start), Some(end), Some(clock)) if instant(from).is_none() => {
+                clock.interval(series.number(), start, end)
+            }
             _ => Ok((self.instant(series, from)?, self.instant(series, to)?)),
         }
     }

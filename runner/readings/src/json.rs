@@ -69,7 +69,12 @@ fn unknown(text: &str) -> Problem {
         return Problem::Damaged(error.to_string());
     }
     let seen: String = text.chars().take(120).collect();
-    let known = format!("{} ({}); {}", leneda::ABOUT.title, leneda::ABOUT.known_by, "Datadis (a list of cups, date, time, consumptionKWh)");
+    let known = format!(
+        "{} ({}); {}",
+        leneda::ABOUT.title,
+        leneda::ABOUT.known_by,
+        "Datadis (a list of cups, date, time, consumptionKWh)"
+    );
     Problem::Unknown { seen: format!("{seen:?}"), known }
 }
 

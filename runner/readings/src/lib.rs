@@ -28,9 +28,9 @@ use domain::MeterId;
 use jiff::tz::TimeZone;
 
 pub use about::About;
+pub use domain::metering::{Cumulative, Grains, Meter, Slot, Value};
 pub use file::{Content, Example, FileReadings, read_file};
 pub use limits::FILE_BYTES_MAX;
-pub use domain::metering::{Cumulative, Grains, Meter, Slot, Value};
 pub use problem::{BadRow, Note, Problem, Refused};
 pub use together::{Readings, read, together};
 

@@ -101,7 +101,9 @@ impl LocalClock {
         if !known.is_empty() {
             return known;
         }
-        let AmbiguousOffset::Gap { before, .. } = self.zone.to_ambiguous_timestamp(label).offset() else { return known };
+        let AmbiguousOffset::Gap { before, .. } = self.zone.to_ambiguous_timestamp(label).offset() else {
+            return known;
+        };
         let is_change = |at: &Timestamp| {
             let second_before = Timestamp::from_second(at.as_second() - 1);
             second_before.is_ok_and(|second| self.zone.to_offset(second) == before)
@@ -204,7 +206,10 @@ mod tests {
 
     fn instants(labels: &[&str]) -> Vec<String> {
         let mut clock = LocalClock::of("Europe/Vienna");
-        labels.iter().map(|label| clock.instant(0, date_time(label).unwrap()).map_or_else(|error| error, |at| at.to_string())).collect()
+        labels
+            .iter()
+            .map(|label| clock.instant(0, date_time(label).unwrap()).map_or_else(|error| error, |at| at.to_string()))
+            .collect()
     }
 
     #[test]

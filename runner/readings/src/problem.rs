@@ -19,7 +19,9 @@ pub enum Problem {
     #[error("it has more than {ROWS_MAX} rows (export fewer meters or months at a time)")]
     TooManyRows,
     /// It unpacks to too much.
-    #[error("it unpacks to more than {UNPACKED_BYTES_MAX} bytes, or more than {ELEMENTS_MAX} elements: no such file of readings exists")]
+    #[error(
+        "it unpacks to more than {UNPACKED_BYTES_MAX} bytes, or more than {ELEMENTS_MAX} elements: no such file of readings exists"
+    )]
     Bomb,
     /// It is a spreadsheet with something that computes.
     #[error("it has {0}: only values are read (save it as values, or export CSV)")]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use domain::MeterId;
 
-use crate::amount::Decimal;
 use crate::about::About;
+use crate::amount::Decimal;
 use crate::problem::Problem;
 use crate::source::{Head, Rows};
 
@@ -41,8 +41,10 @@ pub(crate) fn coefficients(head: &Head, rows: &mut dyn Rows) -> Result<Option<Co
         let (cups, share) = (row.text(0), row.text(1));
         let meter: MeterId = cups.parse().ok().filter(|_| is_cups(cups)).ok_or_else(|| wrong("it has no CUPS"))?;
         let digits = share.split_once([',', '.']).map_or(0, |(_, decimals)| decimals.len());
-        let ppm = Decimal::parse(share).ok().and_then(Decimal::ppm).filter(|ppm| digits == 6 && (0..=ALL).contains(ppm));
-        let ppm = ppm.ok_or_else(|| wrong("its share is no number from 0 to 1 with six decimals (such as 0,333333)"))?;
+        let ppm =
+            Decimal::parse(share).ok().and_then(Decimal::ppm).filter(|ppm| digits == 6 && (0..=ALL).contains(ppm));
+        let ppm =
+            ppm.ok_or_else(|| wrong("its share is no number from 0 to 1 with six decimals (such as 0,333333)"))?;
         if row.cells.len() > 2 && !row.is_empty(2) {
             return Err(wrong("it has more than a CUPS and its share (shares that change by the hour are not read)"));
         }

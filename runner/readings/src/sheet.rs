@@ -66,11 +66,7 @@ impl Rows for Sheet<'_, '_> {
 }
 
 /// Puts the cells of a sheet together to rows, one at a time: only the row at hand is held, wherever its cells are.
-fn by_row(
-    cells: &mut XlsxCellReader<'_, Cursor<&[u8]>>,
-    limit: Option<usize>,
-    each: Each<'_>,
-) -> Result<(), Problem> {
+fn by_row(cells: &mut XlsxCellReader<'_, Cursor<&[u8]>>, limit: Option<usize>, each: Each<'_>) -> Result<(), Problem> {
     let (mut row, mut at, mut count): (Vec<DataRef<'_>>, u32, u64) = (Vec::new(), 0, 0);
     let mut give = |row: &mut Vec<DataRef<'_>>, at: u32| -> Result<bool, Problem> {
         if !row.is_empty() {
@@ -145,7 +141,11 @@ fn count(bytes: &[u8]) -> Result<(), Problem> {
         is_workbook |= name.ends_with("xl/workbook.xml") || name == "xl/workbook.xml";
         left.spend(&mut entry, &name)?;
     }
-    if is_workbook { Ok(()) } else { Err(Problem::Kind("it is a compressed file, but no spreadsheet (unpack it, or save it as xlsx)")) }
+    if is_workbook {
+        Ok(())
+    } else {
+        Err(Problem::Kind("it is a compressed file, but no spreadsheet (unpack it, or save it as xlsx)"))
+    }
 }
 
 /// How much may still be unpacked.
@@ -190,7 +190,8 @@ const NAME_BYTES: usize = 32;
 fn has_formula(xml: &[u8]) -> bool {
     let elements = xml.iter().enumerate().filter(|(_, byte)| **byte == b'<');
     elements.map(|(at, _)| &xml[at + 1..]).any(|element| {
-        let end = element.iter().take(NAME_BYTES).position(|byte| !byte.is_ascii_alphanumeric() && !b":_-.".contains(byte));
+        let end =
+            element.iter().take(NAME_BYTES).position(|byte| !byte.is_ascii_alphanumeric() && !b":_-.".contains(byte));
         let name = end.map_or(&[][..], |end| &element[..end]);
         name == b"f" || name.ends_with(b":f")
     })

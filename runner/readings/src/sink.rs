@@ -7,10 +7,10 @@ use domain::MeterId;
 use domain::reading::Registers;
 use jiff::Timestamp;
 
-use domain::metering::Grains;
 use crate::limits::BAD_ROWS_MAX;
-use domain::metering::{Meter, Slot, Value};
 use crate::problem::BadRow;
+use domain::metering::Grains;
+use domain::metering::{Meter, Slot, Value};
 
 /// Which way energy flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -179,8 +179,8 @@ impl Sink {
         self.entries.sort_by_key(|entry| (self.series[entry.series.0 as usize], entry.series, entry.start, entry.row));
         self.measure(step)?;
         self.check_step(step)?;
-        let mut collected = Collected::default();
-        collected.becomes = examples.iter().filter_map(|row| Some((*row, self.shown(*row)?))).collect();
+        let becomes = examples.iter().filter_map(|row| Some((*row, self.shown(*row)?))).collect();
+        let mut collected = Collected { becomes, ..Collected::default() };
         let entries = self.once();
         let mut meters: Vec<Meter> = vec![Meter::default(); self.names.len()];
         for entry in &entries {
@@ -194,13 +194,19 @@ impl Sink {
                 Some(same) if same == registers => self.tell("rows that repeat another one, taken once"),
                 Some(other) => {
                     let name = &self.names[meter as usize];
-                    self.bad(row, format!("{name} {registers}"), format!("another row has {other} for meter {name} then"));
+                    self.bad(
+                        row,
+                        format!("{name} {registers}"),
+                        format!("another row has {other} for meter {name} then"),
+                    );
                 }
             }
         }
         self.check_overlaps(&meters);
         self.tell_off_grid(&meters);
-        collected.notes.extend(self.told.iter().map(|(what, count)| if *count > 1 { format!("{count} {what}") } else { what.clone() }));
+        collected.notes.extend(
+            self.told.iter().map(|(what, count)| if *count > 1 { format!("{count} {what}") } else { what.clone() }),
+        );
         for ((meter, what), grains) in &self.compared {
             collected.notes.push(format!("{meter}: {grains} are {what}: kept to compare, not counted"));
         }
@@ -278,7 +284,8 @@ impl Sink {
         let mut once: Vec<Entry> = Vec::with_capacity(self.entries.len());
         let (mut repeated, mut contradicting) = (0, Vec::new());
         for entry in std::mem::take(&mut self.entries) {
-            let Some(last) = once.last_mut().filter(|last| last.series == entry.series && last.start == entry.start) else {
+            let Some(last) = once.last_mut().filter(|last| last.series == entry.series && last.start == entry.start)
+            else {
                 once.push(entry);
                 continue;
             };
@@ -323,7 +330,11 @@ impl Sink {
     fn put(&mut self, meter: &mut Meter, direction: Direction, entry: &Entry) {
         let slot = meter.slots.entry(entry.start).or_insert(Slot { seconds: entry.seconds, ..Slot::default() });
         if slot.seconds != entry.seconds {
-            let why = format!("its interval has {} min, and another one from the same start {} min", entry.seconds / 60, slot.seconds / 60);
+            let why = format!(
+                "its interval has {} min, and another one from the same start {} min",
+                entry.seconds / 60,
+                slot.seconds / 60
+            );
             return self.bad(entry.row, String::new(), why);
         }
         let sum = match direction {
@@ -332,10 +343,9 @@ impl Sink {
         };
         // Registers of the same direction, such as those of day and night, add up.
         *sum = match (*sum, entry.value) {
-            (Some(before), Some(more)) => Some(Value {
-                grains: before.grains.plus(more.grains),
-                estimated: before.estimated || more.estimated,
-            }),
+            (Some(before), Some(more)) => {
+                Some(Value { grains: before.grains.plus(more.grains), estimated: before.estimated || more.estimated })
+            }
             (before, more) => more.or(before),
         };
         let is_known = sum.is_some();
@@ -353,7 +363,8 @@ impl Sink {
             let with = || meter.slots.iter().filter(|(_, slot)| has(slot)).map(|(start, _)| *start);
             with().min().zip(with().max())
         });
-        let within = |span: Option<(i64, i64)>, start: i64| span.is_some_and(|(first, last)| first <= start && start <= last);
+        let within =
+            |span: Option<(i64, i64)>, start: i64| span.is_some_and(|(first, last)| first <= start && start <= last);
         for (start, slot) in &mut meter.slots {
             slot.lacks_import |= slot.import.is_none() && within(import, *start);
             slot.lacks_export |= slot.export.is_none() && within(export, *start);
@@ -366,7 +377,10 @@ impl Sink {
             for (start, slot) in &meter.slots {
                 if *start < end {
                     let at = Timestamp::from_second(*start).map_or_else(|error| error.to_string(), |at| at.to_string());
-                    let why = format!("meter {} has an interval from {at} on that begins before the one before it ends", self.names[number]);
+                    let why = format!(
+                        "meter {} has an interval from {at} on that begins before the one before it ends",
+                        self.names[number]
+                    );
                     self.bad(0, String::new(), why);
                 }
                 end = end.max(start + i64::from(slot.seconds));

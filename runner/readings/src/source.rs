@@ -164,7 +164,9 @@ impl Head {
 
     /// Finds a row that begins with these headings, given as [`heading`] makes them.
     pub fn find(&self, headings: &[&str]) -> Option<(u64, Vec<String>)> {
-        self.find_by(|cells| headings.len() <= cells.len() && headings.iter().zip(cells).all(|(want, have)| want == have))
+        self.find_by(|cells| {
+            headings.len() <= cells.len() && headings.iter().zip(cells).all(|(want, have)| want == have)
+        })
     }
 
     /// Finds a row whose headings are as wanted.

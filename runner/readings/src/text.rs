@@ -77,8 +77,11 @@ impl Lines<'_> {
 
 impl Rows for Table<'_> {
     fn each(&mut self, limit: Option<usize>, each: Each<'_>) -> Result<(), Problem> {
-        let mut reader =
-            ReaderBuilder::new().has_headers(false).flexible(true).delimiter(self.delimiter).from_reader(self.text.as_bytes());
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(self.delimiter)
+            .from_reader(self.text.as_bytes());
         let (mut record, mut count) = (StringRecord::new(), 0_u64);
         let mut lines = Lines { text: self.text.as_bytes(), at: 0, line: 1 };
         while limit.is_none_or(|limit| count < limit as u64) {
@@ -108,11 +111,12 @@ mod tests {
     fn rows(text: &str) -> Vec<(u64, String)> {
         let mut rows = Vec::new();
         let mut table = Table::new(text);
-        table.each(None, &mut |row| {
-            rows.push((row.number, row.shown()));
-            Ok(())
-        })
-        .unwrap();
+        table
+            .each(None, &mut |row| {
+                rows.push((row.number, row.shown()));
+                Ok(())
+            })
+            .unwrap();
         rows
     }
 

@@ -6,9 +6,9 @@ use domain::MeterId;
 use jiff::Timestamp;
 
 use crate::file::{Content, FileReadings, read_file};
-use domain::metering::{Contradiction, Meter};
 use crate::problem::{BadRow, Note, Problem, Refused};
 use crate::{Input, Options};
+use domain::metering::{Contradiction, Meter};
 
 /// What several files hold.
 #[derive(Clone, Debug, Default)]

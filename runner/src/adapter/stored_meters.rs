@@ -55,8 +55,11 @@ impl Meters for StoredMeters {
         })?;
         let mut rows = Vec::new();
         for (meter, readings) in listed {
-            let row = |field: &str, value: String, date: String| {
-                Row { device_id: meter.to_string(), field: field.to_owned(), value, date }
+            let row = |field: &str, value: String, date: String| Row {
+                device_id: meter.to_string(),
+                field: field.to_owned(),
+                value,
+                date,
             };
             let before = readings.iter().take_while(|reading| reading.at < from).count();
             for (number, reading) in readings.iter().enumerate().take(before.saturating_add(limit as usize)) {

@@ -46,6 +46,8 @@ pub struct EventsArgs {
 const CODES: &str = "\
 Codes of an interval:
   gap            a meter was read again after it was missed; settled with the grid over the gap
+  missing        nobody knows what a meter measured in the interval; what comes later is settled with the grid
+  late           what had been missing became known, and is settled with the grid
   fell           a register fell: the reading is disputed, and nothing settled until a later one decides
   jumped         a register rose by more than `power_max` allows: disputed, until a later reading or a person decides
   glitch         a disputed reading was wrong; the meter counts on with nothing lost
@@ -69,7 +71,10 @@ Codes of how a meter is read, each told when it begins; the interval is the one 
   half-read      only one of its registers is read near boundaries
   off-boundary   it is read further from the boundaries than `tolerance`
   silent         it missed two boundaries in a row at which others were read
-  recovered      it is read as it should be again, or nobody waits for it any more";
+  recovered      it is read as it should be again, or nobody waits for it any more
+
+Of a file:
+  skipped-row    a row was wrong, and left out of an import";
 
 /// One line of `--json`; the names are the command line's contract.
 #[derive(Serialize)]

@@ -9,8 +9,8 @@ use jiff::tz::TimeZone;
 use tonic::transport::Uri;
 
 use super::community::{CommunityConfig, Placed};
-use super::meters::MetersSource;
 use super::member::Listing;
+use super::meters::MetersSource;
 use super::problems::Problems;
 
 /// A listing, and the community that it is in.

@@ -38,7 +38,8 @@ pub(super) fn give(key: Field<String>, members: &mut BTreeMap<String, Field<Memb
         Field { value: Some(member), at: Some(at) }
     };
     for (meter, share) in shares.0 {
-        let listed = members.iter().find(|(name, member)| lists(name, member, meter.as_str())).map(|(name, _)| name.clone());
+        let listed =
+            members.iter().find(|(name, member)| lists(name, member, meter.as_str())).map(|(name, _)| name.clone());
         let member = listed.unwrap_or_else(|| meter.to_string());
         *given.entry(member).or_default() += share;
     }

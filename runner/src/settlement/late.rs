@@ -1,7 +1,9 @@
 //! Energy that became known after its intervals were settled: found by comparing the registers that follow from what is kept
 //! with those that the books have, and settled like a decision about the meter, with the grid alone.
 
-use books::{Action, Change, ExpectedState, KeptChange, LateArrival, MeterSpan, Progress, SERVICE_ITSELF, Span, StoreError};
+use books::{
+    Action, Change, ExpectedState, KeptChange, LateArrival, MeterSpan, Progress, SERVICE_ITSELF, Span, StoreError,
+};
 use domain::disputes::{MeterDecision, ReadAt};
 use domain::netting::LastRead;
 use domain::{Boundary, IntervalLength, MeterId};

@@ -168,7 +168,9 @@ impl Settler {
             Some(committed) => return self.stopped_by(committed),
         }
         if community.meters == MetersSource::Store && late::decide(settling, &progress).await? {
-            match decided::take_in(settling, &self.store.progress(&community.name).await?, &series.current, summary).await? {
+            match decided::take_in(settling, &self.store.progress(&community.name).await?, &series.current, summary)
+                .await?
+            {
                 None => {}
                 Some(Committed::Now) => progress = self.store.progress(&community.name).await?,
                 Some(committed) => return self.stopped_by(committed),

@@ -56,10 +56,10 @@ use server::Server;
 
 use books::{
     Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, Days, Decisions, Due, EventFilter,
-    EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases, ListedEvent, Match,
-    MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth, Payments,
-    Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version,
-    Window,
+    EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases, ListedEvent,
+    Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth,
+    Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, ShadowState, Span, StoreError,
+    StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window,
 };
 
 /// A database on a MongoDB server.

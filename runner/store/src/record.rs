@@ -26,8 +26,8 @@ use meters::{DecidedRecord, DisputeRecord, ExchangeRecord};
 
 pub use addition::{Added, decode_addition, encode_addition};
 pub use change::{decode_change, encode_change};
-pub use readings::{add_day, decode_day, encode_day};
 pub use meters::{decode_dispute, encode_dispute};
+pub use readings::{add_day, decode_day, encode_day};
 pub use shadow::{decode_shadow_totals, encode_shadow_totals};
 pub use whole::{Whole, decode_whole, encode_whole};
 

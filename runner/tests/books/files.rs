@@ -51,7 +51,10 @@ fn a_check_says_what_is_wrong_and_which_option_decides() {
     let local = check("local");
     assert!(local["problems"][0].as_str().unwrap().contains("give --zone"), "{local}");
     let zoned = folder.run(&["readings", "check", "local", "--zone", "Europe/Lisbon", "--json"]).ends_with(0).json();
-    assert_eq!((&zoned["zone"], &zoned["meters"][0]["from"]), (&json!("Europe/Lisbon"), &json!("2024-04-30T23:00:00Z")));
+    assert_eq!(
+        (&zoned["zone"], &zoned["meters"][0]["from"]),
+        (&json!("Europe/Lisbon"), &json!("2024-04-30T23:00:00Z"))
+    );
     let bad = check("bad");
     let row = "row 2 (a;2024-05-01T00:00:00Z;2024-05-01T00:15:00Z;x): its value \"x\": it is no number";
     assert_eq!(bad["problems"], json!([row]));
@@ -99,6 +102,9 @@ fn shares_become_members() {
     let with_own = "[community.members.school]\nmeters = [\"ES0000000000000001AA0F\"]\nshare = 5\n";
     folder.file("market.toml", format!("[[community]]\nname = \"a\"\nshares = \"shares.txt\"\n{with_own}"));
     folder.run(&["config", "check"]).ends_with(2).says("community.shares: member school has a share of its own, too");
-    folder.file("market.toml", format!("[[community]]\nname = \"a\"\nshares = \"shares.txt\"\n{}", with_own.replace("share = 5\n", "")));
+    folder.file(
+        "market.toml",
+        format!("[[community]]\nname = \"a\"\nshares = \"shares.txt\"\n{}", with_own.replace("share = 5\n", "")),
+    );
     folder.run(&["config", "show"]).ends_with(0).shows(&["[community.members.school]", "share = 333333"]);
 }

@@ -47,18 +47,18 @@ fn what_is_imported_is_settled_audited_and_replayed_like_any_readings() {
 #[test]
 fn the_order_of_files_makes_no_difference() {
     let quarters = [("100", "30.4"), ("50", "80.4"), ("7", "0.4"), ("20", "20.4")];
-    let books = |order: &[usize]| {
+    let books = |order: [u32; 4]| {
         let market = market();
-        for index in order {
-            let file = table(*index as u32, &quarters[*index..=*index]);
-            import(&market, "file", &file, &[]).ends_with(0);
+        for number in order {
+            let quarter = quarters[usize::try_from(number).unwrap()];
+            import(&market, "file", &table(number, &[quarter]), &[]).ends_with(0);
         }
         market.books()
     };
-    let expected = books(&[0, 1, 2, 3]);
+    let expected = books([0, 1, 2, 3]);
     assert_eq!(expected.len(), 7);
-    assert_eq!(books(&[3, 1, 0, 2]), expected);
-    assert_eq!(books(&[2, 3, 1, 0]), expected);
+    assert_eq!(books([3, 1, 0, 2]), expected);
+    assert_eq!(books([2, 3, 1, 0]), expected);
 }
 
 #[test]
@@ -128,7 +128,9 @@ fn a_value_that_contradicts_is_refused_with_both_and_nothing_is_kept() {
     assert_eq!(market.query::<i64>("SELECT count(*) FROM meter_day"), 2);
     let again = import(&market, "one", &table(0, &[("100", "30")]), &[]).ends_with(0);
     assert_eq!(again.out, "2 meters: 0 new values, 2 were there already, 0 rows left out\n");
-    Market::new(&community("aveiro", "http://localhost:1", "")).run(&["readings", "import", "x"]).refused(2, &["no community takes its readings from the store"]);
+    Market::new(&community("aveiro", "http://localhost:1", ""))
+        .run(&["readings", "import", "x"])
+        .refused(2, &["no community takes its readings from the store"]);
 }
 
 #[test]

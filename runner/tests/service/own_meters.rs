@@ -89,7 +89,8 @@ fn what_contradicts_or_is_no_reading_is_refused_with_what_is_wrong() {
         let mut refused = async |entry: MeterEntry| client.add_measurement(entry).await.unwrap_err();
         let other = refused(entry("a", "12:00", 6, 0)).await;
         assert_eq!(other.code(), Code::FailedPrecondition);
-        let both = "meter a has import 5 Wh, export 0 Wh at 2023-09-01T12:00:00Z, and import 6 Wh, export 0 Wh contradicts it";
+        let both =
+            "meter a has import 5 Wh, export 0 Wh at 2023-09-01T12:00:00Z, and import 6 Wh, export 0 Wh contradicts it";
         assert!(other.message().starts_with(both), "{}", other.message());
         let at = |timestamp: &str| MeterEntry { timestamp: timestamp.to_owned(), ..entry("a", "12:00", 5, 0) };
         for (entry, says) in [

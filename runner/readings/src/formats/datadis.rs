@@ -32,7 +32,8 @@ impl Format for DatadisWeb {
 
     fn open(&self, head: &Head, _: &Options) -> Option<Result<Opened, Problem>> {
         let (header, cells) = head.find_by(|cells| {
-            let begins = cells.len() >= 4 && cells[..3].iter().zip(["cups", "fecha", "hora"]).all(|(have, want)| have == want);
+            let begins =
+                cells.len() >= 4 && cells[..3].iter().zip(["cups", "fecha", "hora"]).all(|(have, want)| have == want);
             begins && column(cells, &["consumokwh", "consumo"]).is_some()
         })?;
         let names = Columns {

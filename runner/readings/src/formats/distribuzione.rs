@@ -23,11 +23,15 @@ impl Format for Distribuzione {
 
     fn open(&self, head: &Head, options: &Options) -> Option<Result<Opened, Problem>> {
         let is_header = |cells: &[String]| cells.first().is_some_and(|cell| cell.trim().eq_ignore_ascii_case("giorno"));
-        let (header, cells) = head.rows().find(|(_, cells)| is_header(cells) && cells.get(1).is_some_and(|cell| span(cell).is_some()))?;
+        let (header, cells) =
+            head.rows().find(|(_, cells)| is_header(cells) && cells.get(1).is_some_and(|cell| span(cell).is_some()))?;
         let named = cells.iter().enumerate().skip(1).filter(|(_, cell)| !cell.trim().is_empty());
-        let columns: Option<Vec<Column>> = named.map(|(index, cell)| span(cell).map(|(from, to)| Column { index, from, to })).collect();
+        let columns: Option<Vec<Column>> =
+            named.map(|(index, cell)| span(cell).map(|(from, to)| Column { index, from, to })).collect();
         let Some(columns) = columns else {
-            return Some(Err(Problem::Unusable("one of its columns is no time of the day (such as 00:00-00:15)".to_owned())));
+            return Some(Err(Problem::Unusable(
+                "one of its columns is no time of the day (such as 00:00-00:15)".to_owned(),
+            )));
         };
         let meter = match meter_of(options, &self.about()) {
             Ok(meter) => meter.to_string(),
@@ -81,7 +85,9 @@ impl Layout for Days {
             sink.add(series, When::Between(start, end), value(grains, false))?;
         }
         if hours > 24 && self.columns.len() == 96 {
-            sink.tell(format!("{day} has 100 quarter-hours and the file 96: those of the second hour from 02:00 to 03:00 are missing"));
+            sink.tell(format!(
+                "{day} has 100 quarter-hours and the file 96: those of the second hour from 02:00 to 03:00 are missing"
+            ));
         }
         Ok(())
     }

@@ -81,7 +81,9 @@ fn open(
 ) -> Result<Opened, Problem> {
     let above = || head.rows().take_while(move |(row, _)| *row < header).map(|(_, cells)| cells);
     let length = above().find(|cells| cells.first().is_some_and(|cell| heading(cell) == "intervalo"));
-    if let Some(length) = length.and_then(|cells| cells.get(1)).filter(|cell| !cell.replace(' ', "").eq_ignore_ascii_case("15min")) {
+    if let Some(length) =
+        length.and_then(|cells| cells.get(1)).filter(|cell| !cell.replace(' ', "").eq_ignore_ascii_case("15min"))
+    {
         return Err(Problem::Unusable(format!("its intervals are of {length:?}, not of 15 min")));
     }
     let meter = match above().flatten().find(|cell| is_cpe(cell)) {
@@ -118,12 +120,14 @@ struct Quarters {
 impl Layout for Quarters {
     fn row(&mut self, row: &Row<'_>, sink: &mut Sink) -> Result<(), String> {
         let (day, time) = (row.cell(self.date), row.cell(self.date + 1));
-        let label = label(day, time).ok_or_else(|| "its date and time are none (such as 2024/09/13 and 00:15)".to_owned())?;
+        let label =
+            label(day, time).ok_or_else(|| "its date and time are none (such as 2024/09/13 and 00:15)".to_owned())?;
         let meter = sink.meter(&self.meter)?;
         // The columns of a row have the same time.
         let first = sink.series(meter, Direction::Import, 0);
         let end = self.clock.end(first.number(), label)?;
-        let start = end.checked_sub(jiff::SignedDuration::from_secs(QUARTER.into())).map_err(|error| error.to_string())?;
+        let start =
+            end.checked_sub(jiff::SignedDuration::from_secs(QUARTER.into())).map_err(|error| error.to_string())?;
         for Column { direction, power, state } in &self.columns {
             let grains = kw(row, *power, QUARTER)?;
             let estimated = is_estimated(row.text(*state), &MEASURED, &ESTIMATED)?;

@@ -4,13 +4,13 @@
 
 use super::{Format, Layout, Opened, value, wrong};
 use crate::Options;
-use crate::amount::from_kwh;
-use domain::metering::Grains;
 use crate::about::About;
+use crate::amount::from_kwh;
 use crate::local::{LocalClock, at, date, minutes};
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};
 use crate::source::{Head, Row};
+use domain::metering::Grains;
 
 pub struct Edc;
 
@@ -61,9 +61,12 @@ struct Group {
 impl Layout for Group {
     fn row(&mut self, row: &Row<'_>, sink: &mut Sink) -> Result<(), String> {
         let label = |column: usize| {
-            let minutes = minutes(row.text(column)).map(|minutes| if column == 2 && minutes == 0 { 1440 } else { minutes });
+            let minutes =
+                minutes(row.text(column)).map(|minutes| if column == 2 && minutes == 0 { 1440 } else { minutes });
             let label = date(row.text(0)).zip(minutes).and_then(|(day, minutes)| at(day, minutes));
-            label.ok_or_else(|| format!("{:?} {:?} is no time (such as 01.09.2024 00:15)", row.text(0), row.text(column)))
+            label.ok_or_else(|| {
+                format!("{:?} {:?} is no time (such as 01.09.2024 00:15)", row.text(0), row.text(column))
+            })
         };
         let (from, to) = (label(1)?, label(2)?);
         let Some(first) = self.columns.first() else { return Ok(()) };

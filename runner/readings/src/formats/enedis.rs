@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::{Format, Layout, Opened, Wrong, value, wrong};
 use crate::Options;
-use crate::amount::{Decimal, from_kw};
 use crate::about::About;
+use crate::amount::{Decimal, from_kw};
 use crate::local::instant;
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};
@@ -87,7 +87,8 @@ impl Layout for Curve {
             self.blocks.push((block(row)?, Vec::new()));
         } else {
             let text = row.text(0);
-            let end = instant(text).ok_or_else(|| format!("{text:?} is no time with an offset (such as 2018-12-07T00:30:00+01:00)"))?;
+            let end = instant(text)
+                .ok_or_else(|| format!("{text:?} is no time with an offset (such as 2018-12-07T00:30:00+01:00)"))?;
             let power = row.number(1).map_err(|error| wrong(row, 1, error))?;
             let (_, values) = self.blocks.last_mut().ok_or("it comes before anything says what it is")?;
             values.push(Power { row: row.number, text: row.shown(), end, power });
@@ -108,7 +109,8 @@ impl Layout for Curve {
                 sink.begin(row);
                 // A row without a value only tells that something is missing.
                 let step = if power.is_none() { step.or(least) } else { step };
-                let added = step.ok_or_else(|| "how long it is, the distance of rows does not tell: give --step".to_owned());
+                let added =
+                    step.ok_or_else(|| "how long it is, the distance of rows does not tell: give --step".to_owned());
                 if let Err(why) = added.and_then(|step| add(sink, &block, end, step, power)) {
                     wrong.push((row, text, why));
                 }
@@ -161,7 +163,8 @@ fn distances(values: &[Power]) -> Vec<Option<u32>> {
     let distances: Vec<i64> = ends.clone().zip(ends.skip(1)).map(|(before, after)| after - before).collect();
     let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
     distances.iter().filter(|distance| **distance > 0).for_each(|distance| *counts.entry(*distance).or_default() += 1);
-    let usual = counts.iter().max_by_key(|(distance, count)| (**count, Reverse(**distance))).map(|(distance, _)| *distance);
+    let usual =
+        counts.iter().max_by_key(|(distance, count)| (**count, Reverse(**distance))).map(|(distance, _)| *distance);
     let is_step = |index: usize| -> Option<i64> {
         let distance = *distances.get(index)?;
         let is_same = |other: &&i64| **other == distance;

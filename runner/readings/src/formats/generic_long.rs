@@ -2,12 +2,12 @@
 
 use super::{AnyTimes, Format, Layout, Opened, is_estimated, value};
 use crate::Options;
-use crate::amount::{Decimal, from_kwh};
-use domain::metering::Grains;
 use crate::about::About;
+use crate::amount::{Decimal, from_kwh};
 use crate::problem::Problem;
 use crate::sink::{Direction, Sink, When};
 use crate::source::{Head, Row};
+use domain::metering::Grains;
 
 pub struct GenericLong;
 
@@ -36,7 +36,9 @@ impl Format for GenericLong {
             .collect();
         let twice = energies.windows(2).any(|pair| pair[0].direction == pair[1].direction);
         if twice {
-            return Some(Err(Problem::Unusable("it has the same energy in kWh and in Wh (leave one of them out)".to_owned())));
+            return Some(Err(Problem::Unusable(
+                "it has the same energy in kWh and in Wh (leave one of them out)".to_owned(),
+            )));
         }
         let times = AnyTimes::new(options);
         let zone = times.zone().cloned();

@@ -33,7 +33,8 @@ impl Format for Native {
 
 impl Layout for Native {
     fn row(&mut self, row: &Row<'_>, sink: &mut Sink) -> Result<(), String> {
-        let at = instant(row.text(1)).ok_or_else(|| format!("{:?} is no time (such as 2024-05-01T00:15:00Z)", row.text(1)))?;
+        let at = instant(row.text(1))
+            .ok_or_else(|| format!("{:?} is no time (such as 2024-05-01T00:15:00Z)", row.text(1)))?;
         let register = |column| {
             let text = row.text(column);
             parse_register(text).ok_or_else(|| format!("{text:?} is no whole number of Wh from 0 to 2^63-1"))

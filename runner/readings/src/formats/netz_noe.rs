@@ -27,7 +27,8 @@ impl Format for NetzNoe {
 
     fn open(&self, head: &Head, options: &Options) -> Option<Result<Opened, Problem>> {
         let (header, cells) = head.find_by(|cells| {
-            cells.first().is_some_and(|cell| cell == "messzeitpunkt") && cells.get(1).is_some_and(|cell| way(cell).is_some())
+            cells.first().is_some_and(|cell| cell == "messzeitpunkt")
+                && cells.get(1).is_some_and(|cell| way(cell).is_some())
         })?;
         let direction = way(cells.get(1)?)?;
         let quality = cells.iter().position(|cell| cell == "qualitat");
@@ -63,7 +64,8 @@ impl Layout for Quarters {
         let meter = sink.meter(&self.meter)?;
         let series = sink.series(meter, self.direction, 0);
         let end = self.clock.end(series.number(), label)?;
-        let start = end.checked_sub(jiff::SignedDuration::from_secs(QUARTER.into())).map_err(|error| error.to_string())?;
+        let start =
+            end.checked_sub(jiff::SignedDuration::from_secs(QUARTER.into())).map_err(|error| error.to_string())?;
         let grains = kwh(row, 1)?;
         let estimated = match self.quality {
             Some(quality) => is_estimated(row.text(quality), &MEASURED, &ESTIMATED)?,

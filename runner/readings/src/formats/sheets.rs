@@ -92,7 +92,13 @@ fn e_redes_of_5_columns_is_mean_power_stamped_with_ends_and_the_repeated_hour_is
         "0001|2024/10/27|01:15|#1.6|Real",
     ]))
     .unwrap();
-    let expected = ["26T22:45 0.081 kWh -", "26T23:45 0.100 kWh -", "27T00:00 0.300 kWh -", "27T00:45 0.200 kWh - e", "27T01:00 0.400 kWh -"];
+    let expected = [
+        "26T22:45 0.081 kWh -",
+        "26T23:45 0.100 kWh -",
+        "27T00:00 0.300 kWh -",
+        "27T00:45 0.200 kWh - e",
+        "27T01:00 0.400 kWh -",
+    ];
     assert_eq!((read.about.name, slots(&read)), ("e-redes-5", expected.map(|slot| format!("{CPE} {slot}")).to_vec()));
 }
 
@@ -159,7 +165,8 @@ fn what_computes_is_refused() {
 #[test]
 fn what_unpacks_to_gigabytes_is_refused_without_holding_it() {
     let zeros = vec![b' '; 8 << 20];
-    let entries: Vec<(String, &[u8])> = (0..30).map(|number| (format!("xl/media/{number}"), zeros.as_slice())).collect();
+    let entries: Vec<(String, &[u8])> =
+        (0..30).map(|number| (format!("xl/media/{number}"), zeros.as_slice())).collect();
     let entries: Vec<(&str, &[u8])> = entries.iter().map(|(name, content)| (name.as_str(), *content)).collect();
     let bomb = workbook(&sheet(&["a".to_owned()]), &entries);
     assert!(bomb.len() < 1 << 20);

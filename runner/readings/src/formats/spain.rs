@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Wrong, value};
-use domain::metering::Grains;
 use crate::local::{LocalClock, at};
 use crate::sink::{Direction, Sink, When};
+use domain::metering::Grains;
 
 const HOUR: u32 = 3600;
 
@@ -28,8 +28,11 @@ pub(super) struct Hour {
 pub(super) struct Hours {
     clock: LocalClock,
     /// Rows of days that clocks change, by meter and day.
-    waiting: BTreeMap<(u32, Date), Vec<(u64, String, Hour)>>,
+    waiting: BTreeMap<(u32, Date), Vec<Waiting>>,
 }
+
+/// A row that waits for the others of its day: its number, its text, and what it says.
+type Waiting = (u64, String, Hour);
 
 impl Hours {
     pub(super) fn new() -> Hours {
@@ -71,7 +74,7 @@ impl Hours {
 
     /// Whether the numbers of a day are those of the clock on the wall: in March, the day then ends with 24 instead of 23; in
     /// October, one comes twice and there is no 25.
-    fn is_by_wall(&self, day: Date, rows: &[(u64, String, Hour)]) -> bool {
+    fn is_by_wall(&self, day: Date, rows: &[Waiting]) -> bool {
         let count = |number: u8| rows.iter().filter(|(_, _, hour)| hour.number == number).count();
         match self.clock.hours(day) {
             Ok(23) => count(24) > 0,

@@ -45,7 +45,8 @@ fn slots_of(name: &str, meter: &Meter) -> Vec<String> {
 
 #[test]
 fn native_csv_has_registers() {
-    let read = read("meter,timestamp,import_wh,export_wh\nb,2024-01-01T00:15:00Z,120,5\nb,2024-01-01T01:00:00+01:00,100,5\n");
+    let read =
+        read("meter,timestamp,import_wh,export_wh\nb,2024-01-01T00:15:00Z,120,5\nb,2024-01-01T01:00:00+01:00,100,5\n");
     assert_eq!((read.about.name, read.zone.as_ref()), ("native", None));
     let (_, meter) = read.meters().next().unwrap();
     let lines: Vec<String> = meter.registers.values().map(ToString::to_string).collect();
@@ -67,7 +68,10 @@ fn a_generic_list_has_columns_by_name_in_kwh_or_wh() {
         estimated,a,2024-05-01T00:15:00Z,2024-05-01T00:30:00Z,1500,0.25\n\
         measured,a,2024-05-01T00:00:00Z,2024-05-01T00:15:00Z,,0.1\n";
     let read = read(list);
-    assert_eq!((read.about.name, slots(&read)), ("generic-long", vec!["a 01T00:00 15 0.100 ?".into(), "a 01T00:15 15 0.250 1.500 e".into()]));
+    assert_eq!(
+        (read.about.name, slots(&read)),
+        ("generic-long", vec!["a 01T00:00 15 0.100 ?".into(), "a 01T00:15 15 0.250 1.500 e".into()])
+    );
     let no_end = "meter,start,import_kwh\na,2024-05-01T00:00:00Z,1\na,2024-05-01T00:30:00Z,1\n";
     assert_eq!(slots(&self::read(no_end)), ["a 01T00:00 30 1.000 -", "a 01T00:30 30 1.000 -"]);
 }
@@ -90,9 +94,12 @@ fn what_a_generic_file_leaves_open_is_refused_with_the_option_that_decides_it() 
 #[test]
 fn a_generic_table_has_a_column_for_each_meter_and_an_empty_cell_is_missing() {
     let read = read("time,a:import,a:export,b:x:import\n2024-05-01T00:00:00Z,0.1,0,\n2024-05-01T00:15:00Z,0.2,,3\n");
-    let expected = ["a 01T00:00 15 0.100 0.000", "a 01T00:15 15 0.200 ?", "b:x 01T00:00 15 ? -", "b:x 01T00:15 15 3.000 -"];
+    let expected =
+        ["a 01T00:00 15 0.100 0.000", "a 01T00:15 15 0.200 ?", "b:x 01T00:00 15 ? -", "b:x 01T00:15 15 3.000 -"];
     assert_eq!((read.about.name, slots(&read)), ("generic-wide", expected.map(str::to_owned).to_vec()));
-    assert!(refused("time,a:import,b:imprt\n2024-05-01T00:00:00Z,1,1\n").contains("neither METER:import nor METER:export"));
+    assert!(
+        refused("time,a:import,b:imprt\n2024-05-01T00:00:00Z,1,1\n").contains("neither METER:import nor METER:export")
+    );
 }
 
 const FLUVIUS: &str = "From (date);From (time);Until (date);Until (time);EAN code;Meter;Meter type;Register;Volume;Unit;Validation status;Description";
@@ -102,7 +109,9 @@ fn fluvius(rows: &[&str]) -> String {
         let cells: Vec<&str> = row.split(' ').collect();
         let [from, until, register, volume, status] = cells[..] else { panic!("{row}") };
         let (register, status) = (register.replace('_', " "), status.replace('_', " "));
-        format!("29/10/2023;{from}:00;29/10/2023;{until}:00;=\"541\";1SAG;Digital meter;{register};{volume};kWh;{status};")
+        format!(
+            "29/10/2023;{from}:00;29/10/2023;{until}:00;=\"541\";1SAG;Digital meter;{register};{volume};kWh;{status};"
+        )
     };
     let rows: Vec<String> = rows.iter().map(row).collect();
     format!("\u{feff}{FLUVIUS}\r\n{}\r\n", rows.join("\r\n"))
@@ -145,7 +154,8 @@ fn fluvius_has_headings_in_several_languages_and_spellings() {
     ] {
         assert_eq!(slots(&read(&format!("{headings}\n{row}\n"))), ["541 30T22:00 15 0.500 -"], "{headings}");
     }
-    let headings = "Van datum;Van tijdstip;Tot datum;Tot tijdstip;EAN;Meter;Metertype;Register;Volume;Eenheid;Validatiestatus";
+    let headings =
+        "Van datum;Van tijdstip;Tot datum;Tot tijdstip;EAN;Meter;Metertype;Register;Volume;Eenheid;Validatiestatus";
     for (from, to, why) in [
         (";kWh;", ";MWh;", "its unit is \"MWh\", not kWh"),
         ("Afname Dag", "Vermogen", "neither of offtake nor of injection"),
@@ -180,7 +190,10 @@ fn datadis_numbers_hours_and_october_has_25() {
     let api = "cups,date,time,consumptionKWh,obtainMethod,surplusEnergyKWh\nES1,2024/05/01,01:00,0.5,Real,0.25\nES1,2024/05/01,24:00,0.5,Estimada,\n";
     assert_eq!(slots(&read(api)), ["ES1 30T22:00 60 0.500 0.250", "ES1 01T21:00 60 0.500 ? e"]);
     let json = "[{\"cups\":\"ES1\",\"date\":\"2024/05/01\",\"time\":\"01:00\",\"consumptionKWh\":0.5,\"obtainMethod\":\"Real\",\"surplusEnergyKWh\":0.25}]";
-    assert_eq!((read(json).about.name, slots(&read(json))), ("datadis-api", vec!["ES1 30T22:00 60 0.500 0.250".to_owned()]));
+    assert_eq!(
+        (read(json).about.name, slots(&read(json))),
+        ("datadis-api", vec!["ES1 30T22:00 60 0.500 0.250".to_owned()])
+    );
     assert!(refused("CUPS;Fecha;Hora;Consumo_kWh\nES1;28/11/2019;25;1\n").contains("has 24 hours"));
 }
 
@@ -196,7 +209,10 @@ fn in_march_hours_are_numbered_as_they_pass_or_by_the_clock_on_the_wall() {
     let both = "CUPS;Fecha;Hora;Consumo_kWh\nES1;30/03/2025;3;1\nES1;30/03/2025;24;1\n";
     assert!(refused(both).contains("clocks are put forward"), "{}", refused(both));
     let october = "CUPS;Fecha;Hora;Consumo_kWh\nES1;26/10/2025;3;1\nES1;26/10/2025;3;2\nES1;26/10/2025;4;3\n";
-    assert_eq!(slots(&read(october)), ["ES1 26T00:00 60 1.000 -", "ES1 26T01:00 60 2.000 -", "ES1 26T02:00 60 3.000 -"]);
+    assert_eq!(
+        slots(&read(october)),
+        ["ES1 26T00:00 60 1.000 -", "ES1 26T01:00 60 2.000 -", "ES1 26T02:00 60 3.000 -"]
+    );
 }
 
 #[test]
@@ -216,12 +232,20 @@ fn enedis(step: &str, values: &str) -> String {
 #[test]
 fn enedis_gives_mean_power_and_its_step_is_the_distance_of_rows_where_it_says_none() {
     let ten = "2020-08-20T23:40:00+02:00;270\n2020-08-20T23:50:00+02:00;265\n2020-08-21T00:00:00+02:00;\n";
-    let expected = ["00012345678901 20T21:30 10 0.045 -", "00012345678901 20T21:40 10 0.044166666666 -", "00012345678901 20T21:50 10 ? -"];
+    let expected = [
+        "00012345678901 20T21:30 10 0.045 -",
+        "00012345678901 20T21:40 10 0.044166666666 -",
+        "00012345678901 20T21:50 10 ? -",
+    ];
     assert_eq!(slots(&read(&enedis("", ten))), expected);
     assert_eq!(slots(&read(&enedis("30", "2020-08-20T23:30:00+02:00;100\n"))), ["00012345678901 20T21:00 30 0.050 -"]);
     let changed = "2020-01-01T00:00:00+01:00;60\n2020-01-01T01:00:00+01:00;60\n2020-01-01T02:00:00+01:00;60\n2020-01-01T03:00:00+01:00;60\n\
         2020-01-01T03:30:00+01:00;60\n2020-01-01T04:00:00+01:00;60\n2020-01-01T04:30:00+01:00;60\n2020-01-01T05:00:00+01:00;60\n";
-    let lengths: Vec<u32> = read(&enedis("", changed)).meters().flat_map(|(_, meter)| meter.slots.values()).map(|slot| slot.seconds / 60).collect();
+    let lengths: Vec<u32> = read(&enedis("", changed))
+        .meters()
+        .flat_map(|(_, meter)| meter.slots.values())
+        .map(|slot| slot.seconds / 60)
+        .collect();
     assert_eq!(lengths, [60, 60, 60, 60, 30, 30, 30, 30]);
     let alone = enedis("", "2020-08-20T23:30:00+02:00;100\n");
     assert!(refused(&alone).contains("give --step"), "{}", refused(&alone));
@@ -240,7 +264,10 @@ fn italian(days: &[(&str, &str)]) -> String {
 fn e_distribuzione_has_a_row_a_day() {
     let read = read(&italian(&[("01/09/2024", "0,1")]));
     let slots = slots(&read);
-    assert_eq!((slots.len(), slots[0].as_str(), slots[95].as_str()), (96, "m 31T22:00 15 0.100 -", "m 01T21:45 15 0.100 -"));
+    assert_eq!(
+        (slots.len(), slots[0].as_str(), slots[95].as_str()),
+        (96, "m 31T22:00 15 0.100 -", "m 01T21:45 15 0.100 -")
+    );
     let export = Options { export: true, ..options() };
     let read = file(italian(&[("01/09/2024", "0,1")]).as_bytes(), &export).unwrap();
     assert!(self::slots(&read)[0].ends_with("15 - 0.100"));
@@ -263,8 +290,15 @@ fn leneda_gives_mean_power_from_its_start_in_utc() {
         {"value":0.0256,"startedAt":"2024-05-01T00:00:00Z","type":"Actual","version":2,"calculated":false},
         {"value":2.2919999999999998,"startedAt":"2024-05-01T00:15:00Z","type":"Actual","version":1,"calculated":true}]}"#;
     let read = read(json);
-    assert_eq!((read.about.name, slots(&read)), ("leneda", vec!["LU1 01T00:00 15 - 0.0064".into(), "LU1 01T00:15 15 - 0.573 e".into()]));
-    for (from, to, why) in [("kW\"", "W\"", "neither kW nor kWh"), ("2.29.0", "3.29.0", "neither 1-1:1.29.0"), ("PT15M", "P1D", "not PT15M")] {
+    assert_eq!(
+        (read.about.name, slots(&read)),
+        ("leneda", vec!["LU1 01T00:00 15 - 0.0064".into(), "LU1 01T00:15 15 - 0.573 e".into()])
+    );
+    for (from, to, why) in [
+        ("kW\"", "W\"", "neither kW nor kWh"),
+        ("2.29.0", "3.29.0", "neither 1-1:1.29.0"),
+        ("PT15M", "P1D", "not PT15M"),
+    ] {
         assert!(refused(&json.replacen(from, to, 1)).contains(why));
     }
 }
@@ -281,14 +315,22 @@ fn edc_counts_what_was_measured_and_keeps_what_is_left_after_sharing_to_compare(
         "8592 01T21:45 15 1.000 0.000",
     ];
     assert_eq!((read.about.name, slots(&read)), ("edc", expected.map(str::to_owned).to_vec()));
-    assert!(read.notes.iter().any(|note| note.text.contains("8592: 1.010 kWh are left after sharing")), "{:?}", read.notes);
-    assert!(refused(&text.replace("Cas od", "Čas od").replace("IN-8592-O", "IN-8592-X")).contains("neither IN-{EAN}-D"));
+    assert!(
+        read.notes.iter().any(|note| note.text.contains("8592: 1.010 kWh are left after sharing")),
+        "{:?}",
+        read.notes
+    );
+    assert!(
+        refused(&text.replace("Cas od", "Čas od").replace("IN-8592-O", "IN-8592-X")).contains("neither IN-{EAN}-D")
+    );
 }
 
 #[test]
 fn shares_add_up_to_1_with_six_decimals() {
     let shares = |text: &str| match read(text).content {
-        Content::Shares(shares) => shares.0.into_iter().map(|(cups, share)| format!("{cups} {share}")).collect::<Vec<_>>(),
+        Content::Shares(shares) => {
+            shares.0.into_iter().map(|(cups, share)| format!("{cups} {share}")).collect::<Vec<_>>()
+        }
         Content::Meters(_) => Vec::new(),
     };
     let [a, b] = ["ES0000000000000001AA0F", "ES0000000000000002AB"];
@@ -312,7 +354,10 @@ fn rows_that_repeat_are_taken_once_and_rows_that_contradict_are_refused_with_bot
     assert!(twice.notes.iter().any(|note| note.text.contains("repeat another one, taken once")), "{:?}", twice.notes);
     let other = text(&[row(1, "0,2"), row(2, "0,1"), row(1, "0,3")]);
     let message = refused(&other);
-    assert!(message.contains("row 4") && message.contains("0.300 kWh") && message.contains("row 2 has 0.200 kWh"), "{message}");
+    assert!(
+        message.contains("row 4") && message.contains("0.300 kWh") && message.contains("row 2 has 0.200 kWh"),
+        "{message}"
+    );
     let skipping = Options { skip_bad: true, ..options() };
     let left = file(other.as_bytes(), &skipping).unwrap();
     // Nobody knows which of the two is right.
@@ -322,7 +367,9 @@ fn rows_that_repeat_are_taken_once_and_rows_that_contradict_are_refused_with_bot
 #[test]
 fn a_file_that_is_no_known_one_is_told_what_was_looked_for_and_seen() {
     let message = refused("a;b;c\n1;2;3\n4;5;6\n");
-    for part in ["\"a;b;c\"", "\"1;2;3\"", "Giorno;00:00-00:15", "MeteringpointID", "CUPS;0,333333", "meteringPointCode"] {
+    for part in
+        ["\"a;b;c\"", "\"1;2;3\"", "Giorno;00:00-00:15", "MeteringpointID", "CUPS;0,333333", "meteringPointCode"]
+    {
         assert!(message.contains(part), "{part}: {message}");
     }
     assert_eq!(refused(" \n"), "it is empty");

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use books::{KeepError, NewReadings};
+use domain::MeterId;
 use domain::metering::{Cumulative, Meter};
 use domain::reading::{Register, Registers};
 use domain::text::chain;
-use domain::MeterId;
 use jiff::Timestamp;
 use prost::Message;
 use tonic::{Request, Response, Status};
@@ -102,13 +102,16 @@ fn series(meter: &MeterId, register: Register, readings: &[Cumulative]) -> impl 
 fn reading(entry: &MeterEntry, now: Timestamp) -> Result<(MeterId, Timestamp, Registers), Status> {
     let MeterEntry { device_id, active_import, active_export, timestamp, .. } = entry;
     let invalid = |message: String| Status::failed_precondition(message);
-    let meter = device_id.parse().map_err(|error: domain::member::InvalidName| invalid(format!("deviceId: {error}")))?;
+    let meter =
+        device_id.parse().map_err(|error: domain::member::InvalidName| invalid(format!("deviceId: {error}")))?;
     let at: Timestamp = timestamp.parse().map_err(|_| {
         let cut: String = timestamp.chars().take(40).collect();
         invalid(format!("timestamp {cut:?} is not an RFC 3339 time (such as 2023-09-01T12:15:00Z)"))
     })?;
     if at > now || at < Timestamp::UNIX_EPOCH {
-        return Err(invalid(format!("timestamp {at} is not between 1970 and now, which is {now} (is the meter's clock right?)")));
+        return Err(invalid(format!(
+            "timestamp {at} is not between 1970 and now, which is {now} (is the meter's clock right?)"
+        )));
     }
     let register = |name: &str, wh: i32| {
         u64::try_from(wh).map_err(|_| invalid(format!("{name} {wh} is negative (a register counts Wh from 0)")))

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use clap::Args;
+use domain::MeterId;
 use domain::metering::Meter;
 use domain::reading::Registers;
-use domain::MeterId;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use readings::{Content, FileReadings, Problem, Refused};
@@ -84,11 +84,11 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
             (false, Err(refused)) => print_refused(refused, out)?,
         }
     }
-    let of_all = together.iter().filter(|note| note.file.is_empty());
+    let mut of_all = together.iter().filter(|note| note.file.is_empty());
     if args.json {
         together.iter().for_each(tell);
     } else {
-        of_all.map(|note| writeln!(out, "note: {}", note.text)).collect::<Result<(), _>>()?;
+        of_all.try_for_each(|note| writeln!(out, "note: {}", note.text))?;
     }
     Ok(if is_usable { Exit::Done } else { Exit::Bad })
 }
@@ -163,7 +163,8 @@ fn print(read: &FileReadings, problems: &[String], out: &mut impl Write) -> anyh
         writeln!(out, "  {} metering points (rec-market readings shares prints them)\n", shares.0.len())?;
         return Ok(());
     }
-    let headings = ["meter", "from", "until", "interval", "intervals", "missing", "estimated", "import kWh", "export kWh"];
+    let headings =
+        ["meter", "from", "until", "interval", "intervals", "missing", "estimated", "import kWh", "export kWh"];
     let mut table = output::table(&headings, 3);
     for (name, meter) in read.meters() {
         let (from, until) = meter.span().unwrap_or_default();
@@ -223,7 +224,8 @@ fn print_days(read: &FileReadings, out: &mut impl Write) -> anyhow::Result<()> {
 
 fn print_gaps(read: &FileReadings, out: &mut impl Write) -> anyhow::Result<()> {
     for (name, meter) in read.meters() {
-        let holes: Vec<String> = meter.holes().iter().map(|(from, to)| format!("{} to {}", time(*from), time(*to))).collect();
+        let holes: Vec<String> =
+            meter.holes().iter().map(|(from, to)| format!("{} to {}", time(*from), time(*to))).collect();
         if !holes.is_empty() {
             writeln!(out, "  missing of {name}: {}", listed(&holes))?;
         }

@@ -87,9 +87,9 @@ pub(super) async fn the_same_readings_change_nothing_and_others_are_refused_with
 pub(super) async fn concurrent_readings_are_all_kept(shelf: impl Shelf) {
     let store = shelf.open().await;
     let stores = [shelf.open().await, shelf.open().await];
-    let keep = |index: usize| {
-        let readings = new(&[("a", quarters(&[(index as i64, 1)])), ("b", quarters(&[(0, 5)]))], &index.to_string());
-        stores[index % 2].keep_readings(readings)
+    let keep = |index: i64| {
+        let readings = new(&[("a", quarters(&[(index, 1)])), ("b", quarters(&[(0, 5)]))], &index.to_string());
+        stores[usize::from(index % 2 == 1)].keep_readings(readings)
     };
     let (a, b, c, d) = tokio::join!(keep(0), keep(1), keep(2), keep(3));
     let new: u64 = [a, b, c, d].into_iter().map(|kept| kept.unwrap().new).sum();

@@ -16,12 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use super::document::{all, encode, insert, insert_missing, one};
 use super::fault::Fault;
-use super::server::{Server, Stored};
 use super::mark;
+use super::server::{Server, Stored};
 use crate::record;
-use books::{
-    Contradictions, DAY_SECONDS, Days, KeptReadings, LateArrival, Merging, MeterDay, MeterSpan, NewReadings,
-};
+use books::{Contradictions, DAY_SECONDS, Days, KeptReadings, LateArrival, Merging, MeterDay, MeterSpan, NewReadings};
 
 /// Days in a part: a day has some kilobytes, and a document at most 16 MB.
 const PART_DAYS: usize = 500;
@@ -128,7 +126,8 @@ async fn settled(server: &Server) -> Result<i64, Fault> {
 /// Copies the days of an arrival, however often.
 async fn copy(server: &Server, arrival: &ArrivalDocument) -> Result<(), Fault> {
     let parts = server.of::<PartDocument>();
-    let found = all("part of an arrival", parts.find(doc! { "attempt": &arrival.attempt }).sort(doc! { "_id": 1 })).await?;
+    let found =
+        all("part of an arrival", parts.find(doc! { "attempt": &arrival.attempt }).sort(doc! { "_id": 1 })).await?;
     for part in found {
         let mut statements = Vec::with_capacity(part.days.len());
         for mut day in part.days {
@@ -151,7 +150,8 @@ pub(super) async fn keep(server: &Server, new: &NewReadings) -> Result<Result<Ke
         let number = settled(server).await?;
         // An earlier try of this one may have been kept, without its answer having arrived.
         let arrivals = server.of::<ArrivalDocument>();
-        let is_kept = one("arrival", &arrivals, doc! { "attempt": { "$regex": format!("^{}/", new.attempt) } }).await?.is_some();
+        let is_kept =
+            one("arrival", &arrivals, doc! { "attempt": { "$regex": format!("^{}/", new.attempt) } }).await?.is_some();
         let merged = match merge(server, new).await?.finish() {
             Ok(merged) => merged,
             Err(contradictions) => return Ok(Err(contradictions)),
@@ -163,8 +163,10 @@ pub(super) async fn keep(server: &Server, new: &NewReadings) -> Result<Result<Ke
         let attempt = format!("{}/{number}", new.attempt);
         let days = merged.days.iter().map(|((meter, day), content)| DayDocument::new(meter, *day, 0, content));
         let days = days.collect::<Result<Vec<_>, Fault>>()?;
-        let part = |(index, days): (usize, &[DayDocument])| {
-            PartDocument { id: format!("{attempt}/{index:06}"), attempt: attempt.clone(), days: days.to_vec() }
+        let part = |(index, days): (usize, &[DayDocument])| PartDocument {
+            id: format!("{attempt}/{index:06}"),
+            attempt: attempt.clone(),
+            days: days.to_vec(),
         };
         let parts: Vec<PartDocument> = days.chunks(PART_DAYS).enumerate().map(part).collect();
         for part in &parts {

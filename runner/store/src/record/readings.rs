@@ -63,7 +63,8 @@ pub fn encode_day(begins: i64, day: &Meter) -> StoredDay {
     let offset = |second: i64| u32::try_from(second - begins).unwrap_or(u32::MAX);
     let slot = |(start, slot): (&i64, &Slot)| {
         let value = |value: Option<Value>| value.map(|value| value.grains.get());
-        let estimated = |value: Option<Value>, flag: u32| if value.is_some_and(|value| value.estimated) { flag } else { 0 };
+        let estimated =
+            |value: Option<Value>, flag: u32| if value.is_some_and(|value| value.estimated) { flag } else { 0 };
         let lacks = |lacks: bool, flag: u32| if lacks { flag } else { 0 };
         let flags = estimated(slot.import, ESTIMATED[0])
             | estimated(slot.export, ESTIMATED[1])
@@ -72,8 +73,10 @@ pub fn encode_day(begins: i64, day: &Meter) -> StoredDay {
         let (import, export) = (value(slot.import), value(slot.export));
         SlotRecord { start: offset(*start), seconds: slot.seconds, import, export, flags }
     };
-    let read = |(at, registers): (&i64, &Registers)| {
-        ReadRecord { at: offset(*at), import_wh: registers.import_wh, export_wh: registers.export_wh }
+    let read = |(at, registers): (&i64, &Registers)| ReadRecord {
+        at: offset(*at),
+        import_wh: registers.import_wh,
+        export_wh: registers.export_wh,
     };
     let record =
         DayRecord { slots: day.slots.iter().map(slot).collect(), registers: day.registers.iter().map(read).collect() };

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use super::{events, readings};
 use super::fault::Fault;
+use super::{events, readings};
 
 const SCHEMA: &str = include_str!("../schema.sql");
 /// What the schema has got since, which changes nothing that was there.

@@ -22,7 +22,10 @@ fn has_tables(connection: &Connection) -> Result<bool, Fault> {
     Ok(connection.prepare_cached(exists)?.query_row((), |row| row.get(0))?)
 }
 
-pub(super) fn keep(transaction: &Transaction<'_>, new: &NewReadings) -> Result<Result<KeptReadings, Contradictions>, Fault> {
+pub(super) fn keep(
+    transaction: &Transaction<'_>,
+    new: &NewReadings,
+) -> Result<Result<KeptReadings, Contradictions>, Fault> {
     let mut merging = Merging::default();
     for (meter, days) in new.days() {
         let mut before: Option<(i64, Meter)> = None;
@@ -54,7 +57,16 @@ pub(super) fn keep(transaction: &Transaction<'_>, new: &NewReadings) -> Result<R
         let stored = record::encode_day(day * DAY_SECONDS, content);
         let (import, export) = stored.read.map(|read| (read.import_wh, read.export_wh)).unzip();
         let (meter, content) = (meter.as_str(), &stored.content);
-        write.execute(params![meter, day, revision, import, export, stored.import.get(), stored.export.get(), content])?;
+        write.execute(params![
+            meter,
+            day,
+            revision,
+            import,
+            export,
+            stored.import.get(),
+            stored.export.get(),
+            content
+        ])?;
     }
     let mark: Option<i64> = transaction.query_row("SELECT max(mark) FROM community", (), |row| row.get(0))?;
     let mut late = transaction.prepare_cached("INSERT INTO late_arrival (meter, start, at) VALUES (?1, ?2, ?3)")?;
