@@ -90,6 +90,7 @@ async fn serve(store: SqliteStore, directory: &Path) -> ServingApi {
         callers: usual_callers(),
         prices: PriceTaking::default(),
         administration: None,
+        meters: false,
     };
     let (plain, encrypted) = tokio::join!(TcpListener::bind("127.0.0.1:0"), TcpListener::bind("127.0.0.1:0"));
     start(api, plain.expect("a port"), encrypted.expect("a port"), tls).await.expect("it serves")
