@@ -7,6 +7,7 @@
 //! An interval that any variant cannot clear counts for none. Gaps, the energy of meters that were not read for a while, are
 //! settled with the grid whatever the rule, and are left out of all.
 
+pub mod job;
 pub mod meters;
 pub mod readings;
 pub mod rounds;
@@ -20,7 +21,8 @@ use std::sync::Arc;
 use domain::{Digest, Round, Trade};
 use sandbox::SandboxError;
 
-pub use run::{Feed, Job, RoundLimits, Stopped, Told, run};
+pub use job::{Job, RoundLimits};
+pub use run::{Feed, Stopped, Told, run};
 pub use variant::{InvalidVariant, Variant};
 
 /// Intervals that a worker gets at a time.

@@ -31,7 +31,7 @@ mod turns;
 mod watch;
 
 pub use active::Selection;
-pub use boundaries::Boundaries;
+pub use boundaries::{Boundaries, BoundaryRead};
 pub use communities::Communities;
 pub use community::Surroundings;
 pub use error::PassError;

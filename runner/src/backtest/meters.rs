@@ -5,7 +5,7 @@ use tokio::runtime::Handle;
 
 use super::rounds::Rounds;
 use super::run::{Feed, Told};
-use crate::settlement::Boundaries;
+use crate::settlement::{Boundaries, BoundaryRead};
 
 /// Hands in the cases of a Meters service's readings. Blocks, in a thread where the runtime's other tasks go on.
 ///
@@ -14,9 +14,8 @@ use crate::settlement::Boundaries;
 pub fn feed(mut boundaries: Boundaries, mut rounds: Rounds<'_>, feed: &Feed<'_>) -> anyhow::Result<Told> {
     let runtime = Handle::current();
     while let Some(page) = runtime.block_on(boundaries.next())? {
-        for (boundary, readings, missing) in page {
-            let anew: Vec<MeterId> = missing.into_iter().collect();
-            rounds.boundary(boundary, &readings, &anew, feed)?;
+        for BoundaryRead { at, readings, missing } in page {
+            rounds.boundary(at, &readings, &missing.into_iter().collect::<Vec<_>>(), feed)?;
         }
     }
     // A Meters service does not say what it estimated.

@@ -1,7 +1,6 @@
 //! Gives pages of cases to workers, and puts together what they bring.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -10,28 +9,10 @@ use std::thread;
 use domain::{Boundary, MemberId};
 use figures::backtest::{Coverage, Kind, Named, Runs};
 use figures::{Backtest, Chain, Roster, Sums, TooLarge};
-use jiff::tz::TimeZone;
 
+use super::job::Job;
 use super::worker::{Part, SettledPart, Worker};
-use super::{BacktestError, Case, Variant};
-
-pub use super::worker::RoundLimits;
-
-/// What is to be run.
-pub struct Job<'j> {
-    /// The community's name.
-    pub community: &'j str,
-    /// Whose days and months they are.
-    pub zone: TimeZone,
-    /// What is tried.
-    pub variants: &'j [Variant],
-    /// The limits of a case.
-    pub limits: &'j (dyn Fn(&Case) -> RoundLimits + Sync),
-    /// How many workers there are.
-    pub workers: NonZeroUsize,
-    /// Called with the number of cases that were run.
-    pub progress: &'j (dyn Fn(u64) + Sync),
-}
+use super::{BacktestError, Case};
 
 /// Takes pages of cases on their way to the workers. Waits while they have enough.
 pub struct Feed<'f> {

@@ -7,9 +7,10 @@ use domain::{Boundary, Digest, Settlement};
 use figures::backtest::Runs;
 use figures::sums::grid_alone;
 use figures::{Calendar, Roster, Sums, TooLarge};
-use sandbox::{BadResult, CheckedRun, Limits};
+use sandbox::{BadResult, CheckedRun};
 
-use super::{BacktestError, Case, Job, Settled, Variant};
+use super::job::{Job, RoundLimits};
+use super::{BacktestError, Case, Settled, Variant};
 
 /// What a worker has added up. Parts are put together in any order.
 #[derive(Debug, Default)]
@@ -120,15 +121,6 @@ fn clear(
     };
     runs.add(run);
     Ok(result)
-}
-
-/// The limits on prices and on runs that a case has, whatever the variant.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RoundLimits {
-    /// On prices between members.
-    pub price: domain::round::PriceLimits,
-    /// On runs.
-    pub run: Limits,
 }
 
 /// What is to be the same for two people who compare: the round, and what settled it.

@@ -94,6 +94,9 @@ pub struct BacktestArgs {
     /// Length of the intervals of a file that does not say it
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "readings")]
     pub step: Option<Duration>,
+    /// What a file of one direction that does not say which holds was fed in, not drawn
+    #[arg(long, requires = "readings")]
+    pub export: bool,
     /// Leave out rows that are wrong, instead of refusing their file
     #[arg(long, requires = "readings")]
     pub skip_bad: bool,
@@ -159,8 +162,8 @@ fn execute(args: &BacktestArgs, community: &Community, variants: &[Variant], spa
             zone: args.zone.clone(),
             meter: args.meter.clone(),
             step: args.step.and_then(|step| u32::try_from(step.as_secs()).ok()),
+            export: args.export,
             skip_bad: args.skip_bad,
-            ..::readings::Options::default()
         };
         let meters = files::read(&args.readings, &options)?;
         let bar = output::progress(intervals_of(&meters, community), "running");

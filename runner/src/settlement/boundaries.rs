@@ -12,9 +12,6 @@ use super::meters::{Meters, MetersError};
 use super::source::{Source, limit_for};
 use crate::config::CommunityConfig;
 
-/// What was read at a boundary, and the meters of which nobody knows what they measured until then.
-pub type ReadBoundary = (Boundary, BoundaryReadings, BTreeSet<MeterId>);
-
 /// Reads a Meters service page by page. The next page is fetched while one is worked on.
 pub struct Boundaries {
     source: Arc<Source>,
@@ -47,21 +44,32 @@ impl Boundaries {
     ///
     /// # Errors
     /// If the service cannot be read.
-    pub async fn next(&mut self) -> Result<Option<Vec<ReadBoundary>>, MetersError> {
+    pub async fn next(&mut self) -> Result<Option<Vec<BoundaryRead>>, MetersError> {
         let Some(fetch) = self.next.take() else { return Ok(None) };
-        let Fetched { page, from, .. } = fetch.finish().await?;
+        let Fetched { mut page, from, .. } = fetch.finish().await?;
         let latest = self.source.latest;
         let next = page.next().filter(|next| *next > from && *next <= latest);
         self.next =
             next.map(|next| Fetch::start(Arc::clone(&self.source), next, limit_for(page.meters.meters().len())));
         let complete: Vec<bool> = page.boundaries.iter().map(|(boundary, _)| page.is_complete(*boundary)).collect();
-        let mut missing = page.missing;
         let boundaries = page.boundaries.into_iter().zip(complete);
         let due = boundaries.take_while(|((boundary, _), complete)| *complete && boundary.timestamp() <= latest);
-        let read = due.map(|((boundary, readings), _)| {
-            let missing = missing.remove(&boundary).unwrap_or_default();
-            (boundary, readings, missing)
+        let read = due.map(|((at, readings), _)| BoundaryRead {
+            at,
+            readings,
+            missing: page.missing.remove(&at).unwrap_or_default(),
         });
         Ok(Some(read.collect()))
     }
+}
+
+/// What was read at a boundary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundaryRead {
+    /// The boundary.
+    pub at: Boundary,
+    /// The registers.
+    pub readings: BoundaryReadings,
+    /// The meters of which it is not known what they measured until then.
+    pub missing: BTreeSet<MeterId>,
 }

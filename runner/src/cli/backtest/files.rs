@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ::readings::{FILE_BYTES_MAX, Input, Options};
-use anyhow::{Context, anyhow};
+use ::readings::Options;
+use anyhow::Context;
 use demo::recording;
 use domain::MeterId;
 use domain::metering::Cumulative;
@@ -14,6 +14,7 @@ use domain::reading::{Register, Registers};
 
 use crate::backtest::readings::{MeterReadings, RowRead};
 use crate::cli::exit::{Exit, ExitCode, usage};
+use crate::cli::readings::files::read_input;
 
 /// Bytes at the beginning of a file that tell the program's own format.
 const HEAD_BYTES: u64 = 1024;
@@ -25,7 +26,7 @@ pub(super) fn read(files: &[PathBuf], options: &Options) -> anyhow::Result<Vec<M
     for file in files {
         match is_own(file).exit_code(Exit::Usage)? {
             true => add_own(file, &mut own)?,
-            false => inputs.push(input(file).exit_code(Exit::Usage)?),
+            false => inputs.push(read_input(file)?),
         }
     }
     let mut meters = settled(own)?;
@@ -67,20 +68,6 @@ fn is_own(file: &Path) -> anyhow::Result<bool> {
     Ok(["meter", "timestamp", "import_wh", "export_wh"]
         .iter()
         .all(|name| first.split(',').any(|cell| cell.trim().trim_start_matches('\u{feff}').trim_matches('"') == *name)))
-}
-
-fn input(file: &Path) -> anyhow::Result<Input> {
-    let most = FILE_BYTES_MAX as u64;
-    let mut bytes = Vec::new();
-    let open = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
-    open.take(most + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {}", file.display()))?;
-    if bytes.len() as u64 > most {
-        return Err(anyhow!(
-            "{} has more than {most} bytes (split it, or convert it to the program's own format)",
-            file.display()
-        ));
-    }
-    Ok(Input { name: file.display().to_string(), bytes })
 }
 
 fn add_own(file: &Path, meters: &mut BTreeMap<MeterId, Vec<RowRead>>) -> anyhow::Result<()> {

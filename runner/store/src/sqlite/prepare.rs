@@ -5,7 +5,6 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::fault::Fault;
-use super::{events, readings};
 
 const SCHEMA: &str = include_str!("../schema.sql");
 /// The schema's version, `user_version` in the file's header.

@@ -1,0 +1,34 @@
+//! What is to be run, and within which limits.
+
+use std::num::NonZeroUsize;
+
+use domain::round::PriceLimits;
+use jiff::tz::TimeZone;
+use sandbox::Limits;
+
+use super::{Case, Variant};
+
+/// What is to be run.
+pub struct Job<'j> {
+    /// The community's name.
+    pub community: &'j str,
+    /// Whose days and months they are.
+    pub zone: TimeZone,
+    /// What is tried.
+    pub variants: &'j [Variant],
+    /// The limits of a case.
+    pub limits: &'j (dyn Fn(&Case) -> RoundLimits + Sync),
+    /// How many workers there are.
+    pub workers: NonZeroUsize,
+    /// Called with the number of cases that were run.
+    pub progress: &'j (dyn Fn(u64) + Sync),
+}
+
+/// The limits on prices and on runs that a case has, whatever the variant.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RoundLimits {
+    /// On prices between members.
+    pub price: PriceLimits,
+    /// On runs.
+    pub run: Limits,
+}
