@@ -89,6 +89,7 @@ async fn serve(store: SqliteStore, directory: &Path) -> ServingApi {
         limits: ApiLimits::default(),
         callers: usual_callers(),
         prices: PriceTaking::default(),
+        meters: false,
         administration: None,
     };
     let (plain, encrypted) = tokio::join!(TcpListener::bind("127.0.0.1:0"), TcpListener::bind("127.0.0.1:0"));
