@@ -200,7 +200,7 @@ mod tests {
     fn what_a_spreadsheet_leaves_is_rounded_and_a_larger_residue_is_refused() {
         assert_eq!(kwh("2.2919999999999998"), kwh("2.292"));
         assert_eq!(kwh("0.32400000000000001"), kwh("0.324"));
-        let float = Decimal::from_float(2.291_999_999_999_999_8).unwrap();
+        let float = Decimal::from_float("2.2919999999999998".parse().unwrap()).unwrap();
         assert_eq!(from_kwh(float).map(Grains::get), kwh("2.292"));
         assert_eq!(from_kwh(Decimal::from_float(-0.0).unwrap()), Ok(Grains::ZERO));
         assert_eq!(Decimal::from_float(f64::NAN), Err(InvalidAmount::NoNumber));
