@@ -1,6 +1,5 @@
 //! Readings of a Meters service, without settling them.
 
-use domain::MeterId;
 use tokio::runtime::Handle;
 
 use super::rounds::Rounds;

@@ -10,7 +10,6 @@ use jiff::tz::TimeZone;
 
 use super::community::{CommunityConfig, Placed};
 use super::member::Listing;
-use super::meters::MetersSource;
 use super::problems::Problems;
 
 /// A listing, the community that it is in, and the Meters service of that.
