@@ -43,7 +43,7 @@ algorithms: build ## Build the base algorithms as components in target/algorithm
 
 .PHONY: test
 test: lint tools ## Run everything CI runs: lints, unit, property, hostile, gRPC, wasmtime CLI and README tests
-	cargo test --release --locked --workspace
+	cargo test --release --locked --workspace --no-fail-fast
 
 .PHONY: lint
 lint: wasm-target ## Check formatting, clippy and documentation; warnings are errors
@@ -94,7 +94,7 @@ scale-test: build ## Settle an interval of 10,000 communities of 100 members, wi
 	REC_MARKET_TEST_SCALE=$(SCALE) cargo test --release --locked --workspace --test service -- scale:: --nocapture
 
 .PHONY: scale-simulation
-scale-simulation: build ## Simulate an interval of a million communities on 1, 10 and 100 nodes, from measured costs
+scale-simulation: build ## Simulate an interval of a million communities on 1, 10 and 100 nodes, from assumed costs
 	REC_MARKET_TEST_SIMULATION=1 cargo test --release --locked --workspace --test service -- simulation:: --nocapture
 
 .PHONY: swarm-test

@@ -19,6 +19,8 @@ use testkit::{directory_with_wasmtime, program};
 const README: &str = include_str!("../../README.md");
 const ALGORITHMS: &str = include_str!("../../algorithms/README.md");
 const AUTHORS: &str = include_str!("../../docs/authors.md");
+const READINGS: &str = include_str!("../../docs/readings.md");
+const SCALE: &str = include_str!("../../docs/scale.md");
 const MAKEFILE: &str = include_str!("../../Makefile");
 
 fn workspace() -> PathBuf {
@@ -254,7 +256,7 @@ fn the_configuration_that_is_shown_is_right() {
 
 #[test]
 fn every_command_line_of_ours_is_understood() {
-    let all = [commands(README), commands(ALGORITHMS), commands(AUTHORS)].concat();
+    let all = [README, ALGORITHMS, AUTHORS, READINGS].map(commands).concat();
     let ours: Vec<&String> = all.iter().filter(|line| line.starts_with("rec-market ")).collect();
     assert!(ours.len() > 10, "{ours:?}");
     // What the README gives a name because it is long.
@@ -271,7 +273,7 @@ fn every_command_line_of_ours_is_understood() {
 
 #[test]
 fn every_make_target_exists() {
-    let all = [commands(README), commands(ALGORITHMS)].concat();
+    let all = [README, ALGORITHMS, SCALE].map(commands).concat();
     let made: Vec<&str> =
         all.iter().filter_map(|line| line.strip_prefix("make ")).flat_map(str::split_whitespace).collect();
     for target in ["demo", "test", "build", "tools", "help"] {
@@ -286,7 +288,9 @@ fn every_make_target_exists() {
 fn every_link_leads_somewhere() {
     let mut links = 0;
     let [algorithms, docs] = ["algorithms", "docs"].map(|folder| workspace().join(folder));
-    for (document, folder) in [(README, workspace()), (ALGORITHMS, algorithms), (AUTHORS, docs)] {
+    for (document, folder) in
+        [(README, workspace()), (ALGORITHMS, algorithms), (AUTHORS, docs.clone()), (READINGS, docs)]
+    {
         let targets = document.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://")) {
             assert!(folder.join(target).exists(), "{target} does not exist");

@@ -49,6 +49,9 @@ use community::Community;
 ///   --with fixed-shares,shares=new.csv         other sharing coefficients: a member and its share a line (ann;0,333333)
 ///   --with own.wasm,limits.price_ceiling=150000   other limits on prices: limits.price_floor, limits.price_ceiling
 ///
+/// Readings of files and of a Meters service are netted as in settlement, but with the prices and tariffs of the configuration
+/// alone: prices that members set over gRPC, and exchanges of meters that were declared, are in the books only.
+///
 /// Always there are grid-alone, as if there were no community, and as-settled, which the others are compared with; without
 /// stored rounds they are compared with the first rule. An interval that any rule cannot clear counts for none. Members do not
 /// react to prices here, which they would.

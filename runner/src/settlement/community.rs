@@ -1,5 +1,6 @@
 //! One community of a service, as long as that runs: what it does in its turn, and what it waits for then.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ use crate::retry::Failures;
 use crate::telemetry::metrics::CommunityMetrics;
 use crate::telemetry::outage::{Ended, Outage};
 use crate::telemetry::status::Status;
+
+/// How often a replica looks at a community whose mark another one has moved. That one may work on for a while.
+const LOOKS: u8 = 2;
 
 /// What the communities of a service have around them.
 pub struct Surroundings {
@@ -53,6 +57,8 @@ pub(super) struct Community {
     troubles: Mutex<Troubles>,
     /// The mark for which it was last told how its meters are read and what was decided.
     told_at: Mutex<Option<Boundary>>,
+    /// How often to look again at what another replica settles: it tells how meters are read after it has moved the mark.
+    looks: AtomicU8,
 }
 
 /// Failures since the last success.
@@ -66,7 +72,15 @@ impl Community {
         let community = settler.community();
         let schedule = Schedule::new(community.interval, community.grace);
         let troubles = Mutex::new(Troubles { failures: Failures::new(FAILURE), outage: Outage::default() });
-        Community { settler, around, schedule, readings_pause, troubles, told_at: Mutex::default() }
+        Community {
+            settler,
+            around,
+            schedule,
+            readings_pause,
+            troubles,
+            told_at: Mutex::default(),
+            looks: AtomicU8::new(LOOKS),
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -194,7 +208,7 @@ impl Community {
         if !is_settled() && !knows {
             // Also when another replica settles, or the lag of this one would raise an alarm.
             let mark = self.around.store.mark(self.name()).await?;
-            mark.iter().for_each(|mark| self.metrics().set_mark(*mark));
+            mark.into_iter().for_each(|mark| self.see_mark(mark));
         }
         Ok(is_settled())
     }
@@ -229,11 +243,19 @@ impl Community {
         }
     }
 
-    /// The mark as somebody read it; returns whether it is another one than before.
-    pub(super) fn set_mark(&self, mark: Boundary) -> bool {
-        let has_moved = self.metrics().mark() != Some(mark);
+    fn see_mark(&self, mark: Boundary) {
+        if self.metrics().mark() != Some(mark) {
+            self.looks.store(LOOKS, Ordering::Relaxed);
+        }
         self.metrics().set_mark(mark);
-        has_moved
+    }
+
+    /// The mark as somebody read it; returns whether to look at the community: if it is another one than before, and some times
+    /// afterwards.
+    pub(super) fn set_mark(&self, mark: Boundary) -> bool {
+        self.see_mark(mark);
+        let fewer = |looks: u8| looks.checked_sub(1);
+        self.looks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
     }
 
     /// Checks that nothing is due because of the time, and not because of a clock. Where no pass begins, none tells of it.

@@ -186,8 +186,8 @@ impl Books for MongoStore {
         _community: &str,
         _zone: &TimeZone,
         _told: Arc<dyn Fn() + Send + Sync>,
-    ) -> Result<u64, StoreError> {
-        Ok(0)
+    ) -> Result<Option<u64>, StoreError> {
+        Ok(None)
     }
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {

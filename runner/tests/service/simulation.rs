@@ -1,4 +1,4 @@
-//! A simulation of one interval of very many communities, from measured costs: where the limit is, on 1, 10 and 100 nodes.
+//! A simulation of one interval of very many communities, from assumed costs: where the limit is, on 1, 10 and 100 nodes.
 //!
 //! Every community falls due within the spread, waits for a part of its Meters services, then for a core of its node, then for the
 //! store, each first come, first served. `make scale-simulation` prints the table of docs/scale.md; here a smaller one must hold what
@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 
 use domain::Digest;
 
-/// What one interval of one community of 100 members costs: measured with `make scale-test`, see docs/scale.md.
+/// What one interval of one community of 100 members costs; docs/scale.md says where from.
 #[derive(Clone, Copy)]
 struct Costs {
     /// Processor time of a node, in microseconds.
@@ -22,7 +22,7 @@ struct Costs {
     bytes: u64,
 }
 
-const MEASURED: Costs = Costs { cpu: 2_000, meters: 400, store: 500, bytes: 80_000 };
+const ASSUMED: Costs = Costs { cpu: 2_000, meters: 400, store: 500, bytes: 80_000 };
 /// Within which time all fall due, in microseconds.
 const SPREAD: u64 = 5_000_000;
 /// Cores of a node, and of all Meters services.
@@ -112,7 +112,7 @@ fn a_million_communities() {
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     let run = |communities: usize, nodes: usize, meters: usize, shards: usize| {
-        let outcome = simulate(Plant { communities, nodes, meters, shards }, MEASURED);
+        let outcome = simulate(Plant { communities, nodes, meters, shards }, ASSUMED);
         let percent = |part: f64| format!("{:.0} %", part * 100.0);
         let Outcome { seconds, nodes: cpu, meters: services, store, network } = outcome;
         let [cpu, services, store, network] = [cpu, services, store, network].map(percent);
@@ -128,6 +128,6 @@ fn a_million_communities() {
     // More of anything never makes it slower, and nobody is done before the last fell due.
     assert!(few >= 4.9 && one >= ten && all.is_sorted_by(|before, after| before >= after), "{few} {one} {ten} {all:?}");
     // The store alone, which one server is, takes that long.
-    let store = (MEASURED.store * most as u64) as f64 / 1e6;
+    let store = (ASSUMED.store * most as u64) as f64 / 1e6;
     assert!(ten >= store && all[0] >= store);
 }

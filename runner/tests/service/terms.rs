@@ -180,7 +180,8 @@ fn the_service_pauses_while_everything_is_refused_and_goes_on_by_itself() {
     // A trade that a person opens again is sent again.
     let first =
         market.json(&["trades", "--json"]).iter().find(|trade| !trade["state"].is_null()).unwrap()["id"].clone();
-    market.run(&["trades", "reopen", first.as_str().unwrap(), "--why", "it never arrived", "--yes"]).ends_with(0);
+    let why = ["--by", "ana", "--why", "it never arrived", "--yes"];
+    market.run(&[&["trades", "reopen", first.as_str().unwrap()], &why[..]].concat()).ends_with(0);
     let service = Service::start(&market);
     eventually("it is sent again", || payments.service.ledger().totals().duplicates == 1);
     eventually("it is Sent", || all_are(", Sent"));

@@ -75,7 +75,7 @@ mod tests {
             assert!(scale.ticks().len() < 12 && scale.place(0) >= 0.0 && scale.place(0) <= 1.0, "{scale:?}");
         }
         let scale = Scale::holding(-5, 5, 4);
-        assert_eq!([-5, 0, 5].map(|value| (scale.place(value) * 100.0).round()), [0.0, 50.0, 100.0]);
+        assert_eq!([-6, 0, 6].map(|value| (scale.place(value) * 100.0).round()), [0.0, 50.0, 100.0]);
     }
 
     #[test]

@@ -40,7 +40,10 @@ pub async fn run(args: &RebuildArgs, out: &mut impl Write) -> anyhow::Result<Exi
         };
         let days = store.sum_again(&community, &stored::zone(&config, &community), told).await?;
         bar.finish_and_clear();
-        writeln!(out, "{community}: {} days", output::grouped(days))?;
+        match days {
+            Some(days) => writeln!(out, "{community}: {} days", output::grouped(days))?,
+            None => writeln!(out, "{community}: this store keeps no sums; they are made when they are asked for")?,
+        }
     }
     Ok(Exit::Done)
 }

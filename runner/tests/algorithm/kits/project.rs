@@ -23,8 +23,7 @@ fn variable(name: &str) -> String {
 }
 
 impl Project {
-    /// What `algorithm new` writes. Projects of one language need names of their own: those in Rust share a folder of what is
-    /// built on the way, where a component's file has no more than its name.
+    /// What `algorithm new` writes for an algorithm with this name.
     pub fn new(name: &'static str, language: &str) -> Project {
         let folder = Folder::new();
         folder.run(&["algorithm", "new", name, "--language", language]).done();
@@ -85,8 +84,8 @@ impl Project {
         let built = tools.join("../../kits");
         command.env("PATH", format!("{}:{}", tools.display(), variable("PATH"))).env("NO_COLOR", "1");
         command.env("XDG_CACHE_HOME", built.join("cache")).env("ZIG_GLOBAL_CACHE_DIR", built.join("zig"));
-        // What Rust builds on the way is kept for the next run.
-        command.env("CARGO_BUILD_BUILD_DIR", built.join("rust"));
+        // What Rust builds on the way is kept for the next run: of each project by itself, since their components have one name.
+        command.env("CARGO_BUILD_BUILD_DIR", built.join("rust").join(self.name));
         Ran::of(command).ends_with(0)
     }
 
