@@ -1,6 +1,6 @@
 //! Backtests: what other rules would have meant, on rounds that were settled or that come of readings. Nothing is stored.
 //!
-//! A source ([`stored`], [`readings`], [`meters`]) makes [`Case`]s in order of time, a page after the other. [`run`] gives each
+//! A source ([`stored`], [`readings`], [`meters`]) makes [`Case`]s in order of time, a page after the other. [`run()`] gives each
 //! page to a worker, which runs every [`Variant`] on it through the same sandbox and check as settlement, and adds up what each
 //! comes to. All sums are exact integers, so neither the number of workers nor their order makes a difference.
 //!

@@ -1,6 +1,6 @@
 //! Settles communities: decides which intervals are due, and takes each from its readings to its commit.
 //!
-//! Start reading at [`pass`], which settles everything that is due, then [`clearing`], one interval of it. [`communities`]
+//! Start reading at [`pass`], which settles everything that is due, then [`clearing`], one interval of it. [`Communities`]
 //! runs passes for as long as the service lives.
 
 mod active;

@@ -6,7 +6,7 @@
 //! number and its text.
 //!
 //! Suggested order of reading: [`file`](mod@file) (one file), `formats` (one small file for each format, and how to add one),
-//! `sink` (what formats write into), [`together`] (several files). Deliberately absent: file
+//! `sink` (what formats write into), [`together`](mod@together) (several files). Deliberately absent: file
 //! systems, clocks and stores.
 
 pub mod about;

@@ -12,8 +12,8 @@ use crate::cli::exit::{Exit, ExitCode};
 
 /// Print a file of sharing coefficients as members of a configuration
 ///
-/// The file has a line CUPS;0,333333 for each metering point, with shares that add up to 1. Paste what is printed into a
-/// [[community]], or let it read the file itself: shares = "FILE".
+/// The file has a line CUPS;0,333333 for each metering point, with shares that add up to 1. Paste what is printed below a
+/// community, or let it read the file itself: shares = "FILE".
 #[derive(Debug, Args)]
 pub struct SharesArgs {
     /// The file
