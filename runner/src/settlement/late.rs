@@ -13,15 +13,18 @@ use super::decided::Settling;
 use crate::registers;
 
 /// Decides about everything that became known late. Returns whether anything was decided.
-pub(super) async fn decide(settling: Settling<'_>, progress: &Progress) -> Result<bool, StoreError> {
+pub(super) async fn decide(
+    settling: Settling<'_>,
+    progress: &Progress,
+    decisions: &[KeptChange],
+) -> Result<bool, StoreError> {
     let community = settling.clearing.community();
     let Some(mark) = progress.mark else { return Ok(false) };
-    let spans = settling.store.metered(None).await?;
     let arrivals = settling.store.late_arrivals().await?;
-    if spans.is_empty() || arrivals.is_empty() {
+    if arrivals.is_empty() {
         return Ok(false);
     }
-    let decisions = settling.store.decisions(&community.name).await?;
+    let spans = settling.store.metered(None).await?;
     let mut number = decisions.iter().filter_map(|decision| decision.number).max().unwrap_or(0);
     let search = Search { settling, mark, arrivals, decisions };
     let mut is_any = false;
@@ -42,7 +45,7 @@ struct Search<'s> {
     settling: Settling<'s>,
     mark: Boundary,
     arrivals: Vec<LateArrival>,
-    decisions: Vec<KeptChange>,
+    decisions: &'s [KeptChange],
 }
 
 impl Search<'_> {

@@ -216,7 +216,7 @@ impl Settler {
             Some(Committed::Now) => progress = self.store.progress(&community.name).await?,
             Some(committed) => return self.stopped_by(committed),
         }
-        if community.meters == MetersSource::Store && late::decide(settling, &progress).await? {
+        if community.meters == MetersSource::Store && late::decide(settling, &progress, &decisions).await? {
             (decisions, progress) =
                 (self.store.decisions(&community.name).await?, self.store.progress(&community.name).await?);
             match decided::take_in(settling, &progress, &decisions, &series.current, summary).await? {

@@ -24,7 +24,7 @@ use domain::round::{PriceLimits, Terms};
 use domain::{Boundary, Energy, Interval, IntervalLength, MemberId, MeterId, Power, Price, Tariff};
 use prost::Message;
 
-use books::{Cause, Decided, GapTrade, MeterReading};
+use books::{Cause, ClearedInterval, Decided, GapTrade, MeterReading};
 use domain::NamedParty;
 use meters::{DecidedRecord, DisputeRecord, ExchangeRecord};
 
@@ -246,6 +246,16 @@ fn decode_gaps(records: Vec<GapRecord>) -> Result<Vec<GapTrade>, InvalidRecord> 
         })
     };
     records.into_iter().map(gap).collect()
+}
+
+/// What is wrong with an interval that has a number above 2⁶³ − 1, the most that the wire and a database hold; `None` if nothing.
+pub fn too_large(cleared: &ClearedInterval) -> Option<String> {
+    let registers = cleared.readings.iter().map(|reading| reading.registers);
+    let registers = registers.flat_map(|registers| [registers.import_wh, registers.export_wh]);
+    let energies = cleared.trades.iter().map(|trade| ("a trade's energy", trade.energy.wh()));
+    let mut numbers = registers.map(|wh| ("a register", wh)).chain(energies);
+    let (what, wh) = numbers.find(|(_, wh)| i64::try_from(*wh).is_err())?;
+    Some(format!("{what} is {wh} Wh, at most {} can be kept", i64::MAX))
 }
 
 /// What [`Inputs`] are made of, wherever it is.

@@ -1,7 +1,6 @@
 //! What other rules would have meant: on settled rounds, on readings of files, on those of a Meters service.
 
 use std::fmt::Write;
-use std::path::PathBuf;
 
 use demo::meters::{Package, Recorded};
 use domain::reading::Register;
@@ -340,18 +339,10 @@ fn tables_and_csv_say_the_same_as_json() {
     ]);
 }
 
-/// The recorded readings: what `REC_MARKET_TEST_READINGS` names, or what is beside this repository.
-fn four_weeks() -> PathBuf {
-    #[allow(clippy::disallowed_methods, reason = "where the data lies is no configuration of the program")]
-    let named = std::env::var("REC_MARKET_TEST_READINGS").ok();
-    let usual = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/community-16.csv");
-    named.map_or_else(|| PathBuf::from(usual), PathBuf::from)
-}
-
 #[needs::readings]
 #[test]
 fn four_weeks_of_sixteen_households_come_to_what_their_meters_say() {
-    let file = four_weeks();
+    let file = crate::recorded::file();
     let tested = backtest(&Folder::new(), &["--readings", file.to_str().unwrap(), "--with", "mid-market-rate"]);
     assert_eq!(
         (&tested["intervals"], &tested["skipped"], &tested["estimated_ppm"]),

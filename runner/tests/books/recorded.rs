@@ -8,7 +8,7 @@ use serde_json::Value;
 use testkit::*;
 
 /// The recorded readings: what `REC_MARKET_TEST_READINGS` names, or what is beside this repository.
-fn file() -> PathBuf {
+pub fn file() -> PathBuf {
     #[allow(clippy::disallowed_methods, reason = "where the data lies is no configuration of the program")]
     let named = std::env::var("REC_MARKET_TEST_READINGS").ok();
     let usual = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/community-16.csv");

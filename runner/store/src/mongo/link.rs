@@ -338,12 +338,5 @@ impl DecisionLink {
 
 /// Refuses numbers that the trades' documents cannot hold: better nothing of an interval than all but one trade.
 fn check_numbers(cleared: &ClearedInterval) -> Result<(), Fault> {
-    let registers = cleared.readings.iter().map(|reading| reading.registers);
-    let registers = registers.flat_map(|registers| [registers.import_wh, registers.export_wh]);
-    let energies = cleared.trades.iter().map(|trade| ("a trade's energy", trade.energy.wh()));
-    let mut numbers = registers.map(|wh| ("a register", wh)).chain(energies);
-    match numbers.find(|(_, wh)| i64::try_from(*wh).is_err()) {
-        Some((what, wh)) => Err(Fault::Refused(format!("{what} is {wh} Wh, at most {} can be kept", i64::MAX).into())),
-        None => Ok(()),
-    }
+    record::too_large(cleared).map_or(Ok(()), |problem| Err(Fault::Refused(problem.into())))
 }

@@ -73,14 +73,7 @@ fn write(transaction: &Connection, commit: &Commit) -> Result<Committed, Fault> 
 
 /// Refuses numbers that others cannot hold: the wire and the other store have signed ones.
 fn check_numbers(cleared: &ClearedInterval) -> Result<(), Fault> {
-    let registers = cleared.readings.iter().map(|reading| reading.registers);
-    let registers = registers.flat_map(|registers| [registers.import_wh, registers.export_wh]);
-    let energies = cleared.trades.iter().map(|trade| ("a trade's energy", trade.energy.wh()));
-    let mut numbers = registers.map(|wh| ("a register", wh)).chain(energies);
-    match numbers.find(|(_, wh)| i64::try_from(*wh).is_err()) {
-        Some((what, wh)) => Err(Fault::Refused(format!("{what} is {wh} Wh, at most {} can be kept", i64::MAX).into())),
-        None => Ok(()),
-    }
+    record::too_large(cleared).map_or(Ok(()), |problem| Err(Fault::Refused(problem.into())))
 }
 
 /// Writes the state of every meter, and notes those that are read for the first time.
