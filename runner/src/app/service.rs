@@ -53,6 +53,8 @@ pub struct Listeners {
     plain: TcpListener,
     tls: TcpListener,
     metrics: TcpListener,
+    /// None where there are no pages.
+    web: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -65,6 +67,10 @@ impl Listeners {
             plain: bind("listen", listen.plain).await?,
             tls: bind("listen_tls", listen.tls).await?,
             metrics: bind("listen_metrics", listen.metrics).await?,
+            web: match listen.web {
+                Some(address) => Some(bind("listen_web", address).await?),
+                None => None,
+            },
         })
     }
 
@@ -75,14 +81,20 @@ impl Listeners {
     pub fn line(&self, communities: usize) -> io::Result<String> {
         let (plain, tls, metrics) = (self.plain.local_addr()?, self.tls.local_addr()?, self.metrics.local_addr()?);
         let noun = if communities == 1 { "community" } else { "communities" };
-        Ok(format!("rec-market serves {communities} {noun}: grpc={plain} tls={tls} metrics={metrics}"))
+        let web = self.web_address()?.map(|web| format!(" web={web}")).unwrap_or_default();
+        Ok(format!("rec-market serves {communities} {noun}: grpc={plain} tls={tls} metrics={metrics}{web}"))
+    }
+
+    fn web_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.web.as_ref().map(TcpListener::local_addr).transpose()
     }
 
     /// The same for the log, which often goes elsewhere than stdout.
     fn log(&self, communities: usize) -> io::Result<()> {
         let (plain, tls, metrics) = (self.plain.local_addr()?, self.tls.local_addr()?, self.metrics.local_addr()?);
+        let web = self.web_address()?.map_or_else(|| "none".to_owned(), |web| web.to_string());
         let (version, engine) = (env!("CARGO_PKG_VERSION"), Sandbox::engine_version());
-        tracing::info!(version, engine, communities, grpc = %plain, %tls, %metrics, "the service starts");
+        tracing::info!(version, engine, communities, grpc = %plain, %tls, %metrics, web, "the service starts");
         Ok(())
     }
 }
@@ -111,6 +123,7 @@ pub async fn serve(
     let status = Arc::new(Status::new(Arc::clone(&clock), parts));
     listeners.log(config.communities.len())?;
     rights::tell(&config.callers);
+    rights::tell_viewers(&config);
     let services: HashSet<String> = config.communities.iter().map(CommunityConfig::meters_service).collect();
     let shares = ports::raise(services.len())?;
     // Until the very end, so that monitoring sees it.
