@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, CLASSES, LEFT, LINE, RIGHT, Scale, decimal, left_axis, legend, picture, Rows};
+use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, decimal, left_axis, legend, picture};
 
 /// Plots areas: for each step of a day its two parts, `None` without data. Numbers are shown in `unit`, of which they have so
 /// many decimals.

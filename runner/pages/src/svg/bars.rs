@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, CLASSES, LEFT, LINE, RIGHT, Scale, decimal, left_axis, legend, picture, Rows};
+use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, decimal, left_axis, legend, picture};
 
 /// One bar.
 #[derive(Clone, Debug, PartialEq, Eq)]

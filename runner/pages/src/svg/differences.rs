@@ -5,7 +5,7 @@ use figures::text::{eur, eur_difference};
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, Scale, cut, picture, Rows};
+use super::{About, Rows, Scale, cut, picture};
 
 /// A cent in nano-euro.
 const CENT: i128 = 10_000_000;

@@ -10,7 +10,7 @@ use jiff::{Span, ToSpan};
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, LEFT, LINE, RIGHT, picture, Rows};
+use super::{About, LEFT, LINE, RIGHT, Rows, picture};
 
 /// Levels above zero.
 const LEVELS: u128 = 5;

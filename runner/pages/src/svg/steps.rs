@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, LEFT, LINE, RIGHT, Scale, cut, decimal, left_axis, picture, Rows};
+use super::{About, LEFT, LINE, RIGHT, Rows, Scale, cut, decimal, left_axis, picture};
 
 /// The classes of lines. There are no more lines than can be told apart.
 const CLASSES: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
