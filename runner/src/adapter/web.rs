@@ -23,4 +23,4 @@ mod viewer;
 
 pub use ask::Parts;
 pub use door::Door;
-pub use serve::{Served, serve};
+pub use serve::{Served, WebError, serve};
