@@ -71,6 +71,8 @@ const CACHE: &str = "cache";
 /// Everything a command needs to know.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// The file that it was read from.
+    pub path: PathBuf,
     /// Where settled intervals are kept.
     pub store: StoreConfig,
     /// Directory of compiled components.
@@ -196,7 +198,8 @@ impl Config {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .filter(|(name, _)| name.starts_with(PREFIX));
         let directory = path.parent().unwrap_or(Path::new(""));
-        parse(&text, directory, &variables.collect::<Vec<_>>()).map_err(invalid)
+        let config = parse(&text, directory, &variables.collect::<Vec<_>>()).map_err(invalid)?;
+        Ok(Config { path: path.to_owned(), ..config })
     }
 
     /// Checks a text that the program made up, without the environment; `path` names it in messages.
@@ -204,7 +207,10 @@ impl Config {
     /// # Errors
     /// Every mistake in it.
     pub fn of_text(text: &str, path: &Path) -> Result<Config, InvalidConfig> {
-        parse(text, Path::new(""), &[]).map_err(|problems| InvalidConfig { path: path.to_owned(), problems })
+        match parse(text, Path::new(""), &[]) {
+            Ok(config) => Ok(Config { path: path.to_owned(), ..config }),
+            Err(problems) => Err(InvalidConfig { path: path.to_owned(), problems }),
+        }
     }
 
     /// The community of that name.
@@ -279,6 +285,7 @@ fn check(file: File, problems: &Problems<'_>) -> Option<Config> {
     let are_right = (problems.count() == told).then_some(&*communities);
     let store = store::check(file.store, file.mongodb.value.unwrap_or_default(), problems);
     Some(Config {
+        path: PathBuf::new(),
         cache: problems.path(&file.cache.value.unwrap_or_else(|| CACHE.to_owned())),
         web: web::check(file.web.value.unwrap_or_default(), (listen.web, web_at), problems),
         viewers: viewers::check(file.viewer, are_right, has_proxy, problems),

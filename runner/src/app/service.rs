@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::web::{self, Around};
 use super::{Common, make_sandbox, open_sandbox, open_store, outbox_relay, rights};
 use crate::adapter::grpc::{self, Api, ApiError, ApiLimits, PriceTaking, ServingApi};
 use crate::adapter::http;
@@ -135,7 +136,7 @@ pub async fn serve(
     let communities = config.communities.iter().cloned().map(Arc::new).collect();
     let shadows = Arc::default();
     let service = Service { config, communities, shares, clock, metrics, status, store, shadows, shutdown };
-    let ended = service.run(listeners.plain, listeners.tls).await;
+    let ended = service.run(listeners.plain, listeners.tls, listeners.web).await;
     http.abort();
     ended
 }
@@ -215,7 +216,7 @@ struct Service {
 }
 
 impl Service {
-    async fn run(self, plain: TcpListener, tls: TcpListener) -> anyhow::Result<()> {
+    async fn run(self, plain: TcpListener, tls: TcpListener, web: Option<TcpListener>) -> anyhow::Result<()> {
         let owner = LeaseOwner::this(&*self.clock);
         let wake = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
@@ -230,11 +231,13 @@ impl Service {
             tasks.spawn(async move { relay.run(stop).await });
         }
         let api = self.start_api(&cache, plain, tls).await?;
+        let pages = self.serve_pages(web);
         self.status.serving(true);
         let watching = self.watch(&api);
         let failed = tokio::select! {
             () = self.shutdown.cancelled() => None,
             error = watching => Some(error),
+            Err(error) = pages => Some(error),
         };
         self.status.stopping();
         api.health().set(false).await;
@@ -316,6 +319,18 @@ impl Service {
             Box::new(move |codegen| make_sandbox_until(&shutdown, codegen, Some(kept.clone()))),
             Arc::clone(&self.shadows),
         ))
+    }
+
+    /// Serves the pages, if there are any.
+    async fn serve_pages(&self, listener: Option<TcpListener>) -> anyhow::Result<()> {
+        let Some(listener) = listener else { return Ok(()) };
+        let around = Around {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            status: Arc::clone(&self.status),
+            connections: self.shares.web,
+        };
+        web::run(&self.config, listener, around, self.shutdown.clone()).await
     }
 
     fn price_taking(&self) -> PriceTaking {

@@ -201,6 +201,7 @@ fn the_contracts_example_means_what_it_says() {
         elsewhere: Arc::default(),
     };
     let expected = Config {
+        path: PathBuf::new(),
         store: StoreConfig::Sqlite(PathBuf::from("here/market.db")),
         cache: PathBuf::from("here/cache"),
         listen: Listen {
