@@ -13,6 +13,7 @@ pub mod rate;
 pub mod statement;
 pub mod sums;
 pub mod text;
+pub mod together;
 
 pub use backtest::{Backtest, Variant};
 pub use calendar::{Calendar, Hour, Place};

@@ -243,7 +243,7 @@ impl Statements {
 }
 
 /// Whether a member bought or sold anything.
-fn is_active(account: &Account) -> bool {
+pub(crate) fn is_active(account: &Account) -> bool {
     [account.sold_local, account.bought_local, account.sold_grid, account.bought_grid].iter().any(|flow| flow.wh > 0)
 }
 
