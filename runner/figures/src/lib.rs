@@ -9,6 +9,7 @@ pub mod backtest;
 pub mod calendar;
 pub mod chain;
 pub mod fairness;
+pub mod own;
 pub mod rate;
 pub mod statement;
 pub mod sums;
