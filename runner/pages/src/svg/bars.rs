@@ -3,7 +3,11 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
+<<<<<<< HEAD
 use super::{About, CLASSES, LEFT, LINE, RIGHT, Scale, Unit, left_axis, legend, picture};
+=======
+use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, decimal, left_axis, legend, picture};
+>>>>>>> c70f1fd99e152a5e68cba03dcb7dc379dfbecbc1
 
 /// One bar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,5 +47,5 @@ pub fn bars<'u>(about: About<'_>, names: [&str; 2], bars: &[Bar], unit: impl Int
             text class="tick middle" x=(number(LEFT + step * (place as f64 + 0.5))) y=(number(TOP + HEIGHT + LINE)) { (label) }
         }
     };
-    picture(about, TOP + HEIGHT + LINE + 6.0, &content)
+    picture(about, TOP + HEIGHT + LINE + 6.0, Rows::across(bars.len()), &content)
 }

@@ -3,7 +3,11 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
+<<<<<<< HEAD
 use super::{About, LEFT, LINE, RIGHT, Scale, Unit, cut, left_axis, picture};
+=======
+use super::{About, LEFT, LINE, RIGHT, Rows, Scale, cut, decimal, left_axis, picture};
+>>>>>>> c70f1fd99e152a5e68cba03dcb7dc379dfbecbc1
 
 /// The classes of lines. There are no more lines than can be told apart.
 const CLASSES: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
@@ -54,5 +58,6 @@ pub fn steps<'u>(about: About<'_>, lines: &[Line], unit: impl Into<Unit<'u>>) ->
                 x=(number(LEFT + (RIGHT - LEFT) * f64::from(percent) / 100.0)) y=(number(top + HEIGHT + LINE)) { (percent) " %" }
         }
     };
-    picture(about, top + HEIGHT + LINE + 6.0, &content)
+    // Its table has fewer rows than it has steps.
+    picture(about, top + HEIGHT + LINE + 6.0, Rows::default(), &content)
 }
