@@ -28,7 +28,7 @@ pub fn sight(viewer: &Viewer, place: &Place) -> Option<Sight> {
         (Role::Board, Part::Interval(_) | Part::Member(_) | Part::Algorithms | Part::Events) => None,
         (Role::Member, Part::Interval(_)) => viewer.member.clone().map(Sight::Own),
         (Role::Member, Part::Member(member)) => {
-            viewer.member.as_ref().filter(|own| *own == member).cloned().map(Sight::Own)
+            viewer.member.as_ref().filter(|own| own == &member).cloned().map(Sight::Own)
         }
         (Role::Member, Part::Overview | Part::Compare | Part::Algorithms | Part::Events) => None,
     }
