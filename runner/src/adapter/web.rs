@@ -14,6 +14,7 @@ mod door;
 mod events;
 mod guard;
 mod home;
+mod host;
 mod interval;
 mod member;
 mod pages;

@@ -17,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use words::Language;
 
-use super::answer::{busy, dressed, refused, shown};
+use super::answer::{busy, dressed, refused, shown, told};
 use super::ask::{Ask, Parts, Refusal};
 use super::door::{self, Door};
 use super::guard::{self, Sight};
+use super::host::is_this_machine;
 use super::query::{Query, without};
 use super::viewer::Viewer;
 use super::{assets, pages as all};
@@ -148,6 +149,10 @@ impl Shared {
         };
         let query = request.uri().query().unwrap_or_default().to_owned();
         let mut look = look(&request, &query);
+        if self.door.open && !is_this_machine(request.uri(), request.headers()) {
+            let frame = &look.texts().frame;
+            return told(&look, Form::Page, StatusCode::MISDIRECTED_REQUEST, frame.refused_title, frame.refused);
+        }
         if door::is_door(request.uri().path()) {
             return self.door.answer(&self.parts, peer, &look, request).await;
         }
