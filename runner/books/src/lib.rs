@@ -10,6 +10,7 @@
 
 pub mod activation;
 pub mod audit;
+pub mod backtest;
 pub mod comparison;
 pub mod decision;
 pub mod error;
@@ -31,6 +32,9 @@ pub mod viewer;
 pub mod wallet;
 
 pub use activation::{Activation, ActivationLog, NothingActivated, Shadow};
+pub use backtest::{
+    BACKTEST_BYTES_MAX, BACKTESTS_BYTES_MAX, BACKTESTS_MAX, BacktestHead, KeptBacktest, backtests_kept,
+};
 pub use comparison::Comparison;
 pub use decision::{Action, Change, ExpectedState, KeptChange, KeptVersion, Label, SERVICE_ITSELF, Version};
 pub use error::{Cause, StoreError};
@@ -54,8 +58,7 @@ pub use reopening::{ReopenError, Reopened, Reopening};
 pub use shadow::{ShadowState, ShadowTotals};
 pub use statement::DaySums;
 pub use store::{
-    Acquired, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices, Progress,
-    Readings, Replica, Replicas, Standing, Store, Viewers, community_lease,
+    Acquired, Backtests, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices, Progress, Readings, Replica, Replicas, Standing, Store, Viewers, community_lease,
 };
 pub use trade::{GapTrade, StoredTrade, trades_of};
 pub use viewer::{Link, ListedVisit, Role, Session, Visit, VisitFilter, VisitPlace, Who};

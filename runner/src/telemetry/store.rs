@@ -14,12 +14,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Days, Decisions, Due,
-    EventFilter, EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases,
-    Link, ListedEvent, ListedVisit, Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice,
-    Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened,
-    Reopening, Replica, Replicas, Session, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval,
-    StoredTrade, UpdateError, Version, Viewers, Visit, VisitFilter, VisitPlace, Window,
+    Acquired, Addition, BacktestHead, Backtests, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Days, Decisions, Due, EventFilter, EventPlace, ExpectedState, KeepError, KeptBacktest, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases, Link, ListedEvent, ListedVisit, Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, Replica, Replicas, Session, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Viewers, Visit, VisitFilter, VisitPlace, Window,
 };
 
 use super::metrics::{Forwarded, Metrics, StoreOutcome, lock};
@@ -356,6 +351,26 @@ impl Decisions for MeasuredStore {
         state: &ShadowState,
     ) -> Result<bool, StoreError> {
         self.timed("keep_shadow_totals", self.store.keep_shadow_totals(community, decision, after, state)).await
+    }
+}
+
+#[async_trait]
+impl Backtests for MeasuredStore {
+    async fn keep_backtest(
+        &self,
+        community: &str,
+        head: &BacktestHead,
+        content: Arc<[u8]>,
+    ) -> Result<u64, StoreError> {
+        self.timed("keep_backtest", self.store.keep_backtest(community, head, content)).await
+    }
+
+    async fn backtests(&self, community: &str) -> Result<Vec<KeptBacktest>, StoreError> {
+        self.timed("backtests", self.store.backtests(community)).await
+    }
+
+    async fn backtest(&self, community: &str, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.timed("backtest", self.store.backtest(community, number)).await
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A [`Shelf`] is storage that outlives an open store, so that every step of a test may open the store again.
 
+mod backtests;
 mod decisions;
 mod events;
 mod intervals;
@@ -64,6 +65,9 @@ macro_rules! promises {
 }
 
 promises! {
+    backtests:
+        a_backtest_is_kept_with_its_content
+        the_oldest_backtests_make_room;
     decisions:
         an_upload_is_stored_with_its_component
         a_label_refers_to_one_digest_for_ever

@@ -231,6 +231,23 @@ CREATE TABLE tally (
     sums   BLOB NOT NULL
 ) STRICT;
 
+-- Backtests that people can look at again, the newest of each community.
+CREATE TABLE backtest (
+    number    INTEGER PRIMARY KEY,
+    community TEXT NOT NULL,
+    -- When it was finished, in milliseconds.
+    at        INTEGER NOT NULL,
+    actor     TEXT NOT NULL,
+    -- Start of its first interval and end of its last; null without any.
+    first     INTEGER,
+    until     INTEGER,
+    -- A line for each rule.
+    rules     TEXT NOT NULL,
+    content   BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX backtest_by_community ON backtest (community, number);
+
 -- Processes that settle on this store, and until when each counts as living, in milliseconds.
 CREATE TABLE replica (
     name  TEXT PRIMARY KEY,

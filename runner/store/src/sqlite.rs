@@ -2,6 +2,7 @@
 
 mod addition;
 mod algorithms;
+mod backtests;
 mod days;
 mod events;
 mod fault;
