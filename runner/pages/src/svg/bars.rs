@@ -3,11 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-<<<<<<< HEAD
-use super::{About, CLASSES, LEFT, LINE, RIGHT, Scale, Unit, left_axis, legend, picture};
-=======
-use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, decimal, left_axis, legend, picture};
->>>>>>> c70f1fd99e152a5e68cba03dcb7dc379dfbecbc1
+use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, Unit, left_axis, legend, picture};
 
 /// One bar.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,11 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-<<<<<<< HEAD
-use super::{About, LEFT, LINE, RIGHT, Scale, Unit, cut, left_axis, picture};
-=======
-use super::{About, LEFT, LINE, RIGHT, Rows, Scale, cut, decimal, left_axis, picture};
->>>>>>> c70f1fd99e152a5e68cba03dcb7dc379dfbecbc1
+use super::{About, LEFT, LINE, RIGHT, Rows, Scale, Unit, cut, left_axis, picture};
 
 /// The classes of lines. There are no more lines than can be told apart.
 const CLASSES: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
