@@ -18,6 +18,7 @@ mod interval;
 mod member;
 mod pages;
 mod query;
+mod same_site;
 mod serve;
 mod viewer;
 
