@@ -19,6 +19,7 @@ mod interval;
 mod member;
 mod pages;
 mod query;
+mod same_site;
 mod serve;
 mod viewer;
 
