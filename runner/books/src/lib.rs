@@ -12,6 +12,7 @@ pub mod activation;
 pub mod audit;
 pub mod comparison;
 pub mod decision;
+pub mod details;
 pub mod error;
 pub mod event;
 pub mod interval;
@@ -32,6 +33,7 @@ pub mod wallet;
 pub use activation::{Activation, ActivationLog, NothingActivated, Shadow};
 pub use comparison::Comparison;
 pub use decision::{Action, Change, ExpectedState, KeptChange, KeptVersion, Label, SERVICE_ITSELF, Version};
+pub use details::{Cleared, DayDetails, Details, IntervalSums, Pair, Sales, Told};
 pub use error::{Cause, StoreError};
 pub use event::{EventFilter, EventPlace, ListedEvent, event_codes};
 pub use interval::{

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
+use crate::details::Details;
 use crate::error::StoreError;
 use crate::event::{EventFilter, EventPlace, ListedEvent};
 use crate::interval::{Addition, Commit, Span, StoredEvent, StoredInterval};
@@ -387,9 +388,9 @@ pub trait Readings: Send + Sync {
 }
 
 /// A complete store: every trait of this module.
-pub trait Store: Books + Decisions + Leases + Payments + Prices + Readings + Replicas {}
+pub trait Store: Books + Decisions + Details + Leases + Payments + Prices + Readings + Replicas {}
 
-impl<S: Books + Decisions + Leases + Payments + Prices + Readings + Replicas> Store for S {}
+impl<S: Books + Decisions + Details + Leases + Payments + Prices + Readings + Replicas> Store for S {}
 
 /// Returns the name of the lease under which a community is settled.
 pub fn community_lease(community: &str) -> String {

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Days, Decisions, Due,
-    EventFilter, EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases,
+    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DayDetails, DaySums, Days, Decisions,
+    Details, Due, EventFilter, EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases,
     ListedEvent, Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince,
     OutboxDepth, Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, Replica, Replicas,
     ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window,
@@ -25,7 +25,7 @@ use super::metrics::{Forwarded, Metrics, StoreOutcome, lock};
 use super::outage::{Ended, Outage};
 
 /// Operations that only read. They may work while nothing can be written, as on a full disk.
-const READS: [&str; 27] = [
+const READS: [&str; 29] = [
     "mark",
     "marks",
     "progress",
@@ -33,6 +33,8 @@ const READS: [&str; 27] = [
     "intervals",
     "trades",
     "sums",
+    "details",
+    "details_due",
     "component",
     "events",
     "notices",
@@ -351,6 +353,27 @@ impl Decisions for MeasuredStore {
         state: &ShadowState,
     ) -> Result<bool, StoreError> {
         self.timed("keep_shadow_totals", self.store.keep_shadow_totals(community, decision, after, state)).await
+    }
+}
+
+#[async_trait]
+impl Details for MeasuredStore {
+    async fn details(
+        &self,
+        community: &str,
+        span: Span,
+        after: Option<Boundary>,
+        limit: usize,
+    ) -> Result<Vec<DayDetails>, StoreError> {
+        self.timed("details", self.store.details(community, span, after, limit)).await
+    }
+
+    async fn keep_details(&self, community: &str, details: &[DayDetails]) -> Result<(), StoreError> {
+        self.timed("keep_details", self.store.keep_details(community, details)).await
+    }
+
+    async fn details_due(&self, community: &str, limit: usize) -> Result<Vec<Span>, StoreError> {
+        self.timed("details_due", self.store.details_due(community, limit)).await
     }
 }
 

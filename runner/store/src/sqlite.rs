@@ -3,6 +3,7 @@
 mod addition;
 mod algorithms;
 mod days;
+mod details;
 mod events;
 mod fault;
 mod find;
