@@ -12,6 +12,7 @@ pub mod backtest;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod details;
 pub mod explain;
 pub mod file;
 pub mod lease;

@@ -13,6 +13,7 @@ pub mod audit;
 pub mod backtest;
 pub mod comparison;
 pub mod decision;
+pub mod details;
 pub mod error;
 pub mod event;
 pub mod interval;
@@ -37,6 +38,7 @@ pub use backtest::{
 };
 pub use comparison::Comparison;
 pub use decision::{Action, Change, ExpectedState, KeptChange, KeptVersion, Label, SERVICE_ITSELF, Version};
+pub use details::{Cleared, DayDetails, Details, IntervalSums, Pair, Sales, Told};
 pub use error::{Cause, StoreError};
 pub use event::{EventFilter, EventPlace, ListedEvent, event_codes};
 pub use interval::{
