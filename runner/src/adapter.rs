@@ -6,3 +6,4 @@ pub mod http;
 pub mod meters;
 pub mod stored_meters;
 pub mod transactions;
+pub mod web;

@@ -293,3 +293,7 @@ fn communities(tables: Field<Vec<Field<Community>>>, problems: &Problems<'_>) ->
     }
     listing::settle(communities, problems)
 }
+
+/// TEMP
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role { Manager, Board, Member }

@@ -15,5 +15,5 @@ pub use descriptors::{Shares, TooFewDescriptors, raise};
 pub use exchange::Exchange;
 pub use opening::{Failure, Opening, OpeningObserver};
 pub use room::{Holder, Place, Room, Size};
-pub use serve::{Limits, Port, http1, http2};
+pub use serve::{Limits, Port, http1, http1_kept, http2};
 pub use visit::Visit;

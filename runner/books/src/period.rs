@@ -1,22 +1,55 @@
-//! Calendar days and months of a time zone: the periods in which people think.
+//! Calendar days, weeks, months and years of a time zone: the periods in which people think.
 
 use std::fmt;
 
 use domain::Interval;
-use jiff::civil::Date;
+use jiff::civil::{Date, ISOWeekDate, Weekday};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::{Span, Timestamp, ToSpan};
 
 /// Which part of the calendar a period is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calendar {
     /// From midnight to midnight: 23 to 25 hours where clocks change by one.
     Day,
+    /// Seven days from a Monday on (ISO 8601).
+    Week,
     /// From the midnight that begins its first day to the one that begins the next month's.
     Month,
+    /// Twelve months from January on.
+    Year,
 }
 
-/// A calendar day or month of a time zone: half-open, from its first instant on. Periods follow each other without gap or
+impl Calendar {
+    /// Every kind of period, the shortest first.
+    pub const ALL: [Calendar; 4] = [Calendar::Day, Calendar::Week, Calendar::Month, Calendar::Year];
+
+    /// The first day of the period that has this day; `None` outside of the dates that there are.
+    fn first_of(self, date: Date) -> Option<Date> {
+        match self {
+            Calendar::Day => Some(date),
+            Calendar::Week => date.checked_sub(i64::from(date.weekday().to_monday_zero_offset()).days()).ok(),
+            Calendar::Month => Some(date.first_of_month()),
+            Calendar::Year => Some(date.first_of_year()),
+        }
+    }
+
+    /// The first day of the period after the one that begins on this day.
+    fn after(self, first: Date) -> Option<Date> {
+        first.checked_add(self.length()).ok()
+    }
+
+    fn length(self) -> Span {
+        match self {
+            Calendar::Day => 1.day(),
+            Calendar::Week => 7.days(),
+            Calendar::Month => 1.month(),
+            Calendar::Year => 1.year(),
+        }
+    }
+}
+
+/// A calendar day, week, month or year of a time zone: half-open, from its first instant on. Periods follow each other without gap or
 /// overlap, even where a clock passes midnight twice: the day begins the first time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Period {
@@ -31,29 +64,78 @@ impl Period {
     /// Finds the period that contains an instant.
     pub fn containing(at: Timestamp, calendar: Calendar, zone: &TimeZone) -> Period {
         let date = zone.to_datetime(at).date();
-        let mut first = match calendar {
-            Calendar::Day => date,
-            Calendar::Month => date.first_of_month(),
-        };
+        let mut first = calendar.first_of(date).unwrap_or(Date::MIN);
         loop {
-            let next = match calendar {
-                Calendar::Day => first.tomorrow(),
-                Calendar::Month => first.checked_add(1.month()),
-            };
-            match next.ok().and_then(|next| Some((next, start(next, zone)?))) {
+            let next = calendar.after(first).and_then(|next| Some((next, start(next, zone)?)));
+            match next {
                 // A clock that was put back over midnight shows the day before once more.
                 Some((next, until)) if until <= at => first = next,
-                next => {
-                    let from = start(first, zone).unwrap_or(Timestamp::MIN);
-                    return Period { calendar, first, from, until: next.map(|(_, until)| until) };
-                }
+                next => return Period::beginning(first, calendar, zone, next.map(|(_, until)| until)),
             }
         }
+    }
+
+    fn beginning(first: Date, calendar: Calendar, zone: &TimeZone, until: Option<Timestamp>) -> Period {
+        let from = start(first, zone).unwrap_or(Timestamp::MIN);
+        Period { calendar, first, from, until }
+    }
+
+    /// Reads the name of a period: `2024-10-27`, `2024-W43`, `2024-10` or `2024`; `None` if it is none.
+    pub fn parse(name: &str, zone: &TimeZone) -> Option<Period> {
+        let digits = |text: &str, count: usize| -> Option<i16> {
+            let are_digits = text.len() == count && text.bytes().all(|it| it.is_ascii_digit());
+            text.parse().ok().filter(|_| are_digits)
+        };
+        let year = digits(name.get(..4)?, 4)?;
+        let (calendar, first) = match name.get(4..)? {
+            "" => (Calendar::Year, Date::new(year, 1, 1).ok()?),
+            rest => match rest.strip_prefix("-W") {
+                Some(week) => {
+                    let week = i8::try_from(digits(week, 2)?).ok()?;
+                    (Calendar::Week, ISOWeekDate::new(year, week, Weekday::Monday).ok()?.date())
+                }
+                None => {
+                    let part = |text: &str| digits(text, 2).and_then(|part| i8::try_from(part).ok());
+                    let rest = rest.strip_prefix('-')?;
+                    match rest.split_once('-') {
+                        None => (Calendar::Month, Date::new(year, part(rest)?, 1).ok()?),
+                        Some((month, day)) => (Calendar::Day, Date::new(year, part(month)?, part(day)?).ok()?),
+                    }
+                }
+            },
+        };
+        Some(Period::from_first(first, calendar, zone))
+    }
+
+    fn from_first(first: Date, calendar: Calendar, zone: &TimeZone) -> Period {
+        let until = calendar.after(first).and_then(|next| start(next, zone));
+        Period::beginning(first, calendar, zone, until)
+    }
+
+    /// Returns the period after this one; `None` outside of the dates that there are.
+    pub fn next(&self, zone: &TimeZone) -> Option<Period> {
+        Some(Period::from_first(self.calendar.after(self.first)?, self.calendar, zone))
+    }
+
+    /// Returns the period before this one; `None` outside of the dates that there are.
+    pub fn previous(&self, zone: &TimeZone) -> Option<Period> {
+        let first = self.first.checked_sub(self.calendar.length()).ok()?;
+        Some(Period::from_first(first, self.calendar, zone))
+    }
+
+    /// Returns which part of the calendar it is.
+    pub fn calendar(&self) -> Calendar {
+        self.calendar
     }
 
     /// The first instant of the period.
     pub fn from(&self) -> Timestamp {
         self.from
+    }
+
+    /// The first instant after it; `None` for the last period that there is.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.until
     }
 
     /// Returns its first day.
@@ -72,13 +154,18 @@ pub fn day_of(interval: Interval, zone: &TimeZone) -> Timestamp {
     Period::containing(interval.start().timestamp(), Calendar::Day, zone).from
 }
 
-/// Prints the day or the month, as `2024-10-27` or `2024-10`.
+/// Prints its name, as `2024-10-27`, `2024-W43`, `2024-10` or `2024`.
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month) = (self.first.year(), self.first.month());
         match self.calendar {
             Calendar::Day => write!(f, "{}", self.first),
+            Calendar::Week => {
+                let week = self.first.iso_week_date();
+                write!(f, "{:04}-W{:02}", week.year(), week.week())
+            }
             Calendar::Month => write!(f, "{year:04}-{month:02}"),
+            Calendar::Year => write!(f, "{year:04}"),
         }
     }
 }
@@ -147,6 +234,25 @@ mod tests {
     }
 
     #[test]
+    fn periods_are_read_by_their_names() {
+        let zone = TimeZone::get("Europe/Brussels").unwrap();
+        for (name, from, hours) in [
+            ("2024-10-27", "2024-10-26T22:00:00Z", 25),
+            ("2024-W43", "2024-10-20T22:00:00Z", 7 * 24 + 1),
+            ("2020-W53", "2020-12-27T23:00:00Z", 7 * 24),
+            ("2024-02", "2024-01-31T23:00:00Z", 29 * 24),
+            ("2024", "2023-12-31T23:00:00Z", 366 * 24),
+        ] {
+            let period = Period::parse(name, &zone).unwrap();
+            assert_eq!((period.to_string().as_str(), period.from), (name, from.parse().unwrap()));
+            assert_eq!(minutes(&period), hours * 60, "{name}");
+        }
+        for wrong in ["", "24", "2024-", "2024-13", "2024-1", "2023-02-29", "2024-W54", "2024-W1", "2024-10-27T", "+2024", "２０２４"] {
+            assert_eq!(Period::parse(wrong, &zone), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn the_last_period_has_no_end() {
         let last = period("9999-12-30T22:00:00Z", Calendar::Month, "Europe/Brussels");
         assert_eq!((last.to_string().as_str(), last.until), ("9999-12", None));
@@ -173,6 +279,14 @@ mod tests {
             }
             prop_assert!(month.from <= day.from && day.until <= month.until, "{:?} in {:?}", day, month);
             prop_assert!(day.to_string().starts_with(&month.to_string()));
+            for calendar in Calendar::ALL {
+                let period = Period::containing(at, calendar, &zone);
+                let named = Period::parse(&period.to_string(), &zone);
+                prop_assert_eq!(named.as_ref(), Some(&period));
+                let next = period.next(&zone).unwrap();
+                prop_assert_eq!(Some(next.from), period.until);
+                prop_assert_eq!(next.previous(&zone), Some(period));
+            }
         }
     }
 }

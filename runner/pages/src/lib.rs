@@ -10,10 +10,17 @@
 pub mod backtest;
 pub mod chart;
 pub mod frame;
+pub mod look;
+pub mod picker;
+pub mod place;
 pub mod statement;
 pub mod svg;
+pub mod web;
 
 pub use frame::STYLE;
+
+/// The script of all pages: what a plot shows under the pointer. Everything works without it.
+pub const SCRIPT: &str = include_str!("script.js");
 
 /// How a page's numbers are made again.
 #[derive(Clone, Debug, PartialEq, Eq)]

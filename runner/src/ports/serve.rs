@@ -76,9 +76,18 @@ pub struct Http {
 
 /// HTTP/1.1, one request for each connection: for scrapers and health checks, which come rarely. Headers must be complete in time.
 pub fn http1(limits: &Limits) -> Http {
+    http1_with(limits, false)
+}
+
+/// HTTP/1.1 with many requests on a connection: for browsers.
+pub fn http1_kept(limits: &Limits) -> Http {
+    http1_with(limits, true)
+}
+
+fn http1_with(limits: &Limits, keep_alive: bool) -> Http {
     let mut builder = Builder::new(Exchanges).http1_only();
     let mut http = builder.http1();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.opening).max_buf_size(HEAD_BYTES_MAX).keep_alive(false);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.opening).max_buf_size(HEAD_BYTES_MAX).keep_alive(keep_alive);
     Http { builder, first_bytes: 1 }
 }
 

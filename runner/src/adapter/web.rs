@@ -1,0 +1,25 @@
+//! The pages in a browser: who asks, what they may see, and the answer as a page or as JSON.
+//!
+//! Start at [`serve`]. A request passes in order: [`assets`] (public), [`door`] (who asks), [`guard`] (what they may open),
+//! [`pages`] (one file a page: figures from the store, made into one model that is both the page and its JSON), [`answer`] (headers
+//! and status). Pages are made by threads of their own that give way to settlement, on connections of their own to the store.
+
+mod algorithms;
+mod answer;
+mod ask;
+mod assets;
+mod community;
+mod compare;
+mod door;
+mod events;
+mod guard;
+mod home;
+mod interval;
+mod member;
+mod pages;
+mod query;
+mod serve;
+mod viewer;
+
+pub use ask::Parts;
+pub use serve::{Served, serve};

@@ -1,0 +1,102 @@
+//! Answers: a page or JSON, the status, and the headers that every answer has.
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use domain::text::{chain, printable, printable_json};
+use maud::{Markup, html};
+use pages::look::Look;
+use pages::place::Form;
+use words::fill;
+
+use super::ask::{File, Refusal, Shown};
+
+/// What every answer says: nothing from elsewhere, no frame around it, no name of it elsewhere, and no type but its own.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Gives an answer the headers that every answer has. What names no other way is never kept.
+pub fn dressed(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What was asked for, as a page or as JSON.
+pub fn shown(look: &Look, form: Form, Shown { title, body, json, refresh, file }: Shown) -> Response {
+    match (file, form) {
+        (Some(file), _) => download(file),
+        (None, Form::Page) => page(StatusCode::OK, look, &title, &body, refresh),
+        (None, Form::Json) => in_json(StatusCode::OK, &json),
+    }
+}
+
+fn download(File { kind, name, content }: File) -> Response {
+    let mut response = Body::from(content).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    // A name of plain letters, so that it needs no quoting.
+    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{plain}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    response
+}
+
+/// A whole page.
+pub fn page(code: StatusCode, look: &Look, title: &str, body: &Markup, refresh: Option<u32>) -> Response {
+    let page = pages::web::page(look, title, body, refresh).into_string();
+    (code, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+}
+
+fn in_json(code: StatusCode, json: &serde_json::Value) -> Response {
+    let text = printable_json(&json.to_string()).into_owned() + "\n";
+    (code, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+/// Why there is no page. `since` is since when the store does not answer, if it does not.
+pub fn refused(look: &Look, form: Form, refusal: &Refusal) -> Response {
+    let frame = &look.texts().frame;
+    let (code, title, text) = match refusal {
+        Refusal::NotFound => (StatusCode::NOT_FOUND, frame.not_found_title, frame.not_found.to_owned()),
+        Refusal::Wrong { name, value, expected } => {
+            let value = printable(value);
+            let text = fill(frame.wrong, &[("name", name), ("value", &value), ("expected", expected)]);
+            (StatusCode::BAD_REQUEST, frame.wrong_title, text)
+        }
+        Refusal::Store(error) => {
+            tracing::warn!(code = "web", "a page cannot be shown: {}", chain(error));
+            (StatusCode::SERVICE_UNAVAILABLE, frame.unavailable_title, frame.unavailable.to_owned())
+        }
+    };
+    told(look, form, code, title, &text)
+}
+
+/// There are too many requests at once, or this one takes too long.
+pub fn busy(look: &Look, form: Form) -> Response {
+    let frame = &look.texts().frame;
+    let mut response = told(look, form, StatusCode::SERVICE_UNAVAILABLE, frame.busy_title, frame.busy);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
+/// A page that only says something.
+pub fn told(look: &Look, form: Form, code: StatusCode, title: &str, text: &str) -> Response {
+    match form {
+        Form::Page => page(code, look, title, &html! { h1 { (title) } p { (text) } }, None),
+        Form::Json => in_json(code, &serde_json::json!({ "error": text })),
+    }
+}

@@ -1,0 +1,117 @@
+//! A request for a page, with all that answering it takes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use books::{Period, Store, StoreError};
+use domain::MemberId;
+use jiff::Timestamp;
+use maud::Markup;
+use pages::look::Look;
+use pages::place::Place;
+
+use super::guard::Sight;
+use super::query::Query;
+use super::viewer::Viewer;
+use crate::clock::Clock;
+use crate::config::CommunityConfig;
+use crate::telemetry::status::Status;
+
+/// What all pages are made from.
+pub struct Parts {
+    /// The communities of the configuration.
+    pub communities: BTreeMap<String, Arc<CommunityConfig>>,
+    /// The books, to be read on connections of their own.
+    pub reader: Arc<dyn Store>,
+    /// The store in which is kept who looked at what.
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub status: Arc<Status>,
+    /// The program and its engine, with their versions.
+    pub program: String,
+    /// How commands name the configuration.
+    pub config_path: String,
+}
+
+/// A request for a page that its viewer may see.
+pub struct Ask {
+    pub parts: Arc<Parts>,
+    pub viewer: Viewer,
+    pub place: Place,
+    /// How much of it the viewer sees.
+    pub sight: Sight,
+    pub query: Query,
+    pub look: Look,
+    pub now: Timestamp,
+}
+
+/// What is shown.
+pub struct Shown {
+    pub title: String,
+    pub body: Markup,
+    /// The same numbers for programs.
+    pub json: serde_json::Value,
+    /// After how many seconds there may be more to see.
+    pub refresh: Option<u32>,
+    /// A file to keep instead of a page: its kind and name.
+    pub file: Option<File>,
+}
+
+/// A file that is downloaded.
+pub struct File {
+    pub kind: &'static str,
+    pub name: String,
+    pub content: Vec<u8>,
+}
+
+/// Why a page is not shown.
+#[derive(Debug)]
+pub enum Refusal {
+    /// There is none, or it is not the viewer's to see.
+    NotFound,
+    /// A parameter says something that cannot be.
+    Wrong { name: &'static str, value: String, expected: &'static str },
+    /// The store cannot be read.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Refusal {
+        Refusal::Store(error)
+    }
+}
+
+impl Shown {
+    /// A page and its numbers.
+    pub fn new(title: impl Into<String>, body: Markup, json: serde_json::Value) -> Shown {
+        Shown { title: title.into(), body, json, refresh: None, file: None }
+    }
+}
+
+impl Ask {
+    /// The community that the page is about.
+    ///
+    /// # Errors
+    /// If it is not configured.
+    pub fn community(&self) -> Result<&Arc<CommunityConfig>, Refusal> {
+        let name = self.place.community().ok_or(Refusal::NotFound)?;
+        self.parts.communities.get(name).ok_or(Refusal::NotFound)
+    }
+
+    /// The period that the address names; `None` if it names none.
+    ///
+    /// # Errors
+    /// If it names one that does not exist.
+    pub fn period(&self) -> Result<Option<Period>, Refusal> {
+        let Some(name) = self.query.get("period") else { return Ok(None) };
+        Period::parse(name, &self.community()?.zone).map(Some).ok_or(Refusal::NotFound)
+    }
+
+    /// The only member whose data the viewer sees; `None` for all of them.
+    pub fn only(&self) -> Option<&MemberId> {
+        match &self.sight {
+            Sight::Whole => None,
+            Sight::Own(member) => Some(member),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The server: on threads of its own that give way, with bounds on time and on how many pages are made at once.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use pages::look::Look;
+use pages::place::{Form, Part, Place};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::server::TcpConnectInfo;
+use words::Language;
+
+use super::answer::{busy, dressed, refused, shown};
+use super::ask::{Ask, Parts, Refusal};
+use super::door::{self, Door};
+use super::guard::{self, Sight};
+use super::query::{Query, without};
+use super::viewer::Viewer;
+use super::{assets, pages as all};
+use crate::ports::{self, Limits, Port};
+
+/// How long a page may take, with the wait for its turn.
+const PAGE_MAX: Duration = Duration::from_secs(10);
+/// How many pages are made at once.
+const PAGES_AT_ONCE: usize = 4;
+/// Threads that make them.
+const THREADS: usize = 2;
+/// How far these threads give way to those that settle (as nice(1) counts).
+const NICE: i32 = 10;
+/// How long a shutdown waits for current requests.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What the server needs.
+pub struct Served {
+    pub parts: Arc<Parts>,
+    pub door: Door,
+    /// How many concurrent connections there may be.
+    pub connections: usize,
+}
+
+struct Shared {
+    parts: Arc<Parts>,
+    door: Door,
+    turns: Semaphore,
+}
+
+/// Serves on threads of its own until the shutdown.
+///
+/// # Errors
+/// If the threads cannot be started.
+pub async fn serve(listener: TcpListener, served: Served, shutdown: CancellationToken) -> io::Result<()> {
+    let listener = listener.into_std()?;
+    let (ended, end) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("web".to_owned()).spawn(move || {
+        give_way();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("web")
+            .on_thread_start(give_way)
+            .enable_all()
+            .build();
+        let result = runtime.and_then(|runtime| {
+            let result = runtime.block_on(async { run(TcpListener::from_std(listener)?, served, shutdown).await });
+            runtime.shutdown_timeout(DRAIN);
+            result
+        });
+        // OK because nobody waits any more if this fails.
+        let _ = ended.send(result);
+    })?;
+    end.await.map_err(io::Error::other)?
+}
+
+/// Lets whoever settles go first.
+fn give_way() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "pages are made with the priority of settlement");
+    }
+}
+
+async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> io::Result<()> {
+    let Served { parts, door, connections } = served;
+    let shared = Arc::new(Shared { parts, door, turns: Semaphore::new(PAGES_AT_ONCE) });
+    let limits = Limits {
+        connections,
+        handshakes: connections,
+        opening: Duration::from_secs(10),
+        idle: Duration::from_secs(60),
+        age: Duration::from_secs(3600),
+        grace: DRAIN,
+        stall: Duration::from_secs(10),
+    };
+    let http = ports::http1_kept(&limits);
+    let router = Router::new().fallback(answer).with_state(shared);
+    let end = CancellationToken::new();
+    Port { listener, limits, http, router, openings: None, stop, end }.serve().await;
+    Ok(())
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    dressed(shared.answer(request).await)
+}
+
+impl Shared {
+    async fn answer(&self, request: Request) -> Response {
+        if let Some(asset) = assets::find(request.uri().path(), request.headers()) {
+            return asset;
+        }
+        let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
+            return StatusCode::BAD_REQUEST.into_response();
+        };
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let mut look = look(&request, &query);
+        if door::is_door(request.uri().path()) {
+            return self.door.answer(&self.parts, peer, &look, request).await;
+        }
+        let parsed = Place::parse(request.uri().path());
+        let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
+        let viewer = match self.door.identify(&self.parts, peer, request.headers()).await {
+            Ok(viewer) => viewer,
+            Err(refused) => return self.door.refused(&look, form, &refused),
+        };
+        seen_by(&mut look, &viewer);
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return self.posted(request, peer, viewer, look, parsed).await;
+        }
+        let Some((place, sight)) = self.opened(&viewer, parsed) else {
+            return refused(&look, form, &Refusal::NotFound);
+        };
+        let Some(query) = Query::parse(&query) else {
+            return refused(&look, form, &Refusal::NotFound);
+        };
+        let ask = self.ask(viewer, place, sight, query, look);
+        self.page(ask, form).await
+    }
+
+    /// The page, if the viewer may open it.
+    fn opened(&self, viewer: &Viewer, parsed: Option<(Place, Form)>) -> Option<(Place, Sight)> {
+        let (place, _) = parsed?;
+        let sight = guard::sight(viewer, &place)?;
+        Some((place, sight))
+    }
+
+    fn ask(&self, viewer: Viewer, place: Place, sight: Sight, query: Query, look: Look) -> Ask {
+        let opens = |part: &Part| {
+            let community = place.community()?;
+            guard::sight(&viewer, &Place::of(community, part.clone()))
+        };
+        let parts = [Part::Overview, Part::Compare, Part::Algorithms, Part::Events];
+        let opens = parts.into_iter().filter(|part| opens(part).is_some()).collect();
+        let look = Look { place: Some(place.clone()), opens, ..look };
+        Ask { now: self.parts.clock.now(), parts: Arc::clone(&self.parts), viewer, place, sight, query, look }
+    }
+
+    async fn page(&self, ask: Ask, form: Form) -> Response {
+        let made = async {
+            // OK because the semaphore is never closed.
+            let _turn = self.turns.acquire().await.ok()?;
+            Some(all::look_up(&ask).await)
+        };
+        let response = match tokio::time::timeout(PAGE_MAX, made).await {
+            Ok(Some(Ok(page))) => shown(&ask.look, form, page),
+            Ok(Some(Err(refusal))) => refused(&ask.look, form, &refusal),
+            Ok(None) | Err(_) => busy(&ask.look, form),
+        };
+        self.door.note(&ask, response.status());
+        response
+    }
+
+    /// A form that was sent.
+    async fn posted(
+        &self,
+        _request: Request,
+        _peer: IpAddr,
+        _viewer: Viewer,
+        look: Look,
+        parsed: Option<(Place, Form)>,
+    ) -> Response {
+        let form = parsed.map_or(Form::Page, |(_, form)| form);
+        let mut response = refused(&look, form, &Refusal::NotFound);
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        response
+    }
+}
+
+/// How a page is shown to somebody who is not known yet.
+fn look(request: &Request, query: &str) -> Look {
+    let asked = Query::parse(query).and_then(|query| Language::of_code(query.get("lang")?));
+    let wanted = || {
+        let accept = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|accept| accept.to_str().ok());
+        accept.map(Language::wanted).unwrap_or_default()
+    };
+    Look {
+        language: asked.unwrap_or_else(wanted),
+        place: None,
+        query: without(query, "lang"),
+        keeps_language: asked.is_some(),
+        viewer: None,
+        may_sign_out: false,
+        opens_home: false,
+        opens: Vec::new(),
+        assets: assets::paths(),
+    }
+}
+
+fn seen_by(look: &mut Look, viewer: &Viewer) {
+    look.viewer = Some(viewer.name.clone());
+    look.may_sign_out = viewer.has_session;
+    look.opens_home = guard::sight(viewer, &Place::Home).is_some();
+}
