@@ -12,7 +12,6 @@ pub mod backtest;
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod explain;
 pub mod file;
 pub mod lease;
 pub mod ports;

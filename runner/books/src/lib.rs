@@ -35,7 +35,7 @@ pub use decision::{Action, Change, ExpectedState, KeptChange, KeptVersion, Label
 pub use error::{Cause, StoreError};
 pub use event::{EventFilter, EventPlace, ListedEvent, event_codes};
 pub use interval::{
-    Addition, ClearedInterval, ClearedRound, Commit, Decided, MeterReading, Provenance, Span, StoredEvent,
+    Addition, ClearedInterval, ClearedRound, Commit, Decided, ForeignTrade, MeterReading, Provenance, Span, StoredEvent,
     StoredInterval,
 };
 pub use meters::{MeterLog, NumberedDecision};

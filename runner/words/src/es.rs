@@ -1,5 +1,7 @@
 //! Spanish.
 
+mod why;
+
 use crate::texts::{Frame, Picker, Texts};
 
 pub(crate) const TEXTS: Texts = Texts {
@@ -39,4 +41,7 @@ pub(crate) const TEXTS: Texts = Texts {
         later: "Siguiente",
         show: "Mostrar",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
 };
