@@ -20,6 +20,7 @@ NODE_CLIENT := $(TOOLS)/bin/node_modules
 COMPONENTIZE_PY := $(TOOLS)/bin/componentize-py
 COMPONENTIZE_JS := $(TOOLS)/bin/componentize-js
 ZIG := $(TOOLS)/bin/zig
+CHROMIUM := $(TOOLS)/bin/chromium
 
 .PHONY: help
 help: ## List these targets
@@ -110,7 +111,7 @@ bench-kits: build tools ## Measure each language: fuel, time and memory at 10, 1
 	tests/benches/kits.sh
 
 .PHONY: tools
-tools: wasm-target $(WASMTIME) $(FERRETDB) $(NODE_CLIENT) $(COMPONENTIZE_PY) $(COMPONENTIZE_JS) $(ZIG) ## Install the tests' tools in target/tools: the wasmtime CLI, a MongoDB-protocol server, a gRPC client, authors' toolchains
+tools: wasm-target $(WASMTIME) $(FERRETDB) $(NODE_CLIENT) $(COMPONENTIZE_PY) $(COMPONENTIZE_JS) $(ZIG) $(CHROMIUM) ## Install the tests' tools in target/tools: the wasmtime CLI, a MongoDB-protocol server, a gRPC client, a browser, authors' toolchains
 
 .PHONY: wasm-target
 wasm-target:
@@ -142,13 +143,27 @@ $(FERRETDB): $(wildcard tests/ferretdb/*)
 			"(install Go 1.24 or later, or set REC_MARKET_TEST_MONGODB to the address of a server)"; \
 	fi
 
-# The gRPC client with which the platform's other services call, pinned in tests/node. The link is made last.
+# The gRPC client with which the platform's other services call, and what drives a browser; pinned in tests/node. The link is
+# made last.
 $(NODE_CLIENT): tests/node/package.json tests/node/package-lock.json
 	@if command -v npm > /dev/null; then \
 		mkdir -p $(@D) $(TOOLS)/node && cp tests/node/package*.json $(TOOLS)/node && \
 		(cd $(TOOLS)/node && npm ci --ignore-scripts --no-audit --no-fund) && ln -sfn ../node/node_modules $@; \
 	else \
-		echo "npm is not installed: the tests with the gRPC client of Node are ignored (install Node 20 or later)"; \
+		echo "npm is not installed: the tests with the gRPC client of Node and with a browser are ignored (install Node 20 or later)"; \
+	fi
+
+# The browser that looks at the web page: the system's, or else Debian's, which root can install.
+$(CHROMIUM):
+	@mkdir -p $(@D); \
+	if ! command -v chromium > /dev/null && command -v apt-get > /dev/null && test "$$(id -u)" = 0; then \
+		apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
+			chromium fonts-dejavu-core > /dev/null || true; \
+	fi; \
+	if command -v chromium > /dev/null; then \
+		ln -sfn "$$(command -v chromium)" $@; \
+	else \
+		echo "chromium is not installed: the tests with a browser are ignored (Debian: apt-get install chromium)"; \
 	fi
 
 # The toolchains of the kits, as the kits pin them. TypeScript's has all that JavaScript's has. Go is the system's.

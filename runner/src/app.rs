@@ -5,6 +5,7 @@
 mod common;
 mod rights;
 pub mod service;
+pub mod web;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -26,7 +26,9 @@ mod tariff;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod viewers;
 mod wallet;
+mod web;
 mod wire_names;
 
 use std::collections::HashSet;
@@ -56,9 +58,12 @@ pub use schema::{parse_bytes, parse_duration};
 pub use series::read as read_series;
 pub use tariff::{CurrentSeries, TariffConfig};
 pub use terms::Terms;
+pub use viewers::{ANYONE_HERE, LINK_PREFIX, ViewerConfig};
+pub use web::{ProxyConfig, WebConfig};
 use wire_names::WireNames;
 
 pub use ::store::{MongoAddress, Secret};
+pub use books::Role;
 
 /// Where compiled components are kept when nothing is named.
 const CACHE: &str = "cache";
@@ -66,6 +71,8 @@ const CACHE: &str = "cache";
 /// Everything a command needs to know.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// The file that it was read from.
+    pub path: PathBuf,
     /// Where settled intervals are kept.
     pub store: StoreConfig,
     /// Directory of compiled components.
@@ -74,6 +81,10 @@ pub struct Config {
     pub listen: Listen,
     /// The service's certificate.
     pub tls: TlsConfig,
+    /// How the pages for people are served.
+    pub web: WebConfig,
+    /// Who may look at them.
+    pub viewers: Vec<ViewerConfig>,
     /// Who may do what, with what holds by default: who is not here may do nothing.
     pub callers: Vec<CallerConfig>,
     /// How trades are forwarded.
@@ -104,6 +115,8 @@ pub struct Listen {
     pub tls: SocketAddr,
     /// The port of metrics and health.
     pub metrics: SocketAddr,
+    /// The port of the pages for people; none if there are none.
+    pub web: Option<SocketAddr>,
 }
 
 /// The certificate and key that the service shows.
@@ -185,7 +198,8 @@ impl Config {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .filter(|(name, _)| name.starts_with(PREFIX));
         let directory = path.parent().unwrap_or(Path::new(""));
-        parse(&text, directory, &variables.collect::<Vec<_>>()).map_err(invalid)
+        let config = parse(&text, directory, &variables.collect::<Vec<_>>()).map_err(invalid)?;
+        Ok(Config { path: path.to_owned(), ..config })
     }
 
     /// Checks a text that the program made up, without the environment; `path` names it in messages.
@@ -193,7 +207,10 @@ impl Config {
     /// # Errors
     /// Every mistake in it.
     pub fn of_text(text: &str, path: &Path) -> Result<Config, InvalidConfig> {
-        parse(text, Path::new(""), &[]).map_err(|problems| InvalidConfig { path: path.to_owned(), problems })
+        match parse(text, Path::new(""), &[]) {
+            Ok(config) => Ok(Config { path: path.to_owned(), ..config }),
+            Err(problems) => Err(InvalidConfig { path: path.to_owned(), problems }),
+        }
     }
 
     /// The community of that name.
@@ -260,16 +277,25 @@ fn parse(text: &str, directory: &Path, variables: &[(String, String)]) -> Result
 /// Checks what the file says together; `None` if there is no store.
 fn check(file: File, problems: &Problems<'_>) -> Option<Config> {
     let tls = service::tls(file.tls.value.unwrap_or_default(), problems);
+    let web_at = file.listen_web.at;
+    let listen = service::listen(file.listen, file.listen_tls, file.listen_metrics, file.listen_web, problems);
+    let has_proxy = file.web.value.as_ref().is_some_and(|web| web.proxy.at.is_some());
+    let told = problems.count();
+    let communities = communities(file.community, problems);
+    let are_right = (problems.count() == told).then_some(&*communities);
     let store = store::check(file.store, file.mongodb.value.unwrap_or_default(), problems);
     Some(Config {
+        path: PathBuf::new(),
         cache: problems.path(&file.cache.value.unwrap_or_else(|| CACHE.to_owned())),
-        listen: service::listen(file.listen, file.listen_tls, file.listen_metrics, problems),
+        web: web::check(file.web.value.unwrap_or_default(), (listen.web, web_at), problems),
+        viewers: viewers::check(file.viewer, are_right, has_proxy, problems),
+        listen,
         callers: callers::check(file.caller, tls.client_ca.is_some(), problems),
         tls,
         forward: service::forward(file.forward.value.unwrap_or_default(), problems),
         replicas: service::replicas(file.replicas.value.unwrap_or_default()),
         metrics: file.metrics.value.unwrap_or_default().communities.get().unwrap_or_default(),
-        communities: communities(file.community, problems),
+        communities,
         store: store?,
     })
 }
@@ -293,7 +319,3 @@ fn communities(tables: Field<Vec<Field<Community>>>, problems: &Problems<'_>) ->
     }
     listing::settle(communities, problems)
 }
-
-/// TEMP
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role { Manager, Board, Member }

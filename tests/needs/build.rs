@@ -6,11 +6,13 @@
 use std::path::Path;
 
 /// Each need: its cfg, the variable that may name it, and where it is otherwise.
-const NEEDS: [(&str, &str, &str); 10] = [
+const NEEDS: [(&str, &str, &str); 12] = [
     ("has_ferretdb", "", "../../target/tools/bin/ferretdb"),
     ("has_mongodb", "REC_MARKET_TEST_MONGODB", "../../target/tools/bin/ferretdb"),
     ("has_wasmtime", "REC_MARKET_TEST_WASMTIME", "../../target/tools/bin/wasmtime"),
     ("has_node", "", "../../target/tools/bin/node_modules"),
+    ("has_browser_driver", "", "../../target/tools/bin/node_modules/playwright-core"),
+    ("has_browser", "REC_MARKET_TEST_BROWSER", "../../target/tools/bin/chromium"),
     ("has_componentize_py", "", "../../target/tools/bin/componentize-py"),
     ("has_componentize_js", "", "../../target/tools/bin/componentize-js"),
     ("has_zig", "", "../../target/tools/bin/zig"),

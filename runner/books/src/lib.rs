@@ -27,6 +27,7 @@ pub mod shadow;
 pub mod statement;
 pub mod store;
 pub mod trade;
+pub mod viewer;
 pub mod wallet;
 
 pub use activation::{Activation, ActivationLog, NothingActivated, Shadow};
@@ -57,4 +58,5 @@ pub use store::{
     Readings, Replica, Replicas, Standing, Store, community_lease,
 };
 pub use trade::{GapTrade, StoredTrade, trades_of};
+pub use viewer::{Link, ListedVisit, Role, Session, Visit, VisitFilter, VisitPlace, Who};
 pub use wallet::Wallets;

@@ -164,7 +164,20 @@ mod tests {
 
     #[test]
     fn what_is_no_page_is_none() {
-        for path in ["", "c/x", "/c", "/c/", "/c/x/", "/c//compare", "/c/x/y", "/c/x/i/now", "/c/x/i/2024-05-03", "/c/%ff", "//", "/c/x/m/"] {
+        for path in [
+            "",
+            "c/x",
+            "/c",
+            "/c/",
+            "/c/x/",
+            "/c//compare",
+            "/c/x/y",
+            "/c/x/i/now",
+            "/c/x/i/2024-05-03",
+            "/c/%ff",
+            "//",
+            "/c/x/m/",
+        ] {
             assert_eq!(Place::parse(path), None, "{path}");
         }
     }

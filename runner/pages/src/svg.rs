@@ -44,10 +44,33 @@ pub struct About<'t> {
     pub description: &'t str,
 }
 
+/// Where the rows of a plot's table are in the plot, all equally long: for the script that reads them out.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rows {
+    /// How many there are.
+    count: usize,
+    /// From where to where they lie side by side.
+    across: Option<(f64, f64)>,
+    /// From where to where they lie one below the other; with `across`, where the cells of each do.
+    down: Option<(f64, f64)>,
+}
+
+impl Rows {
+    /// So many side by side, as wide as a plot with an axis on its left.
+    fn across(count: usize) -> Rows {
+        Rows { count, across: Some((LEFT, RIGHT)), down: None }
+    }
+}
+
 /// A whole picture of this height.
-fn picture(about: About<'_>, height: f64, content: &Markup) -> Markup {
+fn picture(about: About<'_>, height: f64, rows: Rows, content: &Markup) -> Markup {
+    let range = |range: Option<(f64, f64)>| {
+        range.map(|(from, until)| format!("{} {}", path::number(from), path::number(until)))
+    };
     html! {
-        svg class="plot" viewBox={ "0 0 " (path::number(WIDTH)) " " (path::number(height)) } role="img" {
+        svg class="plot" viewBox={ "0 0 " (path::number(WIDTH)) " " (path::number(height)) }
+            data-steps=[(rows.count > 0).then_some(rows.count)] data-across=[range(rows.across)] data-down=[range(rows.down)]
+            role="img" {
             title { (about.title) }
             desc { (about.description) }
             (content)

@@ -22,4 +22,5 @@ mod serve;
 mod viewer;
 
 pub use ask::Parts;
+pub use door::Door;
 pub use serve::{Served, serve};

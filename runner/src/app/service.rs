@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::web::{self, Around};
 use super::{Common, make_sandbox, open_sandbox, open_store, outbox_relay, rights};
 use crate::adapter::grpc::{self, Api, ApiError, ApiLimits, PriceTaking, ServingApi};
 use crate::adapter::http;
@@ -53,6 +54,8 @@ pub struct Listeners {
     plain: TcpListener,
     tls: TcpListener,
     metrics: TcpListener,
+    /// None where there are no pages.
+    web: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -65,6 +68,10 @@ impl Listeners {
             plain: bind("listen", listen.plain).await?,
             tls: bind("listen_tls", listen.tls).await?,
             metrics: bind("listen_metrics", listen.metrics).await?,
+            web: match listen.web {
+                Some(address) => Some(bind("listen_web", address).await?),
+                None => None,
+            },
         })
     }
 
@@ -75,14 +82,20 @@ impl Listeners {
     pub fn line(&self, communities: usize) -> io::Result<String> {
         let (plain, tls, metrics) = (self.plain.local_addr()?, self.tls.local_addr()?, self.metrics.local_addr()?);
         let noun = if communities == 1 { "community" } else { "communities" };
-        Ok(format!("rec-market serves {communities} {noun}: grpc={plain} tls={tls} metrics={metrics}"))
+        let web = self.web_address()?.map(|web| format!(" web={web}")).unwrap_or_default();
+        Ok(format!("rec-market serves {communities} {noun}: grpc={plain} tls={tls} metrics={metrics}{web}"))
+    }
+
+    fn web_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.web.as_ref().map(TcpListener::local_addr).transpose()
     }
 
     /// The same for the log, which often goes elsewhere than stdout.
     fn log(&self, communities: usize) -> io::Result<()> {
         let (plain, tls, metrics) = (self.plain.local_addr()?, self.tls.local_addr()?, self.metrics.local_addr()?);
+        let web = self.web_address()?.map_or_else(|| "none".to_owned(), |web| web.to_string());
         let (version, engine) = (env!("CARGO_PKG_VERSION"), Sandbox::engine_version());
-        tracing::info!(version, engine, communities, grpc = %plain, %tls, %metrics, "the service starts");
+        tracing::info!(version, engine, communities, grpc = %plain, %tls, %metrics, web, "the service starts");
         Ok(())
     }
 }
@@ -111,6 +124,7 @@ pub async fn serve(
     let status = Arc::new(Status::new(Arc::clone(&clock), parts));
     listeners.log(config.communities.len())?;
     rights::tell(&config.callers);
+    rights::tell_viewers(&config);
     let services: HashSet<String> = config.communities.iter().map(CommunityConfig::meters_service).collect();
     let shares = ports::raise(services.len())?;
     // Until the very end, so that monitoring sees it.
@@ -122,7 +136,7 @@ pub async fn serve(
     let communities = config.communities.iter().cloned().map(Arc::new).collect();
     let shadows = Arc::default();
     let service = Service { config, communities, shares, clock, metrics, status, store, shadows, shutdown };
-    let ended = service.run(listeners.plain, listeners.tls).await;
+    let ended = service.run(listeners.plain, listeners.tls, listeners.web).await;
     http.abort();
     ended
 }
@@ -202,7 +216,7 @@ struct Service {
 }
 
 impl Service {
-    async fn run(self, plain: TcpListener, tls: TcpListener) -> anyhow::Result<()> {
+    async fn run(self, plain: TcpListener, tls: TcpListener, web: Option<TcpListener>) -> anyhow::Result<()> {
         let owner = LeaseOwner::this(&*self.clock);
         let wake = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
@@ -217,11 +231,13 @@ impl Service {
             tasks.spawn(async move { relay.run(stop).await });
         }
         let api = self.start_api(&cache, plain, tls).await?;
+        let pages = self.serve_pages(web);
         self.status.serving(true);
         let watching = self.watch(&api);
         let failed = tokio::select! {
             () = self.shutdown.cancelled() => None,
             error = watching => Some(error),
+            Err(error) = pages => Some(error),
         };
         self.status.stopping();
         api.health().set(false).await;
@@ -303,6 +319,18 @@ impl Service {
             Box::new(move |codegen| make_sandbox_until(&shutdown, codegen, Some(kept.clone()))),
             Arc::clone(&self.shadows),
         ))
+    }
+
+    /// Serves the pages, if there are any.
+    async fn serve_pages(&self, listener: Option<TcpListener>) -> anyhow::Result<()> {
+        let Some(listener) = listener else { return Ok(()) };
+        let around = Around {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            status: Arc::clone(&self.status),
+            connections: self.shares.web,
+        };
+        web::run(&self.config, listener, around, self.shutdown.clone()).await
     }
 
     fn price_taking(&self) -> PriceTaking {

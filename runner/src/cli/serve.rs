@@ -38,6 +38,10 @@ pub async fn run(args: &ServeArgs, out: &mut impl Write) -> anyhow::Result<Exit>
     for caller in &config.callers {
         warn_if_exposed(&format!("the token of caller {}", caller.name), caller.token_file.as_deref());
     }
+    warn_if_exposed("the key of the pages", config.web.tls.as_ref().map(|tls| tls.key.as_path()));
+    for viewer in &config.viewers {
+        warn_if_exposed(&format!("the token of viewer {}", viewer.name), viewer.token_file.as_deref());
+    }
     let listeners = Listeners::bind(&config.listen).await?;
     grpc::check_certificate(config.tls.clone(), Arc::clone(&clock)).await?;
     writeln!(out, "{}", listeners.line(config.communities.len())?)?;

@@ -12,17 +12,20 @@ pub(super) const PASSWORD: &str = "REC_MARKET_MONGODB_PASSWORD";
 /// Variables with our prefix that are for others to read.
 const NOT_OURS: [&str; 2] = ["REC_MARKET_LOG", "REC_MARKET_TEST_"];
 /// Keys that variables stand above.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 20] = [
     "store",
     "cache",
     "listen",
     "listen_tls",
     "listen_metrics",
+    "listen_web",
     "mongodb.username",
     "mongodb.password_file",
     "tls.certificate",
     "tls.key",
     "tls.client_ca",
+    "web.certificate",
+    "web.key",
     "forward.mode",
     "forward.to",
     "forward.ca",

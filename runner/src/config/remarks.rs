@@ -30,7 +30,7 @@ impl Config {
                 .map(move |remark| format!("community {name}: {remark}"))
                 .collect::<Vec<_>>()
         };
-        self.communities.iter().flat_map(of).collect()
+        self.communities.iter().flat_map(of).chain(super::viewers::remarks(self)).collect()
     }
 }
 

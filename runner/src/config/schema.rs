@@ -12,7 +12,7 @@ use std::time::Duration;
 use domain::netting::Basis;
 use domain::ownership::Unlisted;
 use domain::tariff::{Days, Months, WallTime};
-use domain::{IntervalLength, Power, Price, PriceRule};
+use domain::{IntervalLength, MemberId, Power, Price, PriceRule};
 use ipnet::IpNet;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -27,11 +27,28 @@ use super::meters::MetersSource;
 use super::monitoring::SeriesOf;
 use super::read::{Field, WRITTEN};
 use super::rights::{Right, network};
-use books::{CLAIM_TERM_MAX, LEASE_TERM_MAX, SERVICE_ITSELF};
+use super::viewers::{ANYONE_HERE, LINK_PREFIX};
+use books::{CLAIM_TERM_MAX, LEASE_TERM_MAX, Role, SERVICE_ITSELF};
 use domain::text::is_name;
 
 /// The whole of a community, in parts per million.
 const SHARE_MAX: u32 = 1_000_000;
+
+/// Headers that browsers or HTTP itself set.
+const TAKEN_HEADERS: [&str; 12] = [
+    "Accept",
+    "Accept-Language",
+    "Authorization",
+    "Connection",
+    "Content-Length",
+    "Content-Type",
+    "Cookie",
+    "Host",
+    "Origin",
+    "Referer",
+    "Transfer-Encoding",
+    "User-Agent",
+];
 
 /// Tables, each with what is expected in its place and its keys. Every key may be missing.
 macro_rules! tables {
@@ -53,12 +70,15 @@ tables! {
         listen: Is<Address>,
         listen_tls: Is<Address>,
         listen_metrics: Is<Address>,
+        listen_web: Is<AddressOrNone>,
         mongodb: Mongodb,
         tls: Tls,
+        web: Web,
         forward: Forward,
         replicas: Replicas,
         metrics: Metrics,
         caller: Vec<Field<Caller>>,
+        viewer: Vec<Field<Viewer>>,
         community: Vec<Field<Community>>,
     }
     /// Who we are at MongoDB; shown as a part of `store`.
@@ -70,6 +90,17 @@ tables! {
         certificate: String,
         key: String,
         client_ca: String,
+    }
+    Web = "a table" {
+        certificate: String,
+        key: String,
+        open: bool,
+        proxy: Proxy,
+    }
+    Proxy = "a table such as { from = [\"10.0.0.5\"], user = \"Remote-User\", groups = \"Remote-Groups\" }" {
+        from: Vec<Field<Is<Network>>>,
+        user: Is<HeaderName>,
+        groups: Is<HeaderName>,
     }
     Forward = "a table" {
         mode: Is<ModeName>,
@@ -90,6 +121,15 @@ tables! {
         from: Vec<Field<Is<Network>>>,
         certificate: Is<DnsName>,
         token_file: String,
+    }
+    Viewer = "a table" {
+        name: Is<ViewerName>,
+        role: Is<RoleName>,
+        community: Is<CommunityName>,
+        member: Is<MemberName>,
+        token_file: String,
+        user: Is<ProxyText>,
+        group: Is<ProxyText>,
     }
     Limits = "a table" {
         price_floor: Is<MicroEur>,
@@ -303,6 +343,10 @@ macro_rules! kinds {
 
 kinds! {
     Address: SocketAddr, "an address (such as \"0.0.0.0:50050\")", |it| it.as_str()?.parse().ok(), text;
+    AddressOrNone: Option<SocketAddr>, "an address (such as \"127.0.0.1:8080\"), or \"\" for none", |it| match it.as_str()? {
+        "" => Some(None),
+        address => address.parse().ok().map(Some),
+    }, |address: &Option<SocketAddr>| Json::String(address.map(|address| address.to_string()).unwrap_or_default());
     MetersPlace: MetersSource, "an http:// or https:// address, or \"store\"", |it| match it.as_str()? {
         "store" => Some(MetersSource::Store),
         place => address(place, &["http", "https"]).map(MetersSource::Service),
@@ -313,6 +357,15 @@ kinds! {
         |it| it.as_str().filter(|name| is_short_name(name)).map(str::to_owned), text;
     CallerName: String, "a name of 1 to 64 visible characters without space around it, other than \"rec-market\"",
         |it| it.as_str().filter(|name| is_short_name(name) && *name != SERVICE_ITSELF).map(str::to_owned), text;
+    ViewerName: String,
+        "a name of 1 to 64 visible characters without space around it, which neither is \"anyone on this machine\" nor \
+         begins with \"link \"", |it| it.as_str().filter(|name| is_viewer_name(name)).map(str::to_owned), text;
+    MemberName: MemberId, "a member's name", |it| it.as_str()?.parse().ok(), text;
+    RoleName: Role, "\"manager\", \"board\" or \"member\"", |it| Role::of_name(it.as_str()?), text;
+    ProxyText: String, "a name as the proxy writes it, of visible ASCII characters without commas or space around it",
+        |it| it.as_str().filter(|name| is_header_text(name)).map(str::to_owned), text;
+    HeaderName: String, "the name of a header that only the proxy sets (such as \"Remote-User\")",
+        |it| it.as_str().filter(|name| is_own_header(name)).map(str::to_owned), text;
     DnsName: String, "the DNS name that its client certificate is for", |it| {
         let is_name = |name: &&str| matches!(ServerName::try_from(*name), Ok(ServerName::DnsName(_)));
         it.as_str().filter(is_name).map(str::to_owned)
@@ -407,6 +460,23 @@ fn names(json: &Json) -> Option<String> {
 
 fn is_short_name(text: &str) -> bool {
     text.chars().count() <= 64 && is_name(text)
+}
+
+fn is_viewer_name(text: &str) -> bool {
+    is_short_name(text) && text != ANYONE_HERE && !text.starts_with(LINK_PREFIX)
+}
+
+/// Whether a header can hold a text, and a list with commas as well.
+fn is_header_text(text: &str) -> bool {
+    let is_visible = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b',';
+    is_name(text) && text.len() <= 256 && text.bytes().all(is_visible)
+}
+
+/// Whether a header may have this name (RFC 9110, 5.6.2) and means nothing else already.
+fn is_own_header(name: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_taken = TAKEN_HEADERS.iter().any(|taken| name.eq_ignore_ascii_case(taken));
+    (1..=64).contains(&name.len()) && name.bytes().all(is_token) && !is_taken
 }
 
 fn text(value: &impl ToString) -> Json {

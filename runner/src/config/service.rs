@@ -7,7 +7,7 @@ use books::OfferedSince;
 
 use super::problems::Problems;
 use super::read::Field;
-use super::schema::{Address, Forward, Is, Mode, Replicas, Tls};
+use super::schema::{Address, AddressOrNone, Forward, Is, Mode, Replicas, Tls};
 use super::{ForwardConfig, ForwardMode, Listen, ReplicasConfig, TlsConfig};
 
 /// Where the platform's stack mounts certificate and key. Only the service needs them: elsewhere they may be missing.
@@ -17,6 +17,8 @@ pub(super) const TLS_KEY: &str = "/run/secrets/market_key.pem";
 const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::UNSPECIFIED, 50050);
 const LISTEN_TLS: (Ipv4Addr, u16) = (Ipv4Addr::UNSPECIFIED, 50051);
 const LISTEN_METRICS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
+/// For people on this machine, until somebody says how others are known.
+const LISTEN_WEB: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 8080);
 /// When trades may be claimed again that nobody has reported on. Devices fetch every quarter of an hour, pay, and report with a
 /// later visit; one that was offered a trade again before that would pay it twice.
 const CLAIM_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -30,6 +32,7 @@ pub(super) fn listen(
     plain: Field<Is<Address>>,
     tls: Field<Is<Address>>,
     metrics: Field<Is<Address>>,
+    web: Field<Is<AddressOrNone>>,
     problems: &Problems<'_>,
 ) -> Listen {
     let mut taken: Vec<(String, SocketAddr, Option<usize>)> = Vec::new();
@@ -53,6 +56,13 @@ pub(super) fn listen(
         plain: address("listen", plain, LISTEN),
         tls: address("listen_tls", tls, LISTEN_TLS),
         metrics: address("listen_metrics", metrics, LISTEN_METRICS),
+        web: match web {
+            Field { value: Some(Is(None)), .. } => None,
+            Field { value, at } => {
+                let given = Field { value: value.and_then(|Is(address)| address).map(Is), at };
+                Some(address("listen_web", given, LISTEN_WEB))
+            }
+        },
     }
 }
 

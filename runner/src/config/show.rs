@@ -13,6 +13,7 @@ use super::schema::{
 use super::terms::LimitsConfig;
 use super::{
     CallerConfig, CommunityConfig, Config, ForwardMode, MemberConfig, MemberTerms, StoreConfig, TariffConfig, Terms,
+    TlsConfig, ViewerConfig, WebConfig,
 };
 use base::Reference;
 
@@ -33,12 +34,14 @@ impl Config {
             listen: Field::of(self.listen.plain),
             listen_tls: Field::of(self.listen.tls),
             listen_metrics: Field::of(self.listen.metrics),
+            listen_web: Field::of(self.listen.web),
             mongodb: Field::default(),
             tls: Field::new(schema::Tls {
                 certificate: path(&self.tls.certificate),
                 key: path(&self.tls.key),
                 client_ca: optional_path(self.tls.client_ca.as_deref()),
             }),
+            web: Field::new(web(&self.web)),
             forward: Field::new(schema::Forward {
                 mode: Field::of(mode),
                 to: Field::maybe(to),
@@ -49,6 +52,7 @@ impl Config {
             replicas: Field::new(schema::Replicas { lease: Field::of(self.replicas.lease) }),
             metrics: Field::new(schema::Metrics { communities: Field::of(self.metrics) }),
             caller: list(self.callers.iter().map(caller)),
+            viewer: list(self.viewers.iter().map(viewer)),
             community: list(self.communities.iter().map(community)),
         }
     }
@@ -70,6 +74,32 @@ fn caller(config: &CallerConfig) -> schema::Caller {
         from: list_of(config.from.iter().copied()),
         certificate: Field::maybe(config.certificate.clone()),
         token_file: optional_path(config.token_file.as_deref()),
+    }
+}
+
+fn web(config: &WebConfig) -> schema::Web {
+    let file = |file: fn(&TlsConfig) -> &Path| optional_path(config.tls.as_ref().map(file));
+    schema::Web {
+        certificate: file(|tls| &tls.certificate),
+        key: file(|tls| &tls.key),
+        open: Field::new(config.open),
+        proxy: optional(config.proxy.as_ref().map(|proxy| schema::Proxy {
+            from: list_of(proxy.from.iter().copied()),
+            user: Field::of(proxy.user.clone()),
+            groups: Field::of(proxy.groups.clone()),
+        })),
+    }
+}
+
+fn viewer(config: &ViewerConfig) -> schema::Viewer {
+    schema::Viewer {
+        name: Field::of(config.name.clone()),
+        role: Field::of(config.role),
+        community: Field::maybe(config.community.clone()),
+        member: Field::maybe(config.member.clone()),
+        token_file: optional_path(config.token_file.as_deref()),
+        user: Field::maybe(config.user.clone()),
+        group: Field::maybe(config.group.clone()),
     }
 }
 

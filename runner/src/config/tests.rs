@@ -9,6 +9,7 @@ mod service;
 mod show;
 mod store;
 mod tariff;
+mod viewers;
 mod wallets;
 
 use std::collections::BTreeSet;
@@ -33,6 +34,7 @@ cache = "cache"                       # compiled components, private to the serv
 listen = "0.0.0.0:50050"
 listen_tls = "0.0.0.0:50051"
 listen_metrics = "127.0.0.1:9464"
+listen_web = "127.0.0.1:8080"
 
 [tls]
 certificate = "/run/secrets/market_crt.pem"   # where the platform's Swarm stack mounts them;
@@ -199,14 +201,18 @@ fn the_contracts_example_means_what_it_says() {
         elsewhere: Arc::default(),
     };
     let expected = Config {
+        path: PathBuf::new(),
         store: StoreConfig::Sqlite(PathBuf::from("here/market.db")),
         cache: PathBuf::from("here/cache"),
         listen: Listen {
             plain: "0.0.0.0:50050".parse().unwrap(),
             tls: "0.0.0.0:50051".parse().unwrap(),
             metrics: "127.0.0.1:9464".parse().unwrap(),
+            web: "127.0.0.1:8080".parse().ok(),
         },
         tls: TlsConfig { certificate: TLS_CERTIFICATE.into(), key: TLS_KEY.into(), client_ca: None },
+        web: WebConfig::default(),
+        viewers: Vec::new(),
         callers: vec![
             callers::from("transactions", &[Right::Settle], &["10.0.1.0/24"]),
             // Nobody else has these.
@@ -250,7 +256,7 @@ fn every_key_left_out_of_the_example_has_the_examples_value() {
             left_out += 1;
         }
     }
-    assert_eq!(left_out, 22);
+    assert_eq!(left_out, 23);
 }
 
 #[test]
@@ -288,7 +294,7 @@ name = "b"
         "line 11: community.tariff.retial is not a known key (known here: feed_in, periods, retail, series, zone)",
         "line 13: community.members.school.metres is not a known key (known here: bid, change, from, meters, offer, power_max, rank, share, tariff, until, wallet)",
         "line 14: community.members.school.tariff.feedin is not a known key",
-        "line 2: stor is not a known key (known here: cache, caller, community, forward, listen, listen_metrics, listen_tls, metrics, mongodb, replicas, store, tls)",
+        "line 2: stor is not a known key (known here: cache, caller, community, forward, listen, listen_metrics, listen_tls, listen_web, metrics, mongodb, replicas, store, tls, viewer, web)",
         "line 15: communities is not a known key",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");

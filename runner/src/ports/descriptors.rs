@@ -16,6 +16,8 @@ const SERVICES_MAX: u64 = 128;
 const GRPC_MAX: u64 = 512;
 /// Scrapers and health checks are few.
 const METRICS_MAX: u64 = 64;
+/// A browser has up to six connections, and people look at a time.
+const WEB_MAX: u64 = 256;
 /// With fewer, a port is of no use.
 const PORT_MIN: u64 = 16;
 
@@ -26,6 +28,8 @@ pub struct Shares {
     pub grpc: usize,
     /// The metrics port.
     pub metrics: usize,
+    /// The port of the pages.
+    pub web: usize,
 }
 
 /// The system allows fewer descriptors than the service needs.
@@ -54,12 +58,13 @@ pub fn raise(services: usize) -> Result<Shares, TooFewDescriptors> {
     // None means that there is no limit.
     let limit = limit.unwrap_or(u64::MAX);
     let shares = share(limit, u64::try_from(services).unwrap_or(u64::MAX))?;
-    let (grpc, metrics) = (shares.grpc, shares.metrics);
+    let Shares { grpc, metrics, web } = shares;
     tracing::info!(
         before = current,
         limit,
         grpc,
         metrics,
+        web,
         "open files, and how many of them are for callers of each port"
     );
     Ok(shares)
@@ -67,16 +72,17 @@ pub fn raise(services: usize) -> Result<Shares, TooFewDescriptors> {
 
 fn share(limit: u64, services: u64) -> Result<Shares, TooFewDescriptors> {
     let own = OWN + OWN_PER_SERVICE * services.min(SERVICES_MAX);
-    let needed = own + 3 * PORT_MIN;
+    let needed = own + 4 * PORT_MIN;
     if limit < needed {
         return Err(TooFewDescriptors { limit, needed });
     }
     let callers = limit - own;
     let metrics = (callers / 8).clamp(PORT_MIN, METRICS_MAX);
-    let grpc = ((callers - metrics) / 2).min(GRPC_MAX);
+    let web = (callers / 8).clamp(PORT_MIN, WEB_MAX);
+    let grpc = ((callers - metrics - web) / 2).min(GRPC_MAX);
     // OK because these are small.
     let few = |number| usize::try_from(number).unwrap_or(usize::MAX);
-    Ok(Shares { grpc: few(grpc), metrics: few(metrics) })
+    Ok(Shares { grpc: few(grpc), metrics: few(metrics), web: few(web) })
 }
 
 #[cfg(test)]
@@ -85,17 +91,21 @@ mod tests {
 
     #[test]
     fn shares_leave_what_the_service_needs_itself() {
-        for (limit, services, grpc, metrics) in
-            [(212, 1, 16, 16), (256, 1, 38, 16), (1024, 1, 398, 64), (1024, 50, 300, 64), (1024, 10_000, 154, 44)]
-        {
-            assert_eq!(share(limit, services), Ok(Shares { grpc, metrics }), "{limit} {services}");
+        for (limit, services, grpc, metrics, web) in [
+            (228, 1, 16, 16, 16),
+            (256, 1, 30, 16, 16),
+            (1024, 1, 344, 64, 107),
+            (1024, 50, 258, 64, 83),
+            (1024, 10_000, 132, 44, 44),
+        ] {
+            assert_eq!(share(limit, services), Ok(Shares { grpc, metrics, web }), "{limit} {services}");
         }
-        for limit in 212..5000 {
-            let Shares { grpc, metrics } = share(limit, 1).unwrap();
-            assert!(2 * grpc + metrics <= usize::try_from(limit - OWN - OWN_PER_SERVICE).unwrap(), "{limit}");
-            assert!(grpc.min(metrics) >= usize::try_from(PORT_MIN).unwrap(), "{limit}");
+        for limit in 228..5000 {
+            let Shares { grpc, metrics, web } = share(limit, 1).unwrap();
+            assert!(2 * grpc + metrics + web <= usize::try_from(limit - OWN - OWN_PER_SERVICE).unwrap(), "{limit}");
+            assert!(grpc.min(metrics).min(web) >= usize::try_from(PORT_MIN).unwrap(), "{limit}");
         }
-        assert_eq!(share(211, 1), Err(TooFewDescriptors { limit: 211, needed: 212 }));
-        assert_eq!(share(u64::MAX, u64::MAX), Ok(Shares { grpc: 512, metrics: 64 }));
+        assert_eq!(share(227, 1), Err(TooFewDescriptors { limit: 227, needed: 228 }));
+        assert_eq!(share(u64::MAX, u64::MAX), Ok(Shares { grpc: 512, metrics: 64, web: 256 }));
     }
 }

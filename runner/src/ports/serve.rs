@@ -87,7 +87,10 @@ pub fn http1_kept(limits: &Limits) -> Http {
 fn http1_with(limits: &Limits, keep_alive: bool) -> Http {
     let mut builder = Builder::new(Exchanges).http1_only();
     let mut http = builder.http1();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.opening).max_buf_size(HEAD_BYTES_MAX).keep_alive(keep_alive);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.opening)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .keep_alive(keep_alive);
     Http { builder, first_bytes: 1 }
 }
 

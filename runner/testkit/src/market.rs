@@ -445,6 +445,7 @@ pub fn community(name: &str, address: &str, keys: &str) -> String {
 pub const SERVICE: &str = r#"listen = "127.0.0.1:0"
 listen_tls = "127.0.0.1:0"
 listen_metrics = "127.0.0.1:0"
+listen_web = ""
 tls = { certificate = "market_crt.pem", key = "market_key.pem" }
 "#;
 

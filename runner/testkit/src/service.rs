@@ -19,6 +19,8 @@ pub struct Service {
     pub tls: SocketAddr,
     /// Where it shows metrics and health.
     pub metrics: SocketAddr,
+    /// Where it shows its pages, if it does.
+    pub web: Option<SocketAddr>,
 }
 
 impl Service {
@@ -37,12 +39,13 @@ impl Service {
         let mut child = command.stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = |name: &str| -> SocketAddr {
+        let told = |name: &str| -> Option<SocketAddr> {
             let found = line.split(' ').find_map(|word| word.strip_prefix(&format!("{name}=")));
-            found.unwrap_or_else(|| panic!("no {name} in {line:?}; log: {}", market.log())).trim().parse().unwrap()
+            found.map(|address| address.trim().parse().unwrap())
         };
+        let address = |name: &str| told(name).unwrap_or_else(|| panic!("no {name} in {line:?}; log: {}", market.log()));
         let (plain, tls, metrics) = (address("grpc"), address("tls"), address("metrics"));
-        Service { child: Some(child), plain, tls, metrics }
+        Service { child: Some(child), plain, tls, metrics, web: told("web") }
     }
 
     /// Ends it at once, wherever it is.

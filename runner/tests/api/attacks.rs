@@ -151,7 +151,7 @@ fn with_too_few_descriptors_the_service_does_not_start_and_says_how_many_it_need
     let meters = Meters::silent();
     let market = Market::serving(&meters, "", "");
     let ran = Ran::of(command_with_descriptors(&market, 100)).ends_with(2);
-    ran.says("this process may have 100 open files, but the market needs 212").says("LimitNOFILE");
+    ran.says("this process may have 100 open files, but the market needs 228").says("LimitNOFILE");
 }
 
 #[test]

@@ -26,8 +26,7 @@ const WANTED_BYTES_MAX: usize = 1024;
 
 impl Language {
     /// Every language.
-    pub const ALL: [Language; 6] =
-        [Language::En, Language::Pt, Language::De, Language::Fr, Language::Nl, Language::Es];
+    pub const ALL: [Language; 6] = [Language::En, Language::Pt, Language::De, Language::Fr, Language::Nl, Language::Es];
 
     /// Returns its code (ISO 639-1), for `lang=`.
     pub fn code(self) -> &'static str {
@@ -91,7 +90,9 @@ fn thousandths(weight: &str) -> Option<u16> {
     let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
     let whole: u16 = whole.parse().ok().filter(|whole| *whole <= 1)?;
     let decimals = match decimals.len() {
-        0..=3 if decimals.bytes().all(|digit| digit.is_ascii_digit()) => format!("{decimals:0<3}").parse::<u16>().ok()?,
+        0..=3 if decimals.bytes().all(|digit| digit.is_ascii_digit()) => {
+            format!("{decimals:0<3}").parse::<u16>().ok()?
+        }
         _ => return None,
     };
     Some((whole * 1000 + decimals).min(1000))

@@ -37,6 +37,14 @@ pub fn node(_: TokenStream, test: TokenStream) -> TokenStream {
     ignored_unless(cfg!(has_node), "no gRPC client of Node (run `make tools`, which needs Node)", test)
 }
 
+/// Needs Chromium, and the packages of Node that drive it and judge pages.
+#[proc_macro_attribute]
+pub fn browser(_: TokenStream, test: TokenStream) -> TokenStream {
+    let reason = "no Chromium, or nothing that drives it (run `make tools` as root on Debian, or install `chromium` and \
+                  Node first; or set REC_MARKET_TEST_BROWSER to the program)";
+    ignored_unless(cfg!(all(has_browser, has_browser_driver)), reason, test)
+}
+
 /// Needs componentize-py, which makes components of Python.
 #[proc_macro_attribute]
 pub fn componentize_py(_: TokenStream, test: TokenStream) -> TokenStream {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, CLASSES, LEFT, LINE, RIGHT, Scale, decimal, left_axis, legend, picture};
+use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, decimal, left_axis, legend, picture};
 
 /// Plots areas: for each step of a day its two parts, `None` without data. Numbers are shown in `unit`, of which they have so
 /// many decimals.
@@ -51,5 +51,5 @@ pub fn areas(about: About<'_>, names: [&str; 2], steps: &[Option<[u64; 2]>], (un
                 x=(number(LEFT + (RIGHT - LEFT) * f64::from(hour) / 24.0)) y=(number(TOP + HEIGHT + LINE)) { (hour) ":00" }
         }
     };
-    picture(about, TOP + HEIGHT + LINE + 6.0, &content)
+    picture(about, TOP + HEIGHT + LINE + 6.0, Rows::across(steps.len()), &content)
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, CLASSES, LEFT, LINE, RIGHT, Scale, decimal, left_axis, legend, picture};
+use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, decimal, left_axis, legend, picture};
 
 /// One bar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,5 +43,5 @@ pub fn bars(about: About<'_>, names: [&str; 2], bars: &[Bar], (unit, decimals): 
             text class="tick middle" x=(number(LEFT + step * (place as f64 + 0.5))) y=(number(TOP + HEIGHT + LINE)) { (label) }
         }
     };
-    picture(about, TOP + HEIGHT + LINE + 6.0, &content)
+    picture(about, TOP + HEIGHT + LINE + 6.0, Rows::across(bars.len()), &content)
 }

@@ -5,7 +5,7 @@ use figures::text::{eur, eur_difference};
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, Scale, cut, picture};
+use super::{About, Rows, Scale, cut, picture};
 
 /// A cent in nano-euro.
 const CENT: i128 = 10_000_000;
@@ -64,7 +64,8 @@ pub fn differences(about: About<'_>, all: &[Difference]) -> Markup {
             }
         }
     };
-    picture(about, bottom + 6.0, &content)
+    let rows = Rows { count: all.len(), across: None, down: Some((TOP, bottom)) };
+    picture(about, bottom + 6.0, rows, &content)
 }
 
 /// A tick of whole euro, or with as many decimals as it needs.

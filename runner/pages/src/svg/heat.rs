@@ -10,7 +10,7 @@ use jiff::{Span, ToSpan};
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, LEFT, LINE, RIGHT, picture};
+use super::{About, LEFT, LINE, RIGHT, Rows, picture};
 
 /// Levels above zero.
 const LEVELS: u128 = 5;
@@ -99,7 +99,8 @@ pub fn heat(about: About<'_>, map: &Heat<'_>) -> Markup {
         }
         (legend(map.most(), bottom + 2.0 * LINE + 4.0))
     };
-    picture(about, bottom + 2.0 * LINE + 10.0, &content)
+    let rows = Rows { count: days.len(), across: Some((LEFT, RIGHT)), down: Some((TOP, bottom)) };
+    picture(about, bottom + 2.0 * LINE + 10.0, rows, &content)
 }
 
 /// Labels of days or months, as many as have room.

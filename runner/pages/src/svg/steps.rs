@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, LEFT, LINE, RIGHT, Scale, cut, decimal, left_axis, picture};
+use super::{About, LEFT, LINE, RIGHT, Rows, Scale, cut, decimal, left_axis, picture};
 
 /// The classes of lines. There are no more lines than can be told apart.
 const CLASSES: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
@@ -54,5 +54,6 @@ pub fn steps(about: About<'_>, lines: &[Line], (unit, decimals): (&str, u32)) ->
                 x=(number(LEFT + (RIGHT - LEFT) * f64::from(percent) / 100.0)) y=(number(top + HEIGHT + LINE)) { (percent) " %" }
         }
     };
-    picture(about, top + HEIGHT + LINE + 6.0, &content)
+    // Its table has fewer rows than it has steps.
+    picture(about, top + HEIGHT + LINE + 6.0, Rows::default(), &content)
 }

@@ -33,11 +33,15 @@ pub fn paths() -> Assets {
 /// The file at a path.
 pub fn find(path: &str, headers: &HeaderMap) -> Option<Response> {
     let asset = ALL.iter().find(|asset| asset.path == path)?;
-    let is_known = |tags: &str| tags.split(',').any(|tag| matches!(tag.trim().trim_start_matches("W/"), "*") || tag.trim() == asset.tag);
+    let is_known = |tags: &str| {
+        tags.split(',').any(|tag| matches!(tag.trim().trim_start_matches("W/"), "*") || tag.trim() == asset.tag)
+    };
     let known = headers.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).is_some_and(is_known);
     let kept = [(header::ETAG, asset.tag.as_str()), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
     Some(match known {
         true => (StatusCode::NOT_MODIFIED, kept).into_response(),
-        false => (kept, [(header::CONTENT_TYPE, format!("{}; charset=utf-8", asset.kind))], asset.content).into_response(),
+        false => {
+            (kept, [(header::CONTENT_TYPE, format!("{}; charset=utf-8", asset.kind))], asset.content).into_response()
+        }
     })
 }

@@ -56,9 +56,15 @@ mod tests {
     #[test]
     fn parameters_are_read_as_forms_send_them() {
         let query = Query::parse("a=1&b=x+y%26&a=2&c&d=").unwrap();
-        assert_eq!([query.get("a"), query.get("b"), query.get("c"), query.get("e")], [Some("2"), Some("x y&"), None, None]);
+        assert_eq!(
+            [query.get("a"), query.get("b"), query.get("c"), query.get("e")],
+            [Some("2"), Some("x y&"), None, None]
+        );
         assert_eq!(query.all("a").collect::<Vec<_>>(), ["1", "2"]);
-        assert_eq!([Query::parse("a=%ff"), Query::parse(&"a".repeat(2049)), Query::parse(&"a&".repeat(33))], [None, None, None]);
+        assert_eq!(
+            [Query::parse("a=%ff"), Query::parse(&"a".repeat(2049)), Query::parse(&"a&".repeat(33))],
+            [None, None, None]
+        );
         assert_eq!(without("lang=de&period=2024&lang=fr", "lang"), "period=2024");
     }
 }

@@ -5,10 +5,13 @@ use super::*;
 const EXAMPLE: &str = include_str!("../../../../market.example.toml");
 
 /// What is wrong with a table in which there is one unknown key: all that are known, by the table's name.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 17] = [
     ("", "x = 1\n[[community]]\nname = \"a\""),
     ("mongodb", "[mongodb]\nx = 1\n[[community]]\nname = \"a\""),
     ("tls", "[tls]\nx = 1\n[[community]]\nname = \"a\""),
+    ("web", "[web]\nx = 1\n[[community]]\nname = \"a\""),
+    ("web.proxy", "[web]\nproxy = { from = [\"10.0.0.5\"], x = 1 }\n[[community]]\nname = \"a\""),
+    ("viewer", "[[viewer]]\nname = \"a\"\nx = 1\n[[community]]\nname = \"a\""),
     ("forward", "[forward]\nx = 1\n[[community]]\nname = \"a\""),
     ("caller", "[[caller]]\nname = \"a\"\nroles = [\"read\"]\ntoken_file = \"x\"\nx = 1\n[[community]]\nname = \"a\""),
     ("metrics", "[metrics]\nx = 1\n[[community]]\nname = \"a\""),

@@ -17,6 +17,10 @@ fn two_servers_cannot_have_one_port() {
     for (keys, says) in [
         ("listen = \"0.0.0.0:50051\"", "listen (0.0.0.0:50051) and listen_tls (0.0.0.0:50051) use the same port"),
         ("listen_metrics = \"127.0.0.1:50050\"", "listen (0.0.0.0:50050) and listen_metrics (127.0.0.1:50050) use the"),
+        (
+            "listen_web = \"127.0.0.1:9464\"",
+            "listen_metrics (127.0.0.1:9464) and listen_web (127.0.0.1:9464) use the same port",
+        ),
         ("listen_tls = \"[::]:50050\"", "listen (0.0.0.0:50050) and listen_tls ([::]:50050) use the same port"),
     ] {
         let found = problems_of(keys);

@@ -6,7 +6,7 @@ use super::*;
 
 /// A configuration with every key, in a directory with the files that it names.
 fn everything(directory: &Path) -> String {
-    for name in ["crt.pem", "key.pem", "ca.pem", "own.wasm"] {
+    for name in ["crt.pem", "key.pem", "ca.pem", "own.wasm", "token"] {
         write(directory.join(name), "").unwrap();
     }
     write(directory.join("t.csv"), "start,retail,feed_in\n2024-01-01T00:00:00Z,5,6\n").unwrap();
@@ -18,6 +18,7 @@ cache = "cache"
 listen = "[::]:1"
 listen_tls = "127.0.0.1:0"
 listen_metrics = "127.0.0.1:0"
+listen_web = "0.0.0.0:8443"
 [mongodb]
 username = "us/er"
 password_file = "password"
@@ -25,6 +26,26 @@ password_file = "password"
 certificate = "crt.pem"
 key = "key.pem"
 client_ca = "ca.pem"
+[web]
+certificate = "crt.pem"
+key = "key.pem"
+proxy = { from = ["10.0.0.5", "fd00::/64"], user = "X-User", groups = "X-Groups" }
+[[viewer]]
+name = "Ana"
+role = "manager"
+token_file = "token"
+user = "ana@example.org"
+[[viewer]]
+name = "the board"
+role = "board"
+community = "b"
+group = "rec board"
+[[viewer]]
+name = "the school"
+role = "member"
+community = "Café \"Σ\" # 1"
+member = "school"
+user = "school"
 [forward]
 mode = "push"
 to = "https://transactions:5055"
@@ -141,6 +162,8 @@ fn what_is_shown_of_little_is_everything_that_holds() {
         "lease = \"24h\"",
         "grace = \"5m\"",
         "retail = 162400",
+        "listen_web = \"127.0.0.1:8080\"",
+        "open = false",
         "cache = \"/here/cache\"",
     ] {
         assert!(shown.contains(line), "no {line} in {shown}");

@@ -1,0 +1,11 @@
+//! The web page of the real service: over plain HTTP, in a real browser, and under attack.
+//!
+//! [`served`] settles a community and serves it; [`http`] is what asks it without being a browser.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod browser;
+mod headers;
+mod http;
+mod pages;
+mod served;
