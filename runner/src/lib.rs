@@ -13,7 +13,6 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod details;
-pub mod explain;
 pub mod file;
 pub mod lease;
 pub mod ports;

@@ -42,7 +42,7 @@ pub use details::{Cleared, DayDetails, Details, IntervalSums, Pair, Sales, Told}
 pub use error::{Cause, StoreError};
 pub use event::{EventFilter, EventPlace, ListedEvent, event_codes};
 pub use interval::{
-    Addition, ClearedInterval, ClearedRound, Commit, Decided, MeterReading, Provenance, Span, StoredEvent,
+    Addition, ClearedInterval, ClearedRound, Commit, Decided, ForeignTrade, MeterReading, Provenance, Span, StoredEvent,
     StoredInterval,
 };
 pub use meters::{MeterLog, NumberedDecision};

@@ -10,6 +10,7 @@
 pub mod backtest;
 pub mod chart;
 pub mod frame;
+pub mod interval;
 pub mod look;
 pub mod picker;
 pub mod place;

@@ -1,5 +1,7 @@
 //! German.
 
+mod why;
+
 use crate::forms::Forms;
 use crate::texts::{Frame, Picker, Statement, Texts};
 
@@ -122,4 +124,7 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Prüfsumme der Bücher für diese Zeit:",
         again: "Diese Zahlen noch einmal:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
 };

@@ -1,5 +1,7 @@
 //! English.
 
+mod why;
+
 use crate::forms::Forms;
 use crate::texts::{Frame, Picker, Statement, Texts};
 
@@ -122,4 +124,7 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Digest of the books for this time:",
         again: "These numbers again:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
 };

@@ -1,5 +1,7 @@
 //! Spanish.
 
+mod why;
+
 use crate::forms::Forms;
 use crate::texts::{Frame, Picker, Statement, Texts};
 
@@ -122,4 +124,7 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Resumen criptográfico de los libros de este periodo:",
         again: "Obtener de nuevo estas cifras:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
 };

@@ -1,5 +1,7 @@
 //! Dutch.
 
+mod why;
+
 use crate::forms::Forms;
 use crate::texts::{Frame, Picker, Statement, Texts};
 
@@ -122,4 +124,7 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Controlesom van de boeken voor deze tijd:",
         again: "Deze cijfers opnieuw:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
 };

@@ -1,5 +1,7 @@
 //! Portuguese.
 
+mod why;
+
 use crate::forms::Forms;
 use crate::texts::{Frame, Picker, Statement, Texts};
 
@@ -122,4 +124,7 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Resumo criptográfico dos livros deste período:",
         again: "Obter de novo estes números:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
 };
