@@ -63,7 +63,7 @@ impl Language {
         let digits = format!("{:0>width$}", number.unsigned_abs(), width = decimals + 1);
         let (whole, rest) = digits.split_at(digits.len() - decimals);
         let shown = rest.trim_end_matches('0').len().max(KEPT);
-        format!("{sign}{whole}{}{}", self.decimal(), &rest[..shown.min(rest.len())])
+        format!("{sign}{whole}{}{}", self.forms().decimal, &rest[..shown.min(rest.len())])
     }
 
     /// Writes a price in µEUR/kWh as EUR/kWh, exact: 0.0962 EUR/kWh.

@@ -112,6 +112,7 @@ texts! {
         zone,
         digest,
         again,
+    }
     explain: Explain {
         round,
         surplus_one,
