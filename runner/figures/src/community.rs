@@ -12,7 +12,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use books::statement::{Account, Flow};
-use books::{Calendar, DayDetails, DaySums, IntervalSums, Period, Span};
+use books::{DayDetails, DaySums, IntervalSums, Period, Span};
 use domain::{Amount, MemberId};
 use jiff::tz::TimeZone;
 
@@ -24,8 +24,7 @@ use crate::statement::{cover_ppm, use_ppm};
 use crate::sums::{Roster, TooLarge, add_account, paid};
 
 pub use sales::{Sale, Sales};
-use slots::Slots;
-pub use slots::{Flows, Slot, Step};
+pub use slots::{Flowed, Flows, Slot, Step, Steps};
 
 /// The figures of a period.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,7 +111,7 @@ pub struct Overview {
     pub figures: Figures,
     /// The account of each member that was in any interval, sorted by name.
     pub members: Vec<(MemberId, Account)>,
-    /// What flowed, step by step, in order of time. Where there is no data there is no slot.
+    /// What flowed, step by step, in order of time.
     pub slots: Vec<Slot>,
     /// What flowed in each hour with data.
     pub hours: BTreeMap<Hour, HourFlows>,
@@ -129,7 +128,7 @@ pub struct Making {
     calendar: calendar::Calendar,
     roster: Roster,
     accounts: Vec<Account>,
-    slots: Slots,
+    steps: Steps,
     hours: BTreeMap<Hour, HourFlows>,
     sales: Option<Sales>,
     potential_wh: u128,
@@ -141,28 +140,18 @@ pub struct Making {
 
 /// The intervals of a period: those that start in it.
 pub fn span_of(period: &Period) -> Span {
-    let second = |at: jiff::Timestamp| u64::try_from(at.as_second()).unwrap_or(0);
-    Span { from: Some(second(period.from())), to: period.until().map(second) }
-}
-
-/// How finely a period is shown.
-pub fn step_of(calendar: Calendar) -> Step {
-    match calendar {
-        Calendar::Day | Calendar::Week => Step::Interval,
-        Calendar::Month => Step::Hour,
-        Calendar::Year => Step::Day,
-    }
+    Span { from: Some(slots::second(period.from())), to: period.until().map(slots::second) }
 }
 
 impl Making {
-    /// Starts an overview of the intervals that start within a span.
-    pub fn new(span: Span, step: Step, zone: TimeZone) -> Making {
+    /// Starts an overview of the intervals that start within a span, in these steps.
+    pub fn new(span: Span, steps: Steps, zone: TimeZone) -> Making {
         Making {
             span,
             calendar: calendar::Calendar::new(zone),
             roster: Roster::default(),
             accounts: Vec::new(),
-            slots: Slots::new(step),
+            steps,
             hours: BTreeMap::new(),
             sales: Some(Sales::default()),
             potential_wh: 0,
@@ -217,7 +206,7 @@ impl Making {
         self.cleared += 1;
         self.potential_wh += cleared.potential_wh();
         let hour = self.calendar.place(sums.interval.start()).hour;
-        self.slots.add(sums.interval, hour, cleared)?;
+        self.steps.add(sums.interval, cleared)?;
         let flows = Flows::of(cleared);
         let sum = self.hours.entry(hour).or_default();
         sum.shared += flows.from_neighbours;
@@ -257,7 +246,7 @@ impl Making {
         Ok(Overview {
             figures,
             members,
-            slots: self.slots.finish(),
+            slots: self.steps.finish(),
             hours: self.hours,
             sales: self.sales.filter(|_| is_told),
             days_without_details: self.days_without_details,

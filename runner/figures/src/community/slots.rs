@@ -1,11 +1,11 @@
-//! What flowed step by step: each interval, hour or day with data.
+//! What flowed step by step: in each interval, hour or day of a period.
 
-use books::Cleared;
 use books::statement::Flow;
-use domain::{Boundary, Interval, Price};
-use jiff::civil::Date;
+use books::{Calendar, Cleared, Period};
+use domain::{Boundary, Interval, IntervalLength, Price};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use crate::calendar::Hour;
 use crate::sums::TooLarge;
 
 /// How finely something is shown over time.
@@ -13,7 +13,7 @@ use crate::sums::TooLarge;
 pub enum Step {
     /// Interval by interval.
     Interval,
-    /// Hour by hour of the clock.
+    /// Hour by hour.
     Hour,
     /// Day by day.
     Day,
@@ -52,16 +52,21 @@ impl Flows {
     }
 }
 
-/// One step with data.
+/// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The start of its first interval with data.
+    /// Its beginning.
     pub from: Boundary,
-    /// The end of the last one.
+    /// Its end.
     pub until: Boundary,
-    /// In which hour it begins.
-    pub hour: Hour,
-    /// What flowed.
+    /// What flowed; `None` where there is no data.
+    pub flowed: Option<Flowed>,
+}
+
+/// What flowed in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flowed {
+    /// Energy.
     pub flows: Flows,
     /// What members bought within the community, and what they paid for it.
     pub shared: Flow,
@@ -69,63 +74,86 @@ pub struct Slot {
     pub prices: Option<(Price, Price)>,
 }
 
-/// Steps while they are added up, in order of time.
-#[derive(Debug)]
-pub(super) struct Slots {
+/// The steps of a period, which follow each other.
+#[derive(Clone, Debug)]
+pub struct Steps {
     step: Step,
     all: Vec<Slot>,
 }
 
-/// What tells a step from the next one.
-#[derive(PartialEq, Eq)]
-enum Key {
-    Interval(Boundary),
-    Hour(Hour),
-    Day(Date),
-}
-
-impl Slots {
-    pub(super) fn new(step: Step) -> Slots {
-        Slots { step, all: Vec::new() }
-    }
-
-    fn key(&self, from: Boundary, hour: Hour) -> Key {
-        match self.step {
-            Step::Interval => Key::Interval(from),
-            Step::Hour => Key::Hour(hour),
-            Step::Day => Key::Day(hour.day),
-        }
-    }
-
-    pub(super) fn add(&mut self, interval: Interval, hour: Hour, cleared: &Cleared) -> Result<(), TooLarge> {
-        let key = self.key(interval.start(), hour);
-        let goes_on = self.all.last().is_some_and(|last| self.key(last.from, last.hour) == key);
-        let new = Slot {
-            from: interval.start(),
-            until: interval.end(),
-            hour,
-            flows: Flows::of(cleared),
-            shared: cleared.shared,
-            prices: cleared.prices,
+impl Steps {
+    /// Divides a period into steps, up to where the books end: as long as an interval up to a week, but not shorter than a
+    /// quarter-hour; hours up to a month; then days.
+    pub fn of(period: &Period, end: Boundary, length: IntervalLength, zone: &TimeZone) -> Steps {
+        let (from, until) = (second(period.from()), period.until().map_or(u64::MAX, second).min(end.seconds()));
+        let step = match period.calendar() {
+            Calendar::Day | Calendar::Week => Step::Interval,
+            Calendar::Month => Step::Hour,
+            Calendar::Year => Step::Day,
         };
-        match self.all.last_mut().filter(|_| goes_on) {
-            None => self.all.push(new),
-            Some(slot) => {
-                slot.until = new.until;
-                slot.flows.add(new.flows);
-                slot.shared = slot.shared.checked_add(new.shared).ok_or(TooLarge)?;
-                slot.prices = match (slot.prices, new.prices) {
-                    (Some((low, high)), Some((other_low, other_high))) => {
-                        Some((low.min(other_low), high.max(other_high)))
-                    }
-                    (one, other) => one.or(other),
-                };
-            }
-        }
+        let seconds = u64::from(length.seconds());
+        let slots: Vec<Slot> = match step {
+            Step::Interval => even(from, until, seconds.max(QUARTER_HOUR)),
+            Step::Hour => even(from, until, seconds.max(HOUR)),
+            Step::Day => days(period, until, zone),
+        };
+        Steps { step, all: slots }
+    }
+
+    /// Returns how fine they are.
+    pub fn step(&self) -> Step {
+        self.step
+    }
+
+    pub(super) fn add(&mut self, interval: Interval, cleared: &Cleared) -> Result<(), TooLarge> {
+        let place = self.all.partition_point(|slot| slot.until <= interval.start());
+        let Some(slot) = self.all.get_mut(place).filter(|slot| slot.from <= interval.start()) else { return Ok(()) };
+        let new = Flowed { flows: Flows::of(cleared), shared: cleared.shared, prices: cleared.prices };
+        let Some(flowed) = &mut slot.flowed else {
+            slot.flowed = Some(new);
+            return Ok(());
+        };
+        flowed.flows.add(new.flows);
+        flowed.shared = flowed.shared.checked_add(new.shared).ok_or(TooLarge)?;
+        flowed.prices = match (flowed.prices, new.prices) {
+            (Some((low, high)), Some((other_low, other_high))) => Some((low.min(other_low), high.max(other_high))),
+            (one, other) => one.or(other),
+        };
         Ok(())
     }
 
     pub(super) fn finish(self) -> Vec<Slot> {
         self.all
     }
+}
+
+const QUARTER_HOUR: u64 = 900;
+const HOUR: u64 = 3600;
+
+/// The first whole second at an instant; 0 before 1970.
+pub(super) fn second(at: Timestamp) -> u64 {
+    u64::try_from(at.as_second()).unwrap_or(0)
+}
+
+fn slot(from: u64, until: u64) -> Option<Slot> {
+    let (from, until) = (Boundary::from_seconds(from)?, Boundary::from_seconds(until)?);
+    (from < until).then_some(Slot { from, until, flowed: None })
+}
+
+/// Steps of so many seconds; the last one may be shorter.
+fn even(from: u64, until: u64, seconds: u64) -> Vec<Slot> {
+    let count = until.saturating_sub(from).div_ceil(seconds);
+    let begins = (0..count).map(|number| from + number * seconds);
+    begins.filter_map(|begin| slot(begin, (begin + seconds).min(until))).collect()
+}
+
+fn days(period: &Period, until: u64, zone: &TimeZone) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    let mut day = Some(Period::containing(period.from(), Calendar::Day, zone));
+    while let Some(current) = day.filter(|day| second(day.from()) < until) {
+        let end = current.until().map_or(until, second).min(until);
+        slots.extend(slot(second(current.from()), end));
+        day = current.next(zone);
+    }
+    slots
 }

@@ -103,7 +103,9 @@ fn overview(all: &[StoredInterval], period: &str, zone: &str) -> Overview {
     let zone = TimeZone::get(zone).unwrap();
     let period = Period::parse(period, &zone).unwrap();
     let span = span_of(&period);
-    let mut making = Making::new(span, step_of(period.calendar()), zone);
+    let end = all[all.len() - 1].interval.end();
+    let steps = Steps::of(&period, end, IntervalLength::QUARTER_HOUR, &zone);
+    let mut making = Making::new(span, steps, zone);
     for day in all.chunk_by(|a, b| a.interval.start().seconds() / 86_400 == b.interval.start().seconds() / 86_400) {
         let sums = statement(day);
         let within: Vec<StoredInterval> =
@@ -137,6 +139,11 @@ fn quarters(from: &str, count: u64) -> Vec<StoredInterval> {
         .collect()
 }
 
+/// The steps with data.
+fn flowed(overview: &Overview) -> impl Iterator<Item = (&Slot, Flowed)> {
+    overview.slots.iter().filter_map(|slot| Some((slot, slot.flowed?)))
+}
+
 #[test]
 fn a_day_has_known_figures() {
     let start = second("2024-05-03T10:00:00Z");
@@ -161,8 +168,10 @@ fn a_day_has_known_figures() {
     let names: Vec<&str> = overview.members.iter().map(|(member, _)| member.as_str()).collect();
     assert_eq!(names, ["ann", "ben", "carl", "dora"]);
     // Over time: without the gap, and open where there is no data.
-    let [first, second] = &overview.slots[..] else { panic!("{:?}", overview.slots) };
-    assert!(first.until < second.from);
+    let slots: Vec<(u64, Flowed)> = flowed(&overview).map(|(slot, flowed)| (slot.from.seconds() - start, flowed)).collect();
+    let [(0, first), (1800, second)] = slots[..] else { panic!("{slots:?}") };
+    // From midnight to the end of the books.
+    assert_eq!(overview.slots.len(), 12 * 4 + 3);
     let flows = |given: [u128; 2], taken: [u128; 2]| Flows {
         to_neighbours: given[0],
         to_grid: given[1],
@@ -221,12 +230,13 @@ fn member_sums_equal_a_statement_over_a_change_of_clocks_whatever_the_days_of_th
         assert_eq!(found, expected.members, "{period}");
         assert_eq!(overview.figures.total, expected.total(), "{period}");
         assert_eq!(overview.figures.intervals, within.len() as u64, "{period}");
-        assert_eq!((overview.slots.len(), overview.hours.len()), (slots, hours), "{period}");
+        assert_eq!((flowed(&overview).count(), overview.slots.len()), (slots, slots), "{period}");
+        assert_eq!(overview.hours.len(), hours, "{period}");
         // What flowed over time and what is in the accounts differ by the energy of gaps.
-        let flowed: u128 = overview.slots.iter().map(|slot| slot.flows.from_grid).sum();
+        let from_grid: u128 = flowed(&overview).map(|(_, flowed)| flowed.flows.from_grid).sum();
         let gaps: u128 = within.iter().flat_map(|it| &it.gaps).map(|gap| u128::from(gap.deficit.wh())).sum();
         assert!(gaps > 0 || period.len() > 7, "{period}");
-        assert_eq!(flowed + gaps, overview.figures.total.bought_grid.wh, "{period}");
+        assert_eq!(from_grid + gaps, overview.figures.total.bought_grid.wh, "{period}");
         let by_hour: u128 = overview.hours.values().map(|flows| flows.shared).sum();
         let sold: u128 = overview.sales.unwrap().among(&[]).unwrap().iter().map(|sale| sale.flow.wh).sum();
         assert_eq!((by_hour, sold), (overview.figures.shared_wh(), overview.figures.shared_wh()), "{period}");
@@ -234,24 +244,34 @@ fn member_sums_equal_a_statement_over_a_change_of_clocks_whatever_the_days_of_th
 }
 
 #[test]
-fn a_year_has_a_slot_for_each_day_with_data() {
+fn a_year_has_a_step_for_each_day() {
     let mut all = quarters("2023-12-30T00:00:00Z", 4 * 96);
     all.extend(quarters("2024-07-01T00:00:00Z", 2 * 96));
     let overview = overview(&all, "2024", "Europe/Lisbon");
-    let days: Vec<String> = overview.slots.iter().map(|slot| slot.hour.day.to_string()).collect();
+    let lisbon = TimeZone::get("Europe/Lisbon").unwrap();
+    let day = |slot: &Slot| lisbon.to_datetime(slot.from.timestamp()).date().to_string();
+    let days: Vec<String> = flowed(&overview).map(|(slot, _)| day(slot)).collect();
     // A day of summer begins an hour before that of UTC.
     assert_eq!(days, ["2024-01-01", "2024-01-02", "2024-07-01", "2024-07-02", "2024-07-03"]);
+    assert_eq!((overview.slots.len(), day(&overview.slots[0])), (31 + 29 + 31 + 30 + 31 + 30 + 3, days[0].clone()));
+}
+
+/// An overview of everything, with no steps.
+fn nothing() -> Making {
+    let period = Period::parse("2024-05", &TimeZone::UTC).unwrap();
+    let steps = Steps::of(&period, Boundary::EPOCH, IntervalLength::QUARTER_HOUR, &TimeZone::UTC);
+    Making::new(Span::default(), steps, TimeZone::UTC)
 }
 
 #[test]
 fn without_details_there_are_accounts_and_nothing_else() {
     let all = quarters("2024-05-03T00:00:00Z", 96);
-    let mut making = Making::new(Span::default(), Step::Hour, TimeZone::UTC);
+    let mut making = nothing();
     making.add_accounts(&statement(&all).members, 96).unwrap();
     making.lacks_details();
     let overview = making.finish().unwrap();
     assert_eq!((overview.figures.potential_wh, overview.figures.gaps, overview.days_without_details), (None, None, 1));
     assert!(overview.sales.is_none() && overview.slots.is_empty() && overview.figures.shared_wh() > 0);
-    let none = Making::new(Span::default(), Step::Hour, TimeZone::UTC).finish().unwrap();
+    let none = nothing().finish().unwrap();
     assert!(none.figures.is_empty() && none.figures.cover_ppm().is_none() && none.members.is_empty());
 }
