@@ -1,5 +1,8 @@
 //! Spanish.
 
+mod backtest;
+mod manager;
+
 use crate::texts::{Frame, Picker, Texts};
 
 pub(crate) const TEXTS: Texts = Texts {
@@ -39,4 +42,8 @@ pub(crate) const TEXTS: Texts = Texts {
         later: "Siguiente",
         show: "Mostrar",
     },
+    backtest: backtest::BACKTEST,
+    compare: manager::COMPARE,
+    algorithms: manager::ALGORITHMS,
+    events: manager::EVENTS,
 };
