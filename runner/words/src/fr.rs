@@ -1,5 +1,7 @@
 //! French.
 
+mod backtest;
+mod manager;
 mod why;
 
 use crate::forms::Forms;
@@ -127,4 +129,8 @@ pub(crate) const TEXTS: Texts = Texts {
     explain: why::EXPLAIN,
     rules: why::RULES,
     interval: why::INTERVAL,
+    backtest: backtest::BACKTEST,
+    compare: manager::COMPARE,
+    algorithms: manager::ALGORITHMS,
+    events: manager::EVENTS,
 };
