@@ -22,5 +22,5 @@ mod serve;
 mod viewer;
 
 pub use ask::Parts;
-pub use door::Door;
+pub use door::{Door, LINK, record};
 pub use serve::{Served, serve};
