@@ -20,3 +20,4 @@ pub mod registers;
 pub mod retry;
 pub mod settlement;
 pub mod telemetry;
+pub mod token;

@@ -9,6 +9,7 @@
 
 pub mod backtest;
 pub mod chart;
+pub mod door;
 pub mod frame;
 pub mod interval;
 pub mod look;

@@ -14,7 +14,6 @@ mod door;
 mod events;
 mod guard;
 mod home;
-mod host;
 mod interval;
 mod member;
 mod pages;
@@ -24,5 +23,5 @@ mod serve;
 mod viewer;
 
 pub use ask::Parts;
-pub use door::Door;
+pub use door::{Door, LINK, record};
 pub use serve::{Served, WebError, serve};

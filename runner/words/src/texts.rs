@@ -51,6 +51,28 @@ texts! {
         wrong_title,
         wrong,
     }
+    door: Door {
+        title,
+        token,
+        token_is,
+        sign_in,
+        or_link,
+        wrong_token,
+        no_viewer_title,
+        no_viewer,
+        wrong_link_title,
+        wrong_link,
+        forged_title,
+        forged,
+        elsewhere_title,
+        elsewhere,
+        too_many_title,
+        too_many,
+        welcome_title,
+        welcome,
+        signed_out_title,
+        signed_out,
+    }
     picker: Picker {
         period,
         day,

@@ -9,6 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use pages::look::Look;
 use pages::place::{Form, Part, Place};
 use tokio::net::TcpListener;
@@ -17,11 +18,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use words::Language;
 
-use super::answer::{busy, dressed, refused, shown, told};
+use super::answer::{busy, dressed, refused, shown};
 use super::ask::{Ask, Parts, Refusal};
-use super::door::{self, Door};
+use super::door::{self, Door, Refused};
 use super::guard::{self, Sight};
-use super::host::is_this_machine;
 use super::query::{Query, without};
 use super::viewer::Viewer;
 use super::{assets, pages as all};
@@ -149,10 +149,7 @@ impl Shared {
         };
         let query = request.uri().query().unwrap_or_default().to_owned();
         let mut look = look(&request, &query);
-        if self.door.open && !is_this_machine(request.uri(), request.headers()) {
-            let frame = &look.texts().frame;
-            return told(&look, Form::Page, StatusCode::MISDIRECTED_REQUEST, frame.refused_title, frame.refused);
-        }
+        let next = request.uri().path_and_query().map(|asked| asked.as_str().to_owned()).unwrap_or_default();
         if door::is_door(request.uri().path()) {
             return self.door.answer(&self.parts, peer, &look, request).await;
         }
@@ -160,14 +157,20 @@ impl Shared {
         let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
         let viewer = match self.door.identify(&self.parts, peer, request.headers()).await {
             Ok(viewer) => viewer,
-            Err(refused) => return self.door.refused(&look, form, &refused),
+            Err(refused) => return self.door.refused(&look, form, &next, &refused),
         };
         seen_by(&mut look, &viewer);
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            if !door::is_from_own_page(request.headers()) {
+                return self.door.refused(&look, form, &next, &Refused::Elsewhere);
+            }
             return self.posted(request, peer, viewer, look, parsed).await;
         }
-        let Some((place, sight)) = self.opened(&viewer, parsed) else {
-            return refused(&look, form, &Refusal::NotFound);
+        let Some((place, sight)) = self.opened(&viewer, parsed.clone()) else {
+            // Who wanted to open whose page is noted as well.
+            let status = StatusCode::NOT_FOUND;
+            let noted = parsed.is_none_or(|(place, form)| self.door.note(&viewer, &place, form, status, self.now()));
+            return if noted { refused(&look, form, &Refusal::NotFound) } else { busy(&look, form) };
         };
         let Some(query) = Query::parse(&query) else {
             return refused(&look, form, &Refusal::NotFound);
@@ -183,6 +186,10 @@ impl Shared {
         Some((place, sight))
     }
 
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
     fn ask(&self, viewer: Viewer, place: Place, sight: Sight, query: Query, look: Look) -> Ask {
         let opens = |part: &Part| {
             let community = place.community()?;
@@ -191,7 +198,7 @@ impl Shared {
         let parts = [Part::Overview, Part::Compare, Part::Algorithms, Part::Events];
         let opens = parts.into_iter().filter(|part| opens(part).is_some()).collect();
         let look = Look { place: Some(place.clone()), opens, ..look };
-        Ask { now: self.parts.clock.now(), parts: Arc::clone(&self.parts), viewer, place, sight, query, look }
+        Ask { now: self.now(), parts: Arc::clone(&self.parts), viewer, place, sight, query, look }
     }
 
     async fn page(&self, ask: Ask, form: Form) -> Response {
@@ -205,8 +212,10 @@ impl Shared {
             Ok(Some(Err(refusal))) => refused(&ask.look, form, &refusal),
             Ok(None) | Err(_) => busy(&ask.look, form),
         };
-        self.door.note(&ask, response.status());
-        response
+        match self.door.note(&ask.viewer, &ask.place, form, response.status(), ask.now) {
+            true => response,
+            false => busy(&ask.look, form),
+        }
     }
 
     /// A form that was sent.
