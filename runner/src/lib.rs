@@ -19,4 +19,6 @@ pub mod ports;
 pub mod registers;
 pub mod retry;
 pub mod settlement;
+pub mod spreadsheet;
+pub mod statements;
 pub mod telemetry;

@@ -11,6 +11,7 @@ pub mod backtest;
 pub mod chart;
 pub mod frame;
 pub mod look;
+pub mod member;
 pub mod picker;
 pub mod place;
 pub mod statement;

@@ -15,6 +15,7 @@ mod events;
 mod guard;
 mod home;
 mod interval;
+mod kept;
 mod member;
 mod pages;
 mod query;
@@ -23,4 +24,5 @@ mod viewer;
 
 pub use ask::Parts;
 pub use door::Door;
+pub use kept::Kept;
 pub use serve::{Served, serve};

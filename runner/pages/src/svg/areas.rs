@@ -3,11 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-<<<<<<< HEAD
-use super::{About, CLASSES, LEFT, LINE, RIGHT, Scale, Unit, left_axis, legend, picture};
-=======
-use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, decimal, left_axis, legend, picture};
->>>>>>> c70f1fd99e152a5e68cba03dcb7dc379dfbecbc1
+use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, Unit, left_axis, legend, picture};
 
 /// Plots areas: for each step of a day its two parts, `None` without data. Numbers are written in the unit.
 pub fn areas<'u>(about: About<'_>, names: [&str; 2], steps: &[Option<[u64; 2]>], unit: impl Into<Unit<'u>>) -> Markup {
@@ -43,9 +39,10 @@ pub fn areas<'u>(about: About<'_>, names: [&str; 2], steps: &[Option<[u64; 2]>],
         from = until + 1;
     }
     let hours = [0, 6, 12, 18, 24];
+    let unit = unit.into();
     let content = html! {
         (legend(12.0, names))
-        (left_axis(&scale, TOP, HEIGHT, unit.into()))
+        (left_axis(&scale, TOP, HEIGHT, unit.name, |value| unit.written(value)))
         @for (path, class) in paths.into_iter().zip(CLASSES) {
             @if !path.is_empty() { path class=(class) d=(path.finish()) {} }
         }

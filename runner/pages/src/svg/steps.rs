@@ -3,11 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-<<<<<<< HEAD
-use super::{About, LEFT, LINE, RIGHT, Scale, Unit, cut, left_axis, picture};
-=======
-use super::{About, LEFT, LINE, RIGHT, Rows, Scale, cut, decimal, left_axis, picture};
->>>>>>> c70f1fd99e152a5e68cba03dcb7dc379dfbecbc1
+use super::{About, LEFT, LINE, RIGHT, Rows, Scale, Unit, cut, left_axis, picture};
 
 /// The classes of lines. There are no more lines than can be told apart.
 const CLASSES: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
@@ -43,13 +39,14 @@ pub fn steps<'u>(about: About<'_>, lines: &[Line], unit: impl Into<Unit<'u>>) ->
         path.step((RIGHT, y(line.parts.last().copied().unwrap_or(0))));
         path.finish()
     };
+    let unit = unit.into();
     let content = html! {
         @for ((line, class), place) in lines.iter().zip(CLASSES).zip(0_u32..) {
             @let height = 11.0 + LINE * f64::from(place);
             path class={ "step " (class) } d={ "M" (number(LEFT)) " " (number(height - 4.0)) "h34" } {}
             text x=(number(LEFT + 40.0)) y=(number(height)) { (cut(&line.name, NAME_CHARS)) }
         }
-        (left_axis(&scale, top, HEIGHT, unit.into()))
+        (left_axis(&scale, top, HEIGHT, unit.name, |value| unit.written(value)))
         @for (line, class) in lines.iter().zip(CLASSES) {
             path class={ "step " (class) } d=(path(line)) {}
         }
