@@ -13,6 +13,7 @@ pub mod door;
 pub mod frame;
 pub mod interval;
 pub mod look;
+pub mod member;
 pub mod picker;
 pub mod place;
 pub mod statement;

@@ -15,6 +15,7 @@ mod events;
 mod guard;
 mod home;
 mod interval;
+mod kept;
 mod member;
 mod pages;
 mod query;
@@ -24,4 +25,5 @@ mod viewer;
 
 pub use ask::Parts;
 pub use door::{Door, LINK, record};
+pub use kept::Kept;
 pub use serve::{Served, WebError, serve};

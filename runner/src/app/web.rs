@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::open_store_to_read;
-use crate::adapter::web::{Door, Parts, Served, record, serve};
+use crate::adapter::web::{Door, Kept, Parts, Served, record, serve};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry::status::Status;
@@ -41,6 +41,7 @@ pub async fn run(
         store,
         clock,
         status,
+        statements: Kept::default(),
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
         config_path: config.path.display().to_string(),
     };

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::args::{ConfigArg, SpanArgs};
-use crate::cli::csv::Csv;
 use crate::cli::exit::{Exit, usage};
 use crate::cli::{output, stored};
+use crate::spreadsheet::Csv;
 
 /// Events of a community that are held in memory at a time.
 const PAGE: usize = 1000;

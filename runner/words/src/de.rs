@@ -5,7 +5,7 @@ mod manager;
 mod why;
 
 use crate::forms::Forms;
-use crate::texts::{Door, Frame, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: ',',
@@ -94,6 +94,7 @@ pub(crate) const TEXTS: Texts = Texts {
         year: "Jahr",
         earlier: "Früher",
         later: "Später",
+        latest: "Neueste",
         show: "Zeigen",
     },
     statement: Statement {
@@ -116,6 +117,8 @@ pub(crate) const TEXTS: Texts = Texts {
         saved_formula: "allein mit dem Netz − bezahlt",
         taken_days: "Bezug je Tag, kWh",
         given_days: "Lieferung je Tag, kWh",
+        taken_months: "Bezug je Monat, kWh",
+        given_months: "Lieferung je Monat, kWh",
         taken_steps: "Bezug je Intervall, kWh",
         given_steps: "Lieferung je Intervall, kWh",
         taken_clock: "Bezug an einem typischen Tag, kW",
@@ -126,6 +129,9 @@ pub(crate) const TEXTS: Texts = Texts {
         to_grid: "ans Netz",
         day: "Tag",
         hour: "Stunde",
+        interval: "Intervall",
+        month: "Monat",
+        months_told: "Monate mit Daten: {with}. Monate ohne Daten, die keinen Balken haben: {without}.",
         days_told: "Tage mit Daten: {with}. Tage ohne Daten, die keinen Balken haben: {without}.",
         steps_told: "Intervalle mit Daten: {with}. Intervalle ohne Daten, die offen bleiben: {without}.",
         clock_told: "Der Mittelwert aller Tage zu jeder Stunde der Uhr ({zone}).",
@@ -155,4 +161,35 @@ pub(crate) const TEXTS: Texts = Texts {
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,
     events: manager::EVENTS,
+    member: Member {
+        nothing: "Für {member} ist in dieser Zeit nichts abgerechnet.",
+        intervals: "Jedes Intervall",
+        days: "Jeder Tag",
+        months: "Jeder Monat",
+        gap_since: "Lücke seit {moment}",
+        bought_at: "gekauft zu, ct/kWh",
+        sold_at: "verkauft zu, ct/kWh",
+        paid: "bezahlt, EUR",
+        sum: "Summe",
+        why: "Jedes Intervall führt zu der Seite, die sagt, wie sein Preis zustande kam.",
+        together: "Die Gemeinschaft zusammen",
+        shared: "Geteilte Energie",
+        shared_more: "von Nachbarn an Nachbarn",
+        shared_formula: "Energie, die Mitglieder voneinander gekauft haben",
+        cover: "Autarkie",
+        cover_more: "von {whole} kWh, die Mitglieder gekauft haben",
+        cover_formula: "geteilte Energie / Energie, die Mitglieder gekauft haben, hier und aus dem Netz",
+        use_rate: "Eigenverbrauchsquote",
+        use_more: "von {whole} kWh, die Mitglieder verkauft haben",
+        use_formula: "geteilte Energie / Energie, die Mitglieder verkauft haben, hier und ans Netz",
+        withheld: "Die Summen der Gemeinschaft werden für diese Zeit nicht gezeigt.",
+        months_are_shown: "Die Summen ganzer Monate werden immer gezeigt.",
+        few: "Außer Ihnen war {count} Mitglied aktiv; erst ab {least} verrät eine Summe niemanden.|Außer Ihnen waren {count} Mitglieder aktiv; erst ab {least} verrät eine Summe niemanden.",
+        dominated: "Ein anderes Mitglied hat mehr als die Hälfte dessen, was die anderen verkauft oder gekauft haben, und wäre daran zu erkennen.",
+        gives_away: "Neben der Summe des Monats würden sie die eines anderen Tages verraten, die nicht gezeigt wird.",
+        from_sums: "Diese Zahlen sind die Summen von {count} Tag. Lücken zählen an dem Tag, an dem sie abgerechnet wurden. Der typische Tag und die Prüfsumme der Bücher stehen auf den Seiten kürzerer Zeiten.|Diese Zahlen sind die Summen von {count} Tagen. Lücken zählen an dem Tag, an dem sie abgerechnet wurden. Der typische Tag und die Prüfsumme der Bücher stehen auf den Seiten kürzerer Zeiten.",
+        download: "Jedes Intervall dieser Zeit, zum Aufbewahren:",
+        csv: "Tabelle (CSV)",
+        json: "für Programme (JSON)",
+    },
 };

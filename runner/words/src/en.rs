@@ -5,7 +5,7 @@ mod manager;
 mod why;
 
 use crate::forms::Forms;
-use crate::texts::{Door, Frame, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: '.',
@@ -94,6 +94,7 @@ pub(crate) const TEXTS: Texts = Texts {
         year: "Year",
         earlier: "Earlier",
         later: "Later",
+        latest: "Latest",
         show: "Show",
     },
     statement: Statement {
@@ -116,6 +117,8 @@ pub(crate) const TEXTS: Texts = Texts {
         saved_formula: "with the grid alone − paid",
         taken_days: "Taken each day, kWh",
         given_days: "Given each day, kWh",
+        taken_months: "Taken each month, kWh",
+        given_months: "Given each month, kWh",
         taken_steps: "Taken in each interval, kWh",
         given_steps: "Given in each interval, kWh",
         taken_clock: "Taken on a typical day, kW",
@@ -126,6 +129,9 @@ pub(crate) const TEXTS: Texts = Texts {
         to_grid: "to the grid",
         day: "Day",
         hour: "Hour",
+        interval: "Interval",
+        month: "Month",
+        months_told: "Months with data: {with}. Months without data, which have no bar: {without}.",
         days_told: "Days with data: {with}. Days without data, which have no bar: {without}.",
         steps_told: "Intervals with data: {with}. Intervals without data, which stay open: {without}.",
         clock_told: "The mean of all days at each hour of the clock ({zone}).",
@@ -155,4 +161,35 @@ pub(crate) const TEXTS: Texts = Texts {
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,
     events: manager::EVENTS,
+    member: Member {
+        nothing: "Nothing is settled for {member} in this time.",
+        intervals: "Every interval",
+        days: "Every day",
+        months: "Every month",
+        gap_since: "gap since {moment}",
+        bought_at: "bought at, ct/kWh",
+        sold_at: "sold at, ct/kWh",
+        paid: "paid, EUR",
+        sum: "Sum",
+        why: "Each interval leads to the page that says why its price was what it was.",
+        together: "The community together",
+        shared: "Shared energy",
+        shared_more: "from neighbours to neighbours",
+        shared_formula: "energy that members bought from each other",
+        cover: "Cover",
+        cover_more: "of {whole} kWh that members bought",
+        cover_formula: "shared energy / energy that members bought, here and from the grid",
+        use_rate: "Use",
+        use_more: "of {whole} kWh that members sold",
+        use_formula: "shared energy / energy that members sold, here and to the grid",
+        withheld: "The totals of the community are not shown for this time.",
+        months_are_shown: "The totals of whole months are always shown.",
+        few: "Besides you, {count} member was active; from {least} on, nobody can be told from a total.|Besides you, {count} members were active; from {least} on, nobody can be told from a total.",
+        dominated: "Another member has more than half of what the others sold or bought, and could be told from them.",
+        gives_away: "Beside the total of the month, they would give away those of another day that are not shown.",
+        from_sums: "These figures are the sums of {count} day. Gaps count on the day on which they were settled. The typical day and the digest of the books are on the pages of shorter times.|These figures are the sums of {count} days. Gaps count on the day on which they were settled. The typical day and the digest of the books are on the pages of shorter times.",
+        download: "Every interval of this time, to keep:",
+        csv: "table (CSV)",
+        json: "for programs (JSON)",
+    },
 };

@@ -5,7 +5,7 @@ mod manager;
 mod why;
 
 use crate::forms::Forms;
-use crate::texts::{Door, Frame, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: ',',
@@ -94,6 +94,7 @@ pub(crate) const TEXTS: Texts = Texts {
         year: "Año",
         earlier: "Anterior",
         later: "Siguiente",
+        latest: "Más reciente",
         show: "Mostrar",
     },
     statement: Statement {
@@ -116,6 +117,8 @@ pub(crate) const TEXTS: Texts = Texts {
         saved_formula: "solo con la red − pagado",
         taken_days: "Recibido cada día, kWh",
         given_days: "Entregado cada día, kWh",
+        taken_months: "Recibido cada mes, kWh",
+        given_months: "Entregado cada mes, kWh",
         taken_steps: "Recibido en cada intervalo, kWh",
         given_steps: "Entregado en cada intervalo, kWh",
         taken_clock: "Recibido en un día típico, kW",
@@ -126,6 +129,9 @@ pub(crate) const TEXTS: Texts = Texts {
         to_grid: "a la red",
         day: "Día",
         hour: "Hora",
+        interval: "Intervalo",
+        month: "Mes",
+        months_told: "Meses con datos: {with}. Meses sin datos, que no tienen barra: {without}.",
         days_told: "Días con datos: {with}. Días sin datos, que no tienen barra: {without}.",
         steps_told: "Intervalos con datos: {with}. Intervalos sin datos, que quedan abiertos: {without}.",
         clock_told: "La media de todos los días a cada hora del reloj ({zone}).",
@@ -155,4 +161,35 @@ pub(crate) const TEXTS: Texts = Texts {
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,
     events: manager::EVENTS,
+    member: Member {
+        nothing: "No hay nada liquidado para {member} en este periodo.",
+        intervals: "Todos los intervalos",
+        days: "Todos los días",
+        months: "Todos los meses",
+        gap_since: "laguna desde {moment}",
+        bought_at: "comprado a, ct/kWh",
+        sold_at: "vendido a, ct/kWh",
+        paid: "pagado, EUR",
+        sum: "Suma",
+        why: "Cada intervalo lleva a la página que explica su precio.",
+        together: "La comunidad en conjunto",
+        shared: "Energía compartida",
+        shared_more: "de vecinos a vecinos",
+        shared_formula: "energía que los miembros se compraron entre sí",
+        cover: "Tasa de autosuficiencia",
+        cover_more: "de {whole} kWh que compraron los miembros",
+        cover_formula: "energía compartida / energía que compraron los miembros, aquí y a la red",
+        use_rate: "Tasa de autoconsumo",
+        use_more: "de {whole} kWh que vendieron los miembros",
+        use_formula: "energía compartida / energía que vendieron los miembros, aquí y a la red",
+        withheld: "Los totales de la comunidad no se muestran para este periodo.",
+        months_are_shown: "Los totales de meses enteros se muestran siempre.",
+        few: "Además de usted, hubo {count} miembro activo; a partir de {least}, un total no revela a nadie.|Además de usted, hubo {count} miembros activos; a partir de {least}, un total no revela a nadie.",
+        dominated: "Otro miembro tiene más de la mitad de lo que vendieron o compraron los demás, y se le reconocería.",
+        gives_away: "Junto al total del mes, revelarían los de otro día que no se muestran.",
+        from_sums: "Estas cifras son las sumas de {count} día. Las lagunas cuentan el día en que se liquidaron. El día típico y el resumen criptográfico de los libros están en las páginas de periodos más cortos.|Estas cifras son las sumas de {count} días. Las lagunas cuentan el día en que se liquidaron. El día típico y el resumen criptográfico de los libros están en las páginas de periodos más cortos.",
+        download: "Todos los intervalos de este periodo, para guardar:",
+        csv: "tabla (CSV)",
+        json: "para programas (JSON)",
+    },
 };
