@@ -77,6 +77,23 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
+/// A word of a command, so that it can be pasted into a POSIX shell, which takes it unchanged.
+///
+/// ```
+/// use domain::text::shell_word;
+///
+/// assert_eq!(shell_word("uniform,a=1"), "uniform,a=1");
+/// assert_eq!(shell_word("it's here"), r"'it'\''s here'");
+/// assert_eq!(shell_word(""), "''");
+/// ```
+pub fn shell_word(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=,:@%+".contains(&byte);
+    match !word.is_empty() && word.bytes().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
