@@ -434,6 +434,12 @@ texts! {
         grid_alone,
         saved,
         saved_note,
+        missing_note,
+        state,
+        disputed,
+        silent,
+        last_good,
+        missing,
     }
     backtest: Backtest {
         title,

@@ -235,7 +235,7 @@ impl Shared {
 }
 
 /// How a page is shown to somebody who is not known yet.
-fn look(request: &Request, query: &str) -> Look {
+pub(super) fn look(request: &Request, query: &str) -> Look {
     let asked = Query::parse(query).and_then(|query| Language::of_code(query.get("lang")?));
     let wanted = || {
         let accept = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|accept| accept.to_str().ok());

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::Context;
+use domain::text::shell_word;
 use figures::Backtest;
 use pages::Repeat;
 use sandbox::Sandbox;
 
 use crate::cli::exit::{ExitCode, of_writing};
-use crate::cli::output;
 use crate::file::{self, Access};
 
 /// Writes the report of a backtest, in place of the file that may be there.
@@ -30,6 +30,6 @@ pub fn page(backtest: &Backtest, command: String) -> String {
 
 /// The command as it was typed, so that it can be pasted into a shell.
 fn command() -> String {
-    let words = std::env::args_os().skip(1).map(|word| output::shell_word(&word.to_string_lossy()));
+    let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
     std::iter::once("rec-market".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
