@@ -58,8 +58,7 @@ pub use reopening::{ReopenError, Reopened, Reopening};
 pub use shadow::{ShadowState, ShadowTotals};
 pub use statement::DaySums;
 pub use store::{
-    Acquired, Backtests, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices, Progress,
-    Readings, Replica, Replicas, Standing, Store, community_lease,
+    Acquired, Backtests, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices, Progress, Readings, Replica, Replicas, Standing, Store, Viewers, community_lease,
 };
 pub use trade::{GapTrade, StoredTrade, trades_of};
 pub use viewer::{Link, ListedVisit, Role, Session, Visit, VisitFilter, VisitPlace, Who};

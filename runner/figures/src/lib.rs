@@ -9,10 +9,12 @@ pub mod backtest;
 pub mod calendar;
 pub mod chain;
 pub mod fairness;
+pub mod own;
 pub mod rate;
 pub mod statement;
 pub mod sums;
 pub mod text;
+pub mod together;
 
 pub use backtest::{Backtest, Variant};
 pub use calendar::{Calendar, Hour, Place};

@@ -27,6 +27,8 @@ pub use frame::STYLE;
 
 /// The script of all pages: what a plot shows under the pointer. Everything works without it.
 pub const SCRIPT: &str = include_str!("script.js");
+/// The picture of all pages in a browser's tab.
+pub const ICON: &str = include_str!("icon.svg");
 
 /// How a page's numbers are made again.
 #[derive(Clone, Debug, PartialEq, Eq)]

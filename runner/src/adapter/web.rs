@@ -14,6 +14,7 @@ mod door;
 mod events;
 mod guard;
 mod home;
+mod host;
 mod interval;
 mod member;
 mod pages;
@@ -24,4 +25,4 @@ mod viewer;
 
 pub use ask::Parts;
 pub use door::Door;
-pub use serve::{Served, serve};
+pub use serve::{Served, WebError, serve};

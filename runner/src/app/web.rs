@@ -45,6 +45,6 @@ pub async fn run(
         config_path: config.path.display().to_string(),
     };
     let door = Door { open: config.web.open };
-    serve(listener, Served { parts: Arc::new(parts), door, connections }, shutdown).await?;
+    serve(listener, Served { parts: Arc::new(parts), door, tls: config.web.tls.clone(), connections }, shutdown).await?;
     Ok(())
 }

@@ -254,6 +254,46 @@ CREATE TABLE replica (
     until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Links with which members look at their own pages, without the tokens in them. Times are Unix milliseconds.
+CREATE TABLE link (
+    -- The beginning of the digest.
+    id         TEXT PRIMARY KEY,
+    digest     BLOB NOT NULL,
+    community  TEXT NOT NULL,
+    member     TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX link_by_time ON link (created_at, id);
+
+-- Who looks at the pages until when, in milliseconds: a viewer of the configuration, or whoever has a link.
+CREATE TABLE session (
+    digest     BLOB PRIMARY KEY,
+    viewer     TEXT,
+    link       TEXT,
+    bound      BLOB NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX session_by_end ON session (expires_at);
+
+-- Who opened which page, and when, in milliseconds. Rows are only ever added.
+CREATE TABLE visit (
+    number    INTEGER PRIMARY KEY,
+    at        INTEGER NOT NULL,
+    viewer    TEXT NOT NULL,
+    role      TEXT NOT NULL,
+    page      TEXT NOT NULL,
+    community TEXT,
+    member    TEXT,
+    status    INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX visit_by_time ON visit (at, number);
+
 -- Readings from files, and those that were sent to the Meters service of this program: a row for each meter and day of UTC. A day
 -- is only ever added to.
 CREATE TABLE meter_day (

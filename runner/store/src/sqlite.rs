@@ -20,6 +20,7 @@ mod replicas;
 #[cfg(test)]
 mod tests;
 mod value;
+mod viewers;
 mod walk;
 mod write;
 mod writer;

@@ -53,11 +53,12 @@ fn every_page_of_a_large_community_is_fit_for_every_screen_reader_and_printer() 
 fn every_page_works_with_the_keyboard_alone_and_without_script() {
     let served = Served::small();
     let sights = sights(&served);
-    let looked = look(served.web, &["keyboard", "plain"], &sights, &json!({}));
+    let looked = look(served.web, &["keyboard", "plain", "readout"], &sights, &json!({}));
     looked.is_good();
-    // There was something to reach and to ask for.
-    let community = &looked.seen["/c/aveiro"];
-    assert!(community["keyboard"].as_u64() > Some(10) && community["plain"]["forms"].as_u64() > Some(0), "{community}");
+    // There was something to reach, to ask for and to read out.
+    let seen = &looked.seen["/c/aveiro?period=2024-W19"];
+    assert!(seen["keyboard"].as_u64() > Some(10) && seen["plain"]["forms"].as_u64() > Some(0), "{seen}");
+    assert!(seen["readout"].as_u64() > Some(0), "{seen}");
 }
 
 /// A page with one mistake of each kind, served until this is dropped.
