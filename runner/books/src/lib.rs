@@ -13,6 +13,7 @@ pub mod audit;
 pub mod backtest;
 pub mod comparison;
 pub mod decision;
+pub mod details;
 pub mod error;
 pub mod event;
 pub mod interval;
@@ -37,10 +38,11 @@ pub use backtest::{
 };
 pub use comparison::Comparison;
 pub use decision::{Action, Change, ExpectedState, KeptChange, KeptVersion, Label, SERVICE_ITSELF, Version};
+pub use details::{Cleared, DayDetails, Details, IntervalSums, Pair, Sales, Told};
 pub use error::{Cause, StoreError};
 pub use event::{EventFilter, EventPlace, ListedEvent, event_codes};
 pub use interval::{
-    Addition, ClearedInterval, ClearedRound, Commit, Decided, MeterReading, Provenance, Span, StoredEvent,
+    Addition, ClearedInterval, ClearedRound, Commit, Decided, ForeignTrade, MeterReading, Provenance, Span, StoredEvent,
     StoredInterval,
 };
 pub use meters::{MeterLog, NumberedDecision};

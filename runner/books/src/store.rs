@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 
 use crate::backtest::{BacktestHead, KeptBacktest};
 use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
+use crate::details::Details;
 use crate::error::StoreError;
 use crate::event::{EventFilter, EventPlace, ListedEvent};
 use crate::interval::{Addition, Commit, Span, StoredEvent, StoredInterval};
@@ -451,9 +452,9 @@ pub trait Backtests: Send + Sync {
 }
 
 /// A complete store: every trait of this module.
-pub trait Store: Backtests + Books + Decisions + Leases + Payments + Prices + Readings + Replicas + Viewers {}
+pub trait Store: Backtests + Books + Decisions + Details + Leases + Payments + Prices + Readings + Replicas + Viewers {}
 
-impl<S: Backtests + Books + Decisions + Leases + Payments + Prices + Readings + Replicas + Viewers> Store for S {}
+impl<S: Backtests + Books + Decisions + Details + Leases + Payments + Prices + Readings + Replicas + Viewers> Store for S {}
 
 /// Returns the name of the lease under which a community is settled.
 pub fn community_lease(community: &str) -> String {

@@ -14,6 +14,7 @@ pub mod chart;
 pub mod compare;
 pub mod events;
 pub mod frame;
+pub mod interval;
 pub mod look;
 pub mod picker;
 pub mod place;

@@ -4,6 +4,7 @@
 
 mod backtests;
 mod decisions;
+mod details;
 mod events;
 mod intervals;
 mod leases;
@@ -115,6 +116,11 @@ promises! {
         days_are_found_by_span_and_paged
         what_is_added_counts_in_the_sums_of_its_day
         sums_that_do_not_fit_are_none;
+    details:
+        details_are_kept_of_days_that_are_over
+        details_are_found_by_span_and_paged
+        details_of_other_intervals_count_as_missing
+        summing_up_again_forgets_details;
     payments:
         a_trade_is_returned_with_all_fields
         filters_apply_alone_and_together

@@ -110,6 +110,20 @@ CREATE TABLE day (
 
 CREATE INDEX day_fresh ON day (community, until) WHERE fresh > 0;
 
+-- Details of days that are over, made later than their sums. Those whose numbers are not those of the day count as missing.
+CREATE TABLE detail (
+    id        INTEGER PRIMARY KEY,
+    community INTEGER NOT NULL REFERENCES community (id),
+    until     INTEGER NOT NULL,
+    first     INTEGER NOT NULL,
+    last      INTEGER NOT NULL,
+    intervals INTEGER NOT NULL,
+    trades    INTEGER NOT NULL,
+    -- Of each interval, and who sold to whom: see record/details.rs.
+    content   BLOB NOT NULL,
+    UNIQUE (community, until)
+) STRICT;
+
 -- Where somebody is a party of trades.
 CREATE TABLE party (
     name      TEXT NOT NULL,

@@ -4,6 +4,7 @@ mod addition;
 mod algorithms;
 mod backtests;
 mod days;
+mod details;
 mod events;
 mod fault;
 mod find;

@@ -66,6 +66,7 @@ fn style_sheet_script_and_icon_are_kept_by_browsers_until_they_change() {
     for link in links {
         let answer = served.get(&link).is(200);
         is_strict(&link, &answer);
+        assert!(!link.ends_with(".js") || answer.text().lines().count() <= 200, "a script that anybody can read");
         assert_eq!(answer.header("cache-control"), Some("public, max-age=31536000, immutable"));
         let tag = answer.header("etag").unwrap();
         let again = served.get_with(&link, &[("if-none-match", tag)]).is(304);

@@ -49,8 +49,8 @@ fn every_link_leads_to_a_page() {
             continue;
         }
         for link in links(answer.text()) {
-            if link.starts_with('#') {
-                let id = format!(" id=\"{}\"", &link[1..]);
+            if let Some(id) = link.strip_prefix('#') {
+                let id = format!(" id=\"{id}\"");
                 assert!(answer.text().contains(&id), "{address} has no {link}");
                 continue;
             }

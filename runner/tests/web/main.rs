@@ -13,6 +13,7 @@ mod http;
 mod links;
 mod load;
 mod names;
+mod numbers;
 mod pages;
 mod roles;
 mod served;

@@ -37,7 +37,9 @@ fn sights(served: &Served) -> Vec<Sight> {
 fn every_page_of_a_small_community_is_fit_for_every_screen_reader_and_printer() {
     let served = Served::simulated(12, 7, crate::served::OPEN, "");
     let sights = sights(&served);
-    look(served.web, &["looks", "paper"], &sights, &json!({})).is_good();
+    let looked = look(served.web, &["looks", "paper"], &sights, &json!({}));
+    println!("{} pages in {:.1?}", sights.len(), looked.took);
+    looked.is_good();
 }
 
 #[needs::browser]
@@ -45,7 +47,9 @@ fn every_page_of_a_small_community_is_fit_for_every_screen_reader_and_printer() 
 fn every_page_of_a_large_community_is_fit_for_every_screen_reader_and_printer() {
     let served = Served::simulated(45, 7, crate::served::OPEN, "");
     let sights = sights(&served);
-    look(served.web, &["looks", "paper"], &sights, &json!({})).is_good();
+    let looked = look(served.web, &["looks", "paper"], &sights, &json!({}));
+    println!("{} pages in {:.1?}", sights.len(), looked.took);
+    looked.is_good();
 }
 
 #[needs::browser]

@@ -1,5 +1,7 @@
 //! English.
 
+mod why;
+
 use crate::forms::Forms;
 mod backtest;
 mod manager;
@@ -125,6 +127,9 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Digest of the books for this time:",
         again: "These numbers again:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
     backtest: backtest::BACKTEST,
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,

@@ -1,5 +1,7 @@
 //! Spanish.
 
+mod why;
+
 use crate::forms::Forms;
 mod backtest;
 mod manager;
@@ -125,6 +127,9 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Resumen criptográfico de los libros de este periodo:",
         again: "Obtener de nuevo estas cifras:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
     backtest: backtest::BACKTEST,
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,

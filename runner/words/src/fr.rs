@@ -1,5 +1,7 @@
 //! French.
 
+mod why;
+
 use crate::forms::Forms;
 mod backtest;
 mod manager;
@@ -125,6 +127,9 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Empreinte des livres pour cette période\u{a0}:",
         again: "Retrouver ces chiffres\u{a0}:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
     backtest: backtest::BACKTEST,
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,

@@ -1,5 +1,7 @@
 //! Dutch.
 
+mod why;
+
 use crate::forms::Forms;
 mod backtest;
 mod manager;
@@ -125,6 +127,9 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Controlesom van de boeken voor deze tijd:",
         again: "Deze cijfers opnieuw:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
     backtest: backtest::BACKTEST,
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,

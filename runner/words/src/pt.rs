@@ -1,5 +1,7 @@
 //! Portuguese.
 
+mod why;
+
 use crate::forms::Forms;
 mod backtest;
 mod manager;
@@ -125,6 +127,9 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Resumo criptográfico dos livros deste período:",
         again: "Obter de novo estes números:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
     backtest: backtest::BACKTEST,
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,

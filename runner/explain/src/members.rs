@@ -1,67 +1,69 @@
 //! What the trades show: the prices between members, and what each member has traded and saved.
 
+use std::fmt::Display;
+
 use domain::{Amount, Energy, Party, Price, Round, Trade};
 
+use words::fill;
+
 use super::story::table;
-use super::words::{count, decimal, price, wh};
+use super::voice::Voice;
 use super::{Cell, Step, Unit};
 
 /// A trade in a sentence.
-pub(super) fn trade_in_words(round: &Round, trade: &Trade) -> String {
-    format!(
-        "{} > {} {} at {}",
-        round.party_name(trade.seller),
-        round.party_name(trade.buyer),
-        wh(trade.energy.wh()),
-        price(trade.price.micro_eur())
-    )
+pub(super) fn trade_in_words(round: &Round, trade: &Trade, voice: Voice) -> String {
+    let (seller, buyer) = (voice.party(round, trade.seller), voice.party(round, trade.buyer));
+    let (energy, price) = (voice.wh(trade.energy.wh()), voice.price(trade.price.micro_eur()));
+    fill(voice.texts.trade, &[("seller", &seller), ("buyer", &buyer), ("energy", &energy), ("price", &price)])
 }
 
 /// Tells the result: all trades, and what they mean for each member.
-pub(super) fn tell_trades(round: &Round, trades: &[Trade], steps: &mut Vec<Step>) {
+pub(super) fn tell_trades(round: &Round, trades: &[Trade], voice: Voice, steps: &mut Vec<Step>) {
+    let texts = voice.texts;
     let rows = trades.iter().map(|trade| {
         vec![
-            Cell::Text(round.party_name(trade.seller)),
-            Cell::Text(round.party_name(trade.buyer)),
+            Cell::Text(voice.party(round, trade.seller)),
+            Cell::Text(voice.party(round, trade.buyer)),
             trade.energy.wh().into(),
             trade.price.micro_eur().into(),
             Cell::Whole(trade.amount().nano_eur()),
         ]
     });
     let columns = [
-        ("seller", Unit::Text),
-        ("buyer", Unit::Text),
-        ("energy", Unit::Energy),
-        ("price", Unit::Price),
-        ("amount", Unit::Money),
+        (texts.seller, Unit::Text),
+        (texts.buyer, Unit::Text),
+        (texts.energy, Unit::Energy),
+        (texts.price, Unit::Price),
+        (texts.amount, Unit::Money),
     ];
-    steps.push(Step { title: "the trades", sentences: prices(trades), table: Some(table(&columns, rows.collect())) });
-    steps.push(members(round, trades));
+    let told = vec![prices(trades, voice)];
+    steps.push(Step { title: texts.the_trades, sentences: told, table: Some(table(&columns, rows.collect())) });
+    steps.push(members(round, trades, voice));
 }
 
 fn is_inside(trade: &Trade) -> bool {
     trade.seller != Party::Grid && trade.buyer != Party::Grid
 }
 
-fn prices(trades: &[Trade]) -> Vec<String> {
+fn prices(trades: &[Trade], voice: Voice) -> String {
+    let texts = voice.texts;
     let inside = trades.iter().filter(|trade| is_inside(trade));
     let prices = || inside.clone().map(|trade| trade.price.micro_eur());
     let (Some(lowest), Some(highest)) = (prices().min(), prices().max()) else {
-        return vec!["Nothing is traded inside the community.".to_owned()];
+        return texts.nothing_inside.to_owned();
     };
     // What passes through the community's account has left one member and reached another.
     let energy =
         inside.clone().filter(|trade| trade.buyer != Party::Operator).map(|trade| u128::from(trade.energy.wh()));
-    let at = if lowest == highest {
-        format!("all at {}", price(lowest))
+    let energy = voice.wh(energy.sum::<u128>());
+    let count = voice.count(inside.clone().count(), [texts.trade_one, texts.trades_many], &[]);
+    let (lowest_told, highest_told) = (voice.price(lowest), voice.price(highest));
+    if lowest == highest {
+        fill(texts.inside_one_price, &[("trades", &count), ("energy", &energy), ("price", &lowest_told)])
     } else {
-        format!("at {} to {}", price(lowest), price(highest))
-    };
-    vec![format!(
-        "{} inside the community, {}, {at}.",
-        count(inside.clone().count(), "trade"),
-        wh(energy.sum::<u128>())
-    )]
+        let prices = [("lowest", &lowest_told as &dyn Display), ("highest", &highest_told)];
+        fill(texts.inside_prices, &[&[("trades", &count as &dyn Display), ("energy", &energy)], &prices[..]].concat())
+    }
 }
 
 /// One member's sums.
@@ -75,7 +77,7 @@ struct Sums {
     paid: Option<Amount>,
 }
 
-fn members(round: &Round, trades: &[Trade]) -> Step {
+fn members(round: &Round, trades: &[Trade], voice: Voice) -> Step {
     let none = Sums { paid: Some(Amount::ZERO), ..Sums::default() };
     let mut sums = vec![none; round.positions().len()];
     for trade in trades {
@@ -109,22 +111,20 @@ fn members(round: &Round, trades: &[Trade]) -> Step {
     }
     let energy = |name| (name, Unit::Energy);
     let amount = |name| (name, Unit::Money);
+    let texts = voice.texts;
     let columns = [
-        ("member", Unit::Text),
-        energy("sold inside"),
-        energy("to the grid"),
-        energy("bought inside"),
-        energy("from the grid"),
-        amount("paid"),
-        amount("with the grid alone"),
-        amount("saved"),
+        (texts.member, Unit::Text),
+        energy(texts.sold_inside),
+        energy(texts.to_grid),
+        energy(texts.bought_inside),
+        energy(texts.from_grid),
+        amount(texts.paid),
+        amount(texts.grid_alone),
+        amount(texts.saved),
     ];
-    let saved =
-        saved_together.map_or("more than fits".to_owned(), |saved| format!("{} EUR", decimal(saved.nano_eur(), 9)));
-    let sentence = format!(
-        "The members save {saved} together against the grid alone. Paid is what a member pays less what it gets."
-    );
-    Step { title: "what it means for each member", sentences: vec![sentence], table: Some(table(&columns, rows)) }
+    let saved = saved_together.map_or(texts.more_than_fits.to_owned(), |saved| voice.eur(saved.nano_eur()));
+    let sentence = fill(texts.saved_together, &[("saved", &saved)]);
+    Step { title: texts.for_each_member, sentences: vec![sentence], table: Some(table(&columns, rows)) }
 }
 
 fn of(party: Party, sums: &mut [Sums]) -> Option<&mut Sums> {

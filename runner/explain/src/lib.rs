@@ -1,30 +1,44 @@
-//! How a rule came to the trades of one round: the merit orders, the price and why, and who got what.
+//! How a rule came to the trades of one round: the merit orders, the price and why, and who got what, in each language.
 //!
 //! The trades are always the component's, as the sandbox ran it and the check took them. What is told beside them follows the
 //! rule step by step with the kit's own building blocks, and must lead to exactly these trades: if it does not, the
 //! explanation says so. Of an algorithm that is not part of the program, it tells what the round and the trades show.
+//!
+//! Start at [`explain`]. Beside the steps, which are for reading, it returns the [`Market`], which is for drawing, and from which
+//! one member's own line can be shown alone. Deliberately absent: stores, running algorithms, pages.
 
 mod auction;
 mod fluvius;
+mod market;
 mod members;
 pub mod native;
 mod rules;
 mod shares;
+mod side;
 mod story;
 mod tariff;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+mod tests;
 mod truthful;
-pub mod words;
+mod voice;
 
 use domain::{Round, Trade};
 use serde::{Serialize, Serializer};
+use words::{Language, fill};
 
+pub use market::{Block, Line, Market, MarketPrice, PriceOf};
+pub use side::{Reason, Role, Side};
 use story::Story;
+use voice::Voice;
 
 /// An explanation, for whoever prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// From what the rule was given, by what it decided, to what it means for each member.
     pub steps: Vec<Step>,
+    /// The same as structure.
+    pub market: Market,
     /// Whether these steps lead to the component's trades.
     pub agreement: Agreement,
 }
@@ -43,6 +57,7 @@ pub struct Step {
 /// A table of figures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Table {
+    /// What the columns have.
     pub columns: Vec<Column>,
     /// One cell for each column.
     pub rows: Vec<Vec<Cell>>,
@@ -51,7 +66,9 @@ pub struct Table {
 /// What a column has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Column {
+    /// Its heading.
     pub name: &'static str,
+    /// What its cells are.
     pub unit: Unit,
 }
 
@@ -95,7 +112,9 @@ impl Serialize for Unit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Cell {
+    /// A name or a word.
     Text(String),
+    /// A figure in the column's unit.
     Whole(i128),
     /// Not there, or too large for 128 bits.
     Nothing,
@@ -113,44 +132,45 @@ pub enum Agreement {
 }
 
 /// Explains the trades of a round, which have passed the check, by a rule of the program; `None` for any other algorithm.
-pub fn explain(rule: Option<&str>, round: &Round, trades: &[Trade]) -> Explanation {
-    let kit_round = native::round(round);
-    let mut story = Story::new(&kit_round);
+pub fn explain(rule: Option<&str>, round: &Round, trades: &[Trade], language: Language) -> Explanation {
+    let (kit_round, voice) = (native::round(round), Voice::of(language));
+    let mut story = Story::new(&kit_round, voice);
     story.tell_round();
     let agreement = match rule.and_then(|rule| rules::follow(rule, &mut story)) {
         None => Agreement::Unknown,
-        Some(Ok(expected)) => agreement(round, trades, native::trades(&expected)),
-        Some(Err(reason)) => Agreement::Differs(vec![format!("the rule answers with an error: {reason}")]),
+        Some(Ok(expected)) => agreement(round, trades, native::trades(&expected), voice),
+        Some(Err(reason)) => Agreement::Differs(vec![fill(voice.texts.rule_error, &[("reason", &reason)])]),
     };
-    let mut steps = story.into_steps();
-    members::tell_trades(round, trades, &mut steps);
-    Explanation { steps, agreement }
+    let (mut steps, marks) = story.into_parts();
+    members::tell_trades(round, trades, voice, &mut steps);
+    let market = marks.into_market(round, trades, agreement == Agreement::Exact);
+    Explanation { steps, market, agreement }
 }
 
 /// How many differences are told.
 const DIFFERENCES_MAX: usize = 10;
 
 /// Compares two results as multisets: the order of trades means nothing.
-fn agreement(round: &Round, trades: &[Trade], mut expected: Vec<Trade>) -> Agreement {
+fn agreement(round: &Round, trades: &[Trade], mut expected: Vec<Trade>, voice: Voice) -> Agreement {
     let mut found = trades.to_vec();
     found.sort_unstable();
     expected.sort_unstable();
     let mut differences = Vec::new();
     let (mut found, mut expected) = (found.iter().peekable(), expected.iter().peekable());
     loop {
-        let (only, by) = match (found.peek(), expected.peek()) {
+        let (only, text) = match (found.peek(), expected.peek()) {
             (Some(a), Some(b)) if a == b => {
                 found.next();
                 expected.next();
                 continue;
             }
-            (Some(a), Some(b)) if a < b => (found.next(), "the component"),
-            (_, Some(_)) => (expected.next(), "the explanation"),
-            (Some(_), None) => (found.next(), "the component"),
+            (Some(a), Some(b)) if a < b => (found.next(), voice.texts.only_component),
+            (_, Some(_)) => (expected.next(), voice.texts.only_explanation),
+            (Some(_), None) => (found.next(), voice.texts.only_component),
             (None, None) => break,
         };
         if let Some(trade) = only {
-            differences.push(format!("only {by} has {}", members::trade_in_words(round, trade)));
+            differences.push(fill(text, &[("trade", &members::trade_in_words(round, trade, voice))]));
         }
     }
     match differences.len().checked_sub(DIFFERENCES_MAX) {
@@ -158,7 +178,7 @@ fn agreement(round: &Round, trades: &[Trade], mut expected: Vec<Trade>) -> Agree
         None | Some(0) => Agreement::Differs(differences),
         Some(more) => {
             differences.truncate(DIFFERENCES_MAX);
-            differences.push(format!("and {more} more"));
+            differences.push(fill(voice.texts.and_more, &[("count", &more)]));
             Agreement::Differs(differences)
         }
     }

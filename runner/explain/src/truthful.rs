@@ -1,13 +1,16 @@
 //! The auctions in which nobody gains by a false offer or bid.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
+use std::fmt::Display;
 
 use market_kit::{Book, Outcome, Party, Position, PriceLimits, cascade, turn};
+use words::fill;
 
 use super::auction::{Crossing, tell_merit_orders};
+use super::market::PriceOf;
+use super::side::Reason;
 use super::story::Story;
-use super::tariff::tell_if_one_sided;
-use super::words::{count, price, wh};
+use super::tariff::{mark_order, tell_if_one_sided};
 use super::{Cell, Unit};
 
 pub(super) fn trade_reduction(story: &mut Story<'_>) -> Outcome {
@@ -21,26 +24,29 @@ pub(super) fn trade_reduction(story: &mut Story<'_>) -> Outcome {
         return Ok(book.rest());
     }
     tell_merit_orders(story, &book, &sellers, &buyers, &offer, &bid);
+    let (voice, texts) = (story.voice, story.voice.texts);
     let Some(last) = book.last_pair(&sellers, &buyers, offer, bid) else {
-        let none = "There are none: the cheapest offer is above the highest bid. All energy is traded with the grid.";
-        story.tell("the prices", [none.to_owned()]);
+        story.tell(texts.the_prices, [texts.no_prices.to_owned()]);
+        story.marks.all(Reason::NoCrossing);
         return Ok(book.rest());
     };
     let (offer, bid) = (offer(book.position(last.seller)), bid(book.position(last.buyer)));
+    story.marks.all(Reason::Behind);
+    story.marks.sellers(&[last.seller], |_, _| Reason::LastPair);
+    story.marks.buyers(&[last.buyer], |_, _| Reason::LastPair);
+    story.marks.price(PriceOf::Sellers, offer);
+    story.marks.price(PriceOf::Buyers, bid);
     sellers.truncate(last.seller_place);
     buyers.truncate(last.buyer_place);
-    story.tell(
-        "the prices",
-        [
-            format!(
-                "The last pair whose offer is at most the bid is {} and {}. It sets the prices and does not trade itself.",
-                story.name(last.seller),
-                story.name(last.buyer)
-            ),
-            format!("The sellers before it get its offer, {}; the buyers before it pay its bid, {}.", price(offer), price(bid)),
-            "The community's account keeps the difference.".to_owned(),
-        ],
-    );
+    story.marks.sellers(&sellers, |_, _| Reason::Cut);
+    story.marks.buyers(&buyers, |_, _| Reason::Cut);
+    let (seller, buyer) = (story.name(last.seller), story.name(last.buyer));
+    let prices = [
+        fill(texts.reduction_pair, &[("seller", &seller), ("buyer", &buyer)]),
+        fill(texts.reduction_prices, &[("offer", &voice.price(offer)), ("bid", &voice.price(bid))]),
+        texts.account_keeps.to_owned(),
+    ];
+    story.tell(texts.the_prices, prices);
     let (supply, demand) = (book.supply(&sellers), book.demand(&buyers));
     tell_cut(story, &sellers, &buyers, supply, demand);
     let gives = cut(turn(story.round), book.surpluses(), &sellers, supply.saturating_sub(demand));
@@ -50,7 +56,8 @@ pub(super) fn trade_reduction(story: &mut Story<'_>) -> Outcome {
         vec![position.surplus.into(), of(&gives), position.deficit.into(), of(&takes)]
     });
     let energy = |name| (name, Unit::Energy);
-    story.show(&[("member", Unit::Text), energy("surplus"), energy("sells"), energy("deficit"), energy("buys")], rows);
+    let columns = [energy(texts.surplus), energy(texts.sells), energy(texts.deficit), energy(texts.buys)];
+    story.show(&[&[(texts.member, Unit::Text)], columns.as_slice()].concat(), rows);
     for &seller in &sellers {
         book.trade(Party::Member(seller), Party::Operator, energy_of(&gives, seller), offer);
     }
@@ -65,24 +72,16 @@ fn energy_of(energies: &[u64], member: u32) -> u64 {
 }
 
 fn tell_cut(story: &mut Story<'_>, sellers: &[u32], buyers: &[u32], supply: u128, demand: u128) {
-    let sides = format!(
-        "Before the last pair come {} with {} and {} with {}.",
-        count(sellers.len(), "seller"),
-        wh(supply),
-        count(buyers.len(), "buyer"),
-        wh(demand)
-    );
+    let (voice, texts) = (story.voice, story.voice.texts);
+    let (sellers, buyers) = (voice.sellers(sellers.len()), voice.buyers(buyers.len()));
+    let (offered, wanted) = (voice.wh(supply), voice.wh(demand));
+    let sides = [("sellers", &sellers as &dyn Display), ("supply", &offered), ("buyers", &buyers), ("demand", &wanted)];
     let cut = match supply.cmp(&demand) {
-        std::cmp::Ordering::Equal => "That is equal, so all of it is traded.".to_owned(),
-        std::cmp::Ordering::Less => {
-            format!("The buyers' {} too much is taken off all alike.", wh(demand - supply))
-        }
-        std::cmp::Ordering::Greater => {
-            format!("The sellers' {} too much is taken off all alike.", wh(supply - demand))
-        }
+        Ordering::Equal => texts.cut_equal.to_owned(),
+        Ordering::Less => story.with_energy(texts.cut_buyers, demand - supply),
+        Ordering::Greater => story.with_energy(texts.cut_sellers, supply - demand),
     };
-    let with_operator = "They trade with the community's account; all other energy is traded with the grid.".to_owned();
-    story.tell("who trades how much", [sides, cut, with_operator]);
+    story.tell(texts.who_how_much, [fill(texts.before_last, &sides), cut, texts.with_account.to_owned()]);
 }
 
 /// What is left of these members' energy once the difference is taken off all alike, in the places of all positions.
@@ -105,17 +104,21 @@ pub(super) fn muda(story: &mut Story<'_>) -> Outcome {
     if tell_if_one_sided(story, &sellers, &buyers) {
         return Ok(book.rest());
     }
-    let seed = story.round.seed;
-    story.tell("the lots", [format!(
-        "Each member draws a lot from the round's seed, {seed}. Its first bit says in which half the member is; within a half \
-         the lots are the order."
-    )]);
+    let (seed, texts) = (story.round.seed, story.voice.texts);
+    story.tell(texts.the_lots, [fill(texts.lots, &[("seed", &seed)])]);
     let rows = story.rows(story.with_any(&[book.surpluses(), book.deficits()]), |member, position| {
         let half = half_name(half(lot(seed, member)));
         vec![half.into(), lot(seed, member).into(), position.offer.into(), position.bid.into()]
     });
-    let columns = [("half", Unit::Text), ("lot", Unit::Number), ("offer", Unit::Price), ("bid", Unit::Price)];
-    story.show(&[&[("member", Unit::Text)], columns.as_slice()].concat(), rows);
+    let columns = [
+        (texts.member, Unit::Text),
+        (texts.half, Unit::Text),
+        (texts.lot, Unit::Number),
+        (texts.offer, Unit::Price),
+        (texts.bid, Unit::Price),
+    ];
+    story.show(&columns, rows);
+    story.marks.limits_decide();
     let mut prices = [None, None];
     for (half, found) in [0, 1].into_iter().zip(&mut prices) {
         let own = |member: &u32| self::half(lot(seed, *member)) == half;
@@ -124,13 +127,13 @@ pub(super) fn muda(story: &mut Story<'_>) -> Outcome {
         sellers.retain(own);
         buyers.retain(own);
         let crossing = Crossing::of(story, &book, &sellers, &buyers);
-        let title = if half == 0 { "the clearing price of half A" } else { "the clearing price of half B" };
+        let title = if half == 0 { texts.price_of_half_a } else { texts.price_of_half_b };
         match crossing {
             Some(Crossing { price, why }) => {
                 *found = Some(price);
                 story.tell(title, why);
             }
-            None => story.tell(title, ["There is none: in this half no offer is at most a bid.".to_owned()]),
+            None => story.tell(title, [texts.half_none.to_owned()]),
         }
     }
     for (half, price) in [0, 1].into_iter().zip([prices[1], prices[0]]) {
@@ -141,22 +144,28 @@ pub(super) fn muda(story: &mut Story<'_>) -> Outcome {
 
 /// A half trades at the price of the other, in the order of the lots.
 fn trade_half(story: &mut Story<'_>, book: &mut Book<'_>, half: u64, other: Option<i64>) {
-    let title = if half == 0 { "who trades in half A" } else { "who trades in half B" };
-    let Some(price) = other else {
-        story.tell(title, ["Nobody: the other half has no price. All energy is traded with the grid.".to_owned()]);
-        return;
-    };
+    let (voice, texts) = (story.voice, story.voice.texts);
+    let title = if half == 0 { texts.trades_in_half_a } else { texts.trades_in_half_b };
     let mut sellers = by_lot(book.sellers(), story.round.seed, half);
     let mut buyers = by_lot(book.buyers(), story.round.seed, half);
+    let Some(price) = other else {
+        story.tell(title, [texts.half_nobody.to_owned()]);
+        story.marks.sellers(&sellers, |_, _| Reason::NoPrice);
+        story.marks.buyers(&buyers, |_, _| Reason::NoPrice);
+        return;
+    };
+    story.marks.price(if half == 0 { PriceOf::HalfA } else { PriceOf::HalfB }, price);
+    story.marks.sellers(&sellers, |_, _| Reason::Limit { price });
+    story.marks.buyers(&buyers, |_, _| Reason::Limit { price });
     sellers.retain(|&seller| book.position(seller).offer <= price);
     buyers.retain(|&buyer| book.position(buyer).bid >= price);
-    story.tell(title, [format!(
-        "It trades at the price of the other half, within the community's limits: {}. {} and {} accept it; they trade in the \
-         order of their lots, and nobody with itself.",
-        super::words::price(price),
-        count(sellers.len(), "seller"),
-        count(buyers.len(), "buyer")
-    )]);
+    mark_order(story, &sellers, &buyers);
+    let (selling, buying) = (voice.sellers(sellers.len()), voice.buyers(buyers.len()));
+    let told = fill(
+        texts.half_trades,
+        &[("price", &voice.price(price)), ("sellers", &selling), ("buyers", &buying)],
+    );
+    story.tell(title, [told]);
     book.greedy(&sellers, &buyers, price);
 }
 

@@ -2,22 +2,28 @@
 
 use market_kit::{Book, Position, Round};
 
-use super::words::{count, price, wh};
+use words::fill;
+
+use super::market::Marks;
+use super::voice::Voice;
 use super::{Cell, Column, Step, Table, Unit};
 
 /// An explanation that is being told.
 pub(super) struct Story<'r> {
     pub(super) round: &'r Round,
+    pub(super) voice: Voice,
+    /// What the rule says of each member.
+    pub(super) marks: Marks,
     steps: Vec<Step>,
 }
 
 impl<'r> Story<'r> {
-    pub(super) fn new(round: &'r Round) -> Story<'r> {
-        Story { round, steps: Vec::new() }
+    pub(super) fn new(round: &'r Round, voice: Voice) -> Story<'r> {
+        Story { round, voice, marks: Marks::new(round.positions.len()), steps: Vec::new() }
     }
 
-    pub(super) fn into_steps(self) -> Vec<Step> {
-        self.steps
+    pub(super) fn into_parts(self) -> (Vec<Step>, Marks) {
+        (self.steps, self.marks)
     }
 
     /// Tells a step.
@@ -39,37 +45,29 @@ impl<'r> Story<'r> {
 
     /// What the rule was given.
     pub(super) fn tell_round(&mut self) {
-        let round = self.round;
+        let (round, voice, texts) = (self.round, self.voice, self.voice.texts);
         let book = Book::new(round);
-        let (sellers, buyers) = (book.sellers(), book.buyers());
-        let mut sentences = vec![
-            format!(
-                "{} {} a surplus, together {}; {} {} a deficit, together {}.",
-                count(sellers.len(), "member"),
-                if sellers.len() == 1 { "has" } else { "have" },
-                wh(book.total_surplus()),
-                count(buyers.len(), "member"),
-                if buyers.len() == 1 { "has" } else { "have" },
-                wh(book.total_deficit())
-            ),
-            format!(
-                "The community's tariffs are {} from the grid (retail) and {} to the grid (feed-in).",
-                price(round.retail),
-                price(round.feed_in)
-            ),
-        ];
-        sentences.extend(match (round.price_floor, round.price_ceiling) {
+        let side = |members: usize, energy: u128, told: [&str; 2]| {
+            voice.count(members, told, &[("energy", &voice.wh(energy))])
+        };
+        let surplus = side(book.sellers().len(), book.total_surplus(), [texts.surplus_one, texts.surplus_many]);
+        let deficit = side(book.buyers().len(), book.total_deficit(), [texts.deficit_one, texts.deficit_many]);
+        let (retail, feed_in) = (voice.price(round.retail), voice.price(round.feed_in));
+        let mut sentences =
+            vec![format!("{surplus}; {deficit}."), fill(texts.tariffs, &[("retail", &retail), ("feed_in", &feed_in)])];
+        let [floor, ceiling] = [round.price_floor, round.price_ceiling].map(|limit| limit.map(|it| voice.price(it)));
+        sentences.extend(match (floor, ceiling) {
             (None, None) => None,
-            (Some(floor), None) => Some(format!("No price between members may be below {}.", price(floor))),
-            (None, Some(ceiling)) => Some(format!("No price between members may be above {}.", price(ceiling))),
+            (Some(floor), None) => Some(fill(texts.floor, &[("floor", &floor)])),
+            (None, Some(ceiling)) => Some(fill(texts.ceiling, &[("ceiling", &ceiling)])),
             (Some(floor), Some(ceiling)) => {
-                Some(format!("No price between members may be below {} or above {}.", price(floor), price(ceiling)))
+                Some(fill(texts.floor_and_ceiling, &[("floor", &floor), ("ceiling", &ceiling)]))
             }
         });
         for (key, value) in &round.settings {
-            sentences.push(format!("The setting {key} is {value}."));
+            sentences.push(fill(texts.setting, &[("key", key), ("value", value)]));
         }
-        self.tell("the round", sentences);
+        self.tell(texts.round, sentences);
     }
 
     /// A price within the community's limits, and a sentence if they changed it.
@@ -80,10 +78,20 @@ impl<'r> Story<'r> {
         let limited = market_kit::PriceLimits::of(self.round)?.clamp(unlimited);
         let told = match limited {
             _ if limited == unlimited => None,
-            _ if limited > unlimited => Some(format!("The community's floor raises it to {}.", price(limited))),
-            _ => Some(format!("The community's ceiling lowers it to {}.", price(limited))),
+            _ if limited > unlimited => Some(self.with_price(self.voice.texts.raised, limited)),
+            _ => Some(self.with_price(self.voice.texts.lowered, limited)),
         };
         Ok((limited, told))
+    }
+
+    /// A text with a place for a price.
+    pub(super) fn with_price(&self, text: &str, price: i64) -> String {
+        fill(text, &[("price", &self.voice.price(price))])
+    }
+
+    /// A text with a place for an energy.
+    pub(super) fn with_energy(&self, text: &str, energy: u128) -> String {
+        fill(text, &[("energy", &self.voice.wh(energy))])
     }
 
     /// Rows with a member each.
@@ -115,12 +123,6 @@ pub(super) fn table(columns: &[(&'static str, Unit)], rows: Vec<Vec<Cell>>) -> T
 impl From<&str> for Cell {
     fn from(text: &str) -> Cell {
         Cell::Text(text.to_owned())
-    }
-}
-
-impl From<bool> for Cell {
-    fn from(is_so: bool) -> Cell {
-        Cell::from(if is_so { "yes" } else { "no" })
     }
 }
 

@@ -3,10 +3,12 @@
 use std::cmp::{Ordering, Reverse};
 
 use market_kit::{Book, Outcome, Pair, Position, PriceLimits, Setting, mid};
+use words::fill;
 
+use super::market::PriceOf;
+use super::side::Reason;
 use super::story::Story;
-use super::tariff::{tell_greedy, tell_if_one_sided, tell_parts};
-use super::words::{price, wh};
+use super::tariff::{mark_order, tell_greedy, tell_if_one_sided, tell_parts};
 use super::{Cell, Unit};
 
 pub(super) fn double_auction(
@@ -28,10 +30,8 @@ pub(super) fn double_auction(
         return Ok(book.rest());
     };
     let (clearing_price, limited) = story.limited(unlimited)?;
-    story.tell("the clearing price", why.into_iter().chain(limited).chain([pairs.to_owned()]));
-    accept(&book, &mut sellers, &mut buyers, clearing_price);
-    tell_accepted(story, &book, &sellers, &buyers, clearing_price);
-    tell_greedy(story, "cheapest offer first", "highest bid first");
+    story.tell(story.voice.texts.clearing_price, why.into_iter().chain(limited).chain([pairs.to_owned()]));
+    accept(story, &book, &mut sellers, &mut buyers, clearing_price);
     book.greedy_by(&sellers, &buyers, |seller, buyer| limits.clamp(pair_price(Pair { seller, buyer, clearing_price })));
     Ok(book.rest())
 }
@@ -56,14 +56,13 @@ pub(super) fn k_double_auction(story: &mut Story<'_>) -> Outcome {
     // OK because the price lies between offer and bid where k is at most one.
     let between = i64::try_from(i128::from(offer) + above).unwrap_or(bid);
     let (clearing_price, limited) = story.limited(between)?;
+    let texts = story.voice.texts;
     let why = [
         last_pair_in_words(story, last.seller, last.buyer, offer, bid),
-        format!("The setting k of {k} parts per million puts the price between them: {}.", price(between)),
+        fill(texts.k_between, &[("k", &k), ("price", &story.voice.price(between))]),
     ];
-    story.tell("the price", why.into_iter().chain(limited));
-    accept(&book, &mut sellers, &mut buyers, clearing_price);
-    tell_accepted(story, &book, &sellers, &buyers, clearing_price);
-    tell_greedy(story, "cheapest offer first", "highest bid first");
+    story.tell(texts.the_price, why.into_iter().chain(limited));
+    accept(story, &book, &mut sellers, &mut buyers, clearing_price);
     book.greedy(&sellers, &buyers, clearing_price);
     Ok(book.rest())
 }
@@ -74,9 +73,11 @@ pub(super) fn single_sided(story: &mut Story<'_>) -> Outcome {
     if tell_if_one_sided(story, &sellers, &buyers) {
         return Ok(book.rest());
     }
+    let texts = story.voice.texts;
     let (supply, demand) = (book.supply(&sellers), book.demand(&buyers));
-    story.tell("merit order of the sellers", ["The cheapest offer comes first; buyers accept any price.".to_owned()]);
-    show_order(story, &sellers, "surplus", "offer", &|position| (position.surplus, position.offer));
+    story.tell(texts.order_of_sellers, [texts.cheapest_any.to_owned()]);
+    story.marks.limits_decide();
+    show_order(story, &sellers, [texts.surplus, texts.offer], &|position| (position.surplus, position.offer));
     let mut together = 0;
     let reaches = |&&seller: &&u32| {
         together += u128::from(book.surplus(seller));
@@ -84,38 +85,47 @@ pub(super) fn single_sided(story: &mut Story<'_>) -> Outcome {
     };
     let Some(&last) = sellers.iter().find(reaches).or(sellers.last()) else { return Ok(book.rest()) };
     let offer = book.position(last).offer;
+    let shown = story.voice.price(offer);
     let why = if supply < demand {
-        format!("All sellers together do not reach the demand of {}, so the highest offer is the price", wh(demand))
+        fill(texts.single_short, &[("energy", &story.voice.wh(demand)), ("price", &shown)])
     } else {
-        format!("With {} the sellers reach the demand of {}, so its offer is the price", story.name(last), wh(demand))
+        let member = story.name(last);
+        fill(
+            texts.single_reached,
+            &[("member", &member), ("energy", &story.voice.wh(demand)), ("price", &shown)],
+        )
     };
     let (clearing_price, limited) = story.limited(offer)?;
-    story.tell("the price", [format!("{why}: {}.", price(offer))].into_iter().chain(limited));
+    story.tell(texts.the_price, [why].into_iter().chain(limited));
+    story.marks.price(PriceOf::All, clearing_price);
+    story.marks.sellers(&sellers, |_, _| Reason::Limit { price: clearing_price });
     sellers.truncate(sellers.partition_point(|&seller| book.position(seller).offer <= clearing_price));
+    mark_order(story, &sellers, &buyers);
     let supply = book.supply(&sellers);
     book.ration_buyers(&buyers, supply);
     if supply < demand {
-        story.tell(
-            "the split",
-            [format!(
-                "Offers up to {} are together {}, which is split among the buyers in proportion to their deficits.",
-                price(clearing_price),
-                wh(supply)
-            )],
-        );
-        tell_parts(story, &buyers, "deficit", "from members", "from the grid", |member| {
+        let (shown, energy) = (story.voice.price(clearing_price), story.voice.wh(supply));
+        story.tell(texts.the_split, [fill(texts.single_split, &[("price", &shown), ("energy", &energy)])]);
+        story.marks.buyers(&buyers, |_, _| Reason::Split);
+        tell_parts(story, &buyers, [texts.deficit, texts.from_members, texts.from_grid], |member| {
             (book.position(member).deficit, book.deficit(member))
         });
     }
-    tell_greedy(story, "cheapest offer first", "in order of name");
+    tell_greedy(story, [texts.cheapest_first, texts.by_name]);
     book.greedy(&sellers, &buyers, clearing_price);
     Ok(book.rest())
 }
 
-/// Those who accept a price.
-fn accept(book: &Book<'_>, sellers: &mut Vec<u32>, buyers: &mut Vec<u32>, price: i64) {
+/// Lets those trade who accept a price, and tells who they are and in which order they meet.
+fn accept(story: &mut Story<'_>, book: &Book<'_>, sellers: &mut Vec<u32>, buyers: &mut Vec<u32>, price: i64) {
+    story.marks.price(PriceOf::All, price);
+    story.marks.all(Reason::Limit { price });
     sellers.truncate(sellers.partition_point(|&seller| book.position(seller).offer <= price));
     buyers.truncate(buyers.partition_point(|&buyer| book.position(buyer).bid >= price));
+    mark_order(story, sellers, buyers);
+    tell_accepted(story, book, sellers, buyers, price);
+    let texts = story.voice.texts;
+    tell_greedy(story, [texts.cheapest_first, texts.highest_first]);
 }
 
 /// Where two merit orders cross.
@@ -131,70 +141,56 @@ impl Crossing {
     pub(super) fn of(story: &Story<'_>, book: &Book<'_>, sellers: &[u32], buyers: &[u32]) -> Option<Crossing> {
         let unlimited = book.clearing_price(sellers, buyers)?;
         let last = book.last_pair(sellers, buyers, |position| position.offer, |position| position.bid)?;
-        let (seller, buyer) = (story.name(last.seller), story.name(last.buyer));
         let (offer, bid) = (book.position(last.seller).offer, book.position(last.buyer).bid);
         let supply = book.supply(sellers.get(..=last.seller_place)?);
         let demand = book.demand(buyers.get(..=last.buyer_place)?);
-        let half_way = || format!("so the price is half-way between that offer and bid: {}", price(mid(offer, bid)));
+        let texts = story.voice.texts;
         let why = match supply.cmp(&demand) {
-            Ordering::Equal => format!("{seller} has then sold, and {buyer} bought, everything, {}.", half_way()),
-            Ordering::Less if sellers.len() == last.seller_place + 1 => {
-                format!("{seller} has then sold everything and is the last seller, {}.", half_way())
-            }
-            Ordering::Less => {
-                format!("{seller} has then sold everything and {buyer} wants more, so the price is that bid.")
-            }
-            Ordering::Greater if buyers.len() == last.buyer_place + 1 => {
-                format!("{buyer} has then bought everything and is the last buyer, {}.", half_way())
-            }
-            Ordering::Greater => {
-                format!("{buyer} has then bought everything and {seller} has more, so the price is that offer.")
-            }
+            Ordering::Equal => texts.end_equal,
+            Ordering::Less if sellers.len() == last.seller_place + 1 => texts.end_last_seller,
+            Ordering::Less => texts.end_sold,
+            Ordering::Greater if buyers.len() == last.buyer_place + 1 => texts.end_last_buyer,
+            Ordering::Greater => texts.end_bought,
         };
+        let (seller, buyer) = (story.name(last.seller), story.name(last.buyer));
+        let half_way = story.voice.price(mid(offer, bid));
+        let why = fill(why, &[("seller", &seller), ("buyer", &buyer), ("price", &half_way)]);
         let pair = last_pair_in_words(story, last.seller, last.buyer, offer, bid);
         Some(Crossing { price: unlimited, why: vec![pair, why] })
     }
 }
 
 fn last_pair_in_words(story: &Story<'_>, seller: u32, buyer: u32, offer: i64, bid: i64) -> String {
-    format!(
-        "Both orders are walked together while an offer is at most the bid. The last pair is {} with an offer of {} and {} \
-         with a bid of {}.",
-        story.name(seller),
-        price(offer),
-        story.name(buyer),
-        price(bid)
+    let (offer, bid) = (story.voice.price(offer), story.voice.price(bid));
+    let (seller, buyer) = (story.name(seller), story.name(buyer));
+    fill(
+        story.voice.texts.last_pair,
+        &[("seller", &seller), ("offer", &offer), ("buyer", &buyer), ("bid", &bid)],
     )
 }
 
 fn tell_no_crossing(story: &mut Story<'_>, book: &Book<'_>, sellers: &[u32], buyers: &[u32]) {
     let offer = sellers.first().map_or(0, |&seller| book.position(seller).offer);
     let bid = buyers.first().map_or(0, |&buyer| book.position(buyer).bid);
-    story.tell(
-        "the clearing price",
-        [format!(
-            "There is none: the cheapest offer, {}, is above the highest bid, {}. All energy is traded with the grid.",
-            price(offer),
-            price(bid)
-        )],
-    );
+    let (texts, offer, bid) = (story.voice.texts, story.voice.price(offer), story.voice.price(bid));
+    story.marks.all(Reason::NoCrossing);
+    story.tell(texts.clearing_price, [fill(texts.no_crossing, &[("offer", &offer), ("bid", &bid)])]);
 }
 
 /// Tells who trades at a price, and who does not accept it.
-fn tell_accepted(story: &mut Story<'_>, book: &Book<'_>, sellers: &[u32], buyers: &[u32], clearing_price: i64) {
-    let mut told = vec![format!(
-        "Sellers with an offer of at most {0} and buyers with a bid of at least {0} trade: {1} and {2}.",
-        price(clearing_price),
-        super::words::count(sellers.len(), "seller"),
-        super::words::count(buyers.len(), "buyer")
-    )];
-    let (supply, demand) = (book.supply(sellers), book.demand(buyers));
-    told.push(format!("They offer {} and want {}.", wh(supply), wh(demand)));
-    story.tell("who may trade", told);
+fn tell_accepted(story: &mut Story<'_>, book: &Book<'_>, sellers: &[u32], buyers: &[u32], price: i64) {
+    let (voice, texts) = (story.voice, story.voice.texts);
+    let (supply, demand) = (voice.wh(book.supply(sellers)), voice.wh(book.demand(buyers)));
+    let (sellers, buyers) = (voice.sellers(sellers.len()), voice.buyers(buyers.len()));
+    let told = [
+        fill(texts.accepted, &[("price", &voice.price(price)), ("sellers", &sellers), ("buyers", &buyers)]),
+        fill(texts.they_offer, &[("supply", &supply), ("demand", &demand)]),
+    ];
+    story.tell(texts.who_may_trade, told);
 }
 
 /// A price of a position, by which an order is sorted.
-pub(super) type PriceOf<'f> = &'f dyn Fn(&Position) -> i64;
+pub(super) type LimitOf<'f> = &'f dyn Fn(&Position) -> i64;
 
 /// Tells both merit orders, by these prices.
 pub(super) fn tell_merit_orders(
@@ -202,21 +198,26 @@ pub(super) fn tell_merit_orders(
     book: &Book<'_>,
     sellers: &[u32],
     buyers: &[u32],
-    offer: PriceOf<'_>,
-    bid: PriceOf<'_>,
+    offer: LimitOf<'_>,
+    bid: LimitOf<'_>,
 ) {
-    story.tell("merit order of the sellers", ["The cheapest offer comes first.".to_owned()]);
-    show_order(story, sellers, "surplus", "offer", &|position| (position.surplus, offer(position)));
-    story.tell("merit order of the buyers", ["The highest bid comes first.".to_owned()]);
-    show_order(story, buyers, "deficit", "bid", &|position| (position.deficit, bid(position)));
-    debug_assert!(sellers.iter().all(|&seller| book.surplus(seller) > 0));
+    let texts = story.voice.texts;
+    story.tell(texts.order_of_sellers, [texts.cheapest_comes_first.to_owned()]);
+    show_order(story, sellers, [texts.surplus, texts.offer], &|position| (position.surplus, offer(position)));
+    story.tell(texts.order_of_buyers, [texts.highest_comes_first.to_owned()]);
+    show_order(story, buyers, [texts.deficit, texts.bid], &|position| (position.deficit, bid(position)));
+    let priced = |members: &[u32], price: LimitOf<'_>| {
+        members.iter().map(|&member| (member, price(book.position(member)))).collect()
+    };
+    let (offers, bids) = (priced(sellers, offer), priced(buyers, bid));
+    story.marks.orders(offers, bids);
+    story.marks.limits_decide();
 }
 
 fn show_order(
     story: &mut Story<'_>,
     order: &[u32],
-    energy: &'static str,
-    price: &'static str,
+    [energy, price]: [&'static str; 2],
     of: &dyn Fn(&Position) -> (u64, i64),
 ) {
     let mut together = 0_u128;
@@ -225,6 +226,8 @@ fn show_order(
         together += u128::from(energy);
         vec![Cell::from(price), Cell::from(energy), Cell::from(together)]
     });
-    let columns = [("member", Unit::Text), (price, Unit::Price), (energy, Unit::Energy), ("together", Unit::Energy)];
+    let texts = story.voice.texts;
+    let columns =
+        [(texts.member, Unit::Text), (price, Unit::Price), (energy, Unit::Energy), (texts.together, Unit::Energy)];
     story.show(&columns, rows);
 }

@@ -14,19 +14,20 @@ use super::truthful::{muda, trade_reduction};
 /// Follows a rule of the program, tells its steps, and returns the trades to which they lead; `None` if there is no such
 /// rule.
 pub(super) fn follow(rule: &str, story: &mut Story<'_>) -> Option<Outcome> {
+    let texts = story.voice.texts;
     Some(match rule {
         "public-grid" => public_grid(story),
         "static" => static_price(story),
         "mid-market-rate" => mid_market_rate(story),
         "bill-sharing" => bill_sharing(story),
         "single-sided" => single_sided(story),
-        "uniform" => double_auction(story, "All trades are at the clearing price.", |pair| pair.clearing_price),
+        "uniform" => double_auction(story, texts.pairs_clearing, |pair| pair.clearing_price),
         "average-market" => {
             let halves = |pair: Pair<'_>| mid(pair.seller.offer, pair.buyer.bid);
-            double_auction(story, "Each pair trades half-way between its own offer and bid.", halves)
+            double_auction(story, texts.pairs_half_way, halves)
         }
-        "buyers-price" => double_auction(story, "Each pair trades at the buyer's bid.", |pair| pair.buyer.bid),
-        "sellers-price" => double_auction(story, "Each pair trades at the seller's offer.", |pair| pair.seller.offer),
+        "buyers-price" => double_auction(story, texts.pairs_bid, |pair| pair.buyer.bid),
+        "sellers-price" => double_auction(story, texts.pairs_offer, |pair| pair.seller.offer),
         "proportional-shares" => proportional_shares(story),
         "fixed-shares" => fixed_shares(story),
         "equal-shares" => equal_shares(story),
