@@ -22,12 +22,13 @@ use figures::Backtest;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use words::Language;
 
 use crate::app;
 use crate::backtest::json::BacktestJson;
 use crate::backtest::rounds::Rounds;
 use crate::backtest::{self, Feed, Job, RoundLimits, Told, Variant, meters, readings};
-use crate::cli::args::{SpanArgs, duration, zone};
+use crate::cli::args::{SpanArgs, duration, language, zone};
 use crate::cli::exit::{Exit, usage};
 use crate::cli::{output, stored};
 use crate::clock::{Clock, SystemClock};
@@ -115,6 +116,9 @@ pub struct BacktestArgs {
     /// Write a report to this file, one HTML page that needs nothing else
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
+    /// The language of the report: en, pt, de, fr, nl or es
+    #[arg(long, value_name = "CODE", value_parser = language, default_value = "en", requires = "report")]
+    pub lang: Language,
 }
 
 pub async fn run(args: &BacktestArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
@@ -127,7 +131,7 @@ pub async fn run(args: &BacktestArgs, out: &mut impl Write) -> anyhow::Result<Ex
         tell_problems(variant);
     }
     if let Some(file) = &args.report {
-        report::write(file, &backtest)?;
+        report::write(file, args.lang, &backtest)?;
     }
     match (args.json, args.csv) {
         (true, _) => output::json_line(&BacktestJson::of(&backtest)?, out)?,
