@@ -7,6 +7,8 @@ use figures::{Calendar, Hour};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use words::Language;
+
 use super::*;
 
 const ABOUT: About<'static> = About { title: "A <title>", description: "What & why" };
