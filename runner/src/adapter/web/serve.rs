@@ -15,7 +15,7 @@ use pages::place::{Form, Part, Place};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::TcpConnectInfo;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use words::Language;
 
 use super::answer::{busy, dressed, refused, shown};
@@ -25,6 +25,7 @@ use super::guard::{self, Sight};
 use super::query::{Query, without};
 use super::viewer::Viewer;
 use super::{assets, pages as all};
+use crate::certificates::Certificates;
 use crate::ports::{self, Limits, Port};
 
 /// How long a page may take, with the wait for its turn.
@@ -42,6 +43,8 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub struct Served {
     pub parts: Arc<Parts>,
     pub door: Door,
+    /// What is shown over TLS; none for plaintext.
+    pub certificates: Option<Arc<Certificates>>,
     /// How many concurrent connections there may be.
     pub connections: usize,
 }
@@ -86,7 +89,7 @@ fn give_way() {
 }
 
 async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> io::Result<()> {
-    let Served { parts, door, connections } = served;
+    let Served { parts, door, certificates, connections } = served;
     let shared = Arc::new(Shared { parts, door, turns: Semaphore::new(PAGES_AT_ONCE) });
     let limits = Limits {
         connections,
@@ -100,7 +103,11 @@ async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> 
     let http = ports::http1_kept(&limits);
     let router = Router::new().fallback(answer).with_state(shared);
     let end = CancellationToken::new();
-    Port { listener, limits, http, router, openings: None, stop, end }.serve().await;
+    let port = Port { listener, limits, http, router, openings: None, stop, end };
+    match certificates {
+        Some(certificates) => port.serve_opened(certificates.handshake()).await,
+        None => port.serve().await,
+    }
     Ok(())
 }
 
@@ -113,7 +120,9 @@ impl Shared {
         if let Some(asset) = assets::find(request.uri().path(), request.headers()) {
             return asset;
         }
-        let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        let connection = request.extensions();
+        let over_tls = connection.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref);
+        let peer = connection.get::<TcpConnectInfo>().or(over_tls).and_then(TcpConnectInfo::remote_addr);
         let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
