@@ -7,5 +7,6 @@
 mod browser;
 mod headers;
 mod http;
+mod member;
 mod pages;
 mod served;
