@@ -14,6 +14,7 @@ mod links;
 mod load;
 mod names;
 mod numbers;
+mod member;
 mod pages;
 mod roles;
 mod served;
