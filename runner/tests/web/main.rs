@@ -9,3 +9,4 @@ mod headers;
 mod http;
 mod pages;
 mod served;
+mod why;

@@ -10,7 +10,7 @@ use testkit::*;
 use crate::http::{self, Answer};
 
 /// When the simulated communities begin: 2024-05-06T00:00:00Z, a Monday in spring, as that of the demo.
-const START: u64 = 1_714_953_600;
+pub const START: u64 = 1_714_953_600;
 /// A web page for whoever comes, on a port that the system chooses.
 pub const OPEN: &str = "listen_web = \"127.0.0.1:0\"\n\n[web]\nopen = true\n";
 
@@ -38,7 +38,13 @@ impl Served {
 
     /// The community `aveiro` of these meters.
     pub fn of(meters: Meters, keys: &str, community_keys: &str) -> Served {
-        let market = Market::serving(&meters, keys, community_keys);
+        Served::of_all(meters, keys, &[("aveiro", community_keys)])
+    }
+
+    /// Communities with these names and keys, which all have these meters.
+    pub fn of_all(meters: Meters, keys: &str, communities: &[(&str, &str)]) -> Served {
+        let communities = communities.iter().map(|(name, keys)| community(name, meters.address(), keys));
+        let market = Market::serving_all(&communities.collect::<String>(), keys);
         market.settle().ends_with(0);
         let service = Service::start(&market);
         let web = service.web.unwrap_or_else(|| panic!("it has no web page: {}", market.log()));
