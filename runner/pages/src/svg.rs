@@ -23,7 +23,7 @@ pub use bars::{Bar, bars};
 pub use differences::{Difference, differences};
 pub use heat::{Heat, heat};
 pub use merit::{Across, Order, merit};
-pub use scale::{Scale, decimal};
+pub use scale::{Scale, Unit, decimal};
 pub use steps::{Line, steps};
 
 /// The width of every plot.

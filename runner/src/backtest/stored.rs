@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use books::{ForeignTrade, Span, Store, StoredInterval};
+use books::{ForeignTrade, Span, Store, StoreError, StoredInterval};
 use tokio::runtime::Handle;
 
 use super::run::{Feed, Told};
@@ -26,6 +26,19 @@ pub fn feed(store: &dyn Store, community: &str, mut span: Span, feed: &Feed<'_>)
             return Ok(told);
         }
     }
+}
+
+/// About how many intervals of a community there are in a span: from the first that is stored to the mark.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn count(store: &dyn Store, community: &str, span: Span) -> Result<u64, StoreError> {
+    let first = store.intervals(community, span, 1).await?;
+    let mark = store.mark(community).await?;
+    let (Some(first), Some(mark)) = (first.first(), mark) else { return Ok(0) };
+    let until = span.to.map_or(mark.seconds(), |to| to.min(mark.seconds()));
+    let length = u64::from(first.interval.length().seconds());
+    Ok(until.saturating_sub(first.interval.start().seconds()).div_ceil(length))
 }
 
 impl Told {

@@ -7,6 +7,8 @@ use figures::{Calendar, Hour};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use words::Language;
+
 use super::*;
 
 const ABOUT: About<'static> = About { title: "A <title>", description: "What & why" };
@@ -92,7 +94,7 @@ fn losses_are_left_of_the_line_and_gains_right_of_it() {
         amount: Amount::from_nano_eur(cents * 10_000_000),
     };
     let all = [difference("ann", 500), difference("a very long name indeed", 0), difference("ben", -200)];
-    let svg = differences(ABOUT, &all).into_string();
+    let svg = differences(Language::En, ABOUT, &all).into_string();
     let (gains, losses) = (rectangles(&svg, "gain"), rectangles(&svg, "lost"));
     assert_eq!((gains.len(), losses.len()), (1, 1));
     assert!((losses[0][0] + losses[0][2] - gains[0][0]).abs() < 0.02);
@@ -100,7 +102,7 @@ fn losses_are_left_of_the_line_and_gains_right_of_it() {
     for text in [">ann</text>", ">a very long na…</text>", ">+5.00</text>", ">-2.00</text>", ">0.00</text>"] {
         assert!(svg.contains(text), "{text}: {svg}");
     }
-    let nothing = differences(ABOUT, &[difference("ann", 0)]).into_string();
+    let nothing = differences(Language::En, ABOUT, &[difference("ann", 0)]).into_string();
     assert!(rectangles(&nothing, "gain").is_empty() && nothing.contains(">0.01</text>"), "{nothing}");
 }
 

@@ -9,6 +9,7 @@ use books::Store;
 use domain::text::{chain, shell_word};
 use pages::frame::GENERATOR;
 use sandbox::Sandbox;
+use words::Language;
 
 use super::directory::Directory;
 use crate::cli::backtest::{self, report};
@@ -43,7 +44,7 @@ pub(super) async fn write(
         Some(_) => command,
         None => format!("rec-market demo --keep {keep} && {command}"),
     };
-    Ok(Report(keep_or_replace(&path, &report::page(&backtest, command)).map(|()| path)))
+    Ok(Report(keep_or_replace(&path, &report::page(Language::En, &backtest, command)).map(|()| path)))
 }
 
 /// Writes the page, but not in place of a file of somebody else's. Without it, the demo is as good.

@@ -1,4 +1,4 @@
-//! Responses of a service as JSON, for programs.
+//! Responses of a service as JSON, for programs: from the command line and from the web.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The certificate of the servers: read, checked, and read again when its files change.
+//! The certificate of a port: read, checked, and read again when its files change.
 //!
 //! The servers do not start with a certificate that callers would refuse. Later, one that cannot be used does not replace the
 //! one in use.
@@ -10,18 +10,22 @@ use std::time::Duration;
 
 use domain::Digest;
 use jiff::Timestamp;
+use tokio::net::TcpStream;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use tokio_rustls::rustls::server::{Acceptor, VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::time_provider::TimeProvider;
 use tokio_rustls::rustls::{Error, InconsistentKeys, RootCertStore, ServerConfig, version};
+use tokio_rustls::server::TlsStream;
 use x509_parser::certificate::{Validity, X509Certificate};
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Version;
 
+use super::opening::Failure;
 use crate::clock::Clock;
 use crate::config::TlsConfig;
 
@@ -32,8 +36,9 @@ const REMINDER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A certificate, key or authority that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("tls.{key} {}: {problem}", path.display())]
+#[error("{table}.{key} {}: {problem}", path.display())]
 pub struct UnusableCertificate {
+    table: &'static str,
     key: &'static str,
     path: PathBuf,
     problem: Problem,
@@ -42,7 +47,7 @@ pub struct UnusableCertificate {
 /// The end of a sentence that begins with the name of a file.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
-    #[error("cannot be read: {0} (name a PEM file in the configuration, under [tls])")]
+    #[error("cannot be read: {0} (name a PEM file in the configuration)")]
     Unreadable(io::Error),
     #[error("is damaged: {0} (a PEM file is expected)")]
     Damaged(pem::Error),
@@ -75,8 +80,18 @@ enum Problem {
     Verifier(VerifierBuilderError),
 }
 
+/// What a port does with its certificate.
+#[derive(Clone, Copy, Debug)]
+pub struct TlsUse {
+    /// The table of the configuration that names the files.
+    pub table: &'static str,
+    /// The protocol that is spoken (RFC 7301).
+    pub protocol: &'static str,
+}
+
 /// The certificate in use and its files.
-pub(super) struct Certificates {
+pub struct Certificates {
+    usage: TlsUse,
     files: TlsConfig,
     clock: Arc<dyn Clock>,
     provider: Arc<CryptoProvider>,
@@ -103,16 +118,27 @@ impl Certificates {
     ///
     /// # Errors
     /// If a file is missing or invalid, if the key does not match the certificate, or if the certificate is not valid now.
-    pub(super) fn load(files: TlsConfig, clock: Arc<dyn Clock>) -> Result<Certificates, UnusableCertificate> {
+    pub fn load(usage: TlsUse, files: TlsConfig, clock: Arc<dyn Clock>) -> Result<Certificates, UnusableCertificate> {
         let provider = Arc::new(ring::default_provider());
-        let read = Files::read(&files)?;
-        let (config, chain) = read.check(&files, &clock, &provider)?;
+        let read = Files::read(usage, &files)?;
+        let (config, chain) = read.check(usage, &files, &clock, &provider)?;
         let current = RwLock::new(Current { config, chain, digest: read.digest() });
-        Ok(Certificates { files, clock, provider, current })
+        Ok(Certificates { usage, files, clock, provider, current })
+    }
+
+    /// Opens a connection with the certificate that is current when it is accepted.
+    ///
+    /// # Errors
+    /// If the caller goes away or the handshake fails.
+    pub async fn open(self: Arc<Self>, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let config = self.current();
+        // In two steps, to know whether a caller that goes away has seen the certificate.
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
+        hello.into_stream(config).await.map_err(Failure::after_certificate)
     }
 
     /// The configuration for the next handshake.
-    pub(super) fn current(&self) -> Arc<ServerConfig> {
+    fn current(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).config)
     }
 
@@ -120,20 +146,20 @@ impl Certificates {
     ///
     /// # Errors
     /// As [`Certificates::load`]; the old files stay in use.
-    pub(super) fn reload(&self) -> Result<bool, UnusableCertificate> {
-        let read = Files::read(&self.files)?;
+    pub fn reload(&self) -> Result<bool, UnusableCertificate> {
+        let read = Files::read(self.usage, &self.files)?;
         let digest = read.digest();
         if self.current.read().unwrap_or_else(PoisonError::into_inner).digest == digest {
             return Ok(false);
         }
         // Also files that were refused before: the certificate may have become valid since.
-        let (config, chain) = read.check(&self.files, &self.clock, &self.provider)?;
+        let (config, chain) = read.check(self.usage, &self.files, &self.clock, &self.provider)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Current { config, chain, digest };
         Ok(true)
     }
 
     /// Watches the files for ever: uses changed ones, logs unusable ones once, and warns before the expiry.
-    pub(super) async fn watch(self: Arc<Self>, every: Duration) {
+    pub async fn watch(self: Arc<Self>, every: Duration) {
         let mut remind_at = self.clock.now();
         let mut logged = None;
         loop {
@@ -177,11 +203,11 @@ impl Certificates {
 }
 
 impl Files {
-    fn read(files: &TlsConfig) -> Result<Files, UnusableCertificate> {
+    fn read(TlsUse { table, .. }: TlsUse, files: &TlsConfig) -> Result<Files, UnusableCertificate> {
         let read = |key, path: &Path| {
             std::fs::read(path).map_err(|error| {
                 let problem = Problem::Unreadable(error);
-                UnusableCertificate { key, path: path.to_owned(), problem }
+                UnusableCertificate { table, key, path: path.to_owned(), problem }
             })
         };
         Ok(Files {
@@ -199,13 +225,14 @@ impl Files {
 
     fn check(
         &self,
+        TlsUse { table, protocol }: TlsUse,
         files: &TlsConfig,
         clock: &Arc<dyn Clock>,
         provider: &Arc<CryptoProvider>,
     ) -> Result<(Arc<ServerConfig>, Arc<[CertificateDer<'static>]>), UnusableCertificate> {
         let unusable = |key, path: &Path| {
             let path = path.to_owned();
-            move |problem| UnusableCertificate { key, path, problem }
+            move |problem| UnusableCertificate { table, key, path, problem }
         };
         let chain = certificates(&self.certificate).map_err(unusable("certificate", &files.certificate))?;
         let now = clock.now();
@@ -230,7 +257,7 @@ impl Files {
             _ => builder.with_no_client_auth(),
         };
         let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         Ok((Arc::new(config), chain.into()))
     }
 }

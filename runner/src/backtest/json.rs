@@ -1,16 +1,15 @@
-//! The result as one JSON object: money in nano-euro, energy in Wh, rates in parts per million.
+//! The result as one JSON object, the same for programs that read it from the command line and from the web: money in
+//! nano-euro, energy in Wh, rates in parts per million.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use figures::calendar::month_name;
-use figures::{Backtest, Variant};
+use figures::{Backtest, TooLarge, Variant};
 use serde::Serialize;
 
-use crate::cli::output;
-
+/// The result for programs. The names of its fields are the command line's contract.
 #[derive(Serialize)]
-struct BacktestJson<'a> {
+pub struct BacktestJson<'a> {
     community: &'a str,
     from: Option<String>,
     until: Option<String>,
@@ -69,25 +68,27 @@ struct MemberJson<'a> {
     saved: i128,
 }
 
-pub(super) fn print(backtest: &Backtest, out: &mut impl Write) -> anyhow::Result<()> {
-    let (from, until) = backtest.span.map(|(from, until)| (from.to_string(), until.to_string())).unzip();
-    let json = BacktestJson {
-        community: &backtest.community,
-        from,
-        until,
-        intervals: backtest.coverage.counted,
-        skipped: backtest.coverage.skipped(),
-        estimated_ppm: backtest.coverage.estimated_ppm(),
-        variants: backtest
-            .variants
-            .iter()
-            .map(|variant| variant_json(backtest, variant))
-            .collect::<anyhow::Result<_>>()?,
-    };
-    output::json_line(&json, out)
+impl<'a> BacktestJson<'a> {
+    /// Makes the object.
+    ///
+    /// # Errors
+    /// If a sum of money does not fit.
+    pub fn of(backtest: &'a Backtest) -> Result<BacktestJson<'a>, TooLarge> {
+        let (from, until) = backtest.span.map(|(from, until)| (from.to_string(), until.to_string())).unzip();
+        let variants = backtest.variants.iter().map(|variant| variant_json(backtest, variant));
+        Ok(BacktestJson {
+            community: &backtest.community,
+            from,
+            until,
+            intervals: backtest.coverage.counted,
+            skipped: backtest.coverage.skipped(),
+            estimated_ppm: backtest.coverage.estimated_ppm(),
+            variants: variants.collect::<Result<_, _>>()?,
+        })
+    }
 }
 
-fn variant_json<'a>(backtest: &'a Backtest, variant: &'a Variant) -> anyhow::Result<VariantJson<'a>> {
+fn variant_json<'a>(backtest: &'a Backtest, variant: &'a Variant) -> Result<VariantJson<'a>, TooLarge> {
     let (named, runs, total, all) = (&variant.named, &variant.runs, variant.total(), variant.all());
     let fairness = variant.fairness();
     let months = variant.months().iter().map(|(month, sums)| {
@@ -126,7 +127,7 @@ fn variant_json<'a>(backtest: &'a Backtest, variant: &'a Variant) -> anyhow::Res
             lowest: fairness.lowest,
             highest: fairness.highest,
         },
-        months: months.collect::<Result<_, figures::TooLarge>>()?,
+        months: months.collect::<Result<_, TooLarge>>()?,
         members: members.collect(),
     })
 }
