@@ -19,3 +19,4 @@ mod pages;
 mod roles;
 mod served;
 mod slow;
+mod why;
