@@ -9,12 +9,15 @@
 
 pub mod backtest;
 pub mod chart;
+pub mod community;
 pub mod frame;
+pub mod home;
 pub mod look;
 pub mod picker;
 pub mod place;
 pub mod statement;
 pub mod svg;
+pub mod tiles;
 pub mod web;
 
 pub use frame::STYLE;

@@ -16,6 +16,8 @@ mod guard;
 mod home;
 mod interval;
 mod member;
+mod numbers;
+mod overview;
 mod pages;
 mod query;
 mod serve;

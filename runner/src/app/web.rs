@@ -42,6 +42,7 @@ pub async fn run(
         clock,
         status,
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
+        offered_since: config.forward.since.0,
         config_path: config.path.display().to_string(),
     };
     let door = Door { open: config.web.open };

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod browser;
+mod figures_agree;
 mod headers;
 mod http;
 mod pages;

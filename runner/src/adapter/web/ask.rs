@@ -29,6 +29,8 @@ pub struct Parts {
     pub status: Arc<Status>,
     /// The program and its engine, with their versions.
     pub program: String,
+    /// Only trades of intervals that end after this instant are offered for payment; all if `None`.
+    pub offered_since: Option<Timestamp>,
     /// How commands name the configuration.
     pub config_path: String,
 }
