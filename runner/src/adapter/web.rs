@@ -17,6 +17,8 @@ mod home;
 mod interval;
 mod kept;
 mod member;
+mod numbers;
+mod overview;
 mod pages;
 mod query;
 mod same_site;

@@ -60,6 +60,7 @@ pub async fn run(
         status,
         statements: Kept::default(),
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
+        offered_since: config.forward.since.0,
         config_path: config.path.display().to_string(),
     };
     let (visits, keeper) = record(Arc::clone(&parts.store));

@@ -8,6 +8,7 @@ mod browser;
 mod demo;
 mod elsewhere;
 mod fuzz;
+mod figures_agree;
 mod headers;
 mod http;
 mod links;
