@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use books::{Period, Store, StoreError};
 use domain::MemberId;
+use domain::text::chain;
 use jiff::Timestamp;
 use maud::Markup;
 use pages::look::Look;
@@ -13,6 +14,9 @@ use pages::place::Place;
 use super::guard::Sight;
 use super::query::Query;
 use super::viewer::Viewer;
+use crate::algorithms::cache::AlgorithmCache;
+use crate::algorithms::registry::RegistryError;
+use crate::backtest::background::Backtests;
 use crate::clock::Clock;
 use crate::config::CommunityConfig;
 use crate::telemetry::status::Status;
@@ -26,6 +30,10 @@ pub struct Parts {
     /// The store in which is kept who looked at what.
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    /// The algorithms that settle.
+    pub algorithms: Arc<AlgorithmCache>,
+    /// What people try.
+    pub backtests: Arc<Backtests>,
     pub status: Arc<Status>,
     /// The program and its engine, with their versions.
     pub program: String,
@@ -73,11 +81,22 @@ pub enum Refusal {
     Wrong { name: &'static str, value: String, expected: &'static str },
     /// The store cannot be read.
     Store(StoreError),
+    /// Something of this machine failed, as told here for the log.
+    Failed(String),
 }
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Refusal {
         Refusal::Store(error)
+    }
+}
+
+impl From<RegistryError> for Refusal {
+    fn from(error: RegistryError) -> Refusal {
+        match error {
+            RegistryError::Store(error) => Refusal::Store(error),
+            error => Refusal::Failed(chain(&error)),
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The server: on threads of its own that give way, with bounds on time and on how many pages are made at once.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +16,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use words::Language;
 
-use super::answer::{busy, dressed, refused, shown, told};
+use super::answer::{busy, dressed, refused, see_other, shown, told};
 use super::ask::{Ask, Parts, Refusal};
+use super::compare::{self, Posted};
 use super::door::{self, Door};
 use super::guard::{self, Sight};
 use super::host::is_this_machine;
-use super::query::{Query, without};
+use super::query::{FORM_BYTES_MAX, Query, without};
+use super::same_site::is_same_site;
 use super::viewer::Viewer;
 use super::{assets, pages as all};
 use crate::config::TlsConfig;
@@ -164,7 +165,7 @@ impl Shared {
         };
         seen_by(&mut look, &viewer);
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return self.posted(request, peer, viewer, look, parsed).await;
+            return self.posted(request, viewer, look, parsed).await;
         }
         let Some((place, sight)) = self.opened(&viewer, parsed) else {
             return refused(&look, form, &Refusal::NotFound);
@@ -209,18 +210,48 @@ impl Shared {
         response
     }
 
-    /// A form that was sent.
+    /// A form that was sent: only from a page of this server, and only where there is one.
     async fn posted(
         &self,
-        _request: Request,
-        _peer: IpAddr,
-        _viewer: Viewer,
+        request: Request,
+        viewer: Viewer,
         look: Look,
         parsed: Option<(Place, Form)>,
     ) -> Response {
-        let form = parsed.map_or(Form::Page, |(_, form)| form);
-        let mut response = refused(&look, form, &Refusal::NotFound);
-        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
+        let (parts, body) = request.into_parts();
+        if !is_same_site(&parts.headers) {
+            let said = &look.texts().compare;
+            return told(&look, form, StatusCode::FORBIDDEN, said.elsewhere_from_title, said.elsewhere_from);
+        }
+        let Some((place, sight)) = self.opened(&viewer, parsed) else {
+            return refused(&look, form, &Refusal::NotFound);
+        };
+        if !matches!(place, Place::Of { part: Part::Compare, .. }) || parts.method != Method::POST {
+            let mut response = refused(&look, form, &Refusal::NotFound);
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            return response;
+        }
+        let sent = tokio::time::timeout(PAGE_MAX, axum::body::to_bytes(body, FORM_BYTES_MAX)).await;
+        let fields = match sent {
+            Ok(Ok(bytes)) => std::str::from_utf8(&bytes).ok().and_then(Query::of_form),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let Some(fields) = fields else {
+            let frame = &look.texts().frame;
+            return told(&look, form, StatusCode::BAD_REQUEST, frame.wrong_title, frame.wrong_title);
+        };
+        let ask = self.ask(viewer, place, sight, Query::default(), look);
+        let response = match tokio::time::timeout(PAGE_MAX, compare::posted(&ask, &fields)).await {
+            Ok(Ok(Posted::Done)) => see_other(&match form {
+                Form::Page => ask.look.href(&ask.place, &[]),
+                Form::Json => ask.place.href(form),
+            }),
+            Ok(Ok(Posted::Refused { status, title, text })) => told(&ask.look, form, status, title, &text),
+            Ok(Err(refusal)) => refused(&ask.look, form, &refusal),
+            Err(_) => busy(&ask.look, form),
+        };
+        self.door.note(&ask, response.status());
         response
     }
 }
