@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use books::Store;
-use sandbox::Sandbox;
+use sandbox::{Codegen, Sandbox};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::open_store_to_read;
+use super::{make_sandbox_until, open_store_to_read};
 use crate::adapter::web::{Door, Kept, Parts, Served, record, serve};
+use crate::algorithms::cache::AlgorithmCache;
+use crate::backtest::background::Backtests;
 use crate::certificates::{Certificates, Server};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,6 +21,8 @@ use crate::telemetry::status::Status;
 pub struct Around {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    /// The algorithms that settle.
+    pub algorithms: Arc<AlgorithmCache>,
     pub status: Arc<Status>,
     /// How many concurrent connections there may be.
     pub connections: usize,
@@ -48,15 +52,18 @@ pub async fn run(
     around: Around,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Around { store, clock, status, connections } = around;
+    let Around { store, clock, algorithms, status, connections } = around;
     let certificates = certificates(config, &clock).await?;
     let reader = open_store_to_read(&config.store).await?;
+    let backtests = backtests(config, (&store, &reader), &clock, &shutdown);
     let by_name = config.communities.iter().map(|community| (community.name.clone(), Arc::new(community.clone())));
     let parts = Parts {
         communities: by_name.collect(),
         reader,
         store,
         clock,
+        algorithms,
+        backtests: Arc::clone(&backtests),
         status,
         statements: Kept::default(),
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
@@ -75,4 +82,21 @@ pub async fn run(
     // Nobody notes anything any more: it ends when all is kept.
     keeping.await?;
     Ok(served?)
+}
+
+/// What people try on pages. Each try has a sandbox of its own, so that it takes no capacity from settlement.
+fn backtests(
+    config: &Config,
+    (store, reader): (&Arc<dyn Store>, &Arc<dyn Store>),
+    clock: &Arc<dyn Clock>,
+    shutdown: &CancellationToken,
+) -> Arc<Backtests> {
+    let cache = config.cache.clone();
+    Arc::new(Backtests::new(
+        config.communities.iter().cloned().map(Arc::new),
+        (Arc::clone(store), Arc::clone(reader)),
+        Arc::clone(clock),
+        Box::new(move |stop| make_sandbox_until(stop, Codegen::Usual, Some(cache.clone()))),
+        shutdown.clone(),
+    ))
 }

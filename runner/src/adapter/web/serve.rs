@@ -1,7 +1,6 @@
 //! The server: on threads of its own that give way, with bounds on time and on how many pages are made at once.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +17,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use words::Language;
 
-use super::answer::{busy, dressed, refused, shown};
+use super::answer::{busy, dressed, refused, see_other, shown, told};
 use super::ask::{Ask, Parts, Refusal};
+use super::compare::{self, Posted};
 use super::door::{self, Door, Refused};
 use super::guard::{self, Sight};
-use super::query::{Query, without};
+use super::query::{FORM_BYTES_MAX, Query, without};
+use super::same_site::is_same_site;
 use super::viewer::Viewer;
 use super::{assets, pages as all};
 use crate::certificates::Certificates;
@@ -140,10 +141,7 @@ impl Shared {
         };
         seen_by(&mut look, &viewer);
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            if !door::is_from_own_page(request.headers()) {
-                return self.door.refused(&look, form, &next, &Refused::Elsewhere);
-            }
-            return self.posted(request, peer, viewer, look, parsed).await;
+            return self.posted(request, viewer, look, parsed).await;
         }
         let Some((place, sight)) = self.opened(&viewer, parsed.clone()) else {
             // Who wanted to open whose page is noted as well.
@@ -197,19 +195,50 @@ impl Shared {
         }
     }
 
-    /// A form that was sent.
+    /// A form that was sent: only from a page of this server, and only where there is one.
     async fn posted(
         &self,
-        _request: Request,
-        _peer: IpAddr,
-        _viewer: Viewer,
+        request: Request,
+        viewer: Viewer,
         look: Look,
         parsed: Option<(Place, Form)>,
     ) -> Response {
-        let form = parsed.map_or(Form::Page, |(_, form)| form);
-        let mut response = refused(&look, form, &Refusal::NotFound);
-        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-        response
+        let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
+        let (parts, body) = request.into_parts();
+        if !is_same_site(&parts.headers) {
+            return self.door.refused(&look, form, "", &Refused::Elsewhere);
+        }
+        let Some((place, sight)) = self.opened(&viewer, parsed) else {
+            return refused(&look, form, &Refusal::NotFound);
+        };
+        if !matches!(place, Place::Of { part: Part::Compare, .. }) || parts.method != Method::POST {
+            let mut response = refused(&look, form, &Refusal::NotFound);
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            return response;
+        }
+        let sent = tokio::time::timeout(PAGE_MAX, axum::body::to_bytes(body, FORM_BYTES_MAX)).await;
+        let fields = match sent {
+            Ok(Ok(bytes)) => std::str::from_utf8(&bytes).ok().and_then(Query::of_form),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let Some(fields) = fields else {
+            let frame = &look.texts().frame;
+            return told(&look, form, StatusCode::BAD_REQUEST, frame.wrong_title, frame.wrong_title);
+        };
+        let ask = self.ask(viewer, place, sight, Query::default(), look);
+        let response = match tokio::time::timeout(PAGE_MAX, compare::posted(&ask, &fields)).await {
+            Ok(Ok(Posted::Done)) => see_other(&match form {
+                Form::Page => ask.look.href(&ask.place, &[]),
+                Form::Json => ask.place.href(form),
+            }),
+            Ok(Ok(Posted::Refused { status, title, text })) => told(&ask.look, form, status, title, &text),
+            Ok(Err(refusal)) => refused(&ask.look, form, &refusal),
+            Err(_) => busy(&ask.look, form),
+        };
+        match self.door.note(&ask.viewer, &ask.place, form, response.status(), ask.now) {
+            true => response,
+            false => busy(&ask.look, form),
+        }
     }
 }
 
