@@ -191,6 +191,7 @@ pub(crate) const TEXTS: Texts = Texts {
         download: "Jedes Intervall dieser Zeit, zum Aufbewahren:",
         csv: "Tabelle (CSV)",
         json: "für Programme (JSON)",
+    },
     home: Home {
         title: "Gemeinschaften",
         none: "Es ist keine Gemeinschaft eingerichtet.",

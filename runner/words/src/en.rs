@@ -191,6 +191,7 @@ pub(crate) const TEXTS: Texts = Texts {
         download: "Every interval of this time, to keep:",
         csv: "table (CSV)",
         json: "for programs (JSON)",
+    },
     home: Home {
         title: "Communities",
         none: "No community is configured.",

@@ -191,6 +191,7 @@ pub(crate) const TEXTS: Texts = Texts {
         download: "Todos los intervalos de este periodo, para guardar:",
         csv: "tabla (CSV)",
         json: "para programas (JSON)",
+    },
     home: Home {
         title: "Comunidades",
         none: "No hay ninguna comunidad configurada.",

@@ -191,6 +191,7 @@ pub(crate) const TEXTS: Texts = Texts {
         download: "Tous les intervalles de cette période, à conserver\u{a0}:",
         csv: "tableau (CSV)",
         json: "pour des programmes (JSON)",
+    },
     home: Home {
         title: "Communautés",
         none: "Aucune communauté n’est configurée.",

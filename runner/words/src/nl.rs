@@ -191,6 +191,7 @@ pub(crate) const TEXTS: Texts = Texts {
         download: "Elk tijdvak van deze tijd, om te bewaren:",
         csv: "tabel (CSV)",
         json: "voor programma’s (JSON)",
+    },
     home: Home {
         title: "Gemeenschappen",
         none: "Er is geen gemeenschap ingesteld.",

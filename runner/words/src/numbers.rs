@@ -76,21 +76,6 @@ impl Language {
         number == 1 || (number == 0 && self == Language::Fr)
     }
 
-    /// Writes a number that is counted in parts of a unit, as [`Language::parts`], with as few decimals as it needs: for axes.
-    pub fn short(self, number: i128, decimals: u32) -> String {
-        let (mut number, mut decimals) = (number, decimals);
-        while decimals > 0 && number % 10 == 0 {
-            (number, decimals) = (number / 10, decimals - 1);
-        }
-        self.parts(number, decimals)
-    }
-
-    /// Writes a number between 0 and 1 in parts per million, with three decimals, rounded down, or a dash if there is none.
-    pub fn index_of_ppm(self, ppm: Option<u128>) -> String {
-        let thousandths = ppm.and_then(|ppm| i128::try_from(ppm / 1000).ok());
-        thousandths.map_or_else(|| NONE.to_owned(), |thousandths| self.parts(thousandths, 3))
-    }
-
     /// Writes energy in kWh with all three decimals, so that nothing is rounded. Without the unit.
     pub fn kwh(self, wh: impl Into<i128>) -> String {
         self.parts(wh.into(), 3)

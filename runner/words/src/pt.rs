@@ -191,6 +191,7 @@ pub(crate) const TEXTS: Texts = Texts {
         download: "Todos os intervalos deste período, para guardar:",
         csv: "tabela (CSV)",
         json: "para programas (JSON)",
+    },
     home: Home {
         title: "Comunidades",
         none: "Nenhuma comunidade está configurada.",

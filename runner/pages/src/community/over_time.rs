@@ -59,7 +59,7 @@ fn areas(said: Said<'_>, what: &str, names: [&'static str; 2], parts: fn(&Slot) 
     // OK because no step of any real community comes near 2⁶⁴ Wh.
     let narrow = |wh: u128| u64::try_from(wh).unwrap_or(u64::MAX);
     let steps: Vec<Option<[u64; 2]>> = steps.iter().map(|parts| parts.map(|parts| parts.map(narrow))).collect();
-    let axis = Axis { unit: "kWh", label: &|wh| said.language.short(wh, 3) };
+    let axis = Axis { unit: "kWh", label: &|wh| said.language.few_parts(wh, 3) };
     let about = About { title: &title, description: &description };
     let plot = timeline(about, names, &steps, axis, &labels(said));
     chart::figure_in(said.language, &title, &plot, &numbers)
@@ -113,7 +113,7 @@ fn prices(said: Said<'_>) -> Markup {
         numbers.links = slots.iter().map(|slot| said.look.href(&place(slot), &[])).collect();
     }
     // µEUR/kWh are hundred-thousandths of ct/kWh times ten.
-    let axis = Axis { unit: "ct/kWh", label: &|micro| said.language.short(micro, 4) };
+    let axis = Axis { unit: "ct/kWh", label: &|micro| said.language.few_parts(micro, 4) };
     let about = About { title: &title, description: &description };
     let plot = band(about, [c.lowest_to_highest, c.mean], &ranges, axis, &labels(said));
     chart::figure_in(said.language, &title, &plot, &numbers)
