@@ -78,7 +78,7 @@ Of a file:
 
 /// One line of `--json`; the names are the command line's contract.
 #[derive(Serialize)]
-struct EventJson<'a> {
+pub struct EventJson<'a> {
     community: &'a str,
     start: Option<String>,
     code: &'a str,
@@ -90,7 +90,7 @@ struct EventJson<'a> {
 const COLUMNS: [&str; 5] = ["community", "start", "code", "subject", "message"];
 
 impl<'a> EventJson<'a> {
-    fn new(community: &'a str, listed: &'a ListedEvent) -> EventJson<'a> {
+    pub fn new(community: &'a str, listed: &'a ListedEvent) -> EventJson<'a> {
         let ListedEvent { start, event, .. } = listed;
         EventJson {
             community,
