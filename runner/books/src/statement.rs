@@ -23,7 +23,8 @@ impl Flow {
         Flow { wh: trade.energy.wh().into(), amount: Amount::of(trade.energy, trade.price) }
     }
 
-    fn checked_add(self, other: Flow) -> Option<Flow> {
+    /// Adds two flows; `None` if a sum does not fit 128 bits.
+    pub fn checked_add(self, other: Flow) -> Option<Flow> {
         Some(Flow { wh: self.wh.checked_add(other.wh)?, amount: self.amount.checked_add(other.amount)? })
     }
 }
@@ -92,6 +93,19 @@ impl Statement {
         let mut statement = Statement::default();
         statement.add_trades(round, gaps, trades)?;
         Some(statement)
+    }
+
+    /// Sums up what one member traded in one interval; `None` if a sum does not fit 128 bits.
+    pub fn of_member(
+        member: &MemberId,
+        round: Option<&Round>,
+        gaps: &[GapTrade],
+        trades: &[StoredTrade],
+    ) -> Option<Account> {
+        let has = |party: &NamedParty| party.member() == Some(member);
+        let own = trades.iter().filter(|trade| has(&trade.seller) || has(&trade.buyer)).cloned();
+        let own: Vec<StoredTrade> = own.collect();
+        Statement::of(round, gaps, &own).map(|mut all| all.members.remove(member).unwrap_or_default())
     }
 
     /// Adds the trades of one interval.

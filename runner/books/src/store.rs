@@ -14,7 +14,9 @@ use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::backtest::{BacktestHead, KeptBacktest};
 use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
+use crate::details::Details;
 use crate::error::StoreError;
 use crate::event::{EventFilter, EventPlace, ListedEvent};
 use crate::interval::{Addition, Commit, Span, StoredEvent, StoredInterval};
@@ -430,10 +432,29 @@ pub trait Viewers: Send + Sync {
     ) -> Result<Vec<ListedVisit>, StoreError>;
 }
 
-/// A complete store: every trait of this module.
-pub trait Store: Books + Decisions + Leases + Payments + Prices + Readings + Replicas + Viewers {}
+/// Storage of backtests, so that people can look at them again.
+#[async_trait]
+pub trait Backtests: Send + Sync {
+    /// Keeps a backtest with its content, of at most [`BACKTEST_BYTES_MAX`](crate::BACKTEST_BYTES_MAX), and returns its number.
+    /// The oldest of the community make room: see [`backtests_kept`](crate::backtests_kept).
+    async fn keep_backtest(
+        &self,
+        community: &str,
+        head: &BacktestHead,
+        content: Arc<[u8]>,
+    ) -> Result<u64, StoreError>;
 
-impl<S: Books + Decisions + Leases + Payments + Prices + Readings + Replicas + Viewers> Store for S {}
+    /// Lists the backtests of a community that are kept, newest first.
+    async fn backtests(&self, community: &str) -> Result<Vec<KeptBacktest>, StoreError>;
+
+    /// Returns the content of a backtest; `None` if it is not kept.
+    async fn backtest(&self, community: &str, number: u64) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// A complete store: every trait of this module.
+pub trait Store: Backtests + Books + Decisions + Details + Leases + Payments + Prices + Readings + Replicas + Viewers {}
+
+impl<S: Backtests + Books + Decisions + Details + Leases + Payments + Prices + Readings + Replicas + Viewers> Store for S {}
 
 /// Returns the name of the lease under which a community is settled.
 pub fn community_lease(community: &str) -> String {

@@ -1,6 +1,7 @@
 //! A plot with its caption, and its numbers as a table.
 
 use maud::{Markup, html};
+use words::Language;
 
 /// A table: headings, and rows of which the first cell is a heading, too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,14 +39,24 @@ impl Numbers {
     }
 }
 
-/// Shows a plot with its caption and its numbers.
+/// As [`figure_in`], in English.
 pub fn figure(caption: &str, plot: &Markup, numbers: &Numbers) -> Markup {
+    figure_in(Language::En, caption, plot, numbers)
+}
+
+/// As [`nothing_in`], in English.
+pub fn nothing(caption: &str) -> Markup {
+    nothing_in(Language::En, caption)
+}
+
+/// Shows a plot with its caption and its numbers.
+pub fn figure_in(language: Language, caption: &str, plot: &Markup, numbers: &Numbers) -> Markup {
     html! {
         figure {
             figcaption { (caption) }
             (plot)
             details {
-                summary { "The numbers" }
+                summary { (language.texts().frame.the_numbers) }
                 (numbers.table())
             }
         }
@@ -53,11 +64,11 @@ pub fn figure(caption: &str, plot: &Markup, numbers: &Numbers) -> Markup {
 }
 
 /// Shows what stands in place of a plot without data.
-pub fn nothing(caption: &str) -> Markup {
+pub fn nothing_in(language: Language, caption: &str) -> Markup {
     html! {
         figure {
             figcaption { (caption) }
-            p class="note" { "There is no data for this." }
+            p class="note" { (language.texts().frame.no_data) }
         }
     }
 }

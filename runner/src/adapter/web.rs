@@ -15,12 +15,15 @@ mod events;
 mod guard;
 mod home;
 mod interval;
+mod kept;
 mod member;
 mod pages;
 mod query;
+mod same_site;
 mod serve;
 mod viewer;
 
 pub use ask::Parts;
 pub use door::{Door, LINK, record};
-pub use serve::{Served, serve};
+pub use kept::Kept;
+pub use serve::{Served, WebError, serve};

@@ -1,7 +1,6 @@
 //! The pages in a browser: the parts they are made from, on connections of their own to the store.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use books::Store;
 use sandbox::Sandbox;
@@ -9,8 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::open_store_to_read;
-use crate::adapter::web::{Door, Parts, Served, record, serve};
-use crate::certificates::{Certificates, Server};
+use crate::adapter::web::{Door, Kept, Parts, Served, record, serve};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry::status::Status;
@@ -24,20 +22,6 @@ pub struct Around {
     pub connections: usize,
 }
 
-/// How often the files of the certificate are looked at.
-const RELOAD: Duration = Duration::from_secs(60);
-
-/// The certificate of the pages; `None` if they are plaintext.
-///
-/// # Errors
-/// If it cannot be used.
-pub async fn certificates(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Arc<Certificates>>> {
-    let Some(files) = config.web.tls.clone().filter(|_| config.listen.web.is_some()) else { return Ok(None) };
-    let clock = Arc::clone(clock);
-    let loaded = tokio::task::spawn_blocking(move || Certificates::load(Server::Pages, files, clock)).await??;
-    Ok(Some(Arc::new(loaded)))
-}
-
 /// Serves the pages until the shutdown.
 ///
 /// # Errors
@@ -49,7 +33,6 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Around { store, clock, status, connections } = around;
-    let certificates = certificates(config, &clock).await?;
     let reader = open_store_to_read(&config.store).await?;
     let by_name = config.communities.iter().map(|community| (community.name.clone(), Arc::new(community.clone())));
     let parts = Parts {
@@ -58,18 +41,15 @@ pub async fn run(
         store,
         clock,
         status,
+        statements: Kept::default(),
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
         config_path: config.path.display().to_string(),
     };
     let (visits, keeper) = record(Arc::clone(&parts.store));
     let door = Door::new(config.web.clone(), config.viewers.clone(), visits);
     let keeping = tokio::spawn(keeper.run());
-    let watching = certificates.clone().map(|certificates| tokio::spawn(certificates.watch(RELOAD)));
-    let served = Served { parts: Arc::new(parts), door, certificates, connections };
+    let served = Served { parts: Arc::new(parts), door, tls: config.web.tls.clone(), connections };
     let served = serve(listener, served, shutdown).await;
-    if let Some(watching) = watching {
-        watching.abort();
-    }
     // Nobody notes anything any more: it ends when all is kept.
     keeping.await?;
     Ok(served?)

@@ -8,7 +8,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::grpc;
-use crate::app;
 use crate::app::service::{self, Listeners};
 use crate::cli::args::ConfigArg;
 use crate::cli::exit::Exit;
@@ -45,7 +44,6 @@ pub async fn run(args: &ServeArgs, out: &mut impl Write) -> anyhow::Result<Exit>
     }
     let listeners = Listeners::bind(&config.listen).await?;
     grpc::check_certificate(config.tls.clone(), Arc::clone(&clock)).await?;
-    app::web::certificates(&config, &clock).await?;
     writeln!(out, "{}", listeners.line(config.communities.len())?)?;
     out.flush()?;
     service::serve(config, listeners, clock, shutdown).await?;

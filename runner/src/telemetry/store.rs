@@ -14,19 +14,16 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Days, Decisions, Due,
-    EventFilter, EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases,
-    Link, ListedEvent, ListedVisit, Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice,
-    Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened,
-    Reopening, Replica, Replicas, Session, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval,
-    StoredTrade, UpdateError, Version, Viewers, Visit, VisitFilter, VisitPlace, Window,
+    Acquired, Addition, BacktestHead, Backtests, Books, Change, Claim, Commit, Committed, CommittedBatch, DayDetails, DaySums, Days, Decisions, Details, Due, EventFilter, EventPlace, ExpectedState, KeepError, KeptBacktest, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases, Link, ListedEvent, ListedVisit, Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, Replica, Replicas, Session, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Viewers, Visit, VisitFilter, VisitPlace, Window,
 };
 
 use super::metrics::{Forwarded, Metrics, StoreOutcome, lock};
 use super::outage::{Ended, Outage};
 
 /// Operations that only read. They may work while nothing can be written, as on a full disk.
-const READS: [&str; 31] = [
+const READS: [&str; 35] = [
+    "backtest",
+    "backtests",
     "mark",
     "marks",
     "progress",
@@ -34,6 +31,8 @@ const READS: [&str; 31] = [
     "intervals",
     "trades",
     "sums",
+    "details",
+    "details_due",
     "component",
     "events",
     "notices",
@@ -356,6 +355,47 @@ impl Decisions for MeasuredStore {
         state: &ShadowState,
     ) -> Result<bool, StoreError> {
         self.timed("keep_shadow_totals", self.store.keep_shadow_totals(community, decision, after, state)).await
+    }
+}
+
+#[async_trait]
+impl Backtests for MeasuredStore {
+    async fn keep_backtest(
+        &self,
+        community: &str,
+        head: &BacktestHead,
+        content: Arc<[u8]>,
+    ) -> Result<u64, StoreError> {
+        self.timed("keep_backtest", self.store.keep_backtest(community, head, content)).await
+    }
+
+    async fn backtests(&self, community: &str) -> Result<Vec<KeptBacktest>, StoreError> {
+        self.timed("backtests", self.store.backtests(community)).await
+    }
+
+    async fn backtest(&self, community: &str, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.timed("backtest", self.store.backtest(community, number)).await
+    }
+}
+
+#[async_trait]
+impl Details for MeasuredStore {
+    async fn details(
+        &self,
+        community: &str,
+        span: Span,
+        after: Option<Boundary>,
+        limit: usize,
+    ) -> Result<Vec<DayDetails>, StoreError> {
+        self.timed("details", self.store.details(community, span, after, limit)).await
+    }
+
+    async fn keep_details(&self, community: &str, details: &[DayDetails]) -> Result<(), StoreError> {
+        self.timed("keep_details", self.store.keep_details(community, details)).await
+    }
+
+    async fn details_due(&self, community: &str, limit: usize) -> Result<Vec<Span>, StoreError> {
+        self.timed("details_due", self.store.details_due(community, limit)).await
     }
 }
 

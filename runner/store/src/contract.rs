@@ -2,7 +2,9 @@
 //!
 //! A [`Shelf`] is storage that outlives an open store, so that every step of a test may open the store again.
 
+mod backtests;
 mod decisions;
+mod details;
 mod events;
 mod intervals;
 mod leases;
@@ -64,6 +66,9 @@ macro_rules! promises {
 }
 
 promises! {
+    backtests:
+        a_backtest_is_kept_with_its_content
+        the_oldest_backtests_make_room;
     decisions:
         an_upload_is_stored_with_its_component
         a_label_refers_to_one_digest_for_ever
@@ -111,6 +116,11 @@ promises! {
         days_are_found_by_span_and_paged
         what_is_added_counts_in_the_sums_of_its_day
         sums_that_do_not_fit_are_none;
+    details:
+        details_are_kept_of_days_that_are_over
+        details_are_found_by_span_and_paged
+        details_of_other_intervals_count_as_missing
+        summing_up_again_forgets_details;
     payments:
         a_trade_is_returned_with_all_fields
         filters_apply_alone_and_together

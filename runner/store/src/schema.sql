@@ -110,6 +110,20 @@ CREATE TABLE day (
 
 CREATE INDEX day_fresh ON day (community, until) WHERE fresh > 0;
 
+-- Details of days that are over, made later than their sums. Those whose numbers are not those of the day count as missing.
+CREATE TABLE detail (
+    id        INTEGER PRIMARY KEY,
+    community INTEGER NOT NULL REFERENCES community (id),
+    until     INTEGER NOT NULL,
+    first     INTEGER NOT NULL,
+    last      INTEGER NOT NULL,
+    intervals INTEGER NOT NULL,
+    trades    INTEGER NOT NULL,
+    -- Of each interval, and who sold to whom: see record/details.rs.
+    content   BLOB NOT NULL,
+    UNIQUE (community, until)
+) STRICT;
+
 -- Where somebody is a party of trades.
 CREATE TABLE party (
     name      TEXT NOT NULL,
@@ -230,6 +244,23 @@ CREATE TABLE tally (
     until  INTEGER NOT NULL,
     sums   BLOB NOT NULL
 ) STRICT;
+
+-- Backtests that people can look at again, the newest of each community.
+CREATE TABLE backtest (
+    number    INTEGER PRIMARY KEY,
+    community TEXT NOT NULL,
+    -- When it was finished, in milliseconds.
+    at        INTEGER NOT NULL,
+    actor     TEXT NOT NULL,
+    -- Start of its first interval and end of its last; null without any.
+    first     INTEGER,
+    until     INTEGER,
+    -- A line for each rule.
+    rules     TEXT NOT NULL,
+    content   BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX backtest_by_community ON backtest (community, number);
 
 -- Processes that settle on this store, and until when each counts as living, in milliseconds.
 CREATE TABLE replica (

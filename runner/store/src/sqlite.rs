@@ -2,7 +2,9 @@
 
 mod addition;
 mod algorithms;
+mod backtests;
 mod days;
+mod details;
 mod events;
 mod fault;
 mod find;

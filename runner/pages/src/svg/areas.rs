@@ -3,11 +3,10 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, decimal, left_axis, legend, picture};
+use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, Unit, left_axis, legend, picture};
 
-/// Plots areas: for each step of a day its two parts, `None` without data. Numbers are shown in `unit`, of which they have so
-/// many decimals.
-pub fn areas(about: About<'_>, names: [&str; 2], steps: &[Option<[u64; 2]>], (unit, decimals): (&str, u32)) -> Markup {
+/// Plots areas: for each step of a day its two parts, `None` without data. Numbers are written in the unit.
+pub fn areas<'u>(about: About<'_>, names: [&str; 2], steps: &[Option<[u64; 2]>], unit: impl Into<Unit<'u>>) -> Markup {
     const TOP: f64 = 38.0;
     const HEIGHT: f64 = 120.0;
     let sum = |[first, second]: [u64; 2]| i128::from(first) + i128::from(second);
@@ -40,9 +39,10 @@ pub fn areas(about: About<'_>, names: [&str; 2], steps: &[Option<[u64; 2]>], (un
         from = until + 1;
     }
     let hours = [0, 6, 12, 18, 24];
+    let unit = unit.into();
     let content = html! {
         (legend(12.0, names))
-        (left_axis(&scale, TOP, HEIGHT, unit, |value| decimal(value, decimals)))
+        (left_axis(&scale, TOP, HEIGHT, unit.name, |value| unit.written(value)))
         @for (path, class) in paths.into_iter().zip(CLASSES) {
             @if !path.is_empty() { path class=(class) d=(path.finish()) {} }
         }

@@ -25,8 +25,8 @@ use super::guard::{self, Sight};
 use super::query::{Query, without};
 use super::viewer::Viewer;
 use super::{assets, pages as all};
-use crate::certificates::Certificates;
-use crate::ports::{self, Limits, Port};
+use crate::config::TlsConfig;
+use crate::ports::{self, Certificates, Limits, Port, TlsUse, UnusableCertificate};
 
 /// How long a page may take, with the wait for its turn.
 const PAGE_MAX: Duration = Duration::from_secs(10);
@@ -43,11 +43,27 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub struct Served {
     pub parts: Arc<Parts>,
     pub door: Door,
-    /// What is shown over TLS; none for plaintext.
-    pub certificates: Option<Arc<Certificates>>,
+    /// The certificate that is shown; none for plaintext.
+    pub tls: Option<TlsConfig>,
     /// How many concurrent connections there may be.
     pub connections: usize,
 }
+
+/// Why the pages cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// The threads or the port.
+    #[error("the pages cannot be served")]
+    Io(#[from] io::Error),
+    /// The certificate.
+    #[error(transparent)]
+    Certificate(#[from] UnusableCertificate),
+}
+
+/// How the port uses its certificate.
+const TLS: TlsUse = TlsUse { table: "web", protocol: "http/1.1" };
+/// How often the files of the certificate are looked at.
+const RELOAD: Duration = Duration::from_secs(60);
 
 struct Shared {
     parts: Arc<Parts>,
@@ -59,7 +75,7 @@ struct Shared {
 ///
 /// # Errors
 /// If the threads cannot be started.
-pub async fn serve(listener: TcpListener, served: Served, shutdown: CancellationToken) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, served: Served, shutdown: CancellationToken) -> Result<(), WebError> {
     let listener = listener.into_std()?;
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("web".to_owned()).spawn(move || {
@@ -70,7 +86,7 @@ pub async fn serve(listener: TcpListener, served: Served, shutdown: Cancellation
             .on_thread_start(give_way)
             .enable_all()
             .build();
-        let result = runtime.and_then(|runtime| {
+        let result = runtime.map_err(WebError::from).and_then(|runtime| {
             let result = runtime.block_on(async { run(TcpListener::from_std(listener)?, served, shutdown).await });
             runtime.shutdown_timeout(DRAIN);
             result
@@ -88,8 +104,9 @@ fn give_way() {
     }
 }
 
-async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> io::Result<()> {
-    let Served { parts, door, certificates, connections } = served;
+async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> Result<(), WebError> {
+    let Served { parts, door, tls, connections } = served;
+    let clock = Arc::clone(&parts.clock);
     let shared = Arc::new(Shared { parts, door, turns: Semaphore::new(PAGES_AT_ONCE) });
     let limits = Limits {
         connections,
@@ -104,10 +121,14 @@ async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> 
     let router = Router::new().fallback(answer).with_state(shared);
     let end = CancellationToken::new();
     let port = Port { listener, limits, http, router, openings: None, stop, end };
-    match certificates {
-        Some(certificates) => port.serve_opened(certificates.handshake()).await,
-        None => port.serve().await,
-    }
+    let Some(tls) = tls else {
+        port.serve().await;
+        return Ok(());
+    };
+    let certificates = Arc::new(Certificates::load(TLS, tls, clock)?);
+    let watching = tokio::spawn(Arc::clone(&certificates).watch(RELOAD));
+    port.serve_opened(move |tcp| Arc::clone(&certificates).open(tcp)).await;
+    watching.abort();
     Ok(())
 }
 
@@ -120,9 +141,9 @@ impl Shared {
         if let Some(asset) = assets::find(request.uri().path(), request.headers()) {
             return asset;
         }
-        let connection = request.extensions();
-        let over_tls = connection.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref);
-        let peer = connection.get::<TcpConnectInfo>().or(over_tls).and_then(TcpConnectInfo::remote_addr);
+        let tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
+        let tcp = request.extensions().get::<TcpConnectInfo>().or(tls.map(TlsConnectInfo::get_ref));
+        let peer = tcp.and_then(TcpConnectInfo::remote_addr);
         let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
@@ -214,7 +235,7 @@ impl Shared {
 }
 
 /// How a page is shown to somebody who is not known yet.
-fn look(request: &Request, query: &str) -> Look {
+pub(super) fn look(request: &Request, query: &str) -> Look {
     let asked = Query::parse(query).and_then(|query| Language::of_code(query.get("lang")?));
     let wanted = || {
         let accept = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|accept| accept.to_str().ok());

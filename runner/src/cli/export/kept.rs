@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::object::Object;
 use super::own::Own;
-use crate::cli::events::EventJson;
+use crate::event_json::EventJson;
 use crate::cli::link::list::LinkJson;
 use crate::cli::meter::decisions;
 use crate::cli::stored;

@@ -153,6 +153,7 @@ impl Server {
                     doc! { "community": 1, "is_newest": 1 },
                 ],
             ),
+            ("details", vec![doc! { "community": 1, "until": 1 }]),
             ("algorithms", vec![doc! { "sha256": 1 }]),
             ("changes", vec![doc! { "community": 1, "at": 1, "_id": 1 }]),
             ("market_prices", vec![doc! { "meter": 1, "start": -1 }]),
