@@ -95,6 +95,19 @@ impl Statement {
         Some(statement)
     }
 
+    /// Sums up what one member traded in one interval; `None` if a sum does not fit 128 bits.
+    pub fn of_member(
+        member: &MemberId,
+        round: Option<&Round>,
+        gaps: &[GapTrade],
+        trades: &[StoredTrade],
+    ) -> Option<Account> {
+        let has = |party: &NamedParty| party.member() == Some(member);
+        let own = trades.iter().filter(|trade| has(&trade.seller) || has(&trade.buyer)).cloned();
+        let own: Vec<StoredTrade> = own.collect();
+        Statement::of(round, gaps, &own).map(|mut all| all.members.remove(member).unwrap_or_default())
+    }
+
     /// Adds the trades of one interval.
     ///
     /// # Panics

@@ -81,6 +81,17 @@ pub struct MemberStatement {
     pub member: MemberId,
     /// Its account: the same sums as the command `statement` prints.
     pub account: Account,
+    /// What can be told from its intervals, and not from the sums of days.
+    pub detail: Option<Detail>,
+    /// Medians of its neighbours; `None` if they are too few.
+    pub neighbours: Option<Neighbours>,
+    /// How many neighbours there are.
+    pub neighbour_count: usize,
+}
+
+/// What the intervals of a member tell beside its account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detail {
     /// What flowed on each day with an interval of this member.
     pub days: BTreeMap<Date, Flows>,
     /// The mean power in W at each hour of the clock; `None` where there is no data.
@@ -91,10 +102,6 @@ pub struct MemberStatement {
     pub gaps: u64,
     /// The energy of those gaps, in Wh.
     pub gap_wh: u128,
-    /// Medians of its neighbours; `None` if they are too few.
-    pub neighbours: Option<Neighbours>,
-    /// How many neighbours there are.
-    pub neighbour_count: usize,
 }
 
 /// Medians of a member's neighbours, each of those that have such a figure.
@@ -220,30 +227,37 @@ impl Statements {
         let accounts = &self.accounts.members;
         let statements = accounts.iter().map(|(member, account)| {
             let household = self.households.remove(member).unwrap_or_default();
-            let others: Vec<&Account> = accounts
-                .iter()
-                .filter(|(other, account)| *other != member && is_active(account))
-                .map(|it| it.1)
-                .collect();
-            MemberStatement {
-                member: member.clone(),
-                account: *account,
+            let detail = Detail {
                 days: household.days,
                 clock: household.clock.map(|(flows, seconds)| flows.over(seconds)),
                 intervals: household.intervals,
                 gaps: household.gaps,
                 gap_wh: household.gap_wh,
-                neighbour_count: others.len(),
-                neighbours: (others.len() >= NEIGHBOURS_MIN).then(|| Neighbours::of(&others)),
-            }
+            };
+            MemberStatement { detail: Some(detail), ..MemberStatement::of(member, account, accounts) }
         });
         let statements = statements.collect();
         (Common { intervals: self.intervals, span: self.span, digest: self.digest.digest() }, statements)
     }
 }
 
+impl MemberStatement {
+    /// Makes the statement of a member of its account and those of all members over the same time, without any detail.
+    pub fn of(member: &MemberId, account: &Account, accounts: &BTreeMap<MemberId, Account>) -> MemberStatement {
+        let others = accounts.iter().filter(|(other, account)| *other != member && is_active(account));
+        let others: Vec<&Account> = others.map(|(_, account)| account).collect();
+        MemberStatement {
+            member: member.clone(),
+            account: *account,
+            detail: None,
+            neighbour_count: others.len(),
+            neighbours: (others.len() >= NEIGHBOURS_MIN).then(|| Neighbours::of(&others)),
+        }
+    }
+}
+
 /// Whether a member bought or sold anything.
-fn is_active(account: &Account) -> bool {
+pub(crate) fn is_active(account: &Account) -> bool {
     [account.sold_local, account.bought_local, account.sold_grid, account.bought_grid].iter().any(|flow| flow.wh > 0)
 }
 

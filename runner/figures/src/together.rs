@@ -101,7 +101,8 @@ pub fn of(accounts: &Accounts, viewer: &MemberId) -> Result<Seen, TooLarge> {
         |account| account.sold_local.wh.saturating_add(account.sold_grid.wh),
     ];
     let stands_out = |part: &fn(&Account) -> u128| {
-        let (most, all) = others().map(part).fold((0, 0_u128), |(most, all), wh| (wh.max(most), all.saturating_add(wh)));
+        let (most, all) =
+            others().map(part).fold((0, 0_u128), |(most, all), wh| (wh.max(most), all.saturating_add(wh)));
         most > all - most
     };
     Ok(if parts.iter().any(stands_out) { Err(Withheld::Dominated) } else { Ok(total) })

@@ -1,7 +1,7 @@
 //! A plot with its caption, and its numbers as a table.
 
 use maud::{Markup, html};
-use words::Texts;
+use words::Language;
 
 /// A table: headings, and rows of which the first cell is a heading, too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,23 +45,24 @@ impl Numbers {
     }
 }
 
-/// Shows a plot with its caption and its numbers.
+/// As [`figure_in`], in English.
 pub fn figure(caption: &str, plot: &Markup, numbers: &Numbers) -> Markup {
-    described("The numbers", caption, plot, numbers)
+    figure_in(Language::En, caption, plot, numbers)
 }
 
-/// As [`figure`], in the language of these texts.
-pub fn figure_in(texts: &Texts, caption: &str, plot: &Markup, numbers: &Numbers) -> Markup {
-    described(texts.frame.the_numbers, caption, plot, numbers)
+/// As [`nothing_in`], in English.
+pub fn nothing(caption: &str) -> Markup {
+    nothing_in(Language::En, caption)
 }
 
-fn described(summary: &str, caption: &str, plot: &Markup, numbers: &Numbers) -> Markup {
+/// Shows a plot with its caption and its numbers.
+pub fn figure_in(language: Language, caption: &str, plot: &Markup, numbers: &Numbers) -> Markup {
     html! {
         figure {
             figcaption { (caption) }
             (plot)
             details {
-                summary { (summary) }
+                summary { (language.texts().frame.the_numbers) }
                 (numbers.table())
             }
         }
@@ -69,20 +70,11 @@ fn described(summary: &str, caption: &str, plot: &Markup, numbers: &Numbers) -> 
 }
 
 /// Shows what stands in place of a plot without data.
-pub fn nothing(caption: &str) -> Markup {
-    empty("There is no data for this.", caption)
-}
-
-/// As [`nothing`], in the language of these texts.
-pub fn nothing_in(texts: &Texts, caption: &str) -> Markup {
-    empty(texts.frame.no_data, caption)
-}
-
-fn empty(text: &str, caption: &str) -> Markup {
+pub fn nothing_in(language: Language, caption: &str) -> Markup {
     html! {
         figure {
             figcaption { (caption) }
-            p class="note" { (text) }
+            p class="note" { (language.texts().frame.no_data) }
         }
     }
 }

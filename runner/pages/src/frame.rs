@@ -1,6 +1,7 @@
 //! What all pages have in common: head, style sheet, patterns.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use words::Language;
 
 /// The style sheet of all pages.
 pub const STYLE: &str = include_str!("style.css");
@@ -8,11 +9,16 @@ pub const STYLE: &str = include_str!("style.css");
 /// The name by which a page of this program is known.
 pub const GENERATOR: &str = "<meta name=\"generator\" content=\"rec-market\">";
 
-/// A whole page that needs nothing else.
+/// As [`page_in`], in English.
 pub fn page(title: &str, body: &Markup) -> Markup {
+    page_in(Language::En, title, body)
+}
+
+/// A whole page that needs nothing else.
+pub fn page_in(language: Language, title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(language.code()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";

@@ -1,4 +1,5 @@
-//! Plots as SVG: axes, stacked bars and areas, differences, a heat map, step lines, ranges, and what flows from whom to whom.
+//! Plots as SVG: axes, stacked bars and areas, differences, a heat map, step lines, merit orders, ranges, and what flows from whom
+//! to whom.
 //!
 //! All plots are 400 units wide with text of 12 units, so that on a screen of 360 px it is still 10 px. A plot is one path for
 //! each class, however many values it has.
@@ -8,6 +9,7 @@ mod band;
 mod bars;
 mod differences;
 mod heat;
+mod merit;
 mod path;
 mod ribbons;
 mod scale;
@@ -24,8 +26,9 @@ pub use band::{Range, band};
 pub use bars::{Bar, bars};
 pub use differences::{Difference, differences};
 pub use heat::{Heat, heat};
+pub use merit::{Across, Order, merit};
 pub use ribbons::{Ribbon, ribbons};
-pub use scale::{Scale, decimal};
+pub use scale::{Scale, Unit, decimal};
 pub use steps::{Line, steps};
 
 /// The width of every plot.
@@ -44,15 +47,6 @@ pub struct About<'t> {
     pub title: &'t str,
     /// What there is to see.
     pub description: &'t str,
-}
-
-/// An axis on the left: its unit, and how its numbers are written.
-#[derive(Clone, Copy)]
-pub struct Axis<'a> {
-    /// The unit.
-    pub unit: &'a str,
-    /// Writes a number.
-    pub label: &'a dyn Fn(i128) -> String,
 }
 
 /// A label below a plot.

@@ -8,6 +8,7 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
+use words::Language;
 
 use crate::config;
 
@@ -85,6 +86,11 @@ fn day(text: &str) -> Option<Date> {
 pub fn zone(text: &str) -> Result<TimeZone, String> {
     let zone = TimeZone::get(text).ok().filter(|zone| !zone.is_unknown() && zone.iana_name().is_some());
     zone.ok_or_else(|| "expected a time zone, such as Europe/Lisbon or UTC".to_owned())
+}
+
+/// Parses the code of a language.
+pub fn language(text: &str) -> Result<Language, String> {
+    Language::of_code(text).ok_or_else(|| "expected en, pt, de, fr, nl or es".to_owned())
 }
 
 pub fn size(text: &str) -> Result<u64, String> {

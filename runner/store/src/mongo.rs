@@ -2,13 +2,14 @@
 //!
 //! It only relies on atomic changes of single documents and on unique `_id`s, not on transactions, so a standalone
 //! server is enough. `chain.rs` explains how an interval is committed, `journal.rs` how several documents are changed
-//! as one. Nothing is ever deleted but prices that are too old or too many, and details of days before they
-//! are made again. A database that the Python original filled is
+//! as one. Nothing is ever deleted but prices and backtests that are too old or too many, sessions that have ended, and details
+//! of days before they are made again. A database that the Python original filled is
 //! continued: its own collections are only read, `takeover.rs` explains how.
 
 mod addition;
 mod address;
 mod algorithms;
+mod backtests;
 mod blobs;
 mod chain;
 #[cfg(test)]
@@ -42,6 +43,7 @@ mod takeover;
 #[cfg(test)]
 mod tests;
 mod trades;
+mod viewers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;

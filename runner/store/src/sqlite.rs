@@ -2,6 +2,7 @@
 
 mod addition;
 mod algorithms;
+mod backtests;
 mod days;
 mod details;
 mod events;
@@ -20,6 +21,7 @@ mod replicas;
 #[cfg(test)]
 mod tests;
 mod value;
+mod viewers;
 mod walk;
 mod write;
 mod writer;

@@ -10,16 +10,16 @@ use testkit::*;
 use crate::http::{self, Answer};
 
 /// When the simulated communities begin: 2024-05-06T00:00:00Z, a Monday in spring, as that of the demo.
-const START: u64 = 1_714_953_600;
-/// A web page for whoever comes, on a port that the system chooses.
-pub const OPEN: &str = "listen_web = \"127.0.0.1:0\"\n\n[web]\nopen = true\n";
+pub const START: u64 = 1_714_953_600;
+/// A web page for whoever comes.
+pub const OPEN: &str = "[web]\nopen = true\n";
 
 /// A market whose books are settled, and the service that shows them.
 pub struct Served {
     pub market: Market,
     pub service: Service,
     pub web: SocketAddr,
-    _meters: Meters,
+    _meters: Vec<Meters>,
 }
 
 impl Served {
@@ -38,12 +38,17 @@ impl Served {
 
     /// The community `aveiro` of these meters.
     pub fn of(meters: Meters, keys: &str, community_keys: &str) -> Served {
-        let market = Market::serving(&meters, keys, community_keys);
+        Served::start(Market::serving(&meters, keys, community_keys), [meters])
+    }
+
+    /// A market that is not settled yet, and its meters, which live as long.
+    pub fn start(market: Market, meters: impl IntoIterator<Item = Meters>) -> Served {
+        market.reconfigure("listen_web = \"\"", "listen_web = \"127.0.0.1:0\"");
         market.settle().ends_with(0);
         let service = Service::start(&market);
         let web = service.web.unwrap_or_else(|| panic!("it has no web page: {}", market.log()));
         eventually("it is ready", || service.get("/ready").0 == 200);
-        Served { market, service, web, _meters: meters }
+        Served { market, service, web, _meters: meters.into_iter().collect() }
     }
 
     /// A page as whoever comes sees it.

@@ -1,5 +1,6 @@
 //! The languages, and which one somebody wants.
 
+use crate::forms::Forms;
 use crate::texts::Texts;
 use crate::{de, en, es, fr, nl, pt};
 
@@ -58,18 +59,42 @@ impl Language {
         Language::ALL.into_iter().find(|language| language.code().eq_ignore_ascii_case(primary))
     }
 
-    /// Chooses the language that a browser wants most (RFC 9110, 12.5.4: `Accept-Language`); English if it wants none of them.
+    /// Chooses the language that a browser wants most (RFC 9110, 12.5.4: `Accept-Language`), of several the one that it names
+    /// first; English if it wants none of them. An entry that cannot be read counts for nothing, and so does one that begins
+    /// beyond what is read of a very long list.
     pub fn wanted(accept: &str) -> Language {
         let mut best = (Language::En, 0);
-        for part in accept.get(..WANTED_BYTES_MAX.min(accept.len())).unwrap_or_default().split(',') {
+        let mut at = 0;
+        for part in accept.split(',') {
+            if at >= WANTED_BYTES_MAX {
+                break;
+            }
+            at += part.len() + 1;
             let mut parts = part.split(';').map(str::trim);
             let Some(language) = parts.next().and_then(Language::of_code) else { continue };
-            let weight = parts.find_map(|it| it.strip_prefix("q=")).map_or(Some(1000), thousandths).unwrap_or(0);
-            if weight > best.1 {
+            let weight = match parts.next() {
+                None => Some(1000),
+                Some(weight) => weight
+                    .strip_prefix(['q', 'Q'])
+                    .and_then(|it| thousandths(it.trim_start().strip_prefix('=')?.trim_start())),
+            };
+            if let Some(weight) = weight.filter(|weight| *weight > best.1) {
                 best = (language, weight);
             }
         }
         best.0
+    }
+
+    /// How it writes numbers, money and dates.
+    pub(crate) fn forms(self) -> &'static Forms {
+        match self {
+            Language::En => &en::FORMS,
+            Language::Pt => &pt::FORMS,
+            Language::De => &de::FORMS,
+            Language::Fr => &fr::FORMS,
+            Language::Nl => &nl::FORMS,
+            Language::Es => &es::FORMS,
+        }
     }
 
     /// Returns its texts.
@@ -88,14 +113,18 @@ impl Language {
 /// A weight from 0 to 1 with up to three decimals, in thousandths.
 fn thousandths(weight: &str) -> Option<u16> {
     let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
-    let whole: u16 = whole.parse().ok().filter(|whole| *whole <= 1)?;
+    let whole = match whole {
+        "0" => 0,
+        "1" => 1000,
+        _ => return None,
+    };
     let decimals = match decimals.len() {
         0..=3 if decimals.bytes().all(|digit| digit.is_ascii_digit()) => {
             format!("{decimals:0<3}").parse::<u16>().ok()?
         }
         _ => return None,
     };
-    Some((whole * 1000 + decimals).min(1000))
+    Some(whole + decimals).filter(|weight| *weight <= 1000)
 }
 
 #[cfg(test)]
@@ -113,8 +142,60 @@ mod tests {
             ("es;q=2, fr;q=x", Language::En),
             ("*", Language::En),
             ("", Language::En),
+            ("fr, de", Language::Fr),
+            ("fr;q=0.9, de;q=0.901", Language::De),
+            ("DE-at ; Q = 0.5", Language::De),
+            ("de;q=1.000", Language::De),
+            ("nld, deu, es-419", Language::Es),
         ] {
             assert_eq!(Language::wanted(accept), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_for_nothing() {
+        for wrong in [
+            "de;q=1.001",
+            "de;q=0.1234",
+            "de;q=+1",
+            "de;q=-1",
+            "de;q=.5",
+            "de;q=0.5x",
+            "de;q=",
+            "de;q",
+            "de;x=1",
+            "de;;q=1",
+            "de;q=1e0",
+            "de;q=1\u{661}",
+            "d\u{435}",
+            "-de",
+            "*-de",
+            "\u{202e}de",
+            ";q=1",
+            ",,,;;;==",
+            "de de",
+            "dé",
+        ] {
+            assert_eq!(Language::wanted(wrong), Language::En, "{wrong:?}");
+            assert_eq!(Language::wanted(&format!("{wrong},nl;q=0.001")), Language::Nl, "{wrong:?}");
+        }
+        let long = |entries| "é,".repeat(entries) + "de";
+        assert_eq!([Language::wanted(&long(300)), Language::wanted(&long(400))], [Language::De, Language::En]);
+    }
+
+    #[test]
+    fn a_code_may_have_a_region_and_names_nothing_else() {
+        for (code, expected) in [
+            ("pt", Some(Language::Pt)),
+            ("pt-BR", Some(Language::Pt)),
+            ("FR", Some(Language::Fr)),
+            ("nl_BE", Some(Language::Nl)),
+            ("p", None),
+            ("ptx", None),
+            ("", None),
+            ("de/../x", None),
+        ] {
+            assert_eq!(Language::of_code(code), expected, "{code}");
         }
     }
 }

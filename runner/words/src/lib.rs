@@ -5,10 +5,12 @@
 //!
 //! Start at [`Language`]. Deliberately absent: which text stands where.
 
+mod dates;
 mod de;
 mod en;
 mod es;
 mod fill;
+mod forms;
 mod fr;
 mod language;
 mod nl;
@@ -18,4 +20,5 @@ pub mod texts;
 
 pub use fill::fill;
 pub use language::Language;
+pub use numbers::NONE;
 pub use texts::Texts;

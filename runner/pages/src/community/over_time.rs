@@ -8,7 +8,7 @@ use words::fill;
 use super::Said;
 use crate::chart::{self, Numbers};
 use crate::place::{Part, Place};
-use crate::svg::{About, Axis, Label, Range, band, timeline};
+use crate::svg::{About, Label, Range, band, timeline};
 
 pub(super) fn sections(said: Said<'_>) -> Markup {
     let c = &said.texts.community;
@@ -41,7 +41,7 @@ fn areas(said: Said<'_>, what: &str, names: [&'static str; 2], parts: fn(&Slot) 
     let steps: Vec<Option<[u128; 2]>> = slots.iter().map(parts).collect();
     let title = fill(c.each_step, &[("what", &what), ("step", &step(said))]);
     if steps.iter().all(Option::is_none) {
-        return chart::nothing_in(said.texts, &title);
+        return chart::nothing_in(said.language, &title);
     }
     let with = steps.iter().flatten().count();
     let whole = |number: usize| said.language.whole(i128::try_from(number).unwrap_or(i128::MAX));
@@ -59,10 +59,9 @@ fn areas(said: Said<'_>, what: &str, names: [&'static str; 2], parts: fn(&Slot) 
     // OK because no step of any real community comes near 2⁶⁴ Wh.
     let narrow = |wh: u128| u64::try_from(wh).unwrap_or(u64::MAX);
     let steps: Vec<Option<[u64; 2]>> = steps.iter().map(|parts| parts.map(|parts| parts.map(narrow))).collect();
-    let axis = Axis { unit: "kWh", label: &|wh| said.language.short(wh, 3) };
     let about = About { title: &title, description: &description };
-    let plot = timeline(about, names, &steps, axis, &labels(said));
-    chart::figure_in(said.texts, &title, &plot, &numbers)
+    let plot = timeline(about, names, &steps, ("kWh", 3, said.language), &labels(said));
+    chart::figure_in(said.language, &title, &plot, &numbers)
 }
 
 /// What stands where there is no number.
@@ -112,11 +111,9 @@ fn prices(said: Said<'_>) -> Markup {
         let place = |slot: &Slot| Place::of(said.model.community, Part::Interval(slot.from));
         numbers.links = slots.iter().map(|slot| said.look.href(&place(slot), &[])).collect();
     }
-    // µEUR/kWh are hundred-thousandths of ct/kWh times ten.
-    let axis = Axis { unit: "ct/kWh", label: &|micro| said.language.short(micro, 4) };
     let about = About { title: &title, description: &description };
-    let plot = band(about, [c.lowest_to_highest, c.mean], &ranges, axis, &labels(said));
-    chart::figure_in(said.texts, &title, &plot, &numbers)
+    let plot = band(about, [c.lowest_to_highest, c.mean], &ranges, ("ct/kWh", 4, said.language), &labels(said));
+    chart::figure_in(said.language, &title, &plot, &numbers)
 }
 
 impl Said<'_> {
@@ -145,9 +142,9 @@ fn labels(said: Said<'_>) -> Vec<Label> {
         let before = place.checked_sub(1).and_then(|before| slots.get(before)).map(local);
         let is_new = |of: fn(Date) -> Date| before.is_none_or(|before| of(before.date()) != of(now.date()));
         match (said.model.step, single_day(said)) {
-            (Step::Day, _) => (is_new(Date::first_of_month), now.strftime("%Y-%m").to_string()),
-            (_, true) => (now.minute() == 0 && now.second() == 0, now.strftime("%H:%M").to_string()),
-            (_, false) => (is_new(|date| date), now.strftime("%m-%d").to_string()),
+            (Step::Day, _) => (is_new(Date::first_of_month), said.language.short_month(now.date()).to_owned()),
+            (_, true) => (now.minute() == 0 && now.second() == 0, said.language.time(now.time())),
+            (_, false) => (is_new(|date| date), said.language.day(now.date())),
         }
     };
     let all: Vec<(usize, String)> = slots

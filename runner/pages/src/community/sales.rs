@@ -106,7 +106,7 @@ fn flows(said: Said<'_>, shown: &Shown) -> Markup {
         .collect();
     let about = About { title: c.sales_title, description: description.as_deref().unwrap_or_default() };
     let plot = ribbons(about, [c.seller, c.buyer], &names, &all);
-    chart::figure_in(said.texts, c.sales_title, &plot, &numbers)
+    chart::figure_in(said.language, c.sales_title, &plot, &numbers)
 }
 
 fn matrix(said: Said<'_>, shown: &Shown) -> Markup {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, decimal, left_axis, legend, picture};
+use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, Unit, left_axis, legend, picture};
 
 /// One bar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub struct Bar {
     pub parts: Option<[u128; 2]>,
 }
 
-/// Plots bars. Numbers are shown in `unit`, of which they have so many decimals.
-pub fn bars(about: About<'_>, names: [&str; 2], bars: &[Bar], (unit, decimals): (&str, u32)) -> Markup {
+/// Plots bars. Numbers are written in the unit.
+pub fn bars<'u>(about: About<'_>, names: [&str; 2], bars: &[Bar], unit: impl Into<Unit<'u>>) -> Markup {
     const TOP: f64 = 38.0;
     const HEIGHT: f64 = 120.0;
     let whole = |value: u128| i128::try_from(value).unwrap_or(i128::MAX);
@@ -33,9 +33,10 @@ pub fn bars(about: About<'_>, names: [&str; 2], bars: &[Bar], (unit, decimals): 
         paths[1].rectangle((x, top), (width, middle - top));
     }
     let labels = bars.iter().enumerate().filter_map(|(place, bar)| Some((place, bar.label.as_ref()?)));
+    let unit = unit.into();
     let content = html! {
         (legend(12.0, names))
-        (left_axis(&scale, TOP, HEIGHT, unit, |value| decimal(value, decimals)))
+        (left_axis(&scale, TOP, HEIGHT, unit.name, |value| unit.written(value)))
         @for (path, class) in paths.into_iter().zip(CLASSES) {
             @if !path.is_empty() { path class=(class) d=(path.finish()) {} }
         }

@@ -1,4 +1,6 @@
-//! A scale of whole numbers with round ticks.
+//! A scale of whole numbers with round ticks, and the unit in which they are written.
+
+use words::Language;
 
 /// From a lowest to a highest number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,39 @@ fn round_up(step: i128) -> i128 {
     }
 }
 
+/// What the numbers of a plot are counted in, and how they are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit<'u> {
+    /// Its name.
+    pub name: &'u str,
+    /// How many decimals the numbers have in it: 3 for Wh that are shown in kWh.
+    pub decimals: u32,
+    /// The language in which they are written; `None` for the form of the command line.
+    pub language: Option<Language>,
+}
+
+impl Unit<'_> {
+    /// Writes a number with as few decimals as it needs.
+    pub fn written(&self, value: i128) -> String {
+        match self.language {
+            Some(language) => language.few_parts(value, self.decimals),
+            None => decimal(value, self.decimals),
+        }
+    }
+}
+
+impl<'u> From<(&'u str, u32)> for Unit<'u> {
+    fn from((name, decimals): (&'u str, u32)) -> Unit<'u> {
+        Unit { name, decimals, language: None }
+    }
+}
+
+impl<'u> From<(&'u str, u32, Language)> for Unit<'u> {
+    fn from((name, decimals, language): (&'u str, u32, Language)) -> Unit<'u> {
+        Unit { name, decimals, language: Some(language) }
+    }
+}
+
 /// Writes a number of units of 10⁻ⁿ with as few decimals as it needs: 2500 Wh are 2.5 kWh.
 pub fn decimal(value: i128, decimals: u32) -> String {
     let unit = 10_u128.saturating_pow(decimals);
@@ -82,5 +117,7 @@ mod tests {
     fn numbers_have_as_few_decimals_as_they_need() {
         assert_eq!([2_500, 2_000, 25, 0, -1_234_500].map(|wh| decimal(wh, 3)), ["2.5", "2", "0.025", "0", "-1 234.5"]);
         assert_eq!(decimal(7, 0), "7");
+        assert_eq!(Unit::from(("kWh", 3, Language::De)).written(-1_234_500), "−1.234,5");
+        assert_eq!(Unit::from(("kWh", 3)).written(-1_234_500), "-1 234.5");
     }
 }

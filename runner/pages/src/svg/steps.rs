@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, LEFT, LINE, RIGHT, Rows, Scale, cut, decimal, left_axis, picture};
+use super::{About, LEFT, LINE, RIGHT, Rows, Scale, Unit, cut, left_axis, picture};
 
 /// The classes of lines. There are no more lines than can be told apart.
 const CLASSES: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
@@ -20,8 +20,8 @@ pub struct Line {
     pub parts: Vec<i128>,
 }
 
-/// Plots lines, at most six. Numbers are shown in `unit`, of which they have so many decimals.
-pub fn steps(about: About<'_>, lines: &[Line], (unit, decimals): (&str, u32)) -> Markup {
+/// Plots lines, at most six. Numbers are written in the unit.
+pub fn steps<'u>(about: About<'_>, lines: &[Line], unit: impl Into<Unit<'u>>) -> Markup {
     const HEIGHT: f64 = 130.0;
     let lines = &lines[..lines.len().min(CLASSES.len())];
     let top = 24.0 + LINE * lines.len() as f64;
@@ -39,13 +39,14 @@ pub fn steps(about: About<'_>, lines: &[Line], (unit, decimals): (&str, u32)) ->
         path.step((RIGHT, y(line.parts.last().copied().unwrap_or(0))));
         path.finish()
     };
+    let unit = unit.into();
     let content = html! {
         @for ((line, class), place) in lines.iter().zip(CLASSES).zip(0_u32..) {
             @let height = 11.0 + LINE * f64::from(place);
             path class={ "step " (class) } d={ "M" (number(LEFT)) " " (number(height - 4.0)) "h34" } {}
             text x=(number(LEFT + 40.0)) y=(number(height)) { (cut(&line.name, NAME_CHARS)) }
         }
-        (left_axis(&scale, top, HEIGHT, unit, |value| decimal(value, decimals)))
+        (left_axis(&scale, top, HEIGHT, unit.name, |value| unit.written(value)))
         @for (line, class) in lines.iter().zip(CLASSES) {
             path class={ "step " (class) } d=(path(line)) {}
         }

@@ -11,6 +11,7 @@ use pages::look::Look;
 use pages::place::Place;
 
 use super::guard::Sight;
+use super::kept::Kept;
 use super::query::Query;
 use super::viewer::Viewer;
 use crate::clock::Clock;
@@ -27,6 +28,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub status: Arc<Status>,
+    /// Statements that were made for pages.
+    pub statements: Kept,
     /// The program and its engine, with their versions.
     pub program: String,
     /// Only trades of intervals that end after this instant are offered for payment; all if `None`.

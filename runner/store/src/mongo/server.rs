@@ -160,6 +160,9 @@ impl Server {
             ("meter_days", vec![doc! { "meter": 1, "day": 1 }, doc! { "day": 1 }]),
             ("meter_day_parts", vec![doc! { "attempt": 1 }]),
             ("reading_arrivals", vec![doc! { "copied": 1 }, doc! { "attempt": 1 }]),
+            ("links", vec![doc! { "created_at": 1, "_id": 1 }]),
+            ("sessions", vec![doc! { "expires_at": 1 }]),
+            ("visits", vec![doc! { "at": 1, "_id": 1 }]),
             ("waiting_meters", vec![doc! { "turn": 1, "_id": 1 }]),
         ];
         for (name, keys) in indexes {
