@@ -2,6 +2,7 @@
 
 mod backtest;
 mod manager;
+mod overview;
 mod why;
 
 use crate::forms::Forms;
@@ -308,4 +309,6 @@ pub(crate) const TEXTS: Texts = Texts {
         matrix_note: "Zeilen haben an Spalten verkauft, in kWh. Mehr Farbe heißt mehr.",
         matrix_others: "Genannt sind die {named}, die am meisten gehandelt haben; die anderen {count} sind zusammengefasst.",
     },
+    home: overview::HOME,
+    community: overview::COMMUNITY,
 };

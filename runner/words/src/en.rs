@@ -2,6 +2,7 @@
 
 mod backtest;
 mod manager;
+mod overview;
 mod why;
 
 use crate::forms::Forms;
@@ -308,4 +309,6 @@ pub(crate) const TEXTS: Texts = Texts {
         matrix_note: "Rows sold to columns, in kWh. The more colour, the more.",
         matrix_others: "The {named} that traded most are named; the other {count} are put together.",
     },
+    home: overview::HOME,
+    community: overview::COMMUNITY,
 };

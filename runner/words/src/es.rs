@@ -2,6 +2,7 @@
 
 mod backtest;
 mod manager;
+mod overview;
 mod why;
 
 use crate::forms::Forms;
@@ -308,4 +309,6 @@ pub(crate) const TEXTS: Texts = Texts {
         matrix_note: "Las filas vendieron a las columnas, en kWh. Cuanto más color, más.",
         matrix_others: "Se nombran los {named} que más intercambiaron; los otros {count} están agrupados.",
     },
+    home: overview::HOME,
+    community: overview::COMMUNITY,
 };

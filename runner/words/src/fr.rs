@@ -2,6 +2,7 @@
 
 mod backtest;
 mod manager;
+mod overview;
 mod why;
 
 use crate::forms::Forms;
@@ -308,4 +309,6 @@ pub(crate) const TEXTS: Texts = Texts {
         matrix_note: "Les lignes ont vendu aux colonnes, en kWh. Plus il y a de couleur, plus il y en a.",
         matrix_others: "Les {named} qui ont le plus échangé sont nommés ; les {count} autres sont regroupés.",
     },
+    home: overview::HOME,
+    community: overview::COMMUNITY,
 };

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod manager;
+mod overview;
 mod why;
 
 use crate::forms::Forms;
@@ -308,4 +309,6 @@ pub(crate) const TEXTS: Texts = Texts {
         matrix_note: "Rijen verkochten aan kolommen, in kWh. Meer kleur is meer.",
         matrix_others: "De {named} die het meest verhandelden zijn genoemd; de andere {count} zijn samengenomen.",
     },
+    home: overview::HOME,
+    community: overview::COMMUNITY,
 };

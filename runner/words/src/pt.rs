@@ -2,6 +2,7 @@
 
 mod backtest;
 mod manager;
+mod overview;
 mod why;
 
 use crate::forms::Forms;
@@ -308,4 +309,6 @@ pub(crate) const TEXTS: Texts = Texts {
         matrix_note: "As linhas venderam às colunas, em kWh. Quanto mais cor, mais.",
         matrix_others: "São nomeados os {named} que mais transacionaram; os outros {count} estão juntos.",
     },
+    home: overview::HOME,
+    community: overview::COMMUNITY,
 };
