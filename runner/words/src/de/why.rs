@@ -224,6 +224,7 @@ pub(super) const INTERVAL: Interval = Interval {
     offers: "Angebote",
     bids: "Gebote",
     price_all: "Preis",
+    price_decides: "Preis, der entscheidet, wer handelt",
     price_sellers: "Preis für Verkäufer",
     price_buyers: "Preis für Käufer",
     price_half_a: "Preis in Hälfte A",

@@ -224,6 +224,7 @@ pub(super) const INTERVAL: Interval = Interval {
     offers: "Offers",
     bids: "Bids",
     price_all: "Price",
+    price_decides: "Price that decides who trades",
     price_sellers: "Price for sellers",
     price_buyers: "Price for buyers",
     price_half_a: "Price in half A",

@@ -224,6 +224,7 @@ pub(super) const INTERVAL: Interval = Interval {
     offers: "Ofertas de venta",
     bids: "Ofertas de compra",
     price_all: "Precio",
+    price_decides: "Precio que decide quién intercambia",
     price_sellers: "Precio para vendedores",
     price_buyers: "Precio para compradores",
     price_half_a: "Precio en la mitad A",

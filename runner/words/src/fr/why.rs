@@ -224,6 +224,7 @@ pub(super) const INTERVAL: Interval = Interval {
     offers: "Offres de vente",
     bids: "Offres d’achat",
     price_all: "Prix",
+    price_decides: "Prix qui décide qui échange",
     price_sellers: "Prix des vendeurs",
     price_buyers: "Prix des acheteurs",
     price_half_a: "Prix de la moitié A",

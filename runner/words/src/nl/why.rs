@@ -224,6 +224,7 @@ pub(super) const INTERVAL: Interval = Interval {
     offers: "Aanbod",
     bids: "Biedingen",
     price_all: "Prijs",
+    price_decides: "Prijs die beslist wie handelt",
     price_sellers: "Prijs voor verkopers",
     price_buyers: "Prijs voor kopers",
     price_half_a: "Prijs in helft A",

@@ -224,6 +224,7 @@ pub(super) const INTERVAL: Interval = Interval {
     offers: "Ofertas de venda",
     bids: "Ofertas de compra",
     price_all: "Preço",
+    price_decides: "Preço que decide quem troca",
     price_sellers: "Preço para vendedores",
     price_buyers: "Preço para compradores",
     price_half_a: "Preço na metade A",
