@@ -71,11 +71,6 @@ impl Language {
         format!("{} EUR/kWh", self.exact(micro_eur.into(), 6))
     }
 
-    /// Whether so many things are named like one: in French, none is, too.
-    pub fn is_one(self, number: usize) -> bool {
-        number == 1 || (number == 0 && self == Language::Fr)
-    }
-
     /// Writes energy in kWh with all three decimals, so that nothing is rounded. Without the unit.
     pub fn kwh(self, wh: impl Into<i128>) -> String {
         self.parts(wh.into(), 3)
@@ -247,7 +242,5 @@ mod tests {
             assert_eq!(Language::En.exact_price(micro_eur), format!("{expected} EUR/kWh"));
             assert_eq!(Language::De.exact_price(micro_eur), format!("{} EUR/kWh", expected.replace('.', ",")));
         }
-        assert_eq!([0, 1, 2].map(|number| Language::Fr.is_one(number)), [true, true, false]);
-        assert_eq!([0, 1, 2].map(|number| Language::En.is_one(number)), [false, true, false]);
     }
 }
