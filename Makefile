@@ -94,6 +94,18 @@ SCALE ?= 10000x100
 scale-test: build ## Settle an interval of 10,000 communities of 100 members, with one replica and three, and print the figures
 	REC_MARKET_TEST_SCALE=$(SCALE) cargo test --release --locked --workspace --test service -- scale:: --nocapture
 
+# Seconds of 200 pages each.
+LOAD_SECONDS ?= 60
+
+.PHONY: web-load-test
+web-load-test: build ## Ask for 200 pages a second of a year of 100 members while intervals are settled, and print the figures
+	REC_MARKET_TEST_LOAD=$(LOAD_SECONDS) cargo test --release --locked --workspace --test web -- load:: --nocapture
+
+.PHONY: web-pictures
+web-pictures: build tools ## Take a picture of every page in target/pictures, and make the one of the README anew
+	mkdir -p target/pictures
+	REC_MARKET_TEST_PICTURES=$(abspath target/pictures) cargo test --release --locked --workspace --test web -- pages:: demo::
+
 .PHONY: scale-simulation
 scale-simulation: build ## Simulate an interval of a million communities on 1, 10 and 100 nodes, from assumed costs
 	REC_MARKET_TEST_SIMULATION=1 cargo test --release --locked --workspace --test service -- simulation:: --nocapture

@@ -7,7 +7,11 @@
 //! An interval that any variant cannot clear counts for none. Gaps, the energy of meters that were not read for a while, are
 //! settled with the grid whatever the rule, and are left out of all.
 
+pub mod background;
+pub mod bounds;
 pub mod job;
+pub mod json;
+pub mod kept;
 pub mod meters;
 pub mod readings;
 pub mod rounds;

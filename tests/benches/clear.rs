@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, criterion_group};
 use domain::settlement::trades_max_default;
 use domain::{Round, Settlement};
+use explain::native;
 use market_kit::Algorithm as _;
-use rec_market::explain::native;
 use sandbox::{Algorithm, Limits, Options, Sandbox};
 
 const SIZES: [u32; 4] = [10, 1_000, 100_000, 1_000_000];

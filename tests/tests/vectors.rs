@@ -12,15 +12,16 @@ use base::BASE;
 use domain::round::{PriceLimits, Terms};
 use domain::settlement::trades_max_default;
 use domain::{Energy, Position, Price, Round, Settlement, Tariff, Trade};
+use explain::Agreement;
 use market_kit::Algorithm as _;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use rec_market::cli::round_file;
-use rec_market::explain::{self, Agreement};
 use rec_market_tests::settled;
 use sandbox::{Algorithm, Limits, Options, Sandbox};
 use serde_json::Value;
+use words::Language;
 
 /// An algorithm as a native function.
 type Native = fn(&market_kit::Round) -> market_kit::Outcome;
@@ -73,6 +74,14 @@ fn all() -> &'static [Both] {
     })
 }
 
+#[test]
+fn each_rule_says_of_itself_in_english_what_its_component_says() {
+    for Both { name, component, .. } in all() {
+        let described = component.describe(Limits::default().budget(0)).unwrap().unwrap();
+        assert_eq!(explain::summary(name, Language::En), Some(&*described.summary), "{name}");
+    }
+}
+
 impl Both {
     /// Runs both forms, checks the balance, and explains the trades; returns the trades or the error on which they agree.
     fn clear(&self, round: &Round) -> Result<Vec<Trade>, String> {
@@ -91,7 +100,7 @@ impl Both {
         if let Err(violations) = checked {
             panic!("{name} does not balance: {violations:#?} on {round:#?}");
         }
-        let explanation = explain::explain(Some(name), round, &trades);
+        let explanation = explain::explain(Some(name), round, &trades, Language::En);
         assert_eq!(explanation.agreement, Agreement::Exact, "{name} is explained wrongly on {round:#?}");
         Ok(trades)
     }

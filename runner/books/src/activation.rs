@@ -149,6 +149,12 @@ impl ActivationLog {
         Some((step.from, step.activations.last()))
     }
 
+    /// Lists from which intervals on something else settles, in order, each with the activation that does; `None` where the
+    /// configured algorithm takes over.
+    pub fn steps(&self) -> impl Iterator<Item = (Boundary, Option<&Activation>)> {
+        self.steps.iter().map(|step| (step.from, step.activations.last()))
+    }
+
     /// Returns the activation that a roll-back at this start withdraws, and the one that takes its place (`None`: the
     /// configured algorithm). An activation that has not taken effect yet is withdrawn first.
     ///

@@ -5,6 +5,7 @@
 //! equal the change of its registers. Memory grows with the number of meters and members, not with the length of the
 //! books.
 
+mod details;
 mod registers;
 mod sums;
 
@@ -20,9 +21,11 @@ use domain::round::{self, Terms};
 use domain::settlement::{digest_of_trades, trades_max_default};
 use domain::{Boundary, Digest, MemberId, MeterId, NamedParty, NamedTrade, Party, Round, Settlement, Trade, TradeId};
 
+use details::KeptDetails;
 use registers::{Crossings, bases, change};
 use sums::Sums;
 
+use crate::details::DayDetails;
 use crate::interval::{Decided, MeterReading, Provenance, StoredInterval};
 use crate::meters::MeterLog;
 use crate::statement::DaySums;
@@ -65,6 +68,7 @@ pub struct Audit {
     last: LastReads,
     mark: Option<Boundary>,
     sums: Sums,
+    details: KeptDetails,
     /// Registers and trades of every member that was ever in the books.
     pub members: BTreeMap<MemberId, Proof>,
     /// Number of intervals with a round.
@@ -109,15 +113,20 @@ impl Audit {
         for finding in self.prove(stored) {
             self.find(format!("interval {interval}: {finding}"));
         }
-        if let Some(finding) = self.sums.prove(stored) {
-            self.find(finding);
-        }
+        let proofs = [self.sums.prove(stored), self.details.prove(stored)];
+        proofs.into_iter().flatten().for_each(|finding| self.find(finding));
     }
 
     /// Notes what the store has summed up of a day, to compare it with the intervals that are added afterwards. Days must be
     /// added in order of time.
     pub fn add_sums(&mut self, day: &DaySums) {
         self.sums.expect(day);
+    }
+
+    /// Notes which details the store keeps of a day, to compare them with the intervals that are added afterwards. Days must be
+    /// added in order of time.
+    pub fn add_details(&mut self, day: &DayDetails) {
+        self.details.expect(day);
     }
 
     fn prove(&mut self, stored: &StoredInterval) -> Vec<String> {
@@ -310,9 +319,8 @@ impl Audit {
                 self.find(format!("the last registers of meter {meter} are not those of the books"));
             }
         }
-        if let Some(finding) = self.sums.finish() {
-            self.find(finding);
-        }
+        let left = [self.sums.finish(), self.details.finish()];
+        left.into_iter().flatten().for_each(|finding| self.find(finding));
         let broken: Vec<String> = self
             .members
             .iter()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::disputes::{LastRead, MeterRules, ReadAt};
 use domain::netting::{Basis, LastReads};
 use domain::reading::Registers;
-use domain::{Boundary, Digest, Interval, MemberId, MeterId, Round, Settlement};
+use domain::{Boundary, Digest, Interval, MemberId, MeterId, NamedParty, Party, Round, Settlement, Trade};
 use jiff::Timestamp;
 
 use crate::trade::{GapTrade, StoredTrade, trades_of};
@@ -230,6 +230,46 @@ pub struct Span {
     pub from: Option<u64>,
     /// Only intervals that start before this instant, in seconds since the Unix epoch.
     pub to: Option<u64>,
+}
+
+/// A stored interval whose trades do not belong to its round.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "interval {interval} of the books has a trade of {member}, who is not in its round (rec-market audit shows more)"
+)]
+pub struct ForeignTrade {
+    interval: Interval,
+    member: MemberId,
+}
+
+impl StoredInterval {
+    /// Returns the trades of the round, with the places of members in it; none without a round. Those of gaps, which no rule
+    /// makes, are not among them.
+    ///
+    /// # Errors
+    /// If one is of a member that is not in the round.
+    pub fn round_trades(&self) -> Result<Vec<Trade>, ForeignTrade> {
+        let Some(round) = &self.round else { return Ok(Vec::new()) };
+        // Trades of gaps come last.
+        let gaps = self.gaps.iter().flat_map(GapTrade::trades).count();
+        let count = self.trades.len().saturating_sub(gaps);
+        let foreign = |member| ForeignTrade { interval: self.interval, member };
+        self.trades.iter().take(count).map(|trade| unnamed(round, trade).map_err(foreign)).collect()
+    }
+}
+
+/// A trade with the places of its members in the round; an error is the member that is not in it.
+fn unnamed(round: &Round, trade: &StoredTrade) -> Result<Trade, MemberId> {
+    let party = |party: &NamedParty| match party {
+        NamedParty::Grid => Ok(Party::Grid),
+        NamedParty::Operator => Ok(Party::Operator),
+        NamedParty::Member(member) => {
+            let place = round.positions().binary_search_by(|position| position.member.cmp(member));
+            let place = place.ok().and_then(|place| u32::try_from(place).ok());
+            place.map(Party::Member).ok_or_else(|| member.clone())
+        }
+    };
+    Ok(Trade { seller: party(&trade.seller)?, buyer: party(&trade.buyer)?, energy: trade.energy, price: trade.price })
 }
 
 impl ClearedInterval {

@@ -10,8 +10,10 @@
 
 pub mod activation;
 pub mod audit;
+pub mod backtest;
 pub mod comparison;
 pub mod decision;
+pub mod details;
 pub mod error;
 pub mod event;
 pub mod interval;
@@ -31,12 +33,16 @@ pub mod viewer;
 pub mod wallet;
 
 pub use activation::{Activation, ActivationLog, NothingActivated, Shadow};
+pub use backtest::{
+    BACKTEST_BYTES_MAX, BACKTESTS_BYTES_MAX, BACKTESTS_MAX, BacktestHead, KeptBacktest, backtests_kept,
+};
 pub use comparison::Comparison;
 pub use decision::{Action, Change, ExpectedState, KeptChange, KeptVersion, Label, SERVICE_ITSELF, Version};
+pub use details::{Cleared, DayDetails, Details, IntervalSums, Pair, Sales, Told};
 pub use error::{Cause, StoreError};
 pub use event::{EventFilter, EventPlace, ListedEvent, event_codes};
 pub use interval::{
-    Addition, ClearedInterval, ClearedRound, Commit, Decided, MeterReading, Provenance, Span, StoredEvent,
+    Addition, ClearedInterval, ClearedRound, Commit, Decided, ForeignTrade, MeterReading, Provenance, Span, StoredEvent,
     StoredInterval,
 };
 pub use meters::{MeterLog, NumberedDecision};
@@ -54,8 +60,7 @@ pub use reopening::{ReopenError, Reopened, Reopening};
 pub use shadow::{ShadowState, ShadowTotals};
 pub use statement::DaySums;
 pub use store::{
-    Acquired, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices, Progress,
-    Readings, Replica, Replicas, Standing, Store, community_lease,
+    Acquired, Backtests, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices, Progress, Readings, Replica, Replicas, Standing, Store, Viewers, community_lease,
 };
 pub use trade::{GapTrade, StoredTrade, trades_of};
 pub use viewer::{Link, ListedVisit, Role, Session, Visit, VisitFilter, VisitPlace, Who};

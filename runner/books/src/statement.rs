@@ -23,7 +23,8 @@ impl Flow {
         Flow { wh: trade.energy.wh().into(), amount: Amount::of(trade.energy, trade.price) }
     }
 
-    fn checked_add(self, other: Flow) -> Option<Flow> {
+    /// Adds two flows; `None` if a sum does not fit 128 bits.
+    pub fn checked_add(self, other: Flow) -> Option<Flow> {
         Some(Flow { wh: self.wh.checked_add(other.wh)?, amount: self.amount.checked_add(other.amount)? })
     }
 }

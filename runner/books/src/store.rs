@@ -14,7 +14,9 @@ use domain::{Boundary, Digest, MemberId, MeterId, MeterPrice, PriceBook, TradeId
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::backtest::{BacktestHead, KeptBacktest};
 use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
+use crate::details::Details;
 use crate::error::StoreError;
 use crate::event::{EventFilter, EventPlace, ListedEvent};
 use crate::interval::{Addition, Commit, Span, StoredEvent, StoredInterval};
@@ -26,6 +28,7 @@ use crate::reopening::{ReopenError, Reopened, Reopening};
 use crate::shadow::ShadowState;
 use crate::statement::DaySums;
 use crate::trade::StoredTrade;
+use crate::viewer::{Link, ListedVisit, Session, Visit, VisitFilter, VisitPlace};
 
 /// The result of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -386,10 +389,72 @@ pub trait Readings: Send + Sync {
     async fn late_arrivals(&self) -> Result<Vec<LateArrival>, StoreError>;
 }
 
-/// A complete store: every trait of this module.
-pub trait Store: Books + Decisions + Leases + Payments + Prices + Readings + Replicas {}
+/// Storage of who looks at the pages: links of members, sessions, and the record of visits. Only sessions are ever removed.
+#[async_trait]
+pub trait Viewers: Send + Sync {
+    /// Keeps a new link, unless its id is taken. Returns whether it is kept.
+    async fn keep_link(&self, link: &Link) -> Result<bool, StoreError>;
 
-impl<S: Books + Decisions + Leases + Payments + Prices + Readings + Replicas> Store for S {}
+    /// Returns the link with an id, whether it is valid or not.
+    async fn link(&self, id: &str) -> Result<Option<Link>, StoreError>;
+
+    /// Lists up to `limit` links in the order in which they were made, of one community if given, and of its members of that
+    /// name. `after` is the last link of the previous page.
+    async fn links(
+        &self,
+        community: Option<&str>,
+        member: Option<&MemberId>,
+        after: Option<&Link>,
+        limit: usize,
+    ) -> Result<Vec<Link>, StoreError>;
+
+    /// Revokes a link at an instant, unless it is revoked already. Returns it as it is then; `None` if there is none.
+    async fn revoke_link(&self, id: &str, at: Timestamp) -> Result<Option<Link>, StoreError>;
+
+    /// Keeps a new session, and removes those that have ended at `now`.
+    async fn begin_session(&self, session: &Session, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Returns the session whose secret has this digest, whether it has ended or not.
+    async fn session(&self, digest: &Digest) -> Result<Option<Session>, StoreError>;
+
+    /// Removes a session.
+    async fn end_session(&self, digest: &Digest) -> Result<(), StoreError>;
+
+    /// Keeps visits, all or none, in their order.
+    async fn keep_visits(&self, visits: &[Visit]) -> Result<(), StoreError>;
+
+    /// Lists up to `limit` visits, newest first. `before` is the place of the last visit of the previous page.
+    async fn visits(
+        &self,
+        filter: &VisitFilter,
+        before: Option<&VisitPlace>,
+        limit: usize,
+    ) -> Result<Vec<ListedVisit>, StoreError>;
+}
+
+/// Storage of backtests, so that people can look at them again.
+#[async_trait]
+pub trait Backtests: Send + Sync {
+    /// Keeps a backtest with its content, of at most [`BACKTEST_BYTES_MAX`](crate::BACKTEST_BYTES_MAX), and returns its number.
+    /// The oldest of the community make room: see [`backtests_kept`](crate::backtests_kept).
+    async fn keep_backtest(
+        &self,
+        community: &str,
+        head: &BacktestHead,
+        content: Arc<[u8]>,
+    ) -> Result<u64, StoreError>;
+
+    /// Lists the backtests of a community that are kept, newest first.
+    async fn backtests(&self, community: &str) -> Result<Vec<KeptBacktest>, StoreError>;
+
+    /// Returns the content of a backtest; `None` if it is not kept.
+    async fn backtest(&self, community: &str, number: u64) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// A complete store: every trait of this module.
+pub trait Store: Backtests + Books + Decisions + Details + Leases + Payments + Prices + Readings + Replicas + Viewers {}
+
+impl<S: Backtests + Books + Decisions + Details + Leases + Payments + Prices + Readings + Replicas + Viewers> Store for S {}
 
 /// Returns the name of the lease under which a community is settled.
 pub fn community_lease(community: &str) -> String {

@@ -37,6 +37,20 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, is_unprintable, |character, text| text.extend(character.escape_default()))
 }
 
+/// A word of a command, so that it can be pasted into a shell.
+///
+/// ```
+/// use domain::text::shell_word;
+/// assert_eq!(["uniform,a=1", "it's here", ""].map(shell_word), ["uniform,a=1", r"'it'\''s here'", "''"]);
+/// ```
+pub fn shell_word(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=,:@%+".contains(&byte);
+    match !word.is_empty() && word.bytes().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 /// As [`printable`], but line breaks and tabs stay: for whole outputs of ours, in which text from outside may be.
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     let is_escaped = |character| !matches!(character, '\n' | '\t') && is_unprintable(character);
@@ -75,23 +89,6 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     text
-}
-
-/// A word of a command, so that it can be pasted into a POSIX shell, which takes it unchanged.
-///
-/// ```
-/// use domain::text::shell_word;
-///
-/// assert_eq!(shell_word("uniform,a=1"), "uniform,a=1");
-/// assert_eq!(shell_word("it's here"), r"'it'\''s here'");
-/// assert_eq!(shell_word(""), "''");
-/// ```
-pub fn shell_word(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=,:@%+".contains(&byte);
-    match !word.is_empty() && word.bytes().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ pub struct Variant {
 }
 
 /// The members that are worse off than beside something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorseOff {
     /// How many.
     pub members: usize,
@@ -215,10 +215,7 @@ impl Variant {
 
     /// How evenly what is saved is shared: of each member that traded here, what it saved for each kWh that it traded here.
     pub fn fairness(&self) -> Fairness {
-        let each = self.accounts().iter().filter_map(|account| {
-            rate::per_kwh(account.saved().nano_eur(), account.sold_local.wh + account.bought_local.wh)
-        });
-        Fairness::of(each.collect())
+        Fairness::of_accounts(self.accounts())
     }
 
     /// Who pays more than with the grid alone.
@@ -265,7 +262,8 @@ fn difference(before: Option<&Account>, now: Option<&Account>) -> Amount {
     paid(before).checked_sub(paid(now)).unwrap_or_default()
 }
 
-fn worse_off(differences: impl Iterator<Item = Amount>) -> WorseOff {
+/// Who loses, of these differences by number.
+pub(crate) fn worse_off(differences: impl Iterator<Item = Amount>) -> WorseOff {
     let worse: Vec<(usize, Amount)> = differences.enumerate().filter(|(_, amount)| *amount < Amount::ZERO).collect();
     WorseOff { members: worse.len(), most: worse.into_iter().min_by_key(|(number, amount)| (*amount, *number)) }
 }

@@ -4,6 +4,10 @@
 //! that traded. Gini = Σ(2k−n−1)x₍ₖ₎ / (n·Σx), from 0 where all have the same (Gini 1912); Jain = (Σx)² / (n·Σx²), to 1 where
 //! all have the same (Jain, Chiu, Hawe 1984). All sums are exact integers until the one division at the end.
 
+use books::statement::Account;
+
+use crate::rate;
+
 /// How evenly something is shared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fairness {
@@ -20,6 +24,14 @@ pub struct Fairness {
 }
 
 impl Fairness {
+    /// Computes the figures of these members' accounts: of each that traded here, what it saved for each kWh that it traded here.
+    pub fn of_accounts<'a>(accounts: impl IntoIterator<Item = &'a Account>) -> Fairness {
+        let each = accounts.into_iter().filter_map(|account| {
+            rate::per_kwh(account.saved().nano_eur(), account.sold_local.wh + account.bought_local.wh)
+        });
+        Fairness::of(each.collect())
+    }
+
     /// Computes the figures of what each of them has.
     pub fn of(mut each: Vec<i128>) -> Fairness {
         each.sort_unstable();

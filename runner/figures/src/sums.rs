@@ -144,7 +144,7 @@ impl MonthSums {
         &mut self.accounts[number]
     }
 
-    fn add_positions(&mut self, round: &Round, members: &[usize]) -> Result<(), TooLarge> {
+    pub(crate) fn add_positions(&mut self, round: &Round, members: &[usize]) -> Result<(), TooLarge> {
         let (mut fed_in, mut needed) = (0, 0);
         for (position, number) in round.positions().iter().zip(members) {
             fed_in += u128::from(position.surplus.wh());
@@ -161,7 +161,7 @@ impl MonthSums {
     }
 
     /// Adds trades; returns what was shared, and what was paid for it.
-    fn add_trades(&mut self, members: &[usize], trades: &[Trade]) -> Result<Flow, TooLarge> {
+    pub(crate) fn add_trades(&mut self, members: &[usize], trades: &[Trade]) -> Result<Flow, TooLarge> {
         let mut shared = Flow::default();
         for trade in trades {
             let flow = Flow { wh: trade.energy.wh().into(), amount: trade.amount() };

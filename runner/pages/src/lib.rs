@@ -7,9 +7,15 @@
 //!
 //! Start at [`svg`] (the plots), then [`backtest`] and [`statement`]. Deliberately absent: computing anything but places.
 
+pub mod algorithms;
 pub mod backtest;
+pub mod candidate;
 pub mod chart;
+pub mod compare;
+pub mod door;
+pub mod events;
 pub mod frame;
+pub mod interval;
 pub mod look;
 pub mod member;
 pub mod picker;
@@ -18,10 +24,14 @@ pub mod statement;
 pub mod svg;
 pub mod web;
 
+use domain::text::shell_word;
+
 pub use frame::STYLE;
 
 /// The script of all pages: what a plot shows under the pointer. Everything works without it.
 pub const SCRIPT: &str = include_str!("script.js");
+/// The picture of all pages in a browser's tab.
+pub const ICON: &str = include_str!("icon.svg");
 
 /// How a page's numbers are made again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,4 +40,10 @@ pub struct Repeat {
     pub command: String,
     /// The program and its engine, with their versions.
     pub program: String,
+}
+
+/// A command of this program, ready to be copied into a shell.
+fn command(words: &[&str]) -> maud::Markup {
+    let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
+    maud::html! { pre tabindex="0" { code { "rec-market " (words.join(" ")) } } }
 }

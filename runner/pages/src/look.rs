@@ -34,6 +34,8 @@ pub struct Assets {
     pub style: &'static str,
     /// The script.
     pub script: &'static str,
+    /// The picture in a browser's tab.
+    pub icon: &'static str,
 }
 
 impl Look {

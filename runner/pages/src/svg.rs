@@ -1,4 +1,4 @@
-//! Plots as SVG: axes, stacked bars and areas, differences, a heat map, step lines.
+//! Plots as SVG: axes, stacked bars and areas, differences, a heat map, step lines, merit orders.
 //!
 //! All plots are 400 units wide with text of 12 units, so that on a screen of 360 px it is still 10 px. A plot is one path for
 //! each class, however many values it has.
@@ -7,6 +7,7 @@ mod areas;
 mod bars;
 mod differences;
 mod heat;
+mod merit;
 mod path;
 mod scale;
 mod steps;
@@ -21,6 +22,7 @@ pub use areas::areas;
 pub use bars::{Bar, bars};
 pub use differences::{Difference, differences};
 pub use heat::{Heat, heat};
+pub use merit::{Across, Order, merit};
 pub use scale::{Scale, Unit, decimal};
 pub use steps::{Line, steps};
 

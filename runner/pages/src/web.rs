@@ -21,6 +21,7 @@ pub fn page(look: &Look, title: &str, body: &Markup, refresh: Option<u32>) -> Ma
                 (PreEscaped(GENERATOR))
                 @if let Some(seconds) = refresh { meta http-equiv="refresh" content=(seconds); }
                 title { (printable(title)) }
+                link rel="icon" type="image/svg+xml" href=(look.assets.icon);
                 link rel="stylesheet" href=(look.assets.style);
                 script src=(look.assets.script) defer {}
             }

@@ -7,7 +7,6 @@
 mod algorithms;
 mod bounds;
 mod callers;
-mod certificates;
 mod convert;
 mod guard;
 mod health;
@@ -26,8 +25,6 @@ use std::time::Duration;
 use domain::MeterId;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
-use tokio_rustls::LazyConfigAcceptor;
-use tokio_rustls::rustls::server::Acceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
@@ -36,12 +33,11 @@ use tonic::service::Routes;
 use crate::algorithms::registry::Registry;
 use crate::clock::Clock;
 use crate::config::{CallerConfig, TlsConfig};
-use crate::ports::{self, Failure, Limits, OpeningObserver, Port};
+use crate::ports::{self, Certificates, Limits, OpeningObserver, Port, TlsUse, UnusableCertificate};
 use algorithms::Algorithms;
 use books::{OfferedSince, PriceBounds, Store, Wallets};
 use bounds::Bounds;
 use callers::Callers;
-use certificates::Certificates;
 use market::Market;
 use meters::StoredReadings;
 use wire::authenticated_market_service_server::AuthenticatedMarketServiceServer;
@@ -50,11 +46,13 @@ use wire::meters_service_server::MetersServiceServer;
 use wire::rec_market_v1::algorithm_service_server::AlgorithmServiceServer;
 
 pub use algorithms::receive::upload as receive_upload;
-pub use certificates::UnusableCertificate;
 pub use health::{Health, Unwell, ask};
 pub use market::{Cut, CutObserver, MORE};
 pub use observe::{Observer, UNKNOWN_METHOD};
 pub use tonic::Code;
+
+/// How the TLS port uses its certificate.
+const TLS: TlsUse = TlsUse { table: "tls", protocol: "h2" };
 
 /// What the servers need.
 pub struct Api {
@@ -248,7 +246,7 @@ pub async fn start_observed(
 ) -> Result<ServingApi, ApiError> {
     let (plain_address, tls_address) = (plain.local_addr()?, tls.local_addr()?);
     let (limits, clock) = (api.limits, Arc::clone(&api.clock));
-    let certificates = tokio::task::spawn_blocking(move || Certificates::load(certificates, clock)).await??;
+    let certificates = tokio::task::spawn_blocking(move || Certificates::load(TLS, certificates, clock)).await??;
     let certificates = Arc::new(certificates);
     let health = Health::of(&[PLAIN_SERVICE, TLS_SERVICE, ALGORITHM_SERVICE]).await;
     let (registry, callers) = (api.administration.clone(), Callers::new(api.callers.clone()));
@@ -272,15 +270,7 @@ pub async fn start_observed(
     let mut servers = JoinSet::new();
     servers.spawn(port(plain, plain_routes, None).serve());
     let current = Arc::clone(&certificates);
-    // Each connection with the certificate that is current when it is accepted.
-    let handshake = move |tcp| {
-        let config = current.current();
-        async move {
-            // In two steps, to know whether a caller that goes away has seen the certificate.
-            let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
-            hello.into_stream(config).await.map_err(Failure::after_certificate)
-        }
-    };
+    let handshake = move |tcp| Arc::clone(&current).open(tcp);
     servers.spawn(port(tls, tls_routes, openings).serve_opened(handshake));
     let mut watching = JoinSet::new();
     watching.spawn(Arc::clone(&certificates).watch(limits.reload));
@@ -302,7 +292,7 @@ pub async fn start_observed(
 /// # Errors
 /// If it cannot be used: missing, damaged, not matching its key, or not valid now.
 pub async fn check_certificate(certificates: TlsConfig, clock: Arc<dyn Clock>) -> Result<(), ApiError> {
-    tokio::task::spawn_blocking(move || Certificates::load(certificates, clock)).await??;
+    tokio::task::spawn_blocking(move || Certificates::load(TLS, certificates, clock)).await??;
     Ok(())
 }
 

@@ -182,6 +182,21 @@ impl AlgorithmCache {
         }
     }
 
+    /// The algorithm of the program or of the store that a reference names, without pinning anything; `None` if it names a
+    /// file.
+    ///
+    /// # Errors
+    /// If there is no such algorithm, or it does not load.
+    pub async fn known(&self, reference: &Reference) -> Result<Option<ReadyAlgorithm>, AlgorithmError> {
+        let digest = match reference {
+            Reference::Base(base) => base.digest(),
+            Reference::Digest(digest) => *digest,
+            Reference::Uploaded { name, version } => self.find(name, version.as_deref()).await?.digest,
+            Reference::File(_) => return Ok(None),
+        };
+        self.get(&digest).await.map(Some)
+    }
+
     /// Resolves a name to a base algorithm, or to the newest or the given version of an uploaded one.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::open_store_to_read;
-use crate::adapter::web::{Door, Kept, Parts, Served, serve};
+use crate::adapter::web::{Door, Kept, Parts, Served, record, serve};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry::status::Status;
@@ -45,7 +45,12 @@ pub async fn run(
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
         config_path: config.path.display().to_string(),
     };
-    let door = Door { open: config.web.open };
-    serve(listener, Served { parts: Arc::new(parts), door, connections }, shutdown).await?;
-    Ok(())
+    let (visits, keeper) = record(Arc::clone(&parts.store));
+    let door = Door::new(config.web.clone(), config.viewers.clone(), visits);
+    let keeping = tokio::spawn(keeper.run());
+    let served = Served { parts: Arc::new(parts), door, tls: config.web.tls.clone(), connections };
+    let served = serve(listener, served, shutdown).await;
+    // Nobody notes anything any more: it ends when all is kept.
+    keeping.await?;
+    Ok(served?)
 }

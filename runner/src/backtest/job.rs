@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use sandbox::Limits;
 
 use super::{Case, Variant};
+use crate::config::CommunityConfig;
 
 /// What is to be run.
 pub struct Job<'j> {
@@ -31,4 +32,15 @@ pub struct RoundLimits {
     pub price: PriceLimits,
     /// On runs.
     pub run: Limits,
+}
+
+impl RoundLimits {
+    /// Returns the limits that a community has for a case; those of the round where it is no longer configured.
+    pub fn of(community: Option<&CommunityConfig>, case: &Case) -> RoundLimits {
+        let terms = case.round.terms();
+        match community.map(|community| community.terms_at(terms.interval.start())) {
+            Some(own) => RoundLimits { price: own.price_limits(), run: own.limits() },
+            None => RoundLimits { price: terms.limits, run: Limits::default() },
+        }
+    }
 }

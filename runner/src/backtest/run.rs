@@ -201,6 +201,6 @@ fn together(job: &Job<'_>, told: Told, parts: Vec<Part>) -> Result<Backtest, Too
 }
 
 /// The name of the variant without a community.
-const GRID_ALONE: &str = "grid-alone";
+pub const GRID_ALONE: &str = "grid-alone";
 /// The name of the variant that is in the books.
-const AS_SETTLED: &str = "as-settled";
+pub const AS_SETTLED: &str = "as-settled";

@@ -2,22 +2,11 @@
 
 use std::sync::Arc;
 
-use books::{GapTrade, Span, Store, StoredInterval, StoredTrade};
-use domain::{MemberId, NamedParty, Party, Round, Trade};
+use books::{ForeignTrade, Span, Store, StoreError, StoredInterval};
 use tokio::runtime::Handle;
 
 use super::run::{Feed, Told};
 use super::{Case, PAGE, Settled};
-
-/// A stored interval whose trades do not belong to its round.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "interval {interval} of the books has a trade of {member}, who is not in its round (rec-market audit shows more)"
-)]
-pub struct ForeignTrade {
-    interval: domain::Interval,
-    member: MemberId,
-}
 
 /// Hands in the stored rounds of a community that start in a span. Blocks, in a thread where the runtime's other tasks go on.
 ///
@@ -39,6 +28,19 @@ pub fn feed(store: &dyn Store, community: &str, mut span: Span, feed: &Feed<'_>)
     }
 }
 
+/// About how many intervals of a community there are in a span: from the first that is stored to the mark.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn count(store: &dyn Store, community: &str, span: Span) -> Result<u64, StoreError> {
+    let first = store.intervals(community, span, 1).await?;
+    let mark = store.mark(community).await?;
+    let (Some(first), Some(mark)) = (first.first(), mark) else { return Ok(0) };
+    let until = span.to.map_or(mark.seconds(), |to| to.min(mark.seconds()));
+    let length = u64::from(first.interval.length().seconds());
+    Ok(until.saturating_sub(first.interval.start().seconds()).div_ceil(length))
+}
+
 impl Told {
     /// Counts an interval, and those that are missing before it.
     fn add(&mut self, stored: &StoredInterval) {
@@ -56,17 +58,10 @@ impl Told {
 }
 
 fn case(stored: StoredInterval) -> Result<Option<Case>, ForeignTrade> {
+    let trades = stored.round_trades()?;
     let (Some(round), Some(provenance)) = (stored.round, stored.provenance) else { return Ok(None) };
-    // Trades of gaps come last. No rule makes them.
-    let gaps = stored.gaps.iter().flat_map(GapTrade::trades).count();
-    let count = stored.trades.len().saturating_sub(gaps);
-    let trades = stored
-        .trades
-        .iter()
-        .take(count)
-        .map(|trade| unnamed(&round, trade).map_err(|member| ForeignTrade { interval: stored.interval, member }));
     let settled = Settled {
-        trades: trades.collect::<Result<_, _>>()?,
+        trades,
         round_digest: stored.round_digest,
         trades_digest: stored.trades_digest,
         algorithm: provenance.algorithm,
@@ -74,18 +69,4 @@ fn case(stored: StoredInterval) -> Result<Option<Case>, ForeignTrade> {
         fuel: provenance.fuel,
     };
     Ok(Some(Case { round: Arc::new(round), settled: Some(settled) }))
-}
-
-/// A trade with the places of its members in the round; an error is the member that is not in it.
-fn unnamed(round: &Round, trade: &StoredTrade) -> Result<Trade, MemberId> {
-    let party = |party: &NamedParty| match party {
-        NamedParty::Grid => Ok(Party::Grid),
-        NamedParty::Operator => Ok(Party::Operator),
-        NamedParty::Member(member) => {
-            let place = round.positions().binary_search_by(|position| position.member.cmp(member));
-            let place = place.ok().and_then(|place| u32::try_from(place).ok());
-            place.map(Party::Member).ok_or_else(|| member.clone())
-        }
-    };
-    Ok(Trade { seller: party(&trade.seller)?, buyer: party(&trade.buyer)?, energy: trade.energy, price: trade.price })
 }

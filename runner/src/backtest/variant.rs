@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::round::{InvalidRound, PriceLimits, Terms};
 use domain::{Digest, MemberId, Position, Price, Round, Tariff};
 
-use crate::algorithms::cache::ReadyAlgorithm;
+use crate::algorithms::cache::{ReadyAlgorithm, UnknownSetting, check_settings};
 use crate::algorithms::limits::limited;
 
 /// Keys of `--with` that are no settings of the algorithm.
@@ -39,6 +39,8 @@ pub enum InvalidVariant {
         "--with {text:?}: {key} is a setting of {algorithm} as well as a word of this command (rename the setting)"
     )]
     Taken { text: String, key: String, algorithm: String },
+    #[error(transparent)]
+    Setting(#[from] UnknownSetting),
     #[error("--with {text:?}: {reason}")]
     Limits { text: String, reason: InvalidRound },
 }
@@ -146,8 +148,9 @@ impl Variant {
     /// Makes a variant of an algorithm that is ready.
     ///
     /// # Errors
-    /// If the algorithm has a setting whose key means something else here.
+    /// If the algorithm does not know a setting, or has one whose key means something else here.
     pub fn new(named: Named, ready: ReadyAlgorithm) -> Result<Variant, InvalidVariant> {
+        check_settings(named.settings.iter().map(|(key, _)| key.as_str()), &ready.description, &named.algorithm)?;
         let settings = &ready.description.settings;
         match settings.iter().find(|setting| RESERVED.contains(&setting.key.as_str())) {
             None => Ok(Variant { named, ready }),

@@ -7,7 +7,6 @@ pub mod check;
 pub mod download;
 pub mod explain;
 pub mod export;
-pub mod json;
 pub mod list;
 pub mod new;
 mod report;
@@ -19,3 +18,5 @@ pub mod show;
 pub mod text;
 pub mod upload;
 pub mod wrap;
+
+use crate::listed::json;

@@ -16,7 +16,8 @@ use crate::config::Config;
 /// Prove the stored books
 ///
 /// Recomputes every interval from its stored meter readings, and checks the positions, the balance, the ids, that each
-/// member's trades add up to the change of its registers, and that the sums per member and day are those of its trades.
+/// member's trades add up to the change of its registers, and that the sums per member and day, and the details of days, are those of
+/// its trades.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
     #[command(flatten)]
@@ -103,6 +104,15 @@ pub async fn audit(store: &dyn Store, name: String) -> Result<CommunityJson, Sto
         let days = store.sums(&name, Span::default(), after, DAYS).await?;
         after = days.last().map(|last| last.until);
         days.iter().for_each(|day| audit.add_sums(day));
+        if days.len() < DAYS {
+            break;
+        }
+    }
+    let mut after = None;
+    loop {
+        let days = store.details(&name, Span::default(), after, DAYS).await?;
+        after = days.last().map(|last| last.until);
+        days.iter().for_each(|day| audit.add_details(day));
         if days.len() < DAYS {
             break;
         }

@@ -2,7 +2,6 @@
 
 mod community;
 mod files;
-mod json;
 pub mod report;
 mod shares;
 mod sheet;
@@ -23,11 +22,13 @@ use figures::Backtest;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use words::Language;
 
 use crate::app;
+use crate::backtest::json::BacktestJson;
 use crate::backtest::rounds::Rounds;
-use crate::backtest::{self, Case, Feed, Job, RoundLimits, Told, Variant, meters, readings};
-use crate::cli::args::{SpanArgs, duration, zone};
+use crate::backtest::{self, Feed, Job, RoundLimits, Told, Variant, meters, readings};
+use crate::cli::args::{SpanArgs, duration, language, zone};
 use crate::cli::exit::{Exit, usage};
 use crate::cli::{output, stored};
 use crate::clock::{Clock, SystemClock};
@@ -115,6 +116,9 @@ pub struct BacktestArgs {
     /// Write a report to this file, one HTML page that needs nothing else
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
+    /// The language of the report: en, pt, de, fr, nl or es
+    #[arg(long, value_name = "CODE", value_parser = language, default_value = "en", requires = "report")]
+    pub lang: Language,
 }
 
 pub async fn run(args: &BacktestArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
@@ -127,10 +131,10 @@ pub async fn run(args: &BacktestArgs, out: &mut impl Write) -> anyhow::Result<Ex
         tell_problems(variant);
     }
     if let Some(file) = &args.report {
-        report::write(file, &backtest)?;
+        report::write(file, args.lang, &backtest)?;
     }
     match (args.json, args.csv) {
-        (true, _) => json::print(&backtest, out)?,
+        (true, _) => output::json_line(&BacktestJson::of(&backtest)?, out)?,
         (false, true) => sheet::print(&backtest, out)?,
         (false, false) => table::print(&backtest, out)?,
     }
@@ -191,7 +195,9 @@ fn execute(args: &BacktestArgs, community: &Community, variants: &[Variant], spa
         });
     }
     let Some(store) = &community.store else { return Err(usage("there are no books (name files with --readings)")) };
-    let bar = output::progress(intervals_in(&**store, community, span)?, "running");
+    let runtime = tokio::runtime::Handle::current();
+    let count = runtime.block_on(backtest::stored::count(&**store, &community.name, span))?;
+    let bar = output::progress(count, "running");
     run_job(community, variants, args.jobs, &bar, |feed| backtest::stored::feed(&**store, &community.name, span, feed))
 }
 
@@ -208,7 +214,7 @@ fn run_job(
         community: &community.name,
         zone: community.zone.clone(),
         variants,
-        limits: &|case| limits(community.config.as_ref(), case),
+        limits: &|case| RoundLimits::of(community.config.as_ref(), case),
         workers,
         progress: &|cases| bar.inc(cases),
     };
@@ -225,15 +231,6 @@ fn clearing(community: &Community, variants: &[Variant]) -> anyhow::Result<Clear
     Ok(Clearing::new(config.clone(), any.ready.clone(), None))
 }
 
-/// The limits that the community has for a case; those of the round where it is no longer configured.
-fn limits(config: Option<&CommunityConfig>, case: &Case) -> RoundLimits {
-    let terms = case.round.terms();
-    match config.map(|config| config.terms_at(terms.interval.start())) {
-        Some(own) => RoundLimits { price: own.price_limits(), run: own.limits() },
-        None => RoundLimits { price: terms.limits, run: sandbox::Limits::default() },
-    }
-}
-
 /// About how many intervals there are in these readings, for the progress bar.
 fn intervals_of(meters: &[readings::MeterReadings], community: &Community) -> u64 {
     let rows = || meters.iter().flat_map(|meter| meter.rows.first().into_iter().chain(meter.rows.last()));
@@ -241,17 +238,6 @@ fn intervals_of(meters: &[readings::MeterReadings], community: &Community) -> u6
     let seconds = first.zip(last).map_or(0, |(first, last)| last.as_second().saturating_sub(first.as_second()));
     let length = community.config.as_ref().map_or(900, |config| config.interval.seconds());
     u64::try_from(seconds).unwrap_or(0) / u64::from(length)
-}
-
-/// About how many intervals are stored in a span, for the progress bar.
-fn intervals_in(store: &dyn Store, community: &Community, span: Span) -> anyhow::Result<u64> {
-    let runtime = tokio::runtime::Handle::current();
-    let first = runtime.block_on(store.intervals(&community.name, span, 1))?;
-    let mark = runtime.block_on(store.mark(&community.name))?;
-    let (Some(first), Some(mark)) = (first.first(), mark) else { return Ok(0) };
-    let until = span.to.map_or(mark.seconds(), |to| to.min(mark.seconds()));
-    let length = u64::from(first.interval.length().seconds());
-    Ok(until.saturating_sub(first.interval.start().seconds()).div_ceil(length))
 }
 
 /// Tells on which intervals a rule failed or was rejected, and why.

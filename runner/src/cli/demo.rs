@@ -6,18 +6,20 @@ mod json;
 mod payments;
 mod report;
 mod scene;
+mod serve;
 mod summary;
 mod text;
 mod tls;
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use books::OfferedSince;
 use clap::{Args, ValueEnum};
-use demo::meters::{MetersService, Package, serve};
+use demo::meters::{self, MetersService, Package};
 use tokio::net::TcpListener;
 
 use crate::algorithms::cache::AlgorithmCache;
@@ -63,6 +65,9 @@ pub struct DemoArgs {
     /// Keep configuration and books in this directory, to look at them with other commands
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
+    /// Keep running with the books in a browser: at this address, or else at 127.0.0.1:8080, or any port if that is taken
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, conflicts_with = "json")]
+    pub serve: Option<Option<SocketAddr>>,
     /// Print one JSON object instead of tables
     #[arg(long)]
     pub json: bool,
@@ -103,12 +108,16 @@ impl DemoResult {
 
 pub async fn run(args: &DemoArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let scene = Scene::new(args)?;
+    let port = match args.serve {
+        Some(wanted) => Some(serve::Port::open(wanted).await?),
+        None => None,
+    };
     let directory = Directory::new(args.keep.as_deref())?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    // An hour after the last reading, so that all intervals are due.
-    let now = scene.until + jiff::SignedDuration::from_hours(1);
-    let meters = serve(MetersService::new(Arc::clone(&scene.recorded), move || now), Package::Platform, listener)?;
-    let config = directory.write_config(&args.algorithm, &format!("http://{}", meters.address()))?;
+    let now = scene.now();
+    let meters = meters::serve(MetersService::new(Arc::clone(&scene.recorded), move || now), Package::Platform, listener)?;
+    let meters_address = format!("http://{}", meters.address());
+    let config = directory.write_config(&args.algorithm, &meters_address, port.is_some())?;
 
     let started = Instant::now();
     let store = app::open_store(&config.store).await?;
@@ -136,7 +145,10 @@ pub async fn run(args: &DemoArgs, out: &mut impl Write) -> anyhow::Result<Exit> 
         output::json_line(&result.json(), out)?;
     } else {
         result.print(out)?;
-        directory.print_hint(out)?;
+        directory.print_hint(port.is_some(), out)?;
+    }
+    if let Some(port) = port {
+        port.serve(&config, store, &result.scene, out).await?;
     }
     Ok(if result.is_good() { Exit::Done } else { Exit::Bad })
 }

@@ -7,11 +7,11 @@ use books::{EventFilter, EventPlace, ListedEvent, Store, StoreError, event_codes
 use clap::Args;
 use domain::text::printable;
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::cli::args::{ConfigArg, SpanArgs};
 use crate::cli::exit::{Exit, usage};
 use crate::cli::{output, stored};
+use crate::event_json::EventJson;
 use crate::spreadsheet::Csv;
 
 /// Events of a community that are held in memory at a time.
@@ -76,31 +76,8 @@ Codes of how a meter is read, each told when it begins; the interval is the one 
 Of a file:
   skipped-row    a row was wrong, and left out of an import";
 
-/// One line of `--json`; the names are the command line's contract.
-#[derive(Serialize)]
-struct EventJson<'a> {
-    community: &'a str,
-    start: Option<String>,
-    code: &'a str,
-    subject: &'a str,
-    message: &'a str,
-}
-
 /// The header of `--csv`: the names of the object's fields.
 const COLUMNS: [&str; 5] = ["community", "start", "code", "subject", "message"];
-
-impl<'a> EventJson<'a> {
-    fn new(community: &'a str, listed: &'a ListedEvent) -> EventJson<'a> {
-        let ListedEvent { start, event, .. } = listed;
-        EventJson {
-            community,
-            start: start.map(|start| start.to_string()),
-            code: &event.code,
-            subject: &event.subject,
-            message: &event.message,
-        }
-    }
-}
 
 pub async fn run(args: &EventsArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     if let Some(code) = args.code.as_deref().filter(|code| event_codes().all(|known| known != *code)) {

@@ -95,15 +95,6 @@ pub fn table(headings: &[&str], text_columns: usize) -> Table {
     Table { table, has_total: false }
 }
 
-/// A word of a command, so that it can be pasted into a shell.
-pub fn shell_word(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=,:@%+".contains(&byte);
-    match !word.is_empty() && word.bytes().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
 /// A progress bar on stderr with that many steps; hidden if stderr is not a terminal.
 pub fn progress(steps: u64, what: &'static str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
@@ -161,12 +152,5 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text, "{\"member\":\"m\\u202e1\\udb40\\udc41\\u007f→\\n\"}\n");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
-    }
-
-    #[test]
-    fn a_command_can_be_pasted() {
-        assert_eq!(shell_word("uniform,a=1"), "uniform,a=1");
-        assert_eq!(shell_word("it's here"), r"'it'\''s here'");
-        assert_eq!(shell_word(""), "''");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use domain::Round;
+use domain::text::shell_word;
 use sandbox::{Algorithm, Budget};
 
 use crate::cli::round_file;
@@ -27,26 +28,4 @@ pub fn command(algorithm: &Algorithm, file: &Path, round: &Round, budget: Budget
         shell_word(&call),
         shell_word(&file.display().to_string()),
     )
-}
-
-/// Quotes a text so that a POSIX shell takes it as one word, unchanged.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shell_takes_a_word_unchanged() {
-        assert_eq!(shell_word("target/a-b.wasm"), "target/a-b.wasm");
-        assert_eq!(shell_word("it's"), r"'it'\''s'");
-        assert_eq!(shell_word(""), "''");
-    }
 }

@@ -14,18 +14,16 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Days, Decisions, Due,
-    EventFilter, EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases,
-    ListedEvent, Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince,
-    OutboxDepth, Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, Replica, Replicas,
-    ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window,
+    Acquired, Addition, BacktestHead, Backtests, Books, Change, Claim, Commit, Committed, CommittedBatch, DayDetails, DaySums, Days, Decisions, Details, Due, EventFilter, EventPlace, ExpectedState, KeepError, KeptBacktest, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases, Link, ListedEvent, ListedVisit, Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, Replica, Replicas, Session, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Viewers, Visit, VisitFilter, VisitPlace, Window,
 };
 
 use super::metrics::{Forwarded, Metrics, StoreOutcome, lock};
 use super::outage::{Ended, Outage};
 
 /// Operations that only read. They may work while nothing can be written, as on a full disk.
-const READS: [&str; 27] = [
+const READS: [&str; 35] = [
+    "backtest",
+    "backtests",
     "mark",
     "marks",
     "progress",
@@ -33,6 +31,8 @@ const READS: [&str; 27] = [
     "intervals",
     "trades",
     "sums",
+    "details",
+    "details_due",
     "component",
     "events",
     "notices",
@@ -53,6 +53,10 @@ const READS: [&str; 27] = [
     "counted_before",
     "next_meter_day",
     "late_arrivals",
+    "link",
+    "links",
+    "session",
+    "visits",
 ];
 
 pub struct MeasuredStore {
@@ -355,6 +359,47 @@ impl Decisions for MeasuredStore {
 }
 
 #[async_trait]
+impl Backtests for MeasuredStore {
+    async fn keep_backtest(
+        &self,
+        community: &str,
+        head: &BacktestHead,
+        content: Arc<[u8]>,
+    ) -> Result<u64, StoreError> {
+        self.timed("keep_backtest", self.store.keep_backtest(community, head, content)).await
+    }
+
+    async fn backtests(&self, community: &str) -> Result<Vec<KeptBacktest>, StoreError> {
+        self.timed("backtests", self.store.backtests(community)).await
+    }
+
+    async fn backtest(&self, community: &str, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.timed("backtest", self.store.backtest(community, number)).await
+    }
+}
+
+#[async_trait]
+impl Details for MeasuredStore {
+    async fn details(
+        &self,
+        community: &str,
+        span: Span,
+        after: Option<Boundary>,
+        limit: usize,
+    ) -> Result<Vec<DayDetails>, StoreError> {
+        self.timed("details", self.store.details(community, span, after, limit)).await
+    }
+
+    async fn keep_details(&self, community: &str, details: &[DayDetails]) -> Result<(), StoreError> {
+        self.timed("keep_details", self.store.keep_details(community, details)).await
+    }
+
+    async fn details_due(&self, community: &str, limit: usize) -> Result<Vec<Span>, StoreError> {
+        self.timed("details_due", self.store.details_due(community, limit)).await
+    }
+}
+
+#[async_trait]
 impl Leases for MeasuredStore {
     async fn acquire(&self, lease: &str, owner: &str, now: Timestamp, term: Duration) -> Result<Acquired, StoreError> {
         self.timed("acquire", self.store.acquire(lease, owner, now, term)).await
@@ -478,5 +523,55 @@ impl Payments for MeasuredStore {
 
     async fn reopened(&self, limit: usize) -> Result<Vec<Reopened>, StoreError> {
         self.timed("reopened", self.store.reopened(limit)).await
+    }
+}
+
+#[async_trait]
+impl Viewers for MeasuredStore {
+    async fn keep_link(&self, link: &Link) -> Result<bool, StoreError> {
+        self.timed("keep_link", self.store.keep_link(link)).await
+    }
+
+    async fn link(&self, id: &str) -> Result<Option<Link>, StoreError> {
+        self.timed("link", self.store.link(id)).await
+    }
+
+    async fn links(
+        &self,
+        community: Option<&str>,
+        member: Option<&MemberId>,
+        after: Option<&Link>,
+        limit: usize,
+    ) -> Result<Vec<Link>, StoreError> {
+        self.timed("links", self.store.links(community, member, after, limit)).await
+    }
+
+    async fn revoke_link(&self, id: &str, at: Timestamp) -> Result<Option<Link>, StoreError> {
+        self.timed("revoke_link", self.store.revoke_link(id, at)).await
+    }
+
+    async fn begin_session(&self, session: &Session, now: Timestamp) -> Result<(), StoreError> {
+        self.timed("begin_session", self.store.begin_session(session, now)).await
+    }
+
+    async fn session(&self, digest: &Digest) -> Result<Option<Session>, StoreError> {
+        self.timed("session", self.store.session(digest)).await
+    }
+
+    async fn end_session(&self, digest: &Digest) -> Result<(), StoreError> {
+        self.timed("end_session", self.store.end_session(digest)).await
+    }
+
+    async fn keep_visits(&self, visits: &[Visit]) -> Result<(), StoreError> {
+        self.timed("keep_visits", self.store.keep_visits(visits)).await
+    }
+
+    async fn visits(
+        &self,
+        filter: &VisitFilter,
+        before: Option<&VisitPlace>,
+        limit: usize,
+    ) -> Result<Vec<ListedVisit>, StoreError> {
+        self.timed("visits", self.store.visits(filter, before, limit)).await
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! A [`Shelf`] is storage that outlives an open store, so that every step of a test may open the store again.
 
+mod backtests;
 mod decisions;
+mod details;
 mod events;
 mod intervals;
 mod leases;
@@ -13,6 +15,7 @@ mod readings;
 mod replicas;
 mod shelf;
 mod sums;
+mod viewers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +66,9 @@ macro_rules! promises {
 }
 
 promises! {
+    backtests:
+        a_backtest_is_kept_with_its_content
+        the_oldest_backtests_make_room;
     decisions:
         an_upload_is_stored_with_its_component
         a_label_refers_to_one_digest_for_ever
@@ -110,6 +116,11 @@ promises! {
         days_are_found_by_span_and_paged
         what_is_added_counts_in_the_sums_of_its_day
         sums_that_do_not_fit_are_none;
+    details:
+        details_are_kept_of_days_that_are_over
+        details_are_found_by_span_and_paged
+        details_of_other_intervals_count_as_missing
+        summing_up_again_forgets_details;
     payments:
         a_trade_is_returned_with_all_fields
         filters_apply_alone_and_together
@@ -155,6 +166,13 @@ promises! {
         a_replica_lives_until_its_time_is_over_or_it_leaves
         replicas_that_ended_long_ago_are_forgotten
         the_marks_of_all_communities_are_known;
+    viewers:
+        a_link_is_kept_once_and_found_by_its_id
+        a_link_is_revoked_once
+        links_are_listed_as_they_were_made_and_paged
+        a_session_lasts_until_it_is_ended_and_ended_ones_are_forgotten
+        visits_are_listed_newest_first_and_paged
+        visits_are_found_by_page_viewer_and_time;
 }
 
 pub(super) fn member(name: &str) -> MemberId {

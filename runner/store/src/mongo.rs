@@ -2,16 +2,19 @@
 //!
 //! It only relies on atomic changes of single documents and on unique `_id`s, not on transactions, so a standalone
 //! server is enough. `chain.rs` explains how an interval is committed, `journal.rs` how several documents are changed
-//! as one. Nothing is ever deleted but prices that are too old or too many. A database that the Python original filled is
+//! as one. Nothing is ever deleted but prices and backtests that are too old or too many, sessions that have ended, and details
+//! of days before they are made again. A database that the Python original filled is
 //! continued: its own collections are only read, `takeover.rs` explains how.
 
 mod addition;
 mod address;
 mod algorithms;
+mod backtests;
 mod blobs;
 mod chain;
 #[cfg(test)]
 mod commands;
+mod details;
 mod document;
 mod events;
 mod examine;
@@ -40,6 +43,7 @@ mod takeover;
 #[cfg(test)]
 mod tests;
 mod trades;
+mod viewers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -180,13 +184,14 @@ impl Books for MongoStore {
         self.retry(|| sums::list(&self.server, community, span, after, limit)).await
     }
 
-    /// Nothing to be done: they are made of the intervals whenever somebody asks.
+    /// Forgets those that are kept with details: whatever is not kept is made of the intervals whenever somebody asks.
     async fn sum_again(
         &self,
-        _community: &str,
+        community: &str,
         _zone: &TimeZone,
         _told: Arc<dyn Fn() + Send + Sync>,
     ) -> Result<Option<u64>, StoreError> {
+        self.retry(|| details::forget(&self.server, community)).await?;
         Ok(None)
     }
 

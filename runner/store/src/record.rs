@@ -1,12 +1,13 @@
 //! The stored form of intervals, sums, states of meters, decisions and shadow totals.
 //!
-//! What every interval has is packed into few bytes, with a version and a checksum: [`block`], [`days`] and [`states`]. What
+//! What every interval has is packed into few bytes, with a version and a checksum: [`block`], [`days`], [`details`] and [`states`]. What
 //! is rare are protobuf messages, so that any later version can read them.
 
 mod addition;
 mod block;
 mod change;
 mod days;
+mod details;
 mod meters;
 mod names;
 mod pack;
@@ -32,6 +33,7 @@ pub use addition::{Added, decode_addition, encode_addition};
 pub use block::{Block, PackedTrade, Trades, decode_block, decode_trades, encode_block, stored_trades};
 pub use change::{decode_change, encode_change};
 pub use days::{Counts, Day, decode_counts};
+pub use details::{decode_told, encode_told};
 pub use readings::{add_day, decode_day, encode_day};
 pub use shadow::{decode_shadow_totals, encode_shadow_totals};
 pub use states::{decode_states, encode_states, meters_of_states};

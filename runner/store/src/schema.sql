@@ -110,6 +110,20 @@ CREATE TABLE day (
 
 CREATE INDEX day_fresh ON day (community, until) WHERE fresh > 0;
 
+-- Details of days that are over, made later than their sums. Those whose numbers are not those of the day count as missing.
+CREATE TABLE detail (
+    id        INTEGER PRIMARY KEY,
+    community INTEGER NOT NULL REFERENCES community (id),
+    until     INTEGER NOT NULL,
+    first     INTEGER NOT NULL,
+    last      INTEGER NOT NULL,
+    intervals INTEGER NOT NULL,
+    trades    INTEGER NOT NULL,
+    -- Of each interval, and who sold to whom: see record/details.rs.
+    content   BLOB NOT NULL,
+    UNIQUE (community, until)
+) STRICT;
+
 -- Where somebody is a party of trades.
 CREATE TABLE party (
     name      TEXT NOT NULL,
@@ -231,11 +245,68 @@ CREATE TABLE tally (
     sums   BLOB NOT NULL
 ) STRICT;
 
+-- Backtests that people can look at again, the newest of each community.
+CREATE TABLE backtest (
+    number    INTEGER PRIMARY KEY,
+    community TEXT NOT NULL,
+    -- When it was finished, in milliseconds.
+    at        INTEGER NOT NULL,
+    actor     TEXT NOT NULL,
+    -- Start of its first interval and end of its last; null without any.
+    first     INTEGER,
+    until     INTEGER,
+    -- A line for each rule.
+    rules     TEXT NOT NULL,
+    content   BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX backtest_by_community ON backtest (community, number);
+
 -- Processes that settle on this store, and until when each counts as living, in milliseconds.
 CREATE TABLE replica (
     name  TEXT PRIMARY KEY,
     until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Links with which members look at their own pages, without the tokens in them. Times are Unix milliseconds.
+CREATE TABLE link (
+    -- The beginning of the digest.
+    id         TEXT PRIMARY KEY,
+    digest     BLOB NOT NULL,
+    community  TEXT NOT NULL,
+    member     TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX link_by_time ON link (created_at, id);
+
+-- Who looks at the pages until when, in milliseconds: a viewer of the configuration, or whoever has a link.
+CREATE TABLE session (
+    digest     BLOB PRIMARY KEY,
+    viewer     TEXT,
+    link       TEXT,
+    bound      BLOB NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX session_by_end ON session (expires_at);
+
+-- Who opened which page, and when, in milliseconds. Rows are only ever added.
+CREATE TABLE visit (
+    number    INTEGER PRIMARY KEY,
+    at        INTEGER NOT NULL,
+    viewer    TEXT NOT NULL,
+    role      TEXT NOT NULL,
+    page      TEXT NOT NULL,
+    community TEXT,
+    member    TEXT,
+    status    INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX visit_by_time ON visit (at, number);
 
 -- Readings from files, and those that were sent to the Meters service of this program: a row for each meter and day of UTC. A day
 -- is only ever added to.

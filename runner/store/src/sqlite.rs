@@ -2,7 +2,9 @@
 
 mod addition;
 mod algorithms;
+mod backtests;
 mod days;
+mod details;
 mod events;
 mod fault;
 mod find;
@@ -19,6 +21,7 @@ mod replicas;
 #[cfg(test)]
 mod tests;
 mod value;
+mod viewers;
 mod walk;
 mod write;
 mod writer;

@@ -158,9 +158,18 @@ impl Meters {
 
     /// The program's own service over recorded registers.
     pub fn recorded(recorded: Recorded, package: Package) -> Meters {
+        Meters::recorded_until(recorded, package, || SystemClock.now())
+    }
+
+    /// As [`Meters::recorded`], with what was recorded until a time that may change.
+    pub fn recorded_until(
+        recorded: Recorded,
+        package: Package,
+        until: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Meters {
         let runtime = runtime();
         let listener = runtime.block_on(listener());
-        let service = MetersService::new(recorded, || SystemClock.now());
+        let service = MetersService::new(recorded, until);
         let serving = {
             let _inside = runtime.enter();
             meters::serve(service, package, listener).unwrap()

@@ -72,6 +72,11 @@ impl Service {
         self.status_of("VmHWM") >> 10
     }
 
+    /// The memory that it has now, in MiB.
+    pub fn memory(&self) -> u64 {
+        self.status_of("VmRSS") >> 10
+    }
+
     /// The processor time that it has used.
     pub fn processor_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();

@@ -301,7 +301,7 @@ fn the_audit_finds_sums_that_are_not_those_of_the_intervals_and_they_can_be_made
         let before = market.run(&["statement", "--json"]).ends_with(0).out;
         market.tamper(change);
         let ran = market.run(&["statement", "rebuild"]).ends_with(0);
-        assert_eq!(ran.out, "aveiro: 1 days\n");
+        assert_eq!(ran.out, "aveiro: 1 days, 0 of them with details\n");
         market.run(&["audit"]).ends_with(0);
         assert_eq!(market.run(&["statement", "--json"]).ends_with(0).out, before);
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -35,6 +35,8 @@ pub struct Looked {
     pub findings: Vec<String>,
     /// What checks found out, by page and by check.
     pub seen: Value,
+    /// How long that took.
+    pub took: Duration,
 }
 
 impl Looked {
@@ -54,7 +56,7 @@ pub fn repository(file: &str) -> PathBuf {
 fn program() -> PathBuf {
     #[allow(clippy::disallowed_methods, reason = "the environment may name another browser")]
     let named = std::env::var_os("REC_MARKET_TEST_BROWSER").filter(|name| !name.is_empty());
-    named.map_or_else(|| repository("target/tools/bin/chromium").canonicalize().unwrap(), PathBuf::from)
+    named.map_or_else(|| repository("target/tools/bin/chromium").canonicalize().expect("`make tools` as root"), PathBuf::from)
 }
 
 /// Where pictures of all pages go, for people who want to look at them: the variable names an existing folder.
@@ -92,6 +94,5 @@ pub fn look(to: SocketAddr, checks: &[&str], sights: &[Sight], more: &Value) -> 
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
     let findings: Vec<String> = serde_json::from_value(result["findings"].clone()).unwrap();
-    println!("{checks:?} on {} pages took {:.1?}", sights.len(), started.elapsed());
-    Looked { findings, seen: result["seen"].clone() }
+    Looked { findings, seen: result["seen"].clone(), took: started.elapsed() }
 }

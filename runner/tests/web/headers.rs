@@ -53,6 +53,32 @@ fn every_answer_has_the_strict_headers_and_no_page_is_kept() {
 }
 
 #[test]
+fn style_sheet_script_and_icon_are_kept_by_browsers_until_they_change() {
+    let served = Served::small();
+    let home = served.get("/").is(200);
+    let links: Vec<String> = ["href", "src"]
+        .iter()
+        .flat_map(|name| home.text().split(&format!(" {name}=\"")).skip(1).collect::<Vec<_>>())
+        .filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()))
+        .filter(|link| [".css", ".js", ".svg"].iter().any(|ending| link.ends_with(ending)))
+        .collect();
+    assert_eq!(links.len(), 3, "{links:?}");
+    for link in links {
+        let answer = served.get(&link).is(200);
+        is_strict(&link, &answer);
+        assert!(!link.ends_with(".js") || answer.text().lines().count() <= 200, "a script that anybody can read");
+        assert_eq!(answer.header("cache-control"), Some("public, max-age=31536000, immutable"));
+        let tag = answer.header("etag").unwrap();
+        let again = served.get_with(&link, &[("if-none-match", tag)]).is(304);
+        is_strict(&link, &again);
+        assert!(again.body.is_empty());
+        // Another tag is another file, and another name none of ours.
+        served.get_with(&link, &[("if-none-match", "\"other\"")]).is(200);
+        assert_eq!(served.get(&link.replace('-', "-0")).status, 404);
+    }
+}
+
+#[test]
 fn what_is_no_http_gets_no_page() {
     let served = Served::small();
     for bytes in [&b"\x16\x03\x01\x02\x00\x01\x00\x01"[..], b"GET / HTTP/9.9\r\n\r\n", b"\r\n\r\n\0\0\0"] {

@@ -5,8 +5,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod browser;
+mod demo;
+mod elsewhere;
+mod fuzz;
 mod headers;
 mod http;
+mod links;
+mod load;
 mod member;
+mod names;
+mod numbers;
 mod pages;
+mod roles;
 mod served;
+mod slow;

@@ -37,7 +37,9 @@ fn sights(served: &Served) -> Vec<Sight> {
 fn every_page_of_a_small_community_is_fit_for_every_screen_reader_and_printer() {
     let served = Served::simulated(12, 7, crate::served::OPEN, "");
     let sights = sights(&served);
-    look(served.web, &["looks", "paper"], &sights, &json!({})).is_good();
+    let looked = look(served.web, &["looks", "paper"], &sights, &json!({}));
+    println!("{} pages in {:.1?}", sights.len(), looked.took);
+    looked.is_good();
 }
 
 #[needs::browser]
@@ -45,7 +47,9 @@ fn every_page_of_a_small_community_is_fit_for_every_screen_reader_and_printer() 
 fn every_page_of_a_large_community_is_fit_for_every_screen_reader_and_printer() {
     let served = Served::simulated(45, 7, crate::served::OPEN, "");
     let sights = sights(&served);
-    look(served.web, &["looks", "paper"], &sights, &json!({})).is_good();
+    let looked = look(served.web, &["looks", "paper"], &sights, &json!({}));
+    println!("{} pages in {:.1?}", sights.len(), looked.took);
+    looked.is_good();
 }
 
 #[needs::browser]
@@ -53,11 +57,12 @@ fn every_page_of_a_large_community_is_fit_for_every_screen_reader_and_printer() 
 fn every_page_works_with_the_keyboard_alone_and_without_script() {
     let served = Served::small();
     let sights = sights(&served);
-    let looked = look(served.web, &["keyboard", "plain"], &sights, &json!({}));
+    let looked = look(served.web, &["keyboard", "plain", "readout"], &sights, &json!({}));
     looked.is_good();
-    // There was something to reach and to ask for.
-    let community = &looked.seen["/c/aveiro"];
-    assert!(community["keyboard"].as_u64() > Some(10) && community["plain"]["forms"].as_u64() > Some(0), "{community}");
+    // There was something to reach, to ask for and to read out.
+    let seen = &looked.seen["/c/aveiro?period=2024-W19"];
+    assert!(seen["keyboard"].as_u64() > Some(10) && seen["plain"]["forms"].as_u64() > Some(0), "{seen}");
+    assert!(seen["readout"].as_u64() > Some(0), "{seen}");
 }
 
 /// A page with one mistake of each kind, served until this is dropped.

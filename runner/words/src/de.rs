@@ -1,7 +1,11 @@
 //! German.
 
+mod backtest;
+mod manager;
+mod why;
+
 use crate::forms::Forms;
-use crate::texts::{Frame, Member, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: ',',
@@ -59,6 +63,28 @@ pub(crate) const TEXTS: Texts = Texts {
         busy: "Andere werden gerade bedient. Versuchen Sie es in ein paar Sekunden noch einmal.",
         wrong_title: "Diese Adresse enthält etwas Unlesbares",
         wrong: "{name} ist {value}, erwartet wird {expected}.",
+    },
+    door: Door {
+        title: "Anmelden",
+        token: "Zugangscode",
+        token_is: "Der geheime Text, den Sie für diese Seiten erhalten haben.",
+        sign_in: "Anmelden",
+        or_link: "Mitglieder brauchen keinen Zugangscode: Sie öffnen den Link, den sie erhalten haben.",
+        wrong_token: "Diesen Zugangscode hat niemand. Kopieren Sie ihn noch einmal, ohne etwas davor oder dahinter.",
+        no_viewer_title: "Diese Seiten sind für Sie nicht freigegeben",
+        no_viewer: "Sie sind angemeldet, haben aber keinen Zugang zu diesen Seiten. Wenden Sie sich an die Verwaltung der Gemeinschaft.",
+        wrong_link_title: "Dieser Link funktioniert nicht",
+        wrong_link: "Der Link ist unvollständig, abgelaufen oder widerrufen. Bitten Sie die Verwaltung der Gemeinschaft um einen neuen.",
+        forged_title: "Diese Anfrage wird abgelehnt",
+        forged: "Sie enthält die Kopfzeile {header}, die nur der Proxy vor diesen Seiten setzen darf, und kommt nicht von dort.",
+        elsewhere_title: "Diese Anfrage wird abgelehnt",
+        elsewhere: "Sie kommt nicht von diesen Seiten. Öffnen Sie diese in einem aktuellen Browser und versuchen Sie es dort noch einmal.",
+        too_many_title: "Zu viele Versuche",
+        too_many: "Von Ihrer Adresse kamen zu viele Versuche. Versuchen Sie es in {seconds} Sekunden noch einmal.",
+        welcome_title: "Willkommen",
+        welcome: "Zu Ihrer Seite",
+        signed_out_title: "Sie sind abgemeldet",
+        signed_out: "Wer diesen Browser sonst benutzt, sieht Ihre Seiten jetzt nicht.",
     },
     picker: Picker {
         period: "Zeitraum",
@@ -128,6 +154,13 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Prüfsumme der Bücher für diese Zeit:",
         again: "Diese Zahlen noch einmal:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
+    backtest: backtest::BACKTEST,
+    compare: manager::COMPARE,
+    algorithms: manager::ALGORITHMS,
+    events: manager::EVENTS,
     member: Member {
         nothing: "Für {member} ist in dieser Zeit nichts abgerechnet.",
         intervals: "Jedes Intervall",

@@ -1,7 +1,11 @@
 //! English.
 
+mod backtest;
+mod manager;
+mod why;
+
 use crate::forms::Forms;
-use crate::texts::{Frame, Member, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: '.',
@@ -59,6 +63,28 @@ pub(crate) const TEXTS: Texts = Texts {
         busy: "Others are being served. Try again in a few seconds.",
         wrong_title: "This address says something that cannot be read",
         wrong: "{name} is {value}, but {expected} is expected.",
+    },
+    door: Door {
+        title: "Sign in",
+        token: "Token",
+        token_is: "The secret text that you were given for these pages.",
+        sign_in: "Sign in",
+        or_link: "Members need no token: they open the link that they were given.",
+        wrong_token: "Nobody has this token. Copy it again, without anything before or after it.",
+        no_viewer_title: "These pages are not open to you",
+        no_viewer: "You are signed in, but nobody has given you access to these pages. Ask whoever runs the community.",
+        wrong_link_title: "This link does not work",
+        wrong_link: "The link is incomplete, or it has ended or was revoked. Ask whoever runs the community for a new one.",
+        forged_title: "This request is refused",
+        forged: "It has the header {header}, which only the proxy in front of these pages may set, and it does not come from there.",
+        elsewhere_title: "This request is refused",
+        elsewhere: "It does not come from these pages. Open them in a browser that is up to date, and try again there.",
+        too_many_title: "Too many attempts",
+        too_many: "There were too many attempts from your address. Try again in {seconds} seconds.",
+        welcome_title: "Welcome",
+        welcome: "Go to your page",
+        signed_out_title: "You have signed out",
+        signed_out: "Nobody else who uses this browser sees your pages now.",
     },
     picker: Picker {
         period: "Period",
@@ -128,6 +154,13 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Digest of the books for this time:",
         again: "These numbers again:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
+    backtest: backtest::BACKTEST,
+    compare: manager::COMPARE,
+    algorithms: manager::ALGORITHMS,
+    events: manager::EVENTS,
     member: Member {
         nothing: "Nothing is settled for {member} in this time.",
         intervals: "Every interval",

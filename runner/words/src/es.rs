@@ -1,7 +1,11 @@
 //! Spanish.
 
+mod backtest;
+mod manager;
+mod why;
+
 use crate::forms::Forms;
-use crate::texts::{Frame, Member, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: ',',
@@ -59,6 +63,28 @@ pub(crate) const TEXTS: Texts = Texts {
         busy: "Se está atendiendo a otras personas. Inténtelo de nuevo en unos segundos.",
         wrong_title: "Esta dirección contiene algo que no se puede leer",
         wrong: "{name} es {value}, pero se espera {expected}.",
+    },
+    door: Door {
+        title: "Iniciar sesión",
+        token: "Código de acceso",
+        token_is: "El texto secreto que ha recibido para estas páginas.",
+        sign_in: "Entrar",
+        or_link: "Los miembros no necesitan código: abren el enlace que han recibido.",
+        wrong_token: "Nadie tiene este código de acceso. Cópielo de nuevo, sin nada delante ni detrás.",
+        no_viewer_title: "Estas páginas no están abiertas para usted",
+        no_viewer: "Ha iniciado sesión, pero nadie le ha dado acceso a estas páginas. Diríjase a quien gestiona la comunidad.",
+        wrong_link_title: "Este enlace no funciona",
+        wrong_link: "El enlace está incompleto, ha caducado o ha sido revocado. Pida uno nuevo a quien gestiona la comunidad.",
+        forged_title: "Esta petición se ha rechazado",
+        forged: "Contiene la cabecera {header}, que solo puede poner el proxy situado delante de estas páginas, y no viene de él.",
+        elsewhere_title: "Esta petición se ha rechazado",
+        elsewhere: "No viene de estas páginas. Ábralas en un navegador actualizado e inténtelo de nuevo desde ellas.",
+        too_many_title: "Demasiados intentos",
+        too_many: "Ha habido demasiados intentos desde su dirección. Inténtelo de nuevo dentro de {seconds} segundos.",
+        welcome_title: "Le damos la bienvenida",
+        welcome: "Ir a su página",
+        signed_out_title: "Ha cerrado la sesión",
+        signed_out: "Quien use también este navegador ya no ve sus páginas.",
     },
     picker: Picker {
         period: "Periodo",
@@ -128,6 +154,13 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Resumen criptográfico de los libros de este periodo:",
         again: "Obtener de nuevo estas cifras:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
+    backtest: backtest::BACKTEST,
+    compare: manager::COMPARE,
+    algorithms: manager::ALGORITHMS,
+    events: manager::EVENTS,
     member: Member {
         nothing: "No hay nada liquidado para {member} en este periodo.",
         intervals: "Todos los intervalos",

@@ -1,7 +1,11 @@
 //! French.
 
+mod backtest;
+mod manager;
+mod why;
+
 use crate::forms::Forms;
-use crate::texts::{Frame, Member, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: ',',
@@ -59,6 +63,28 @@ pub(crate) const TEXTS: Texts = Texts {
         busy: "D’autres demandes sont en cours. Réessayez dans quelques secondes.",
         wrong_title: "Cette adresse contient quelque chose d’illisible",
         wrong: "{name} est {value}, mais {expected} est attendu.",
+    },
+    door: Door {
+        title: "Connexion",
+        token: "Code d’accès",
+        token_is: "Le texte secret que vous avez reçu pour ces pages.",
+        sign_in: "Se connecter",
+        or_link: "Les membres n’ont pas besoin de code : ils ouvrent le lien qu’ils ont reçu.",
+        wrong_token: "Ce code d’accès n’est celui de personne. Copiez-le à nouveau, sans rien avant ni après.",
+        no_viewer_title: "Ces pages ne vous sont pas ouvertes",
+        no_viewer: "Vous êtes connecté, mais personne ne vous a donné accès à ces pages. Adressez-vous à la gestion de la communauté.",
+        wrong_link_title: "Ce lien ne fonctionne pas",
+        wrong_link: "Le lien est incomplet, a expiré ou a été révoqué. Demandez-en un nouveau à la gestion de la communauté.",
+        forged_title: "Cette requête est refusée",
+        forged: "Elle contient l’en-tête {header}, que seul le proxy placé devant ces pages peut définir, et elle ne vient pas de lui.",
+        elsewhere_title: "Cette requête est refusée",
+        elsewhere: "Elle ne vient pas de ces pages. Ouvrez-les dans un navigateur à jour et réessayez depuis celles-ci.",
+        too_many_title: "Trop de tentatives",
+        too_many: "Il y a eu trop de tentatives depuis votre adresse. Réessayez dans {seconds} secondes.",
+        welcome_title: "Bienvenue",
+        welcome: "Aller à votre page",
+        signed_out_title: "Vous êtes déconnecté",
+        signed_out: "Les autres personnes qui utilisent ce navigateur ne voient plus vos pages.",
     },
     picker: Picker {
         period: "Période",
@@ -128,6 +154,13 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Empreinte des livres pour cette période\u{a0}:",
         again: "Retrouver ces chiffres\u{a0}:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
+    backtest: backtest::BACKTEST,
+    compare: manager::COMPARE,
+    algorithms: manager::ALGORITHMS,
+    events: manager::EVENTS,
     member: Member {
         nothing: "Rien n’est réglé pour {member} pendant cette période.",
         intervals: "Tous les intervalles",

@@ -1,7 +1,11 @@
 //! Dutch.
 
+mod backtest;
+mod manager;
+mod why;
+
 use crate::forms::Forms;
-use crate::texts::{Frame, Member, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: ',',
@@ -59,6 +63,28 @@ pub(crate) const TEXTS: Texts = Texts {
         busy: "Anderen worden bediend. Probeer het over enkele seconden opnieuw.",
         wrong_title: "Dit adres bevat iets onleesbaars",
         wrong: "{name} is {value}, maar verwacht wordt {expected}.",
+    },
+    door: Door {
+        title: "Aanmelden",
+        token: "Toegangscode",
+        token_is: "De geheime tekst die u voor deze pagina’s hebt gekregen.",
+        sign_in: "Aanmelden",
+        or_link: "Leden hebben geen code nodig: zij openen de link die zij hebben gekregen.",
+        wrong_token: "Deze toegangscode is van niemand. Kopieer hem opnieuw, zonder iets ervoor of erna.",
+        no_viewer_title: "Deze pagina’s zijn niet voor u toegankelijk",
+        no_viewer: "U bent aangemeld, maar niemand heeft u toegang tot deze pagina’s gegeven. Vraag het aan wie de gemeenschap beheert.",
+        wrong_link_title: "Deze link werkt niet",
+        wrong_link: "De link is onvolledig, verlopen of ingetrokken. Vraag een nieuwe aan wie de gemeenschap beheert.",
+        forged_title: "Dit verzoek is geweigerd",
+        forged: "Het bevat de header {header}, die alleen de proxy vóór deze pagina’s mag zetten, en komt daar niet vandaan.",
+        elsewhere_title: "Dit verzoek is geweigerd",
+        elsewhere: "Het komt niet van deze pagina’s. Open ze in een bijgewerkte browser en probeer het daar opnieuw.",
+        too_many_title: "Te veel pogingen",
+        too_many: "Er waren te veel pogingen vanaf uw adres. Probeer het over {seconds} seconden opnieuw.",
+        welcome_title: "Welkom",
+        welcome: "Naar uw pagina",
+        signed_out_title: "U bent afgemeld",
+        signed_out: "Wie deze browser verder gebruikt, ziet uw pagina’s nu niet meer.",
     },
     picker: Picker {
         period: "Periode",
@@ -128,6 +154,13 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Controlesom van de boeken voor deze tijd:",
         again: "Deze cijfers opnieuw:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
+    backtest: backtest::BACKTEST,
+    compare: manager::COMPARE,
+    algorithms: manager::ALGORITHMS,
+    events: manager::EVENTS,
     member: Member {
         nothing: "Voor {member} is in deze tijd niets verrekend.",
         intervals: "Elk tijdvak",

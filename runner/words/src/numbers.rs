@@ -55,6 +55,27 @@ impl Language {
         text
     }
 
+    /// Writes a number that is counted in parts of a unit with all decimals that it needs, at least two, and no thousands apart:
+    /// exact, for sentences about one figure.
+    pub fn exact(self, number: i128, decimals: usize) -> String {
+        const KEPT: usize = 2;
+        let sign = if number < 0 { "-" } else { "" };
+        let digits = format!("{:0>width$}", number.unsigned_abs(), width = decimals + 1);
+        let (whole, rest) = digits.split_at(digits.len() - decimals);
+        let shown = rest.trim_end_matches('0').len().max(KEPT);
+        format!("{sign}{whole}{}{}", self.forms().decimal, &rest[..shown.min(rest.len())])
+    }
+
+    /// Writes a price in µEUR/kWh as EUR/kWh, exact: 0.0962 EUR/kWh.
+    pub fn exact_price(self, micro_eur: i64) -> String {
+        format!("{} EUR/kWh", self.exact(micro_eur.into(), 6))
+    }
+
+    /// Whether so many things are named like one: in French, none is, too.
+    pub fn is_one(self, number: usize) -> bool {
+        number == 1 || (number == 0 && self == Language::Fr)
+    }
+
     /// Writes energy in kWh with all three decimals, so that nothing is rounded. Without the unit.
     pub fn kwh(self, wh: impl Into<i128>) -> String {
         self.parts(wh.into(), 3)
@@ -210,5 +231,23 @@ mod tests {
             assert_eq!(chosen, forms, "{count}");
         }
         assert_eq!(Language::De.counted("alone", 7), "alone");
+    }
+
+    #[test]
+    fn prices_are_exact_and_short() {
+        for (micro_eur, expected) in [
+            (162_400, "0.1624"),
+            (96_200, "0.0962"),
+            (30_000, "0.03"),
+            (1_000_000, "1.00"),
+            (0, "0.00"),
+            (-5, "-0.000005"),
+            (i64::MIN, "-9223372036854.775808"),
+        ] {
+            assert_eq!(Language::En.exact_price(micro_eur), format!("{expected} EUR/kWh"));
+            assert_eq!(Language::De.exact_price(micro_eur), format!("{} EUR/kWh", expected.replace('.', ",")));
+        }
+        assert_eq!([0, 1, 2].map(|number| Language::Fr.is_one(number)), [true, true, false]);
+        assert_eq!([0, 1, 2].map(|number| Language::En.is_one(number)), [false, true, false]);
     }
 }

@@ -1,7 +1,11 @@
 //! Portuguese.
 
+mod backtest;
+mod manager;
+mod why;
+
 use crate::forms::Forms;
-use crate::texts::{Frame, Member, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: ',',
@@ -59,6 +63,28 @@ pub(crate) const TEXTS: Texts = Texts {
         busy: "Outros estão a ser atendidos. Tente novamente dentro de alguns segundos.",
         wrong_title: "Este endereço contém algo que não pode ser lido",
         wrong: "{name} é {value}, mas espera-se {expected}.",
+    },
+    door: Door {
+        title: "Iniciar sessão",
+        token: "Código de acesso",
+        token_is: "O texto secreto que recebeu para estas páginas.",
+        sign_in: "Entrar",
+        or_link: "Os membros não precisam de código: abrem a ligação que receberam.",
+        wrong_token: "Ninguém tem este código de acesso. Copie-o novamente, sem nada antes nem depois.",
+        no_viewer_title: "Estas páginas não lhe estão acessíveis",
+        no_viewer: "Tem sessão iniciada, mas ninguém lhe deu acesso a estas páginas. Contacte quem gere a comunidade.",
+        wrong_link_title: "Esta ligação não funciona",
+        wrong_link: "A ligação está incompleta, expirou ou foi revogada. Peça uma nova a quem gere a comunidade.",
+        forged_title: "Este pedido foi recusado",
+        forged: "Contém o cabeçalho {header}, que só o proxy à frente destas páginas pode definir, e não vem dele.",
+        elsewhere_title: "Este pedido foi recusado",
+        elsewhere: "Não vem destas páginas. Abra-as num navegador atualizado e tente novamente a partir delas.",
+        too_many_title: "Demasiadas tentativas",
+        too_many: "Houve demasiadas tentativas a partir do seu endereço. Tente novamente dentro de {seconds} segundos.",
+        welcome_title: "Boas-vindas",
+        welcome: "Ir para a sua página",
+        signed_out_title: "Sessão terminada",
+        signed_out: "Quem mais usar este navegador já não vê as suas páginas.",
     },
     picker: Picker {
         period: "Período",
@@ -128,6 +154,13 @@ pub(crate) const TEXTS: Texts = Texts {
         digest: "Resumo criptográfico dos livros deste período:",
         again: "Obter de novo estes números:",
     },
+    explain: why::EXPLAIN,
+    rules: why::RULES,
+    interval: why::INTERVAL,
+    backtest: backtest::BACKTEST,
+    compare: manager::COMPARE,
+    algorithms: manager::ALGORITHMS,
+    events: manager::EVENTS,
     member: Member {
         nothing: "Nada foi liquidado para {member} neste período.",
         intervals: "Todos os intervalos",

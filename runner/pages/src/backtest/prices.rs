@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use figures::text::cents_per_kwh;
+use domain::text::printable;
 use figures::{Backtest, Variant};
 use maud::{Markup, html};
+use words::{Language, fill};
 
 use super::rules::communities;
+use super::said;
 use crate::chart::{self, Numbers};
 use crate::svg::{About, Line, steps};
 
@@ -15,43 +17,45 @@ const PARTS: u128 = 100;
 /// Lines that can be told apart in one plot.
 const LINES_MAX: usize = 6;
 
-pub(super) fn section(backtest: &Backtest) -> Markup {
+pub(super) fn section(language: Language, backtest: &Backtest) -> Markup {
+    let said = said(language);
     let variants: Vec<(&Variant, Vec<i128>)> =
         communities(backtest).filter_map(|variant| Some((variant, duration(variant.prices())?))).collect();
     html! {
         section {
-            h2 { "At which prices" }
-            p class="note" { "For how much of the shared energy the price was at least so high. The price of an interval is the mean of all that was shared in it." }
-            @if variants.is_empty() { p { "Nothing was shared." } }
+            h2 { (said.prices) }
+            p class="note" { (said.prices_note) }
+            @if variants.is_empty() { p { (said.nothing_shared) } }
             div class="plots" {
-                @for some in variants.chunks(LINES_MAX) { (plot(some)) }
+                @for some in variants.chunks(LINES_MAX) { (plot(language, some)) }
             }
         }
     }
 }
 
-fn plot(variants: &[(&Variant, Vec<i128>)]) -> Markup {
+fn plot(language: Language, variants: &[(&Variant, Vec<i128>)]) -> Markup {
+    let said = said(language);
     let lines: Vec<Line> = variants
         .iter()
-        .map(|(variant, parts)| Line { name: variant.named.label.clone(), parts: parts.clone() })
+        .map(|(variant, parts)| Line { name: printable(&variant.named.label).into_owned(), parts: parts.clone() })
         .collect();
-    let title = "Price duration, ct/kWh over the parts of the shared energy";
-    let range = |parts: &[i128]| {
-        let price = |part: Option<&i128>| cents_per_kwh(part.copied());
-        format!("from {} down to {}", price(parts.first()), price(parts.last()))
+    let price = |part: Option<&i128>| language.cents_per_kwh(part.copied());
+    let falls = |line: &Line| {
+        let (high, low) = (price(line.parts.first()), price(line.parts.last()));
+        fill(said.falls, &[("rule", &line.name), ("high", &high), ("low", &low)])
     };
-    let described: Vec<String> = lines.iter().map(|line| format!("{} {}", line.name, range(&line.parts))).collect();
+    let described: Vec<String> = lines.iter().map(falls).collect();
     let description = format!("{} ct/kWh.", described.join("; "));
-    let mut numbers = Numbers::new(std::iter::once("of the energy").chain(lines.iter().map(|line| line.name.as_str())));
+    let mut numbers = Numbers::new(std::iter::once(said.of_the_energy).chain(lines.iter().map(|line| line.name.as_str())));
     numbers.rows = (0..=10)
         .map(|tenth: usize| {
             let at = |line: &Line| line.parts.get((tenth * 10).min(line.parts.len().saturating_sub(1))).copied();
-            let cells = lines.iter().map(|line| cents_per_kwh(at(line)));
+            let cells = lines.iter().map(|line| language.cents_per_kwh(at(line)));
             std::iter::once(format!("{} %", tenth * 10)).chain(cells).collect()
         })
         .collect();
-    let picture = steps(About { title, description: &description }, &lines, ("ct/kWh", 4));
-    chart::figure(title, &picture, &numbers)
+    let picture = steps(About { title: said.duration, description: &description }, &lines, ("ct/kWh", 4, language));
+    chart::figure_in(language, said.duration, &picture, &numbers)
 }
 
 /// The price of each part of the shared energy, falling; `None` if none is shared.

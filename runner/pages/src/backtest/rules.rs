@@ -1,57 +1,47 @@
 //! Totals of each rule, month by month, and how evenly each shares.
 
 use domain::Amount;
+use domain::text::printable;
 use figures::backtest::{Kind, WorseOff};
 use figures::calendar::month_name;
-use figures::text::{cents_per_kwh, eur, eur_difference, eur_of_change, index_of_ppm, kwh_of_sum, percent_of_ppm};
 use figures::{Backtest, Variant};
 use jiff::civil::Date;
 use maud::{Markup, html};
+use words::{Language, fill, texts};
 
-/// The figures of a rule: its id, its name, and its formula.
-const FORMULAS: [(&str, &str, &str); 13] = [
-    (
-        "shared",
-        "Shared energy",
-        "S: energy that members got from each other; what passes through the operator counts once",
-    ),
-    (
-        "potential",
-        "Of what is possible",
-        "S / S_max, where S_max is the sum over intervals of the lower of all that was fed in and all that was needed",
-    ),
-    (
-        "cover",
-        "Cover",
-        "S / all that was needed from outside. What a home uses of its own production within an interval does not pass its meter",
-    ),
-    ("use", "Use", "S / all that was fed in; not of production"),
-    ("paid", "Paid", "amounts of everything bought − amounts of everything sold, with neighbours and with the grid"),
-    ("saved", "Saved", "what the same energy would have cost with the grid alone, at each member's own tariff − paid"),
-    ("beside", "Better than the baseline", "paid under the baseline − paid under this rule"),
-    ("operator", "Operator", "what the community's own account took in − what it paid out"),
-    ("worse", "Worse off", "how many members pay more than under the other, and the one that loses most"),
-    (
-        "gini",
-        "Gini",
-        "Σ(2k−n−1)x(k) / (n·Σx) of what members that traded here saved for each kWh that they traded here, x(1) the least; 0: all the same; none if any lost",
-    ),
-    ("jain", "Jain", "(Σx)² / (n·Σx²) of the same; 1: all the same"),
-    ("range", "Lowest, highest", "of the same, in ct/kWh"),
-    ("deviation", "Standard deviation", "√(n·Σx² − (Σx)²) / n of the same"),
-];
+use super::{change, difference, said};
 
-pub(super) fn formulas() -> Markup {
+/// The figures of a rule: the id, the name and the formula of each.
+fn all_formulas(said: &'static texts::Backtest) -> [(&'static str, &'static str, &'static str); 13] {
+    [
+        ("shared", said.shared, said.shared_is),
+        ("potential", said.potential, said.potential_is),
+        ("cover", said.cover, said.cover_is),
+        ("use", said.used, said.used_is),
+        ("paid", said.paid, said.paid_is),
+        ("saved", said.saved, said.saved_is),
+        ("beside", said.beside, said.beside_is),
+        ("operator", said.operator, said.operator_is),
+        ("worse", said.worse, said.worse_is),
+        ("gini", said.gini, said.gini_is),
+        ("jain", said.jain, said.jain_is),
+        ("range", said.range, said.range_is),
+        ("deviation", said.deviation, said.deviation_is),
+    ]
+}
+
+pub(super) fn formulas(language: Language) -> Markup {
+    let said = said(language);
     html! {
         section {
-            h2 { "How the figures are computed" }
+            h2 { (said.formulas) }
             dl class="formulas" {
-                @for (id, name, formula) in FORMULAS {
+                @for (id, name, formula) in all_formulas(said) {
                     dt id={ "f-" (id) } { (name) }
                     dd { (formula) }
                 }
             }
-            p class="note" { "All sums are exact integers in watt-hours and nano-euro; there is one division, at the end, which rounds down. Euro are shown in cents." }
+            p class="note" { (said.exact) }
         }
     }
 }
@@ -61,22 +51,23 @@ fn heading(id: &str, text: &str) -> Markup {
     html! { th scope="col" { a href={ "#f-" (id) } { (text) } } }
 }
 
-pub(super) fn section(backtest: &Backtest) -> Markup {
+pub(super) fn section(language: Language, backtest: &Backtest) -> Markup {
     let Some(base) = backtest.base() else { return Markup::default() };
-    let rate = |ppm: Option<u128>| percent_of_ppm(ppm.and_then(|ppm| i128::try_from(ppm).ok()));
+    let said = said(language);
+    let rate = |ppm: Option<u128>| language.percent_of_ppm(ppm.and_then(|ppm| i128::try_from(ppm).ok()));
     html! {
         section {
-            h2 { "The rules beside each other" }
+            h2 { (said.beside_each_other) }
             div class="wide" tabindex="0" {
                 table {
                     thead {
                         tr {
-                            th scope="col" { "Rule" }
-                            (heading("shared", "Shared kWh")) (heading("potential", "Of what is possible"))
-                            (heading("cover", "Cover")) (heading("use", "Use")) (heading("paid", "Paid EUR"))
-                            (heading("saved", "Saved EUR")) (heading("beside", "Better than baseline EUR"))
-                            (heading("operator", "Operator EUR")) (heading("worse", "Worse off than baseline"))
-                            (heading("worse", "Worse off than grid"))
+                            th scope="col" { (said.rule) }
+                            (heading("shared", said.shared_kwh)) (heading("potential", said.potential))
+                            (heading("cover", said.cover)) (heading("use", said.used)) (heading("paid", said.paid_eur))
+                            (heading("saved", said.saved_eur)) (heading("beside", said.beside_eur))
+                            (heading("operator", said.operator_eur)) (heading("worse", said.worse_than_baseline))
+                            (heading("worse", said.worse_than_grid))
                         }
                     }
                     tbody {
@@ -84,17 +75,20 @@ pub(super) fn section(backtest: &Backtest) -> Markup {
                             @let is_base = std::ptr::eq(variant, base);
                             @let beside = base.all().paid().checked_sub(variant.all().paid()).unwrap_or_default();
                             tr {
-                                th scope="row" { (variant.named.label) @if is_base { " (baseline)" } }
-                                td { (kwh_of_sum(variant.total().shared_wh)) }
+                                th scope="row" {
+                                    @let rule = printable(&variant.named.label);
+                                    @if is_base { (fill(said.is_baseline, &[("rule", &rule)])) } @else { (rule) }
+                                }
+                                td { (language.kwh_of_sum(variant.total().shared_wh)) }
                                 td { (rate(variant.potential_ppm())) }
                                 td { (rate(variant.cover_ppm())) }
                                 td { (rate(variant.use_ppm())) }
-                                td { (eur(variant.all().paid())) }
-                                td { (eur(variant.all().saved())) }
-                                @if is_base { td { "–" } } @else { td class=(colour(beside)) { (eur_difference(beside)) } }
-                                td { (eur(variant.total().operator)) }
-                                @if is_base { td { "–" } } @else { td { (worse(backtest, variant.worse_than(base))) } }
-                                td { (worse(backtest, variant.worse_than_grid())) }
+                                td { (language.eur_in_column(variant.all().paid())) }
+                                td { (language.eur_in_column(variant.all().saved())) }
+                                @if is_base { td { "–" } } @else { td class=(colour(beside)) { (difference(language, beside)) } }
+                                td { (language.eur_in_column(variant.total().operator)) }
+                                @if is_base { td { "–" } } @else { td { (worse(language, backtest, variant.worse_than(base))) } }
+                                td { (worse(language, backtest, variant.worse_than_grid())) }
                             }
                         }
                     }
@@ -113,9 +107,11 @@ pub(super) fn colour(amount: Amount) -> &'static str {
     }
 }
 
-fn worse(backtest: &Backtest, worse: WorseOff) -> String {
+fn worse(language: Language, backtest: &Backtest, worse: WorseOff) -> String {
     match worse.most.and_then(|(number, amount)| Some((backtest.members.get(number)?, amount))) {
-        Some((member, amount)) => format!("{} ({member}: {} EUR)", worse.members, eur_of_change(amount)),
+        Some((member, amount)) => {
+            format!("{} ({}: {} EUR)", worse.members, printable(member.as_str()), change(language, amount))
+        }
         None => "0".to_owned(),
     }
 }
@@ -131,8 +127,9 @@ pub(super) fn communities(backtest: &Backtest) -> impl Iterator<Item = &Variant>
     backtest.variants.iter().filter(|variant| variant.named.kind != Kind::GridAlone)
 }
 
-pub(super) fn months(backtest: &Backtest) -> Markup {
+pub(super) fn months(language: Language, backtest: &Backtest) -> Markup {
     let Some(base) = backtest.base() else { return Markup::default() };
+    let said = said(language);
     let months = backtest.months();
     let compared: Vec<&Variant> = compared(backtest).collect();
     let holds = |variant: &Variant| {
@@ -140,21 +137,22 @@ pub(super) fn months(backtest: &Backtest) -> Markup {
         let each: Vec<Amount> = months.iter().map(|month| variant.all_beside_in(base, *month)).collect();
         let whole = base.all().paid().checked_sub(variant.all().paid()).unwrap_or_default();
         let same = each.iter().filter(|amount| sign(**amount) == sign(whole)).count();
-        format!("{same} of {}", each.len())
+        fill(said.of, &[("part", &same), ("whole", &each.len())])
     };
+    let saved_by = |variant: &Variant| fill(said.saved_by, &[("rule", &printable(&variant.named.label))]);
     html! {
         section {
-            h2 { "Month by month" }
-            p class="note" { "What all members together saved against the grid alone, and by how much they were better off than under the baseline, in EUR." }
+            h2 { (said.months) }
+            p class="note" { (said.months_note) }
             div class="wide" tabindex="0" {
                 table {
                     thead {
                         tr {
-                            th scope="col" { "Month" }
-                            th scope="col" { (base.named.label) ": saved" }
+                            th scope="col" { (said.month) }
+                            th scope="col" { (saved_by(base)) }
                             @for variant in &compared {
-                                th scope="col" { (variant.named.label) ": saved" }
-                                th scope="col" { "better" }
+                                th scope="col" { (saved_by(variant)) }
+                                th scope="col" { (said.better) }
                             }
                         }
                     }
@@ -162,11 +160,11 @@ pub(super) fn months(backtest: &Backtest) -> Markup {
                         @for month in &months {
                             tr {
                                 th scope="row" { (month_name(*month)) }
-                                td { (saved_in(base, *month)) }
+                                td { (saved_in(language, base, *month)) }
                                 @for variant in &compared {
                                     @let beside = variant.all_beside_in(base, *month);
-                                    td { (saved_in(variant, *month)) }
-                                    td class=(colour(beside)) { (eur_difference(beside)) }
+                                    td { (saved_in(language, variant, *month)) }
+                                    td class=(colour(beside)) { (difference(language, beside)) }
                                 }
                             }
                         }
@@ -174,7 +172,7 @@ pub(super) fn months(backtest: &Backtest) -> Markup {
                     @if !compared.is_empty() {
                         tfoot {
                             tr {
-                                th scope="row" { "months with the sign of the whole" }
+                                th scope="row" { (said.sign_of_the_whole) }
                                 td {}
                                 @for variant in &compared { td {} td { (holds(variant)) } }
                             }
@@ -186,34 +184,35 @@ pub(super) fn months(backtest: &Backtest) -> Markup {
     }
 }
 
-fn saved_in(variant: &Variant, month: Date) -> String {
+fn saved_in(language: Language, variant: &Variant, month: Date) -> String {
     let all = variant.months().get(&month).and_then(|sums| sums.all().ok());
-    all.map_or_else(|| "–".to_owned(), |all| eur(all.saved()))
+    all.map_or_else(|| "–".to_owned(), |all| language.eur_in_column(all.saved()))
 }
 
-pub(super) fn fairness(backtest: &Backtest) -> Markup {
+pub(super) fn fairness(language: Language, backtest: &Backtest) -> Markup {
+    let said = said(language);
     // nEUR/kWh; a thousandth is µEUR/kWh.
-    let cents = |nano: Option<i128>| cents_per_kwh(nano.map(|nano| nano.div_euclid(1000)));
+    let cents = |nano: Option<i128>| language.cents_per_kwh(nano.map(|nano| nano.div_euclid(1000)));
     html! {
         section {
-            h2 { "How evenly what is saved is shared" }
-            p class="note" { "Four figures side by side, and no score: which of them matters is for members to decide. They are of what each member that traded here saved for each kWh that it traded here." }
+            h2 { (said.fairness) }
+            p class="note" { (said.fairness_note) }
             div class="wide" tabindex="0" {
                 table {
                     thead {
                         tr {
-                            th scope="col" { "Rule" }
-                            (heading("gini", "Gini")) (heading("jain", "Jain")) (heading("range", "Lowest ct/kWh"))
-                            (heading("range", "Highest ct/kWh")) (heading("deviation", "Standard deviation ct/kWh"))
+                            th scope="col" { (said.rule) }
+                            (heading("gini", said.gini)) (heading("jain", said.jain)) (heading("range", said.lowest))
+                            (heading("range", said.highest)) (heading("deviation", said.deviation_cents))
                         }
                     }
                     tbody {
                         @for variant in communities(backtest) {
                             @let fairness = variant.fairness();
                             tr {
-                                th scope="row" { (variant.named.label) }
-                                td { (index_of_ppm(fairness.gini_ppm)) }
-                                td { (index_of_ppm(fairness.jain_ppm)) }
+                                th scope="row" { (printable(&variant.named.label)) }
+                                td { (language.index_of_ppm(fairness.gini_ppm)) }
+                                td { (language.index_of_ppm(fairness.jain_ppm)) }
                                 td { (cents(fairness.lowest)) }
                                 td { (cents(fairness.highest)) }
                                 td { (cents(fairness.deviation.and_then(|nano| i128::try_from(nano).ok()))) }

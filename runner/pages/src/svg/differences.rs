@@ -1,12 +1,14 @@
 //! Level bars to both sides of a zero line, one for each member: gains are full, losses are hatched.
 
 use domain::Amount;
-use figures::text::{eur, eur_difference};
 use maud::{Markup, html};
+use words::Language;
 
 use super::path::{Path, number};
 use super::{About, Rows, Scale, cut, picture};
 
+/// Decimals of an amount in euro.
+const NANO: u32 = 9;
 /// A cent in nano-euro.
 const CENT: i128 = 10_000_000;
 /// Longest name that has room, in characters.
@@ -21,8 +23,8 @@ pub struct Difference {
     pub amount: Amount,
 }
 
-/// Plots differences in the order given.
-pub fn differences(about: About<'_>, all: &[Difference]) -> Markup {
+/// Plots differences in the order given, with numbers as this language writes them.
+pub fn differences(language: Language, about: About<'_>, all: &[Difference]) -> Markup {
     const TOP: f64 = 20.0;
     const ROW: f64 = 18.0;
     // Names to the left, room for a number on both sides.
@@ -52,15 +54,15 @@ pub fn differences(about: About<'_>, all: &[Difference]) -> Markup {
         path class="axis" d=(axis.finish()) {}
         text class="tick" x="0" y="11" { "EUR" }
         @for tick in scale.ticks() {
-            text class="tick middle" x=(number(x(*tick))) y="11" { (tick_text(*tick)) }
+            text class="tick middle" x=(number(x(*tick))) y="11" { (language.few_parts(*tick, NANO)) }
         }
         @for (place, difference) in all.iter().enumerate() {
             text x="0" y=(number(row(place) + 13.0)) { (cut(&difference.name, NAME_CHARS)) }
             @let end = x(difference.amount.nano_eur());
             @if difference.amount < Amount::ZERO {
-                text class="tick end" x=(number(end - 3.0)) y=(number(row(place) + 13.0)) { (eur(difference.amount)) }
+                text class="tick end" x=(number(end - 3.0)) y=(number(row(place) + 13.0)) { (language.eur_in_column(difference.amount)) }
             } @else {
-                text class="tick" x=(number(end + 3.0)) y=(number(row(place) + 13.0)) { (eur_difference(difference.amount)) }
+                text class="tick" x=(number(end + 3.0)) y=(number(row(place) + 13.0)) { (gain(language, difference.amount)) }
             }
         }
     };
@@ -68,7 +70,8 @@ pub fn differences(about: About<'_>, all: &[Difference]) -> Markup {
     picture(about, bottom + 6.0, rows, &content)
 }
 
-/// A tick of whole euro, or with as many decimals as it needs.
-fn tick_text(nano_eur: i128) -> String {
-    super::decimal(nano_eur, 9)
+/// What somebody gains, with its sign.
+fn gain(language: Language, amount: Amount) -> String {
+    let sign = if amount.to_cents() > 0 { "+" } else { "" };
+    format!("{sign}{}", language.eur_in_column(amount))
 }

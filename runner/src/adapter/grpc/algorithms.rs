@@ -17,6 +17,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::callers::Caller;
 use crate::algorithms::registry::{Registry, RegistryError, Wanted};
+use crate::listed;
 use wire::rec_market_v1 as v1;
 use wire::rec_market_v1::algorithm_service_server::AlgorithmService;
 
@@ -91,8 +92,8 @@ impl AlgorithmService for Algorithms {
     ) -> Result<Response<v1::ListAlgorithmsResponse>, Status> {
         let (versions, communities) = self.registry.list().await?;
         Ok(Response::new(v1::ListAlgorithmsResponse {
-            versions: versions.into_iter().map(convert::version).collect(),
-            communities: communities.into_iter().map(convert::community).collect(),
+            versions: versions.into_iter().map(listed::version).collect(),
+            communities: communities.into_iter().map(listed::community).collect(),
         }))
     }
 
@@ -108,7 +109,7 @@ impl AlgorithmService for Algorithms {
             default: setting.default.clone(),
         });
         let settings = settings.collect();
-        Ok(Response::new(v1::ShowAlgorithmResponse { version: Some(convert::version(listed)), settings, report }))
+        Ok(Response::new(v1::ShowAlgorithmResponse { version: Some(listed::version(listed)), settings, report }))
     }
 
     type DownloadStream = Pin<Box<dyn Stream<Item = Result<v1::DownloadResponse, Status>> + Send>>;
@@ -116,7 +117,7 @@ impl AlgorithmService for Algorithms {
     async fn download(&self, request: Request<v1::DownloadRequest>) -> Result<Response<Self::DownloadStream>, Status> {
         let (listed, ready) = self.registry.show(&request.get_ref().algorithm).await?;
         let part = |part| Ok(v1::DownloadResponse { part: Some(part) });
-        let header = part(v1::download_response::Part::Algorithm(convert::algorithm(&listed.label)));
+        let header = part(v1::download_response::Part::Algorithm(listed::algorithm(&listed.label)));
         let component = ready.component;
         let starts = (0..component.len()).step_by(CHUNK_BYTES);
         let chunks = starts.map(move |start| {
@@ -148,13 +149,13 @@ impl AlgorithmService for Algorithms {
             accept_worse_than_grid,
         };
         let change = self.registry.activate(&caller.name, wanted).await?;
-        Ok(Response::new(convert::change(change)))
+        Ok(Response::new(listed::change(change)))
     }
 
     async fn roll_back(&self, request: Request<v1::RollBackRequest>) -> Result<Response<v1::Change>, Status> {
         let caller = caller(&request)?;
         let change = self.registry.roll_back(&caller.name, &request.get_ref().community).await?;
-        Ok(Response::new(convert::change(change)))
+        Ok(Response::new(listed::change(change)))
     }
 
     async fn start_shadow(&self, request: Request<v1::StartShadowRequest>) -> Result<Response<v1::Change>, Status> {
@@ -162,13 +163,13 @@ impl AlgorithmService for Algorithms {
         let v1::StartShadowRequest { community, algorithm, since, settings } = request.into_inner();
         let (since, settings) = (convert::time("since", &since)?, settings.map(convert::settings));
         let change = self.registry.start_shadow(&caller.name, &community, &algorithm, since, settings).await?;
-        Ok(Response::new(convert::change(change)))
+        Ok(Response::new(listed::change(change)))
     }
 
     async fn end_shadow(&self, request: Request<v1::EndShadowRequest>) -> Result<Response<v1::Change>, Status> {
         let caller = caller(&request)?;
         let change = self.registry.end_shadow(&caller.name, &request.get_ref().community).await?;
-        Ok(Response::new(convert::change(change)))
+        Ok(Response::new(listed::change(change)))
     }
 
     async fn report_shadow(
@@ -176,7 +177,7 @@ impl AlgorithmService for Algorithms {
         request: Request<v1::ReportShadowRequest>,
     ) -> Result<Response<v1::ShadowReport>, Status> {
         let community = &request.get_ref().community;
-        Ok(Response::new(convert::shadow_report(community, self.registry.shadowed(community).await?)))
+        Ok(Response::new(listed::shadow_report(community, self.registry.shadowed(community).await?)))
     }
 
     async fn list_changes(
@@ -188,7 +189,7 @@ impl AlgorithmService for Algorithms {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let community = Some(community.as_str()).filter(|community| !community.is_empty());
         let (changes, uploads) = self.registry.changes(community, limit).await?;
-        let changes = convert::changes(changes, uploads, limit);
+        let changes = listed::changes(changes, uploads, limit);
         Ok(Response::new(v1::ListChangesResponse { changes }))
     }
 

@@ -1,4 +1,4 @@
-//! The style sheet and the script: public, and kept by browsers until they change.
+//! The style sheet, the script and the icon: public, and kept by browsers until they change.
 
 use std::sync::LazyLock;
 
@@ -15,19 +15,22 @@ struct Asset {
     content: &'static str,
 }
 
-static ALL: LazyLock<[Asset; 2]> = LazyLock::new(|| {
-    [("style", "css", "text/css", pages::STYLE), ("script", "js", "text/javascript", pages::SCRIPT)].map(
-        |(name, ending, kind, content)| {
-            let digest = Digest::of(content.as_bytes()).short().to_string();
-            Asset { path: format!("/{name}-{digest}.{ending}"), tag: format!("\"{digest}\""), kind, content }
-        },
-    )
+static ALL: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+    let all = [
+        ("style", "css", "text/css", pages::STYLE),
+        ("script", "js", "text/javascript", pages::SCRIPT),
+        ("icon", "svg", "image/svg+xml", pages::ICON),
+    ];
+    all.map(|(name, ending, kind, content)| {
+        let digest = Digest::of(content.as_bytes()).short().to_string();
+        Asset { path: format!("/{name}-{digest}.{ending}"), tag: format!("\"{digest}\""), kind, content }
+    })
 });
 
 /// Where pages find them.
 pub fn paths() -> Assets {
-    let [style, script] = &*ALL;
-    Assets { style: &style.path, script: &script.path }
+    let [style, script, icon] = &*ALL;
+    Assets { style: &style.path, script: &script.path, icon: &icon.path }
 }
 
 /// The file at a path.

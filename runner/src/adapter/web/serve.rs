@@ -9,22 +9,24 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use pages::look::Look;
 use pages::place::{Form, Part, Place};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::TcpConnectInfo;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use words::Language;
 
 use super::answer::{busy, dressed, refused, shown};
 use super::ask::{Ask, Parts, Refusal};
-use super::door::{self, Door};
+use super::door::{self, Door, Refused};
 use super::guard::{self, Sight};
 use super::query::{Query, without};
 use super::viewer::Viewer;
 use super::{assets, pages as all};
-use crate::ports::{self, Limits, Port};
+use crate::config::TlsConfig;
+use crate::ports::{self, Certificates, Limits, Port, TlsUse, UnusableCertificate};
 
 /// How long a page may take, with the wait for its turn.
 const PAGE_MAX: Duration = Duration::from_secs(10);
@@ -41,9 +43,27 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub struct Served {
     pub parts: Arc<Parts>,
     pub door: Door,
+    /// The certificate that is shown; none for plaintext.
+    pub tls: Option<TlsConfig>,
     /// How many concurrent connections there may be.
     pub connections: usize,
 }
+
+/// Why the pages cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// The threads or the port.
+    #[error("the pages cannot be served")]
+    Io(#[from] io::Error),
+    /// The certificate.
+    #[error(transparent)]
+    Certificate(#[from] UnusableCertificate),
+}
+
+/// How the port uses its certificate.
+const TLS: TlsUse = TlsUse { table: "web", protocol: "http/1.1" };
+/// How often the files of the certificate are looked at.
+const RELOAD: Duration = Duration::from_secs(60);
 
 struct Shared {
     parts: Arc<Parts>,
@@ -55,7 +75,7 @@ struct Shared {
 ///
 /// # Errors
 /// If the threads cannot be started.
-pub async fn serve(listener: TcpListener, served: Served, shutdown: CancellationToken) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, served: Served, shutdown: CancellationToken) -> Result<(), WebError> {
     let listener = listener.into_std()?;
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("web".to_owned()).spawn(move || {
@@ -66,7 +86,7 @@ pub async fn serve(listener: TcpListener, served: Served, shutdown: Cancellation
             .on_thread_start(give_way)
             .enable_all()
             .build();
-        let result = runtime.and_then(|runtime| {
+        let result = runtime.map_err(WebError::from).and_then(|runtime| {
             let result = runtime.block_on(async { run(TcpListener::from_std(listener)?, served, shutdown).await });
             runtime.shutdown_timeout(DRAIN);
             result
@@ -84,8 +104,9 @@ fn give_way() {
     }
 }
 
-async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> io::Result<()> {
-    let Served { parts, door, connections } = served;
+async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> Result<(), WebError> {
+    let Served { parts, door, tls, connections } = served;
+    let clock = Arc::clone(&parts.clock);
     let shared = Arc::new(Shared { parts, door, turns: Semaphore::new(PAGES_AT_ONCE) });
     let limits = Limits {
         connections,
@@ -99,7 +120,15 @@ async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> 
     let http = ports::http1_kept(&limits);
     let router = Router::new().fallback(answer).with_state(shared);
     let end = CancellationToken::new();
-    Port { listener, limits, http, router, openings: None, stop, end }.serve().await;
+    let port = Port { listener, limits, http, router, openings: None, stop, end };
+    let Some(tls) = tls else {
+        port.serve().await;
+        return Ok(());
+    };
+    let certificates = Arc::new(Certificates::load(TLS, tls, clock)?);
+    let watching = tokio::spawn(Arc::clone(&certificates).watch(RELOAD));
+    port.serve_opened(move |tcp| Arc::clone(&certificates).open(tcp)).await;
+    watching.abort();
     Ok(())
 }
 
@@ -112,12 +141,15 @@ impl Shared {
         if let Some(asset) = assets::find(request.uri().path(), request.headers()) {
             return asset;
         }
-        let peer = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        let tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
+        let tcp = request.extensions().get::<TcpConnectInfo>().or(tls.map(TlsConnectInfo::get_ref));
+        let peer = tcp.and_then(TcpConnectInfo::remote_addr);
         let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
         let query = request.uri().query().unwrap_or_default().to_owned();
         let mut look = look(&request, &query);
+        let next = request.uri().path_and_query().map(|asked| asked.as_str().to_owned()).unwrap_or_default();
         if door::is_door(request.uri().path()) {
             return self.door.answer(&self.parts, peer, &look, request).await;
         }
@@ -125,14 +157,20 @@ impl Shared {
         let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
         let viewer = match self.door.identify(&self.parts, peer, request.headers()).await {
             Ok(viewer) => viewer,
-            Err(refused) => return self.door.refused(&look, form, &refused),
+            Err(refused) => return self.door.refused(&look, form, &next, &refused),
         };
         seen_by(&mut look, &viewer);
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            if !door::is_from_own_page(request.headers()) {
+                return self.door.refused(&look, form, &next, &Refused::Elsewhere);
+            }
             return self.posted(request, peer, viewer, look, parsed).await;
         }
-        let Some((place, sight)) = self.opened(&viewer, parsed) else {
-            return refused(&look, form, &Refusal::NotFound);
+        let Some((place, sight)) = self.opened(&viewer, parsed.clone()) else {
+            // Who wanted to open whose page is noted as well.
+            let status = StatusCode::NOT_FOUND;
+            let noted = parsed.is_none_or(|(place, form)| self.door.note(&viewer, &place, form, status, self.now()));
+            return if noted { refused(&look, form, &Refusal::NotFound) } else { busy(&look, form) };
         };
         let Some(query) = Query::parse(&query) else {
             return refused(&look, form, &Refusal::NotFound);
@@ -148,6 +186,10 @@ impl Shared {
         Some((place, sight))
     }
 
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
     fn ask(&self, viewer: Viewer, place: Place, sight: Sight, query: Query, look: Look) -> Ask {
         let opens = |part: &Part| {
             let community = place.community()?;
@@ -156,7 +198,7 @@ impl Shared {
         let parts = [Part::Overview, Part::Compare, Part::Algorithms, Part::Events];
         let opens = parts.into_iter().filter(|part| opens(part).is_some()).collect();
         let look = Look { place: Some(place.clone()), opens, ..look };
-        Ask { now: self.parts.clock.now(), parts: Arc::clone(&self.parts), viewer, place, sight, query, look }
+        Ask { now: self.now(), parts: Arc::clone(&self.parts), viewer, place, sight, query, look }
     }
 
     async fn page(&self, ask: Ask, form: Form) -> Response {
@@ -170,8 +212,10 @@ impl Shared {
             Ok(Some(Err(refusal))) => refused(&ask.look, form, &refusal),
             Ok(None) | Err(_) => busy(&ask.look, form),
         };
-        self.door.note(&ask, response.status());
-        response
+        match self.door.note(&ask.viewer, &ask.place, form, response.status(), ask.now) {
+            true => response,
+            false => busy(&ask.look, form),
+        }
     }
 
     /// A form that was sent.
@@ -191,7 +235,7 @@ impl Shared {
 }
 
 /// How a page is shown to somebody who is not known yet.
-fn look(request: &Request, query: &str) -> Look {
+pub(super) fn look(request: &Request, query: &str) -> Look {
     let asked = Query::parse(query).and_then(|query| Language::of_code(query.get("lang")?));
     let wanted = || {
         let accept = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|accept| accept.to_str().ok());

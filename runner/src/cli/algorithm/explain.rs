@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use base::base_by_digest;
 use clap::Args;
+use explain::{Agreement, Cell, Column, Explanation, Step, Table, Unit, explain};
 use serde::Serialize;
+use words::Language;
 
 use super::run::print::{self, PRINTED_MAX};
 use super::run::{Candidate, LimitArgs, Outcome, judge, load, parse_reference, read_round};
 use crate::algorithms::cache::check_settings;
 use crate::cli::exit::{Exit, ExitCode};
 use crate::cli::output;
-use crate::explain::{Agreement, Cell, Column, Explanation, Step, Table, Unit, explain, words};
 
 /// Explain how a rule came to the trades of one round: the merit orders, the price and why, and who got what
 ///
@@ -68,7 +69,7 @@ pub fn run(args: &ExplainArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
         return Ok(Exit::Bad);
     };
     let rule = base_by_digest(&candidate.algorithm.digest()).map(|base| base.name);
-    let explanation = explain(rule, &round, trades);
+    let explanation = explain(rule, &round, trades, Language::En);
     let (name, version) = name_and_version(&candidate);
     let terms = round.terms();
     if args.json {
@@ -161,8 +162,8 @@ fn shown(cell: &Cell, unit: Unit) -> String {
     match (cell, unit) {
         (Cell::Text(text), _) => text.clone(),
         (Cell::Nothing, _) => "–".to_owned(),
-        (Cell::Whole(number), Unit::Price) => words::decimal(*number, 6),
-        (Cell::Whole(number), Unit::Money) => words::decimal(*number, 9),
+        (Cell::Whole(number), Unit::Price) => Language::En.exact(*number, 6),
+        (Cell::Whole(number), Unit::Money) => Language::En.exact(*number, 9),
         (Cell::Whole(number), _) => number.to_string(),
     }
 }

@@ -6,7 +6,7 @@ use base::Reference;
 
 use super::community::Community;
 use super::shares;
-use crate::algorithms::cache::{AlgorithmCache, ReadyAlgorithm, check_settings, make_ready};
+use crate::algorithms::cache::{AlgorithmCache, ReadyAlgorithm, make_ready};
 use crate::algorithms::catalogue;
 use crate::backtest::Variant;
 use crate::backtest::variant::Named;
@@ -25,7 +25,6 @@ pub(super) async fn load(named: Vec<Named>, community: &Community) -> anyhow::Re
             named.otherwise.shares = Some(shares::read(file.as_ref()).exit_code(Exit::Usage)?);
         }
         let ready = ready(&named.algorithm, community, cache.as_ref()).await?;
-        check_settings(named.settings.iter().map(|(key, _)| key.as_str()), &ready.description, &named.algorithm)?;
         variants.push(Variant::new(named, ready).exit_code(Exit::Usage)?);
     }
     Ok(variants)
@@ -38,15 +37,11 @@ async fn ready(text: &str, community: &Community, cache: Option<&AlgorithmCache>
         None => Reference::parse(text, &community.directory),
     };
     let reference = reference.exit_code(Exit::Usage)?;
-    match (&reference, cache) {
-        (Reference::Uploaded { name, version }, Some(cache)) => {
-            let label = cache.find(name, version.as_deref()).await?;
-            Ok(cache.get(&label.digest).await?)
-        }
-        (Reference::Digest(digest), Some(cache)) => Ok(cache.get(digest).await?),
-        _ => {
-            let component = catalogue::read(&reference, |_| None)?;
-            Ok(tokio::task::block_in_place(|| make_ready(&community.sandbox, &reference, component))?)
-        }
+    if let Some(cache) = cache
+        && let Some(ready) = cache.known(&reference).await?
+    {
+        return Ok(ready);
     }
+    let component = catalogue::read(&reference, |_| None)?;
+    Ok(tokio::task::block_in_place(|| make_ready(&community.sandbox, &reference, component))?)
 }

@@ -34,16 +34,18 @@ impl Directory {
         }
     }
 
-    /// Writes the configuration that an administrator would write, and reads it as `settle` would.
-    pub(super) fn write_config(&self, algorithm: &str, meters: &str) -> anyhow::Result<Config> {
+    /// Writes the configuration that an administrator would write, with a page that is open to everybody on this machine if it
+    /// `is_open`, and reads it as `settle` would.
+    pub(super) fn write_config(&self, algorithm: &str, meters: &str, is_open: bool) -> anyhow::Result<Config> {
         let algorithm = match base::base(algorithm) {
             Some(base) => base.name.to_owned(),
             // Relative to where the command runs, not to the directory of the demo.
             None => std::path::absolute(algorithm)?.display().to_string(),
         };
         let file = self.path().join("market.toml");
+        let web = if is_open { "[web]\nopen = true\n\n" } else { "" };
         let text = format!(
-            "store = \"sqlite:market.db\"\n\n[[community]]\nname = \"{COMMUNITY}\"\nmeters = \"{meters}\" # stops with the demo\nalgorithm = {algorithm:?}\ntariff = {{ retail = 162400, feed_in = 30000 }}\n"
+            "store = \"sqlite:market.db\"\n\n{web}[[community]]\nname = \"{COMMUNITY}\"\nmeters = \"{meters}\" # stops with the demo\nalgorithm = {algorithm:?}\ntariff = {{ retail = 162400, feed_in = 30000 }}\n"
         );
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display())).exit_code(Exit::Usage)?;
         Ok(Config::load(&file)?)
@@ -57,14 +59,19 @@ impl Directory {
         }
     }
 
-    pub(super) fn print_hint(&self, out: &mut impl Write) -> anyhow::Result<()> {
+    /// Says what to do next; without what the demo does itself if it `is_open` in a browser.
+    pub(super) fn print_hint(&self, is_open: bool, out: &mut impl Write) -> anyhow::Result<()> {
+        writeln!(out)?;
+        if !is_open {
+            writeln!(out, "To look at this in a browser: rec-market demo --serve")?;
+        }
         match self {
             Directory::Kept(path) => {
                 let config = path.join("market.toml");
-                writeln!(out, "\nNext: rec-market trades --config {0} (or statement, audit)", config.display())?;
+                writeln!(out, "Next: rec-market trades --config {0} (or statement, audit)", config.display())?;
             }
             Directory::Temporary(_) => {
-                writeln!(out, "\nTo keep the books and look at them: rec-market demo --keep my-demo")?;
+                writeln!(out, "To keep the books and look at them: rec-market demo --keep my-demo")?;
             }
         }
         Ok(())

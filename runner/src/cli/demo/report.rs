@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use books::Store;
-use domain::text::chain;
+use domain::text::{chain, shell_word};
 use pages::frame::GENERATOR;
 use sandbox::Sandbox;
+use words::Language;
 
 use super::directory::Directory;
 use crate::cli::backtest::{self, report};
 use crate::cli::exit::{Exit, ExitCode};
-use crate::cli::output;
 use crate::config::CommunityConfig;
 use crate::file::{self, Access};
 
@@ -37,14 +37,14 @@ pub(super) async fn write(
     let keep = directory.kept().map_or("my-demo".into(), |kept| kept.display().to_string());
     let command = format!(
         "rec-market backtest --config {} --with {}",
-        output::shell_word(&format!("{keep}/market.toml")),
+        shell_word(&format!("{keep}/market.toml")),
         RULES.join(" ")
     );
     let command = match directory.kept() {
         Some(_) => command,
         None => format!("rec-market demo --keep {keep} && {command}"),
     };
-    Ok(Report(keep_or_replace(&path, &report::page(&backtest, command)).map(|()| path)))
+    Ok(Report(keep_or_replace(&path, &report::page(Language::En, &backtest, command)).map(|()| path)))
 }
 
 /// Writes the page, but not in place of a file of somebody else's. Without it, the demo is as good.

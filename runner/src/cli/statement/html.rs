@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use books::{Period, Store};
+use domain::text::shell_word;
 use domain::{Digest, MemberId};
 use figures::statement::Statements;
 use pages::Repeat;
@@ -100,7 +101,7 @@ impl Pages<'_> {
     fn command(&self, member: &MemberId) -> String {
         let StatementArgs { config, span, .. } = self.args;
         let mut words = vec!["rec-market".to_owned(), "statement".to_owned(), "--json".to_owned()];
-        let mut option = |name: &str, value: String| words.extend([name.to_owned(), output::shell_word(&value)]);
+        let mut option = |name: &str, value: String| words.extend([name.to_owned(), shell_word(&value)]);
         option("--config", config.config.display().to_string());
         option("--community", self.selection.community.clone());
         option("--member", member.to_string());

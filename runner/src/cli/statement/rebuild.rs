@@ -1,4 +1,4 @@
-//! `rec-market statement rebuild`: sums per member and day, made again of the intervals.
+//! `rec-market statement rebuild`: sums per member and day and details of days, made again of the intervals.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use crate::cli::args::ConfigArg;
 use crate::cli::exit::Exit;
 use crate::cli::{output, stored};
 use crate::config::Config;
+use crate::details;
 
-/// Make the sums per member and day again, of the settled intervals
+/// Make the sums per member and day and the details of days again, of the settled intervals
 ///
 /// The store keeps them so that statements and pages need not add up every trade. Run this if `audit` finds that they are
 /// not those of the intervals, or after the time zone of a community was changed. Nothing else is changed.
@@ -40,9 +41,18 @@ pub async fn run(args: &RebuildArgs, out: &mut impl Write) -> anyhow::Result<Exi
         };
         let days = store.sum_again(&community, &stored::zone(&config, &community), told).await?;
         bar.finish_and_clear();
+        let bar = output::progress(0, "making details of days");
+        let detailed = details::make_all(&*store, &community, || {
+            bar.inc_length(1);
+            bar.inc(1);
+        });
+        let detailed = output::grouped(detailed.await?);
+        bar.finish_and_clear();
         match days {
-            Some(days) => writeln!(out, "{community}: {} days", output::grouped(days))?,
-            None => writeln!(out, "{community}: this store keeps no sums; they are made when they are asked for")?,
+            Some(days) => {
+                writeln!(out, "{community}: {} days, {detailed} of them with details", output::grouped(days))?
+            }
+            None => writeln!(out, "{community}: {detailed} days that are over; this store sums up others when asked")?,
         }
     }
     Ok(Exit::Done)

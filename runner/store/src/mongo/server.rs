@@ -153,12 +153,16 @@ impl Server {
                     doc! { "community": 1, "is_newest": 1 },
                 ],
             ),
+            ("details", vec![doc! { "community": 1, "until": 1 }]),
             ("algorithms", vec![doc! { "sha256": 1 }]),
             ("changes", vec![doc! { "community": 1, "at": 1, "_id": 1 }]),
             ("market_prices", vec![doc! { "meter": 1, "start": -1 }]),
             ("meter_days", vec![doc! { "meter": 1, "day": 1 }, doc! { "day": 1 }]),
             ("meter_day_parts", vec![doc! { "attempt": 1 }]),
             ("reading_arrivals", vec![doc! { "copied": 1 }, doc! { "attempt": 1 }]),
+            ("links", vec![doc! { "created_at": 1, "_id": 1 }]),
+            ("sessions", vec![doc! { "expires_at": 1 }]),
+            ("visits", vec![doc! { "at": 1, "_id": 1 }]),
             ("waiting_meters", vec![doc! { "turn": 1, "_id": 1 }]),
         ];
         for (name, keys) in indexes {

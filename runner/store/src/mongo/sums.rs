@@ -1,4 +1,4 @@
-//! Sums by day, of the intervals as they are: nothing is kept that could differ from them.
+//! Sums by day: those that are kept with the details of days that are over, then those of the intervals as they are.
 
 use std::collections::VecDeque;
 
@@ -6,13 +6,13 @@ use domain::Boundary;
 use jiff::tz::TimeZone;
 
 use super::fault::Fault;
-use super::read;
 use super::server::Server;
+use super::{details, read};
 use books::statement::Statement;
 use books::{DaySums, Span, StoredInterval, day_of};
 
 /// Seconds of a day of UTC, at whose beginning a page begins.
-const DAY: u64 = 86_400;
+pub(super) const DAY: u64 = 86_400;
 /// Intervals that are held in memory at a time.
 const PAGE: usize = 100;
 
@@ -24,11 +24,15 @@ pub(super) async fn list(
     after: Option<Boundary>,
     limit: usize,
 ) -> Result<Vec<DaySums>, Fault> {
-    let from = span.from.map(|from| from / DAY * DAY).max(after.map(Boundary::seconds));
+    let mut days = details::kept_sums(server, community, span, after, limit).await?;
+    if days.len() >= limit {
+        return Ok(days);
+    }
+    let kept = details::last(server, community).await?.map(Boundary::seconds);
+    let from = span.from.map(|from| from / DAY * DAY).max(after.map(Boundary::seconds)).max(kept);
     // The last day is there as a whole.
     let to = span.to.map(|to| to.div_ceil(DAY).saturating_mul(DAY));
     let mut intervals = Intervals { server, community, span: Span { from, to }, page: VecDeque::new(), is_over: false };
-    let mut days: Vec<DaySums> = Vec::new();
     let mut current: Option<(DaySums, Option<Statement>)> = None;
     while let Some(interval) = intervals.next().await? {
         let day = |interval: &StoredInterval| day_of(interval.interval, &TimeZone::UTC);

@@ -200,6 +200,8 @@ pub(super) fn sum_again(
         return Ok(0);
     };
     transaction.execute("DELETE FROM day WHERE community = ?1", [community])?;
+    // They are made again of these days.
+    transaction.execute("DELETE FROM detail WHERE community = ?1", [community])?;
     transaction.execute("DELETE FROM party WHERE community = ?1", [community])?;
     let (mut current, mut days): (Option<DayRow>, u64) = (None, 0);
     let finish = |row: &DayRow| {
