@@ -495,6 +495,7 @@ texts! {
         gives_away,
         from_sums,
         download,
+        files_elsewhere,
         csv,
         json,
     }
