@@ -10,7 +10,6 @@ mod certs;
 mod completions;
 mod config;
 mod confirm;
-mod csv;
 mod demo;
 mod dev;
 mod events;

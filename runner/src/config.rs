@@ -59,7 +59,7 @@ pub use series::read as read_series;
 pub use tariff::{CurrentSeries, TariffConfig};
 pub use terms::Terms;
 pub use viewers::{ANYONE_HERE, LINK_PREFIX, ViewerConfig};
-pub use web::{ProxyConfig, WebConfig};
+pub use web::{GROUPS_HEADER, ProxyConfig, USER_HEADER, WebConfig};
 use wire_names::WireNames;
 
 pub use ::store::{MongoAddress, Secret};

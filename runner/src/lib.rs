@@ -21,4 +21,7 @@ pub mod ports;
 pub mod registers;
 pub mod retry;
 pub mod settlement;
+pub mod spreadsheet;
+pub mod statements;
 pub mod telemetry;
+pub mod token;

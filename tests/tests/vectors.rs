@@ -74,6 +74,14 @@ fn all() -> &'static [Both] {
     })
 }
 
+#[test]
+fn each_rule_says_of_itself_in_english_what_its_component_says() {
+    for Both { name, component, .. } in all() {
+        let described = component.describe(Limits::default().budget(0)).unwrap().unwrap();
+        assert_eq!(explain::summary(name, Language::En), Some(&*described.summary), "{name}");
+    }
+}
+
 impl Both {
     /// Runs both forms, checks the balance, and explains the trades; returns the trades or the error on which they agree.
     fn clear(&self, round: &Round) -> Result<Vec<Trade>, String> {

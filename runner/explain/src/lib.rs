@@ -27,6 +27,7 @@ use domain::{Round, Trade};
 use serde::{Serialize, Serializer};
 use words::{Language, fill};
 
+pub use rules::summary;
 pub use market::{Block, Line, Market, MarketPrice, PriceOf};
 pub use side::{Reason, Role, Side};
 use story::Story;

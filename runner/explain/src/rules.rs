@@ -1,6 +1,7 @@
 //! Which rule is told how.
 
 use market_kit::{Outcome, Pair, mid};
+use words::Language;
 
 use super::auction::{double_auction, k_double_auction, single_sided};
 use super::fluvius::{Key, fluvius};
@@ -10,6 +11,35 @@ use super::shares::{
 use super::story::Story;
 use super::tariff::{bill_sharing, mid_market_rate, public_grid, static_price};
 use super::truthful::{muda, trade_reduction};
+
+/// Returns what a rule of the program does in one sentence; `None` if there is no such rule.
+pub fn summary(rule: &str, language: Language) -> Option<&'static str> {
+    let rules = &language.texts().rules;
+    Some(match rule {
+        "public-grid" => rules.public_grid,
+        "static" => rules.static_price,
+        "mid-market-rate" => rules.mid_market_rate,
+        "bill-sharing" => rules.bill_sharing,
+        "single-sided" => rules.single_sided,
+        "uniform" => rules.uniform,
+        "average-market" => rules.average_market,
+        "buyers-price" => rules.buyers_price,
+        "sellers-price" => rules.sellers_price,
+        "proportional-shares" => rules.proportional_shares,
+        "fixed-shares" => rules.fixed_shares,
+        "equal-shares" => rules.equal_shares,
+        "cascading-shares" => rules.cascading_shares,
+        "priority-shares" => rules.priority_shares,
+        "fluvius-fixed" => rules.fluvius_fixed,
+        "fluvius-relative" => rules.fluvius_relative,
+        "fluvius-optimal" => rules.fluvius_optimal,
+        "supply-demand-ratio" => rules.supply_demand_ratio,
+        "k-double-auction" => rules.k_double_auction,
+        "trade-reduction" => rules.trade_reduction,
+        "muda" => rules.muda,
+        _ => return None,
+    })
+}
 
 /// Follows a rule of the program, tells its steps, and returns the trades to which they lead; `None` if there is no such
 /// rule.

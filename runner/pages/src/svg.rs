@@ -103,15 +103,15 @@ fn legend(y: f64, names: [&str; 2]) -> Markup {
 }
 
 /// The lines and labels of a scale on the left, in an area of this height below `top`.
-fn left_axis(scale: &Scale, top: f64, height: f64, unit: Unit<'_>) -> Markup {
+fn left_axis(scale: &Scale, top: f64, height: f64, unit: &str, label: impl Fn(i128) -> String) -> Markup {
     let y = |value: i128| top + height * (1.0 - scale.place(value));
     let mut grid = path::Path::default();
     scale.ticks().iter().for_each(|tick| grid.line((LEFT, y(*tick)), (RIGHT, y(*tick))));
     html! {
         path class="grid" d=(grid.finish()) {}
         @for tick in scale.ticks() {
-            text class="tick end" x=(path::number(LEFT - 4.0)) y=(path::number(y(*tick) + 4.0)) { (unit.written(*tick)) }
+            text class="tick end" x=(path::number(LEFT - 4.0)) y=(path::number(y(*tick) + 4.0)) { (label(*tick)) }
         }
-        text class="tick end" x=(path::number(LEFT - 4.0)) y=(path::number(top - 7.0)) { (unit.name) }
+        text class="tick end" x=(path::number(LEFT - 4.0)) y=(path::number(top - 7.0)) { (unit) }
     }
 }

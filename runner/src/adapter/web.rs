@@ -14,15 +14,15 @@ mod door;
 mod events;
 mod guard;
 mod home;
-mod host;
 mod interval;
+mod kept;
 mod member;
 mod pages;
 mod query;
-mod same_site;
 mod serve;
 mod viewer;
 
 pub use ask::Parts;
-pub use door::Door;
+pub use door::{Door, LINK, record};
+pub use kept::Kept;
 pub use serve::{Served, WebError, serve};

@@ -3,13 +3,12 @@
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use books::{Store, StoreError};
 use domain::text::chain;
-use sandbox::{Codegen, CompileLimits, Sandbox, SandboxError};
+use sandbox::{Codegen, CompileLimits, Sandbox};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;

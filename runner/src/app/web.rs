@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{make_sandbox_until, open_store_to_read};
-use crate::adapter::web::{Door, Parts, Served, serve};
+use crate::adapter::web::{Door, Kept, Parts, Served, record, serve};
 use crate::algorithms::cache::AlgorithmCache;
 use crate::backtest::background::Backtests;
 use crate::clock::Clock;
@@ -48,12 +48,19 @@ pub async fn run(
         algorithms,
         backtests: Arc::clone(&backtests),
         status,
+        statements: Kept::default(),
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
         config_path: config.path.display().to_string(),
     };
-    let door = Door { open: config.web.open };
-    serve(listener, Served { parts: Arc::new(parts), door, tls: config.web.tls.clone(), connections }, shutdown).await?;
-    Ok(())
+    let (visits, keeper) = record(Arc::clone(&parts.store));
+    let door = Door::new(config.web.clone(), config.viewers.clone(), visits);
+    let keeping = tokio::spawn(keeper.run());
+    let served = Served { parts: Arc::new(parts), door, tls: config.web.tls.clone(), connections };
+    let served = serve(listener, served, shutdown).await;
+    // Nobody notes anything any more: it ends when all is kept.
+    keeping.await?;
+    backtests.finish().await;
+    Ok(served?)
 }
 
 /// What people try on pages. Each try has a sandbox of its own, so that it takes no capacity from settlement.

@@ -9,10 +9,10 @@ use domain::text::printable;
 use jiff::Timestamp;
 
 use crate::cli::args::{ConfigArg, SpanArgs};
-use crate::cli::csv::Csv;
 use crate::cli::exit::{Exit, usage};
 use crate::cli::{output, stored};
 use crate::event_json::EventJson;
+use crate::spreadsheet::Csv;
 
 /// Events of a community that are held in memory at a time.
 const PAGE: usize = 1000;

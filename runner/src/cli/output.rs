@@ -6,7 +6,6 @@ use std::path::Path;
 
 use anyhow::Context;
 use comfy_table::{CellAlignment, LineStyle, TableStyle};
-pub use domain::text::shell_word;
 use domain::text::{printable, printable_json};
 pub use figures::text::{cents_per_kwh, eur, eur_difference, grouped, is_whole_cents, kwh, kwh_of_sum, percent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

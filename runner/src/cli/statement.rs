@@ -1,27 +1,26 @@
 //! `rec-market statement`: sums per member and period.
 
 mod html;
-mod periods;
 mod rebuild;
-mod row;
 mod table;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use books::Span;
 use books::statement::{Account, Statement};
+use books::{Calendar, Period, Span};
 use clap::{Args, Subcommand, ValueEnum};
 use domain::MemberId;
 use jiff::tz::TimeZone;
+use words::Language;
 
-use crate::cli::args::{ConfigArg, SpanArgs, zone};
-use crate::cli::csv::Csv;
+use crate::cli::args::{ConfigArg, SpanArgs, language, zone};
 use crate::cli::exit::{Exit, ExitCode};
 use crate::cli::{output, stored};
-use periods::Periods;
-use row::{COLUMNS, Row};
+use crate::spreadsheet::Csv;
+use crate::statements::periods::{self, Periods};
+use crate::statements::row::{COLUMNS, Row};
 use table::Tables;
 
 /// Show what each member sold, bought, paid and saved
@@ -57,6 +56,9 @@ pub struct StatementArgs {
     /// Write a page to print for each member, and for each month with --period month, into this directory
     #[arg(long, value_name = "DIR", conflicts_with_all = ["json", "csv"])]
     pub html: Option<PathBuf>,
+    /// The language of these pages: en, pt, de, fr, nl or es
+    #[arg(long, value_name = "CODE", value_parser = language, default_value = "en", requires = "html")]
+    pub lang: Language,
 }
 
 #[derive(Debug, Subcommand)]
@@ -72,6 +74,16 @@ pub enum PeriodArg {
     Month,
     /// Days
     Day,
+}
+
+impl PeriodArg {
+    fn calendar(self) -> Option<Calendar> {
+        match self {
+            PeriodArg::Total => None,
+            PeriodArg::Month => Some(Calendar::Month),
+            PeriodArg::Day => Some(Calendar::Day),
+        }
+    }
 }
 
 /// One community's intervals of a statement.
@@ -104,11 +116,11 @@ pub async fn run(args: &StatementArgs, out: &mut impl Write) -> anyhow::Result<E
     };
     for selection in &selections {
         let mut page = Page::new(selection, member.as_ref(), &mut sheet);
-        let mut periods: Periods<'_, Statement> = Periods::new(args.period, &selection.zone);
-        let over = |(period, statement)| page.add(period, statement);
-        periods.add_all(&*store, &selection.community, selection.span, over).await?;
-        if let Some((period, statement)) = periods.finish() {
-            page.add(period, statement)?;
+        let mut sums: Periods<'_, Statement> = Periods::new(args.period.calendar(), &selection.zone);
+        let over = |(period, statement): (Option<Period>, _)| page.add(periods::name(period.as_ref()), statement);
+        sums.add_all(&*store, &selection.community, selection.span, over).await?;
+        if let Some((period, statement)) = sums.finish() {
+            page.add(periods::name(period.as_ref()), statement)?;
         }
         page.finish()?;
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Boundary, Digest};
+use domain::Digest;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -10,10 +10,8 @@ use crate::app;
 use crate::cli::args::{ConfigArg, Moment, SpanArgs};
 use crate::cli::exit::usage;
 use crate::config::Config;
-use books::{Span, Store, StoreError, StoredInterval};
-
-/// Intervals that are held in memory at a time.
-pub const PAGE: usize = 100;
+pub use crate::statements::{PAGE, after, each_interval};
+use books::{Span, Store, StoreError};
 
 /// Opens the store of a configuration for reading.
 pub async fn open(args: &ConfigArg) -> anyhow::Result<(Config, Arc<dyn Store>)> {
@@ -42,39 +40,6 @@ pub fn span(args: &SpanArgs, zone: &TimeZone) -> anyhow::Result<Span> {
         (Some(from), Some(to)) if from > to => Err(usage(format!("--from {from} is after --to {to} (swap them)"))),
         _ => Ok(Span { from: from.map(second), to: to.map(second) }),
     }
-}
-
-/// Reads intervals page by page, in order of time; the next page is read while one is visited.
-pub async fn each_interval<E: From<StoreError>>(
-    store: &dyn Store,
-    community: &str,
-    span: Span,
-    mut visit: impl FnMut(&StoredInterval) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut span = span;
-    let mut page = store.intervals(community, span, PAGE).await?;
-    loop {
-        let last = page.last().filter(|_| page.len() == PAGE).map(|last| last.interval.start());
-        span.from = last.map(after).or(span.from);
-        let next = async {
-            match last {
-                Some(_) => store.intervals(community, span, PAGE).await,
-                None => Ok(Vec::new()),
-            }
-        };
-        // The store has begun to read when it is asked first, and goes on meanwhile.
-        let (next, visited) = tokio::join!(next, async { page.iter().try_for_each(&mut visit) });
-        visited?;
-        page = next?;
-        if page.is_empty() {
-            return Ok(());
-        }
-    }
-}
-
-/// The first second after the start of an interval: from there on, the store finds the ones after it.
-pub fn after(start: Boundary) -> u64 {
-    start.seconds().saturating_add(1)
 }
 
 /// The communities of the configuration and of the store, or the one that was asked for.

@@ -14,9 +14,9 @@ use domain::{Amount, Boundary, MemberId};
 use serde::Serialize;
 
 use crate::cli::args::{ConfigArg, SpanArgs};
-use crate::cli::csv::{Cell, Csv};
 use crate::cli::exit::{Exit, ExitCode};
 use crate::cli::{output, stored};
+use crate::spreadsheet::{Cell, Csv};
 
 /// Trades that are held in memory at a time.
 const PAGE: usize = 5000;

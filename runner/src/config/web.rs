@@ -9,9 +9,10 @@ use super::problems::Problems;
 use super::read::Field;
 use super::schema::{Proxy, Web};
 
-/// The headers in which proxies such as Authelia and oauth2-proxy name who looks.
-const USER_HEADER: &str = "Remote-User";
-const GROUPS_HEADER: &str = "Remote-Groups";
+/// The header in which proxies such as Authelia name who looks.
+pub const USER_HEADER: &str = "Remote-User";
+/// The header in which they name that person's groups.
+pub const GROUPS_HEADER: &str = "Remote-Groups";
 /// What makes a file that is missing.
 const CERTIFICATES: &str = "`make certs` makes development certificates";
 

@@ -1,12 +1,11 @@
 //! German.
 
+mod backtest;
+mod manager;
 mod why;
 
 use crate::forms::Forms;
-mod backtest;
-mod manager;
-
-use crate::texts::{Frame, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: ',',
@@ -65,6 +64,28 @@ pub(crate) const TEXTS: Texts = Texts {
         wrong_title: "Diese Adresse enthält etwas Unlesbares",
         wrong: "{name} ist {value}, erwartet wird {expected}.",
     },
+    door: Door {
+        title: "Anmelden",
+        token: "Zugangscode",
+        token_is: "Der geheime Text, den Sie für diese Seiten erhalten haben.",
+        sign_in: "Anmelden",
+        or_link: "Mitglieder brauchen keinen Zugangscode: Sie öffnen den Link, den sie erhalten haben.",
+        wrong_token: "Diesen Zugangscode hat niemand. Kopieren Sie ihn noch einmal, ohne etwas davor oder dahinter.",
+        no_viewer_title: "Diese Seiten sind für Sie nicht freigegeben",
+        no_viewer: "Sie sind angemeldet, haben aber keinen Zugang zu diesen Seiten. Wenden Sie sich an die Verwaltung der Gemeinschaft.",
+        wrong_link_title: "Dieser Link funktioniert nicht",
+        wrong_link: "Der Link ist unvollständig, abgelaufen oder widerrufen. Bitten Sie die Verwaltung der Gemeinschaft um einen neuen.",
+        forged_title: "Diese Anfrage wird abgelehnt",
+        forged: "Sie enthält die Kopfzeile {header}, die nur der Proxy vor diesen Seiten setzen darf, und kommt nicht von dort.",
+        elsewhere_title: "Diese Anfrage wird abgelehnt",
+        elsewhere: "Sie kommt nicht von diesen Seiten. Öffnen Sie diese in einem aktuellen Browser und versuchen Sie es dort noch einmal.",
+        too_many_title: "Zu viele Versuche",
+        too_many: "Von Ihrer Adresse kamen zu viele Versuche. Versuchen Sie es in {seconds} Sekunden noch einmal.",
+        welcome_title: "Willkommen",
+        welcome: "Zu Ihrer Seite",
+        signed_out_title: "Sie sind abgemeldet",
+        signed_out: "Wer diesen Browser sonst benutzt, sieht Ihre Seiten jetzt nicht.",
+    },
     picker: Picker {
         period: "Zeitraum",
         day: "Tag",
@@ -73,6 +94,7 @@ pub(crate) const TEXTS: Texts = Texts {
         year: "Jahr",
         earlier: "Früher",
         later: "Später",
+        latest: "Neueste",
         show: "Zeigen",
     },
     statement: Statement {
@@ -95,6 +117,8 @@ pub(crate) const TEXTS: Texts = Texts {
         saved_formula: "allein mit dem Netz − bezahlt",
         taken_days: "Bezug je Tag, kWh",
         given_days: "Lieferung je Tag, kWh",
+        taken_months: "Bezug je Monat, kWh",
+        given_months: "Lieferung je Monat, kWh",
         taken_steps: "Bezug je Intervall, kWh",
         given_steps: "Lieferung je Intervall, kWh",
         taken_clock: "Bezug an einem typischen Tag, kW",
@@ -105,6 +129,9 @@ pub(crate) const TEXTS: Texts = Texts {
         to_grid: "ans Netz",
         day: "Tag",
         hour: "Stunde",
+        interval: "Intervall",
+        month: "Monat",
+        months_told: "Monate mit Daten: {with}. Monate ohne Daten, die keinen Balken haben: {without}.",
         days_told: "Tage mit Daten: {with}. Tage ohne Daten, die keinen Balken haben: {without}.",
         steps_told: "Intervalle mit Daten: {with}. Intervalle ohne Daten, die offen bleiben: {without}.",
         clock_told: "Der Mittelwert aller Tage zu jeder Stunde der Uhr ({zone}).",
@@ -134,4 +161,35 @@ pub(crate) const TEXTS: Texts = Texts {
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,
     events: manager::EVENTS,
+    member: Member {
+        nothing: "Für {member} ist in dieser Zeit nichts abgerechnet.",
+        intervals: "Jedes Intervall",
+        days: "Jeder Tag",
+        months: "Jeder Monat",
+        gap_since: "Lücke seit {moment}",
+        bought_at: "gekauft zu, ct/kWh",
+        sold_at: "verkauft zu, ct/kWh",
+        paid: "bezahlt, EUR",
+        sum: "Summe",
+        why: "Jedes Intervall führt zu der Seite, die sagt, wie sein Preis zustande kam.",
+        together: "Die Gemeinschaft zusammen",
+        shared: "Geteilte Energie",
+        shared_more: "von Nachbarn an Nachbarn",
+        shared_formula: "Energie, die Mitglieder voneinander gekauft haben",
+        cover: "Autarkie",
+        cover_more: "von {whole} kWh, die Mitglieder gekauft haben",
+        cover_formula: "geteilte Energie / Energie, die Mitglieder gekauft haben, hier und aus dem Netz",
+        use_rate: "Eigenverbrauchsquote",
+        use_more: "von {whole} kWh, die Mitglieder verkauft haben",
+        use_formula: "geteilte Energie / Energie, die Mitglieder verkauft haben, hier und ans Netz",
+        withheld: "Die Summen der Gemeinschaft werden für diese Zeit nicht gezeigt.",
+        months_are_shown: "Die Summen ganzer Monate werden immer gezeigt.",
+        few: "Außer Ihnen war {count} Mitglied aktiv; erst ab {least} verrät eine Summe niemanden.|Außer Ihnen waren {count} Mitglieder aktiv; erst ab {least} verrät eine Summe niemanden.",
+        dominated: "Ein anderes Mitglied hat mehr als die Hälfte dessen, was die anderen verkauft oder gekauft haben, und wäre daran zu erkennen.",
+        gives_away: "Neben der Summe des Monats würden sie die eines anderen Tages verraten, die nicht gezeigt wird.",
+        from_sums: "Diese Zahlen sind die Summen von {count} Tag. Lücken zählen an dem Tag, an dem sie abgerechnet wurden. Der typische Tag und die Prüfsumme der Bücher stehen auf den Seiten kürzerer Zeiten.|Diese Zahlen sind die Summen von {count} Tagen. Lücken zählen an dem Tag, an dem sie abgerechnet wurden. Der typische Tag und die Prüfsumme der Bücher stehen auf den Seiten kürzerer Zeiten.",
+        download: "Jedes Intervall dieser Zeit, zum Aufbewahren:",
+        csv: "Tabelle (CSV)",
+        json: "für Programme (JSON)",
+    },
 };

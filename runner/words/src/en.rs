@@ -1,12 +1,11 @@
 //! English.
 
+mod backtest;
+mod manager;
 mod why;
 
 use crate::forms::Forms;
-mod backtest;
-mod manager;
-
-use crate::texts::{Frame, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: '.',
@@ -65,6 +64,28 @@ pub(crate) const TEXTS: Texts = Texts {
         wrong_title: "This address says something that cannot be read",
         wrong: "{name} is {value}, but {expected} is expected.",
     },
+    door: Door {
+        title: "Sign in",
+        token: "Token",
+        token_is: "The secret text that you were given for these pages.",
+        sign_in: "Sign in",
+        or_link: "Members need no token: they open the link that they were given.",
+        wrong_token: "Nobody has this token. Copy it again, without anything before or after it.",
+        no_viewer_title: "These pages are not open to you",
+        no_viewer: "You are signed in, but nobody has given you access to these pages. Ask whoever runs the community.",
+        wrong_link_title: "This link does not work",
+        wrong_link: "The link is incomplete, or it has ended or was revoked. Ask whoever runs the community for a new one.",
+        forged_title: "This request is refused",
+        forged: "It has the header {header}, which only the proxy in front of these pages may set, and it does not come from there.",
+        elsewhere_title: "This request is refused",
+        elsewhere: "It does not come from these pages. Open them in a browser that is up to date, and try again there.",
+        too_many_title: "Too many attempts",
+        too_many: "There were too many attempts from your address. Try again in {seconds} seconds.",
+        welcome_title: "Welcome",
+        welcome: "Go to your page",
+        signed_out_title: "You have signed out",
+        signed_out: "Nobody else who uses this browser sees your pages now.",
+    },
     picker: Picker {
         period: "Period",
         day: "Day",
@@ -73,6 +94,7 @@ pub(crate) const TEXTS: Texts = Texts {
         year: "Year",
         earlier: "Earlier",
         later: "Later",
+        latest: "Latest",
         show: "Show",
     },
     statement: Statement {
@@ -95,6 +117,8 @@ pub(crate) const TEXTS: Texts = Texts {
         saved_formula: "with the grid alone − paid",
         taken_days: "Taken each day, kWh",
         given_days: "Given each day, kWh",
+        taken_months: "Taken each month, kWh",
+        given_months: "Given each month, kWh",
         taken_steps: "Taken in each interval, kWh",
         given_steps: "Given in each interval, kWh",
         taken_clock: "Taken on a typical day, kW",
@@ -105,6 +129,9 @@ pub(crate) const TEXTS: Texts = Texts {
         to_grid: "to the grid",
         day: "Day",
         hour: "Hour",
+        interval: "Interval",
+        month: "Month",
+        months_told: "Months with data: {with}. Months without data, which have no bar: {without}.",
         days_told: "Days with data: {with}. Days without data, which have no bar: {without}.",
         steps_told: "Intervals with data: {with}. Intervals without data, which stay open: {without}.",
         clock_told: "The mean of all days at each hour of the clock ({zone}).",
@@ -134,4 +161,35 @@ pub(crate) const TEXTS: Texts = Texts {
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,
     events: manager::EVENTS,
+    member: Member {
+        nothing: "Nothing is settled for {member} in this time.",
+        intervals: "Every interval",
+        days: "Every day",
+        months: "Every month",
+        gap_since: "gap since {moment}",
+        bought_at: "bought at, ct/kWh",
+        sold_at: "sold at, ct/kWh",
+        paid: "paid, EUR",
+        sum: "Sum",
+        why: "Each interval leads to the page that says why its price was what it was.",
+        together: "The community together",
+        shared: "Shared energy",
+        shared_more: "from neighbours to neighbours",
+        shared_formula: "energy that members bought from each other",
+        cover: "Cover",
+        cover_more: "of {whole} kWh that members bought",
+        cover_formula: "shared energy / energy that members bought, here and from the grid",
+        use_rate: "Use",
+        use_more: "of {whole} kWh that members sold",
+        use_formula: "shared energy / energy that members sold, here and to the grid",
+        withheld: "The totals of the community are not shown for this time.",
+        months_are_shown: "The totals of whole months are always shown.",
+        few: "Besides you, {count} member was active; from {least} on, nobody can be told from a total.|Besides you, {count} members were active; from {least} on, nobody can be told from a total.",
+        dominated: "Another member has more than half of what the others sold or bought, and could be told from them.",
+        gives_away: "Beside the total of the month, they would give away those of another day that are not shown.",
+        from_sums: "These figures are the sums of {count} day. Gaps count on the day on which they were settled. The typical day and the digest of the books are on the pages of shorter times.|These figures are the sums of {count} days. Gaps count on the day on which they were settled. The typical day and the digest of the books are on the pages of shorter times.",
+        download: "Every interval of this time, to keep:",
+        csv: "table (CSV)",
+        json: "for programs (JSON)",
+    },
 };

@@ -1,12 +1,11 @@
 //! Spanish.
 
+mod backtest;
+mod manager;
 mod why;
 
 use crate::forms::Forms;
-mod backtest;
-mod manager;
-
-use crate::texts::{Frame, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: ',',
@@ -65,6 +64,28 @@ pub(crate) const TEXTS: Texts = Texts {
         wrong_title: "Esta dirección contiene algo que no se puede leer",
         wrong: "{name} es {value}, pero se espera {expected}.",
     },
+    door: Door {
+        title: "Iniciar sesión",
+        token: "Código de acceso",
+        token_is: "El texto secreto que ha recibido para estas páginas.",
+        sign_in: "Entrar",
+        or_link: "Los miembros no necesitan código: abren el enlace que han recibido.",
+        wrong_token: "Nadie tiene este código de acceso. Cópielo de nuevo, sin nada delante ni detrás.",
+        no_viewer_title: "Estas páginas no están abiertas para usted",
+        no_viewer: "Ha iniciado sesión, pero nadie le ha dado acceso a estas páginas. Diríjase a quien gestiona la comunidad.",
+        wrong_link_title: "Este enlace no funciona",
+        wrong_link: "El enlace está incompleto, ha caducado o ha sido revocado. Pida uno nuevo a quien gestiona la comunidad.",
+        forged_title: "Esta petición se ha rechazado",
+        forged: "Contiene la cabecera {header}, que solo puede poner el proxy situado delante de estas páginas, y no viene de él.",
+        elsewhere_title: "Esta petición se ha rechazado",
+        elsewhere: "No viene de estas páginas. Ábralas en un navegador actualizado e inténtelo de nuevo desde ellas.",
+        too_many_title: "Demasiados intentos",
+        too_many: "Ha habido demasiados intentos desde su dirección. Inténtelo de nuevo dentro de {seconds} segundos.",
+        welcome_title: "Le damos la bienvenida",
+        welcome: "Ir a su página",
+        signed_out_title: "Ha cerrado la sesión",
+        signed_out: "Quien use también este navegador ya no ve sus páginas.",
+    },
     picker: Picker {
         period: "Periodo",
         day: "Día",
@@ -73,6 +94,7 @@ pub(crate) const TEXTS: Texts = Texts {
         year: "Año",
         earlier: "Anterior",
         later: "Siguiente",
+        latest: "Más reciente",
         show: "Mostrar",
     },
     statement: Statement {
@@ -95,6 +117,8 @@ pub(crate) const TEXTS: Texts = Texts {
         saved_formula: "solo con la red − pagado",
         taken_days: "Recibido cada día, kWh",
         given_days: "Entregado cada día, kWh",
+        taken_months: "Recibido cada mes, kWh",
+        given_months: "Entregado cada mes, kWh",
         taken_steps: "Recibido en cada intervalo, kWh",
         given_steps: "Entregado en cada intervalo, kWh",
         taken_clock: "Recibido en un día típico, kW",
@@ -105,6 +129,9 @@ pub(crate) const TEXTS: Texts = Texts {
         to_grid: "a la red",
         day: "Día",
         hour: "Hora",
+        interval: "Intervalo",
+        month: "Mes",
+        months_told: "Meses con datos: {with}. Meses sin datos, que no tienen barra: {without}.",
         days_told: "Días con datos: {with}. Días sin datos, que no tienen barra: {without}.",
         steps_told: "Intervalos con datos: {with}. Intervalos sin datos, que quedan abiertos: {without}.",
         clock_told: "La media de todos los días a cada hora del reloj ({zone}).",
@@ -134,4 +161,35 @@ pub(crate) const TEXTS: Texts = Texts {
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,
     events: manager::EVENTS,
+    member: Member {
+        nothing: "No hay nada liquidado para {member} en este periodo.",
+        intervals: "Todos los intervalos",
+        days: "Todos los días",
+        months: "Todos los meses",
+        gap_since: "laguna desde {moment}",
+        bought_at: "comprado a, ct/kWh",
+        sold_at: "vendido a, ct/kWh",
+        paid: "pagado, EUR",
+        sum: "Suma",
+        why: "Cada intervalo lleva a la página que explica su precio.",
+        together: "La comunidad en conjunto",
+        shared: "Energía compartida",
+        shared_more: "de vecinos a vecinos",
+        shared_formula: "energía que los miembros se compraron entre sí",
+        cover: "Tasa de autosuficiencia",
+        cover_more: "de {whole} kWh que compraron los miembros",
+        cover_formula: "energía compartida / energía que compraron los miembros, aquí y a la red",
+        use_rate: "Tasa de autoconsumo",
+        use_more: "de {whole} kWh que vendieron los miembros",
+        use_formula: "energía compartida / energía que vendieron los miembros, aquí y a la red",
+        withheld: "Los totales de la comunidad no se muestran para este periodo.",
+        months_are_shown: "Los totales de meses enteros se muestran siempre.",
+        few: "Además de usted, hubo {count} miembro activo; a partir de {least}, un total no revela a nadie.|Además de usted, hubo {count} miembros activos; a partir de {least}, un total no revela a nadie.",
+        dominated: "Otro miembro tiene más de la mitad de lo que vendieron o compraron los demás, y se le reconocería.",
+        gives_away: "Junto al total del mes, revelarían los de otro día que no se muestran.",
+        from_sums: "Estas cifras son las sumas de {count} día. Las lagunas cuentan el día en que se liquidaron. El día típico y el resumen criptográfico de los libros están en las páginas de periodos más cortos.|Estas cifras son las sumas de {count} días. Las lagunas cuentan el día en que se liquidaron. El día típico y el resumen criptográfico de los libros están en las páginas de periodos más cortos.",
+        download: "Todos los intervalos de este periodo, para guardar:",
+        csv: "tabla (CSV)",
+        json: "para programas (JSON)",
+    },
 };

@@ -1,12 +1,11 @@
 //! French.
 
+mod backtest;
+mod manager;
 mod why;
 
 use crate::forms::Forms;
-mod backtest;
-mod manager;
-
-use crate::texts::{Frame, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: ',',
@@ -65,6 +64,28 @@ pub(crate) const TEXTS: Texts = Texts {
         wrong_title: "Cette adresse contient quelque chose d’illisible",
         wrong: "{name} est {value}, mais {expected} est attendu.",
     },
+    door: Door {
+        title: "Connexion",
+        token: "Code d’accès",
+        token_is: "Le texte secret que vous avez reçu pour ces pages.",
+        sign_in: "Se connecter",
+        or_link: "Les membres n’ont pas besoin de code : ils ouvrent le lien qu’ils ont reçu.",
+        wrong_token: "Ce code d’accès n’est celui de personne. Copiez-le à nouveau, sans rien avant ni après.",
+        no_viewer_title: "Ces pages ne vous sont pas ouvertes",
+        no_viewer: "Vous êtes connecté, mais personne ne vous a donné accès à ces pages. Adressez-vous à la gestion de la communauté.",
+        wrong_link_title: "Ce lien ne fonctionne pas",
+        wrong_link: "Le lien est incomplet, a expiré ou a été révoqué. Demandez-en un nouveau à la gestion de la communauté.",
+        forged_title: "Cette requête est refusée",
+        forged: "Elle contient l’en-tête {header}, que seul le proxy placé devant ces pages peut définir, et elle ne vient pas de lui.",
+        elsewhere_title: "Cette requête est refusée",
+        elsewhere: "Elle ne vient pas de ces pages. Ouvrez-les dans un navigateur à jour et réessayez depuis celles-ci.",
+        too_many_title: "Trop de tentatives",
+        too_many: "Il y a eu trop de tentatives depuis votre adresse. Réessayez dans {seconds} secondes.",
+        welcome_title: "Bienvenue",
+        welcome: "Aller à votre page",
+        signed_out_title: "Vous êtes déconnecté",
+        signed_out: "Les autres personnes qui utilisent ce navigateur ne voient plus vos pages.",
+    },
     picker: Picker {
         period: "Période",
         day: "Jour",
@@ -73,6 +94,7 @@ pub(crate) const TEXTS: Texts = Texts {
         year: "Année",
         earlier: "Précédent",
         later: "Suivant",
+        latest: "Dernières données",
         show: "Afficher",
     },
     statement: Statement {
@@ -95,6 +117,8 @@ pub(crate) const TEXTS: Texts = Texts {
         saved_formula: "avec le réseau seul − payé",
         taken_days: "Reçu chaque jour, kWh",
         given_days: "Fourni chaque jour, kWh",
+        taken_months: "Reçu chaque mois, kWh",
+        given_months: "Fourni chaque mois, kWh",
         taken_steps: "Reçu à chaque intervalle, kWh",
         given_steps: "Fourni à chaque intervalle, kWh",
         taken_clock: "Reçu lors d’un jour type, kW",
@@ -105,6 +129,9 @@ pub(crate) const TEXTS: Texts = Texts {
         to_grid: "au réseau",
         day: "Jour",
         hour: "Heure",
+        interval: "Intervalle",
+        month: "Mois",
+        months_told: "Mois avec des données\u{a0}: {with}. Mois sans données, qui n’ont pas de barre\u{a0}: {without}.",
         days_told: "Jours avec des données\u{a0}: {with}. Jours sans données, qui n’ont pas de barre\u{a0}: {without}.",
         steps_told: "Intervalles avec des données\u{a0}: {with}. Intervalles sans données, qui restent vides\u{a0}: {without}.",
         clock_told: "La moyenne de tous les jours à chaque heure de l’horloge ({zone}).",
@@ -134,4 +161,35 @@ pub(crate) const TEXTS: Texts = Texts {
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,
     events: manager::EVENTS,
+    member: Member {
+        nothing: "Rien n’est réglé pour {member} pendant cette période.",
+        intervals: "Tous les intervalles",
+        days: "Tous les jours",
+        months: "Tous les mois",
+        gap_since: "lacune depuis {moment}",
+        bought_at: "acheté à, ct/kWh",
+        sold_at: "vendu à, ct/kWh",
+        paid: "payé, EUR",
+        sum: "Somme",
+        why: "Chaque intervalle mène à la page qui explique son prix.",
+        together: "La communauté ensemble",
+        shared: "Énergie partagée",
+        shared_more: "de voisins à voisins",
+        shared_formula: "énergie que les membres se sont achetée entre eux",
+        cover: "Taux d’autoproduction",
+        cover_more: "de {whole} kWh achetés par les membres",
+        cover_formula: "énergie partagée / énergie achetée par les membres, ici et au réseau",
+        use_rate: "Taux d’autoconsommation",
+        use_more: "de {whole} kWh vendus par les membres",
+        use_formula: "énergie partagée / énergie vendue par les membres, ici et au réseau",
+        withheld: "Les totaux de la communauté ne sont pas montrés pour cette période.",
+        months_are_shown: "Les totaux de mois entiers sont toujours montrés.",
+        few: "Outre vous, {count} membre était actif\u{202f}; à partir de {least}, un total ne révèle personne.|Outre vous, {count} membres étaient actifs\u{202f}; à partir de {least}, un total ne révèle personne.",
+        dominated: "Un autre membre a plus de la moitié de ce que les autres ont vendu ou acheté, et serait reconnaissable.",
+        gives_away: "Avec le total du mois, ils révéleraient ceux d’un autre jour qui ne sont pas montrés.",
+        from_sums: "Ces chiffres sont les sommes de {count} jour. Les lacunes comptent le jour où elles ont été réglées. Le jour type et l’empreinte des livres sont sur les pages de périodes plus courtes.|Ces chiffres sont les sommes de {count} jours. Les lacunes comptent le jour où elles ont été réglées. Le jour type et l’empreinte des livres sont sur les pages de périodes plus courtes.",
+        download: "Tous les intervalles de cette période, à conserver\u{a0}:",
+        csv: "tableau (CSV)",
+        json: "pour des programmes (JSON)",
+    },
 };

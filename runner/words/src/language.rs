@@ -113,7 +113,7 @@ impl Language {
 /// A weight from 0 to 1 with up to three decimals, in thousandths.
 fn thousandths(weight: &str) -> Option<u16> {
     let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
-let whole = match whole {
+    let whole = match whole {
         "0" => 0,
         "1" => 1000,
         _ => return None,

@@ -1,12 +1,11 @@
 //! Dutch.
 
+mod backtest;
+mod manager;
 mod why;
 
 use crate::forms::Forms;
-mod backtest;
-mod manager;
-
-use crate::texts::{Frame, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: ',',
@@ -65,6 +64,28 @@ pub(crate) const TEXTS: Texts = Texts {
         wrong_title: "Dit adres bevat iets onleesbaars",
         wrong: "{name} is {value}, maar verwacht wordt {expected}.",
     },
+    door: Door {
+        title: "Aanmelden",
+        token: "Toegangscode",
+        token_is: "De geheime tekst die u voor deze pagina’s hebt gekregen.",
+        sign_in: "Aanmelden",
+        or_link: "Leden hebben geen code nodig: zij openen de link die zij hebben gekregen.",
+        wrong_token: "Deze toegangscode is van niemand. Kopieer hem opnieuw, zonder iets ervoor of erna.",
+        no_viewer_title: "Deze pagina’s zijn niet voor u toegankelijk",
+        no_viewer: "U bent aangemeld, maar niemand heeft u toegang tot deze pagina’s gegeven. Vraag het aan wie de gemeenschap beheert.",
+        wrong_link_title: "Deze link werkt niet",
+        wrong_link: "De link is onvolledig, verlopen of ingetrokken. Vraag een nieuwe aan wie de gemeenschap beheert.",
+        forged_title: "Dit verzoek is geweigerd",
+        forged: "Het bevat de header {header}, die alleen de proxy vóór deze pagina’s mag zetten, en komt daar niet vandaan.",
+        elsewhere_title: "Dit verzoek is geweigerd",
+        elsewhere: "Het komt niet van deze pagina’s. Open ze in een bijgewerkte browser en probeer het daar opnieuw.",
+        too_many_title: "Te veel pogingen",
+        too_many: "Er waren te veel pogingen vanaf uw adres. Probeer het over {seconds} seconden opnieuw.",
+        welcome_title: "Welkom",
+        welcome: "Naar uw pagina",
+        signed_out_title: "U bent afgemeld",
+        signed_out: "Wie deze browser verder gebruikt, ziet uw pagina’s nu niet meer.",
+    },
     picker: Picker {
         period: "Periode",
         day: "Dag",
@@ -73,6 +94,7 @@ pub(crate) const TEXTS: Texts = Texts {
         year: "Jaar",
         earlier: "Eerder",
         later: "Later",
+        latest: "Nieuwste",
         show: "Tonen",
     },
     statement: Statement {
@@ -95,8 +117,10 @@ pub(crate) const TEXTS: Texts = Texts {
         saved_formula: "met alleen het net − betaald",
         taken_days: "Afgenomen per dag, kWh",
         given_days: "Geleverd per dag, kWh",
-        taken_steps: "Afgenomen per interval, kWh",
-        given_steps: "Geleverd per interval, kWh",
+        taken_months: "Afgenomen per maand, kWh",
+        given_months: "Geleverd per maand, kWh",
+        taken_steps: "Afgenomen per tijdvak, kWh",
+        given_steps: "Geleverd per tijdvak, kWh",
         taken_clock: "Afgenomen op een gemiddelde dag, kW",
         given_clock: "Geleverd op een gemiddelde dag, kW",
         from_neighbours: "van buren",
@@ -105,8 +129,11 @@ pub(crate) const TEXTS: Texts = Texts {
         to_grid: "aan het net",
         day: "Dag",
         hour: "Uur",
+        interval: "Tijdvak",
+        month: "Maand",
+        months_told: "Maanden met gegevens: {with}. Maanden zonder gegevens, die geen staaf hebben: {without}.",
         days_told: "Dagen met gegevens: {with}. Dagen zonder gegevens, die geen staaf hebben: {without}.",
-        steps_told: "Intervallen met gegevens: {with}. Intervallen zonder gegevens, die open blijven: {without}.",
+        steps_told: "Tijdvakken met gegevens: {with}. Tijdvakken zonder gegevens, die open blijven: {without}.",
         clock_told: "Het gemiddelde van alle dagen op elk uur van de klok ({zone}).",
         clock_most_told: "Het gemiddelde van alle dagen op elk uur van de klok ({zone}); het meest om {hour}, {power} kW.",
         effective_prices: "Effectieve prijzen",
@@ -120,7 +147,7 @@ pub(crate) const TEXTS: Texts = Texts {
         price_formula: "Prijs: bedrag / energie.",
         medians: "Medianen van {count} buren: {cover} afgenomen van buren, {use} geleverd aan buren.",
         medians_few: "Medianen van buren worden getoond vanaf {least} actieve buren; hier: {count}.",
-        data: "Gegevens: verrekend in {settled} van {all} intervallen ({rate}).",
+        data: "Gegevens: verrekend in {settled} van {all} tijdvakken ({rate}).",
         no_gaps: "Geen hiaten.",
         gaps: "{count} hiaat met {energy} kWh is verrekend met het net: het zit in de sommen, en niet in de grafieken.|{count} hiaten met {energy} kWh zijn verrekend met het net: ze zitten in de sommen, en niet in de grafieken.",
         zone: "De dagen zijn die van {zone}.",
@@ -134,4 +161,35 @@ pub(crate) const TEXTS: Texts = Texts {
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,
     events: manager::EVENTS,
+    member: Member {
+        nothing: "Voor {member} is in deze tijd niets verrekend.",
+        intervals: "Elk tijdvak",
+        days: "Elke dag",
+        months: "Elke maand",
+        gap_since: "hiaat sinds {moment}",
+        bought_at: "gekocht voor, ct/kWh",
+        sold_at: "verkocht voor, ct/kWh",
+        paid: "betaald, EUR",
+        sum: "Som",
+        why: "Elk tijdvak leidt naar de pagina die zegt hoe de prijs tot stand kwam.",
+        together: "De gemeenschap samen",
+        shared: "Gedeelde energie",
+        shared_more: "van buren aan buren",
+        shared_formula: "energie die leden van elkaar hebben gekocht",
+        cover: "Zelfvoorzieningsgraad",
+        cover_more: "van {whole} kWh die leden hebben gekocht",
+        cover_formula: "gedeelde energie / energie die leden hebben gekocht, hier en van het net",
+        use_rate: "Zelfconsumptiegraad",
+        use_more: "van {whole} kWh die leden hebben verkocht",
+        use_formula: "gedeelde energie / energie die leden hebben verkocht, hier en aan het net",
+        withheld: "De totalen van de gemeenschap worden voor deze tijd niet getoond.",
+        months_are_shown: "De totalen van hele maanden worden altijd getoond.",
+        few: "Behalve u was er {count} lid actief; pas vanaf {least} verraadt een totaal niemand.|Behalve u waren er {count} leden actief; pas vanaf {least} verraadt een totaal niemand.",
+        dominated: "Een ander lid heeft meer dan de helft van wat de anderen hebben verkocht of gekocht, en zou daaraan te herkennen zijn.",
+        gives_away: "Naast het totaal van de maand zouden ze dat van een andere dag verraden dat niet wordt getoond.",
+        from_sums: "Deze cijfers zijn de sommen van {count} dag. Hiaten tellen op de dag waarop ze zijn verrekend. De gemiddelde dag en de controlesom van de boeken staan op de pagina’s van kortere tijden.|Deze cijfers zijn de sommen van {count} dagen. Hiaten tellen op de dag waarop ze zijn verrekend. De gemiddelde dag en de controlesom van de boeken staan op de pagina’s van kortere tijden.",
+        download: "Elk tijdvak van deze tijd, om te bewaren:",
+        csv: "tabel (CSV)",
+        json: "voor programma’s (JSON)",
+    },
 };

@@ -1,12 +1,11 @@
 //! Portuguese.
 
+mod backtest;
+mod manager;
 mod why;
 
 use crate::forms::Forms;
-mod backtest;
-mod manager;
-
-use crate::texts::{Frame, Picker, Statement, Texts};
+use crate::texts::{Door, Frame, Member, Picker, Statement, Texts};
 
 pub(crate) const FORMS: Forms = Forms {
     decimal: ',',
@@ -65,6 +64,28 @@ pub(crate) const TEXTS: Texts = Texts {
         wrong_title: "Este endereço contém algo que não pode ser lido",
         wrong: "{name} é {value}, mas espera-se {expected}.",
     },
+    door: Door {
+        title: "Iniciar sessão",
+        token: "Código de acesso",
+        token_is: "O texto secreto que recebeu para estas páginas.",
+        sign_in: "Entrar",
+        or_link: "Os membros não precisam de código: abrem a ligação que receberam.",
+        wrong_token: "Ninguém tem este código de acesso. Copie-o novamente, sem nada antes nem depois.",
+        no_viewer_title: "Estas páginas não lhe estão acessíveis",
+        no_viewer: "Tem sessão iniciada, mas ninguém lhe deu acesso a estas páginas. Contacte quem gere a comunidade.",
+        wrong_link_title: "Esta ligação não funciona",
+        wrong_link: "A ligação está incompleta, expirou ou foi revogada. Peça uma nova a quem gere a comunidade.",
+        forged_title: "Este pedido foi recusado",
+        forged: "Contém o cabeçalho {header}, que só o proxy à frente destas páginas pode definir, e não vem dele.",
+        elsewhere_title: "Este pedido foi recusado",
+        elsewhere: "Não vem destas páginas. Abra-as num navegador atualizado e tente novamente a partir delas.",
+        too_many_title: "Demasiadas tentativas",
+        too_many: "Houve demasiadas tentativas a partir do seu endereço. Tente novamente dentro de {seconds} segundos.",
+        welcome_title: "Boas-vindas",
+        welcome: "Ir para a sua página",
+        signed_out_title: "Sessão terminada",
+        signed_out: "Quem mais usar este navegador já não vê as suas páginas.",
+    },
     picker: Picker {
         period: "Período",
         day: "Dia",
@@ -73,6 +94,7 @@ pub(crate) const TEXTS: Texts = Texts {
         year: "Ano",
         earlier: "Anterior",
         later: "Seguinte",
+        latest: "Mais recente",
         show: "Mostrar",
     },
     statement: Statement {
@@ -95,6 +117,8 @@ pub(crate) const TEXTS: Texts = Texts {
         saved_formula: "só com a rede − pago",
         taken_days: "Recebido em cada dia, kWh",
         given_days: "Entregue em cada dia, kWh",
+        taken_months: "Recebido em cada mês, kWh",
+        given_months: "Entregue em cada mês, kWh",
         taken_steps: "Recebido em cada intervalo, kWh",
         given_steps: "Entregue em cada intervalo, kWh",
         taken_clock: "Recebido num dia típico, kW",
@@ -105,6 +129,9 @@ pub(crate) const TEXTS: Texts = Texts {
         to_grid: "à rede",
         day: "Dia",
         hour: "Hora",
+        interval: "Intervalo",
+        month: "Mês",
+        months_told: "Meses com dados: {with}. Meses sem dados, que não têm barra: {without}.",
         days_told: "Dias com dados: {with}. Dias sem dados, que não têm barra: {without}.",
         steps_told: "Intervalos com dados: {with}. Intervalos sem dados, que ficam em aberto: {without}.",
         clock_told: "A média de todos os dias a cada hora do relógio ({zone}).",
@@ -134,4 +161,35 @@ pub(crate) const TEXTS: Texts = Texts {
     compare: manager::COMPARE,
     algorithms: manager::ALGORITHMS,
     events: manager::EVENTS,
+    member: Member {
+        nothing: "Nada foi liquidado para {member} neste período.",
+        intervals: "Todos os intervalos",
+        days: "Todos os dias",
+        months: "Todos os meses",
+        gap_since: "lacuna desde {moment}",
+        bought_at: "comprado a, ct/kWh",
+        sold_at: "vendido a, ct/kWh",
+        paid: "pago, EUR",
+        sum: "Soma",
+        why: "Cada intervalo leva à página que explica o seu preço.",
+        together: "A comunidade em conjunto",
+        shared: "Energia partilhada",
+        shared_more: "de vizinhos para vizinhos",
+        shared_formula: "energia que os membros compraram uns aos outros",
+        cover: "Taxa de autossuficiência",
+        cover_more: "de {whole} kWh que os membros compraram",
+        cover_formula: "energia partilhada / energia que os membros compraram, aqui e à rede",
+        use_rate: "Taxa de autoconsumo",
+        use_more: "de {whole} kWh que os membros venderam",
+        use_formula: "energia partilhada / energia que os membros venderam, aqui e à rede",
+        withheld: "Os totais da comunidade não são mostrados para este período.",
+        months_are_shown: "Os totais de meses inteiros são sempre mostrados.",
+        few: "Além de si, houve {count} membro ativo; a partir de {least}, um total não revela ninguém.|Além de si, houve {count} membros ativos; a partir de {least}, um total não revela ninguém.",
+        dominated: "Outro membro tem mais de metade do que os outros venderam ou compraram e poderia ser reconhecido.",
+        gives_away: "Com o total do mês, revelariam os de outro dia que não são mostrados.",
+        from_sums: "Estes números são as somas de {count} dia. As lacunas contam no dia em que foram liquidadas. O dia típico e o resumo criptográfico dos livros estão nas páginas de períodos mais curtos.|Estes números são as somas de {count} dias. As lacunas contam no dia em que foram liquidadas. O dia típico e o resumo criptográfico dos livros estão nas páginas de períodos mais curtos.",
+        download: "Todos os intervalos deste período, para guardar:",
+        csv: "tabela (CSV)",
+        json: "para programas (JSON)",
+    },
 };

@@ -2,8 +2,8 @@
 
 use books::statement::Account;
 use figures::statement::{Flows, MemberStatement};
-use jiff::civil::Date;
 use jiff::ToSpan;
+use jiff::civil::Date;
 use maud::{Markup, html};
 use words::texts::Statement;
 use words::{Language, NONE, fill};
@@ -93,8 +93,9 @@ pub(crate) fn days(heading: Heading<'_>, statement: &MemberStatement) -> Markup 
     let apart = days.len().div_ceil(6).max(1);
     let label = |place: usize, day: Date| match days.len() {
         0..=92 => place.is_multiple_of(apart).then(|| language.day(day)),
-        _ => (day.day() == 1 && (day.month() % 2 == 1 || days.len() < 200))
-            .then(|| language.short_month(day).to_owned()),
+        _ => {
+            (day.day() == 1 && (day.month() % 2 == 1 || days.len() < 200)).then(|| language.short_month(day).to_owned())
+        }
     };
     let steps = |direction: &Direction| -> Vec<Step> {
         let step = |(place, (day, flows)): (usize, &(Date, Option<Flows>))| Step {
@@ -148,8 +149,7 @@ fn bar_plot(language: Language, direction: &Direction, span: Span, steps: &[Step
             vec![step.name.clone(), first, second]
         })
         .collect();
-    let shown: Vec<Bar> =
-        steps.iter().map(|step| Bar { label: step.label.clone(), parts: step.parts }).collect();
+    let shown: Vec<Bar> = steps.iter().map(|step| Bar { label: step.label.clone(), parts: step.parts }).collect();
     let plot = svg::bars(About { title, description: &description }, names, &shown, ("kWh", 3, language));
     chart::figure_in(language, title, &plot, &numbers)
 }
@@ -157,9 +157,8 @@ fn bar_plot(language: Language, direction: &Direction, span: Span, steps: &[Step
 /// The mean of all days at each hour of the clock; nothing if nobody read the intervals.
 pub(crate) fn typical_day(heading: Heading<'_>, statement: &MemberStatement) -> Markup {
     let Some(detail) = &statement.detail else { return html! {} };
-    let flowed = |direction: &&Direction| {
-        detail.clock.iter().flatten().any(|flows| (direction.of_flows)(flows) != [0, 0])
-    };
+    let flowed =
+        |direction: &&Direction| detail.clock.iter().flatten().any(|flows| (direction.of_flows)(flows) != [0, 0]);
     html! {
         @for direction in DIRECTIONS.iter().filter(flowed) { (clock_plot(heading, direction, &detail.clock)) }
     }
@@ -169,8 +168,7 @@ fn clock_plot(heading: Heading<'_>, direction: &Direction, clock: &[Option<Flows
     let language = heading.language;
     let texts = &language.texts().statement;
     let (title, names) = ((direction.clock)(texts), (direction.names)(texts));
-    let hours: Vec<Option<[u64; 2]>> =
-        clock.iter().map(|flows| flows.as_ref().map(direction.of_flows)).collect();
+    let hours: Vec<Option<[u64; 2]>> = clock.iter().map(|flows| flows.as_ref().map(direction.of_flows)).collect();
     let sum = |parts: &[u64; 2]| parts[0].saturating_add(parts[1]);
     let most = hours.iter().enumerate().filter_map(|(hour, parts)| Some((sum(parts.as_ref()?), hour))).max();
     let zone = heading.zone_name();

@@ -32,8 +32,7 @@ pub(crate) fn prices(language: Language, statement: &MemberStatement) -> Markup 
         }
     };
     let neighbours = statement.neighbours;
-    let (bought, sold) =
-        ([account.bought_local, account.bought_grid], [account.sold_local, account.sold_grid]);
+    let (bought, sold) = ([account.bought_local, account.bought_grid], [account.sold_local, account.sold_grid]);
     html! {
         h2 { (texts.effective_prices) }
         div class="wide" tabindex="0" {

@@ -39,9 +39,10 @@ pub fn areas<'u>(about: About<'_>, names: [&str; 2], steps: &[Option<[u64; 2]>],
         from = until + 1;
     }
     let hours = [0, 6, 12, 18, 24];
+    let unit = unit.into();
     let content = html! {
         (legend(12.0, names))
-        (left_axis(&scale, TOP, HEIGHT, unit.into()))
+        (left_axis(&scale, TOP, HEIGHT, unit.name, |value| unit.written(value)))
         @for (path, class) in paths.into_iter().zip(CLASSES) {
             @if !path.is_empty() { path class=(class) d=(path.finish()) {} }
         }

@@ -33,9 +33,10 @@ pub fn bars<'u>(about: About<'_>, names: [&str; 2], bars: &[Bar], unit: impl Int
         paths[1].rectangle((x, top), (width, middle - top));
     }
     let labels = bars.iter().enumerate().filter_map(|(place, bar)| Some((place, bar.label.as_ref()?)));
+    let unit = unit.into();
     let content = html! {
         (legend(12.0, names))
-        (left_axis(&scale, TOP, HEIGHT, unit.into()))
+        (left_axis(&scale, TOP, HEIGHT, unit.name, |value| unit.written(value)))
         @for (path, class) in paths.into_iter().zip(CLASSES) {
             @if !path.is_empty() { path class=(class) d=(path.finish()) {} }
         }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, LEFT, LINE, RIGHT, Scale, cut, left_axis, picture};
+use super::{About, LEFT, LINE, RIGHT, Rows, Scale, cut, left_axis, picture};
 
 /// Longest name that has room, in characters.
 const NAME_CHARS: usize = 44;
@@ -78,7 +78,7 @@ pub fn merit(
             }
         }
     };
-    picture(about, top + HEIGHT + LINE + 6.0, &content)
+    picture(about, top + HEIGHT + LINE + 6.0, Rows::default(), &content)
 }
 
 /// The energy of a whole order.

@@ -39,13 +39,14 @@ pub fn steps<'u>(about: About<'_>, lines: &[Line], unit: impl Into<Unit<'u>>) ->
         path.step((RIGHT, y(line.parts.last().copied().unwrap_or(0))));
         path.finish()
     };
+    let unit = unit.into();
     let content = html! {
         @for ((line, class), place) in lines.iter().zip(CLASSES).zip(0_u32..) {
             @let height = 11.0 + LINE * f64::from(place);
             path class={ "step " (class) } d={ "M" (number(LEFT)) " " (number(height - 4.0)) "h34" } {}
             text x=(number(LEFT + 40.0)) y=(number(height)) { (cut(&line.name, NAME_CHARS)) }
         }
-        (left_axis(&scale, top, HEIGHT, unit.into()))
+        (left_axis(&scale, top, HEIGHT, unit.name, |value| unit.written(value)))
         @for (line, class) in lines.iter().zip(CLASSES) {
             path class={ "step " (class) } d=(path(line)) {}
         }

@@ -8,7 +8,6 @@
 mod tests;
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::http::header::AUTHORIZATION;
@@ -21,11 +20,8 @@ use tonic::Status;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
 use crate::config::{CallerConfig, Right};
+use crate::token;
 
-/// Minimum length of a token; a shorter one could be guessed.
-const TOKEN_CHARS_MIN: usize = 16;
-/// Maximum size of a token file, in bytes.
-const TOKEN_BYTES_MAX: u64 = 4096;
 const SCHEME: &str = "Bearer ";
 
 /// Everybody who may call.
@@ -149,35 +145,13 @@ impl Callers {
             let has_token = |caller: &CallerConfig| {
                 let file = caller.token_file.as_deref();
                 // Digests are compared, so that the duration reveals nothing about the token.
-                file.is_some_and(|file| token_in(file).is_some_and(|token| Digest::of(token.as_bytes()) == given))
+                file.is_some_and(|file| {
+                    token::in_file(file, "caller").is_some_and(|token| Digest::of(token.as_bytes()) == given)
+                })
             };
             callers.iter().map(has_token).collect::<Vec<bool>>()
         });
         let found = found.await.map_err(|_| Status::internal("the tokens could not be read"))?;
         Ok(self.0.iter().zip(found).filter_map(|(caller, found)| found.then_some(caller)).collect())
     }
-}
-
-/// The token in a file, read each time because the file may be replaced while the service runs.
-fn token_in(file: &Path) -> Option<String> {
-    let read = |file: &Path| {
-        let bytes = file.metadata()?.len();
-        if bytes > TOKEN_BYTES_MAX {
-            return Err(std::io::Error::other(format!("it has {bytes} bytes")));
-        }
-        std::fs::read_to_string(file)
-    };
-    let text = match read(file) {
-        Ok(text) => text,
-        Err(error) => {
-            tracing::error!(file = %file.display(), "cannot read the token of a caller: {error}");
-            return None;
-        }
-    };
-    let token = text.trim();
-    if token.chars().count() < TOKEN_CHARS_MIN {
-        tracing::error!(file = %file.display(), "the token of a caller has fewer than {TOKEN_CHARS_MIN} characters and is ignored");
-        return None;
-    }
-    Some(token.to_owned())
 }

@@ -12,6 +12,7 @@ use pages::look::Look;
 use pages::place::Place;
 
 use super::guard::Sight;
+use super::kept::Kept;
 use super::query::Query;
 use super::viewer::Viewer;
 use crate::algorithms::cache::AlgorithmCache;
@@ -35,6 +36,8 @@ pub struct Parts {
     /// What people try.
     pub backtests: Arc<Backtests>,
     pub status: Arc<Status>,
+    /// Statements that were made for pages.
+    pub statements: Kept,
     /// The program and its engine, with their versions.
     pub program: String,
     /// How commands name the configuration.

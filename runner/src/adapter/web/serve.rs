@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use pages::look::Look;
 use pages::place::{Form, Part, Place};
 use tokio::net::TcpListener;
@@ -19,11 +20,9 @@ use words::Language;
 use super::answer::{busy, dressed, refused, see_other, shown, told};
 use super::ask::{Ask, Parts, Refusal};
 use super::compare::{self, Posted};
-use super::door::{self, Door};
+use super::door::{self, Door, Refused};
 use super::guard::{self, Sight};
-use super::host::is_this_machine;
 use super::query::{FORM_BYTES_MAX, Query, without};
-use super::same_site::is_same_site;
 use super::viewer::Viewer;
 use super::{assets, pages as all};
 use crate::config::TlsConfig;
@@ -150,10 +149,7 @@ impl Shared {
         };
         let query = request.uri().query().unwrap_or_default().to_owned();
         let mut look = look(&request, &query);
-        if self.door.open && !is_this_machine(request.uri(), request.headers()) {
-            let frame = &look.texts().frame;
-            return told(&look, Form::Page, StatusCode::MISDIRECTED_REQUEST, frame.refused_title, frame.refused);
-        }
+        let next = request.uri().path_and_query().map(|asked| asked.as_str().to_owned()).unwrap_or_default();
         if door::is_door(request.uri().path()) {
             return self.door.answer(&self.parts, peer, &look, request).await;
         }
@@ -161,14 +157,20 @@ impl Shared {
         let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
         let viewer = match self.door.identify(&self.parts, peer, request.headers()).await {
             Ok(viewer) => viewer,
-            Err(refused) => return self.door.refused(&look, form, &refused),
+            Err(refused) => return self.door.refused(&look, form, &next, &refused),
         };
         seen_by(&mut look, &viewer);
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            if !door::is_from_own_page(request.headers()) {
+                return self.door.refused(&look, form, &next, &Refused::Elsewhere);
+            }
             return self.posted(request, viewer, look, parsed).await;
         }
-        let Some((place, sight)) = self.opened(&viewer, parsed) else {
-            return refused(&look, form, &Refusal::NotFound);
+        let Some((place, sight)) = self.opened(&viewer, parsed.clone()) else {
+            // Who wanted to open whose page is noted as well.
+            let status = StatusCode::NOT_FOUND;
+            let noted = parsed.is_none_or(|(place, form)| self.door.note(&viewer, &place, form, status, self.now()));
+            return if noted { refused(&look, form, &Refusal::NotFound) } else { busy(&look, form) };
         };
         let Some(query) = Query::parse(&query) else {
             return refused(&look, form, &Refusal::NotFound);
@@ -184,6 +186,10 @@ impl Shared {
         Some((place, sight))
     }
 
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
     fn ask(&self, viewer: Viewer, place: Place, sight: Sight, query: Query, look: Look) -> Ask {
         let opens = |part: &Part| {
             let community = place.community()?;
@@ -192,7 +198,7 @@ impl Shared {
         let parts = [Part::Overview, Part::Compare, Part::Algorithms, Part::Events];
         let opens = parts.into_iter().filter(|part| opens(part).is_some()).collect();
         let look = Look { place: Some(place.clone()), opens, ..look };
-        Ask { now: self.parts.clock.now(), parts: Arc::clone(&self.parts), viewer, place, sight, query, look }
+        Ask { now: self.now(), parts: Arc::clone(&self.parts), viewer, place, sight, query, look }
     }
 
     async fn page(&self, ask: Ask, form: Form) -> Response {
@@ -206,11 +212,13 @@ impl Shared {
             Ok(Some(Err(refusal))) => refused(&ask.look, form, &refusal),
             Ok(None) | Err(_) => busy(&ask.look, form),
         };
-        self.door.note(&ask, response.status());
-        response
+        match self.door.note(&ask.viewer, &ask.place, form, response.status(), ask.now) {
+            true => response,
+            false => busy(&ask.look, form),
+        }
     }
 
-    /// A form that was sent: only from a page of this server, and only where there is one.
+    /// A form that was sent from a page of ours.
     async fn posted(
         &self,
         request: Request,
@@ -219,20 +227,15 @@ impl Shared {
         parsed: Option<(Place, Form)>,
     ) -> Response {
         let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
-        let (parts, body) = request.into_parts();
-        if !is_same_site(&parts.headers) {
-            let said = &look.texts().compare;
-            return told(&look, form, StatusCode::FORBIDDEN, said.elsewhere_from_title, said.elsewhere_from);
-        }
         let Some((place, sight)) = self.opened(&viewer, parsed) else {
             return refused(&look, form, &Refusal::NotFound);
         };
-        if !matches!(place, Place::Of { part: Part::Compare, .. }) || parts.method != Method::POST {
+        if !matches!(place, Place::Of { part: Part::Compare, .. }) || request.method() != Method::POST {
             let mut response = refused(&look, form, &Refusal::NotFound);
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             return response;
         }
-        let sent = tokio::time::timeout(PAGE_MAX, axum::body::to_bytes(body, FORM_BYTES_MAX)).await;
+        let sent = tokio::time::timeout(PAGE_MAX, axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX)).await;
         let fields = match sent {
             Ok(Ok(bytes)) => std::str::from_utf8(&bytes).ok().and_then(Query::of_form),
             Ok(Err(_)) | Err(_) => None,
@@ -251,13 +254,14 @@ impl Shared {
             Ok(Err(refusal)) => refused(&ask.look, form, &refusal),
             Err(_) => busy(&ask.look, form),
         };
-        self.door.note(&ask, response.status());
+        // What was done is done, also where the note of it is late.
+        self.door.note(&ask.viewer, &ask.place, form, response.status(), ask.now);
         response
     }
 }
 
 /// How a page is shown to somebody who is not known yet.
-fn look(request: &Request, query: &str) -> Look {
+pub(super) fn look(request: &Request, query: &str) -> Look {
     let asked = Query::parse(query).and_then(|query| Language::of_code(query.get("lang")?));
     let wanted = || {
         let accept = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|accept| accept.to_str().ok());

@@ -5,7 +5,7 @@ use std::io::Write;
 use domain::Amount;
 use figures::Backtest;
 
-use crate::cli::csv::{Cell, Csv};
+use crate::spreadsheet::{Cell, Csv};
 
 const COLUMNS: [&str; 14] = [
     "community",

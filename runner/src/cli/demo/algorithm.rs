@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use wire::rec_market_v1 as v1;
 
 use super::tls::{Tls, loopback};
+use crate::listed;
 use crate::adapter::client::{Server, ServiceClient};
 use crate::adapter::grpc::{self, Api, ApiLimits, PriceTaking};
 use crate::algorithms::cache::AlgorithmCache;
@@ -161,9 +162,9 @@ fn candidate() -> Vec<u8> {
 impl Outcome {
     pub(super) fn json(&self) -> Value {
         json!({
-            "uploaded": administer::json::upload(&self.uploaded),
-            "shadow": administer::json::shadow(&self.report),
-            "activated": administer::json::change(&self.activated),
+            "uploaded": listed::json::upload(&self.uploaded),
+            "shadow": listed::json::shadow(&self.report),
+            "activated": listed::json::change(&self.activated),
         })
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use books::Store;
-use domain::text::chain;
+use domain::text::{chain, shell_word};
 use pages::frame::GENERATOR;
 use sandbox::Sandbox;
 use words::Language;
@@ -14,7 +14,6 @@ use words::Language;
 use super::directory::Directory;
 use crate::cli::backtest::{self, report};
 use crate::cli::exit::{Exit, ExitCode};
-use crate::cli::output;
 use crate::config::CommunityConfig;
 use crate::file::{self, Access};
 
@@ -38,7 +37,7 @@ pub(super) async fn write(
     let keep = directory.kept().map_or("my-demo".into(), |kept| kept.display().to_string());
     let command = format!(
         "rec-market backtest --config {} --with {}",
-        output::shell_word(&format!("{keep}/market.toml")),
+        shell_word(&format!("{keep}/market.toml")),
         RULES.join(" ")
     );
     let command = match directory.kept() {

@@ -5,8 +5,8 @@ use std::io::Write;
 use clap::Args;
 
 use super::files::{FileArgs, read_together, tell};
-use crate::cli::csv::Csv;
 use crate::cli::exit::Exit;
+use crate::spreadsheet::Csv;
 
 /// Print files of readings as registers: meter,timestamp,import_wh,export_wh
 ///

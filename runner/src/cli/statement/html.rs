@@ -5,18 +5,19 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use books::Store;
+use books::{Period, Store};
+use domain::text::shell_word;
 use domain::{Digest, MemberId};
 use figures::statement::Statements;
 use pages::Repeat;
 use pages::statement::Heading;
 use sandbox::Sandbox;
 
-use super::periods::Periods;
 use super::{PeriodArg, Selection, StatementArgs};
 use crate::cli::exit::{Exit, ExitCode, of_writing, usage};
 use crate::cli::{output, stored};
 use crate::file::{self, Access};
+use crate::statements::periods::Periods;
 
 /// Longest part of a file's name that a member or a community has, in characters.
 const FILE_CHARS_MAX: usize = 64;
@@ -39,17 +40,17 @@ pub(super) async fn write(
     let mut count = 0_u64;
     for selection in selections {
         let pages = Pages { args, directory, member, selection };
-        let mut periods: Periods<'_, Statements> = Periods::new(args.period, &selection.zone);
+        let mut sums: Periods<'_, Statements> = Periods::new(args.period.calendar(), &selection.zone);
         let bar = output::progress(0, "summing up");
         stored::each_interval(store, &selection.community, selection.span, |interval| {
             bar.inc(1);
-            let over = periods.at(interval.interval.start());
-            periods.sums().add(interval);
-            over.map_or(Ok(()), |(period, sums)| pages.write(&period, sums, &mut count))
+            let over = sums.at(interval.interval.start());
+            sums.sums().add(interval);
+            over.map_or(Ok(()), |(period, sums)| pages.write(period.as_ref(), sums, &mut count))
         })
         .await?;
-        if let Some((period, sums)) = periods.finish() {
-            pages.write(&period, sums, &mut count)?;
+        if let Some((period, sums)) = sums.finish() {
+            pages.write(period.as_ref(), sums, &mut count)?;
         }
         bar.finish_and_clear();
     }
@@ -70,16 +71,17 @@ struct Pages<'p> {
 }
 
 impl Pages<'_> {
-    fn write(&self, period: &str, sums: Statements, count: &mut u64) -> anyhow::Result<()> {
+    fn write(&self, period: Option<&Period>, sums: Statements, count: &mut u64) -> anyhow::Result<()> {
         let Selection { community, zone, .. } = self.selection;
         let (common, statements) = sums.finish();
+        let heading = Heading { community, period, zone, language: self.args.lang };
         let wanted = |member: &MemberId| self.member.is_none_or(|only| only == member);
         for statement in statements.iter().filter(|statement| wanted(&statement.member)) {
             let repeat = Repeat {
                 command: self.command(&statement.member),
                 program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
             };
-            let page = pages::statement::page(Heading { community, period, zone }, &common, statement, &repeat);
+            let page = pages::statement::page(heading, &common, statement, &repeat);
             let path = self.path(&statement.member, period);
             let written = file::replace(&path, page.into_string().as_bytes(), Access::Private);
             let exit = written.as_ref().err().map_or(Exit::Usage, of_writing);
@@ -89,9 +91,9 @@ impl Pages<'_> {
         Ok(())
     }
 
-    fn path(&self, member: &MemberId, period: &str) -> PathBuf {
+    fn path(&self, member: &MemberId, period: Option<&Period>) -> PathBuf {
         let [community, member] = [&self.selection.community, member.as_str()].map(file_word);
-        let period = if period == "total" { String::new() } else { format!("-{period}") };
+        let period = period.map(|period| format!("-{period}")).unwrap_or_default();
         self.directory.join(format!("{community}-{member}{period}.html"))
     }
 
@@ -99,7 +101,7 @@ impl Pages<'_> {
     fn command(&self, member: &MemberId) -> String {
         let StatementArgs { config, span, .. } = self.args;
         let mut words = vec!["rec-market".to_owned(), "statement".to_owned(), "--json".to_owned()];
-        let mut option = |name: &str, value: String| words.extend([name.to_owned(), output::shell_word(&value)]);
+        let mut option = |name: &str, value: String| words.extend([name.to_owned(), shell_word(&value)]);
         option("--config", config.config.display().to_string());
         option("--community", self.selection.community.clone());
         option("--member", member.to_string());

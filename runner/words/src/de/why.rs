@@ -297,4 +297,10 @@ pub(super) const INTERVAL: Interval = Interval {
     grid_alone: "Nur mit dem Netz",
     saved: "Gespart",
     saved_note: "Bezahlt: gekauft − verkauft. Nur mit dem Netz: dieselbe Energie zu Ihrem eigenen Tarif. Gespart: der Unterschied.",
+    missing_note: "Diese Zähler sind nicht in diesem Intervall. Sobald sie wieder gelesen werden oder jemand entscheidet, wird mit dem Netz abgerechnet, was sie maßen, als Lücke.",
+    state: "Zustand",
+    disputed: "strittig",
+    silent: "stumm",
+    last_good: "Letzte gute Ablesung",
+    missing: "Zähler, die hier fehlen",
 };

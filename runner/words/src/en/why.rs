@@ -297,4 +297,10 @@ pub(super) const INTERVAL: Interval = Interval {
     grid_alone: "With the grid alone",
     saved: "Saved",
     saved_note: "Paid: bought − sold. With the grid alone: the same energy at your own tariff. Saved: the difference.",
+    missing_note: "These meters are not in this interval. Once they are read again or somebody decides, what they measured is settled with the grid, as a gap.",
+    state: "State",
+    disputed: "disputed",
+    silent: "silent",
+    last_good: "Last good reading",
+    missing: "Meters that are missing here",
 };

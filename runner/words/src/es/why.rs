@@ -297,4 +297,10 @@ pub(super) const INTERVAL: Interval = Interval {
     grid_alone: "Solo con la red",
     saved: "Ahorrado",
     saved_note: "Pagado: comprado − vendido. Solo con la red: la misma energía a su propia tarifa. Ahorrado: la diferencia.",
+    missing_note: "Estos contadores no están en este intervalo. En cuanto se vuelvan a leer o alguien decida, lo que midieron se liquida con la red, como hueco.",
+    state: "Estado",
+    disputed: "en disputa",
+    silent: "sin lecturas",
+    last_good: "Última lectura válida",
+    missing: "Contadores que faltan aquí",
 };

@@ -297,4 +297,10 @@ pub(super) const INTERVAL: Interval = Interval {
     grid_alone: "Avec le réseau seul",
     saved: "Économisé",
     saved_note: "Payé : acheté − vendu. Avec le réseau seul : la même énergie à votre propre tarif. Économisé : la différence.",
+    missing_note: "Ces compteurs ne sont pas dans cet intervalle. Dès qu’ils sont de nouveau relevés ou que quelqu’un décide, ce qu’ils ont mesuré est réglé avec le réseau, comme lacune.",
+    state: "État",
+    disputed: "contesté",
+    silent: "muet",
+    last_good: "Dernier relevé valable",
+    missing: "Compteurs absents ici",
 };

@@ -297,4 +297,10 @@ pub(super) const INTERVAL: Interval = Interval {
     grid_alone: "Met alleen het net",
     saved: "Bespaard",
     saved_note: "Betaald: gekocht − verkocht. Met alleen het net: dezelfde energie tegen uw eigen tarief. Bespaard: het verschil.",
+    missing_note: "Deze meters zitten niet in dit interval. Zodra ze weer worden gelezen of iemand beslist, wordt wat ze maten met het net afgerekend, als gat.",
+    state: "Toestand",
+    disputed: "betwist",
+    silent: "stil",
+    last_good: "Laatste goede stand",
+    missing: "Meters die hier ontbreken",
 };

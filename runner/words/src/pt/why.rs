@@ -297,4 +297,10 @@ pub(super) const INTERVAL: Interval = Interval {
     grid_alone: "Só com a rede",
     saved: "Poupado",
     saved_note: "Pago: comprado − vendido. Só com a rede: a mesma energia à sua própria tarifa. Poupado: a diferença.",
+    missing_note: "Estes contadores não estão neste intervalo. Quando voltarem a ser lidos ou alguém decidir, o que mediram é liquidado com a rede, como falha.",
+    state: "Estado",
+    disputed: "contestado",
+    silent: "sem leituras",
+    last_good: "Última leitura válida",
+    missing: "Contadores que faltam aqui",
 };

@@ -3,7 +3,7 @@
 use books::statement::Account;
 use serde::Serialize;
 
-use crate::cli::csv::Cell;
+use crate::spreadsheet::Cell;
 
 /// One line of `--json` and `--csv`.
 #[derive(Serialize)]

@@ -1,13 +1,14 @@
 //! Sums up one period after the other, so that only one is held in memory.
 
-use books::statement::Statement;
-use books::{Calendar, DaySums, Period, Span, Store};
-use domain::Boundary;
+use std::collections::BTreeMap;
+
+use books::statement::{Account, Statement};
+use books::{Calendar, DaySums, Period, Span, Store, StoreError, StoredInterval};
+use domain::{Boundary, MemberId};
 use figures::statement::Statements;
 use jiff::tz::TimeZone;
 
-use super::PeriodArg;
-use crate::cli::stored;
+use super::{after, each_interval};
 
 /// Days whose sums are held in memory at a time.
 const DAYS: usize = 50;
@@ -18,9 +19,28 @@ pub trait Sum {
     fn empty(zone: &TimeZone) -> Self;
 }
 
+/// What can be summed up by whole days.
+pub trait AddUp: Sum {
+    /// Adds a whole day: its sums, and its accounts.
+    fn add_day(&mut self, sums: &DaySums, accounts: &BTreeMap<MemberId, Account>);
+
+    /// Adds an interval.
+    fn add_interval(&mut self, interval: &StoredInterval);
+}
+
 impl Sum for Statement {
     fn empty(_: &TimeZone) -> Statement {
         Statement::default()
+    }
+}
+
+impl AddUp for Statement {
+    fn add_day(&mut self, _: &DaySums, accounts: &BTreeMap<MemberId, Account>) {
+        self.add_accounts(accounts);
+    }
+
+    fn add_interval(&mut self, interval: &StoredInterval) {
+        self.add(interval);
     }
 }
 
@@ -30,8 +50,13 @@ impl Sum for Statements {
     }
 }
 
-/// A period that is over, with its sums.
-pub type Over<S> = (String, S);
+/// A period that is over, with its sums; no period if it is all of the time.
+pub type Over<S> = (Option<Period>, S);
+
+/// The name of a period, for programs.
+pub fn name(period: Option<&Period>) -> String {
+    period.map_or_else(|| "total".to_owned(), Period::to_string)
+}
 
 pub struct Periods<'z, S> {
     calendar: Option<Calendar>,
@@ -40,12 +65,8 @@ pub struct Periods<'z, S> {
 }
 
 impl<'z, S: Sum> Periods<'z, S> {
-    pub fn new(by: PeriodArg, zone: &'z TimeZone) -> Periods<'z, S> {
-        let calendar = match by {
-            PeriodArg::Total => None,
-            PeriodArg::Month => Some(Calendar::Month),
-            PeriodArg::Day => Some(Calendar::Day),
-        };
+    /// Sums up by these parts of the calendar; all of the time at once without one.
+    pub fn new(calendar: Option<Calendar>, zone: &'z TimeZone) -> Periods<'z, S> {
         Periods { calendar, zone, current: None }
     }
 
@@ -69,46 +90,48 @@ impl<'z, S: Sum> Periods<'z, S> {
     }
 
     pub fn finish(&mut self) -> Option<Over<S>> {
-        let (period, statement) = self.current.take()?;
-        Some((period.map_or_else(|| "total".to_owned(), |period| period.to_string()), statement))
+        self.current.take()
     }
 }
 
-impl Periods<'_, Statement> {
+impl<S: AddUp> Periods<'_, S> {
     /// Adds everything that a community has settled in a span: whole days by their sums, and what is part of a day, or of a
     /// day that is another one in this time zone, interval by interval.
-    pub async fn add_all(
+    ///
+    /// # Errors
+    /// If the store cannot be read, or `over` fails.
+    pub async fn add_all<E: From<StoreError>>(
         &mut self,
         store: &dyn Store,
         community: &str,
         span: Span,
-        mut over: impl FnMut(Over<Statement>) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        let mut after = None;
+        mut over: impl FnMut(Over<S>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut read = None;
         loop {
-            let days = store.sums(community, span, after, DAYS).await?;
+            let days = store.sums(community, span, read, DAYS).await?;
             for day in &days {
                 match day.members.as_ref().filter(|_| self.has_whole(day, span)) {
                     Some(accounts) => {
                         self.at(day.first).map_or(Ok(()), &mut over)?;
-                        self.sums().add_accounts(accounts);
+                        self.sums().add_day(day, accounts);
                     }
                     None => {
                         let part = Span {
                             from: span.from.max(Some(day.first.seconds())),
-                            to: Some(span.to.unwrap_or(u64::MAX).min(stored::after(day.last))),
+                            to: Some(span.to.unwrap_or(u64::MAX).min(after(day.last))),
                         };
-                        stored::each_interval(store, community, part, |interval| {
+                        each_interval(store, community, part, |interval| {
                             self.at(interval.interval.start()).map_or(Ok(()), &mut over)?;
-                            self.sums().add(interval);
-                            Ok::<(), anyhow::Error>(())
+                            self.sums().add_interval(interval);
+                            Ok::<(), E>(())
                         })
                         .await?;
                     }
                 }
             }
             match days.last() {
-                Some(last) if days.len() == DAYS => after = Some(last.until),
+                Some(last) if days.len() == DAYS => read = Some(last.until),
                 _ => return Ok(()),
             }
         }

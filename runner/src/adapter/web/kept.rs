@@ -1,0 +1,152 @@
+//! Statements of all members over a period, kept as long as nothing is added to the books: what one page reads of the intervals,
+//! the next ones need not read again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use books::{Period, Span, Store, StoreError};
+use domain::{Boundary, MemberId};
+use figures::statement::{Common, MemberStatement, Statements};
+use jiff::tz::TimeZone;
+use tokio::sync::OnceCell;
+
+use crate::statements::{days, each_interval};
+
+/// Most statements that are kept, of all communities: about 50 MB of those of months.
+const STATEMENTS_MAX: usize = 20_000;
+
+/// The statements of a community's members over a period.
+#[derive(Debug)]
+pub struct Made {
+    pub common: Common,
+    pub members: BTreeMap<MemberId, MemberStatement>,
+}
+
+/// Which intervals they are of: those of a community within a span, as far as they were settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    community: String,
+    span: Span,
+    until: u64,
+}
+
+impl Key {
+    fn replaces(&self, other: &Key) -> bool {
+        (&self.community, self.span) == (&other.community, other.span)
+    }
+}
+
+type Cell = Arc<OnceCell<Arc<Made>>>;
+
+/// The statements that are kept, those that were asked for last at the end.
+#[derive(Debug, Default)]
+pub struct Kept(Mutex<Vec<(Key, Cell)>>);
+
+impl Kept {
+    /// The statements of a community over a period, whose books end at `mark`. Whoever asks at the same time waits for the same
+    /// ones.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn of(
+        &self,
+        store: &dyn Store,
+        community: &str,
+        zone: &TimeZone,
+        period: &Period,
+        mark: Boundary,
+    ) -> Result<Arc<Made>, StoreError> {
+        let span = days::span(period);
+        let until = mark.seconds().min(span.to.unwrap_or(u64::MAX));
+        let cell = self.cell(Key { community: community.to_owned(), span, until });
+        let made = cell.get_or_try_init(|| async { read(store, community, zone, span).await.map(Arc::new) }).await?;
+        let made = Arc::clone(made);
+        self.trim();
+        Ok(made)
+    }
+
+    fn cell(&self, key: Key) -> Cell {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept.iter().position(|(known, _)| *known == key).map(|place| kept.remove(place).1);
+        kept.retain(|(known, _)| !key.replaces(known));
+        let cell = known.unwrap_or_default();
+        kept.push((key, Arc::clone(&cell)));
+        cell
+    }
+
+    /// Lets go of the oldest ones where there are too many.
+    fn trim(&self) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut count = 0;
+        let mut places = kept.len();
+        for (place, (_, cell)) in kept.iter().enumerate().rev() {
+            // What is not made yet counts for one, so that there are never many of those either.
+            count += cell.get().map_or(1, |made| made.members.len().max(1));
+            if count > STATEMENTS_MAX {
+                break;
+            }
+            places = place;
+        }
+        kept.drain(..places);
+    }
+}
+
+async fn read(store: &dyn Store, community: &str, zone: &TimeZone, span: Span) -> Result<Made, StoreError> {
+    let mut statements = Statements::new(zone.clone());
+    each_interval(store, community, span, |interval| {
+        statements.add(interval);
+        Ok::<(), StoreError>(())
+    })
+    .await?;
+    let (common, members) = statements.finish();
+    let members = members.into_iter().map(|statement| (statement.member.clone(), statement)).collect();
+    Ok(Made { common, members })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+
+    fn key(community: &str, from: u64, until: u64) -> Key {
+        Key { community: community.to_owned(), span: Span { from: Some(from), to: None }, until }
+    }
+
+    fn made(members: usize) -> Arc<Made> {
+        let (common, _) = Statements::new(TimeZone::UTC).finish();
+        let member = |number: usize| -> MemberId { format!("m{number}").parse().unwrap() };
+        let statement =
+            |member: &MemberId| MemberStatement::of(member, &books::statement::Account::default(), &BTreeMap::new());
+        let members = (0..members).map(member).map(|member| (member.clone(), statement(&member))).collect();
+        Arc::new(Made { common, members })
+    }
+
+    fn keys(kept: &Kept) -> Vec<Key> {
+        kept.0.lock().unwrap().iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    #[test]
+    fn what_was_added_to_the_books_replaces_what_was_kept() {
+        let kept = Kept::default();
+        let first = kept.cell(key("a", 0, 10));
+        assert!(Arc::ptr_eq(&first, &kept.cell(key("a", 0, 10))));
+        kept.cell(key("a", 5, 10));
+        kept.cell(key("b", 0, 10));
+        assert!(!Arc::ptr_eq(&first, &kept.cell(key("a", 0, 20))));
+        assert_eq!(keys(&kept), [key("a", 5, 10), key("b", 0, 10), key("a", 0, 20)]);
+    }
+
+    #[test]
+    fn the_oldest_are_let_go_where_there_are_too_many() {
+        let kept = Kept::default();
+        for from in 0..4 {
+            kept.cell(key("a", from, 10)).set(made(STATEMENTS_MAX / 3)).unwrap();
+        }
+        kept.cell(key("a", 1, 10));
+        kept.trim();
+        assert_eq!(keys(&kept), [key("a", 2, 10), key("a", 3, 10), key("a", 1, 10)]);
+        kept.cell(key("b", 0, 10)).set(made(STATEMENTS_MAX + 1)).unwrap();
+        kept.trim();
+        assert_eq!(keys(&kept), [key("b", 0, 10)][1..]);
+    }
+}
