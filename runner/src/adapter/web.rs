@@ -28,4 +28,4 @@ mod viewer;
 pub use ask::Parts;
 pub use door::{Door, LINK, record};
 pub use kept::Kept;
-pub use serve::{Served, WebError, serve};
+pub use serve::{Served, serve};

@@ -580,8 +580,6 @@ texts! {
         not_cancelled_title,
         not_yours,
         nothing_runs,
-        elsewhere_from_title,
-        elsewhere_from,
         ended_cancelled,
         ended_late,
         ended_failed,
