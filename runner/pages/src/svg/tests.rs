@@ -99,7 +99,7 @@ fn losses_are_left_of_the_line_and_gains_right_of_it() {
     assert_eq!((gains.len(), losses.len()), (1, 1));
     assert!((losses[0][0] + losses[0][2] - gains[0][0]).abs() < 0.02);
     assert!((gains[0][2] - 2.5 * losses[0][2]).abs() < 0.1);
-    for text in [">ann</text>", ">a very long na…</text>", ">+5.00</text>", ">-2.00</text>", ">0.00</text>"] {
+    for text in [">ann</text>", ">a very long na…</text>", ">+5.00</text>", ">−2.00</text>", ">0.00</text>"] {
         assert!(svg.contains(text), "{text}: {svg}");
     }
     let nothing = differences(Language::En, ABOUT, &[difference("ann", 0)]).into_string();

@@ -85,6 +85,10 @@ pub fn refused(look: &Look, form: Form, refusal: &Refusal) -> Response {
             tracing::warn!(code = "web", "a page cannot be shown: {}", chain(error));
             (StatusCode::SERVICE_UNAVAILABLE, frame.unavailable_title, frame.unavailable.to_owned())
         }
+        Refusal::Failed(why) => {
+            tracing::error!(code = "web", "a page cannot be made: {why}");
+            (StatusCode::SERVICE_UNAVAILABLE, frame.busy_title, frame.busy.to_owned())
+        }
     };
     told(look, form, code, title, &text)
 }
@@ -103,4 +107,9 @@ pub fn told(look: &Look, form: Form, code: StatusCode, title: &str, text: &str) 
         Form::Page => page(code, look, title, &html! { h1 { (title) } p { (text) } }, None),
         Form::Json => in_json(code, &serde_json::json!({ "error": text })),
     }
+}
+
+/// What was sent is done; what came of it is there.
+pub fn see_other(address: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, address)]).into_response()
 }
