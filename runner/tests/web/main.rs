@@ -16,5 +16,6 @@ mod names;
 mod numbers;
 mod pages;
 mod roles;
+mod rules;
 mod served;
 mod slow;
