@@ -25,6 +25,7 @@ use crate::algorithms::registry::Registry;
 use crate::algorithms::shadow::{ShadowQueue, ShadowTask};
 use crate::clock::Clock;
 use crate::config::{CommunityConfig, Config, Listen, MetersSource, StoreConfig};
+use crate::details::DetailTask;
 use crate::lease::LeaseOwner;
 use crate::ports::{self, Failure, Opening, OpeningObserver, Shares};
 use crate::retry::{self, Failures};
@@ -214,6 +215,9 @@ impl Service {
             tasks.spawn(async move { relay.run(stop).await });
         }
         let api = self.start_api(&cache, plain, tls).await?;
+        if web.is_some() {
+            tasks.spawn(self.details(&owner).run());
+        }
         let pages = self.serve_pages(web, &cache);
         self.status.serving(true);
         let watching = self.watch(&api);
@@ -286,6 +290,17 @@ impl Service {
             owner: owner.clone(),
             term: self.config.replicas.lease,
             metrics: Arc::clone(&self.metrics),
+            shutdown: self.shutdown.clone(),
+        }
+    }
+
+    /// Only pages need details.
+    fn details(&self, owner: &LeaseOwner) -> DetailTask {
+        DetailTask {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            owner: owner.clone(),
+            term: self.config.replicas.lease,
             shutdown: self.shutdown.clone(),
         }
     }

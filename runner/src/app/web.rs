@@ -1,6 +1,7 @@
 //! The pages in a browser: the parts they are made from, on connections of their own to the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use books::Store;
 use sandbox::{Codegen, Sandbox};
@@ -11,6 +12,7 @@ use super::{make_sandbox_until, open_store_to_read};
 use crate::adapter::web::{Door, Kept, Parts, Served, record, serve};
 use crate::algorithms::cache::AlgorithmCache;
 use crate::backtest::background::Backtests;
+use crate::certificates::{Certificates, Server};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry::status::Status;
@@ -26,6 +28,20 @@ pub struct Around {
     pub connections: usize,
 }
 
+/// How often the files of the certificate are looked at.
+const RELOAD: Duration = Duration::from_secs(60);
+
+/// The certificate of the pages; `None` if they are plaintext.
+///
+/// # Errors
+/// If it cannot be used.
+pub async fn certificates(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Arc<Certificates>>> {
+    let Some(files) = config.web.tls.clone().filter(|_| config.listen.web.is_some()) else { return Ok(None) };
+    let clock = Arc::clone(clock);
+    let loaded = tokio::task::spawn_blocking(move || Certificates::load(Server::Pages, files, clock)).await??;
+    Ok(Some(Arc::new(loaded)))
+}
+
 /// Serves the pages until the shutdown.
 ///
 /// # Errors
@@ -37,6 +53,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Around { store, clock, algorithms, status, connections } = around;
+    let certificates = certificates(config, &clock).await?;
     let reader = open_store_to_read(&config.store).await?;
     let backtests = backtests(config, (&store, &reader), &clock, &shutdown);
     let by_name = config.communities.iter().map(|community| (community.name.clone(), Arc::new(community.clone())));
@@ -50,13 +67,18 @@ pub async fn run(
         status,
         statements: Kept::default(),
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
+        offered_since: config.forward.since.0,
         config_path: config.path.display().to_string(),
     };
     let (visits, keeper) = record(Arc::clone(&parts.store));
     let door = Door::new(config.web.clone(), config.viewers.clone(), visits);
     let keeping = tokio::spawn(keeper.run());
-    let served = Served { parts: Arc::new(parts), door, tls: config.web.tls.clone(), connections };
+    let watching = certificates.clone().map(|certificates| tokio::spawn(certificates.watch(RELOAD)));
+    let served = Served { parts: Arc::new(parts), door, certificates, connections };
     let served = serve(listener, served, shutdown).await;
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     // Nobody notes anything any more: it ends when all is kept.
     keeping.await?;
     backtests.finish().await;

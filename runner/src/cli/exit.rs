@@ -16,6 +16,7 @@ use crate::adapter::meters::InvalidMeters;
 use crate::algorithms::cache::{AlgorithmError, UnknownSetting};
 use crate::algorithms::catalogue::UnusableAlgorithm;
 use crate::app::service::PortTaken;
+use crate::certificates::UnusableCertificate;
 use crate::config::InvalidConfig;
 use crate::ports::TooFewDescriptors;
 use crate::settlement::clearing::ClearingError;
@@ -91,6 +92,7 @@ fn exit_of_type(error: &(dyn Error + 'static)) -> Option<Exit> {
         || error.is::<InvalidMeters>()
         || error.is::<UnknownSetting>()
         || error.is::<TlsError>()
+        || error.is::<UnusableCertificate>()
         || error.is::<PortTaken>()
         || error.is::<TooFewDescriptors>()
     {

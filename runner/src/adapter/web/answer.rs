@@ -71,6 +71,9 @@ fn in_json(code: StatusCode, json: &serde_json::Value) -> Response {
 /// Why there is no page. `since` is since when the store does not answer, if it does not.
 pub fn refused(look: &Look, form: Form, refusal: &Refusal) -> Response {
     let frame = &look.texts().frame;
+    // What is not there is the same page for every address, so that nothing tells it from what is not the viewer's.
+    let nowhere = matches!(refusal, Refusal::NotFound);
+    let look = &if nowhere { Look { place: None, query: String::new(), ..look.clone() } } else { look.clone() };
     let (code, title, text) = match refusal {
         Refusal::NotFound => (StatusCode::NOT_FOUND, frame.not_found_title, frame.not_found.to_owned()),
         Refusal::Wrong { name, value, expected } => {

@@ -40,6 +40,8 @@ pub struct Parts {
     pub statements: Kept,
     /// The program and its engine, with their versions.
     pub program: String,
+    /// Only trades of intervals that end after this instant are offered for payment; all if `None`.
+    pub offered_since: Option<Timestamp>,
     /// How commands name the configuration.
     pub config_path: String,
 }

@@ -25,8 +25,8 @@ use super::guard::{self, Sight};
 use super::query::{FORM_BYTES_MAX, Query, without};
 use super::viewer::Viewer;
 use super::{assets, pages as all};
-use crate::config::TlsConfig;
-use crate::ports::{self, Certificates, Limits, Port, TlsUse, UnusableCertificate};
+use crate::certificates::Certificates;
+use crate::ports::{self, Limits, Port};
 
 /// How long a page may take, with the wait for its turn.
 const PAGE_MAX: Duration = Duration::from_secs(10);
@@ -43,27 +43,11 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub struct Served {
     pub parts: Arc<Parts>,
     pub door: Door,
-    /// The certificate that is shown; none for plaintext.
-    pub tls: Option<TlsConfig>,
+    /// What is shown over TLS; none for plaintext.
+    pub certificates: Option<Arc<Certificates>>,
     /// How many concurrent connections there may be.
     pub connections: usize,
 }
-
-/// Why the pages cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub enum WebError {
-    /// The threads or the port.
-    #[error("the pages cannot be served")]
-    Io(#[from] io::Error),
-    /// The certificate.
-    #[error(transparent)]
-    Certificate(#[from] UnusableCertificate),
-}
-
-/// How the port uses its certificate.
-const TLS: TlsUse = TlsUse { table: "web", protocol: "http/1.1" };
-/// How often the files of the certificate are looked at.
-const RELOAD: Duration = Duration::from_secs(60);
 
 struct Shared {
     parts: Arc<Parts>,
@@ -75,7 +59,7 @@ struct Shared {
 ///
 /// # Errors
 /// If the threads cannot be started.
-pub async fn serve(listener: TcpListener, served: Served, shutdown: CancellationToken) -> Result<(), WebError> {
+pub async fn serve(listener: TcpListener, served: Served, shutdown: CancellationToken) -> io::Result<()> {
     let listener = listener.into_std()?;
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("web".to_owned()).spawn(move || {
@@ -86,7 +70,7 @@ pub async fn serve(listener: TcpListener, served: Served, shutdown: Cancellation
             .on_thread_start(give_way)
             .enable_all()
             .build();
-        let result = runtime.map_err(WebError::from).and_then(|runtime| {
+        let result = runtime.and_then(|runtime| {
             let result = runtime.block_on(async { run(TcpListener::from_std(listener)?, served, shutdown).await });
             runtime.shutdown_timeout(DRAIN);
             result
@@ -104,9 +88,8 @@ fn give_way() {
     }
 }
 
-async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> Result<(), WebError> {
-    let Served { parts, door, tls, connections } = served;
-    let clock = Arc::clone(&parts.clock);
+async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> io::Result<()> {
+    let Served { parts, door, certificates, connections } = served;
     let shared = Arc::new(Shared { parts, door, turns: Semaphore::new(PAGES_AT_ONCE) });
     let limits = Limits {
         connections,
@@ -121,14 +104,10 @@ async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> 
     let router = Router::new().fallback(answer).with_state(shared);
     let end = CancellationToken::new();
     let port = Port { listener, limits, http, router, openings: None, stop, end };
-    let Some(tls) = tls else {
-        port.serve().await;
-        return Ok(());
-    };
-    let certificates = Arc::new(Certificates::load(TLS, tls, clock)?);
-    let watching = tokio::spawn(Arc::clone(&certificates).watch(RELOAD));
-    port.serve_opened(move |tcp| Arc::clone(&certificates).open(tcp)).await;
-    watching.abort();
+    match certificates {
+        Some(certificates) => port.serve_opened(certificates.handshake()).await,
+        None => port.serve().await,
+    }
     Ok(())
 }
 
@@ -141,9 +120,9 @@ impl Shared {
         if let Some(asset) = assets::find(request.uri().path(), request.headers()) {
             return asset;
         }
-        let tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
-        let tcp = request.extensions().get::<TcpConnectInfo>().or(tls.map(TlsConnectInfo::get_ref));
-        let peer = tcp.and_then(TcpConnectInfo::remote_addr);
+        let connection = request.extensions();
+        let over_tls = connection.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref);
+        let peer = connection.get::<TcpConnectInfo>().or(over_tls).and_then(TcpConnectInfo::remote_addr);
         let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
