@@ -31,7 +31,9 @@ fn viewers() -> String {
 /// The community `aveiro` of these meters, and viewers with tokens.
 fn served(meters: Meters, community_keys: &str) -> Served {
     let market = Market::serving(&meters, &viewers(), community_keys);
-    VIEWERS.iter().for_each(|(name, ..)| drop(market.file(&format!("{name}.token"), token(name))));
+    for (name, ..) in VIEWERS {
+        market.file(&format!("{name}.token"), token(name));
+    }
     market.file("ada-calls.token", "the token with which ada calls");
     Served::start(market, [meters])
 }
@@ -105,7 +107,8 @@ fn a_backtest_in_a_browser_comes_to_what_the_command_says_and_outlives_a_restart
     }
     assert!(page("&baseline=muda").contains("uniform beside muda, EUR"));
     assert!(page("&lang=de").contains("Wie gleichmäßig das Gesparte verteilt ist"));
-    for nowhere in ["?result=999", "?result=x", &format!("?result={whole}&baseline=nothing")] {
+    let nothing = format!("?result={whole}&baseline=nothing");
+    for nowhere in ["?result=999", "?result=x", nothing.as_str()] {
         served.get(&format!("{COMPARE}{nowhere}")).is(404);
     }
     // It is kept.
@@ -184,6 +187,7 @@ fn nobody_elses_page_and_no_wrong_form_starts_a_backtest() {
     served.ask("PUT", COMPARE, &[("authorization", &bearer("ada")), OWN], b"x").is(405);
     served.ask("POST", COMPARE, &[OWN, FORM], good.as_bytes()).is(401);
     let nine: String = (0..9).map(|number| format!("&more=uniform,tariff.retail={number}")).collect();
+    let many = format!("do=start{nine}");
     for (form, says) in [
         ("do=start", "Choose at least one rule."),
         ("do=start&with=nothing", "no algorithm &quot;nothing&quot; is here"),
@@ -197,7 +201,7 @@ fn nobody_elses_page_and_no_wrong_form_starts_a_backtest() {
         ("do=start&with=uniform&from=2024-13-01", "from is 2024-13-01"),
         ("do=stop", "start | cancel"),
         ("", "start | cancel"),
-        (&format!("do=start{nine}"), "9 rules are named"),
+        (many.as_str(), "9 rules are named"),
     ] {
         let answer = send("ada", COMPARE, &[OWN], form.as_bytes()).is(400);
         assert!(answer.text().contains(says), "{form}: no {says:?} in {}", answer.text());
@@ -221,7 +225,7 @@ fn events_are_those_of_the_command_page_by_page() {
             let time = format!("{:02}:{:02}", 12 + number / 4, number % 4 * 15);
             let of = move |meter: &str, register: u32| format!("{meter} {time} {register} {register}");
             let always = [of("a", 5 + number)];
-            let sometimes = ["b", "c", "d", "e"].map(|meter| of(meter, 9 + number));
+            let sometimes = ["b", "c", "d", "e", "f", "g", "h", "i"].map(|meter| of(meter, 9 + number));
             always.into_iter().chain(sometimes.into_iter().filter(move |_| number % 2 == 0)).collect::<Vec<_>>()
         })
         .collect();
