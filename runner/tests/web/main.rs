@@ -18,5 +18,6 @@ mod names;
 mod numbers;
 mod pages;
 mod roles;
+mod rules;
 mod served;
 mod slow;
