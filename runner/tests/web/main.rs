@@ -18,3 +18,4 @@ mod pages;
 mod roles;
 mod served;
 mod slow;
+mod who;

@@ -149,7 +149,6 @@ impl Shared {
         };
         let query = request.uri().query().unwrap_or_default().to_owned();
         let mut look = look(&request, &query);
-        let next = request.uri().path_and_query().map(|asked| asked.as_str().to_owned()).unwrap_or_default();
         if door::is_door(request.uri().path()) {
             return self.door.answer(&self.parts, peer, &look, request).await;
         }
@@ -157,12 +156,14 @@ impl Shared {
         let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
         let viewer = match self.door.identify(&self.parts, peer, request.headers()).await {
             Ok(viewer) => viewer,
-            Err(refused) => return self.door.refused(&look, form, &next, &refused),
+            Err(refused) => {
+                return self.door.turned_away(&self.parts, peer, (&look, form), request, &refused).await;
+            }
         };
         seen_by(&mut look, &viewer);
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             if !door::is_from_own_page(request.headers()) {
-                return self.door.refused(&look, form, &next, &Refused::Elsewhere);
+                return self.door.refused(&look, form, &Refused::Elsewhere);
             }
             return self.posted(request, peer, viewer, look, parsed).await;
         }
