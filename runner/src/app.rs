@@ -17,6 +17,7 @@ use domain::Digest;
 use domain::text::chain;
 use sandbox::{Codegen, CompileLimits, Compiler, Options, Sandbox, SandboxError};
 use store::{MongoStore, SqliteStore};
+use tokio_util::sync::CancellationToken;
 use wire::tls::{ClientTls, TlsError};
 
 use crate::adapter::meters::MetersServices;
@@ -137,6 +138,25 @@ struct UnknownProgram(#[source] std::io::Error);
 /// If the cache cannot be used, or the machine fails.
 pub fn make_sandbox(codegen: Codegen, cache: Option<PathBuf>, runs: Option<usize>) -> Result<Sandbox, SandboxError> {
     Sandbox::new(options(codegen, cache, runs)?)
+}
+
+/// A sandbox for a single run at a time, which gives up its runs and compilations at the shutdown: for work that nobody
+/// waits for.
+///
+/// # Errors
+/// If the cache cannot be used, or the machine fails.
+pub fn make_sandbox_until(
+    shutdown: &CancellationToken,
+    codegen: Codegen,
+    cache: Option<PathBuf>,
+) -> Result<Sandbox, SandboxError> {
+    let sandbox = make_sandbox(codegen, cache, Some(1))?;
+    let (shutdown, stopped) = (shutdown.clone(), sandbox.clone());
+    tokio::spawn(async move {
+        shutdown.cancelled().await;
+        stopped.stop();
+    });
+    Ok(sandbox)
 }
 
 fn options(codegen: Codegen, cache: Option<PathBuf>, runs: Option<usize>) -> Result<Options, SandboxError> {

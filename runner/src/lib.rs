@@ -9,6 +9,7 @@ pub mod adapter;
 pub mod algorithms;
 pub mod app;
 pub mod backtest;
+pub mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -3,7 +3,6 @@
 //! Start reading at [`Port::serve`]. Whatever is limited is a [`Room`]: one address may have a part of it, and when it is full, who
 //! has stood still longest makes way. Not here: what is served, and to whom.
 
-mod certificates;
 mod connection;
 mod descriptors;
 mod exchange;
@@ -12,7 +11,6 @@ mod room;
 mod serve;
 mod visit;
 
-pub use certificates::{Certificates, TlsUse, UnusableCertificate};
 pub use descriptors::{Shares, TooFewDescriptors, raise};
 pub use exchange::Exchange;
 pub use opening::{Failure, Opening, OpeningObserver};

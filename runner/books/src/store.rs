@@ -344,6 +344,10 @@ pub trait Payments: Send + Sync {
     /// Returns the backlog of trades to forward, of those that are offered.
     async fn outbox_depth(&self, since: OfferedSince, now: Timestamp) -> Result<OutboxDepth, StoreError>;
 
+    /// Counts a community's trades that wait for payment, of those that are offered. Claims that have lapsed since somebody last
+    /// looked do not count.
+    async fn waiting(&self, community: &str, since: OfferedSince) -> Result<u64, StoreError>;
+
     /// Records the result of a push: trades that still wait become `Sent`, or `Error` with the receiver's reason.
     /// Recording the same result again changes nothing.
     async fn delivered(

@@ -4,6 +4,7 @@
 //! Accounts are those of a statement, to the last digit: with the energy of gaps, which is settled with the grid when a meter is
 //! read again. What is shown over time is without it, since it is of other hours.
 
+mod columns;
 mod sales;
 mod slots;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::rate;
 use crate::statement::{cover_ppm, use_ppm};
 use crate::sums::{Roster, TooLarge, add_account, paid};
 
+pub use columns::{Column, Order};
 pub use sales::{Sale, Sales};
 pub use slots::{Flowed, Flows, Slot, Step, Steps};
 

@@ -10,12 +10,14 @@ pub struct Numbers {
     pub headings: Vec<String>,
     /// The rows.
     pub rows: Vec<Vec<String>>,
+    /// Where the heading of each row leads; empty if none leads anywhere.
+    pub links: Vec<String>,
 }
 
 impl Numbers {
     /// Makes an empty table.
     pub fn new(headings: impl IntoIterator<Item = impl Into<String>>) -> Numbers {
-        Numbers { headings: headings.into_iter().map(Into::into).collect(), rows: Vec::new() }
+        Numbers { headings: headings.into_iter().map(Into::into).collect(), rows: Vec::new(), links: Vec::new() }
     }
 
     /// Shows the table.
@@ -25,10 +27,14 @@ impl Numbers {
                 table {
                     thead { tr { @for heading in &self.headings { th scope="col" { (heading) } } } }
                     tbody {
-                        @for row in &self.rows {
+                        @for (place, row) in self.rows.iter().enumerate() {
                             tr {
                                 @for (number, cell) in row.iter().enumerate() {
-                                    @if number == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                                    @match (number, self.links.get(place)) {
+                                        (0, Some(link)) => th scope="row" { a href=(link) { (cell) } },
+                                        (0, None) => th scope="row" { (cell) },
+                                        _ => td { (cell) },
+                                    }
                                 }
                             }
                         }

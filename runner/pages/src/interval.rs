@@ -77,8 +77,8 @@ pub struct Told<'t> {
     pub rule: &'t Rule<'t>,
     /// How it came to the trades.
     pub explanation: &'t Explanation,
-    /// What the round comes to.
-    pub totals: &'t Totals,
+    /// What the round comes to; `None` if a sum of money does not fit.
+    pub totals: Option<&'t Totals>,
 }
 
 /// The page for those who see all of it; `told` is `None` where no rule ran.
@@ -95,7 +95,7 @@ pub fn whole(
         (head(look, heading))
         @if let Some(told) = told {
             (rule(look, told.rule, true))
-            (tiles(look, told.totals))
+            @if let Some(totals) = told.totals { (tiles(look, totals)) }
             (curves::of_members(look, stored, told.explanation))
             (members::section(look, stored, &told.explanation.market))
             (steps::section(look, told.explanation))
@@ -207,6 +207,7 @@ fn price_name(look: &Look, price: MarketPrice) -> &'static str {
     let texts = &look.texts().interval;
     match price.of {
         PriceOf::All => texts.price_all,
+        PriceOf::Decides => texts.price_decides,
         PriceOf::Sellers => texts.price_sellers,
         PriceOf::Buyers => texts.price_buyers,
         PriceOf::HalfA => texts.price_half_a,

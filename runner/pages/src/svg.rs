@@ -1,14 +1,17 @@
-//! Plots as SVG: axes, stacked bars and areas, differences, a heat map, step lines, merit orders.
+//! Plots as SVG: axes, stacked bars and areas, differences, a heat map, step lines, merit orders, ranges, and what flows from whom
+//! to whom.
 //!
 //! All plots are 400 units wide with text of 12 units, so that on a screen of 360 px it is still 10 px. A plot is one path for
 //! each class, however many values it has.
 
 mod areas;
+mod band;
 mod bars;
 mod differences;
 mod heat;
 mod merit;
 mod path;
+mod ribbons;
 mod scale;
 mod steps;
 #[cfg(test)]
@@ -18,11 +21,13 @@ mod tests;
 use domain::text::printable;
 use maud::{Markup, html};
 
-pub use areas::areas;
+pub use areas::{areas, timeline};
+pub use band::{Range, band};
 pub use bars::{Bar, bars};
 pub use differences::{Difference, differences};
 pub use heat::{Heat, heat};
 pub use merit::{Across, Order, merit};
+pub use ribbons::{Ribbon, ribbons};
 pub use scale::{Scale, Unit, decimal};
 pub use steps::{Line, steps};
 
@@ -42,6 +47,15 @@ pub struct About<'t> {
     pub title: &'t str,
     /// What there is to see.
     pub description: &'t str,
+}
+
+/// A label below a plot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// Where it is, from 0 at the left to 1 at the right.
+    pub place: f64,
+    /// What it says.
+    pub text: String,
 }
 
 /// Where the rows of a plot's table are in the plot, all equally long: for the script that reads them out.
@@ -98,6 +112,20 @@ fn legend(y: f64, names: [&str; 2]) -> Markup {
         @for (number, name) in names.into_iter().enumerate() {
             rect class=(CLASSES[number]) x=(path::number(place(number))) y=(path::number(y - 9.0)) width="12" height="10" {}
             text x=(path::number(place(number) + 17.0)) y=(path::number(y)) { (name) }
+        }
+    }
+}
+
+/// Labels below a plot, at this height: those at the ends within its width.
+fn labels_below(labels: &[Label], y: f64) -> Markup {
+    let anchor = |place: f64| match place {
+        place if place > 0.97 => "end",
+        place if place < 0.03 => "begin",
+        _ => "middle",
+    };
+    html! {
+        @for Label { place, text } in labels {
+            text class={ "tick " (anchor(*place)) } x=(path::number(LEFT + (RIGHT - LEFT) * place)) y=(path::number(y)) { (text) }
         }
     }
 }

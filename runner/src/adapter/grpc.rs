@@ -31,9 +31,10 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 
 use crate::algorithms::registry::Registry;
+use crate::certificates::{Certificates, Server, UnusableCertificate};
 use crate::clock::Clock;
 use crate::config::{CallerConfig, TlsConfig};
-use crate::ports::{self, Certificates, Limits, OpeningObserver, Port, TlsUse, UnusableCertificate};
+use crate::ports::{self, Limits, OpeningObserver, Port};
 use algorithms::Algorithms;
 use books::{OfferedSince, PriceBounds, Store, Wallets};
 use bounds::Bounds;
@@ -50,9 +51,6 @@ pub use health::{Health, Unwell, ask};
 pub use market::{Cut, CutObserver, MORE};
 pub use observe::{Observer, UNKNOWN_METHOD};
 pub use tonic::Code;
-
-/// How the TLS port uses its certificate.
-const TLS: TlsUse = TlsUse { table: "tls", protocol: "h2" };
 
 /// What the servers need.
 pub struct Api {
@@ -246,7 +244,8 @@ pub async fn start_observed(
 ) -> Result<ServingApi, ApiError> {
     let (plain_address, tls_address) = (plain.local_addr()?, tls.local_addr()?);
     let (limits, clock) = (api.limits, Arc::clone(&api.clock));
-    let certificates = tokio::task::spawn_blocking(move || Certificates::load(TLS, certificates, clock)).await??;
+    let load = move || Certificates::load(Server::Grpc, certificates, clock);
+    let certificates = tokio::task::spawn_blocking(load).await??;
     let certificates = Arc::new(certificates);
     let health = Health::of(&[PLAIN_SERVICE, TLS_SERVICE, ALGORITHM_SERVICE]).await;
     let (registry, callers) = (api.administration.clone(), Callers::new(api.callers.clone()));
@@ -269,9 +268,7 @@ pub async fn start_observed(
     };
     let mut servers = JoinSet::new();
     servers.spawn(port(plain, plain_routes, None).serve());
-    let current = Arc::clone(&certificates);
-    let handshake = move |tcp| Arc::clone(&current).open(tcp);
-    servers.spawn(port(tls, tls_routes, openings).serve_opened(handshake));
+    servers.spawn(port(tls, tls_routes, openings).serve_opened(Arc::clone(&certificates).handshake()));
     let mut watching = JoinSet::new();
     watching.spawn(Arc::clone(&certificates).watch(limits.reload));
     Ok(ServingApi {
@@ -292,7 +289,7 @@ pub async fn start_observed(
 /// # Errors
 /// If it cannot be used: missing, damaged, not matching its key, or not valid now.
 pub async fn check_certificate(certificates: TlsConfig, clock: Arc<dyn Clock>) -> Result<(), ApiError> {
-    tokio::task::spawn_blocking(move || Certificates::load(TLS, certificates, clock)).await??;
+    tokio::task::spawn_blocking(move || Certificates::load(Server::Grpc, certificates, clock)).await??;
     Ok(())
 }
 

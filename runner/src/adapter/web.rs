@@ -17,13 +17,14 @@ mod home;
 mod interval;
 mod kept;
 mod member;
+mod numbers;
+mod overview;
 mod pages;
 mod query;
-mod same_site;
 mod serve;
 mod viewer;
 
 pub use ask::Parts;
 pub use door::{Door, LINK, record};
 pub use kept::Kept;
-pub use serve::{Served, WebError, serve};
+pub use serve::{Served, serve};

@@ -24,7 +24,7 @@ use base::{NAME_RULE, Reference, VERSION_RULE};
 use books::{Action, Change, Store, StoreError};
 
 pub use decide::{Preview, Wanted};
-pub use listing::{Listed, ListedCommunity, Shadowed};
+pub use listing::{Listed, ListedCommunity, Shadowed, listed_community, shadowed};
 pub use upload::Uploaded;
 
 /// Names of communities that a message lists at most.

@@ -3,13 +3,12 @@
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use books::{Store, StoreError};
 use domain::text::chain;
-use sandbox::{Codegen, CompileLimits, Sandbox, SandboxError};
+use sandbox::{Codegen, CompileLimits, Sandbox};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -17,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::web::{self, Around};
-use super::{Common, make_sandbox, open_sandbox, open_store, outbox_relay, rights};
+use super::{Common, make_sandbox_until, open_sandbox, open_store, outbox_relay, rights};
 use crate::adapter::grpc::{self, Api, ApiError, ApiLimits, PriceTaking, ServingApi};
 use crate::adapter::http;
 use crate::adapter::transactions::outbox::OutboxRelay;
@@ -26,6 +25,7 @@ use crate::algorithms::registry::Registry;
 use crate::algorithms::shadow::{ShadowQueue, ShadowTask};
 use crate::clock::Clock;
 use crate::config::{CommunityConfig, Config, Listen, MetersSource, StoreConfig};
+use crate::details::DetailTask;
 use crate::lease::LeaseOwner;
 use crate::ports::{self, Failure, Opening, OpeningObserver, Shares};
 use crate::retry::{self, Failures};
@@ -174,22 +174,6 @@ async fn wait_for_store(
     }
 }
 
-/// A sandbox for a single run at a time, which gives up its runs and compilations at the shutdown: for work that nobody
-/// waits for.
-fn make_sandbox_until(
-    shutdown: &CancellationToken,
-    codegen: Codegen,
-    cache: Option<PathBuf>,
-) -> Result<Sandbox, SandboxError> {
-    let sandbox = make_sandbox(codegen, cache, Some(1))?;
-    let (shutdown, stopped) = (shutdown.clone(), sandbox.clone());
-    tokio::spawn(async move {
-        shutdown.cancelled().await;
-        stopped.stop();
-    });
-    Ok(sandbox)
-}
-
 /// Says what of the sandbox depends on this machine.
 fn log_sandbox(sandbox: &Sandbox) {
     let memory_bytes = CompileLimits::default().granted_bytes();
@@ -231,7 +215,10 @@ impl Service {
             tasks.spawn(async move { relay.run(stop).await });
         }
         let api = self.start_api(&cache, plain, tls).await?;
-        let pages = self.serve_pages(web);
+        if web.is_some() {
+            tasks.spawn(self.details(&owner).run());
+        }
+        let pages = self.serve_pages(web, &cache);
         self.status.serving(true);
         let watching = self.watch(&api);
         let failed = tokio::select! {
@@ -307,6 +294,17 @@ impl Service {
         }
     }
 
+    /// Only pages need details.
+    fn details(&self, owner: &LeaseOwner) -> DetailTask {
+        DetailTask {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            owner: owner.clone(),
+            term: self.config.replicas.lease,
+            shutdown: self.shutdown.clone(),
+        }
+    }
+
     /// The gate has sandboxes of its own. Their code is kept where settlement looks for it: what is activated after an upload is
     /// compiled already.
     fn registry(&self, cache: &Arc<AlgorithmCache>) -> Arc<Registry> {
@@ -322,11 +320,16 @@ impl Service {
     }
 
     /// Serves the pages, if there are any.
-    async fn serve_pages(&self, listener: Option<TcpListener>) -> anyhow::Result<()> {
+    async fn serve_pages(
+        &self,
+        listener: Option<TcpListener>,
+        algorithms: &Arc<AlgorithmCache>,
+    ) -> anyhow::Result<()> {
         let Some(listener) = listener else { return Ok(()) };
         let around = Around {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
+            algorithms: Arc::clone(algorithms),
             status: Arc::clone(&self.status),
             connections: self.shares.web,
         };

@@ -1,14 +1,18 @@
 //! The pages in a browser: the parts they are made from, on connections of their own to the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use books::Store;
-use sandbox::Sandbox;
+use sandbox::{Codegen, Sandbox};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::open_store_to_read;
+use super::{make_sandbox_until, open_store_to_read};
 use crate::adapter::web::{Door, Kept, Parts, Served, record, serve};
+use crate::algorithms::cache::AlgorithmCache;
+use crate::backtest::background::Backtests;
+use crate::certificates::{Certificates, Server};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry::status::Status;
@@ -17,9 +21,25 @@ use crate::telemetry::status::Status;
 pub struct Around {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    /// The algorithms that settle.
+    pub algorithms: Arc<AlgorithmCache>,
     pub status: Arc<Status>,
     /// How many concurrent connections there may be.
     pub connections: usize,
+}
+
+/// How often the files of the certificate are looked at.
+const RELOAD: Duration = Duration::from_secs(60);
+
+/// The certificate of the pages; `None` if they are plaintext.
+///
+/// # Errors
+/// If it cannot be used.
+pub async fn certificates(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Arc<Certificates>>> {
+    let Some(files) = config.web.tls.clone().filter(|_| config.listen.web.is_some()) else { return Ok(None) };
+    let clock = Arc::clone(clock);
+    let loaded = tokio::task::spawn_blocking(move || Certificates::load(Server::Pages, files, clock)).await??;
+    Ok(Some(Arc::new(loaded)))
 }
 
 /// Serves the pages until the shutdown.
@@ -32,25 +52,52 @@ pub async fn run(
     around: Around,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Around { store, clock, status, connections } = around;
+    let Around { store, clock, algorithms, status, connections } = around;
+    let certificates = certificates(config, &clock).await?;
     let reader = open_store_to_read(&config.store).await?;
+    let backtests = backtests(config, (&store, &reader), &clock, &shutdown);
     let by_name = config.communities.iter().map(|community| (community.name.clone(), Arc::new(community.clone())));
     let parts = Parts {
         communities: by_name.collect(),
         reader,
         store,
         clock,
+        algorithms,
+        backtests: Arc::clone(&backtests),
         status,
         statements: Kept::default(),
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
+        offered_since: config.forward.since.0,
         config_path: config.path.display().to_string(),
     };
     let (visits, keeper) = record(Arc::clone(&parts.store));
     let door = Door::new(config.web.clone(), config.viewers.clone(), visits);
     let keeping = tokio::spawn(keeper.run());
-    let served = Served { parts: Arc::new(parts), door, tls: config.web.tls.clone(), connections };
+    let watching = certificates.clone().map(|certificates| tokio::spawn(certificates.watch(RELOAD)));
+    let served = Served { parts: Arc::new(parts), door, certificates, connections };
     let served = serve(listener, served, shutdown).await;
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     // Nobody notes anything any more: it ends when all is kept.
     keeping.await?;
+    backtests.finish().await;
     Ok(served?)
+}
+
+/// What people try on pages. Each try has a sandbox of its own, so that it takes no capacity from settlement.
+fn backtests(
+    config: &Config,
+    (store, reader): (&Arc<dyn Store>, &Arc<dyn Store>),
+    clock: &Arc<dyn Clock>,
+    shutdown: &CancellationToken,
+) -> Arc<Backtests> {
+    let cache = config.cache.clone();
+    Arc::new(Backtests::new(
+        config.communities.iter().cloned().map(Arc::new),
+        (Arc::clone(store), Arc::clone(reader)),
+        Arc::clone(clock),
+        Box::new(move |stop| make_sandbox_until(stop, Codegen::Usual, Some(cache.clone()))),
+        shutdown.clone(),
+    ))
 }

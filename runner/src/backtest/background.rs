@@ -142,6 +142,8 @@ pub struct Backtests {
     clock: Arc<dyn Clock>,
     make_sandbox: Box<MakeSandbox>,
     shutdown: CancellationToken,
+    /// Where backtests run, whoever starts them: pages come and go with their own threads.
+    runtime: Handle,
     state: Mutex<State>,
 }
 
@@ -165,6 +167,7 @@ struct Work {
 }
 
 impl Backtests {
+    /// Makes them for these communities; they run on the runtime that is current now.
     pub fn new(
         communities: impl IntoIterator<Item = Arc<CommunityConfig>>,
         (store, reader): (Arc<dyn Store>, Arc<dyn Store>),
@@ -173,7 +176,8 @@ impl Backtests {
         shutdown: CancellationToken,
     ) -> Backtests {
         let communities = communities.into_iter().map(|community| (community.name.clone(), community)).collect();
-        Backtests { communities, store, reader, clock, make_sandbox, shutdown, state: Mutex::default() }
+        let (runtime, state) = (Handle::current(), Mutex::default());
+        Backtests { communities, store, reader, clock, make_sandbox, shutdown, runtime, state }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -219,7 +223,7 @@ impl Backtests {
         state.ended.remove(community);
         state.running = Some(Arc::clone(&work));
         let backtests = Arc::clone(self);
-        state.task = Some(tokio::spawn(async move { backtests.work(work).await }));
+        state.task = Some(self.runtime.spawn(async move { backtests.work(work).await }));
         Ok(())
     }
 
@@ -289,6 +293,11 @@ impl Backtests {
             named.push(rule);
         }
         Ok(named)
+    }
+
+    /// The rules that everything can be compared with, besides those that are tried: what settled, and the grid alone.
+    pub fn baselines() -> [&'static str; 2] {
+        [AS_SETTLED, GRID_ALONE]
     }
 
     /// About how many intervals there are, within the bounds.

@@ -19,4 +19,4 @@ pub mod text;
 pub mod upload;
 pub mod wrap;
 
-use crate::listed::json;
+pub use crate::listed::json;

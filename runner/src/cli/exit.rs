@@ -16,8 +16,9 @@ use crate::adapter::meters::InvalidMeters;
 use crate::algorithms::cache::{AlgorithmError, UnknownSetting};
 use crate::algorithms::catalogue::UnusableAlgorithm;
 use crate::app::service::PortTaken;
+use crate::certificates::UnusableCertificate;
 use crate::config::InvalidConfig;
-use crate::ports::{TooFewDescriptors, UnusableCertificate};
+use crate::ports::TooFewDescriptors;
 use crate::settlement::clearing::ClearingError;
 use crate::settlement::{MetersError, PassError};
 

@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::grpc;
+use crate::app;
 use crate::app::service::{self, Listeners};
 use crate::cli::args::ConfigArg;
 use crate::cli::exit::Exit;
@@ -44,6 +45,7 @@ pub async fn run(args: &ServeArgs, out: &mut impl Write) -> anyhow::Result<Exit>
     }
     let listeners = Listeners::bind(&config.listen).await?;
     grpc::check_certificate(config.tls.clone(), Arc::clone(&clock)).await?;
+    app::web::certificates(&config, &clock).await?;
     writeln!(out, "{}", listeners.line(config.communities.len())?)?;
     out.flush()?;
     service::serve(config, listeners, clock, shutdown).await?;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use wire::rec_market_v1 as v1;
 
-fn algorithm(algorithm: Option<&v1::Algorithm>) -> Value {
+pub fn algorithm(algorithm: Option<&v1::Algorithm>) -> Value {
     algorithm.map_or(
         Value::Null,
         |v1::Algorithm { sha256, name, version }| json!({ "name": name, "version": version, "sha256": sha256 }),
@@ -51,19 +51,20 @@ fn version(version: &v1::Version) -> Value {
     })
 }
 
+pub fn community(community: &v1::Community) -> Value {
+    json!({
+        "name": community.name,
+        "next": text(&community.next),
+        "settles": algorithm(community.settles.as_ref()),
+        "is_configured": community.is_configured,
+        "then": algorithm(community.then.as_ref()),
+        "then_from": text(&community.then_from),
+        "shadow": algorithm(community.shadow.as_ref()),
+        "failures": community.failures,
+    })
+}
+
 pub fn list(listed: &v1::ListAlgorithmsResponse) -> Value {
-    let community = |community: &v1::Community| {
-        json!({
-            "name": community.name,
-            "next": text(&community.next),
-            "settles": algorithm(community.settles.as_ref()),
-            "is_configured": community.is_configured,
-            "then": algorithm(community.then.as_ref()),
-            "then_from": text(&community.then_from),
-            "shadow": algorithm(community.shadow.as_ref()),
-            "failures": community.failures,
-        })
-    };
     json!({
         "algorithms": listed.versions.iter().map(version).collect::<Vec<_>>(),
         "communities": listed.communities.iter().map(community).collect::<Vec<_>>(),

@@ -74,6 +74,23 @@ struct CommunityState {
     warning: Option<(Timestamp, String)>,
 }
 
+/// How a community is, for people who look at many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// How far its books are behind, if that is for longer than an hour.
+    pub behind: Option<Duration>,
+    /// Why its next interval is on hold.
+    pub held: Option<String>,
+    /// Why the last attempt failed, if it did.
+    pub failed: Option<String>,
+    /// How many meters have readings that do not follow their last good ones.
+    pub disputed: u64,
+    /// How many meters tell nothing any more.
+    pub silent: usize,
+    /// How many meters are read never, in half, or not at boundaries.
+    pub unread: usize,
+}
+
 #[derive(Serialize)]
 struct StatusJson<'a> {
     version: &'a str,
@@ -265,6 +282,27 @@ impl Status {
         reasons
     }
 
+    /// How a community is; `None` of an unknown one.
+    pub fn health(&self, community: &str) -> Option<Health> {
+        let now = self.clock.now();
+        let (metrics, state) = self.communities.get(community)?;
+        let state = lock(state);
+        let failed = state.error.as_ref().filter(|_| failed_last(&state));
+        Some(Health {
+            behind: metrics.lag(now).filter(|lag| *lag > LAG_MAX),
+            held: state.held.clone(),
+            failed: failed.map(|(_, message)| message.clone()),
+            disputed: metrics.disputed(),
+            silent: state.meters.silent,
+            unread: state.meters.never_read + state.meters.half_read + state.meters.off_boundary,
+        })
+    }
+
+    /// Why no trades are pushed, if they should be.
+    pub fn paused(&self) -> Option<String> {
+        lock(&self.forwarding).as_ref().map(|(_, reason)| reason.clone())
+    }
+
     /// Everything as JSON, and these communities, with escapes for characters that nobody sees.
     pub fn to_json(&self, listed: &Listed) -> serde_json::Result<String> {
         let (now, reasons) = (self.clock.now(), self.unready());
@@ -306,8 +344,11 @@ impl Status {
 
 /// Whether somebody should look at a community.
 fn is_troubled(metrics: &CommunityMetrics, state: &CommunityState, now: Timestamp) -> bool {
-    let failed_last = state.error.as_ref().is_some_and(|(at, _)| state.passed_at.is_none_or(|passed| passed < *at));
-    state.held.is_some() || failed_last || metrics.lag(now).is_some_and(|lag| lag > LAG_MAX)
+    state.held.is_some() || failed_last(state) || metrics.lag(now).is_some_and(|lag| lag > LAG_MAX)
+}
+
+fn failed_last(state: &CommunityState) -> bool {
+    state.error.as_ref().is_some_and(|(at, _)| state.passed_at.is_none_or(|passed| passed < *at))
 }
 
 fn cut_json(((caller, method), CutCount { count, last_at }): (&(String, &'static str), &CutCount)) -> CutJson {

@@ -27,7 +27,7 @@ use super::metrics::{Forwarded, Metrics, StoreOutcome, lock};
 use super::outage::{Ended, Outage};
 
 /// Operations that only read. They may work while nothing can be written, as on a full disk.
-const READS: [&str; 35] = [
+const READS: [&str; 36] = [
     "backtest",
     "backtests",
     "mark",
@@ -54,6 +54,7 @@ const READS: [&str; 35] = [
     "matches",
     "outbox",
     "outbox_depth",
+    "waiting",
     "metered",
     "meter_days",
     "counted_before",
@@ -504,6 +505,10 @@ impl Payments for MeasuredStore {
         let outbox = self.timed("outbox_depth", self.store.outbox_depth(since, now)).await?;
         self.metrics.outbox(outbox);
         Ok(outbox)
+    }
+
+    async fn waiting(&self, community: &str, since: OfferedSince) -> Result<u64, StoreError> {
+        self.timed("waiting", self.store.waiting(community, since)).await
     }
 
     async fn delivered(

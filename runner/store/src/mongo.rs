@@ -400,6 +400,10 @@ impl Payments for MongoStore {
         self.retry(read).await
     }
 
+    async fn waiting(&self, community: &str, since: OfferedSince) -> Result<u64, StoreError> {
+        self.retry(|| find::waiting_in(&self.server, community, since)).await
+    }
+
     async fn delivered(
         &self,
         sent: &[TradeId],

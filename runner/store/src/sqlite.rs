@@ -537,6 +537,11 @@ impl Payments for SqliteStore {
         self.read(move |connection| payments::depth(connection, since)).await
     }
 
+    async fn waiting(&self, community: &str, since: OfferedSince) -> Result<u64, StoreError> {
+        let name = community.to_owned();
+        self.read(move |connection| payments::waiting(connection, &name, since)).await
+    }
+
     async fn delivered(
         &self,
         sent: &[TradeId],

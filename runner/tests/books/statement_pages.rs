@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use demo::meters::Package;
 use testkit::*;
+use words::Language;
 
 fn market(keys: &str) -> Market {
     let meters = Meters::recorded(recorded(7, 300), Package::Platform);
@@ -28,18 +29,20 @@ fn every_member_has_a_page_with_the_numbers_of_its_statement() {
     assert_eq!(files(&market, "pages"), expected);
     for row in &rows {
         let page = market.text(&format!("pages/aveiro-{}.html", row["member"].as_str().unwrap()));
-        let cents = |key: &str| {
+        let amount = |key: &str| {
             let nano: i128 = row[key].to_string().parse().unwrap();
-            figures::text::eur(domain::Amount::from_nano_eur(nano))
+            domain::Amount::from_nano_eur(nano)
         };
-        let kwh = |key: &str| figures::text::kwh(row[key].as_i64().unwrap());
+        let eur = |key: &str| Language::En.eur(amount(key));
+        let column = |key: &str| Language::En.eur_in_column(amount(key));
+        let kwh = |key: &str| Language::En.kwh(row[key].as_i64().unwrap());
         for text in [
-            format!("<div class=\"value\">{} EUR</div>", cents("paid_neur")),
-            format!("<div class=\"value\">{} EUR</div>", cents("saved_neur")),
-            format!("<td>{}</td><td>{}</td>", kwh("bought_local_wh"), cents("bought_local_neur")),
-            format!("<td>{}</td><td>{}</td>", kwh("sold_grid_wh"), cents("sold_grid_neur")),
+            format!("<div class=\"value\">{}</div>", eur("paid_neur")),
+            format!("<div class=\"value\">{}</div>", eur("saved_neur")),
+            format!("<td>{}</td><td>{}</td>", kwh("bought_local_wh"), column("bought_local_neur")),
+            format!("<td>{}</td><td>{}</td>", kwh("sold_grid_wh"), column("sold_grid_neur")),
             "Statement, not an invoice.".to_owned(),
-            "Median of 6 neighbours".to_owned(),
+            "Medians of 6 neighbours".to_owned(),
             "299 of 299 intervals".to_owned(),
             "Digest of the books".to_owned(),
             format!("--member {}", row["member"].as_str().unwrap()),
@@ -83,8 +86,27 @@ fn few_neighbours_are_not_told_apart_and_a_day_without_data_has_no_bar() {
     market.settle().ends_with(0);
     market.run(&["statement", "--html", "p"]).done();
     let page = market.text("p/aveiro-a.html");
-    assert!(page.contains("Medians of neighbours are shown from 5 active neighbours on; here are 1."), "{page}");
-    assert!(page.contains("2 days have data, 1 have none and no bar."), "{page}");
-    assert!(page.contains("1 gaps with 0.800 kWh were settled with the grid"), "{page}");
-    assert!(page.contains("<th scope=\"row\">2023-09-02</th><td>–</td><td>–</td>"), "{page}");
+    assert!(page.contains("Medians of neighbours are shown from 5 active neighbours on; here: 1."), "{page}");
+    assert!(page.contains("Days with data: 2. Days without data, which have no bar: 1."), "{page}");
+    assert!(page.contains("1 gap with 0.800 kWh was settled with the grid"), "{page}");
+    assert!(page.contains("<th scope=\"row\">2 Sept 2023</th><td>–</td><td>–</td>"), "{page}");
+}
+
+#[test]
+fn the_pages_speak_every_language_with_the_same_numbers() {
+    let market = market("");
+    let row = &market.json(&["statement", "--json", "--member", "m003"])[0];
+    let paid = domain::Amount::from_nano_eur(row["paid_neur"].to_string().parse().unwrap());
+    for language in Language::ALL {
+        let code = language.code();
+        market.run(&["statement", "--html", code, "--lang", code, "--member", "m003"]).done();
+        let page = market.text(&format!("{code}/aveiro-m003.html"));
+        let texts = &language.texts().statement;
+        let value = format!("<div class=\"value\">{}</div>", language.eur(paid));
+        for text in [&format!("<html lang=\"{code}\">"), texts.not_an_invoice, texts.effective_prices, &value] {
+            assert!(page.contains(text), "{text} in {page}");
+        }
+    }
+    market.run(&["statement", "--html", "p", "--lang", "xx"]).misused(&["--lang", "expected en, pt, de, fr, nl or es"]);
+    market.run(&["statement", "--lang", "de"]).misused(&["--html"]);
 }

@@ -7,11 +7,13 @@
 mod browser;
 mod demo;
 mod elsewhere;
+mod figures_agree;
 mod fuzz;
 mod headers;
 mod http;
 mod links;
 mod load;
+mod member;
 mod names;
 mod numbers;
 mod pages;

@@ -130,6 +130,6 @@ fn plot(
         }))
         .collect();
     let about = About { title: texts.curves, description: &described.join(" ") };
-    let picture = merit(about, orders, &across, |wh| language.exact(wh, 3), |price| cents(language, price));
+    let picture = merit(about, orders, &across, |wh| language.few_parts(wh, 3), |price| language.few_parts(price, 4));
     chart::figure_in(language, texts.curves, &picture, numbers)
 }

@@ -1,12 +1,24 @@
-//! Two areas on top of each other over the hours of a day. An hour without data is left open.
+//! Two areas on top of each other over time. A step without data is left open.
 
 use maud::{Markup, html};
 
-use super::path::{Path, number};
-use super::{About, CLASSES, LEFT, LINE, RIGHT, Rows, Scale, Unit, left_axis, legend, picture};
+use super::path::Path;
+use super::{About, CLASSES, LEFT, LINE, Label, RIGHT, Rows, Scale, Unit, labels_below, left_axis, legend, picture};
 
-/// Plots areas: for each step of a day its two parts, `None` without data. Numbers are written in the unit.
+/// Plots areas over the hours of a day: for each step its two parts, `None` without data. Numbers are written in the unit.
 pub fn areas<'u>(about: About<'_>, names: [&str; 2], steps: &[Option<[u64; 2]>], unit: impl Into<Unit<'u>>) -> Markup {
+    let hour = |hour: u32| Label { place: f64::from(hour) / 24.0, text: format!("{hour}:00") };
+    timeline(about, names, steps, unit, &[0, 6, 12, 18, 24].map(hour))
+}
+
+/// Plots areas over any time, with these labels below.
+pub fn timeline<'u>(
+    about: About<'_>,
+    names: [&str; 2],
+    steps: &[Option<[u64; 2]>],
+    unit: impl Into<Unit<'u>>,
+    labels: &[Label],
+) -> Markup {
     const TOP: f64 = 38.0;
     const HEIGHT: f64 = 120.0;
     let sum = |[first, second]: [u64; 2]| i128::from(first) + i128::from(second);
@@ -38,7 +50,6 @@ pub fn areas<'u>(about: About<'_>, names: [&str; 2], steps: &[Option<[u64; 2]>],
         }
         from = until + 1;
     }
-    let hours = [0, 6, 12, 18, 24];
     let unit = unit.into();
     let content = html! {
         (legend(12.0, names))
@@ -46,10 +57,7 @@ pub fn areas<'u>(about: About<'_>, names: [&str; 2], steps: &[Option<[u64; 2]>],
         @for (path, class) in paths.into_iter().zip(CLASSES) {
             @if !path.is_empty() { path class=(class) d=(path.finish()) {} }
         }
-        @for hour in hours {
-            text class={ "tick " (if hour == 24 { "end" } else { "middle" }) }
-                x=(number(LEFT + (RIGHT - LEFT) * f64::from(hour) / 24.0)) y=(number(TOP + HEIGHT + LINE)) { (hour) ":00" }
-        }
+        (labels_below(labels, TOP + HEIGHT + LINE))
     };
     picture(about, TOP + HEIGHT + LINE + 6.0, Rows::across(steps.len()), &content)
 }

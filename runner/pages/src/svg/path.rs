@@ -32,6 +32,13 @@ impl Path {
         let _ = write!(self.0, "L{} {}", number(x), number(y));
     }
 
+    /// Goes on from where it is in a curve that begins and ends level.
+    pub(super) fn curve(&mut self, from: (f64, f64), (x, y): (f64, f64)) {
+        // Both handles are halfway: those of a curve between two upright sides.
+        let middle = number((from.0 + x) / 2.0);
+        let _ = write!(self.0, "C{middle} {} {middle} {} {} {}", number(from.1), number(y), number(x), number(y));
+    }
+
     /// Goes on level, and then straight up or down.
     pub(super) fn step(&mut self, (x, y): (f64, f64)) {
         let _ = write!(self.0, "H{}V{}", number(x), number(y));

@@ -71,6 +71,9 @@ fn in_json(code: StatusCode, json: &serde_json::Value) -> Response {
 /// Why there is no page. `since` is since when the store does not answer, if it does not.
 pub fn refused(look: &Look, form: Form, refusal: &Refusal) -> Response {
     let frame = &look.texts().frame;
+    // What is not there is the same page for every address, so that nothing tells it from what is not the viewer's.
+    let nowhere = matches!(refusal, Refusal::NotFound);
+    let look = &if nowhere { Look { place: None, query: String::new(), ..look.clone() } } else { look.clone() };
     let (code, title, text) = match refusal {
         Refusal::NotFound => (StatusCode::NOT_FOUND, frame.not_found_title, frame.not_found.to_owned()),
         Refusal::Wrong { name, value, expected } => {
@@ -81,6 +84,10 @@ pub fn refused(look: &Look, form: Form, refusal: &Refusal) -> Response {
         Refusal::Store(error) => {
             tracing::warn!(code = "web", "a page cannot be shown: {}", chain(error));
             (StatusCode::SERVICE_UNAVAILABLE, frame.unavailable_title, frame.unavailable.to_owned())
+        }
+        Refusal::Failed(why) => {
+            tracing::error!(code = "web", "a page cannot be made: {why}");
+            (StatusCode::SERVICE_UNAVAILABLE, frame.busy_title, frame.busy.to_owned())
         }
     };
     told(look, form, code, title, &text)
@@ -100,4 +107,9 @@ pub fn told(look: &Look, form: Form, code: StatusCode, title: &str, text: &str) 
         Form::Page => page(code, look, title, &html! { h1 { (title) } p { (text) } }, None),
         Form::Json => in_json(code, &serde_json::json!({ "error": text })),
     }
+}
+
+/// What was sent is done; what came of it is there.
+pub fn see_other(address: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, address)]).into_response()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use books::{Period, Store, StoreError};
 use domain::MemberId;
+use domain::text::chain;
 use jiff::Timestamp;
 use maud::Markup;
 use pages::look::Look;
@@ -14,6 +15,9 @@ use super::guard::Sight;
 use super::kept::Kept;
 use super::query::Query;
 use super::viewer::Viewer;
+use crate::algorithms::cache::AlgorithmCache;
+use crate::algorithms::registry::RegistryError;
+use crate::backtest::background::Backtests;
 use crate::clock::Clock;
 use crate::config::CommunityConfig;
 use crate::telemetry::status::Status;
@@ -27,11 +31,17 @@ pub struct Parts {
     /// The store in which is kept who looked at what.
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    /// The algorithms that settle.
+    pub algorithms: Arc<AlgorithmCache>,
+    /// What people try.
+    pub backtests: Arc<Backtests>,
     pub status: Arc<Status>,
     /// Statements that were made for pages.
     pub statements: Kept,
     /// The program and its engine, with their versions.
     pub program: String,
+    /// Only trades of intervals that end after this instant are offered for payment; all if `None`.
+    pub offered_since: Option<Timestamp>,
     /// How commands name the configuration.
     pub config_path: String,
 }
@@ -76,11 +86,22 @@ pub enum Refusal {
     Wrong { name: &'static str, value: String, expected: &'static str },
     /// The store cannot be read.
     Store(StoreError),
+    /// Something of this machine failed, as told here for the log.
+    Failed(String),
 }
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Refusal {
         Refusal::Store(error)
+    }
+}
+
+impl From<RegistryError> for Refusal {
+    fn from(error: RegistryError) -> Refusal {
+        match error {
+            RegistryError::Store(error) => Refusal::Store(error),
+            error => Refusal::Failed(chain(&error)),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use base::base_by_digest;
 use books::statement::Statement;
-use books::{Span, StoredInterval};
+use books::{ForeignTrade, Span, StoreError, StoredInterval};
 use domain::text::shell_word;
 use domain::{Boundary, MemberId};
 use explain::{Block, Explanation, explain};
@@ -72,8 +72,7 @@ pub async fn look_up(ask: &Ask, start: Boundary) -> Result<Shown, Refusal> {
         let (body, json) = match &sight {
             Sight::Whole => {
                 let rule = scene.rule();
-                let told = rule.as_ref().zip(scene.explanation.as_ref()).zip(scene.totals.as_ref());
-                let told = told.map(|((rule, explanation), totals)| Told { rule, explanation, totals });
+                let told = scene.told(rule.as_ref());
                 let body = whole(&look, &heading, &scene.stored, &scene.missing, told, &repeat);
                 (body, json::all(&look, &heading, &scene.stored, &scene.missing, told, &repeat))
             }
@@ -126,6 +125,7 @@ struct Scene {
     missing: Vec<Missing>,
     /// `None` without a round.
     explanation: Option<Explanation>,
+    /// `None` without a round, or if a sum of money does not fit.
     totals: Option<Totals>,
     earlier: Option<Boundary>,
     later: Option<Boundary>,
@@ -133,19 +133,20 @@ struct Scene {
 
 impl Scene {
     /// Explains the round, if there is one.
+    ///
+    /// # Errors
+    /// If its trades are not of its members.
     fn explained(self, look: &pages::look::Look) -> Result<Scene, Refusal> {
         let Some((round, provenance)) = self.stored.round.as_ref().zip(self.stored.provenance.as_ref()) else {
             return Ok(self);
         };
-        let damaged = |error: &dyn std::error::Error| {
-            tracing::warn!(code = "web", "interval {}: {error}", self.stored.interval);
-            Refusal::NotFound
-        };
-        let trades = self.stored.round_trades().map_err(|error| damaged(&error))?;
+        let community = &round.terms().community;
+        let damaged = |error: ForeignTrade| StoreError::Corrupt { store: community.clone(), source: error.into() };
+        let trades = self.stored.round_trades().map_err(damaged)?;
         let rule = base_by_digest(&provenance.algorithm).map(|base| base.name);
         let explanation = explain(rule, round, &trades, look.language);
-        let totals = Totals::of(round, &trades).map_err(|error| damaged(&error))?;
-        Ok(Scene { explanation: Some(explanation), totals: Some(totals), ..self })
+        let totals = Totals::of(round, &trades).ok();
+        Ok(Scene { explanation: Some(explanation), totals, ..self })
     }
 
     fn rule(&self) -> Option<Rule<'_>> {
@@ -157,6 +158,11 @@ impl Scene {
             component: provenance.algorithm,
             fallback: provenance.fallback_reason.as_deref(),
         })
+    }
+
+    fn told<'s>(&'s self, rule: Option<&'s Rule<'s>>) -> Option<Told<'s>> {
+        let (rule, explanation) = rule.zip(self.explanation.as_ref())?;
+        Some(Told { rule, explanation, totals: self.totals.as_ref() })
     }
 
     /// One member's part, as a page and for programs.

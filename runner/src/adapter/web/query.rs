@@ -6,6 +6,10 @@ use percent_encoding::percent_decode_str;
 const BYTES_MAX: usize = 2048;
 /// The most parameters that are read.
 const PARAMETERS_MAX: usize = 32;
+/// The longest form that is read, in bytes.
+pub const FORM_BYTES_MAX: usize = 16 << 10;
+/// The most fields of a form that are read.
+const FIELDS_MAX: usize = 128;
 
 /// The parameters of an address, in order. Of one that stands twice, the last counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +18,16 @@ pub struct Query(Vec<(String, String)>);
 impl Query {
     /// Reads the query of an address; `None` if it is too long or is no text.
     pub fn parse(query: &str) -> Option<Query> {
-        if query.len() > BYTES_MAX {
+        Query::within(query, BYTES_MAX, PARAMETERS_MAX)
+    }
+
+    /// Reads the fields of a form as browsers send them; `None` if it is too long or is no text.
+    pub fn of_form(form: &str) -> Option<Query> {
+        Query::within(form, FORM_BYTES_MAX, FIELDS_MAX)
+    }
+
+    fn within(query: &str, bytes_max: usize, parameters_max: usize) -> Option<Query> {
+        if query.len() > bytes_max {
             return None;
         }
         let mut parameters = Vec::new();
@@ -22,7 +35,7 @@ impl Query {
             let (key, value) = part.split_once('=').unwrap_or((part, ""));
             parameters.push((decoded(key)?, decoded(value)?));
         }
-        (parameters.len() <= PARAMETERS_MAX).then_some(Query(parameters))
+        (parameters.len() <= parameters_max).then_some(Query(parameters))
     }
 
     /// Returns the value of a parameter; `None` if it is not there or empty, as a form sends it.

@@ -1,7 +1,6 @@
 //! The server: on threads of its own that give way, with bounds on time and on how many pages are made at once.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,15 +17,16 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use words::Language;
 
-use super::answer::{busy, dressed, refused, shown};
+use super::answer::{busy, dressed, refused, see_other, shown, told};
 use super::ask::{Ask, Parts, Refusal};
+use super::compare::{self, Posted};
 use super::door::{self, Door, Refused};
 use super::guard::{self, Sight};
-use super::query::{Query, without};
+use super::query::{FORM_BYTES_MAX, Query, without};
 use super::viewer::Viewer;
 use super::{assets, pages as all};
-use crate::config::TlsConfig;
-use crate::ports::{self, Certificates, Limits, Port, TlsUse, UnusableCertificate};
+use crate::certificates::Certificates;
+use crate::ports::{self, Limits, Port};
 
 /// How long a page may take, with the wait for its turn.
 const PAGE_MAX: Duration = Duration::from_secs(10);
@@ -43,27 +43,11 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub struct Served {
     pub parts: Arc<Parts>,
     pub door: Door,
-    /// The certificate that is shown; none for plaintext.
-    pub tls: Option<TlsConfig>,
+    /// What is shown over TLS; none for plaintext.
+    pub certificates: Option<Arc<Certificates>>,
     /// How many concurrent connections there may be.
     pub connections: usize,
 }
-
-/// Why the pages cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub enum WebError {
-    /// The threads or the port.
-    #[error("the pages cannot be served")]
-    Io(#[from] io::Error),
-    /// The certificate.
-    #[error(transparent)]
-    Certificate(#[from] UnusableCertificate),
-}
-
-/// How the port uses its certificate.
-const TLS: TlsUse = TlsUse { table: "web", protocol: "http/1.1" };
-/// How often the files of the certificate are looked at.
-const RELOAD: Duration = Duration::from_secs(60);
 
 struct Shared {
     parts: Arc<Parts>,
@@ -75,7 +59,7 @@ struct Shared {
 ///
 /// # Errors
 /// If the threads cannot be started.
-pub async fn serve(listener: TcpListener, served: Served, shutdown: CancellationToken) -> Result<(), WebError> {
+pub async fn serve(listener: TcpListener, served: Served, shutdown: CancellationToken) -> io::Result<()> {
     let listener = listener.into_std()?;
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("web".to_owned()).spawn(move || {
@@ -86,7 +70,7 @@ pub async fn serve(listener: TcpListener, served: Served, shutdown: Cancellation
             .on_thread_start(give_way)
             .enable_all()
             .build();
-        let result = runtime.map_err(WebError::from).and_then(|runtime| {
+        let result = runtime.and_then(|runtime| {
             let result = runtime.block_on(async { run(TcpListener::from_std(listener)?, served, shutdown).await });
             runtime.shutdown_timeout(DRAIN);
             result
@@ -104,9 +88,8 @@ fn give_way() {
     }
 }
 
-async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> Result<(), WebError> {
-    let Served { parts, door, tls, connections } = served;
-    let clock = Arc::clone(&parts.clock);
+async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> io::Result<()> {
+    let Served { parts, door, certificates, connections } = served;
     let shared = Arc::new(Shared { parts, door, turns: Semaphore::new(PAGES_AT_ONCE) });
     let limits = Limits {
         connections,
@@ -121,14 +104,10 @@ async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> 
     let router = Router::new().fallback(answer).with_state(shared);
     let end = CancellationToken::new();
     let port = Port { listener, limits, http, router, openings: None, stop, end };
-    let Some(tls) = tls else {
-        port.serve().await;
-        return Ok(());
-    };
-    let certificates = Arc::new(Certificates::load(TLS, tls, clock)?);
-    let watching = tokio::spawn(Arc::clone(&certificates).watch(RELOAD));
-    port.serve_opened(move |tcp| Arc::clone(&certificates).open(tcp)).await;
-    watching.abort();
+    match certificates {
+        Some(certificates) => port.serve_opened(certificates.handshake()).await,
+        None => port.serve().await,
+    }
     Ok(())
 }
 
@@ -141,9 +120,9 @@ impl Shared {
         if let Some(asset) = assets::find(request.uri().path(), request.headers()) {
             return asset;
         }
-        let tls = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
-        let tcp = request.extensions().get::<TcpConnectInfo>().or(tls.map(TlsConnectInfo::get_ref));
-        let peer = tcp.and_then(TcpConnectInfo::remote_addr);
+        let connection = request.extensions();
+        let over_tls = connection.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref);
+        let peer = connection.get::<TcpConnectInfo>().or(over_tls).and_then(TcpConnectInfo::remote_addr);
         let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
@@ -165,7 +144,7 @@ impl Shared {
             if !door::is_from_own_page(request.headers()) {
                 return self.door.refused(&look, form, &Refused::Elsewhere);
             }
-            return self.posted(request, peer, viewer, look, parsed).await;
+            return self.posted(request, viewer, look, parsed).await;
         }
         let Some((place, sight)) = self.opened(&viewer, parsed.clone()) else {
             // Who wanted to open whose page is noted as well.
@@ -219,18 +198,44 @@ impl Shared {
         }
     }
 
-    /// A form that was sent.
+    /// A form that was sent from a page of ours.
     async fn posted(
         &self,
-        _request: Request,
-        _peer: IpAddr,
-        _viewer: Viewer,
+        request: Request,
+        viewer: Viewer,
         look: Look,
         parsed: Option<(Place, Form)>,
     ) -> Response {
-        let form = parsed.map_or(Form::Page, |(_, form)| form);
-        let mut response = refused(&look, form, &Refusal::NotFound);
-        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
+        let Some((place, sight)) = self.opened(&viewer, parsed) else {
+            return refused(&look, form, &Refusal::NotFound);
+        };
+        if !matches!(place, Place::Of { part: Part::Compare, .. }) || request.method() != Method::POST {
+            let mut response = refused(&look, form, &Refusal::NotFound);
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            return response;
+        }
+        let sent = tokio::time::timeout(PAGE_MAX, axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX)).await;
+        let fields = match sent {
+            Ok(Ok(bytes)) => std::str::from_utf8(&bytes).ok().and_then(Query::of_form),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let Some(fields) = fields else {
+            let frame = &look.texts().frame;
+            return told(&look, form, StatusCode::BAD_REQUEST, frame.wrong_title, frame.wrong_title);
+        };
+        let ask = self.ask(viewer, place, sight, Query::default(), look);
+        let response = match tokio::time::timeout(PAGE_MAX, compare::posted(&ask, &fields)).await {
+            Ok(Ok(Posted::Done)) => see_other(&match form {
+                Form::Page => ask.look.href(&ask.place, &[]),
+                Form::Json => ask.place.href(form),
+            }),
+            Ok(Ok(Posted::Refused { status, title, text })) => told(&ask.look, form, status, title, &text),
+            Ok(Err(refusal)) => refused(&ask.look, form, &refusal),
+            Err(_) => busy(&ask.look, form),
+        };
+        // What was done is done, also where the note of it is late.
+        self.door.note(&ask.viewer, &ask.place, form, response.status(), ask.now);
         response
     }
 }

@@ -3,12 +3,12 @@
 use domain::{Boundary, Digest};
 
 use super::{Registry, RegistryError, next};
-use crate::algorithms::cache::ReadyAlgorithm;
+use crate::algorithms::cache::{AlgorithmCache, ReadyAlgorithm};
 use crate::config::{CommunityConfig, Terms};
 use base::BASE;
 use books::ShadowTotals;
 use books::{Action, KeptChange, Label, Version};
-use books::{ActivationLog, Shadow};
+use books::{ActivationLog, Shadow, Store, StoreError};
 
 /// An algorithm and its use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,21 +88,7 @@ impl Registry {
     async fn listed_community(&self, config: &CommunityConfig) -> Result<ListedCommunity, RegistryError> {
         let log = ActivationLog::of(&self.store.decisions(&config.name).await?);
         let mark = self.store.mark(&config.name).await?;
-        let start = next(config, mark);
-        let configured = self.cache.configured(&config.name, &config.algorithm).await?.label();
-        let activation = log.at(start);
-        let label = |activation: Option<&books::Activation>| {
-            activation.map_or(&configured, |activation| &activation.algorithm).clone()
-        };
-        Ok(ListedCommunity {
-            name: config.name.clone(),
-            next: mark.map(|_| start),
-            settles: label(activation),
-            is_configured: activation.is_none(),
-            then: log.next(start).map(|(from, then)| (from, label(then))),
-            shadow: log.shadow().map(|shadow| shadow.candidate.clone()),
-            failures: activation.map_or(0, |activation| log.failures(activation, start)),
-        })
+        listed_community(&self.cache, config, &log, mark).await
     }
 
     /// One algorithm and its use.
@@ -124,18 +110,9 @@ impl Registry {
     pub async fn shadowed(&self, community: &str) -> Result<Shadowed, RegistryError> {
         let config = self.community(community)?;
         let log = ActivationLog::of(&self.store.decisions(&config.name).await?);
-        let Some(shadow) = log.last_shadow().cloned() else {
-            let way_out = "start one with `rec-market algorithm shadow`";
-            return Err(RegistryError::NotFound(format!("no candidate ever ran beside {community} ({way_out})")));
-        };
-        let state = self.store.shadow_totals(community, shadow.number).await?;
-        Ok(Shadowed {
-            is_running: log.shadow() == Some(&shadow),
-            shadow,
-            until: state.as_ref().map(|state| state.until),
-            settled_until: self.store.mark(community).await?,
-            totals: state.map(|state| state.totals).unwrap_or_default(),
-        })
+        let way_out = "start one with `rec-market algorithm shadow`";
+        let none = || RegistryError::NotFound(format!("no candidate ever ran beside {community} ({way_out})"));
+        shadowed(&*self.store, community, &log).await?.ok_or_else(none)
     }
 
     /// The latest changes, newest first, and the uploads of the same time.
@@ -170,4 +147,51 @@ impl Registry {
         let terms = |community| Ok(self.community(community)?.terms.at(self.clock.now()));
         community.map(terms).transpose()
     }
+}
+
+/// What settles a community now and later, by its log; `mark` is the end of its last settled interval.
+///
+/// # Errors
+/// If the store or the sandbox fails.
+pub async fn listed_community(
+    cache: &AlgorithmCache,
+    config: &CommunityConfig,
+    log: &ActivationLog,
+    mark: Option<Boundary>,
+) -> Result<ListedCommunity, RegistryError> {
+    let start = next(config, mark);
+    let configured = cache.configured(&config.name, &config.algorithm).await?.label();
+    let activation = log.at(start);
+    let label = |activation: Option<&books::Activation>| {
+        activation.map_or(&configured, |activation| &activation.algorithm).clone()
+    };
+    Ok(ListedCommunity {
+        name: config.name.clone(),
+        next: mark.map(|_| start),
+        settles: label(activation),
+        is_configured: activation.is_none(),
+        then: log.next(start).map(|(from, then)| (from, label(then))),
+        shadow: log.shadow().map(|shadow| shadow.candidate.clone()),
+        failures: activation.map_or(0, |activation| log.failures(activation, start)),
+    })
+}
+
+/// The totals of the candidate that runs as the shadow of a community, or of the last one that did; `None` if there was none.
+///
+/// # Errors
+/// If the store fails.
+pub async fn shadowed(
+    store: &dyn Store,
+    community: &str,
+    log: &ActivationLog,
+) -> Result<Option<Shadowed>, StoreError> {
+    let Some(shadow) = log.last_shadow().cloned() else { return Ok(None) };
+    let state = store.shadow_totals(community, shadow.number).await?;
+    Ok(Some(Shadowed {
+        is_running: log.shadow() == Some(&shadow),
+        shadow,
+        until: state.as_ref().map(|state| state.until),
+        settled_until: store.mark(community).await?,
+        totals: state.map(|state| state.totals).unwrap_or_default(),
+    }))
 }

@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Scene;
+use crate::algorithms::cache::AlgorithmCache;
+use crate::app::open_sandbox_with_any_cache;
 use crate::app::web::{self, Around};
 use crate::cli::exit::{Exit, ExitCode, usage};
 use crate::cli::serve::stop_signal;
@@ -82,7 +84,10 @@ impl Port {
             stop.await;
             token.cancel();
         });
-        web::run(config, self.listener, Around { store, clock, status, connections: CONNECTIONS }, shutdown).await
+        let sandbox = open_sandbox_with_any_cache(Some(config.cache.clone()))?;
+        let algorithms = Arc::new(AlgorithmCache::new(sandbox, Arc::clone(&store)));
+        let around = Around { store, clock, algorithms, status, connections: CONNECTIONS };
+        web::run(config, self.listener, around, shutdown).await
     }
 }
 

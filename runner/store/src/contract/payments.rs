@@ -310,9 +310,11 @@ pub(super) async fn only_what_is_offered_is_claimed_or_pushed<S: Shelf>(shelf: S
     assert_eq!(ids(&store.outbox(due, 10).await.unwrap()), [id(2, 0), id(3, 0)]);
     let offered = OutboxDepth { waiting: 2, oldest: Some(boundary(3).timestamp()) };
     assert_eq!(store.outbox_depth(since, at(0)).await.unwrap(), offered);
+    assert_eq!(store.waiting("aveiro", since).await.unwrap(), offered.waiting);
     let claim = Claim { since, ..claim_of("bob", 1, 60) };
     assert_eq!(ids(&store.claim(&claim, ALL).await.unwrap()), [id(2, 0), id(3, 0)]);
     assert_eq!(store.outbox_depth(since, at(2)).await.unwrap(), OutboxDepth::default());
+    assert_eq!(store.waiting("aveiro", since).await.unwrap(), 0);
     // What is not offered stays as it is, for whoever asks, and can be offered later.
     assert_eq!(state(&store, id(0, 0), 2).await, Some(State::Created));
     let never = OfferedSince(Some(Timestamp::MAX));

@@ -59,6 +59,16 @@ pub(super) async fn days_are_summed_up_as_they_are_settled<S: Shelf>(shelf: S) {
     store.sum_again("faro", &TimeZone::UTC, Arc::new(|| {})).await.unwrap();
     // It still waits, and others do not.
     assert_eq!(store.outbox_depth(OfferedSince::default(), Timestamp::UNIX_EPOCH).await.unwrap().waiting, 7);
+    // By community; from within a day on; and one that was not paid waits again.
+    let waiting = async |community, since: u64| {
+        let since = i64::try_from(START + 900 * since).ok().and_then(|since| Timestamp::from_second(since).ok());
+        store.waiting(community, OfferedSince(since)).await.unwrap()
+    };
+    assert_eq!((waiting("aveiro", 0).await, waiting("porto", 0).await, waiting("faro", 0).await), (6, 1, 0));
+    assert_eq!((waiting("aveiro", 47).await, waiting("aveiro", 50).await, waiting("aveiro", 145).await), (5, 2, 0));
+    let unpaid = MatchUpdate { id: trade, state: State::NotPaid, transaction_id: None, message: None };
+    store.update(&[unpaid], Timestamp::UNIX_EPOCH).await.unwrap();
+    assert_eq!((waiting("aveiro", 0).await, waiting("aveiro", 41).await), (7, 6));
 }
 
 pub(super) async fn days_are_found_by_span_and_paged<S: Shelf>(shelf: S) {

@@ -184,6 +184,13 @@ pub(super) async fn outbox(server: &Server, due: Due, limit: usize) -> Result<Ve
     Ok(waiting)
 }
 
+/// How many trades of a community wait for payment.
+pub(super) async fn waiting_in(server: &Server, community: &str, since: OfferedSince) -> Result<u64, Fault> {
+    let of_community = vec![doc! { "community": community }, visible(server).await?];
+    let filter = [conditions(&since.waiting(None)), of_community].concat();
+    Ok(server.trades.count_documents(doc! { "$and": filter }).await?)
+}
+
 /// How much waits to be forwarded.
 pub(super) async fn depth(server: &Server, since: OfferedSince) -> Result<OutboxDepth, Fault> {
     let offered = since.waiting(None);

@@ -235,6 +235,24 @@ pub(super) fn depth(connection: &Connection, since: OfferedSince) -> Result<Outb
     Ok(depth)
 }
 
+/// How many trades of a community wait: whole days by their sums, and where only a part is offered, its intervals.
+pub(super) fn waiting(connection: &Connection, community: &str, since: OfferedSince) -> Result<u64, Fault> {
+    let mut waiting = 0;
+    for sql in [
+        "SELECT coalesce(sum(fresh), 0) FROM day WHERE fresh > 0 AND first >= ?2
+             AND community = (SELECT id FROM community WHERE name = ?1)",
+        "SELECT coalesce(sum(interval.fresh), 0) FROM day JOIN interval ON interval.community = day.community
+             AND start >= first AND start <= last
+             WHERE day.fresh > 0 AND first < ?2 AND until >= ?2 AND interval.fresh > 0 AND \"end\" >= ?2
+             AND day.community = (SELECT id FROM community WHERE name = ?1)",
+        "SELECT count(*) FROM payment WHERE state IN (0, 3) AND \"end\" >= ?2
+             AND +community = (SELECT id FROM community WHERE name = ?1)",
+    ] {
+        waiting += connection.prepare_cached(sql)?.query_row(params![community, first_end(since)], |row| unsigned(row, 0))?;
+    }
+    Ok(waiting)
+}
+
 pub(super) fn delivered(
     transaction: &Transaction<'_>,
     sent: &[TradeId],

@@ -31,8 +31,6 @@ pub(crate) const COMPARE: Compare = Compare {
     not_cancelled_title: "Der Backtest wurde nicht abgebrochen",
     not_yours: "Nur {name}, von dem er gestartet wurde, und Verwalter können ihn abbrechen.",
     nothing_runs: "Es läuft kein Backtest dieser Gemeinschaft.",
-    elsewhere_from_title: "Dieses Formular kam von anderswo",
-    elsewhere_from: "Was gesendet wurde, kam nicht von einer Seite dieses Servers, darum geschah nichts. Öffnen Sie die Seite hier und senden Sie es noch einmal.",
     ended_cancelled: "Der letzte, von {by}, wurde von {name} abgebrochen, {time}. Regeln: {rules}.",
     ended_late: "Der letzte, von {by}, dauerte länger als eine Stunde und wurde beendet, {time}. Nehmen Sie einen kürzeren Zeitraum oder weniger Regeln. Regeln: {rules}.",
     ended_failed: "Der letzte, von {by}, hat kein Ergebnis, {time}: {reason}. Regeln: {rules}.",

@@ -31,8 +31,6 @@ pub(crate) const COMPARE: Compare = Compare {
     not_cancelled_title: "The backtest was not cancelled",
     not_yours: "Only {name}, who started it, and managers can cancel it.",
     nothing_runs: "No backtest of this community is running.",
-    elsewhere_from_title: "This form came from elsewhere",
-    elsewhere_from: "What was sent did not come from a page of this server, so nothing was done. Open the page here and send it again.",
     ended_cancelled: "The last one, by {by}, was cancelled by {name}, {time}. Rules: {rules}.",
     ended_late: "The last one, by {by}, took longer than an hour and was stopped, {time}. Take a shorter period or fewer rules. Rules: {rules}.",
     ended_failed: "The last one, by {by}, has no result, {time}: {reason}. Rules: {rules}.",

@@ -31,8 +31,6 @@ pub(crate) const COMPARE: Compare = Compare {
     not_cancelled_title: "El backtest no se canceló",
     not_yours: "Solo {name}, que lo inició, y los gestores pueden cancelarlo.",
     nothing_runs: "No hay ningún backtest de esta comunidad en marcha.",
-    elsewhere_from_title: "Este formulario vino de otro sitio",
-    elsewhere_from: "Lo enviado no vino de una página de este servidor, así que no se hizo nada. Abra la página aquí y envíelo de nuevo.",
     ended_cancelled: "El último, de {by}, lo canceló {name}, {time}. Reglas: {rules}.",
     ended_late: "El último, de {by}, tardó más de una hora y se detuvo, {time}. Tome un período más corto o menos reglas. Reglas: {rules}.",
     ended_failed: "El último, de {by}, no tiene resultado, {time}: {reason}. Reglas: {rules}.",

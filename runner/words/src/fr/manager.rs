@@ -31,8 +31,6 @@ pub(crate) const COMPARE: Compare = Compare {
     not_cancelled_title: "Le backtest n’a pas été annulé",
     not_yours: "Seuls {name}, qui l’a lancé, et les gestionnaires peuvent l’annuler.",
     nothing_runs: "Aucun backtest de cette communauté n’est en cours.",
-    elsewhere_from_title: "Ce formulaire vient d’ailleurs",
-    elsewhere_from: "Ce qui a été envoyé ne venait pas d’une page de ce serveur, donc rien n’a été fait. Ouvrez la page ici et envoyez de nouveau.",
     ended_cancelled: "Le dernier, de {by}, a été annulé par {name}, {time}. Règles : {rules}.",
     ended_late: "Le dernier, de {by}, a duré plus d’une heure et a été arrêté, {time}. Prenez une période plus courte ou moins de règles. Règles : {rules}.",
     ended_failed: "Le dernier, de {by}, n’a pas de résultat, {time} : {reason}. Règles : {rules}.",

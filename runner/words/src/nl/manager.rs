@@ -31,8 +31,6 @@ pub(crate) const COMPARE: Compare = Compare {
     not_cancelled_title: "De backtest is niet afgebroken",
     not_yours: "Alleen {name}, die hem startte, en beheerders kunnen hem afbreken.",
     nothing_runs: "Er loopt geen backtest van deze gemeenschap.",
-    elsewhere_from_title: "Dit formulier kwam van elders",
-    elsewhere_from: "Wat is verzonden, kwam niet van een pagina van deze server, dus is er niets gedaan. Open de pagina hier en verzend opnieuw.",
     ended_cancelled: "De laatste, van {by}, is afgebroken door {name}, {time}. Regels: {rules}.",
     ended_late: "De laatste, van {by}, duurde langer dan een uur en is gestopt, {time}. Neem een kortere periode of minder regels. Regels: {rules}.",
     ended_failed: "De laatste, van {by}, heeft geen resultaat, {time}: {reason}. Regels: {rules}.",

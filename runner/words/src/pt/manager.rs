@@ -31,8 +31,6 @@ pub(crate) const COMPARE: Compare = Compare {
     not_cancelled_title: "O backtest não foi cancelado",
     not_yours: "Só {name}, que o iniciou, e os gestores o podem cancelar.",
     nothing_runs: "Não está a correr nenhum backtest desta comunidade.",
-    elsewhere_from_title: "Este formulário veio de outro sítio",
-    elsewhere_from: "O que foi enviado não veio de uma página deste servidor, por isso nada foi feito. Abra a página aqui e envie de novo.",
     ended_cancelled: "O último, de {by}, foi cancelado por {name}, {time}. Regras: {rules}.",
     ended_late: "O último, de {by}, demorou mais de uma hora e foi parado, {time}. Escolha um período mais curto ou menos regras. Regras: {rules}.",
     ended_failed: "O último, de {by}, não tem resultado, {time}: {reason}. Regras: {rules}.",

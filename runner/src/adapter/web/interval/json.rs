@@ -9,6 +9,7 @@ use domain::trade::State;
 use domain::{Amount, MemberId};
 use explain::{Agreement, Cell, Line, Market, MarketPrice, Side, Table};
 use figures::crowd::Step;
+use figures::interval::Totals;
 use pages::Repeat;
 use pages::interval::{Heading, Missing, Own, Rule, Told};
 use pages::look::Look;
@@ -29,23 +30,15 @@ pub(super) fn all(
         object.insert("fuel".into(), json!(provenance.fuel));
     }
     let digest = |digest: &Option<domain::Digest>| digest.map(|digest| digest.to_string());
-    object.insert("round_sha256".into(), json!(digest(&stored.round_digest)));
-    object.insert("trades_sha256".into(), json!(digest(&stored.trades_digest)));
+    object.insert("round_digest".into(), json!(digest(&stored.round_digest)));
+    object.insert("trades_digest".into(), json!(digest(&stored.trades_digest)));
     if let Some(Told { explanation, totals, .. }) = told {
         let (agrees, differences) = match &explanation.agreement {
             Agreement::Exact => (Some(true), &[][..]),
             Agreement::Differs(differences) => (Some(false), differences.as_slice()),
             Agreement::Unknown => (None, &[][..]),
         };
-        object.insert("fed_in".into(), whole(totals.fed_in_wh));
-        object.insert("needed".into(), whole(totals.needed_wh));
-        object.insert("shared".into(), whole(totals.shared.wh));
-        object.insert("shared_amount".into(), amount(totals.shared.amount));
-        object.insert("operator".into(), amount(totals.operator));
-        object.insert("use_ppm".into(), totals.use_ppm().map_or(Value::Null, whole));
-        object.insert("cover_ppm".into(), totals.cover_ppm().map_or(Value::Null, whole));
-        object.insert("lowest_price".into(), json!(totals.prices.map(|prices| prices.0)));
-        object.insert("highest_price".into(), json!(totals.prices.map(|prices| prices.1)));
+        object.extend(totals.into_iter().flat_map(sums));
         object.insert("steps".into(), steps(&explanation.steps));
         object.insert("agrees".into(), json!(agrees));
         object.insert("differences".into(), json!(differences));
@@ -59,6 +52,22 @@ pub(super) fn all(
     object.insert("events".into(), stored.events.iter().map(event).collect());
     object.insert("replay".into(), json!(repeat.command));
     Value::Object(object)
+}
+
+/// What a round comes to.
+fn sums(totals: &Totals) -> [(String, Value); 9] {
+    [
+        ("fed_in", whole(totals.fed_in_wh)),
+        ("needed", whole(totals.needed_wh)),
+        ("shared", whole(totals.shared.wh)),
+        ("shared_amount", amount(totals.shared.amount)),
+        ("operator", amount(totals.operator)),
+        ("use_ppm", totals.use_ppm().map_or(Value::Null, whole)),
+        ("cover_ppm", totals.cover_ppm().map_or(Value::Null, whole)),
+        ("lowest_price", json!(totals.prices.map(|prices| prices.0))),
+        ("highest_price", json!(totals.prices.map(|prices| prices.1))),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
 }
 
 /// One member's part.

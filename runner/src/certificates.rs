@@ -1,10 +1,11 @@
-//! The certificate of a port: read, checked, and read again when its files change.
+//! The certificates of the servers: each read, checked, and read again when its files change.
 //!
 //! The servers do not start with a certificate that callers would refuse. Later, one that cannot be used does not replace the
 //! one in use.
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -25,9 +26,9 @@ use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Version;
 
-use super::opening::Failure;
 use crate::clock::Clock;
 use crate::config::TlsConfig;
+use crate::ports::Failure;
 
 /// How long before its expiry the log warns of a certificate.
 const NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -80,18 +81,35 @@ enum Problem {
     Verifier(VerifierBuilderError),
 }
 
-/// What a port does with its certificate.
-#[derive(Clone, Copy, Debug)]
-pub struct TlsUse {
-    /// The table of the configuration that names the files.
-    pub table: &'static str,
-    /// The protocol that is spoken (RFC 7301).
-    pub protocol: &'static str,
+/// Whose certificate it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// The gRPC port's, `[tls]` in the configuration.
+    Grpc,
+    /// That of the pages for people, `[web]`.
+    Pages,
+}
+
+impl Server {
+    fn table(self) -> &'static str {
+        match self {
+            Server::Grpc => "tls",
+            Server::Pages => "web",
+        }
+    }
+
+    /// What is spoken over TLS (RFC 7301).
+    fn protocol(self) -> &'static [u8] {
+        match self {
+            Server::Grpc => b"h2",
+            Server::Pages => b"http/1.1",
+        }
+    }
 }
 
 /// The certificate in use and its files.
 pub struct Certificates {
-    usage: TlsUse,
+    server: Server,
     files: TlsConfig,
     clock: Arc<dyn Clock>,
     provider: Arc<CryptoProvider>,
@@ -118,23 +136,12 @@ impl Certificates {
     ///
     /// # Errors
     /// If a file is missing or invalid, if the key does not match the certificate, or if the certificate is not valid now.
-    pub fn load(usage: TlsUse, files: TlsConfig, clock: Arc<dyn Clock>) -> Result<Certificates, UnusableCertificate> {
+    pub fn load(server: Server, files: TlsConfig, clock: Arc<dyn Clock>) -> Result<Certificates, UnusableCertificate> {
         let provider = Arc::new(ring::default_provider());
-        let read = Files::read(usage, &files)?;
-        let (config, chain) = read.check(usage, &files, &clock, &provider)?;
+        let read = Files::read(server, &files)?;
+        let (config, chain) = read.check(server, &files, &clock, &provider)?;
         let current = RwLock::new(Current { config, chain, digest: read.digest() });
-        Ok(Certificates { usage, files, clock, provider, current })
-    }
-
-    /// Opens a connection with the certificate that is current when it is accepted.
-    ///
-    /// # Errors
-    /// If the caller goes away or the handshake fails.
-    pub async fn open(self: Arc<Self>, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let config = self.current();
-        // In two steps, to know whether a caller that goes away has seen the certificate.
-        let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
-        hello.into_stream(config).await.map_err(Failure::after_certificate)
+        Ok(Certificates { server, files, clock, provider, current })
     }
 
     /// The configuration for the next handshake.
@@ -142,18 +149,32 @@ impl Certificates {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).config)
     }
 
+    /// What opens connections, each with the certificate that is current when it is accepted.
+    pub fn handshake(
+        self: Arc<Self>,
+    ) -> impl Fn(TcpStream) -> Pin<Box<dyn Future<Output = io::Result<TlsStream<TcpStream>>> + Send>> + Send + Sync {
+        move |tcp| {
+            let config = self.current();
+            Box::pin(async move {
+                // In two steps, to know whether a caller that goes away has seen the certificate.
+                let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
+                hello.into_stream(config).await.map_err(Failure::after_certificate)
+            })
+        }
+    }
+
     /// Reads the files again and uses them if they changed; returns whether they did. Blocks.
     ///
     /// # Errors
     /// As [`Certificates::load`]; the old files stay in use.
     pub fn reload(&self) -> Result<bool, UnusableCertificate> {
-        let read = Files::read(self.usage, &self.files)?;
+        let read = Files::read(self.server, &self.files)?;
         let digest = read.digest();
         if self.current.read().unwrap_or_else(PoisonError::into_inner).digest == digest {
             return Ok(false);
         }
         // Also files that were refused before: the certificate may have become valid since.
-        let (config, chain) = read.check(self.usage, &self.files, &self.clock, &self.provider)?;
+        let (config, chain) = read.check(self.server, &self.files, &self.clock, &self.provider)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Current { config, chain, digest };
         Ok(true)
     }
@@ -203,11 +224,11 @@ impl Certificates {
 }
 
 impl Files {
-    fn read(TlsUse { table, .. }: TlsUse, files: &TlsConfig) -> Result<Files, UnusableCertificate> {
+    fn read(server: Server, files: &TlsConfig) -> Result<Files, UnusableCertificate> {
         let read = |key, path: &Path| {
             std::fs::read(path).map_err(|error| {
                 let problem = Problem::Unreadable(error);
-                UnusableCertificate { table, key, path: path.to_owned(), problem }
+                UnusableCertificate { table: server.table(), key, path: path.to_owned(), problem }
             })
         };
         Ok(Files {
@@ -225,14 +246,14 @@ impl Files {
 
     fn check(
         &self,
-        TlsUse { table, protocol }: TlsUse,
+        server: Server,
         files: &TlsConfig,
         clock: &Arc<dyn Clock>,
         provider: &Arc<CryptoProvider>,
     ) -> Result<(Arc<ServerConfig>, Arc<[CertificateDer<'static>]>), UnusableCertificate> {
         let unusable = |key, path: &Path| {
             let path = path.to_owned();
-            move |problem| UnusableCertificate { table, key, path, problem }
+            move |problem| UnusableCertificate { table: server.table(), key, path, problem }
         };
         let chain = certificates(&self.certificate).map_err(unusable("certificate", &files.certificate))?;
         let now = clock.now();
@@ -257,7 +278,7 @@ impl Files {
             _ => builder.with_no_client_auth(),
         };
         let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        config.alpn_protocols = vec![server.protocol().to_vec()];
         Ok((Arc::new(config), chain.into()))
     }
 }
