@@ -162,7 +162,6 @@ impl Shared {
 
 impl Opened {
     async fn answer(&self, request: Request, peer: IpAddr, query: &str, mut look: Look) -> Response {
-        let next = request.uri().path_and_query().map(|asked| asked.as_str().to_owned()).unwrap_or_default();
         if door::is_door(request.uri().path()) {
             return self.door.answer(&self.parts, peer, &look, request).await;
         }
@@ -171,12 +170,14 @@ impl Opened {
         let viewer = match self.door.identify(&self.parts, peer, request.headers()).await {
             Ok(viewer) => viewer,
             Err(Refused::Store(error)) => return self.away(&look, form, &error),
-            Err(refused) => return self.door.refused(&look, form, &next, &refused),
+            Err(refused) => {
+                return self.door.turned_away(&self.parts, peer, (&look, form), request, &refused).await;
+            }
         };
         seen_by(&mut look, &viewer);
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             if !door::is_from_own_page(request.headers()) {
-                return self.door.refused(&look, form, &next, &Refused::Elsewhere);
+                return self.door.refused(&look, form, &Refused::Elsewhere);
             }
             return self.posted(request, viewer, look, parsed).await;
         }
