@@ -28,4 +28,5 @@ mod viewer;
 pub use ask::Parts;
 pub use door::{Door, LINK, record};
 pub use kept::Kept;
+pub use overview::Overviews;
 pub use serve::{Served, serve};

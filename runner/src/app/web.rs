@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{make_sandbox_until, open_store_to_read};
-use crate::adapter::web::{Door, Kept, Parts, Served, record, serve};
+use crate::adapter::web::{Door, Kept, Overviews, Parts, Served, record, serve};
 use crate::algorithms::cache::AlgorithmCache;
 use crate::backtest::background::Backtests;
 use crate::certificates::{Certificates, Server};
@@ -66,6 +66,7 @@ pub async fn run(
         backtests: Arc::clone(&backtests),
         status,
         statements: Kept::default(),
+        overviews: Overviews::default(),
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
         offered_since: config.forward.since.0,
         config_path: config.path.display().to_string(),
