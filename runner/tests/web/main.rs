@@ -13,6 +13,7 @@ mod headers;
 mod http;
 mod links;
 mod load;
+mod member;
 mod names;
 mod numbers;
 mod pages;

@@ -190,6 +190,7 @@ pub(crate) const TEXTS: Texts = Texts {
         gives_away: "Neben der Summe des Monats würden sie die eines anderen Tages verraten, die nicht gezeigt wird.",
         from_sums: "Diese Zahlen sind die Summen von {count} Tag. Lücken zählen an dem Tag, an dem sie abgerechnet wurden. Der typische Tag und die Prüfsumme der Bücher stehen auf den Seiten kürzerer Zeiten.|Diese Zahlen sind die Summen von {count} Tagen. Lücken zählen an dem Tag, an dem sie abgerechnet wurden. Der typische Tag und die Prüfsumme der Bücher stehen auf den Seiten kürzerer Zeiten.",
         download: "Jedes Intervall dieser Zeit, zum Aufbewahren:",
+        files_elsewhere: "Dateien mit jedem Intervall gibt es auf den Seiten kürzerer Zeiten.",
         csv: "Tabelle (CSV)",
         json: "für Programme (JSON)",
     },

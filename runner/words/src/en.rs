@@ -190,6 +190,7 @@ pub(crate) const TEXTS: Texts = Texts {
         gives_away: "Beside the total of the month, they would give away those of another day that are not shown.",
         from_sums: "These figures are the sums of {count} day. Gaps count on the day on which they were settled. The typical day and the digest of the books are on the pages of shorter times.|These figures are the sums of {count} days. Gaps count on the day on which they were settled. The typical day and the digest of the books are on the pages of shorter times.",
         download: "Every interval of this time, to keep:",
+        files_elsewhere: "Files with every interval are on the pages of shorter times.",
         csv: "table (CSV)",
         json: "for programs (JSON)",
     },

@@ -190,6 +190,7 @@ pub(crate) const TEXTS: Texts = Texts {
         gives_away: "Junto al total del mes, revelarían los de otro día que no se muestran.",
         from_sums: "Estas cifras son las sumas de {count} día. Las lagunas cuentan el día en que se liquidaron. El día típico y el resumen criptográfico de los libros están en las páginas de periodos más cortos.|Estas cifras son las sumas de {count} días. Las lagunas cuentan el día en que se liquidaron. El día típico y el resumen criptográfico de los libros están en las páginas de periodos más cortos.",
         download: "Todos los intervalos de este periodo, para guardar:",
+        files_elsewhere: "Los archivos con todos los intervalos están en las páginas de periodos más cortos.",
         csv: "tabla (CSV)",
         json: "para programas (JSON)",
     },

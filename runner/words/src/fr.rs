@@ -190,6 +190,7 @@ pub(crate) const TEXTS: Texts = Texts {
         gives_away: "Avec le total du mois, ils révéleraient ceux d’un autre jour qui ne sont pas montrés.",
         from_sums: "Ces chiffres sont les sommes de {count} jour. Les lacunes comptent le jour où elles ont été réglées. Le jour type et l’empreinte des livres sont sur les pages de périodes plus courtes.|Ces chiffres sont les sommes de {count} jours. Les lacunes comptent le jour où elles ont été réglées. Le jour type et l’empreinte des livres sont sur les pages de périodes plus courtes.",
         download: "Tous les intervalles de cette période, à conserver\u{a0}:",
+        files_elsewhere: "Les fichiers avec tous les intervalles sont sur les pages de périodes plus courtes.",
         csv: "tableau (CSV)",
         json: "pour des programmes (JSON)",
     },

@@ -190,6 +190,7 @@ pub(crate) const TEXTS: Texts = Texts {
         gives_away: "Naast het totaal van de maand zouden ze dat van een andere dag verraden dat niet wordt getoond.",
         from_sums: "Deze cijfers zijn de sommen van {count} dag. Hiaten tellen op de dag waarop ze zijn verrekend. De gemiddelde dag en de controlesom van de boeken staan op de pagina’s van kortere tijden.|Deze cijfers zijn de sommen van {count} dagen. Hiaten tellen op de dag waarop ze zijn verrekend. De gemiddelde dag en de controlesom van de boeken staan op de pagina’s van kortere tijden.",
         download: "Elk tijdvak van deze tijd, om te bewaren:",
+        files_elsewhere: "Bestanden met elk tijdvak staan op de pagina’s van kortere tijden.",
         csv: "tabel (CSV)",
         json: "voor programma’s (JSON)",
     },

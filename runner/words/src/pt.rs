@@ -190,6 +190,7 @@ pub(crate) const TEXTS: Texts = Texts {
         gives_away: "Com o total do mês, revelariam os de outro dia que não são mostrados.",
         from_sums: "Estes números são as somas de {count} dia. As lacunas contam no dia em que foram liquidadas. O dia típico e o resumo criptográfico dos livros estão nas páginas de períodos mais curtos.|Estes números são as somas de {count} dias. As lacunas contam no dia em que foram liquidadas. O dia típico e o resumo criptográfico dos livros estão nas páginas de períodos mais curtos.",
         download: "Todos os intervalos deste período, para guardar:",
+        files_elsewhere: "Os ficheiros com todos os intervalos estão nas páginas de períodos mais curtos.",
         csv: "tabela (CSV)",
         json: "para programas (JSON)",
     },
