@@ -105,8 +105,7 @@ pub fn page(look: &Look, model: &Model) -> Markup {
 fn section(look: &Look, community: &Community) -> Markup {
     let place = Place::of(&community.name, Part::Overview);
     let period = community.period.to_string();
-    let before = community.before.as_ref().map(|(period, figures)| (period.to_string(), figures));
-    let before = before.as_ref().map(|(period, figures)| (period.as_str(), *figures));
+    let before = community.before.as_ref().map(|(period, figures)| (period, figures));
     html! {
         section {
             h2 { a href=(look.href(&place, &[("period", &period)])) { (printable(&community.name)) } }

@@ -27,4 +27,5 @@ mod viewer;
 pub use ask::Parts;
 pub use door::{Door, LINK, Visits, record};
 pub use kept::Kept;
+pub use overview::Overviews;
 pub use serve::{Opened, Served, serve};

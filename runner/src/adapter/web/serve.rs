@@ -190,7 +190,7 @@ impl Opened {
         let Some(query) = Query::parse(query) else {
             return refused(&look, form, &Refusal::NotFound);
         };
-        let ask = self.ask(viewer, place, sight, query, look);
+        let ask = Ask { form, ..self.ask(viewer, place, sight, query, look) };
         self.page(ask, form).await
     }
 
@@ -213,7 +213,8 @@ impl Opened {
         let parts = [Part::Overview, Part::Compare, Part::Algorithms, Part::Events];
         let opens = parts.into_iter().filter(|part| opens(part).is_some()).collect();
         let look = Look { place: Some(place.clone()), opens, ..look };
-        Ask { now: self.now(), parts: Arc::clone(&self.parts), viewer, place, sight, query, look }
+        let form = Form::Page;
+        Ask { now: self.now(), parts: Arc::clone(&self.parts), viewer, place, form, sight, query, look }
     }
 
     async fn page(&self, ask: Ask, form: Form) -> Response {
