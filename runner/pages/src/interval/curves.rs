@@ -117,10 +117,11 @@ fn plot(
         .zip([texts.described_offers, texts.described_bids])
         .filter_map(|(order, text)| {
             let energy = order.steps.iter().fold(0_u128, |sum, step| sum.saturating_add(step.0));
-            let (low, high) = order.steps.iter().map(|step| step.1).fold(None, |range: Option<(i64, i64)>, price| {
-                let (low, high) = range.unwrap_or((price, price));
-                Some((low.min(price), high.max(price)))
-            })?;
+            let (low, high) =
+                order.steps.iter().map(|step| step.1).fold(None, |range: Option<(i64, i64)>, price| {
+                    let (low, high) = range.unwrap_or((price, price));
+                    Some((low.min(price), high.max(price)))
+                })?;
             let (low, high) = (cents(language, low), cents(language, high));
             Some(fill(text, &[("energy", &language.kwh_of_sum(energy)), ("low", &low), ("high", &high)]))
         })

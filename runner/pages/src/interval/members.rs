@@ -13,9 +13,9 @@ use crate::look::Look;
 pub(super) fn section(look: &Look, stored: &StoredInterval, market: &Market) -> Markup {
     let texts = &look.texts().interval;
     let positions = stored.round.iter().flat_map(|round| round.positions());
-    let active = positions.zip(&market.members).flat_map(|(position, line)| {
-        line.sides().map(move |side| (printable(position.member.as_str()), line, side))
-    });
+    let active = positions
+        .zip(&market.members)
+        .flat_map(|(position, line)| line.sides().map(move |side| (printable(position.member.as_str()), line, side)));
     let active: Vec<_> = active.collect();
     let is_key = market.members.iter().flat_map(Line::sides).any(|side| side.offered.is_some());
     let has_ranks = market.members.iter().any(|line| line.rank > 0);
