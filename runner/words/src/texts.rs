@@ -170,14 +170,14 @@ texts! {
     interval: Interval {
         title, of_interval, around, earlier, later, the_day, rule, price_title, price_formula, shared_title, shared_formula,
         offered_title, offered_more, offered_formula, wanted_title, wanted_more, wanted_formula, fallback, fallback_own,
-        foreign, no_round, curves, offers, bids, price_all, price_decides, price_sellers, price_buyers, price_half_a,
-        price_half_b, your_offer, your_bid, described_offers, described_bids, described_price, by_member, not_by_limits,
-        by_neighbours, hidden, members, member, side, sells, buys, limit, share, rank, had, inside, with_grid, offered,
-        took, gave_back, why, together, steps, exact, differs, gaps, gaps_note, since, to_grid, from_grid, happened, code,
-        about, message, check, round_digest, trades_digest, component_digest, engine, fuel, replay, more, yours,
-        nothing_yours, yours_sells, yours_buys, yours_limit_sells, yours_limit_buys, yours_share, yours_rank, with_whom,
-        sold_neighbours, bought_neighbours, sold_grid, bought_grid, paid, grid_alone, saved, saved_note, missing_note,
-        state, disputed, silent, last_good, missing,
+        foreign, no_round, curves, curves_caption, offers, bids, price_all, price_decides, price_sellers, price_buyers,
+        price_half_a, price_half_b, your_offer, your_bid, described_offers, described_bids, described_price, by_member,
+        not_by_limits, by_neighbours, hidden, members, member, side, sells, buys, limit, share, rank, had, inside,
+        with_grid, offered, took, gave_back, why, together, steps, exact, differs, gaps, gaps_note, since, to_grid,
+        from_grid, happened, code, about, message, check, round_digest, trades_digest, component_digest, engine, fuel,
+        replay, more, yours, nothing_yours, yours_sells, yours_buys, yours_limit_sells, yours_limit_buys, yours_share,
+        yours_rank, with_whom, sold_neighbours, bought_neighbours, sold_grid, bought_grid, paid, grid_alone, saved,
+        saved_note, missing_note, state, disputed, silent, last_good, missing,
     }
     backtest: Backtest {
         title,

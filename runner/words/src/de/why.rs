@@ -221,6 +221,7 @@ pub(super) const INTERVAL: Interval = Interval {
     foreign: "Diese Regel ist nicht Teil des Programms; was sie von sich sagt, ist nicht mit dem Intervall gespeichert. Hier steht, was Runde und Handel zeigen.",
     no_round: "An beiden Enden dieses Intervalls wurde kein Zähler gelesen, darum lief keine Regel, und nichts wurde geteilt. So ist es im ersten Intervall und solange keine Ablesungen kommen.",
     curves: "Angebote und Gebote",
+    curves_caption: "Preis in ct/kWh über kumulierter Energie in kWh",
     offers: "Angebote",
     bids: "Gebote",
     price_all: "Preis",

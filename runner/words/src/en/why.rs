@@ -221,6 +221,7 @@ pub(super) const INTERVAL: Interval = Interval {
     foreign: "This rule is not part of the program; what it says of itself is not stored with the interval. Here is what the round and the trades show.",
     no_round: "No meter was read at both ends of this interval, so no rule ran and nothing was shared. It is so in the first interval, and while no readings come.",
     curves: "Offers and bids",
+    curves_caption: "Price in ct/kWh over cumulated energy in kWh",
     offers: "Offers",
     bids: "Bids",
     price_all: "Price",

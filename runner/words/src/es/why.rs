@@ -221,6 +221,7 @@ pub(super) const INTERVAL: Interval = Interval {
     foreign: "Esta regla no forma parte del programa; lo que dice de sí misma no se guarda con el intervalo. Esto es lo que muestran la ronda y los intercambios.",
     no_round: "Ningún contador se leyó en ambos extremos de este intervalo, así que no corrió ninguna regla y no se compartió nada. Es así en el primer intervalo y mientras no llegan lecturas.",
     curves: "Ofertas de venta y de compra",
+    curves_caption: "Precio en ct/kWh según la energía acumulada en kWh",
     offers: "Ofertas de venta",
     bids: "Ofertas de compra",
     price_all: "Precio",

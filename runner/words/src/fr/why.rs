@@ -221,6 +221,7 @@ pub(super) const INTERVAL: Interval = Interval {
     foreign: "Cette règle ne fait pas partie du programme ; ce qu’elle dit d’elle-même n’est pas conservé avec l’intervalle. Voici ce que montrent le tour et les échanges.",
     no_round: "Aucun compteur n’a été relevé aux deux bouts de cet intervalle, donc aucune règle n’a tourné et rien n’a été partagé. C’est le cas du premier intervalle, et tant que les relevés manquent.",
     curves: "Offres de vente et d’achat",
+    curves_caption: "Prix en ct/kWh selon l’énergie cumulée en kWh",
     offers: "Offres de vente",
     bids: "Offres d’achat",
     price_all: "Prix",

@@ -221,6 +221,7 @@ pub(super) const INTERVAL: Interval = Interval {
     foreign: "Deze regel is geen deel van het programma; wat zij van zichzelf zegt, is niet bij het interval bewaard. Hier staat wat ronde en transacties tonen.",
     no_round: "Geen meter is aan beide einden van dit interval gelezen, dus er liep geen regel en er werd niets gedeeld. Zo is het in het eerste interval, en zolang er geen standen komen.",
     curves: "Aanbod en biedingen",
+    curves_caption: "Prijs in ct/kWh over samengetelde energie in kWh",
     offers: "Aanbod",
     bids: "Biedingen",
     price_all: "Prijs",

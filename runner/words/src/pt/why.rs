@@ -221,6 +221,7 @@ pub(super) const INTERVAL: Interval = Interval {
     foreign: "Esta regra não faz parte do programa; o que diz de si própria não está guardado com o intervalo. Aqui está o que a ronda e as trocas mostram.",
     no_round: "Nenhum contador foi lido nas duas pontas deste intervalo, por isso nenhuma regra correu e nada foi partilhado. É assim no primeiro intervalo e enquanto não chegam leituras.",
     curves: "Ofertas de venda e de compra",
+    curves_caption: "Preço em ct/kWh sobre a energia acumulada em kWh",
     offers: "Ofertas de venda",
     bids: "Ofertas de compra",
     price_all: "Preço",
