@@ -677,7 +677,10 @@ mod tests {
         for language in Language::ALL {
             for (section, field, text) in language.texts().each() {
                 let name = format!("{}: {section}.{field}: {text}", language.code());
-                assert!(text.trim() == text && !text.contains("  ") && !text.contains(['\'', '"']), "{name}");
+                // What the command line prints, too, is as on every keyboard.
+                let is_printed = language == Language::En && ["explain", "rules"].contains(&section);
+                let is_typed = text.contains('"') || (text.contains('\'') && !is_printed);
+                assert!(text.trim() == text && !text.contains("  ") && !is_typed, "{name}");
                 let before = |sign: char| text.split(sign).rev().skip(1).filter_map(|before| before.chars().last());
                 for sign in [':', ';', '?', '!'] {
                     for before in before(sign) {

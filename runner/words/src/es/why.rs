@@ -234,7 +234,7 @@ pub(super) const INTERVAL: Interval = Interval {
     your_bid: "Su oferta de compra",
     described_offers: "Ofertas de venta: {energy} kWh, subiendo de {low} a {high} ct/kWh.",
     described_bids: "Ofertas de compra: {energy} kWh, bajando de {high} a {low} ct/kWh.",
-    described_price: "{name}: {price} ct/kWh.",
+    described_price: "{name} en {price} ct/kWh.",
     by_member: "Cada escalón es un miembro: tan ancho como su energía, tan alto como su oferta.",
     not_by_limits: "Esta regla no mira las ofertas; solo muestran lo que cada lado habría aceptado.",
     by_neighbours: "Para que no se puedan leer los números de nadie, cada escalón reúne al menos {least} vecinos, ninguno con más de la mitad, a su media. Usted no está incluido.",

@@ -234,7 +234,7 @@ pub(super) const INTERVAL: Interval = Interval {
     your_bid: "A sua oferta de compra",
     described_offers: "Ofertas de venda: {energy} kWh, a subir de {low} a {high} ct/kWh.",
     described_bids: "Ofertas de compra: {energy} kWh, a descer de {high} a {low} ct/kWh.",
-    described_price: "{name}: {price} ct/kWh.",
+    described_price: "{name} a {price} ct/kWh.",
     by_member: "Cada degrau é um membro: tão largo como a sua energia, tão alto como a sua oferta.",
     not_by_limits: "Esta regra não olha para as ofertas; elas só mostram o que cada lado teria aceitado.",
     by_neighbours: "Para que os números de ninguém se possam ler, cada degrau junta pelo menos {least} vizinhos, nenhum com mais de metade, à sua média. Os seus números não estão incluídos.",
