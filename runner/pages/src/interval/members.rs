@@ -28,7 +28,7 @@ pub(super) fn section(look: &Look, stored: &StoredInterval, market: &Market) -> 
                     thead {
                         tr {
                             th scope="col" { (texts.member) }
-                            th scope="col" { (texts.side) }
+                            th scope="col" class="text" { (texts.side) }
                             th scope="col" { (texts.limit) }
                             @if has_shares { th scope="col" { (texts.share) } }
                             @if has_ranks { th scope="col" { (texts.rank) } }
@@ -51,7 +51,7 @@ pub(super) fn section(look: &Look, stored: &StoredInterval, market: &Market) -> 
                                 @if has_shares { td { (look.language.exact(line.share.into(), 4)) } }
                                 @if has_ranks { td { (line.rank) } }
                                 (cells(look, side, is_key))
-                                td class="text" { (side.why(look.language)) }
+                                td class="text long" { (side.why(look.language)) }
                             }
                         }
                     }
