@@ -65,7 +65,7 @@ pub async fn run(
         algorithms,
         backtests: Arc::clone(&backtests),
         status,
-        statements: Kept::default(),
+        kept: Kept::default(),
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
         offered_since: config.forward.since.0,
         config_path: config.path.display().to_string(),

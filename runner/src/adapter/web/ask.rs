@@ -36,8 +36,8 @@ pub struct Parts {
     /// What people try.
     pub backtests: Arc<Backtests>,
     pub status: Arc<Status>,
-    /// Statements that were made for pages.
-    pub statements: Kept,
+    /// What pages were made from.
+    pub kept: Kept,
     /// The program and its engine, with their versions.
     pub program: String,
     /// Only trades of intervals that end after this instant are offered for payment; all if `None`.
