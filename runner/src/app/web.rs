@@ -111,7 +111,7 @@ async fn parts(
         algorithms,
         backtests,
         status,
-        statements: Kept::default(),
+        kept: Kept::default(),
         overviews: Overviews::default(),
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
         offered_since: config.forward.since.0,
