@@ -132,7 +132,8 @@ impl Language {
     /// ```
     pub fn counted(self, text: &str, count: u64) -> &str {
         let Some((one, other)) = text.split_once('|') else { return text };
-        if self.is_one(usize::try_from(count).unwrap_or(usize::MAX)) { one } else { other }
+        let is_one = count == 1 || (count == 0 && self == Language::Fr);
+        if is_one { one } else { other }
     }
 }
 

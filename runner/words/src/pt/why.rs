@@ -236,7 +236,7 @@ pub(super) const INTERVAL: Interval = Interval {
     described_price: "{name}: {price} ct/kWh.",
     by_member: "Cada degrau é um membro: tão largo como a sua energia, tão alto como a sua oferta.",
     not_by_limits: "Esta regra não olha para as ofertas; elas só mostram o que cada lado teria aceitado.",
-    by_neighbours: "Para que os números de ninguém se possam ler, cada degrau junta pelo menos {least} vizinhos, nenhum com mais de metade, à sua média. Você não está incluído.",
+    by_neighbours: "Para que os números de ninguém se possam ler, cada degrau junta pelo menos {least} vizinhos, nenhum com mais de metade, à sua média. Os seus números não estão incluídos.",
     hidden: "A curva dos seus vizinhos só se mostra quando pelo menos {least} deles vendem e {least} compram, e nenhum tem mais de metade. Aqui não é assim: poder-se-ia ler o que faz um único vizinho.",
     members: "Quem trocou, e porquê",
     member: "Membro",
