@@ -12,7 +12,7 @@ use figures::community::{Figures, Making, Overview, Step, Steps, span_of};
 use figures::sums::TooLarge;
 use jiff::tz::TimeZone;
 
-use super::ask::Refusal;
+use super::refusal::Refusal;
 use crate::statements::each_interval;
 
 /// Days that are held in memory at a time.
