@@ -218,13 +218,16 @@ impl Service {
         if web.is_some() {
             tasks.spawn(self.details(&owner).run());
         }
-        let pages = self.serve_pages(web, &cache);
+        let mut pages = JoinSet::new();
+        if let Some(listener) = web {
+            pages.spawn(self.pages(listener, &cache));
+        }
         self.status.serving(true);
         let watching = self.watch(&api);
         let failed = tokio::select! {
             () = self.shutdown.cancelled() => None,
             error = watching => Some(error),
-            Err(error) = pages => Some(error),
+            Some(ended) = pages.join_next() => ended.map_err(anyhow::Error::from).flatten().err(),
         };
         self.status.stopping();
         api.health().set(false).await;
@@ -233,6 +236,7 @@ impl Service {
         let ending = async {
             let stopped = api.stop().await;
             while tasks.join_next().await.is_some() {}
+            while pages.join_next().await.is_some() {}
             stopped
         };
         match tokio::time::timeout(SHUTDOWN_MAX, ending).await {
@@ -319,13 +323,12 @@ impl Service {
         ))
     }
 
-    /// Serves the pages, if there are any.
-    async fn serve_pages(
+    /// Serves the pages until the shutdown, and keeps what is noted of who opened them.
+    fn pages(
         &self,
-        listener: Option<TcpListener>,
+        listener: TcpListener,
         algorithms: &Arc<AlgorithmCache>,
-    ) -> anyhow::Result<()> {
-        let Some(listener) = listener else { return Ok(()) };
+    ) -> impl Future<Output = anyhow::Result<()>> + Send + use<> {
         let around = Around {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
@@ -333,7 +336,8 @@ impl Service {
             status: Arc::clone(&self.status),
             connections: self.shares.web,
         };
-        web::run(&self.config, listener, around, self.shutdown.clone()).await
+        let (config, shutdown) = (self.config.clone(), self.shutdown.clone());
+        async move { web::run(&config, listener, around, shutdown).await }
     }
 
     fn price_taking(&self) -> PriceTaking {
