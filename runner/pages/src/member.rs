@@ -27,6 +27,8 @@ pub struct Model<'m> {
     pub statement: MemberStatement,
     /// The steps of the period: intervals of a day, days of a week or a month, months of a year. Empty if nothing is settled.
     pub steps: Vec<Step>,
+    /// Whether files of all intervals can be had; not of so many that it would take too long.
+    pub files: bool,
     /// Of how many days there are sums.
     pub days: u64,
     /// What the community had together; `None` if nothing is settled.
@@ -74,7 +76,7 @@ pub fn body(look: &Look, place: &Place, heading: Heading<'_>, period: &Period, m
             @if let Some(seen) = &model.together { (together(language, seen)) }
             (data_line(heading, model))
             (steps(look, heading, period, model))
-            (files(look, place, period))
+            @if model.files { (files(look, place, period)) } @else { p class="files" { (texts.member.files_elsewhere) } }
             @if let Some(repeat) = model.repeat {
                 p class="note" { (texts.statement.again) " " code { (repeat.command) } " (" (repeat.program) ")." }
             }

@@ -67,7 +67,8 @@ fn the_numbers_are_those_of_the_statement_to_the_last_digit() {
             assert_eq!(shown["period"], period);
             // Each step is a part of the whole.
             for (of_step, of_row) in [("from_grid_wh", "bought_grid_wh"), ("paid_neur", "paid_neur")] {
-                let sum: i64 = shown["steps"].as_array().unwrap().iter().filter_map(|step| step[of_step].as_i64()).sum();
+                let sum: i64 =
+                    shown["steps"].as_array().unwrap().iter().filter_map(|step| step[of_step].as_i64()).sum();
                 assert_eq!(Some(sum), row[of_row].as_i64(), "{of_step} of {period}");
             }
             let text = page(&served, member, &format!("period={period}"));
@@ -97,7 +98,8 @@ fn a_day_has_as_many_quarter_hours_as_its_clock() {
     assert_eq!([hours(&autumn, "2023-10-28"), hours(&autumn, "2023-10-29")], [96, 100]);
     // The clock shows the hour from two to three twice, which their offsets tell apart.
     let text = page(&autumn, member, "period=2023-10-29");
-    for (shown, start) in [("02:15 (UTC+02:00)", "2023-10-29T00:15:00Z"), ("02:15 (UTC+01:00)", "2023-10-29T01:15:00Z")] {
+    for (shown, start) in [("02:15 (UTC+02:00)", "2023-10-29T00:15:00Z"), ("02:15 (UTC+01:00)", "2023-10-29T01:15:00Z")]
+    {
         assert!(text.contains(&format!("<a href=\"/c/aveiro/i/{start}\">{shown}</a>")), "{shown} in {text}");
     }
     let spring = brussels(3, "2024-03-30T22:00:00Z", 2);
@@ -109,7 +111,9 @@ fn a_day_has_as_many_quarter_hours_as_its_clock() {
 fn rows(csv: &str) -> Vec<BTreeMap<String, String>> {
     let mut lines = csv.lines().map(|line| line.split(','));
     let headings: Vec<&str> = lines.next().unwrap().collect();
-    let row = |line: std::str::Split<'_, char>| headings.iter().map(|it| (*it).to_owned()).zip(line.map(str::to_owned)).collect();
+    let row = |line: std::str::Split<'_, char>| {
+        headings.iter().map(|it| (*it).to_owned()).zip(line.map(str::to_owned)).collect()
+    };
     lines.map(row).collect()
 }
 
@@ -261,7 +265,9 @@ fn no_other_member_is_named() {
                 page(&served, own, &format!("period={period}&format=csv")),
                 page(&served, own, &format!("period={period}&format=json")),
             ];
-            for (other, text) in members.iter().filter(|other| *other != own).flat_map(|it| texts.iter().map(move |text| (it, text))) {
+            for (other, text) in
+                members.iter().filter(|other| *other != own).flat_map(|it| texts.iter().map(move |text| (it, text)))
+            {
                 assert!(!text.contains(other.as_str()), "{other} on the page of {own} in {period}: {text}");
             }
         }
@@ -291,7 +297,10 @@ fn the_language_is_the_browsers_or_that_of_the_address() {
         assert!(by_address.contains(&format!("period=2023-10-28&amp;lang={code}")), "{by_address}");
         assert!(!by_header(accept).contains("period=2023-10-28&amp;lang="));
         // Numbers for programs are the same in all.
-        assert_eq!(json(&served, member, &format!("period=2023-10&lang={code}")), json(&served, member, "period=2023-10"));
+        assert_eq!(
+            json(&served, member, &format!("period=2023-10&lang={code}")),
+            json(&served, member, "period=2023-10")
+        );
     }
     // The address is stronger, and what is no language counts for nothing.
     let both = served.get_with(&format!("{path}&lang=fr"), &[("accept-language", "de")]).is(200);
@@ -313,8 +322,107 @@ fn a_manager_sees_the_totals_of_any_time_and_how_to_make_the_numbers_again() {
         assert_eq!(total["bought_wh"].as_u64(), Some(sum("bought_local_wh") + sum("bought_grid_wh")));
         assert_eq!(total["sold_wh"].as_u64(), Some(sum("sold_local_wh") + sum("sold_grid_wh")));
         let text = page(&served, member, &format!("period={period}"));
-        let command = text.split("<code>").find_map(|code| code.starts_with("rec-market ").then(|| code.split_once('<').unwrap().0));
+        let command = text
+            .split("<code>")
+            .find_map(|code| code.starts_with("rec-market ").then(|| code.split_once('<').unwrap().0));
         let words: Vec<&str> = command.unwrap().split(' ').skip(1).collect();
         assert_has(&shown, &served.market.json(&words)[0]);
+    }
+}
+
+/// Eight members, half of whom sell to the other half, as `seller` and each one of them as themselves, over three days: in
+/// September all are alike; on the first of October one sells much more, and on the second all are alike again.
+fn shared() -> Served {
+    let names = ["a-sun", "b-sun", "c-sun", "d-sun", "e-home", "f-home", "g-home", "h-home"];
+    let mut told = Vec::new();
+    let mut counts = [0_u64; 8];
+    for (day, much) in [("2023-09-01", 100), ("2023-10-01", 700), ("2023-10-02", 100)] {
+        for quarter in 0..3 {
+            for (place, name) in names.iter().enumerate() {
+                if quarter > 0 {
+                    counts[place] += if place == 1 { much } else { 100 };
+                }
+                let registers = if place < 4 { format!("0 {}", counts[place]) } else { format!("{} 0", counts[place]) };
+                told.push(format!("{name} {day}T12:{:02}:00Z {registers}", quarter * 15));
+            }
+        }
+    }
+    let viewer =
+        |name: &str, keys: &str| format!("[[viewer]]\nname = \"{name}\"\ntoken_file = \"{name}.token\"\n{keys}\n");
+    let viewers = [
+        viewer("manager", "role = \"manager\""),
+        viewer("seller", "role = \"member\"\ncommunity = \"aveiro\"\nmember = \"a-sun\""),
+    ];
+    let meters = Meters::telling(&told);
+    let market = Market::serving(&meters, &viewers.concat(), "");
+    for name in ["manager", "seller"] {
+        market.file(&format!("{name}.token"), token(name));
+    }
+    Served::start(market, [meters])
+}
+
+fn token(name: &str) -> String {
+    format!("{name}-has-a-token-of-many-characters")
+}
+
+fn seen_by(served: &Served, name: &str, path: &str) -> crate::http::Answer {
+    served.get_with(path, &[("authorization", &format!("Bearer {}", token(name)))])
+}
+
+#[test]
+fn a_member_sees_totals_of_months_and_of_days_in_which_nobody_stands_out() {
+    let served = shared();
+    for (period, shared_wh, withheld) in [
+        ("2023-09-01", Some(800), None),
+        ("2023-W35", Some(800), None),
+        ("2023-09", Some(800), None),
+        ("2023-10-01", None, Some("dominated")),
+        ("2023-10-02", None, Some("gives-away")),
+        ("2023-W40", None, Some("gives-away")),
+        ("2023-W39", None, Some("dominated")),
+        ("2023-10", Some(1600), None),
+        ("2023", Some(2400), None),
+    ] {
+        let shown =
+            |name: &str| seen_by(&served, name, &format!("/c/aveiro/m/a-sun.json?period={period}")).is(200).json();
+        let own = shown("seller");
+        assert_eq!(own["community_total"]["shared_wh"].as_u64(), shared_wh, "{period}: {own}");
+        assert_eq!(own["withheld"].as_str(), withheld, "{period}: {own}");
+        let managers = shown("manager");
+        assert!(managers["community_total"]["shared_wh"].is_u64() && managers["withheld"].is_null(), "{managers}");
+        // What is its own, a member sees as anybody else who may.
+        for key in ["sold_local_wh", "paid_neur", "neighbours", "steps", "data"] {
+            assert_eq!(own[key], managers[key], "{key}");
+        }
+        let text = seen_by(&served, "seller", &format!("/c/aveiro/m/a-sun?period={period}")).is(200).text().to_owned();
+        assert_eq!(text.contains("The totals of the community are not shown"), withheld.is_some(), "{text}");
+        assert!(!text.contains("rec-market statement"), "a member has no command line: {text}");
+    }
+    let text =
+        |period: &str| seen_by(&served, "seller", &format!("/c/aveiro/m/a-sun?period={period}")).text().to_owned();
+    assert!(text("2023-10-01").contains("Another member has more than half"));
+    assert!(text("2023-10-02").contains("Beside the total of the month"));
+}
+
+#[test]
+fn a_members_page_and_files_name_nobody_else_and_are_nobody_elses() {
+    let served = shared();
+    for period in ["2023-09-01", "2023-W35", "2023-10", "2023"] {
+        for path in [
+            format!("/c/aveiro/m/a-sun?period={period}"),
+            format!("/c/aveiro/m/a-sun.json?period={period}"),
+            format!("/c/aveiro/m/a-sun?period={period}&format=csv"),
+            format!("/c/aveiro/m/a-sun?period={period}&format=json"),
+        ] {
+            let own = seen_by(&served, "seller", &path).is(200);
+            assert!(own.text().contains("sun") || path.contains("csv"), "{path}");
+            for other in ["b-sun", "c-sun", "d-sun", "e-home", "f-home", "g-home", "h-home", "-home"] {
+                assert!(!own.text().contains(other), "{other} in {path}: {}", own.text());
+            }
+            // Another member's is not there, like one that nobody has.
+            let [others, nobodys] =
+                ["b-sun", "nobody"].map(|name| seen_by(&served, "seller", &path.replace("a-sun", name)).is(404));
+            assert_eq!(others.text(), nobodys.text(), "{path}");
+        }
     }
 }

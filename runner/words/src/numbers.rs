@@ -132,10 +132,7 @@ impl Language {
     /// ```
     pub fn counted(self, text: &str, count: u64) -> &str {
         let Some((one, other)) = text.split_once('|') else { return text };
-        let is_one = match self {
-            Language::Fr => count <= 1,
-            Language::En | Language::Pt | Language::De | Language::Nl | Language::Es => count == 1,
-        };
+        let is_one = count == 1 || (count == 0 && self == Language::Fr);
         if is_one { one } else { other }
     }
 }

@@ -18,6 +18,7 @@ pub struct Bar {
 pub fn bars<'u>(about: About<'_>, names: [&str; 2], bars: &[Bar], unit: impl Into<Unit<'u>>) -> Markup {
     const TOP: f64 = 38.0;
     const HEIGHT: f64 = 120.0;
+    const LABEL_HALF: f64 = 18.0;
     let whole = |value: u128| i128::try_from(value).unwrap_or(i128::MAX);
     let most = bars.iter().filter_map(|bar| bar.parts).map(|[first, second]| whole(first.saturating_add(second))).max();
     let scale = Scale::holding(0, most.unwrap_or(0), 4);
@@ -41,7 +42,10 @@ pub fn bars<'u>(about: About<'_>, names: [&str; 2], bars: &[Bar], unit: impl Int
             @if !path.is_empty() { path class=(class) d=(path.finish()) {} }
         }
         @for (place, label) in labels {
-            text class="tick middle" x=(number(LEFT + step * (place as f64 + 0.5))) y=(number(TOP + HEIGHT + LINE)) { (label) }
+            @let x = LEFT + step * (place as f64 + 0.5);
+            // One in the middle of the last bars would reach over the edge.
+            @let (anchor, x) = if x > RIGHT - LABEL_HALF { ("end", RIGHT) } else { ("middle", x) };
+            text class={ "tick " (anchor) } x=(number(x)) y=(number(TOP + HEIGHT + LINE)) { (label) }
         }
     };
     picture(about, TOP + HEIGHT + LINE + 6.0, Rows::across(bars.len()), &content)

@@ -22,8 +22,9 @@ use super::guard::Sight;
 use crate::config::CommunityConfig;
 use crate::statements::days::{self, Day};
 
-/// Most trades of all members in a period whose intervals are read for a page. Of more, the sums of days are shown.
-const TRADES_MAX: u64 = 3_000_000;
+/// Most trades of all members in a period whose intervals are read for a page, which takes some seconds the first time. Of more,
+/// the sums of days are shown.
+const TRADES_MAX: u64 = 1_000_000;
 
 /// Makes the page.
 ///
@@ -54,6 +55,7 @@ pub async fn look_up(ask: &Ask, member: &MemberId) -> Result<Shown, Refusal> {
         common: told.common,
         statement: told.statement,
         steps: told.steps,
+        files: settled.trades() <= file::TRADES_MAX,
         days: u64::try_from(settled.within().count()).unwrap_or(u64::MAX),
         together: seen,
         repeat: repeat.as_ref(),

@@ -11,8 +11,9 @@ use crate::spreadsheet::Csv;
 use crate::statements::interval::{COLUMNS, Row};
 use crate::statements::{days, each_interval};
 
-/// Most trades of all members in a period of which a file is made: some seconds of work.
-const TRADES_MAX: u64 = 12_000_000;
+/// Most trades of all members in a period of which a file is made, which takes some seconds: a year of 30 members, or some months
+/// of 100.
+pub(super) const TRADES_MAX: u64 = 1_500_000;
 
 /// All of a member's intervals of a period.
 #[derive(Serialize)]
