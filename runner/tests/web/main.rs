@@ -20,3 +20,4 @@ mod pages;
 mod roles;
 mod served;
 mod slow;
+mod why;
