@@ -14,7 +14,9 @@ mod demo;
 mod dev;
 mod events;
 pub mod exit;
+mod export;
 mod health;
+mod link;
 mod meter;
 mod output;
 mod printed;
@@ -28,6 +30,7 @@ mod statement;
 mod stored;
 mod trades;
 mod wasmtime_cli;
+mod web;
 
 use std::io::{self, Write};
 
@@ -84,6 +87,15 @@ pub enum Command {
     /// single false reading, the next reading decides; after a jump, a person does. `meter list` shows which meters are disputed.
     #[command(subcommand)]
     Meter(MeterCommand),
+    /// Let members look at their own pages by a link
+    ///
+    /// A link is for one member, until it ends or is revoked. Whoever else looks is a [[viewer]] of the configuration.
+    #[command(subcommand)]
+    Link(LinkCommand),
+    /// See who looked at the pages that `serve` shows
+    #[command(subcommand)]
+    Web(WebCommand),
+    Export(export::ExportArgs),
     Replay(replay::ReplayArgs),
     /// Try, check and administer matching algorithms
     ///
@@ -147,6 +159,18 @@ pub enum AlgorithmCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum LinkCommand {
+    Create(link::create::CreateArgs),
+    List(link::list::ListArgs),
+    Revoke(link::revoke::RevokeArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum WebCommand {
+    Log(web::log::LogArgs),
+}
+
+#[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     Check(config::check::CheckArgs),
     Show(config::show::ShowArgs),
@@ -183,6 +207,11 @@ pub async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Readings(ReadingsCommand::Convert(args)) => readings::convert::run(&args, &mut out)?,
         Command::Readings(ReadingsCommand::Import(args)) => readings::import::run(&args, &mut out).await?,
         Command::Readings(ReadingsCommand::Shares(args)) => readings::shares::run(&args, &mut out)?,
+        Command::Link(LinkCommand::Create(args)) => link::create::run(&args, &mut out).await?,
+        Command::Link(LinkCommand::List(args)) => link::list::run(&args, &mut out).await?,
+        Command::Link(LinkCommand::Revoke(args)) => link::revoke::run(&args, &mut out).await?,
+        Command::Web(WebCommand::Log(args)) => web::log::run(&args, &mut out).await?,
+        Command::Export(args) => export::run(&args, &mut out).await?,
         Command::Replay(args) => replay::run(&args, &mut out).await?,
         Command::Algorithm(command) => run_algorithm(command, &mut out).await?,
         Command::Config(ConfigCommand::Check(args)) => config::check::run(&args, &mut out)?,

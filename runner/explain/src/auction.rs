@@ -13,6 +13,7 @@ use super::{Cell, Unit};
 
 pub(super) fn double_auction(
     story: &mut Story<'_>,
+    price_of: PriceOf,
     pairs: &'static str,
     pair_price: impl Fn(Pair<'_>) -> i64,
 ) -> Outcome {
@@ -31,6 +32,7 @@ pub(super) fn double_auction(
     };
     let (clearing_price, limited) = story.limited(unlimited)?;
     story.tell(story.voice.texts.clearing_price, why.into_iter().chain(limited).chain([pairs.to_owned()]));
+    story.marks.price(price_of, clearing_price);
     accept(story, &book, &mut sellers, &mut buyers, clearing_price);
     book.greedy_by(&sellers, &buyers, |seller, buyer| limits.clamp(pair_price(Pair { seller, buyer, clearing_price })));
     Ok(book.rest())
@@ -62,6 +64,7 @@ pub(super) fn k_double_auction(story: &mut Story<'_>) -> Outcome {
         fill(texts.k_between, &[("k", &k), ("price", &story.voice.price(between))]),
     ];
     story.tell(texts.the_price, why.into_iter().chain(limited));
+    story.marks.price(PriceOf::All, clearing_price);
     accept(story, &book, &mut sellers, &mut buyers, clearing_price);
     book.greedy(&sellers, &buyers, clearing_price);
     Ok(book.rest())
@@ -118,7 +121,6 @@ pub(super) fn single_sided(story: &mut Story<'_>) -> Outcome {
 
 /// Lets those trade who accept a price, and tells who they are and in which order they meet.
 fn accept(story: &mut Story<'_>, book: &Book<'_>, sellers: &mut Vec<u32>, buyers: &mut Vec<u32>, price: i64) {
-    story.marks.price(PriceOf::All, price);
     story.marks.all(Reason::Limit { price });
     sellers.truncate(sellers.partition_point(|&seller| book.position(seller).offer <= price));
     buyers.truncate(buyers.partition_point(|&buyer| book.position(buyer).bid >= price));

@@ -31,7 +31,7 @@ pub(super) fn fluvius(story: &mut Story<'_>, key: Key) -> Outcome {
         Key::Relative => (of(Offer::Relative), texts.fluvius_relative.to_owned()),
         Key::Optimal => {
             let (injection, passes) = Injection::repeated(first, book.surpluses(), book.deficits(), &weights);
-            let passes = story.voice.count(passes, [texts.pass_one, texts.passes_many], &[]);
+            let passes = story.voice.count(passes, texts.passes, &[]);
             let again = fill(texts.fluvius_again, &[("passes", &passes)]);
             (injection, format!("{} {again}", texts.fluvius_relative))
         }

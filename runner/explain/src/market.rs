@@ -31,8 +31,10 @@ pub struct MarketPrice {
 /// For whom a price is the price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PriceOf {
-    /// For everybody; where each pair has its own price, the one that decides who trades.
+    /// For everybody.
     All,
+    /// For nobody, since each pair has its own: the price that decides who trades.
+    Decides,
     /// What sellers get.
     Sellers,
     /// What buyers pay.
@@ -48,6 +50,7 @@ impl PriceOf {
     pub fn code(self) -> &'static str {
         match self {
             PriceOf::All => "all",
+            PriceOf::Decides => "decides",
             PriceOf::Sellers => "sellers",
             PriceOf::Buyers => "buyers",
             PriceOf::HalfA => "half-a",

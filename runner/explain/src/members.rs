@@ -56,7 +56,7 @@ fn prices(trades: &[Trade], voice: Voice) -> String {
     let energy =
         inside.clone().filter(|trade| trade.buyer != Party::Operator).map(|trade| u128::from(trade.energy.wh()));
     let energy = voice.wh(energy.sum::<u128>());
-    let count = voice.count(inside.clone().count(), [texts.trade_one, texts.trades_many], &[]);
+    let count = voice.count(inside.clone().count(), texts.trades, &[]);
     let (lowest_told, highest_told) = (voice.price(lowest), voice.price(highest));
     if lowest == highest {
         fill(texts.inside_one_price, &[("trades", &count), ("energy", &energy), ("price", &lowest_told)])

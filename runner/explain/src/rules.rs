@@ -8,6 +8,7 @@ use super::fluvius::{Key, fluvius};
 use super::shares::{
     cascading_shares, equal_shares, fixed_shares, priority_shares, proportional_shares, supply_demand_ratio,
 };
+use super::market::PriceOf;
 use super::story::Story;
 use super::tariff::{bill_sharing, mid_market_rate, public_grid, static_price};
 use super::truthful::{muda, trade_reduction};
@@ -51,13 +52,13 @@ pub(super) fn follow(rule: &str, story: &mut Story<'_>) -> Option<Outcome> {
         "mid-market-rate" => mid_market_rate(story),
         "bill-sharing" => bill_sharing(story),
         "single-sided" => single_sided(story),
-        "uniform" => double_auction(story, texts.pairs_clearing, |pair| pair.clearing_price),
+        "uniform" => double_auction(story, PriceOf::All, texts.pairs_clearing, |pair| pair.clearing_price),
         "average-market" => {
             let halves = |pair: Pair<'_>| mid(pair.seller.offer, pair.buyer.bid);
-            double_auction(story, texts.pairs_half_way, halves)
+            double_auction(story, PriceOf::Decides, texts.pairs_half_way, halves)
         }
-        "buyers-price" => double_auction(story, texts.pairs_bid, |pair| pair.buyer.bid),
-        "sellers-price" => double_auction(story, texts.pairs_offer, |pair| pair.seller.offer),
+        "buyers-price" => double_auction(story, PriceOf::Decides, texts.pairs_bid, |pair| pair.buyer.bid),
+        "sellers-price" => double_auction(story, PriceOf::Decides, texts.pairs_offer, |pair| pair.seller.offer),
         "proportional-shares" => proportional_shares(story),
         "fixed-shares" => fixed_shares(story),
         "equal-shares" => equal_shares(story),

@@ -47,11 +47,11 @@ impl<'r> Story<'r> {
     pub(super) fn tell_round(&mut self) {
         let (round, voice, texts) = (self.round, self.voice, self.voice.texts);
         let book = Book::new(round);
-        let side = |members: usize, energy: u128, told: [&str; 2]| {
+        let side = |members: usize, energy: u128, told: &str| {
             voice.count(members, told, &[("energy", &voice.wh(energy))])
         };
-        let surplus = side(book.sellers().len(), book.total_surplus(), [texts.surplus_one, texts.surplus_many]);
-        let deficit = side(book.buyers().len(), book.total_deficit(), [texts.deficit_one, texts.deficit_many]);
+        let surplus = side(book.sellers().len(), book.total_surplus(), texts.have_surplus);
+        let deficit = side(book.buyers().len(), book.total_deficit(), texts.have_deficit);
         let (retail, feed_in) = (voice.price(round.retail), voice.price(round.feed_in));
         let mut sentences =
             vec![format!("{surplus}; {deficit}."), fill(texts.tariffs, &[("retail", &retail), ("feed_in", &feed_in)])];

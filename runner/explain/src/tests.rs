@@ -130,6 +130,8 @@ fn the_merit_orders_and_prices_are_those_of_the_rule() {
     assert_eq!(short(&market.offers), [(0, 50_000, 900, 900), (3, 70_000, 600, 200)]);
     assert_eq!(short(&market.bids), [(1, 120_000, 700, 700), (2, 90_000, 400, 400), (4, 60_000, 300, 0)]);
     assert_eq!(market.prices, [MarketPrice { of: PriceOf::All, micro_eur: 70_000 }]);
+    let own_prices = explained("buyers-price", &self::market()).market.prices;
+    assert_eq!(own_prices, [MarketPrice { of: PriceOf::Decides, micro_eur: 70_000 }]);
     assert!(market.looks_at_limits && !explained("mid-market-rate", &self::market()).market.looks_at_limits);
     let spread = explained("trade-reduction", &self::market()).market.prices;
     assert_eq!(spread.iter().map(|it| (it.of.code(), it.micro_eur)).collect::<Vec<_>>(), [

@@ -33,18 +33,18 @@ impl Voice {
         format!("{} EUR", self.language.exact(nano_eur, 9))
     }
 
-    /// `1 seller`, `2 sellers`: a text for one and a text for others, with a place for the number and more.
-    pub(super) fn count(self, number: usize, [one, others]: [&str; 2], more: &[(&str, &dyn Display)]) -> String {
-        let text = if self.language.is_one(number) { one } else { others };
+    /// `1 seller`, `2 sellers`: a text with a form for one and one for others, with places for the number and more.
+    pub(super) fn count(self, number: usize, text: &str, more: &[(&str, &dyn Display)]) -> String {
+        let text = self.language.counted(text, number as u64);
         fill(text, &[&[("count", &number as &dyn Display)], more].concat())
     }
 
     pub(super) fn sellers(self, number: usize) -> String {
-        self.count(number, [self.texts.seller_one, self.texts.sellers_many], &[])
+        self.count(number, self.texts.sellers, &[])
     }
 
     pub(super) fn buyers(self, number: usize) -> String {
-        self.count(number, [self.texts.buyer_one, self.texts.buyers_many], &[])
+        self.count(number, self.texts.buyers, &[])
     }
 
     /// The name of a party.

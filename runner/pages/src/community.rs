@@ -96,7 +96,7 @@ impl Said<'_> {
     /// Day and time of an instant.
     fn moment(&self, at: Boundary) -> String {
         let local = self.model.zone.to_datetime(at.timestamp());
-        format!("{} {}", self.language.date(local.date()), local.strftime("%H:%M"))
+        self.language.moment(local)
     }
 
     fn period_line(&self) -> String {

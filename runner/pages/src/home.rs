@@ -124,7 +124,7 @@ fn state(look: &Look, community: &Community) -> Markup {
     let (h, language, state) = (&look.texts().home, look.language, &community.state);
     let moment = |at: Boundary| {
         let local = community.zone.to_datetime(at.timestamp());
-        format!("{} {}", language.date(local.date()), local.strftime("%H:%M"))
+        language.moment(local)
     };
     let settled = match state.mark {
         Some(mark) => fill(h.settled_until, &[("time", &moment(mark))]),

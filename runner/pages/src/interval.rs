@@ -207,6 +207,7 @@ fn price_name(look: &Look, price: MarketPrice) -> &'static str {
     let texts = &look.texts().interval;
     match price.of {
         PriceOf::All => texts.price_all,
+        PriceOf::Decides => texts.price_decides,
         PriceOf::Sellers => texts.price_sellers,
         PriceOf::Buyers => texts.price_buyers,
         PriceOf::HalfA => texts.price_half_a,

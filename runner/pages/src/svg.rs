@@ -1,4 +1,4 @@
-//! Plots as SVG: axes, stacked bars and areas, differences, a heat map, step lines, ranges, merit orders, and what flows from whom
+//! Plots as SVG: axes, stacked bars and areas, differences, a heat map, step lines, merit orders, ranges, and what flows from whom
 //! to whom.
 //!
 //! All plots are 400 units wide with text of 12 units, so that on a screen of 360 px it is still 10 px. A plot is one path for
@@ -47,15 +47,6 @@ pub struct About<'t> {
     pub title: &'t str,
     /// What there is to see.
     pub description: &'t str,
-}
-
-/// An axis on the left: its unit, and how its numbers are written.
-#[derive(Clone, Copy)]
-pub struct Axis<'a> {
-    /// The unit.
-    pub unit: &'a str,
-    /// Writes a number.
-    pub label: &'a dyn Fn(i128) -> String,
 }
 
 /// A label below a plot.

@@ -21,7 +21,6 @@ mod numbers;
 mod overview;
 mod pages;
 mod query;
-mod same_site;
 mod serve;
 mod viewer;
 

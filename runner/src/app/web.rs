@@ -81,6 +81,7 @@ pub async fn run(
     }
     // Nobody notes anything any more: it ends when all is kept.
     keeping.await?;
+    backtests.finish().await;
     Ok(served?)
 }
 

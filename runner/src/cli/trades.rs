@@ -53,7 +53,7 @@ pub enum TradesCommand {
 
 /// One line of `--json`; the names are the command line's contract.
 #[derive(Serialize)]
-struct TradeJson<'a> {
+pub struct TradeJson<'a> {
     id: String,
     community: &'a str,
     start: String,
@@ -71,7 +71,7 @@ const COLUMNS: [&str; 10] =
     ["id", "community", "start", "seller", "buyer", "energy", "price", "amount", "state", "message"];
 
 impl<'a> TradeJson<'a> {
-    fn new(community: &'a str, trade: &'a StoredTrade) -> TradeJson<'a> {
+    pub fn new(community: &'a str, trade: &'a StoredTrade) -> TradeJson<'a> {
         TradeJson {
             id: trade.id.to_string(),
             community,

@@ -89,7 +89,7 @@ impl MemberTerms {
 
 impl MemberConfig {
     /// The meters of this member, which has that name, and the times when it has them.
-    pub(super) fn tenures(&self, member: &MemberId) -> impl Iterator<Item = (MeterId, Tenure)> {
+    pub fn tenures(&self, member: &MemberId) -> impl Iterator<Item = (MeterId, Tenure)> {
         self.listings(member, 0, &[]).into_iter().map(|Listing { meter, from, until, .. }| {
             let tenure = Tenure { member: member.clone(), from, until };
             (meter, tenure)

@@ -7,8 +7,8 @@
 mod browser;
 mod demo;
 mod elsewhere;
-mod fuzz;
 mod figures_agree;
+mod fuzz;
 mod headers;
 mod http;
 mod links;
@@ -20,4 +20,3 @@ mod pages;
 mod roles;
 mod served;
 mod slow;
-mod why;

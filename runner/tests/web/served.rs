@@ -38,13 +38,7 @@ impl Served {
 
     /// The community `aveiro` of these meters.
     pub fn of(meters: Meters, keys: &str, community_keys: &str) -> Served {
-        Served::of_all(meters, keys, &[("aveiro", community_keys)])
-    }
-
-    /// Communities with these names and keys, which all have these meters.
-    pub fn of_all(meters: Meters, keys: &str, communities: &[(&str, &str)]) -> Served {
-        let communities = communities.iter().map(|(name, keys)| community(name, meters.address(), keys));
-        Served::start(Market::serving_all(&communities.collect::<String>(), keys), [meters])
+        Served::start(Market::serving(&meters, keys, community_keys), [meters])
     }
 
     /// A market that is not settled yet, and its meters, which live as long.

@@ -51,7 +51,7 @@ fn map(language: Language, labels: &str, hours: &BTreeMap<Hour, u128>) -> Markup
     };
     let title = fill(said.each_hour, &[("rules", &labels)]);
     let description = fill(said.most_shared, &[("hour", hour), ("energy", &language.kwh_of_sum(*wh))]);
-    let picture = heat(About { title: &title, description: &description }, &Heat { hours });
+    let picture = heat(About { title: &title, description: &description }, &Heat { hours, language });
     chart::figure_in(language, &title, &picture, &numbers(language, hours))
 }
 

@@ -56,7 +56,7 @@ fn map(said: Said<'_>, name: &str, hours: &BTreeMap<Hour, u128>) -> Markup {
         return html! { figure { figcaption { (title) } p class="note" { (c.heat_zero) } } };
     };
     let description = fill(c.heat_most, &[("hour", hour), ("kwh", &said.kwh(*wh))]);
-    let picture = heat(About { title: &title, description: &description }, &Heat { hours });
+    let picture = heat(About { title: &title, description: &description }, &Heat { hours, language: said.language });
     chart::figure_in(said.language, &title, &picture, &numbers(said, hours))
 }
 

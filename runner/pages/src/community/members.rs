@@ -107,7 +107,7 @@ fn written(said: Said<'_>, column: Column, account: &Account) -> String {
         Column::Cover | Column::Use | Column::SavedPart => said.language.percent_of_ppm(value),
         Column::BoughtAt | Column::SoldAt => said.language.cents_per_kwh(value),
         Column::Paid | Column::GridAlone | Column::Saved => {
-            value.map(|nano| said.language.eur(Amount::from_nano_eur(nano))).unwrap_or_default()
+            value.map(|nano| said.language.eur_in_column(Amount::from_nano_eur(nano))).unwrap_or_default()
         }
     }
 }

@@ -8,7 +8,7 @@ use words::fill;
 use super::Said;
 use crate::chart::{self, Numbers};
 use crate::place::{Part, Place};
-use crate::svg::{About, Axis, Label, Range, band, timeline};
+use crate::svg::{About, Label, Range, band, timeline};
 
 pub(super) fn sections(said: Said<'_>) -> Markup {
     let c = &said.texts.community;
@@ -59,9 +59,8 @@ fn areas(said: Said<'_>, what: &str, names: [&'static str; 2], parts: fn(&Slot) 
     // OK because no step of any real community comes near 2⁶⁴ Wh.
     let narrow = |wh: u128| u64::try_from(wh).unwrap_or(u64::MAX);
     let steps: Vec<Option<[u64; 2]>> = steps.iter().map(|parts| parts.map(|parts| parts.map(narrow))).collect();
-    let axis = Axis { unit: "kWh", label: &|wh| said.language.few_parts(wh, 3) };
     let about = About { title: &title, description: &description };
-    let plot = timeline(about, names, &steps, axis, &labels(said));
+    let plot = timeline(about, names, &steps, ("kWh", 3, said.language), &labels(said));
     chart::figure_in(said.language, &title, &plot, &numbers)
 }
 
@@ -112,10 +111,8 @@ fn prices(said: Said<'_>) -> Markup {
         let place = |slot: &Slot| Place::of(said.model.community, Part::Interval(slot.from));
         numbers.links = slots.iter().map(|slot| said.look.href(&place(slot), &[])).collect();
     }
-    // µEUR/kWh are hundred-thousandths of ct/kWh times ten.
-    let axis = Axis { unit: "ct/kWh", label: &|micro| said.language.few_parts(micro, 4) };
     let about = About { title: &title, description: &description };
-    let plot = band(about, [c.lowest_to_highest, c.mean], &ranges, axis, &labels(said));
+    let plot = band(about, [c.lowest_to_highest, c.mean], &ranges, ("ct/kWh", 4, said.language), &labels(said));
     chart::figure_in(said.language, &title, &plot, &numbers)
 }
 
@@ -145,9 +142,9 @@ fn labels(said: Said<'_>) -> Vec<Label> {
         let before = place.checked_sub(1).and_then(|before| slots.get(before)).map(local);
         let is_new = |of: fn(Date) -> Date| before.is_none_or(|before| of(before.date()) != of(now.date()));
         match (said.model.step, single_day(said)) {
-            (Step::Day, _) => (is_new(Date::first_of_month), now.strftime("%Y-%m").to_string()),
-            (_, true) => (now.minute() == 0 && now.second() == 0, now.strftime("%H:%M").to_string()),
-            (_, false) => (is_new(|date| date), now.strftime("%m-%d").to_string()),
+            (Step::Day, _) => (is_new(Date::first_of_month), said.language.short_month(now.date()).to_owned()),
+            (_, true) => (now.minute() == 0 && now.second() == 0, said.language.time(now.time())),
+            (_, false) => (is_new(|date| date), said.language.day(now.date())),
         }
     };
     let all: Vec<(usize, String)> = slots

@@ -39,7 +39,7 @@ pub(super) fn section(look: &Look, stored: &StoredInterval, market: &Market) -> 
                                 th scope="col" { (texts.inside) }
                             }
                             th scope="col" { (texts.with_grid) }
-                            th scope="col" { (texts.why) }
+                            th scope="col" class="text" { (texts.why) }
                         }
                     }
                     tbody {

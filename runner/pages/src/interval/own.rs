@@ -8,7 +8,7 @@ use figures::rate;
 use maud::{Markup, html};
 use words::fill;
 
-use super::{Heading, Rule, cents, curves, head, members, rule};
+use super::{Heading, Rule, cents, curves, head, members, price_name, rule};
 use crate::look::Look;
 
 /// What one member sees: nothing here says anything of another one, but [`Own::curves`], which hide everybody, and the prices, at
@@ -42,6 +42,11 @@ pub fn own(look: &Look, heading: &Heading<'_>, own: &Own<'_>) -> Markup {
             h2 { (texts.yours) }
             @if let Some(line) = active {
                 @for side in line.sides() { (side_of(look, line, side, own.curves.is_some())) }
+                @if !own.prices.is_empty() {
+                    dl class="formulas" {
+                        @for price in own.prices { dt { (price_name(look, *price)) } dd { (cents(look.language, price.micro_eur)) " ct/kWh" } }
+                    }
+                }
             } @else {
                 p { (texts.nothing_yours) }
             }

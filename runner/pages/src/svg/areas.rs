@@ -3,22 +3,20 @@
 use maud::{Markup, html};
 
 use super::path::Path;
-use super::{About, Axis, CLASSES, LEFT, LINE, Label, RIGHT, Rows, Scale, Unit, labels_below, left_axis, legend, picture};
+use super::{About, CLASSES, LEFT, LINE, Label, RIGHT, Rows, Scale, Unit, labels_below, left_axis, legend, picture};
 
 /// Plots areas over the hours of a day: for each step its two parts, `None` without data. Numbers are written in the unit.
 pub fn areas<'u>(about: About<'_>, names: [&str; 2], steps: &[Option<[u64; 2]>], unit: impl Into<Unit<'u>>) -> Markup {
     let hour = |hour: u32| Label { place: f64::from(hour) / 24.0, text: format!("{hour}:00") };
-    let unit = unit.into();
-    let axis = Axis { unit: unit.name, label: &|value| unit.written(value) };
-    timeline(about, names, steps, axis, &[0, 6, 12, 18, 24].map(hour))
+    timeline(about, names, steps, unit, &[0, 6, 12, 18, 24].map(hour))
 }
 
 /// Plots areas over any time, with these labels below.
-pub fn timeline(
+pub fn timeline<'u>(
     about: About<'_>,
     names: [&str; 2],
     steps: &[Option<[u64; 2]>],
-    axis: Axis<'_>,
+    unit: impl Into<Unit<'u>>,
     labels: &[Label],
 ) -> Markup {
     const TOP: f64 = 38.0;
@@ -52,9 +50,10 @@ pub fn timeline(
         }
         from = until + 1;
     }
+    let unit = unit.into();
     let content = html! {
         (legend(12.0, names))
-        (left_axis(&scale, TOP, HEIGHT, axis.unit, axis.label))
+        (left_axis(&scale, TOP, HEIGHT, unit.name, |value| unit.written(value)))
         @for (path, class) in paths.into_iter().zip(CLASSES) {
             @if !path.is_empty() { path class=(class) d=(path.finish()) {} }
         }

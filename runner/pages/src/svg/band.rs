@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::path::{Path, number};
-use super::{About, Axis, LEFT, LINE, Label, RIGHT, Rows, Scale, labels_below, left_axis, picture};
+use super::{About, LEFT, LINE, Label, RIGHT, Rows, Scale, Unit, labels_below, left_axis, picture};
 
 /// What there was in one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +17,11 @@ pub struct Range {
 }
 
 /// Plots ranges. `names` are those of the range and of the line.
-pub fn band(
+pub fn band<'u>(
     about: About<'_>,
     names: [&str; 2],
     steps: &[Option<Range>],
-    axis: Axis<'_>,
+    unit: impl Into<Unit<'u>>,
     labels: &[Label],
 ) -> Markup {
     const TOP: f64 = 38.0;
@@ -55,13 +55,14 @@ pub fn band(
         }
         from = until + 1;
     }
+    let unit = unit.into();
     let middle = (LEFT + RIGHT) / 2.0;
     let content = html! {
         rect class="band" x=(number(LEFT)) y="3" width="12" height="10" {}
         text x=(number(LEFT + 17.0)) y="12" { (names[0]) }
         path class="step s0" d={ "M" (number(middle)) " 8h12" } {}
         text x=(number(middle + 17.0)) y="12" { (names[1]) }
-        (left_axis(&scale, TOP, HEIGHT, axis.unit, axis.label))
+        (left_axis(&scale, TOP, HEIGHT, unit.name, |value| unit.written(value)))
         @if !area.is_empty() { path class="band" d=(area.finish()) {} }
         @if !line.is_empty() { path class="step s0" d=(line.finish()) {} }
         (labels_below(labels, TOP + HEIGHT + LINE))

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use figures::Hour;
-use figures::text::kwh_of_sum;
 use jiff::civil::Date;
 use jiff::{Span, ToSpan};
 use maud::{Markup, html};
+use words::Language;
 
 use super::path::{Path, number};
 use super::{About, LEFT, LINE, RIGHT, Rows, picture};
@@ -25,6 +25,8 @@ const TOP: f64 = 6.0;
 pub struct Heat<'h> {
     /// The energy in each hour with data.
     pub hours: &'h BTreeMap<Hour, u128>,
+    /// The language of dates and numbers.
+    pub language: Language,
 }
 
 /// A cell of a map.
@@ -94,18 +96,18 @@ pub fn heat(about: About<'_>, map: &Heat<'_>) -> Markup {
         @for hour in [0, 6, 12, 18] {
             text class="tick end" x=(number(LEFT - 4.0)) y=(number(TOP + ROW * f64::from(hour) + 8.0)) { (hour) ":00" }
         }
-        @for (column, label) in labels(&days) {
+        @for (column, label) in labels(&days, map.language) {
             text class="tick" x=(number(LEFT + width * column as f64)) y=(number(bottom + LINE)) { (label) }
         }
-        (legend(map.most(), bottom + 2.0 * LINE + 4.0))
+        (legend(map, bottom + 2.0 * LINE + 4.0))
     };
     let rows = Rows { count: days.len(), across: Some((LEFT, RIGHT)), down: Some((TOP, bottom)) };
     picture(about, bottom + 2.0 * LINE + 10.0, rows, &content)
 }
 
 /// Labels of days or months, as many as have room.
-fn labels(days: &[Date]) -> Vec<(usize, String)> {
-    let month = |day: &Date| format!("{:04}-{:02}", day.year(), day.month());
+fn labels(days: &[Date], language: Language) -> Vec<(usize, String)> {
+    let month = |day: &Date| format!("{} {}", language.short_month(*day), day.year());
     let months: Vec<(usize, String)> =
         days.iter().enumerate().filter(|(_, day)| day.day() == 1).map(|(place, day)| (place, month(day))).collect();
     if days.len() > 92 {
@@ -113,11 +115,11 @@ fn labels(days: &[Date]) -> Vec<(usize, String)> {
         return months.into_iter().step_by(apart).collect();
     }
     let apart = days.len().div_ceil(5).max(1);
-    days.iter().enumerate().step_by(apart).map(|(place, day)| (place, day.strftime("%m-%d").to_string())).collect()
+    days.iter().enumerate().step_by(apart).map(|(place, day)| (place, language.day(*day))).collect()
 }
 
 /// The levels with the most that each means.
-fn legend(most: u128, y: f64) -> Markup {
+fn legend(map: &Heat<'_>, y: f64) -> Markup {
     const STEP: f64 = 22.0;
     html! {
         text class="tick" x=(number(LEFT)) y=(number(y)) { "0" }
@@ -125,7 +127,7 @@ fn legend(most: u128, y: f64) -> Markup {
             rect class=(class) x=(number(LEFT + 12.0 + STEP * place as f64)) y=(number(y - 9.0)) width=(number(STEP)) height="10" {}
         }
         text class="tick" x=(number(LEFT + 18.0 + STEP * CLASSES.len() as f64)) y=(number(y)) {
-            (kwh_of_sum(most)) " kWh"
+            (map.language.kwh_of_sum(map.most())) " kWh"
         }
     }
 }

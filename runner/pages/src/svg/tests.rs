@@ -118,29 +118,29 @@ fn hours(from: &str, hours: u64, wh: impl Fn(u64) -> u128) -> BTreeMap<Hour, u12
 fn an_hour_that_comes_twice_is_in_two_and_one_left_out_is_none() {
     // Level 5, but for the hour that comes the second time.
     let back = hours("2024-10-26T22:00:00Z", 25, |hour| if hour == 3 { 0 } else { 100 });
-    let svg = heat(ABOUT, &Heat { hours: &back }).into_string();
+    let svg = heat(ABOUT, &Heat { hours: &back, language: Language::En }).into_string();
     let (full, zero) = (rectangles(&svg, "h5"), rectangles(&svg, "h0"));
     assert_eq!((full.len(), zero.len()), (24, 1));
     let half = full.iter().find(|cell| cell[3] < full[0][3]).unwrap();
     assert!((half[3] * 2.0 - full[0][3]).abs() < 0.02);
     assert!((zero[0][1] - half[1] - half[3]).abs() < 0.02, "the second time is below the first");
     let forward = hours("2024-03-30T23:00:00Z", 23, |_| 100);
-    let svg = heat(ABOUT, &Heat { hours: &forward }).into_string();
+    let svg = heat(ABOUT, &Heat { hours: &forward, language: Language::En }).into_string();
     assert_eq!(rectangles(&svg, "h5").len(), 23);
 }
 
 #[test]
 fn a_year_of_hours_is_small_and_days_without_data_stay_empty() {
     let year = hours("2023-12-31T23:00:00Z", 366 * 24, |hour| u128::from(hour % 24 * (hour / 24 % 7)));
-    let svg = heat(ABOUT, &Heat { hours: &year }).into_string();
+    let svg = heat(ABOUT, &Heat { hours: &year, language: Language::En }).into_string();
     assert!(svg.len() < 150_000 && count(&svg, "<path") <= 6, "{}", svg.len());
     let mut two = hours("2024-05-01T10:00:00Z", 1, |_| 5);
     two.extend(hours("2024-05-03T10:00:00Z", 1, |_| 5));
-    let svg = heat(ABOUT, &Heat { hours: &two }).into_string();
+    let svg = heat(ABOUT, &Heat { hours: &two, language: Language::En }).into_string();
     let cells = rectangles(&svg, "h5");
     assert_eq!(cells.len(), 2);
     assert!((cells[1][0] - cells[0][0] - 2.0 * cells[0][2]).abs() < 0.02);
-    assert!(svg.contains(">05-01</text>") && svg.contains(">05-03</text>"), "{svg}");
+    assert!(svg.contains(">1 May</text>") && svg.contains(">3 May</text>"), "{svg}");
 }
 
 #[test]
@@ -153,4 +153,44 @@ fn each_line_has_its_own_dashes_and_its_name() {
     // Level runs are one step.
     let path = svg.split("<path class=\"step s0\" d=\"").nth(2).unwrap().split('"').next().unwrap();
     assert_eq!(path.matches('H').count(), 2, "{path}");
+}
+
+#[test]
+fn a_range_is_open_where_there_is_no_data_and_holds_its_mean() {
+    let range = |lowest, mean, highest| Some(Range { lowest, mean, highest });
+    let steps = [range(90_000, 96_200, 100_000), range(90_000, 91_000, 95_000), None, range(80_000, 80_000, 80_000)];
+    let labels = [Label { place: 0.0, text: "a&b".to_owned() }, Label { place: 1.0, text: "end".to_owned() }];
+    let svg = band(ABOUT, ["range", "mean"], &steps, ("ct/kWh", 4), &labels).into_string();
+    let path = |class: &str| {
+        let after = svg.rsplit(&format!("class=\"{class}\" d=\"")).next().unwrap();
+        after.split('"').next().unwrap().to_owned()
+    };
+    assert_eq!((path("band").matches('M').count(), path("band").matches('z').count()), (2, 2));
+    assert_eq!(path("step s0").matches('M').count(), 2);
+    assert!(svg.contains("data-steps=\"4\"") && svg.contains(">a&amp;b</text>"), "{svg}");
+    assert!(svg.contains("class=\"tick begin\"") && svg.contains("class=\"tick end\""), "{svg}");
+    let none = band(ABOUT, ["range", "mean"], &[None, None], ("ct/kWh", 4), &[]).into_string();
+    assert_eq!(count(&none, "<path class=\"band\""), 0);
+}
+
+#[test]
+fn ribbons_are_as_wide_as_what_flows_and_few_paths() {
+    let names: Vec<String> = (0..12).map(|number| format!("m<{number}>")).collect();
+    let ribbon = |from, to, wide| Ribbon { from, to, wide };
+    let mut all: Vec<Ribbon> = (0..8).flat_map(|from| (8..12).map(move |to| ribbon(from, to, 100))).collect();
+    all.push(ribbon(11, 0, 3));
+    let svg = ribbons(ABOUT, ["Seller", "Buyer"], &names, &all).into_string();
+    let drawn: usize = svg.split("class=\"ribbon").skip(1).map(|part| part.split("\"></path>").next().unwrap().matches('z').count()).sum();
+    assert_eq!((drawn, count(&svg, "<path")), (33, 7));
+    // On the left those that sell, on the right those that buy.
+    assert_eq!((count(&svg, ">m&lt;0&gt;</text>"), count(&svg, ">m&lt;11&gt;</text>"), count(&svg, ">m&lt;9&gt;</text>")), (2, 2, 1));
+    // Blocks do not overlap, and none is beyond the picture.
+    let blocks = rectangles(&svg, "block");
+    let height: f64 = svg.split("viewBox=\"0 0 400 ").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
+    for side in blocks.chunk_by(|a, b| a[0] == b[0]) {
+        assert!(side.windows(2).all(|pair| pair[0][1] + pair[0][3] < pair[1][1]), "{side:?}");
+        assert!(side.last().is_some_and(|last| last[1] + last[3] <= height), "{side:?} {height}");
+    }
+    let nothing = ribbons(ABOUT, ["Seller", "Buyer"], &[], &[]).into_string();
+    assert_eq!(count(&nothing, "ribbon"), 0);
 }

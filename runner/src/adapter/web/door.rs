@@ -28,6 +28,7 @@ use pages::place::{Form, Part, Place};
 use words::fill;
 
 use self::attempts::Attempts;
+pub use self::proxy::is_from_own_page;
 use self::proxy::{Forged, Named};
 pub use self::visits::{Visits, record};
 use super::answer::{page, told};

@@ -23,7 +23,6 @@ use super::compare::{self, Posted};
 use super::door::{self, Door, Refused};
 use super::guard::{self, Sight};
 use super::query::{FORM_BYTES_MAX, Query, without};
-use super::same_site::is_same_site;
 use super::viewer::Viewer;
 use super::{assets, pages as all};
 use crate::certificates::Certificates;
@@ -141,6 +140,9 @@ impl Shared {
         };
         seen_by(&mut look, &viewer);
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            if !door::is_from_own_page(request.headers()) {
+                return self.door.refused(&look, form, &next, &Refused::Elsewhere);
+            }
             return self.posted(request, viewer, look, parsed).await;
         }
         let Some((place, sight)) = self.opened(&viewer, parsed.clone()) else {
@@ -195,7 +197,7 @@ impl Shared {
         }
     }
 
-    /// A form that was sent: only from a page of this server, and only where there is one.
+    /// A form that was sent from a page of ours.
     async fn posted(
         &self,
         request: Request,
@@ -204,19 +206,15 @@ impl Shared {
         parsed: Option<(Place, Form)>,
     ) -> Response {
         let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
-        let (parts, body) = request.into_parts();
-        if !is_same_site(&parts.headers) {
-            return self.door.refused(&look, form, "", &Refused::Elsewhere);
-        }
         let Some((place, sight)) = self.opened(&viewer, parsed) else {
             return refused(&look, form, &Refusal::NotFound);
         };
-        if !matches!(place, Place::Of { part: Part::Compare, .. }) || parts.method != Method::POST {
+        if !matches!(place, Place::Of { part: Part::Compare, .. }) || request.method() != Method::POST {
             let mut response = refused(&look, form, &Refusal::NotFound);
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             return response;
         }
-        let sent = tokio::time::timeout(PAGE_MAX, axum::body::to_bytes(body, FORM_BYTES_MAX)).await;
+        let sent = tokio::time::timeout(PAGE_MAX, axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX)).await;
         let fields = match sent {
             Ok(Ok(bytes)) => std::str::from_utf8(&bytes).ok().and_then(Query::of_form),
             Ok(Err(_)) | Err(_) => None,
@@ -235,10 +233,9 @@ impl Shared {
             Ok(Err(refusal)) => refused(&ask.look, form, &refusal),
             Err(_) => busy(&ask.look, form),
         };
-        match self.door.note(&ask.viewer, &ask.place, form, response.status(), ask.now) {
-            true => response,
-            false => busy(&ask.look, form),
-        }
+        // What was done is done, also where the note of it is late.
+        self.door.note(&ask.viewer, &ask.place, form, response.status(), ask.now);
+        response
     }
 }
 

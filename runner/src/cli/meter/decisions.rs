@@ -4,7 +4,9 @@ use std::io::Write;
 
 use books::{Action, Change};
 use clap::Args;
+use domain::Boundary;
 use domain::disputes::{Exchange, Finding, MeterDecision};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::args::ConfigArg;
@@ -29,7 +31,7 @@ pub struct DecisionsArgs {
 
 /// One line of `--json`.
 #[derive(Serialize)]
-struct DecisionJson<'a> {
+pub struct DecisionJson<'a> {
     number: u64,
     community: Option<&'a str>,
     meter: &'a str,
@@ -92,29 +94,50 @@ pub fn print_made(
     Ok(Exit::Done)
 }
 
-fn print(number: u64, change: &Change, as_json: bool, out: &mut impl Write) -> anyhow::Result<()> {
-    let Change { at, by, community, action } = change;
-    let Action::Meter { meter, decision, reason } = action else { return Ok(()) };
-    let (word, first, exchange) = match decision {
-        MeterDecision::Accept { first } => ("accept", Some(first), None),
-        MeterDecision::Restart { first } => ("restart", Some(first), None),
+/// A decision's name, the first disputed reading that it is about, and the exchange.
+fn parts(decision: &MeterDecision) -> (&'static str, Option<Boundary>, Option<&Exchange>) {
+    match decision {
+        MeterDecision::Accept { first } => ("accept", Some(*first), None),
+        MeterDecision::Restart { first } => ("restart", Some(*first), None),
         MeterDecision::Exchange { exchange, .. } => ("exchange", None, Some(exchange)),
         MeterDecision::Late { .. } => ("late", None, None),
-    };
-    if as_json {
-        let json = DecisionJson {
-            number,
-            community: community.as_deref(),
-            meter: meter.as_str(),
-            decision: word,
-            at: at.to_string(),
-            by,
-            why: reason.as_deref(),
-            first: first.map(ToString::to_string),
-            exchange: exchange.map(ExchangeJson::new),
-        };
-        return output::json_line(&json, out);
     }
+}
+
+/// The time that a decision is about.
+pub fn about(decision: &MeterDecision) -> Timestamp {
+    match decision {
+        MeterDecision::Accept { first } | MeterDecision::Restart { first } => first.timestamp(),
+        MeterDecision::Exchange { exchange, .. } => exchange.at,
+        MeterDecision::Late { since, .. } => since.timestamp(),
+    }
+}
+
+/// A decision as `--json` shows it; `None` if it is not about a meter.
+pub fn json(number: u64, change: &Change) -> Option<DecisionJson<'_>> {
+    let Change { at, by, community, action } = change;
+    let Action::Meter { meter, decision, reason } = action else { return None };
+    let (word, first, exchange) = parts(decision);
+    Some(DecisionJson {
+        number,
+        community: community.as_deref(),
+        meter: meter.as_str(),
+        decision: word,
+        at: at.to_string(),
+        by,
+        why: reason.as_deref(),
+        first: first.map(|first| first.to_string()),
+        exchange: exchange.map(ExchangeJson::new),
+    })
+}
+
+fn print(number: u64, change: &Change, as_json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let Change { at, by, action, .. } = change;
+    let Action::Meter { meter, decision, reason } = action else { return Ok(()) };
+    if as_json {
+        return json(number, change).map_or(Ok(()), |json| output::json_line(&json, out));
+    }
+    let (word, first, exchange) = parts(decision);
     let what = match (first, exchange) {
         (_, Some(exchange)) => Finding::Exchanged { exchange: *exchange }.to_string(),
         (Some(first), None) => format!("{word}, disputed since {first}"),

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use pages::look::Look;
 use pages::place::{Form, Part, Place};
 
-use super::super::same_site::is_same_site;
+use super::proxy::is_from_own_page;
 use super::{Door, LINK, LOGIN, LOGOUT, Refused, ok, session, with_cookie};
 use crate::adapter::web::ask::Parts;
 use crate::adapter::web::query::Query;
@@ -42,7 +42,7 @@ impl Door {
         request: Request,
     ) -> Result<Response, Refused> {
         let (head, body) = request.into_parts();
-        if !is_same_site(&head.headers) {
+        if !is_from_own_page(&head.headers) {
             return Err(Refused::Elsewhere);
         }
         let body = to_bytes(body, FORM_BYTES_MAX).await.unwrap_or_default();
@@ -87,7 +87,7 @@ impl Door {
     }
 
     pub(super) async fn log_out(&self, parts: &Parts, look: &Look, headers: &HeaderMap) -> Result<Response, Refused> {
-        if !is_same_site(headers) {
+        if !is_from_own_page(headers) {
             return Err(Refused::Elsewhere);
         }
         if let Some(secret) = session::shown(headers, self.web.is_secure()) {

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use crate::config::{GROUPS_HEADER, ProxyConfig, USER_HEADER};
 
 /// Where browsers say which site a request comes from (Fetch Metadata).
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// In which proxies name who calls them.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What nobody sends but a proxy.
@@ -92,6 +93,17 @@ fn host(headers: &HeaderMap) -> Option<&str> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?.to_str().ok()?;
     hosts.next().is_none().then_some(host)
+}
+
+/// Whether a request that changes something comes from our own pages: by what browsers say of its site, or by its origin. Without
+/// either, it is not known, and could come from any page.
+pub fn is_from_own_page(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get(FETCH_SITE) {
+        return site.as_bytes() == b"same-origin";
+    }
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let of = origin.and_then(|origin| origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")));
+    of.is_some_and(|origin| host(headers).is_some_and(|host| host.eq_ignore_ascii_case(origin)))
 }
 
 #[cfg(test)]
@@ -191,5 +203,26 @@ mod tests {
         for header in ["x-forwarded-for", "forwarded", "via", "x-real-ip"] {
             assert!(!is_here("127.0.0.1", &[("host", "localhost"), (header, "127.0.0.1")]), "{header}");
         }
+    }
+
+    #[test]
+    fn what_changes_something_comes_from_our_own_pages() {
+        let own = |lines: &[(&str, &str)]| is_from_own_page(&headers(lines));
+        let host = ("host", "rec.example:8443");
+        assert!(own(&[host, ("sec-fetch-site", "same-origin")]));
+        // Pages that send no referrer send no origin either.
+        assert!(own(&[host, ("sec-fetch-site", "same-origin"), ("origin", "null")]));
+        assert!(own(&[host, ("origin", "https://rec.example:8443")]));
+        assert!(own(&[host, ("origin", "http://REC.example:8443")]));
+        for site in ["cross-site", "same-site", "none", ""] {
+            assert!(!own(&[host, ("sec-fetch-site", site), ("origin", "https://rec.example:8443")]), "{site}");
+        }
+        for origin in
+            ["null", "https://evil.example", "https://rec.example", "rec.example:8443", "https://rec.example:8443.evil"]
+        {
+            assert!(!own(&[host, ("origin", origin)]), "{origin}");
+        }
+        assert!(!own(&[host]));
+        assert!(!own(&[("origin", "https://rec.example:8443")]));
     }
 }

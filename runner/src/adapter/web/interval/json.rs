@@ -30,8 +30,8 @@ pub(super) fn all(
         object.insert("fuel".into(), json!(provenance.fuel));
     }
     let digest = |digest: &Option<domain::Digest>| digest.map(|digest| digest.to_string());
-    object.insert("round_sha256".into(), json!(digest(&stored.round_digest)));
-    object.insert("trades_sha256".into(), json!(digest(&stored.trades_digest)));
+    object.insert("round_digest".into(), json!(digest(&stored.round_digest)));
+    object.insert("trades_digest".into(), json!(digest(&stored.trades_digest)));
     if let Some(Told { explanation, totals, .. }) = told {
         let (agrees, differences) = match &explanation.agreement {
             Agreement::Exact => (Some(true), &[][..]),
