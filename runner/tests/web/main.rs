@@ -21,3 +21,4 @@ mod roles;
 mod rules;
 mod served;
 mod slow;
+mod who;
