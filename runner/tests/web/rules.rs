@@ -70,6 +70,13 @@ fn finished(served: &Served) -> Value {
     json()
 }
 
+/// The page of an open market with a finished backtest.
+pub fn compared(served: &Served) -> String {
+    let form = b"do=start&with=uniform&with=muda";
+    served.ask("POST", COMPARE, &[OWN, FORM], form).is(303);
+    format!("{COMPARE}?result={}", finished(served)["shown"])
+}
+
 #[test]
 fn a_backtest_in_a_browser_comes_to_what_the_command_says_and_outlives_a_restart() {
     let served = Served::small();
