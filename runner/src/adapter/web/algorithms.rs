@@ -85,7 +85,8 @@ fn spans<'l>(log: &'l ActivationLog, all: &'l [KeptChange]) -> Vec<page::Span<'l
         if let Some(before) = spans.last_mut() {
             before.until = Some(from);
         }
-        let activated = activation.map(|Activation { algorithm, settings, .. }| (algorithm, settings.as_deref()));
+        let activated = activation
+            .map(|Activation { algorithm, settings, .. }| page::Activated { algorithm, settings: settings.as_deref() });
         spans.push(page::Span { from: Some(from), until: None, activated, by: by(from) });
     }
     spans.reverse();
@@ -163,8 +164,8 @@ fn span_json(span: &page::Span<'_>) -> Value {
     json!({
         "from": span.from.map(|from| from.to_string()),
         "until": span.until.map(|until| until.to_string()),
-        "algorithm": span.activated.map(|(label, _)| listed::json::algorithm(Some(&listed::algorithm(label)))),
-        "settings": span.activated.and_then(|(_, settings)| settings).map(|settings| {
+        "algorithm": span.activated.map(|activated| listed::json::algorithm(Some(&listed::algorithm(activated.algorithm)))),
+        "settings": span.activated.and_then(|activated| activated.settings).map(|settings| {
             settings.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect::<serde_json::Map<_, _>>()
         }),
         "by": span.by,
@@ -223,6 +224,9 @@ mod tests {
         };
         assert_eq!(names("aveiro"), ["probe: ties", "money: aveiro"]);
         assert_eq!(names("other"), ["probe: ties"]);
-        assert_eq!(checks(&super::report(&Version { report: "no JSON".to_owned(), ..version }, "aveiro")), [[""; 3]; 0]);
+        assert_eq!(
+            checks(&super::report(&Version { report: "no JSON".to_owned(), ..version }, "aveiro")),
+            [[""; 3]; 0]
+        );
     }
 }

@@ -84,7 +84,7 @@ pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
         "ended": notice,
         "results": kept.iter().map(head_json).collect::<Vec<_>>(),
         "shown": chosen.map(|kept| kept.number),
-        "result": backtest.map(|finished| result_json(finished)).transpose()?,
+        "result": backtest.map(result_json).transpose()?,
         "candidate": shadowed.clone().map(|shadowed| listed::json::shadow(&listed::shadow_report(name, shadowed))),
     });
     let title = fill(ask.look.texts().compare.title, &[("community", &printable(name))]);
