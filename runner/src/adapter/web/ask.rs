@@ -13,7 +13,7 @@ use pages::place::{Form, Place};
 
 use super::guard::Sight;
 use super::kept::Kept;
-use super::overview::Overviews;
+use super::overview::{OverviewError, Overviews};
 use super::query::Query;
 use super::viewer::Viewer;
 use crate::algorithms::cache::AlgorithmCache;
@@ -98,6 +98,15 @@ pub enum Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Refusal {
         Refusal::Store(error)
+    }
+}
+
+impl From<OverviewError> for Refusal {
+    fn from(error: OverviewError) -> Refusal {
+        match error {
+            OverviewError::Store(error) => Refusal::Store(error),
+            OverviewError::TooLarge(error) => Refusal::Failed(error.to_string()),
+        }
     }
 }
 
