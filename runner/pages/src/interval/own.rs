@@ -67,10 +67,8 @@ fn side_of(look: &Look, line: &Line, side: &Side, sees_offered: bool) -> Markup 
         Role::Sells => (texts.yours_sells, texts.yours_limit_sells),
         Role::Buys => (texts.yours_buys, texts.yours_limit_buys),
     };
-    let told = [
-        fill(had, &[("energy", &language.kwh(side.energy))]),
-        fill(limit, &[("price", &cents(language, side.limit))]),
-    ];
+    let told =
+        [fill(had, &[("energy", &language.kwh(side.energy))]), fill(limit, &[("price", &cents(language, side.limit))])];
     let share = format!("{}\u{a0}%", language.exact(line.share.into(), 4));
     let offered = side.offered.filter(|_| sees_offered).zip(side.gave_back());
     html! {

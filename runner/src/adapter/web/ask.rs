@@ -37,8 +37,8 @@ pub struct Parts {
     /// What people try.
     pub backtests: Arc<Backtests>,
     pub status: Arc<Status>,
-    /// Statements that were made for pages.
-    pub statements: Kept,
+    /// What statements were made from.
+    pub kept: Kept,
     /// Overviews that were made for pages.
     pub overviews: Overviews,
     /// The program and its engine, with their versions.
