@@ -53,7 +53,9 @@ impl<'b> Books<'b> {
     ) -> Result<Books<'b>, OverviewError> {
         let mark = store.mark(community).await?;
         let first = match mark {
-            Some(_) => store.intervals(community, Span::default(), 1).await?.first().map(|first| first.interval.start()),
+            Some(_) => {
+                store.intervals(community, Span::default(), 1).await?.first().map(|first| first.interval.start())
+            }
             None => None,
         };
         Ok(Books { store, community, zone, length, span: first.zip(mark) })
