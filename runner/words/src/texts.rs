@@ -46,6 +46,7 @@ texts! {
         refused,
         unavailable_title,
         unavailable,
+        unavailable_since,
         busy_title,
         busy,
         wrong_title,
