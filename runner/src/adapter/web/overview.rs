@@ -12,7 +12,7 @@ use figures::community::{Figures, Making, Overview, Step, Steps, span_of};
 use figures::sums::TooLarge;
 use jiff::tz::TimeZone;
 
-use super::ask::Refusal;
+use super::refusal::Refusal;
 use crate::statements::each_interval;
 
 /// Days that are held in memory at a time.
@@ -49,7 +49,9 @@ impl<'b> Books<'b> {
     ) -> Result<Books<'b>, Refusal> {
         let mark = store.mark(community).await?;
         let first = match mark {
-            Some(_) => store.intervals(community, Span::default(), 1).await?.first().map(|first| first.interval.start()),
+            Some(_) => {
+                store.intervals(community, Span::default(), 1).await?.first().map(|first| first.interval.start())
+            }
             None => None,
         };
         Ok(Books { store, community, zone, length, span: first.zip(mark) })
