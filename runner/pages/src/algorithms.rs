@@ -243,16 +243,10 @@ fn told<'c>(said: &texts::Algorithms, action: &'c Action) -> Told<'c> {
         Action::StartShadow { candidate, since, .. } => {
             Told { what: said.shadow_started, algorithm: candidate.to_string(), start: Some(*since), ..empty }
         }
-        Action::EndShadow { candidate } => {
-            Told { what: said.shadow_ended, algorithm: candidate.to_string(), ..empty }
+        Action::EndShadow { candidate } => Told { what: said.shadow_ended, algorithm: candidate.to_string(), ..empty },
+        Action::Fail { algorithm, start, reason, .. } => {
+            Told { what: said.failed_code, algorithm: algorithm.to_string(), start: Some(*start), reason, ..empty }
         }
-        Action::Fail { algorithm, start, reason, .. } => Told {
-            what: said.failed_code,
-            algorithm: algorithm.to_string(),
-            start: Some(*start),
-            reason,
-            ..empty
-        },
         // Decisions about meters are none about algorithms, and nobody lists them here.
         Action::Meter { reason, .. } => Told { reason: reason.as_deref().unwrap_or_default(), ..empty },
     }
@@ -353,8 +347,15 @@ fn costs(language: Language, model: &Algorithms<'_>) -> Markup {
         return Markup::default();
     }
     let whole = |number: Option<u64>| number.map_or_else(|| "–".to_owned(), |number| language.whole(number));
-    let headings =
-        [said.algorithm, said.intervals, said.fuel_mean, said.fuel_most, said.time_mean, said.time_most, said.memory_most];
+    let headings = [
+        said.algorithm,
+        said.intervals,
+        said.fuel_mean,
+        said.fuel_most,
+        said.time_mean,
+        said.time_most,
+        said.memory_most,
+    ];
     html! {
         section {
             h2 { (said.costs_title) }

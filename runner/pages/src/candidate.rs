@@ -54,10 +54,8 @@ fn report(language: Language, zone: &TimeZone, candidate: &Candidate<'_>) -> Mar
     let values: [(&str, &dyn std::fmt::Display); 3] =
         [("algorithm", &printable(&algorithm)), ("since", &local(shadow.since)), ("until", &reached)];
     let counts = [totals.intervals, totals.failed, totals.rejected].map(|count| language.whole(count));
-    let counts = fill(
-        said.candidate_counts,
-        &[("intervals", &counts[0]), ("failed", &counts[1]), ("rejected", &counts[2])],
-    );
+    let counts =
+        fill(said.candidate_counts, &[("intervals", &counts[0]), ("failed", &counts[1]), ("rejected", &counts[2])]);
     html! {
         p { (fill(sentence, &values)) " " (counts) }
         @if let Some(settled) = settled_until.filter(|settled| until.is_none_or(|until| until < *settled)) {

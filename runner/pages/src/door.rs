@@ -4,20 +4,21 @@ use maud::{Markup, html};
 
 use crate::look::Look;
 
-/// The form for a token. `said` is what else there is to say, and `next` where to go then; empty if that is open.
-pub fn sign_in(look: &Look, title: &str, said: Option<&str>, next: &str) -> Markup {
+/// The form for a token, which is sent to the page in whose place it stands. `said` is what else there is to say.
+pub fn sign_in(look: &Look, title: &str, said: Option<&str>) -> Markup {
     let door = &look.texts().door;
     html! {
         h1 { (title) }
         @if let Some(said) = said { p role="status" { (said) } }
-        form method="post" action=(action(look, "/login")) {
+        form method="post" {
+            // Keepers of passwords want a name beside each. This one is not sent.
+            input type="text" autocomplete="username" value="rec-market" hidden;
             p {
                 label for="token" { (door.token) } " "
                 input type="password" id="token" name="token" required autocomplete="current-password"
                     aria-describedby="token-is";
             }
             p id="token-is" { (door.token_is) }
-            @if !next.is_empty() { input type="hidden" name="next" value=(next); }
             p { button { (door.sign_in) } }
         }
         p { (door.or_link) }

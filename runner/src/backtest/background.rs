@@ -313,12 +313,8 @@ impl Backtests {
         let last = self.reader.intervals(community, last, 1).await?;
         let rounds = first.iter().chain(&last).filter_map(|stored| stored.round.as_ref());
         let members = rounds.map(|round| round.positions().len()).max().unwrap_or(0);
-        let size = Size {
-            members: members as u64,
-            intervals,
-            interval_seconds: length,
-            rules: wanted.rules.len() as u64,
-        };
+        let size =
+            Size { members: members as u64, intervals, interval_seconds: length, rules: wanted.rules.len() as u64 };
         size.check()?;
         Ok(intervals)
     }

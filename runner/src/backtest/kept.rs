@@ -289,7 +289,13 @@ mod tests {
     fn account(number: i128) -> Account {
         let flow = |wh| Flow { wh, amount: Amount::from_nano_eur(number * 1000) };
         let grid_alone = Amount::from_nano_eur(-number);
-        Account { sold_local: flow(1), bought_local: flow(2), sold_grid: flow(3), bought_grid: flow(u128::MAX), grid_alone }
+        Account {
+            sold_local: flow(1),
+            bought_local: flow(2),
+            sold_grid: flow(3),
+            bought_grid: flow(u128::MAX),
+            grid_alone,
+        }
     }
 
     fn finished() -> Finished {

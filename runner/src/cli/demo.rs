@@ -115,7 +115,8 @@ pub async fn run(args: &DemoArgs, out: &mut impl Write) -> anyhow::Result<Exit> 
     let directory = Directory::new(args.keep.as_deref())?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let now = scene.now();
-    let meters = meters::serve(MetersService::new(Arc::clone(&scene.recorded), move || now), Package::Platform, listener)?;
+    let meters =
+        meters::serve(MetersService::new(Arc::clone(&scene.recorded), move || now), Package::Platform, listener)?;
     let meters_address = format!("http://{}", meters.address());
     let config = directory.write_config(&args.algorithm, &meters_address, port.is_some())?;
 

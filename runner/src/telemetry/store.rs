@@ -14,7 +14,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use books::{
-    Acquired, Addition, BacktestHead, Backtests, Books, Change, Claim, Commit, Committed, CommittedBatch, DayDetails, DaySums, Days, Decisions, Details, Due, EventFilter, EventPlace, ExpectedState, KeepError, KeptBacktest, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases, Link, ListedEvent, ListedVisit, Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, Replica, Replicas, Session, ShadowState, Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Viewers, Visit, VisitFilter, VisitPlace, Window,
+    Acquired, Addition, BacktestHead, Backtests, Books, Change, Claim, Commit, Committed, CommittedBatch, DayDetails,
+    DaySums, Days, Decisions, Details, Due, EventFilter, EventPlace, ExpectedState, KeepError, KeptBacktest,
+    KeptChange, KeptReadings, KeptVersion, LateArrival, Leases, Link, ListedEvent, ListedVisit, Match, MatchFilter,
+    MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices,
+    PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, Replica, Replicas, Session, ShadowState, Span,
+    Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Viewers, Visit, VisitFilter,
+    VisitPlace, Window,
 };
 
 use super::metrics::{Forwarded, Metrics, StoreOutcome, lock};
@@ -361,12 +367,7 @@ impl Decisions for MeasuredStore {
 
 #[async_trait]
 impl Backtests for MeasuredStore {
-    async fn keep_backtest(
-        &self,
-        community: &str,
-        head: &BacktestHead,
-        content: Arc<[u8]>,
-    ) -> Result<u64, StoreError> {
+    async fn keep_backtest(&self, community: &str, head: &BacktestHead, content: Arc<[u8]>) -> Result<u64, StoreError> {
         self.timed("keep_backtest", self.store.keep_backtest(community, head, content)).await
     }
 

@@ -56,7 +56,10 @@ pub fn repository(file: &str) -> PathBuf {
 fn program() -> PathBuf {
     #[allow(clippy::disallowed_methods, reason = "the environment may name another browser")]
     let named = std::env::var_os("REC_MARKET_TEST_BROWSER").filter(|name| !name.is_empty());
-    named.map_or_else(|| repository("target/tools/bin/chromium").canonicalize().expect("`make tools` as root"), PathBuf::from)
+    named.map_or_else(
+        || repository("target/tools/bin/chromium").canonicalize().expect("`make tools` as root"),
+        PathBuf::from,
+    )
 }
 
 /// Where pictures of all pages go, for people who want to look at them: the variable names an existing folder.

@@ -18,5 +18,7 @@ mod names;
 mod numbers;
 mod pages;
 mod roles;
+mod rules;
 mod served;
 mod slow;
+mod who;

@@ -28,6 +28,7 @@ fn sights(served: &Served) -> Vec<Sight> {
         Sight::new("compare", "/c/aveiro/compare"),
         Sight::new("algorithms", "/c/aveiro/algorithms"),
         Sight::new("events", "/c/aveiro/events"),
+        Sight::new("login", "/login"),
         Sight { status: 404, ..Sight::new("nowhere", "/c/nowhere") },
     ]
 }

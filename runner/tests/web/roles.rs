@@ -123,7 +123,8 @@ fn what_is_not_yours_is_told_as_what_is_not_there() {
         }
     }
     // Nor does it take longer: what is not somebody's is not looked for.
-    let asked = || served.service.store_operations(&["outbox_depth", "mark", "marks", "acquire", "release"]);
+    let others = ["outbox_depth", "mark", "marks", "acquire", "release", "keep_visits"];
+    let asked = || served.service.store_operations(&others);
     let before = asked();
     for _ in 0..20 {
         as_viewer(&served, "own", "/c/aveiro/m/maple-03").is(404);

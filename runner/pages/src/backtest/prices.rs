@@ -46,7 +46,8 @@ fn plot(language: Language, variants: &[(&Variant, Vec<i128>)]) -> Markup {
     };
     let described: Vec<String> = lines.iter().map(falls).collect();
     let description = format!("{} ct/kWh.", described.join("; "));
-    let mut numbers = Numbers::new(std::iter::once(said.of_the_energy).chain(lines.iter().map(|line| line.name.as_str())));
+    let mut numbers =
+        Numbers::new(std::iter::once(said.of_the_energy).chain(lines.iter().map(|line| line.name.as_str())));
     numbers.rows = (0..=10)
         .map(|tenth: usize| {
             let at = |line: &Line| line.parts.get((tenth * 10).min(line.parts.len().saturating_sub(1))).copied();

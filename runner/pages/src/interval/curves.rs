@@ -106,7 +106,7 @@ fn plot(
 ) -> Markup {
     let (texts, language) = (&look.texts().interval, look.language);
     if orders.iter().all(|order| order.steps.is_empty()) {
-        return chart::nothing_in(language, texts.curves);
+        return chart::nothing_in(language, texts.curves_caption);
     }
     let across = prices.iter().map(|price| Across { name: price_name(look, *price), micro_eur: price.micro_eur });
     let limit = |side: Option<Side>, name| side.map(|side| Across { name, micro_eur: side.limit });
@@ -117,10 +117,11 @@ fn plot(
         .zip([texts.described_offers, texts.described_bids])
         .filter_map(|(order, text)| {
             let energy = order.steps.iter().fold(0_u128, |sum, step| sum.saturating_add(step.0));
-            let (low, high) = order.steps.iter().map(|step| step.1).fold(None, |range: Option<(i64, i64)>, price| {
-                let (low, high) = range.unwrap_or((price, price));
-                Some((low.min(price), high.max(price)))
-            })?;
+            let (low, high) =
+                order.steps.iter().map(|step| step.1).fold(None, |range: Option<(i64, i64)>, price| {
+                    let (low, high) = range.unwrap_or((price, price));
+                    Some((low.min(price), high.max(price)))
+                })?;
             let (low, high) = (cents(language, low), cents(language, high));
             Some(fill(text, &[("energy", &language.kwh_of_sum(energy)), ("low", &low), ("high", &high)]))
         })
@@ -130,5 +131,5 @@ fn plot(
         .collect();
     let about = About { title: texts.curves, description: &described.join(" ") };
     let picture = merit(about, orders, &across, |wh| language.few_parts(wh, 3), |price| language.few_parts(price, 4));
-    chart::figure_in(language, texts.curves, &picture, numbers)
+    chart::figure_in(language, texts.curves_caption, &picture, numbers)
 }

@@ -13,9 +13,9 @@ use crate::look::Look;
 pub(super) fn section(look: &Look, stored: &StoredInterval, market: &Market) -> Markup {
     let texts = &look.texts().interval;
     let positions = stored.round.iter().flat_map(|round| round.positions());
-    let active = positions.zip(&market.members).flat_map(|(position, line)| {
-        line.sides().map(move |side| (printable(position.member.as_str()), line, side))
-    });
+    let active = positions
+        .zip(&market.members)
+        .flat_map(|(position, line)| line.sides().map(move |side| (printable(position.member.as_str()), line, side)));
     let active: Vec<_> = active.collect();
     let is_key = market.members.iter().flat_map(Line::sides).any(|side| side.offered.is_some());
     let has_ranks = market.members.iter().any(|line| line.rank > 0);
@@ -28,7 +28,7 @@ pub(super) fn section(look: &Look, stored: &StoredInterval, market: &Market) -> 
                     thead {
                         tr {
                             th scope="col" { (texts.member) }
-                            th scope="col" { (texts.side) }
+                            th scope="col" class="text" { (texts.side) }
                             th scope="col" { (texts.limit) }
                             @if has_shares { th scope="col" { (texts.share) } }
                             @if has_ranks { th scope="col" { (texts.rank) } }
@@ -51,7 +51,7 @@ pub(super) fn section(look: &Look, stored: &StoredInterval, market: &Market) -> 
                                 @if has_shares { td { (look.language.exact(line.share.into(), 4)) } }
                                 @if has_ranks { td { (line.rank) } }
                                 (cells(look, side, is_key))
-                                td class="text" { (side.why(look.language)) }
+                                td class="text long" { (side.why(look.language)) }
                             }
                         }
                     }

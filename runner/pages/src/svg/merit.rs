@@ -92,7 +92,11 @@ fn path(order: &Order<'_>, x: impl Fn(i128) -> f64, y: impl Fn(i64) -> f64) -> S
     let mut together = 0_u128;
     for (place, &(energy, price)) in order.steps.iter().enumerate() {
         let at = (x(i128::try_from(together).unwrap_or(i128::MAX)), y(price));
-        if place == 0 { path.start(at) } else { path.step(at) }
+        if place == 0 {
+            path.start(at)
+        } else {
+            path.step(at)
+        }
         together = together.saturating_add(energy);
     }
     if let Some(&(_, price)) = order.steps.last() {

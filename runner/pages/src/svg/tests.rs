@@ -64,14 +64,22 @@ fn offers_rise_bids_fall_and_prices_go_across() {
     for class in ["step s0", "step s1", "step s2"] {
         assert_eq!(count(&svg, &format!("<path class=\"{class}\"")), 2, "{class}: {svg}");
     }
-    let path = |class: &str| svg.rsplit(&format!("<path class=\"step {class}\" d=\"")).next().unwrap().split('"').next().unwrap();
+    let path = |class: &str| {
+        svg.rsplit(&format!("<path class=\"step {class}\" d=\"")).next().unwrap().split('"').next().unwrap()
+    };
     // Both begin at the axis; offers end at 1.5 kWh, where the scale does, bids at 1.4.
     assert!(path("s1").starts_with("M44 ") && path("s1").matches('H').count() == 2, "{}", path("s1"));
     assert!(path("s2").starts_with("M44 ") && path("s2").matches('H').count() == 3, "{}", path("s2"));
     let height = |path: &str| path.split(' ').nth(1).unwrap().split('H').next().unwrap().parse::<f64>().unwrap();
     assert!(height(path("s2")) < height(path("s0")) && height(path("s0")) < height(path("s1")), "{svg}");
-    assert!(svg.contains("price &lt;now&gt;</text>") && svg.contains(">ct/kWh</text>") && svg.contains(" kWh</text>"), "{svg}");
-    let none = [Order { name: "offers", steps: vec![] }, Order { name: "bids", steps: vec![(5, i64::MIN), (u128::MAX, i64::MAX)] }];
+    assert!(
+        svg.contains("price &lt;now&gt;</text>") && svg.contains(">ct/kWh</text>") && svg.contains(" kWh</text>"),
+        "{svg}"
+    );
+    let none = [
+        Order { name: "offers", steps: vec![] },
+        Order { name: "bids", steps: vec![(5, i64::MIN), (u128::MAX, i64::MAX)] },
+    ];
     let svg = merit(ABOUT, &none, &[], |wh| decimal(wh, 3), |price| decimal(price, 4)).into_string();
     assert_eq!((count(&svg, "step s1"), count(&svg, "step s2")), (0, 2), "{svg}");
 }

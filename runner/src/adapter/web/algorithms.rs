@@ -198,3 +198,35 @@ fn cost_json(cost: &Cost) -> Value {
         "peak_memory_bytes_max": cost.memory_bytes_max,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use books::Label;
+    use domain::Digest;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_a_gate_found_of_other_communities_is_not_shown() {
+        let report = json!({ "checks": [
+            { "name": "probe: ties", "verdict": "passed", "detail": "3 trades" },
+            { "name": "money: aveiro", "verdict": "noted", "detail": "ann pays less" },
+            { "name": "money: braga", "verdict": "noted", "detail": "ben pays more" },
+        ] });
+        let version = Version {
+            label: Label { digest: Digest::of(b"own"), name: "own".to_owned(), version: "1.0.0".to_owned() },
+            summary: String::new(),
+            component_bytes: 3,
+            uploaded_at: Timestamp::UNIX_EPOCH,
+            uploaded_by: "ada".to_owned(),
+            report: report.to_string(),
+        };
+        let names = |community| -> Vec<String> {
+            checks(&super::report(&version, community)).into_iter().map(|[name, ..]| name).collect()
+        };
+        assert_eq!(names("aveiro"), ["probe: ties", "money: aveiro"]);
+        assert_eq!(names("other"), ["probe: ties"]);
+        assert_eq!(checks(&super::report(&Version { report: "no JSON".to_owned(), ..version }, "aveiro")), [[""; 3]; 0]);
+    }
+}

@@ -9,10 +9,11 @@ use domain::text::chain;
 use jiff::Timestamp;
 use maud::Markup;
 use pages::look::Look;
-use pages::place::Place;
+use pages::place::{Form, Place};
 
 use super::guard::Sight;
 use super::kept::Kept;
+use super::overview::Overviews;
 use super::query::Query;
 use super::viewer::Viewer;
 use crate::algorithms::cache::AlgorithmCache;
@@ -36,8 +37,10 @@ pub struct Parts {
     /// What people try.
     pub backtests: Arc<Backtests>,
     pub status: Arc<Status>,
-    /// What pages were made from.
+    /// What statements were made from.
     pub kept: Kept,
+    /// Overviews that were made for pages.
+    pub overviews: Overviews,
     /// The program and its engine, with their versions.
     pub program: String,
     /// Only trades of intervals that end after this instant are offered for payment; all if `None`.
@@ -51,6 +54,8 @@ pub struct Ask {
     pub parts: Arc<Parts>,
     pub viewer: Viewer,
     pub place: Place,
+    /// What is wanted of it: who only wants the one need not make the other.
+    pub form: Form,
     /// How much of it the viewer sees.
     pub sight: Sight,
     pub query: Query,

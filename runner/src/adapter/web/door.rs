@@ -105,18 +105,35 @@ impl Door {
         let path = request.uri().path().to_owned();
         // Whoever makes up who they are is not even told how to come in.
         if let Err(forged) = proxy::named(self.web.proxy.as_ref(), peer, request.headers()) {
-            return self.refused(look, Form::Page, "", &forged.into());
+            return self.refused(look, Form::Page, &forged.into());
         }
         let went = match (request.method(), path.as_str(), path.strip_prefix(LINK)) {
             (&Method::GET, _, Some(token)) => self.open_link(parts, peer, look, request.headers(), token).await,
             (&Method::GET | &Method::HEAD, LOGIN, _) => Ok(self.login_page(look)),
-            (&Method::POST, LOGIN, _) => self.log_in(parts, peer, look, request).await,
+            (&Method::POST, LOGIN, _) => self.log_in(parts, peer, request).await,
             (&Method::GET | &Method::HEAD, LOGOUT, _) => Ok(logout_page(look)),
             (&Method::POST, LOGOUT, _) => self.log_out(parts, look, request.headers()).await,
             // A link is for people: what only looks ahead does not begin a session.
             _ => Ok(not_so(look)),
         };
-        went.unwrap_or_else(|refused| self.refused(look, Form::Page, "", &refused))
+        went.unwrap_or_else(|refused| self.refused(look, Form::Page, &refused))
+    }
+
+    /// Answers somebody who is not let in. Who sends the form for a token, which stands in the place of the page, comes in where
+    /// they wanted to go.
+    pub async fn turned_away(
+        &self,
+        parts: &Parts,
+        peer: IpAddr,
+        (look, form): (&Look, Form),
+        request: Request,
+        refused: &Refused,
+    ) -> Response {
+        if matches!(refused, Refused::Unknown) && form == Form::Page && *request.method() == Method::POST {
+            let went = self.log_in(parts, peer, request).await;
+            return went.unwrap_or_else(|refused| self.refused(look, form, &refused));
+        }
+        self.refused(look, form, refused)
     }
 
     /// Finds out who asks.
@@ -131,7 +148,8 @@ impl Door {
         }
         if let Some(shown) = headers.get(AUTHORIZATION) {
             let token = shown.to_str().ok().and_then(|text| text.strip_prefix(BEARER)).map(str::trim);
-            let (viewer, _) = self.by_token(token.unwrap_or_default(), peer, headers, now).await?;
+            let token = token.ok_or(Refused::WrongToken)?;
+            let (viewer, _) = self.by_token(token, peer, headers, now).await?;
             return Ok(viewer);
         }
         if let Some(secret) = session::shown(headers, self.web.is_secure())
@@ -206,8 +224,8 @@ impl Door {
         Ok((session::bound(secret, &token) == kept.bound).then_some(viewer))
     }
 
-    /// The answer to somebody who is not let in. `next` is where they wanted to go.
-    pub fn refused(&self, look: &Look, form: Form, next: &str, refused: &Refused) -> Response {
+    /// The answer to somebody who is not let in: the same for every page, whether it is there or not.
+    pub fn refused(&self, look: &Look, form: Form, refused: &Refused) -> Response {
         let (door, frame) = (&look.texts().door, &look.texts().frame);
         let (code, title, text) = match refused {
             Refused::Unknown => (StatusCode::UNAUTHORIZED, frame.refused_title, frame.refused.to_owned()),
@@ -238,7 +256,7 @@ impl Door {
         };
         let mut response = match (form, refused) {
             (Form::Page, Refused::Unknown | Refused::WrongToken) => {
-                let body = pages::door::sign_in(look, title, Some(&text), next);
+                let body = pages::door::sign_in(look, title, Some(&text));
                 page(code, look, title, &body, None)
             }
             _ => told(look, form, code, title, &text),

@@ -173,9 +173,11 @@ impl Scene {
         member: &MemberId,
     ) -> (maud::Markup, serde_json::Value) {
         let (rule, market) = (self.rule(), self.explanation.as_ref().map(|explanation| &explanation.market));
-        let place = self.stored.round.as_ref().and_then(|round| {
-            round.positions().binary_search_by(|position| position.member.cmp(member)).ok()
-        });
+        let place = self
+            .stored
+            .round
+            .as_ref()
+            .and_then(|round| round.positions().binary_search_by(|position| position.member.cmp(member)).ok());
         let line = market.zip(place).and_then(|(market, place)| market.members.get(place));
         let active = line.filter(|line| line.sides().next().is_some());
         let others = |blocks: &[Block]| -> Vec<Other> {

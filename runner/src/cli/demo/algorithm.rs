@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use wire::rec_market_v1 as v1;
 
 use super::tls::{Tls, loopback};
-use crate::listed;
 use crate::adapter::client::{Server, ServiceClient};
 use crate::adapter::grpc::{self, Api, ApiLimits, PriceTaking};
 use crate::algorithms::cache::AlgorithmCache;
@@ -23,6 +22,7 @@ use crate::cli::algorithm as administer;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{CallerConfig, Config, Right};
 use crate::lease::LeaseOwner;
+use crate::listed;
 use crate::telemetry::metrics::Metrics;
 
 /// Lease of the shadow: longer than any demo takes.

@@ -14,12 +14,12 @@ use serde::Serialize;
 
 use super::object::Object;
 use super::own::Own;
-use crate::event_json::EventJson;
 use crate::cli::link::list::LinkJson;
 use crate::cli::meter::decisions;
 use crate::cli::stored;
 use crate::cli::trades::TradeJson;
 use crate::cli::web::log::VisitJson;
+use crate::event_json::EventJson;
 
 /// Items that are held in memory at a time.
 const PAGE: usize = 1000;

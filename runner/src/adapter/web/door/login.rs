@@ -31,28 +31,19 @@ const NEXT_BYTES_MAX: usize = 2048;
 impl Door {
     pub(super) fn login_page(&self, look: &Look) -> Response {
         let title = look.texts().door.title;
-        ok(look, title, &pages::door::sign_in(look, title, None, ""))
+        ok(look, title, &pages::door::sign_in(look, title, None))
     }
 
-    pub(super) async fn log_in(
-        &self,
-        parts: &Parts,
-        peer: IpAddr,
-        look: &Look,
-        request: Request,
-    ) -> Result<Response, Refused> {
+    pub(super) async fn log_in(&self, parts: &Parts, peer: IpAddr, request: Request) -> Result<Response, Refused> {
         let (head, body) = request.into_parts();
+        let next = head.uri.path_and_query().map(|asked| asked.as_str()).unwrap_or_default();
         if !is_from_own_page(&head.headers) {
             return Err(Refused::Elsewhere);
         }
         let body = to_bytes(body, FORM_BYTES_MAX).await.unwrap_or_default();
         let form = std::str::from_utf8(&body).ok().and_then(Query::parse).unwrap_or_default();
-        let (token, next) = (form.get("token").unwrap_or_default().trim(), form.get("next").unwrap_or_default());
-        let now = parts.clock.now();
-        let (viewer, token) = match self.by_token(token, peer, &head.headers, now).await {
-            Ok(known) => known,
-            Err(refused) => return Ok(self.refused(look, Form::Page, local(next).unwrap_or_default(), &refused)),
-        };
+        let (token, now) = (form.get("token").unwrap_or_default().trim(), parts.clock.now());
+        let (viewer, token) = self.by_token(token, peer, &head.headers, now).await?;
         let cookie = self.begin(parts, &head.headers, Who::Viewer(viewer.name.clone()), &token, LASTS, now).await?;
         let home = home(&viewer);
         let next = local(next).unwrap_or(&home);

@@ -47,7 +47,8 @@ pub(super) fn all(
     object.insert("trades".into(), stored.trades.iter().map(|it| trade(heading.community, it)).collect());
     object.insert("gaps".into(), stored.gaps.iter().map(gap).collect());
     object.insert("missing".into(), missing.iter().map(missing_meter).collect());
-    let event = |event: &books::StoredEvent| json!({ "code": event.code, "subject": event.subject, "message": event.message });
+    let event =
+        |event: &books::StoredEvent| json!({ "code": event.code, "subject": event.subject, "message": event.message });
     object.insert("events".into(), stored.events.iter().map(event).collect());
     object.insert("replay".into(), json!(repeat.command));
     Value::Object(object)
@@ -213,9 +214,7 @@ fn steps(steps: &[explain::Step]) -> Value {
         let rows = table.rows.iter().map(|row| row.iter().map(cell).collect::<Value>());
         json!({ "columns": table.columns, "rows": rows.collect::<Value>() })
     };
-    let step = |step: &explain::Step| {
-        json!({ "title": step.title, "sentences": step.sentences, "table": step.table.as_ref().map(table) })
-    };
+    let step = |step: &explain::Step| json!({ "title": step.title, "sentences": step.sentences, "table": step.table.as_ref().map(table) });
     steps.iter().map(step).collect()
 }
 

@@ -21,8 +21,20 @@ use super::*;
 
 /// Names that stand nowhere else.
 const NAMES: [&str; 14] = [
-    "Quill-01", "Quill-02", "Quill-03", "Quill-04", "Quill-05", "Quill-06", "Quill-07", "Quill-08", "Quill-09", "Quill-10",
-    "Quill-11", "Quill-12", "Quill-13", "<b>\"Quill-14",
+    "Quill-01",
+    "Quill-02",
+    "Quill-03",
+    "Quill-04",
+    "Quill-05",
+    "Quill-06",
+    "Quill-07",
+    "Quill-08",
+    "Quill-09",
+    "Quill-10",
+    "Quill-11",
+    "Quill-12",
+    "Quill-13",
+    "<b>\"Quill-14",
 ];
 
 fn interval() -> Interval {
@@ -35,7 +47,8 @@ fn round(members: usize) -> Round {
     let position = |(number, name): (usize, &&str)| {
         let number = u32::try_from(number).unwrap();
         let (step, is_last) = (i64::from(number), number as usize + 1 == members);
-        let energy = |is_side: bool| Energy::from_wh(if is_side && !is_last { 709 + 31 * u64::from(number) } else { 0 });
+        let energy =
+            |is_side: bool| Energy::from_wh(if is_side && !is_last { 709 + 31 * u64::from(number) } else { 0 });
         Position {
             member: name.parse().unwrap(),
             surplus: energy(number.is_multiple_of(2)),
@@ -104,15 +117,8 @@ fn look(language: Language) -> Look {
 fn scene(stored: StoredInterval, look: &Look) -> Scene {
     let rule = stored.provenance.as_ref().and_then(|provenance| base_by_digest(&provenance.algorithm));
     let summary = rule.and_then(|base| explain::summary(base.name, look.language)).map(str::to_owned);
-    let scene = Scene {
-        stored,
-        summary,
-        missing: Vec::new(),
-        explanation: None,
-        totals: None,
-        earlier: None,
-        later: None,
-    };
+    let scene =
+        Scene { stored, summary, missing: Vec::new(), explanation: None, totals: None, earlier: None, later: None };
     scene.explained(look).unwrap()
 }
 
@@ -208,7 +214,10 @@ fn a_members_page_has_its_own_line_and_the_curve_of_a_crowd() {
     // No other's energy or price stands anywhere.
     for (number, _) in NAMES.iter().enumerate().take(12) {
         let wh = 709 + 31 * number;
-        assert!(!page.contains(&format!("{}.{:03}", wh / 1000, wh % 1000)) && !json.to_string().contains(&format!(":{wh},")));
+        assert!(
+            !page.contains(&format!("{}.{:03}", wh / 1000, wh % 1000))
+                && !json.to_string().contains(&format!(":{wh},"))
+        );
     }
     // Whoever had nothing to trade sees nothing of the others, not even the price.
     let (page, json) = seen_by(&scene, &look, NAMES[13]);
@@ -222,7 +231,10 @@ fn among_few_a_member_sees_its_own_line_alone_and_why() {
     for (rule, key) in [("uniform", false), ("fixed-shares", true)] {
         let scene = scene(stored(base::base(rule).unwrap(), round(11)), &look);
         let (page, json) = seen_by(&scene, &look, NAMES[1]);
-        assert!(page.contains("is shown only where at least 5 of them sell and 5 buy") && !page.contains("<svg"), "{page}");
+        assert!(
+            page.contains("is shown only where at least 5 of them sell and 5 buy") && !page.contains("<svg"),
+            "{page}"
+        );
         assert_eq!((&json["neighbours"], &json["buys"]["offered"]), (&Value::Null, &Value::Null), "{json}");
         assert!(json["buys"]["energy"] == 740 && json["account"]["bought_local"]["wh"].as_u64() > Some(0), "{json}");
         // Managers see what a key offered each.
