@@ -42,7 +42,7 @@ pub struct UnusableCertificate {
     table: &'static str,
     key: &'static str,
     path: PathBuf,
-    problem: Problem,
+    problem: Box<Problem>,
 }
 
 /// The end of a sentence that begins with the name of a file.
@@ -229,7 +229,7 @@ impl Files {
         let read = |key, path: &Path| {
             std::fs::read(path).map_err(|error| {
                 let problem = Problem::Unreadable(error);
-                UnusableCertificate { table: server.table(), key, path: path.to_owned(), problem }
+                UnusableCertificate { table: server.table(), key, path: path.to_owned(), problem: Box::new(problem) }
             })
         };
         Ok(Files {
@@ -254,7 +254,7 @@ impl Files {
     ) -> Result<(Arc<ServerConfig>, Arc<[CertificateDer<'static>]>), UnusableCertificate> {
         let unusable = |key, path: &Path| {
             let path = path.to_owned();
-            move |problem| UnusableCertificate { table: server.table(), key, path, problem }
+            move |problem| UnusableCertificate { table: server.table(), key, path, problem: Box::new(problem) }
         };
         let chain = certificates(&self.certificate).map_err(unusable("certificate", &files.certificate))?;
         let now = clock.now();
