@@ -575,8 +575,20 @@ mod tests {
     fn nothing_is_left_in_english() {
         /// What other languages have from English, or English from them.
         const SHARED: [&str; 14] = [
-            "Week", "Later", "Gini", "Jain", "Gini {gini}, Jain {jain}", "Code", "Verdict", "Message", "surplus", "lot", "Had kWh",
-            "Meter", "Engine", "µs per interval",
+            "Week",
+            "Later",
+            "Gini",
+            "Jain",
+            "Gini {gini}, Jain {jain}",
+            "Code",
+            "Verdict",
+            "Message",
+            "surplus",
+            "lot",
+            "Had kWh",
+            "Meter",
+            "Engine",
+            "µs per interval",
         ];
         /// What stands in English texts only.
         const ENGLISH: [&str; 10] = ["the", "and", "with", "from", "this", "are", "not", "you", "your", "which"];

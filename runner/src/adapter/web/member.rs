@@ -104,7 +104,8 @@ impl<'a> Books<'a> {
         let mut days = BTreeMap::new();
         if calendar == Calendar::Year {
             let mut month = Some(Period::containing(period.from(), Calendar::Month, zone));
-            while let Some(current) = month.filter(|month| end.is_none_or(|end| month.first() < end) && days.len() < 12) {
+            while let Some(current) = month.filter(|month| end.is_none_or(|end| month.first() < end) && days.len() < 12)
+            {
                 days.insert(current.first(), self.ask.parts.kept.month(self.source(), &current).await?);
                 month = current.next(zone);
             }
