@@ -16,9 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::lease::LeaseOwner;
+use crate::statements::each_interval;
 
-/// Intervals that are held in memory at a time.
-const PAGE: usize = 100;
 /// The right to make details, which one replica has.
 const LEASE: &str = "details";
 /// How often somebody looks whether a day is over.
@@ -33,16 +32,13 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_s
 /// # Errors
 /// If the store cannot be read.
 pub async fn make(store: &dyn Store, community: &str, span: Span) -> Result<Option<DayDetails>, StoreError> {
-    let (mut making, mut rest) = (Making::default(), span);
-    loop {
-        let page = store.intervals(community, rest, PAGE).await?;
-        page.iter().for_each(|interval| making.add(interval));
-        match page.last() {
-            // The ones after it start a second later at the earliest.
-            Some(last) if page.len() == PAGE => rest.from = Some(last.interval.start().seconds().saturating_add(1)),
-            _ => return Ok(making.finish()),
-        }
-    }
+    let mut making = Making::default();
+    each_interval(store, community, span, |interval| {
+        making.add(interval);
+        Ok::<(), StoreError>(())
+    })
+    .await?;
+    Ok(making.finish())
 }
 
 /// Makes the details of the oldest day that is over and has none; returns whether there was one.

@@ -93,10 +93,7 @@ pub(super) fn single_sided(story: &mut Story<'_>) -> Outcome {
         fill(texts.single_short, &[("energy", &story.voice.wh(demand)), ("price", &shown)])
     } else {
         let member = story.name(last);
-        fill(
-            texts.single_reached,
-            &[("member", &member), ("energy", &story.voice.wh(demand)), ("price", &shown)],
-        )
+        fill(texts.single_reached, &[("member", &member), ("energy", &story.voice.wh(demand)), ("price", &shown)])
     };
     let (clearing_price, limited) = story.limited(offer)?;
     story.tell(texts.the_price, [why].into_iter().chain(limited));
@@ -165,10 +162,7 @@ impl Crossing {
 fn last_pair_in_words(story: &Story<'_>, seller: u32, buyer: u32, offer: i64, bid: i64) -> String {
     let (offer, bid) = (story.voice.price(offer), story.voice.price(bid));
     let (seller, buyer) = (story.name(seller), story.name(buyer));
-    fill(
-        story.voice.texts.last_pair,
-        &[("seller", &seller), ("offer", &offer), ("buyer", &buyer), ("bid", &bid)],
-    )
+    fill(story.voice.texts.last_pair, &[("seller", &seller), ("offer", &offer), ("buyer", &buyer), ("bid", &bid)])
 }
 
 fn tell_no_crossing(story: &mut Story<'_>, book: &Book<'_>, sellers: &[u32], buyers: &[u32]) {

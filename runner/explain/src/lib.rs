@@ -27,8 +27,8 @@ use domain::{Round, Trade};
 use serde::{Serialize, Serializer};
 use words::{Language, fill};
 
-pub use rules::summary;
 pub use market::{Block, Line, Market, MarketPrice, PriceOf};
+pub use rules::summary;
 pub use side::{Reason, Role, Side};
 use story::Story;
 use voice::Voice;

@@ -5,10 +5,10 @@ use words::Language;
 
 use super::auction::{double_auction, k_double_auction, single_sided};
 use super::fluvius::{Key, fluvius};
+use super::market::PriceOf;
 use super::shares::{
     cascading_shares, equal_shares, fixed_shares, priority_shares, proportional_shares, supply_demand_ratio,
 };
-use super::market::PriceOf;
 use super::story::Story;
 use super::tariff::{bill_sharing, mid_market_rate, public_grid, static_price};
 use super::truthful::{muda, trade_reduction};

@@ -38,14 +38,7 @@ fn in_proportion(story: &Story<'_>, book: &Book<'_>, first: usize) -> Key {
     } else {
         story.with_energy(texts.covers_all, demand)
     };
-    Key {
-        why: vec![why],
-        by: None,
-        allowed: takes.clone(),
-        takes,
-        reason: |_| Reason::Split,
-        is_offered_again: false,
-    }
+    Key { why: vec![why], by: None, allowed: takes.clone(), takes, reason: |_| Reason::Split, is_offered_again: false }
 }
 
 pub(super) fn fixed_shares(story: &mut Story<'_>) -> Outcome {
@@ -185,11 +178,7 @@ pub(super) fn sharing_price(story: &mut Story<'_>) -> Result<i64, String> {
 }
 
 /// Follows a key from what each position takes to who trades with whom.
-fn share(
-    story: &mut Story<'_>,
-    price: i64,
-    key: impl FnOnce(&Story<'_>, &Book<'_>, usize) -> Key,
-) -> Outcome {
+fn share(story: &mut Story<'_>, price: i64, key: impl FnOnce(&Story<'_>, &Book<'_>, usize) -> Key) -> Outcome {
     PriceLimits::of(story.round)?;
     let mut book = Book::new(story.round);
     let first = turn(story.round);
@@ -208,8 +197,7 @@ fn share(
     let energy = |name| (name, Unit::Energy);
     let by = by.iter().map(|(name, unit, _)| (*name, *unit));
     let columns = [(texts.member, Unit::Text)].into_iter().chain(by);
-    let columns: Vec<_> =
-        columns.chain([energy(texts.may_take), energy(texts.deficit), energy(texts.takes)]).collect();
+    let columns: Vec<_> = columns.chain([energy(texts.may_take), energy(texts.deficit), energy(texts.takes)]).collect();
     story.show(&columns, rows);
     tell_turn(story, first);
     story.marks.sellers(&book.sellers(), |_, _| Reason::Split);

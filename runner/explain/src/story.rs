@@ -47,9 +47,8 @@ impl<'r> Story<'r> {
     pub(super) fn tell_round(&mut self) {
         let (round, voice, texts) = (self.round, self.voice, self.voice.texts);
         let book = Book::new(round);
-        let side = |members: usize, energy: u128, told: &str| {
-            voice.count(members, told, &[("energy", &voice.wh(energy))])
-        };
+        let side =
+            |members: usize, energy: u128, told: &str| voice.count(members, told, &[("energy", &voice.wh(energy))]);
         let surplus = side(book.sellers().len(), book.total_surplus(), texts.have_surplus);
         let deficit = side(book.buyers().len(), book.total_deficit(), texts.have_deficit);
         let (retail, feed_in) = (voice.price(round.retail), voice.price(round.feed_in));

@@ -118,7 +118,10 @@ fn reasons_name_the_price_and_the_members_own_figures() {
         line.sides().next().unwrap().why(Language::En)
     };
     assert_eq!(why(4), "The bid of 0.06 EUR/kWh is below the price of 0.07 EUR/kWh.");
-    assert_eq!(why(3), "Place 2 among the sellers who accept the price: those before leave 200 Wh of what the buyers want.");
+    assert_eq!(
+        why(3),
+        "Place 2 among the sellers who accept the price: those before leave 200 Wh of what the buyers want."
+    );
     let german = explanation.market.members[4].buys.unwrap().why(Language::De);
     assert_eq!(german, "Das Gebot von 0,06 EUR/kWh liegt unter dem Preis von 0,07 EUR/kWh.");
 }
@@ -126,7 +129,8 @@ fn reasons_name_the_price_and_the_members_own_figures() {
 #[test]
 fn the_merit_orders_and_prices_are_those_of_the_rule() {
     let market = explained("uniform", &market()).market;
-    let short = |blocks: &[Block]| blocks.iter().map(|it| (it.member, it.price, it.energy, it.traded)).collect::<Vec<_>>();
+    let short =
+        |blocks: &[Block]| blocks.iter().map(|it| (it.member, it.price, it.energy, it.traded)).collect::<Vec<_>>();
     assert_eq!(short(&market.offers), [(0, 50_000, 900, 900), (3, 70_000, 600, 200)]);
     assert_eq!(short(&market.bids), [(1, 120_000, 700, 700), (2, 90_000, 400, 400), (4, 60_000, 300, 0)]);
     assert_eq!(market.prices, [MarketPrice { of: PriceOf::All, micro_eur: 70_000 }]);
@@ -134,10 +138,10 @@ fn the_merit_orders_and_prices_are_those_of_the_rule() {
     assert_eq!(own_prices, [MarketPrice { of: PriceOf::Decides, micro_eur: 70_000 }]);
     assert!(market.looks_at_limits && !explained("mid-market-rate", &self::market()).market.looks_at_limits);
     let spread = explained("trade-reduction", &self::market()).market.prices;
-    assert_eq!(spread.iter().map(|it| (it.of.code(), it.micro_eur)).collect::<Vec<_>>(), [
-        ("sellers", 70_000),
-        ("buyers", 90_000)
-    ]);
+    assert_eq!(
+        spread.iter().map(|it| (it.of.code(), it.micro_eur)).collect::<Vec<_>>(),
+        [("sellers", 70_000), ("buyers", 90_000)]
+    );
 }
 
 #[test]

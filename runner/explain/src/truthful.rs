@@ -161,10 +161,7 @@ fn trade_half(story: &mut Story<'_>, book: &mut Book<'_>, half: u64, other: Opti
     buyers.retain(|&buyer| book.position(buyer).bid >= price);
     mark_order(story, &sellers, &buyers);
     let (selling, buying) = (voice.sellers(sellers.len()), voice.buyers(buyers.len()));
-    let told = fill(
-        texts.half_trades,
-        &[("price", &voice.price(price)), ("sellers", &selling), ("buyers", &buying)],
-    );
+    let told = fill(texts.half_trades, &[("price", &voice.price(price)), ("sellers", &selling), ("buyers", &buying)]);
     story.tell(title, [told]);
     book.greedy(&sellers, &buyers, price);
 }

@@ -59,3 +59,106 @@ fn less(all: &Account, part: &Account) -> Option<Account> {
         grid_alone: all.grid_alone.checked_sub(part.grid_alone)?,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use std::sync::Arc;
+
+    use books::trade::trades_of;
+    use domain::disputes::MeterRules;
+    use domain::netting::{Basis, LastReads};
+    use domain::round::{PriceLimits, Terms};
+    use domain::{Amount, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement, Tariff, Trade};
+
+    use super::*;
+
+    fn tariff(retail: i64, feed_in: i64) -> Tariff {
+        Tariff { retail: Price::from_micro_eur(retail), feed_in: Price::from_micro_eur(feed_in) }
+    }
+
+    /// A quarter-hour in which `a` sells 600 Wh to `b` and 400 Wh to the grid, and these gaps end.
+    fn stored(gaps: Vec<GapTrade>) -> StoredInterval {
+        let start = Boundary::from_seconds(1_693_569_600).unwrap();
+        let interval = Interval::starting(start, IntervalLength::QUARTER_HOUR).unwrap();
+        let terms = Terms {
+            community: "aveiro".to_owned(),
+            interval,
+            tariff: Tariff::PLATFORM,
+            limits: PriceLimits::default(),
+            seed: 7,
+            settings: Vec::new(),
+        };
+        let position = |(member, surplus, deficit): (&str, u64, u64)| Position {
+            member: member.parse().unwrap(),
+            surplus: Energy::from_wh(surplus),
+            deficit: Energy::from_wh(deficit),
+            offer: Price::from_micro_eur(30_000),
+            bid: Price::from_micro_eur(160_000),
+            tariff: tariff(160_000, 30_000),
+            share: 0,
+            rank: 0,
+        };
+        let round = Arc::new(Round::new(terms, [("a", 1000, 0), ("b", 0, 600)].map(position).to_vec()).unwrap());
+        let trade = |buyer, wh, price| Trade {
+            seller: Party::Member(0),
+            buyer,
+            energy: Energy::from_wh(wh),
+            price: Price::from_micro_eur(price),
+        };
+        let trades = vec![trade(Party::Member(1), 600, 90_000), trade(Party::Grid, 400, 30_000)];
+        let settlement = Settlement::check(Arc::clone(&round), trades, 99).unwrap();
+        StoredInterval {
+            interval,
+            basis: Basis::Net,
+            configuration: None,
+            readings: Vec::new(),
+            rules: MeterRules::default(),
+            decided: Vec::new(),
+            opening: LastReads::new(),
+            round: Some(Round::clone(&round)),
+            provenance: None,
+            round_digest: None,
+            trades_digest: None,
+            trades: trades_of("aveiro", interval, Some((&settlement, None)), &gaps),
+            gaps,
+            events: Vec::new(),
+        }
+    }
+
+    fn gap(member: &str, since: u64, surplus: u64, deficit: u64) -> GapTrade {
+        GapTrade {
+            member: member.parse().unwrap(),
+            since: Boundary::from_seconds(since).unwrap(),
+            surplus: Energy::from_wh(surplus),
+            deficit: Energy::from_wh(deficit),
+            tariff: tariff(200_000, 50_000),
+        }
+    }
+
+    #[test]
+    fn the_steps_of_an_interval_add_up_to_its_statement() {
+        let early = 1_693_500_300;
+        let stored = stored(vec![
+            gap("a", early + 900, 5, 0),
+            gap("b", early, 0, 7),
+            gap("a", early, 0, 3),
+            gap("c", early, 2, 2),
+        ]);
+        let all = Statement::of(stored.round.as_ref(), &stored.gaps, &stored.trades).unwrap();
+        for (name, expected) in [("a", vec![false, true]), ("b", vec![false, true]), ("c", vec![true])] {
+            let member: MemberId = name.parse().unwrap();
+            let steps = steps(&stored, &member).unwrap();
+            assert_eq!(steps.iter().map(|step| step.is_gap).collect::<Vec<_>>(), expected, "{name}");
+            let mut sum = Account::default();
+            steps.iter().for_each(|step| sum.add(&step.account));
+            assert_eq!(sum, all.members[&member], "{name}");
+            let last = steps.last().unwrap();
+            assert_eq!((last.from.seconds(), last.until), (early, stored.interval.end()), "{name}");
+        }
+        let own = steps(&stored, &"b".parse().unwrap()).unwrap();
+        assert_eq!(own[0].account.bought_local, Flow { wh: 600, amount: Amount::from_nano_eur(600 * 90_000) });
+        assert_eq!((own[0].account.bought_grid.wh, own[1].account.bought_grid.wh), (0, 7));
+        assert_eq!(steps(&stored, &"nobody".parse().unwrap()).unwrap(), []);
+    }
+}

@@ -11,6 +11,8 @@ pub fn sign_in(look: &Look, title: &str, said: Option<&str>) -> Markup {
         h1 { (title) }
         @if let Some(said) = said { p role="status" { (said) } }
         form method="post" {
+            // Keepers of passwords want a name beside each. This one is not sent.
+            input type="text" autocomplete="username" value="rec-market" hidden;
             p {
                 label for="token" { (door.token) } " "
                 input type="password" id="token" name="token" required autocomplete="current-password"

@@ -228,12 +228,16 @@ fn turn(look: &Look, model: &Events<'_>) -> Markup {
     let kept = [("code", &filter.code), ("meter", &filter.meter), ("from", &filter.from), ("to", &filter.to)];
     let kept: Vec<(&str, &str)> = kept.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?))).collect();
     let next = |after| [kept.as_slice(), &[("after", after)]].concat();
+    let name = fill(said.next, &[("count", &PAGE)]);
+    if filter.after.is_none() && model.next.is_none() {
+        return Markup::default();
+    }
     html! {
-        nav class="picker" aria-label=(said.next) {
+        nav class="picker" aria-label=(name) {
             p {
                 @if filter.after.is_some() { a rel="first" href=(look.href(&place(model), &kept)) { (said.first) } " " }
                 @if let Some(after) = model.next {
-                    a rel="next" href=(look.href(&place(model), &next(after))) { (fill(said.next, &[("count", &PAGE)])) " →" }
+                    a rel="next" href=(look.href(&place(model), &next(after))) { (name) " →" }
                 }
             }
         }

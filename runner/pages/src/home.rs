@@ -37,8 +37,8 @@ pub struct State {
     pub silent: usize,
     /// How many meters are not read as they should be.
     pub unread: usize,
-    /// How many trades wait for payment.
-    pub waiting: u64,
+    /// How many trades wait for payment; `None` if nobody knows.
+    pub waiting: Option<u64>,
     /// From when on something else settles, and what: its name, version and digest, or `None` for what is configured.
     pub next: Option<(Boundary, Option<(String, String, Digest)>)>,
 }
@@ -105,12 +105,11 @@ pub fn page(look: &Look, model: &Model) -> Markup {
 fn section(look: &Look, community: &Community) -> Markup {
     let place = Place::of(&community.name, Part::Overview);
     let period = community.period.to_string();
-    let before = community.before.as_ref().map(|(period, figures)| (period.to_string(), figures));
-    let before = before.as_ref().map(|(period, figures)| (period.as_str(), *figures));
+    let before = community.before.as_ref().map(|(period, figures)| (period, figures));
     html! {
         section {
             h2 { a href=(look.href(&place, &[("period", &period)])) { (printable(&community.name)) } }
-            (state(look, community))
+            (state(look, &community.zone, &community.state))
             @if community.figures.is_empty() {
                 p class="note" { (look.texts().community.empty) }
             } @else {
@@ -120,12 +119,21 @@ fn section(look: &Look, community: &Community) -> Markup {
     }
 }
 
-fn state(look: &Look, community: &Community) -> Markup {
-    let (h, language, state) = (&look.texts().home, look.language, &community.state);
-    let moment = |at: Boundary| {
-        let local = community.zone.to_datetime(at.timestamp());
-        language.moment(local)
-    };
+/// How settlement goes in each of these communities, as far as the process knows without its store.
+pub fn away(look: &Look, communities: &[(&str, &TimeZone, State)]) -> Markup {
+    html! {
+        @for (name, zone, known) in communities {
+            section {
+                h2 { (printable(name)) }
+                (state(look, zone, known))
+            }
+        }
+    }
+}
+
+fn state(look: &Look, zone: &TimeZone, state: &State) -> Markup {
+    let (h, language) = (&look.texts().home, look.language);
+    let moment = |at: Boundary| language.moment(zone.to_datetime(at.timestamp()));
     let settled = match state.mark {
         Some(mark) => fill(h.settled_until, &[("time", &moment(mark))]),
         None => h.nothing_settled.to_owned(),
@@ -156,7 +164,7 @@ fn state(look: &Look, community: &Community) -> Markup {
             } }
             li { (settled) }
             @for trouble in troubles.into_iter().flatten() { li class="trouble" { (trouble) } }
-            li { (fill(h.waiting, &[("count", &language.whole(state.waiting))])) }
+            @if let Some(waiting) = state.waiting { li { (fill(h.waiting, &[("count", &language.whole(waiting))])) } }
             @if let Some(next) = next { li { (next) } }
         }
     }

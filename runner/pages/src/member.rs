@@ -4,6 +4,7 @@
 use books::statement::Account;
 use books::{Calendar, Period};
 use domain::Boundary;
+use domain::text::printable;
 use figures::statement::{Common, MemberStatement, NEIGHBOURS_MIN, bought_at, sold_at};
 use figures::together::{Seen, Together, Withheld};
 use jiff::Timestamp;
@@ -64,10 +65,10 @@ pub fn body(look: &Look, place: &Place, heading: Heading<'_>, period: &Period, m
     let texts = language.texts();
     html! {
         (picker(look, place, Picked { period, zone, data: *data }))
-        h1 { (domain::text::printable(statement.member.as_str())) }
+        h1 { (printable(statement.member.as_str())) }
         (subtitle(heading, common.span))
         @if model.steps.is_empty() {
-            p { (fill(texts.member.nothing, &[("member", &domain::text::printable(statement.member.as_str()))])) }
+            p { (fill(texts.member.nothing, &[("member", &printable(statement.member.as_str()))])) }
             (crate::chart::nothing_in(language, texts.statement.taken_days))
         } @else {
             (tiles(language, statement))
@@ -78,7 +79,7 @@ pub fn body(look: &Look, place: &Place, heading: Heading<'_>, period: &Period, m
             (steps(look, heading, period, model))
             @if model.files { (files(look, place, period)) } @else { p class="files" { (texts.member.files_elsewhere) } }
             @if let Some(repeat) = model.repeat {
-                p class="note" { (texts.statement.again) " " code { (repeat.command) } " (" (repeat.program) ")." }
+                p class="note" { (texts.statement.again) " " code { (printable(&repeat.command)) } " (" (repeat.program) ")." }
             }
         }
     }

@@ -52,7 +52,7 @@ pub fn picker(look: &Look, place: &Place, picked: Picked<'_>) -> Markup {
                 }
             }
             p {
-                @if let Some(earlier) = period.previous(zone) { a rel="prev" href=(href(&earlier)) { "← " (texts.earlier) } " " }
+                @if let Some(earlier) = period.previous(zone).filter(|earlier| earlier.first().year() >= 0) { a rel="prev" href=(href(&earlier)) { "← " (texts.earlier) } " " }
                 b { (period_name(look.language, period)) }
                 @if let Some(later) = period.next(zone) { " " a rel="next" href=(href(&later)) { (texts.later) " →" } }
                 @if let Some(latest) = latest(picked) { " " a href=(href(&latest)) { (texts.latest) } }

@@ -8,6 +8,7 @@ mod tiles;
 
 use books::Period;
 use domain::Boundary;
+use domain::text::printable;
 use figures::statement::{Common, MemberStatement};
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
@@ -48,10 +49,10 @@ impl Heading<'_> {
 pub fn page(heading: Heading<'_>, common: &Common, statement: &MemberStatement, repeat: &Repeat) -> Markup {
     let Heading { community, language, .. } = heading;
     let texts = &language.texts().statement;
-    let title = format!("{}, {community}", statement.member);
+    let title = printable(&format!("{}, {community}", statement.member)).into_owned();
     let body = html! {
         header {
-            h1 { (statement.member) }
+            h1 { (printable(statement.member.as_str())) }
             (subtitle(heading, common.span))
         }
         main {
@@ -66,7 +67,7 @@ pub fn page(heading: Heading<'_>, common: &Common, statement: &MemberStatement, 
         footer {
             p {
                 (fill(texts.zone, &[("zone", &heading.zone_name())])) " " (texts.digest) " " code { (common.digest) } ". "
-                (texts.again) " " code { (repeat.command) } " (" (repeat.program) ")."
+                (texts.again) " " code { (printable(&repeat.command)) } " (" (repeat.program) ")."
             }
         }
     };
@@ -87,7 +88,7 @@ pub(crate) fn subtitle(heading: Heading<'_>, span: Option<(Boundary, Boundary)>)
     };
     html! {
         p class="sub" {
-            (fill(texts.member_of, &[("community", &heading.community), ("span", &span)])) " "
+            (fill(texts.member_of, &[("community", &printable(heading.community)), ("span", &span)])) " "
             b { (texts.not_an_invoice) }
         }
     }

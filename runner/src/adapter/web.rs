@@ -21,10 +21,12 @@ mod numbers;
 mod overview;
 mod pages;
 mod query;
+mod refusal;
 mod serve;
 mod viewer;
 
 pub use ask::Parts;
-pub use door::{Door, LINK, record};
+pub use door::{Door, LINK, Visits, record};
 pub use kept::Kept;
-pub use serve::{Served, serve};
+pub use overview::Overviews;
+pub use serve::{Opened, Served, serve};

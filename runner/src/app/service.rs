@@ -11,11 +11,11 @@ use domain::text::chain;
 use sandbox::{Codegen, CompileLimits, Sandbox};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::web::{self, Around};
+use super::web::{self, Around, Open};
 use super::{Common, make_sandbox_until, open_sandbox, open_store, outbox_relay, rights};
 use crate::adapter::grpc::{self, Api, ApiError, ApiLimits, PriceTaking, ServingApi};
 use crate::adapter::http;
@@ -130,13 +130,22 @@ pub async fn serve(
     // Until the very end, so that monitoring sees it.
     let (seen, told) = (Arc::clone(&metrics), Arc::clone(&status));
     let http = tokio::spawn(http::serve(listeners.metrics, shares.metrics, seen, told, CancellationToken::new()));
+    let (open, opened) = oneshot::channel();
+    let around = Around { clock: Arc::clone(&clock), status: Arc::clone(&status), connections: shares.web };
+    let pages = listeners.web.map(|listener| {
+        let (config, shutdown) = (config.clone(), shutdown.clone());
+        tokio::spawn(async move {
+            web::run(&config, listener, around, async { opened.await.ok() }, shutdown).await
+        })
+    });
+    let pages = pages.map(|serving| Pages { open, serving });
     let Some(store) = wait_for_store(&config.store, &status, &shutdown).await? else { return Ok(()) };
     let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, Arc::clone(&metrics)));
     // A community's configuration is used by several parts, and there may be many.
     let communities = config.communities.iter().cloned().map(Arc::new).collect();
     let shadows = Arc::default();
     let service = Service { config, communities, shares, clock, metrics, status, store, shadows, shutdown };
-    let ended = service.run(listeners.plain, listeners.tls, listeners.web).await;
+    let ended = service.run(listeners.plain, listeners.tls, pages).await;
     http.abort();
     ended
 }
@@ -185,6 +194,21 @@ fn log_sandbox(sandbox: &Sandbox) {
     }
 }
 
+/// The pages, which are served from the start.
+struct Pages {
+    /// Tells them that the store is open.
+    open: oneshot::Sender<Open>,
+    serving: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Waits until the pages have ended; for ever if there are none, or none any more.
+async fn ended(pages: &mut Option<JoinHandle<anyhow::Result<()>>>) -> anyhow::Result<()> {
+    let Some(serving) = pages else { return std::future::pending().await };
+    let ended = serving.await;
+    *pages = None;
+    ended?
+}
+
 /// What all parts of the service share.
 struct Service {
     config: Config,
@@ -200,7 +224,7 @@ struct Service {
 }
 
 impl Service {
-    async fn run(self, plain: TcpListener, tls: TcpListener, web: Option<TcpListener>) -> anyhow::Result<()> {
+    async fn run(self, plain: TcpListener, tls: TcpListener, pages: Option<Pages>) -> anyhow::Result<()> {
         let owner = LeaseOwner::this(&*self.clock);
         let wake = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
@@ -215,19 +239,18 @@ impl Service {
             tasks.spawn(async move { relay.run(stop).await });
         }
         let api = self.start_api(&cache, plain, tls).await?;
-        if web.is_some() {
+        let mut pages = pages.map(|Pages { open, serving }| {
             tasks.spawn(self.details(&owner).run());
-        }
-        let mut pages = JoinSet::new();
-        if let Some(listener) = web {
-            pages.spawn(self.pages(listener, &cache));
-        }
+            // If nobody is there to hear it, the pages have failed, which is told below.
+            let _ = open.send(Open { store: Arc::clone(&self.store), algorithms: Arc::clone(&cache) });
+            serving
+        });
         self.status.serving(true);
         let watching = self.watch(&api);
         let failed = tokio::select! {
             () = self.shutdown.cancelled() => None,
             error = watching => Some(error),
-            Some(ended) = pages.join_next() => ended.map_err(anyhow::Error::from).flatten().err(),
+            Err(error) = ended(&mut pages) => Some(error),
         };
         self.status.stopping();
         api.health().set(false).await;
@@ -236,8 +259,10 @@ impl Service {
         let ending = async {
             let stopped = api.stop().await;
             while tasks.join_next().await.is_some() {}
-            while pages.join_next().await.is_some() {}
-            stopped
+            if pages.is_some() {
+                ended(&mut pages).await?;
+            }
+            stopped.map_err(anyhow::Error::from)
         };
         match tokio::time::timeout(SHUTDOWN_MAX, ending).await {
             Ok(stopped) => {
@@ -321,23 +346,6 @@ impl Service {
             Box::new(move |codegen| make_sandbox_until(&shutdown, codegen, Some(kept.clone()))),
             Arc::clone(&self.shadows),
         ))
-    }
-
-    /// Serves the pages until the shutdown, and keeps what is noted of who opened them.
-    fn pages(
-        &self,
-        listener: TcpListener,
-        algorithms: &Arc<AlgorithmCache>,
-    ) -> impl Future<Output = anyhow::Result<()>> + Send + use<> {
-        let around = Around {
-            store: Arc::clone(&self.store),
-            clock: Arc::clone(&self.clock),
-            algorithms: Arc::clone(algorithms),
-            status: Arc::clone(&self.status),
-            connections: self.shares.web,
-        };
-        let (config, shutdown) = (self.config.clone(), self.shutdown.clone());
-        async move { web::run(&config, listener, around, shutdown).await }
     }
 
     fn price_taking(&self) -> PriceTaking {

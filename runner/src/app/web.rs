@@ -1,15 +1,16 @@
 //! The pages in a browser: the parts they are made from, on connections of their own to the store.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use books::Store;
 use sandbox::{Codegen, Sandbox};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{make_sandbox_until, open_store_to_read};
-use crate::adapter::web::{Door, Kept, Parts, Served, record, serve};
+use crate::adapter::web::{Door, Kept, Opened, Overviews, Parts, Served, Visits, record, serve};
 use crate::algorithms::cache::AlgorithmCache;
 use crate::backtest::background::Backtests;
 use crate::certificates::{Certificates, Server};
@@ -17,15 +18,19 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::telemetry::status::Status;
 
-/// What the pages share with the rest of the process.
+/// What the pages share with the rest of the process from the start.
 pub struct Around {
-    pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
-    /// The algorithms that settle.
-    pub algorithms: Arc<AlgorithmCache>,
     pub status: Arc<Status>,
     /// How many concurrent connections there may be.
     pub connections: usize,
+}
+
+/// What they share once the store is open.
+pub struct Open {
+    pub store: Arc<dyn Store>,
+    /// The algorithms that settle.
+    pub algorithms: Arc<AlgorithmCache>,
 }
 
 /// How often the files of the certificate are looked at.
@@ -42,7 +47,8 @@ pub async fn certificates(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Re
     Ok(Some(Arc::new(loaded)))
 }
 
-/// Serves the pages until the shutdown.
+/// Serves the pages until the shutdown. Until the store is open they only say that it is not; `open` completes with `None` if it
+/// never will be.
 ///
 /// # Errors
 /// If the store cannot be read, or the server cannot be started.
@@ -50,39 +56,68 @@ pub async fn run(
     config: &Config,
     listener: TcpListener,
     around: Around,
+    open: impl Future<Output = Option<Open>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Around { store, clock, algorithms, status, connections } = around;
+    let Around { clock, status, connections } = around;
     let certificates = certificates(config, &clock).await?;
+    let watching = certificates.clone().map(|certificates| tokio::spawn(certificates.watch(RELOAD)));
+    let opened = Arc::new(OnceLock::new());
+    let (shown, told) = (Arc::clone(&opened), Arc::clone(&status));
+    let served = Served { opened: shown, clock: Arc::clone(&clock), status: told, certificates, connections };
+    let opening = async {
+        let Some(open) = open.await else { return Ok(None) };
+        let (parts, visits, behind) = parts(config, open, clock, status, &shutdown).await?;
+        let door = Door::new(config.web.clone(), config.viewers.clone(), visits);
+        // OK because this is the only place that sets it.
+        let _ = opened.set(Opened::new(parts, door));
+        anyhow::Ok(Some(behind))
+    };
+    let serving = async { anyhow::Ok(serve(listener, served, shutdown.clone()).await?) };
+    let ended = tokio::try_join!(serving, opening);
+    watching.inspect(|watching| watching.abort());
+    drop(opened);
+    if let ((), Some(Behind { keeping, backtests })) = ended? {
+        // Nobody notes anything any more: it ends when all is kept.
+        keeping.await?;
+        backtests.finish().await;
+    }
+    Ok(())
+}
+
+/// What works behind the pages.
+struct Behind {
+    keeping: JoinHandle<()>,
+    backtests: Arc<Backtests>,
+}
+
+async fn parts(
+    config: &Config,
+    Open { store, algorithms }: Open,
+    clock: Arc<dyn Clock>,
+    status: Arc<Status>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<(Parts, Visits, Behind)> {
     let reader = open_store_to_read(&config.store).await?;
-    let backtests = backtests(config, (&store, &reader), &clock, &shutdown);
+    let backtests = backtests(config, (&store, &reader), &clock, shutdown);
     let by_name = config.communities.iter().map(|community| (community.name.clone(), Arc::new(community.clone())));
+    let (visits, keeper) = record(Arc::clone(&store));
+    let behind = Behind { keeping: tokio::spawn(keeper.run()), backtests: Arc::clone(&backtests) };
     let parts = Parts {
         communities: by_name.collect(),
         reader,
         store,
         clock,
         algorithms,
-        backtests: Arc::clone(&backtests),
+        backtests,
         status,
-        statements: Kept::default(),
+        kept: Kept::default(),
+        overviews: Overviews::default(),
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
         offered_since: config.forward.since.0,
         config_path: config.path.display().to_string(),
     };
-    let (visits, keeper) = record(Arc::clone(&parts.store));
-    let door = Door::new(config.web.clone(), config.viewers.clone(), visits);
-    let keeping = tokio::spawn(keeper.run());
-    let watching = certificates.clone().map(|certificates| tokio::spawn(certificates.watch(RELOAD)));
-    let served = Served { parts: Arc::new(parts), door, certificates, connections };
-    let served = serve(listener, served, shutdown).await;
-    if let Some(watching) = watching {
-        watching.abort();
-    }
-    // Nobody notes anything any more: it ends when all is kept.
-    keeping.await?;
-    backtests.finish().await;
-    Ok(served?)
+    Ok((parts, visits, behind))
 }
 
 /// What people try on pages. Each try has a sandbox of its own, so that it takes no capacity from settlement.

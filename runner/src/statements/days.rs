@@ -11,18 +11,29 @@ use jiff::tz::TimeZone;
 
 use super::periods::{AddUp, Over, Periods, Sum};
 
-/// One day.
+/// What was settled on one day, or on several.
 #[derive(Debug, Default)]
 pub struct Day {
     /// The account of each member that was in any of its intervals.
     pub statement: Statement,
     /// Number of trades of all members.
     pub trades: u64,
+    /// Of how many days it is.
+    pub days: u64,
+}
+
+impl Day {
+    /// Adds another day.
+    pub fn add(&mut self, other: &Day) {
+        self.statement.add_accounts(&other.statement.members);
+        self.trades = self.trades.saturating_add(other.trades);
+        self.days = self.days.saturating_add(other.days);
+    }
 }
 
 impl Sum for Day {
     fn empty(_: &TimeZone) -> Day {
-        Day::default()
+        Day { days: 1, ..Day::default() }
     }
 }
 

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use books::{Label, Notice, Notices, Reception, StoreError};
+use domain::Boundary;
 use domain::text::{chain, printable, printable_json};
 
 use super::callers::{TlsCallers, TlsCallersJson};
@@ -21,8 +22,8 @@ pub struct Status {
     clock: Arc<dyn Clock>,
     /// By their names.
     communities: BTreeMap<String, (Arc<CommunityMetrics>, Mutex<CommunityState>)>,
-    /// Why the store cannot be used; at first, because it was not asked yet.
-    store: Mutex<Option<String>>,
+    /// Since when and why the store cannot be used; at first, because it was not asked yet.
+    store: Mutex<Option<(Timestamp, String)>>,
     /// Since when and why no trades are pushed.
     forwarding: Mutex<Option<(Timestamp, String)>>,
     serving: AtomicBool,
@@ -77,6 +78,8 @@ struct CommunityState {
 /// How a community is, for people who look at many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
+    /// The end of the last interval in the books, as this process knows it.
+    pub mark: Option<Boundary>,
     /// How far its books are behind, if that is for longer than an hour.
     pub behind: Option<Duration>,
     /// Why its next interval is on hold.
@@ -177,12 +180,12 @@ impl Status {
     pub fn new(clock: Arc<dyn Clock>, communities: impl IntoIterator<Item = Arc<CommunityMetrics>>) -> Status {
         Status {
             tls_callers: TlsCallers::new(Arc::clone(&clock)),
+            store: Mutex::new(Some((clock.now(), "the store was not asked yet".to_owned()))),
             clock,
             communities: communities
                 .into_iter()
                 .map(|community| (community.name().to_owned(), (community, Mutex::default())))
                 .collect(),
-            store: Mutex::new(Some("the store was not asked yet".to_owned())),
             forwarding: Mutex::default(),
             serving: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -246,7 +249,17 @@ impl Status {
 
     /// Reports whether the store is available.
     pub fn store(&self, answer: Result<(), &StoreError>) {
-        *lock(&self.store) = answer.err().map(|error| printable(&chain(error)).into_owned());
+        let now = self.clock.now();
+        let mut store = lock(&self.store);
+        *store = answer.err().map(|error| {
+            let since = store.as_ref().map_or(now, |(since, _)| *since);
+            (since, printable(&chain(error)).into_owned())
+        });
+    }
+
+    /// Since when the store cannot be used; `None` if it can.
+    pub fn store_away_since(&self) -> Option<Timestamp> {
+        lock(&self.store).as_ref().map(|(since, _)| *since)
     }
 
     /// Reports that no trades are pushed from now on.
@@ -272,7 +285,7 @@ impl Status {
     /// Why the service should get no requests; empty if it should. A community on hold is no reason, because its trades can
     /// still be read.
     pub fn unready(&self) -> Vec<String> {
-        let mut reasons: Vec<String> = lock(&self.store).clone().into_iter().collect();
+        let mut reasons: Vec<String> = lock(&self.store).clone().map(|(_, reason)| reason).into_iter().collect();
         if !self.serving.load(Ordering::Relaxed) {
             reasons.push("the gRPC servers are not up".to_owned());
         }
@@ -289,6 +302,7 @@ impl Status {
         let state = lock(state);
         let failed = state.error.as_ref().filter(|_| failed_last(&state));
         Some(Health {
+            mark: metrics.mark(),
             behind: metrics.lag(now).filter(|lag| *lag > LAG_MAX),
             held: state.held.clone(),
             failed: failed.map(|(_, message)| message.clone()),

@@ -15,6 +15,7 @@
 
 mod certificates;
 mod clock;
+mod components;
 mod detour;
 mod market;
 mod meters;
@@ -29,6 +30,7 @@ mod wasmtime;
 
 pub use certificates::{Authority, Pair, tls_files, write_development_certificates, write_file};
 pub use clock::HandClock;
+pub use components::{patched, renamed};
 pub use detour::{Detour, Port, Way};
 pub use market::{Folder, Market, Ran, SERVICE, community, program};
 pub use meters::{Meters, Row, answer, date, end_of, honest, reading, readings, recorded, row, short};

@@ -6,6 +6,7 @@ mod audit;
 mod backtest;
 mod backtest_report;
 mod damage;
+mod details;
 mod disk;
 mod disputes;
 mod events;

@@ -159,7 +159,7 @@ fn home_says_how_each_community_is_and_what_it_came_to() {
     let waiting = trades.iter().filter(|trade| trade["state"] == "Created").count();
     assert_eq!(community["waiting_payments"].as_u64(), Some(waiting as u64));
     let page = served.get("/?lang=de").is(200);
-    for text in ["aveiro", "Abgerechnet bis 29.10.2024 13:00", "Autarkie", "Formel"] {
+    for text in ["aveiro", "Abgerechnet bis 29.10.2024, 13:00", "Autarkie", "Formel"] {
         assert!(page.text().contains(text), "{text}: {}", page.text());
     }
     let week = served.get("/.json?period=2024-W43").is(200).json();

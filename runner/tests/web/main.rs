@@ -18,6 +18,8 @@ mod names;
 mod numbers;
 mod pages;
 mod roles;
+mod rules;
 mod served;
 mod slow;
 mod who;
+mod why;

@@ -19,7 +19,7 @@ pub struct Served {
     pub market: Market,
     pub service: Service,
     pub web: SocketAddr,
-    _meters: Vec<Meters>,
+    pub meters: Vec<Meters>,
 }
 
 impl Served {
@@ -48,7 +48,7 @@ impl Served {
         let service = Service::start(&market);
         let web = service.web.unwrap_or_else(|| panic!("it has no web page: {}", market.log()));
         eventually("it is ready", || service.get("/ready").0 == 200);
-        Served { market, service, web, _meters: meters.into_iter().collect() }
+        Served { market, service, web, meters: meters.into_iter().collect() }
     }
 
     /// A page as whoever comes sees it.

@@ -46,7 +46,10 @@ fn a_price_is_explained_with_the_numbers_of_the_commands() {
         assert_eq!(replayed[0][key]["recomputed"], json[key], "{key}");
     }
     let command = json["replay"].as_str().unwrap();
-    assert!(command.starts_with("rec-market replay --config ") && command.ends_with(&format!("--interval {start}")), "{command}");
+    assert!(
+        command.starts_with("rec-market replay --config ") && command.ends_with(&format!("--interval {start}")),
+        "{command}"
+    );
     let page = served.get(&path).is(200);
     let digest = json["round_digest"].as_str().unwrap();
     for expected in [digest, command, "role=\"img\"", "<h2>Offers and bids", "<summary>The numbers"] {

@@ -2,7 +2,7 @@
 
 exports.check = async ({ found, saw, open }) => {
   const { page, complaints, close } = await open();
-  const plots = page.locator("svg.plot[tabindex]");
+  const plots = page.locator("svg.plot[tabindex]:visible");
   const count = await plots.count();
   for (let number = 0; number < count; number += 1) {
     const plot = plots.nth(number);

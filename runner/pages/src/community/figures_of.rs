@@ -1,23 +1,27 @@
 //! The figures of a period as tiles, beside the period before.
 
+use books::Period;
 use domain::Amount;
 use domain::text::printable;
 use figures::community::Figures;
 use maud::{Markup, html};
-use words::{Language, Texts, fill};
+use words::{Language, fill};
 
 use super::Said;
+use crate::statement::period_name;
 use crate::tiles::{Tile, tiles};
 
-/// The four tiles that every community has: shared, cover, use, saved. `before` are those of the period of this name.
-pub fn period_tiles(language: Language, figures: &Figures, before: Option<(&str, &Figures)>) -> [Tile<'static>; 4] {
-    let texts = language.texts();
-    let c = &texts.community;
+/// What the period before came to.
+type Before<'b> = Option<(&'b Period, &'b Figures)>;
+
+/// The four tiles that every community has: shared, cover, use, saved, each beside what it was before.
+pub fn period_tiles(language: Language, figures: &Figures, before: Before<'_>) -> [Tile<'static>; 4] {
+    let c = &language.texts().community;
     let kwh = |wh: u128| language.kwh_of_sum(wh);
     let percent = |ppm: Option<u128>| language.percent_of_ppm(ppm.and_then(|ppm| i128::try_from(ppm).ok()));
     let of = |part: u128, whole: u128| fill(c.of_kwh, &[("part", &kwh(part)), ("whole", &kwh(whole))]);
     let tile = |what, value: &dyn Fn(&Figures) -> String, mut more: Vec<String>, formula| {
-        more.push(before_line(texts, before, value));
+        more.push(before_line(language, before, value));
         Tile { what, value: value(figures), more, formula }
     };
     let shared = figures.shared_wh();
@@ -46,24 +50,24 @@ pub fn period_tiles(language: Language, figures: &Figures, before: Option<(&str,
 }
 
 /// What a figure was in the period before.
-fn before_line(texts: &Texts, before: Option<(&str, &Figures)>, value: &dyn Fn(&Figures) -> String) -> String {
+fn before_line(language: Language, before: Before<'_>, value: &dyn Fn(&Figures) -> String) -> String {
+    let c = &language.texts().community;
     match before {
         Some((period, figures)) if !figures.is_empty() => {
-            fill(texts.community.before, &[("value", &value(figures)), ("period", &period)])
+            fill(c.before, &[("value", &value(figures)), ("period", &period_name(language, period))])
         }
-        _ => texts.community.before_none.to_owned(),
+        _ => c.before_none.to_owned(),
     }
 }
 
 pub(super) fn tiles_of(said: Said<'_>) -> Markup {
     let (figures, c) = (&said.model.overview.figures, &said.texts.community);
-    let before = said.model.before.map(|(period, figures)| (period.to_string(), figures));
-    let before = before.as_ref().map(|(period, figures)| (period.as_str(), *figures));
+    let before = said.model.before;
     let mut all: Vec<Tile<'_>> = period_tiles(said.language, figures, before).into();
     let eur = |amount| said.language.eur(amount);
     let alone = fill(c.with_grid_alone, &[("amount", &eur(figures.total.grid_alone))]);
     let money = |figures: &Figures| eur(figures.total.paid());
-    let paid = vec![alone, before_line(said.texts, before, &money)];
+    let paid = vec![alone, before_line(said.language, before, &money)];
     all.push(Tile { what: c.paid, value: money(figures), more: paid, formula: c.paid_formula });
     all.push(worse_off(said));
     all.push(Tile { what: c.operator, value: eur(figures.operator()), more: Vec::new(), formula: c.operator_formula });

@@ -22,7 +22,7 @@ pub(super) fn missing(look: &Look, zone: &TimeZone, missing: &[Missing]) -> Mark
                     table {
                         thead {
                             tr {
-                                th scope="col" { (texts.about) } th scope="col" { (texts.state) } th scope="col" { (texts.last_good) }
+                                th scope="col" { (texts.about) } th scope="col" class="text" { (texts.state) } th scope="col" { (texts.last_good) }
                             }
                         }
                         tbody {
@@ -53,7 +53,7 @@ pub(super) fn happened(look: &Look, stored: &StoredInterval) -> Markup {
                     table {
                         thead {
                             tr {
-                                th scope="col" { (texts.about) } th scope="col" { (texts.code) } th scope="col" { (texts.message) }
+                                th scope="col" { (texts.about) } th scope="col" class="text" { (texts.code) } th scope="col" class="text" { (texts.message) }
                             }
                         }
                         tbody {

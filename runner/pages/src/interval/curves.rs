@@ -106,7 +106,7 @@ fn plot(
 ) -> Markup {
     let (texts, language) = (&look.texts().interval, look.language);
     if orders.iter().all(|order| order.steps.is_empty()) {
-        return chart::nothing_in(language, texts.curves);
+        return chart::nothing_in(language, texts.curves_caption);
     }
     let across = prices.iter().map(|price| Across { name: price_name(look, *price), micro_eur: price.micro_eur });
     let limit = |side: Option<Side>, name| side.map(|side| Across { name, micro_eur: side.limit });
@@ -131,5 +131,5 @@ fn plot(
         .collect();
     let about = About { title: texts.curves, description: &described.join(" ") };
     let picture = merit(about, orders, &across, |wh| language.few_parts(wh, 3), |price| language.few_parts(price, 4));
-    chart::figure_in(language, texts.curves, &picture, numbers)
+    chart::figure_in(language, texts.curves_caption, &picture, numbers)
 }

@@ -28,7 +28,7 @@ pub(super) fn section(look: &Look, stored: &StoredInterval, market: &Market) -> 
                     thead {
                         tr {
                             th scope="col" { (texts.member) }
-                            th scope="col" { (texts.side) }
+                            th scope="col" class="text" { (texts.side) }
                             th scope="col" { (texts.limit) }
                             @if has_shares { th scope="col" { (texts.share) } }
                             @if has_ranks { th scope="col" { (texts.rank) } }

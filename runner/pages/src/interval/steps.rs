@@ -46,7 +46,9 @@ fn shown(look: &Look, table: &Table) -> Markup {
             table {
                 thead {
                     tr {
-                        @for column in &table.columns { th scope="col" { (column.name) (unit(column.unit)) } }
+                        @for column in &table.columns {
+                            th scope="col" class=[(column.unit == Unit::Text).then_some("text")] { (column.name) (unit(column.unit)) }
+                        }
                     }
                 }
                 tbody {

@@ -85,7 +85,8 @@ fn spans<'l>(log: &'l ActivationLog, all: &'l [KeptChange]) -> Vec<page::Span<'l
         if let Some(before) = spans.last_mut() {
             before.until = Some(from);
         }
-        let activated = activation.map(|Activation { algorithm, settings, .. }| (algorithm, settings.as_deref()));
+        let activated = activation
+            .map(|Activation { algorithm, settings, .. }| page::Activated { algorithm, settings: settings.as_deref() });
         spans.push(page::Span { from: Some(from), until: None, activated, by: by(from) });
     }
     spans.reverse();
@@ -163,8 +164,8 @@ fn span_json(span: &page::Span<'_>) -> Value {
     json!({
         "from": span.from.map(|from| from.to_string()),
         "until": span.until.map(|until| until.to_string()),
-        "algorithm": span.activated.map(|(label, _)| listed::json::algorithm(Some(&listed::algorithm(label)))),
-        "settings": span.activated.and_then(|(_, settings)| settings).map(|settings| {
+        "algorithm": span.activated.map(|activated| listed::json::algorithm(Some(&listed::algorithm(activated.algorithm)))),
+        "settings": span.activated.and_then(|activated| activated.settings).map(|settings| {
             settings.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect::<serde_json::Map<_, _>>()
         }),
         "by": span.by,
@@ -193,4 +194,39 @@ fn cost_json(cost: &Cost) -> Value {
         "duration_us_max": cost.duration_us.map(|(_, most)| most),
         "peak_memory_bytes_max": cost.memory_bytes_max,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use books::Label;
+    use domain::Digest;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_a_gate_found_of_other_communities_is_not_shown() {
+        let report = json!({ "checks": [
+            { "name": "probe: ties", "verdict": "passed", "detail": "3 trades" },
+            { "name": "money: aveiro", "verdict": "noted", "detail": "ann pays less" },
+            { "name": "money: braga", "verdict": "noted", "detail": "ben pays more" },
+        ] });
+        let version = Version {
+            label: Label { digest: Digest::of(b"own"), name: "own".to_owned(), version: "1.0.0".to_owned() },
+            summary: String::new(),
+            component_bytes: 3,
+            uploaded_at: Timestamp::UNIX_EPOCH,
+            uploaded_by: "ada".to_owned(),
+            report: report.to_string(),
+        };
+        let names = |community| -> Vec<String> {
+            checks(&super::report(&version, community)).into_iter().map(|[name, ..]| name).collect()
+        };
+        assert_eq!(names("aveiro"), ["probe: ties", "money: aveiro"]);
+        assert_eq!(names("other"), ["probe: ties"]);
+        assert_eq!(
+            checks(&super::report(&Version { report: "no JSON".to_owned(), ..version }, "aveiro")),
+            [[""; 3]; 0]
+        );
+    }
 }

@@ -4,12 +4,15 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::text::{chain, printable, printable_json};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use pages::look::Look;
 use pages::place::Form;
 use words::fill;
 
 use super::ask::{File, Refusal, Shown};
+use crate::telemetry::status::Status;
 
 /// What every answer says: nothing from elsewhere, no frame around it, no name of it elsewhere, and no type but its own.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -83,6 +86,7 @@ pub fn refused(look: &Look, form: Form, refusal: &Refusal) -> Response {
         }
         Refusal::Store(error) => {
             tracing::warn!(code = "web", "a page cannot be shown: {}", chain(error));
+            let frame = &look.texts().frame;
             (StatusCode::SERVICE_UNAVAILABLE, frame.unavailable_title, frame.unavailable.to_owned())
         }
         Refusal::Failed(why) => {
@@ -91,6 +95,34 @@ pub fn refused(look: &Look, form: Form, refusal: &Refusal) -> Response {
         }
     };
     told(look, form, code, title, &text)
+}
+
+/// Since when the store has not answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Away(Timestamp);
+
+impl Away {
+    /// As the process has found it last, or since now if it has not noticed yet.
+    pub fn of(status: &Status, now: Timestamp) -> Away {
+        Away(status.store_away_since().unwrap_or(now))
+    }
+}
+
+/// The store does not answer. What is known of settlement all the same is told below.
+pub fn unavailable(look: &Look, form: Form, Away(since): Away, told: &Markup) -> Response {
+    let (frame, language) = (&look.texts().frame, look.language);
+    let moment = language.moment(TimeZone::UTC.to_datetime(since));
+    let text = fill(frame.unavailable_since, &[("since", &format_args!("{moment} (UTC)"))]);
+    let code = StatusCode::SERVICE_UNAVAILABLE;
+    let mut response = match form {
+        Form::Page => {
+            let body = html! { h1 { (frame.unavailable_title) } p { (text) } (told) };
+            page(code, look, frame.unavailable_title, &body, None)
+        }
+        Form::Json => in_json(code, &serde_json::json!({ "error": text, "since": since.to_string() })),
+    };
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    response
 }
 
 /// There are too many requests at once, or this one takes too long.

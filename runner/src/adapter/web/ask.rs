@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use books::{Period, Store, StoreError};
+use books::{Period, Store};
 use domain::MemberId;
-use domain::text::chain;
 use jiff::Timestamp;
 use maud::Markup;
 use pages::look::Look;
-use pages::place::Place;
+use pages::place::{Form, Place};
 
 use super::guard::Sight;
 use super::kept::Kept;
+use super::overview::Overviews;
 use super::query::Query;
+pub use super::refusal::Refusal;
 use super::viewer::Viewer;
 use crate::algorithms::cache::AlgorithmCache;
-use crate::algorithms::registry::RegistryError;
 use crate::backtest::background::Backtests;
 use crate::clock::Clock;
 use crate::config::CommunityConfig;
@@ -36,8 +36,10 @@ pub struct Parts {
     /// What people try.
     pub backtests: Arc<Backtests>,
     pub status: Arc<Status>,
-    /// Statements that were made for pages.
-    pub statements: Kept,
+    /// What statements were made from.
+    pub kept: Kept,
+    /// Overviews that were made for pages.
+    pub overviews: Overviews,
     /// The program and its engine, with their versions.
     pub program: String,
     /// Only trades of intervals that end after this instant are offered for payment; all if `None`.
@@ -51,6 +53,8 @@ pub struct Ask {
     pub parts: Arc<Parts>,
     pub viewer: Viewer,
     pub place: Place,
+    /// What is wanted of it: who only wants the one need not make the other.
+    pub form: Form,
     /// How much of it the viewer sees.
     pub sight: Sight,
     pub query: Query,
@@ -75,34 +79,6 @@ pub struct File {
     pub kind: &'static str,
     pub name: String,
     pub content: Vec<u8>,
-}
-
-/// Why a page is not shown.
-#[derive(Debug)]
-pub enum Refusal {
-    /// There is none, or it is not the viewer's to see.
-    NotFound,
-    /// A parameter says something that cannot be.
-    Wrong { name: &'static str, value: String, expected: &'static str },
-    /// The store cannot be read.
-    Store(StoreError),
-    /// Something of this machine failed, as told here for the log.
-    Failed(String),
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Refusal {
-        Refusal::Store(error)
-    }
-}
-
-impl From<RegistryError> for Refusal {
-    fn from(error: RegistryError) -> Refusal {
-        match error {
-            RegistryError::Store(error) => Refusal::Store(error),
-            error => Refusal::Failed(chain(&error)),
-        }
-    }
 }
 
 impl Shown {

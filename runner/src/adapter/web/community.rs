@@ -4,8 +4,9 @@ use books::{Calendar, Period};
 use domain::NamedParty;
 use domain::text::printable;
 use figures::community::{Order, Overview, Slot, Step, price_of};
+use maud::Markup;
 use pages::community::{Model, ROWS_MAX, page, shown};
-use pages::place::{Part, Place};
+use pages::place::{Form, Part, Place};
 use serde_json::{Value, json};
 
 use super::ask::{Ask, Refusal, Shown};
@@ -31,7 +32,8 @@ pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
         None => Order::default(),
         Some(sort) => Order::parse(sort).ok_or_else(|| wrong("sort", sort, "a column, such as saved or -saved"))?,
     };
-    let (overview, step) = books.overview(&period).await?;
+    let made = ask.parts.overviews.of(&books, &period).await?;
+    let (overview, step) = (&made.0, made.1);
     let before = period.previous(&config.zone);
     let before = match before {
         Some(before) => Some((books.figures(&before).await?, before)),
@@ -42,17 +44,20 @@ pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
         period: &period,
         zone: &config.zone,
         books: books.span,
-        overview: &overview,
+        overview,
         step,
         before: before.as_ref().map(|(figures, period)| (period, figures)).filter(|(_, figures)| !figures.is_empty()),
         expected: books.expected(&period),
         order,
         part: part(ask)?,
-        opens_members: opens_members(ask, &overview),
-        opens_steps: opens_steps(ask, &overview, step, config.interval.seconds()),
+        opens_members: opens_members(ask, overview),
+        opens_steps: opens_steps(ask, overview, step, config.interval.seconds()),
     };
     let title = format!("{}, {period}", printable(&config.name));
-    Ok(Shown::new(title, page(&ask.look, model), to_json(model)))
+    Ok(match ask.form {
+        Form::Page => Shown::new(title, page(&ask.look, model), Value::Null),
+        Form::Json => Shown::new(title, Markup::default(), to_json(model)),
+    })
 }
 
 /// Which part of a list is asked for, from 0.

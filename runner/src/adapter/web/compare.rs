@@ -6,9 +6,9 @@ use domain::text::{printable, shell_word};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use pages::Repeat;
 use pages::candidate::Candidate;
 use pages::compare::{self as page, Choice, Compare, Now};
-use pages::{Repeat, compare::Shown as Result_};
 use serde_json::{Value, json};
 use words::fill;
 
@@ -55,7 +55,7 @@ pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
     let repeat = result.as_ref().and_then(|(_, finished)| Some(repeat(ask, finished.as_ref()?)));
     let shown = match (&result, &repeat) {
         (Some((kept, Some(finished))), Some(repeat)) => {
-            Some(Ok(Result_ { kept, backtest: &finished.backtest, repeat }))
+            Some(Ok(page::Shown { kept, backtest: &finished.backtest, repeat }))
         }
         (Some((kept, _)), _) => Some(Err(*kept)),
         (None, _) => None,
@@ -84,7 +84,7 @@ pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
         "ended": notice,
         "results": kept.iter().map(head_json).collect::<Vec<_>>(),
         "shown": chosen.map(|kept| kept.number),
-        "result": backtest.map(|finished| result_json(finished)).transpose()?,
+        "result": backtest.map(result_json).transpose()?,
         "candidate": shadowed.clone().map(|shadowed| listed::json::shadow(&listed::shadow_report(name, shadowed))),
     });
     let title = fill(ask.look.texts().compare.title, &[("community", &printable(name))]);

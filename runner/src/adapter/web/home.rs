@@ -6,14 +6,17 @@ use books::{ActivationLog, Calendar, OfferedSince, Period};
 use domain::Boundary;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use maud::Markup;
 use pages::home::{COMMUNITIES_MAX, Community, Model, State, page};
+use pages::look::Look;
 use serde_json::{Value, json};
 
-use super::ask::{Ask, Refusal, Shown};
+use super::ask::{Ask, Parts, Refusal, Shown};
 use super::community::part;
 use super::numbers::figures;
 use super::overview::Books;
 use crate::config::CommunityConfig;
+use crate::telemetry::status::Health;
 
 /// Makes the page.
 ///
@@ -45,6 +48,21 @@ pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
     let model = Model { communities, from, all: seen.len(), period, data, paused };
     let json = to_json(&model);
     Ok(Shown::new(ask.look.texts().home.title, page(&ask.look, &model), json))
+}
+
+/// What the process itself knows of its communities, while the store cannot be read.
+pub fn away(parts: &Parts, look: &Look) -> Markup {
+    let told = parts.communities.values().take(COMMUNITIES_MAX).map(|config| {
+        let state = known(parts.status.health(&config.name).unwrap_or_default());
+        (config.name.as_str(), &config.zone, state)
+    });
+    pages::home::away(look, &told.collect::<Vec<_>>())
+}
+
+/// What the process knows of a community.
+fn known(health: Health) -> State {
+    let Health { mark, behind, held, failed, disputed, silent, unread } = health;
+    State { mark, behind, held, failed, disputed, silent, unread, waiting: None, next: None }
 }
 
 /// The period that the address names.
@@ -83,17 +101,8 @@ async fn state(ask: &Ask, config: &CommunityConfig, mark: Option<Boundary>) -> R
         let label = activation.map(|activation| &activation.algorithm);
         (at, label.map(|label| (label.name.clone(), label.version.clone(), label.digest)))
     });
-    Ok(State {
-        mark,
-        behind: health.behind,
-        held: health.held,
-        failed: health.failed,
-        disputed: health.disputed,
-        silent: health.silent,
-        unread: health.unread,
-        waiting: reader.waiting(&config.name, OfferedSince(ask.parts.offered_since)).await?,
-        next,
-    })
+    let waiting = reader.waiting(&config.name, OfferedSince(ask.parts.offered_since)).await?;
+    Ok(State { mark, waiting: Some(waiting), next, ..known(health) })
 }
 
 fn to_json(model: &Model) -> Value {

@@ -1,7 +1,8 @@
-//! Statements of all members over a period, kept as long as nothing is added to the books: what one page reads of the intervals,
-//! the next ones need not read again.
+//! What pages were made from, kept as long as nothing is added to the books: what one page reads of a period, the next ones need
+//! not read again.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use books::{Period, Span, Store, StoreError};
@@ -10,10 +11,28 @@ use figures::statement::{Common, MemberStatement, Statements};
 use jiff::tz::TimeZone;
 use tokio::sync::OnceCell;
 
-use crate::statements::{days, each_interval};
+use crate::statements::days::{self, Day};
+use crate::statements::each_interval;
 
-/// Most statements that are kept, of all communities: about 50 MB of those of months.
-const STATEMENTS_MAX: usize = 20_000;
+/// Most members of all periods that are kept of a kind: about 50 MB of statements of months.
+const MEMBERS_MAX: usize = 20_000;
+
+/// The books of a community up to a mark.
+#[derive(Clone, Copy)]
+pub struct Source<'s> {
+    pub store: &'s dyn Store,
+    pub community: &'s str,
+    pub zone: &'s TimeZone,
+    /// The end of its last interval.
+    pub mark: Boundary,
+}
+
+/// What is kept.
+#[derive(Debug, Default)]
+pub struct Kept {
+    statements: Cache<Made>,
+    months: Cache<Day>,
+}
 
 /// The statements of a community's members over a period.
 #[derive(Debug)]
@@ -22,7 +41,62 @@ pub struct Made {
     pub members: BTreeMap<MemberId, MemberStatement>,
 }
 
-/// Which intervals they are of: those of a community within a span, as far as they were settled.
+impl Kept {
+    /// The statements of all members over a period, read from its intervals.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn statements(&self, source: Source<'_>, period: &Period) -> Result<Arc<Made>, StoreError> {
+        let Source { store, community, zone, .. } = source;
+        self.statements.of(Key::of(source, period), || read(store, community, zone, days::span(period))).await
+    }
+
+    /// What every member traded in a month.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn month(&self, source: Source<'_>, month: &Period) -> Result<Arc<Day>, StoreError> {
+        let Source { store, community, zone, .. } = source;
+        let add_up = || async {
+            let mut sum = Day::default();
+            let days = days::days(store, community, zone, days::span(month)).await?;
+            days.values().for_each(|day| sum.add(day));
+            Ok(sum)
+        };
+        self.months.of(Key::of(source, month), add_up).await
+    }
+}
+
+async fn read(store: &dyn Store, community: &str, zone: &TimeZone, span: Span) -> Result<Made, StoreError> {
+    let mut statements = Statements::new(zone.clone());
+    each_interval(store, community, span, |interval| {
+        statements.add(interval);
+        Ok::<(), StoreError>(())
+    })
+    .await?;
+    let (common, members) = statements.finish();
+    let members = members.into_iter().map(|statement| (statement.member.clone(), statement)).collect();
+    Ok(Made { common, members })
+}
+
+/// Of how many members something is.
+trait Weight {
+    fn members(&self) -> usize;
+}
+
+impl Weight for Made {
+    fn members(&self) -> usize {
+        self.members.len()
+    }
+}
+
+impl Weight for Day {
+    fn members(&self) -> usize {
+        self.statement.members.len()
+    }
+}
+
+/// Of which intervals something is: those of a community within a span, as far as they were settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Key {
     community: String,
@@ -31,41 +105,44 @@ struct Key {
 }
 
 impl Key {
+    fn of(source: Source<'_>, period: &Period) -> Key {
+        let span = days::span(period);
+        let until = source.mark.seconds().min(span.to.unwrap_or(u64::MAX));
+        Key { community: source.community.to_owned(), span, until }
+    }
+
     fn replaces(&self, other: &Key) -> bool {
         (&self.community, self.span) == (&other.community, other.span)
     }
 }
 
-type Cell = Arc<OnceCell<Arc<Made>>>;
+type Cell<T> = Arc<OnceCell<Arc<T>>>;
 
-/// The statements that are kept, those that were asked for last at the end.
-#[derive(Debug, Default)]
-pub struct Kept(Mutex<Vec<(Key, Cell)>>);
+/// Things of periods, those that were asked for last at the end.
+#[derive(Debug)]
+struct Cache<T>(Mutex<Vec<(Key, Cell<T>)>>);
 
-impl Kept {
-    /// The statements of a community over a period, whose books end at `mark`. Whoever asks at the same time waits for the same
-    /// ones.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn of(
+impl<T> Default for Cache<T> {
+    fn default() -> Cache<T> {
+        Cache(Mutex::new(Vec::new()))
+    }
+}
+
+impl<T: Weight> Cache<T> {
+    /// What is kept under a key, or is made now. Whoever asks at the same time waits for the same.
+    async fn of<F: Future<Output = Result<T, StoreError>>>(
         &self,
-        store: &dyn Store,
-        community: &str,
-        zone: &TimeZone,
-        period: &Period,
-        mark: Boundary,
-    ) -> Result<Arc<Made>, StoreError> {
-        let span = days::span(period);
-        let until = mark.seconds().min(span.to.unwrap_or(u64::MAX));
-        let cell = self.cell(Key { community: community.to_owned(), span, until });
-        let made = cell.get_or_try_init(|| async { read(store, community, zone, span).await.map(Arc::new) }).await?;
+        key: Key,
+        make: impl FnOnce() -> F,
+    ) -> Result<Arc<T>, StoreError> {
+        let cell = self.cell(key);
+        let made = cell.get_or_try_init(|| async { make().await.map(Arc::new) }).await?;
         let made = Arc::clone(made);
         self.trim();
         Ok(made)
     }
 
-    fn cell(&self, key: Key) -> Cell {
+    fn cell(&self, key: Key) -> Cell<T> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept.iter().position(|(known, _)| *known == key).map(|place| kept.remove(place).1);
         kept.retain(|(known, _)| !key.replaces(known));
@@ -81,26 +158,14 @@ impl Kept {
         let mut places = kept.len();
         for (place, (_, cell)) in kept.iter().enumerate().rev() {
             // What is not made yet counts for one, so that there are never many of those either.
-            count += cell.get().map_or(1, |made| made.members.len().max(1));
-            if count > STATEMENTS_MAX {
+            count += cell.get().map_or(1, |made| made.members().max(1));
+            if count > MEMBERS_MAX {
                 break;
             }
             places = place;
         }
         kept.drain(..places);
     }
-}
-
-async fn read(store: &dyn Store, community: &str, zone: &TimeZone, span: Span) -> Result<Made, StoreError> {
-    let mut statements = Statements::new(zone.clone());
-    each_interval(store, community, span, |interval| {
-        statements.add(interval);
-        Ok::<(), StoreError>(())
-    })
-    .await?;
-    let (common, members) = statements.finish();
-    let members = members.into_iter().map(|statement| (statement.member.clone(), statement)).collect();
-    Ok(Made { common, members })
 }
 
 #[cfg(test)]
@@ -121,13 +186,13 @@ mod tests {
         Arc::new(Made { common, members })
     }
 
-    fn keys(kept: &Kept) -> Vec<Key> {
+    fn keys(kept: &Cache<Made>) -> Vec<Key> {
         kept.0.lock().unwrap().iter().map(|(key, _)| key.clone()).collect()
     }
 
     #[test]
     fn what_was_added_to_the_books_replaces_what_was_kept() {
-        let kept = Kept::default();
+        let kept = Cache::default();
         let first = kept.cell(key("a", 0, 10));
         assert!(Arc::ptr_eq(&first, &kept.cell(key("a", 0, 10))));
         kept.cell(key("a", 5, 10));
@@ -138,14 +203,14 @@ mod tests {
 
     #[test]
     fn the_oldest_are_let_go_where_there_are_too_many() {
-        let kept = Kept::default();
+        let kept = Cache::default();
         for from in 0..4 {
-            kept.cell(key("a", from, 10)).set(made(STATEMENTS_MAX / 3)).unwrap();
+            kept.cell(key("a", from, 10)).set(made(MEMBERS_MAX / 3)).unwrap();
         }
         kept.cell(key("a", 1, 10));
         kept.trim();
         assert_eq!(keys(&kept), [key("a", 2, 10), key("a", 3, 10), key("a", 1, 10)]);
-        kept.cell(key("b", 0, 10)).set(made(STATEMENTS_MAX + 1)).unwrap();
+        kept.cell(key("b", 0, 10)).set(made(MEMBERS_MAX + 1)).unwrap();
         kept.trim();
         assert_eq!(keys(&kept), [key("b", 0, 10)][1..]);
     }

@@ -5,6 +5,7 @@ mod json;
 mod steps;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use books::statement::Statement;
 use books::{Calendar, Period, StoreError};
@@ -19,6 +20,7 @@ use pages::statement::{Heading, period_name};
 
 use super::ask::{Ask, Refusal, Shown};
 use super::guard::Sight;
+use super::kept::Source;
 use crate::config::CommunityConfig;
 use crate::statements::days::{self, Day};
 
@@ -56,7 +58,7 @@ pub async fn look_up(ask: &Ask, member: &MemberId) -> Result<Shown, Refusal> {
         statement: told.statement,
         steps: told.steps,
         files: settled.trades() <= file::TRADES_MAX,
-        days: u64::try_from(settled.within().count()).unwrap_or(u64::MAX),
+        days: settled.count(),
         together: seen,
         repeat: repeat.as_ref(),
     };
@@ -95,24 +97,35 @@ impl<'a> Books<'a> {
         Boundary::from_seconds(self.mark.seconds().saturating_sub(1)).map_or(self.data.0, Boundary::timestamp)
     }
 
-    /// The days of all months that a period touches.
+    /// The days of all months that a period touches; of a year, its months.
     async fn settled(&self, period: &Period) -> Result<Settled, StoreError> {
         let zone = &self.community.zone;
+        let (first, calendar, end) = (period.first(), period.calendar(), period.next(zone).map(|next| next.first()));
+        let mut days = BTreeMap::new();
+        if calendar == Calendar::Year {
+            let mut month = Some(Period::containing(period.from(), Calendar::Month, zone));
+            while let Some(current) = month.filter(|month| end.is_none_or(|end| month.first() < end) && days.len() < 12) {
+                days.insert(current.first(), self.ask.parts.kept.month(self.source(), &current).await?);
+                month = current.next(zone);
+            }
+            return Ok(Settled { first, end, calendar, days });
+        }
         let month = |at: Timestamp| days::span(&Period::containing(at, Calendar::Month, zone));
-        let last = period.until().map(|until| until - jiff::SignedDuration::from_secs(1));
+        let last = period.until().and_then(|until| until.checked_sub(jiff::SignedDuration::from_secs(1)).ok());
         let span = books::Span { from: month(period.from()).from, to: last.and_then(|last| month(last).to) };
-        let days = days::days(&*self.ask.parts.reader, &self.community.name, zone, span).await?;
-        Ok(Settled {
-            first: period.first(),
-            end: period.next(zone).map(|next| next.first()),
-            calendar: period.calendar(),
-            days,
-        })
+        let read = days::days(&*self.ask.parts.reader, &self.community.name, zone, span).await?;
+        days.extend(read.into_iter().map(|(day, settled)| (day, Arc::new(settled))));
+        Ok(Settled { first, end, calendar, days })
+    }
+
+    fn source(&self) -> Source<'_> {
+        let CommunityConfig { name, zone, .. } = self.community;
+        Source { store: &*self.ask.parts.reader, community: name, zone, mark: self.mark }
     }
 
     /// What there is to tell of a member.
     async fn told(&self, period: &Period, settled: &Settled, member: &MemberId) -> Result<Told, Refusal> {
-        let CommunityConfig { name, zone, .. } = self.community;
+        let zone = &self.community.zone;
         let reader = &*self.ask.parts.reader;
         let accounts = settled.accounts();
         let account = accounts.get(member).copied();
@@ -124,7 +137,7 @@ impl<'a> Books<'a> {
         }
         let reads = settled.trades() <= TRADES_MAX;
         if reads && period.calendar() != Calendar::Year {
-            let made = self.ask.parts.statements.of(reader, name, zone, period, self.mark).await?;
+            let made = self.ask.parts.kept.statements(self.source(), period).await?;
             told.common = made.common;
             told.statement = made.members.get(member).cloned().unwrap_or(told.statement);
         }
@@ -162,13 +175,14 @@ struct Told {
     steps: Vec<pages::member::Step>,
 }
 
-/// The days of all months that a period touches.
+/// The days of all months that a period touches, or the months of a year.
 struct Settled {
     calendar: Calendar,
     first: Date,
     /// The first day after the period; `None` for the last one that there is.
     end: Option<Date>,
-    days: BTreeMap<Date, Day>,
+    /// By their first day. Months of a year may have none.
+    days: BTreeMap<Date, Arc<Day>>,
 }
 
 impl Settled {
@@ -176,9 +190,15 @@ impl Settled {
         self.first <= day && self.end.is_none_or(|end| day < end)
     }
 
-    /// The days of the period.
-    fn within(&self) -> impl Iterator<Item = (Date, &Day)> {
-        self.days.iter().filter(|(day, _)| self.is_within(**day)).map(|(day, settled)| (*day, settled))
+    /// Those that are in the period and have anything.
+    fn within(&self) -> impl Iterator<Item = &Day> {
+        let within = self.days.iter().filter(|(day, settled)| self.is_within(**day) && settled.days > 0);
+        within.map(|(_, settled)| &**settled)
+    }
+
+    /// Number of days in the period with anything.
+    fn count(&self) -> u64 {
+        self.within().fold(0, |sum: u64, day| sum.saturating_add(day.days))
     }
 
     /// Whether a member was in any of the intervals.
@@ -188,13 +208,13 @@ impl Settled {
 
     /// Number of trades in the period.
     fn trades(&self) -> u64 {
-        self.within().fold(0, |sum: u64, (_, day)| sum.saturating_add(day.trades))
+        self.within().fold(0, |sum: u64, day| sum.saturating_add(day.trades))
     }
 
     /// The accounts of all members over the period.
     fn accounts(&self) -> Accounts {
         let mut all = Statement::default();
-        self.within().for_each(|(_, day)| all.add_accounts(&day.statement.members));
+        self.within().for_each(|day| all.add_accounts(&day.statement.members));
         all.members
     }
 
@@ -205,7 +225,7 @@ impl Settled {
         }
         let viewer = match sight {
             Sight::Whole => {
-                let accounts = self.within().flat_map(|(_, day)| day.statement.members.values());
+                let accounts = self.within().flat_map(|day| day.statement.members.values());
                 return Together::of(accounts).map(|total| Some(Ok(total)));
             }
             Sight::Own(member) => member,

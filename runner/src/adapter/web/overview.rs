@@ -2,6 +2,7 @@
 //! yet, of its intervals, within bounds.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use books::details::Making as DayMaking;
 use books::statement::Statement;
@@ -11,12 +12,11 @@ use figures::community::{Figures, Making, Overview, Step, Steps, span_of};
 use figures::sums::TooLarge;
 use jiff::tz::TimeZone;
 
-use super::ask::Refusal;
+use super::refusal::Refusal;
+use crate::statements::each_interval;
 
 /// Days that are held in memory at a time.
 const DAYS: usize = 32;
-/// Intervals that are held in memory at a time.
-const PAGE: usize = 100;
 /// Most intervals that are read for days of which there are no details: those of a week and a day.
 const INTERVALS_MAX: u64 = 8 * 96;
 
@@ -63,6 +63,18 @@ impl<'b> Books<'b> {
         let from = span.from.unwrap_or(0).max(first.seconds());
         let until = span.to.unwrap_or(u64::MAX).min(end.seconds());
         until.saturating_sub(from) / u64::from(self.length.seconds())
+    }
+
+    /// What tells whether anything was added to a period: the newest day; `None` if the period is over.
+    async fn newest(&self, period: &Period) -> Result<Option<(Boundary, u64, u64)>, Refusal> {
+        let Some((_, end)) = self.span.filter(|(_, end)| period.until().is_none_or(|until| end.timestamp() <= until))
+        else {
+            return Ok(None);
+        };
+        // The newest interval begins less than a day before its end.
+        let from = end.seconds().saturating_sub(u64::from(self.length.seconds()));
+        let days = self.store.sums(self.community, Span { from: Some(from), to: None }, None, 2).await?;
+        Ok(days.last().map(|day| (day.until, day.intervals, day.trades)))
     }
 
     /// Everything that a period came to, and how finely it is shown over time.
@@ -142,28 +154,110 @@ impl<'b> Books<'b> {
 
     /// Adds the details of intervals, which are of one day, and their accounts unless those are there already.
     async fn add_intervals(&self, span: Span, making: &mut Making, with_accounts: bool) -> Result<(), Refusal> {
-        let (mut rest, mut day) = (span, DayMaking::default());
-        loop {
-            let page = self.store.intervals(self.community, rest, PAGE).await?;
-            let mut statement = Statement::default();
-            for stored in &page {
-                day.add(stored);
-                if with_accounts {
-                    let more = Statement::of(stored.round.as_ref(), &stored.gaps, &stored.trades);
-                    statement = more.and_then(|more| statement.checked_add(&more)).ok_or(TooLarge)?;
-                }
-            }
+        let (mut day, mut statement, mut count) = (DayMaking::default(), Statement::default(), 0);
+        each_interval(self.store, self.community, span, |stored| {
+            day.add(stored);
+            count += 1;
             if with_accounts {
-                making.add_accounts(&statement.members, page.len() as u64)?;
+                let more = Statement::of(stored.round.as_ref(), &stored.gaps, &stored.trades);
+                let sum = more.and_then(|more| std::mem::take(&mut statement).checked_add(&more));
+                statement = sum.ok_or(TooLarge)?;
             }
-            match page.last() {
-                Some(last) if page.len() == PAGE => rest.from = Some(last.interval.start().seconds().saturating_add(1)),
-                _ => break,
-            }
+            Ok::<(), Refusal>(())
+        })
+        .await?;
+        if with_accounts {
+            making.add_accounts(&statement.members, count)?;
         }
         if let Some(details) = day.finish() {
             making.add_details(&details)?;
         }
         Ok(())
+    }
+}
+
+/// Most overviews that are kept: each has the hours of a year at most, and who sold to whom.
+const KEPT_MAX: usize = 24;
+
+/// An overview, and how finely it is shown over time.
+pub type Made = (Overview, Step);
+
+/// Which intervals an overview is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    community: String,
+    period: Period,
+    /// The end of the newest day and its numbers of intervals and trades; `None` if the period is over.
+    newest: Option<(Boundary, u64, u64)>,
+}
+
+/// Overviews that were made, those that were asked for last at the end. What one page has added up, the next ones need not.
+#[derive(Debug, Default)]
+pub struct Overviews(Mutex<Vec<(Key, Arc<Made>)>>);
+
+impl Overviews {
+    /// The overview of a period.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn of(&self, books: &Books<'_>, period: &Period) -> Result<Arc<Made>, Refusal> {
+        let key =
+            Key { community: books.community.to_owned(), period: period.clone(), newest: books.newest(period).await? };
+        if let Some(made) = self.find(&key) {
+            return Ok(made);
+        }
+        let made = Arc::new(books.overview(period).await?);
+        // What lacks details is soon another one.
+        if made.0.days_without_details == 0 {
+            self.keep(key, Arc::clone(&made));
+        }
+        Ok(made)
+    }
+
+    fn find(&self, key: &Key) -> Option<Arc<Made>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.iter().position(|(known, _)| known == key)?;
+        let found = kept.remove(found);
+        let made = Arc::clone(&found.1);
+        kept.push(found);
+        Some(made)
+    }
+
+    fn keep(&self, key: Key, made: Arc<Made>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(known, _)| (&known.community, &known.period) != (&key.community, &key.period));
+        kept.push((key, made));
+        let surplus = kept.len().saturating_sub(KEPT_MAX);
+        kept.drain(..surplus);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_replaced_by_what_is_newer_and_bounded() {
+        let period = |name: &str| Period::parse(name, &TimeZone::UTC).unwrap();
+        let key = |name: &str, trades: u64| Key {
+            community: "a".to_owned(),
+            period: period(name),
+            newest: Some((Boundary::EPOCH, 1, trades)),
+        };
+        let made = || Arc::new((Overview::default(), Step::Day));
+        let kept = Overviews::default();
+        kept.keep(key("2024", 1), made());
+        assert!(kept.find(&key("2024", 1)).is_some() && kept.find(&key("2024", 2)).is_none());
+        kept.keep(key("2024", 2), made());
+        assert!(kept.find(&key("2024", 1)).is_none());
+        for month in 1..=9 {
+            for day in 1..=3 {
+                kept.keep(key(&format!("2024-0{month}-0{day}"), 1), made());
+                kept.find(&key("2024", 2)).unwrap();
+            }
+        }
+        assert_eq!(kept.0.lock().unwrap().len(), KEPT_MAX);
+        assert!(kept.find(&key("2024-01-01", 1)).is_none() && kept.find(&key("2024-09-03", 1)).is_some());
     }
 }

@@ -1,7 +1,8 @@
 //! The server: on threads of its own that give way, with bounds on time and on how many pages are made at once.
 
 use std::io;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -9,6 +10,9 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use books::StoreError;
+use domain::text::chain;
+use maud::html;
 use pages::look::Look;
 use pages::place::{Form, Part, Place};
 use tokio::net::TcpListener;
@@ -17,16 +21,18 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use words::Language;
 
-use super::answer::{busy, dressed, refused, see_other, shown, told};
+use super::answer::{Away, busy, dressed, refused, see_other, shown, told, unavailable};
 use super::ask::{Ask, Parts, Refusal};
 use super::compare::{self, Posted};
 use super::door::{self, Door, Refused};
 use super::guard::{self, Sight};
 use super::query::{FORM_BYTES_MAX, Query, without};
 use super::viewer::Viewer;
-use super::{assets, pages as all};
+use super::{assets, home, pages as all};
 use crate::certificates::Certificates;
+use crate::clock::Clock;
 use crate::ports::{self, Limits, Port};
+use crate::telemetry::status::Status;
 
 /// How long a page may take, with the wait for its turn.
 const PAGE_MAX: Duration = Duration::from_secs(10);
@@ -41,18 +47,34 @@ const DRAIN: Duration = Duration::from_secs(2);
 
 /// What the server needs.
 pub struct Served {
-    pub parts: Arc<Parts>,
-    pub door: Door,
+    /// What pages are made from, as soon as the store is open.
+    pub opened: Arc<OnceLock<Opened>>,
+    pub clock: Arc<dyn Clock>,
+    pub status: Arc<Status>,
     /// What is shown over TLS; none for plaintext.
     pub certificates: Option<Arc<Certificates>>,
     /// How many concurrent connections there may be.
     pub connections: usize,
 }
 
-struct Shared {
+/// What pages are made from, and for whom.
+pub struct Opened {
     parts: Arc<Parts>,
     door: Door,
     turns: Semaphore,
+}
+
+impl Opened {
+    pub fn new(parts: Parts, door: Door) -> Opened {
+        Opened { parts: Arc::new(parts), door, turns: Semaphore::new(PAGES_AT_ONCE) }
+    }
+}
+
+/// What all requests share.
+struct Shared {
+    opened: Arc<OnceLock<Opened>>,
+    clock: Arc<dyn Clock>,
+    status: Arc<Status>,
 }
 
 /// Serves on threads of its own until the shutdown.
@@ -89,8 +111,8 @@ fn give_way() {
 }
 
 async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> io::Result<()> {
-    let Served { parts, door, certificates, connections } = served;
-    let shared = Arc::new(Shared { parts, door, turns: Semaphore::new(PAGES_AT_ONCE) });
+    let Served { opened, clock, status, certificates, connections } = served;
+    let shared = Arc::new(Shared { opened, clock, status });
     let limits = Limits {
         connections,
         handshakes: connections,
@@ -127,7 +149,19 @@ impl Shared {
             return StatusCode::BAD_REQUEST.into_response();
         };
         let query = request.uri().query().unwrap_or_default().to_owned();
-        let mut look = look(&request, &query);
+        let look = look(&request, &query);
+        match self.opened.get() {
+            Some(opened) => opened.answer(request, peer, &query, look).await,
+            None => {
+                let form = Place::parse(request.uri().path()).map_or(Form::Page, |(_, form)| form);
+                unavailable(&look, form, Away::of(&self.status, self.clock.now()), &html! {})
+            }
+        }
+    }
+}
+
+impl Opened {
+    async fn answer(&self, request: Request, peer: IpAddr, query: &str, mut look: Look) -> Response {
         if door::is_door(request.uri().path()) {
             return self.door.answer(&self.parts, peer, &look, request).await;
         }
@@ -135,6 +169,7 @@ impl Shared {
         let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
         let viewer = match self.door.identify(&self.parts, peer, request.headers()).await {
             Ok(viewer) => viewer,
+            Err(Refused::Store(error)) => return self.away(&look, form, &error),
             Err(refused) => {
                 return self.door.turned_away(&self.parts, peer, (&look, form), request, &refused).await;
             }
@@ -152,10 +187,10 @@ impl Shared {
             let noted = parsed.is_none_or(|(place, form)| self.door.note(&viewer, &place, form, status, self.now()));
             return if noted { refused(&look, form, &Refusal::NotFound) } else { busy(&look, form) };
         };
-        let Some(query) = Query::parse(&query) else {
+        let Some(query) = Query::parse(query) else {
             return refused(&look, form, &Refusal::NotFound);
         };
-        let ask = self.ask(viewer, place, sight, query, look);
+        let ask = Ask { form, ..self.ask(viewer, place, sight, query, look) };
         self.page(ask, form).await
     }
 
@@ -178,7 +213,8 @@ impl Shared {
         let parts = [Part::Overview, Part::Compare, Part::Algorithms, Part::Events];
         let opens = parts.into_iter().filter(|part| opens(part).is_some()).collect();
         let look = Look { place: Some(place.clone()), opens, ..look };
-        Ask { now: self.now(), parts: Arc::clone(&self.parts), viewer, place, sight, query, look }
+        let form = Form::Page;
+        Ask { now: self.now(), parts: Arc::clone(&self.parts), viewer, place, form, sight, query, look }
     }
 
     async fn page(&self, ask: Ask, form: Form) -> Response {
@@ -189,6 +225,7 @@ impl Shared {
         };
         let response = match tokio::time::timeout(PAGE_MAX, made).await {
             Ok(Some(Ok(page))) => shown(&ask.look, form, page),
+            Ok(Some(Err(Refusal::Store(error)))) => return self.away(&ask.look, form, &error),
             Ok(Some(Err(refusal))) => refused(&ask.look, form, &refusal),
             Ok(None) | Err(_) => busy(&ask.look, form),
         };
@@ -196,6 +233,13 @@ impl Shared {
             true => response,
             false => busy(&ask.look, form),
         }
+    }
+
+    /// The store cannot be read. Whoever may see all communities is told what settlement says of itself.
+    fn away(&self, look: &Look, form: Form, error: &StoreError) -> Response {
+        tracing::warn!(code = "web", "a page cannot be shown: {}", chain(error));
+        let told = if look.opens_home { home::away(&self.parts, look) } else { html! {} };
+        unavailable(look, form, Away::of(&self.parts.status, self.now()), &told)
     }
 
     /// A form that was sent from a page of ours.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::Scene;
 use crate::algorithms::cache::AlgorithmCache;
 use crate::app::open_sandbox_with_any_cache;
-use crate::app::web::{self, Around};
+use crate::app::web::{self, Around, Open};
 use crate::cli::exit::{Exit, ExitCode, usage};
 use crate::cli::serve::stop_signal;
 use crate::clock::{Clock, FixedClock};
@@ -86,8 +86,9 @@ impl Port {
         });
         let sandbox = open_sandbox_with_any_cache(Some(config.cache.clone()))?;
         let algorithms = Arc::new(AlgorithmCache::new(sandbox, Arc::clone(&store)));
-        let around = Around { store, clock, algorithms, status, connections: CONNECTIONS };
-        web::run(config, self.listener, around, shutdown).await
+        let around = Around { clock, status, connections: CONNECTIONS };
+        let open = std::future::ready(Some(Open { store, algorithms }));
+        web::run(config, self.listener, around, open, shutdown).await
     }
 }
 

@@ -10,7 +10,7 @@ use super::journal::Journal;
 use super::*;
 use crate::contract::{Database, Shelf, full, interval, new_prices, opening, put};
 use crate::record;
-use books::{Action, Decided, Label, Link, Role, Session, ShadowTotals, Viewers, Visit, Who};
+use books::{Action, BacktestHead, Backtests, Decided, Label, Link, Role, Session, ShadowTotals, Viewers, Visit, Who};
 use domain::disputes::MeterDecision;
 use domain::netting::LastReads;
 
@@ -524,4 +524,32 @@ async fn links_sessions_and_visits_keep_their_shapes() {
         "status": 200,
     };
     check(&store, "visits", &[kept]).await;
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backtest_keeps_its_shape() {
+    let shelf = Database::new();
+    let store = shelf.open().await;
+    let head = BacktestHead {
+        at: now(),
+        by: "bea".to_owned(),
+        span: Some((interval(0).start(), interval(1).start())),
+        rules: vec!["uniform".to_owned()],
+    };
+    assert_eq!(store.keep_backtest("aveiro", &head, b"sums".as_slice().into()).await.unwrap(), 1);
+    let expected = doc! {
+        "_id": "aveiro/1",
+        "community": "aveiro",
+        "number": 1_i64,
+        "at": date(SECOND + 7),
+        "actor": "bea",
+        "first": quarter(0),
+        "until": quarter(1),
+        "rules": ["uniform"],
+        "bytes": 4_i64,
+        "by": random(),
+        "content": binary(b"sums"),
+    };
+    check(&store, "backtests", &[expected]).await;
 }
