@@ -10,7 +10,7 @@ use super::journal::Journal;
 use super::*;
 use crate::contract::{Database, Shelf, full, interval, new_prices, opening, put};
 use crate::record;
-use books::{Action, BacktestHead, Backtests, Decided, Label, ShadowTotals};
+use books::{Action, BacktestHead, Backtests, Decided, Label, Link, Role, Session, ShadowTotals, Viewers, Visit, Who};
 use domain::disputes::MeterDecision;
 use domain::netting::LastReads;
 
@@ -51,7 +51,7 @@ async fn documents(store: &MongoStore, name: &str) -> Vec<Document> {
         let mut document = cursor.deserialize_current().unwrap();
         let is_id = |name: &str| matches!(document.get(name), Some(Bson::ObjectId(_)));
         let by = is_id("by");
-        let note = name == "changes" && is_id("_id");
+        let note = ["changes", "visits"].contains(&name) && is_id("_id");
         for (name, _) in [("by", by), ("_id", note)].into_iter().filter(|(_, random)| *random) {
             document.insert(name, random());
         }
@@ -451,6 +451,79 @@ async fn tallies_leases_and_prices_keep_their_shapes() {
     let withdrawn = document(SECOND / 1000, (Bson::Null, Bson::Null), 3);
     assert_eq!(documents(&store, "market_prices").await, [document(1_693_569_600, own, 1), withdrawn, void]);
     assert_eq!(documents(&store, "waiting_meters").await, [doc! { "_id": "a", "turn": 3_i64 }]);
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn links_sessions_and_visits_keep_their_shapes() {
+    let shelf = Database::new();
+    let store = shelf.open().await;
+    let link = Link {
+        digest: Digest::of(b"token"),
+        community: "aveiro".to_owned(),
+        member: "a".parse().unwrap(),
+        created_at: now(),
+        created_by: "ana".to_owned(),
+        expires_at: now() + Duration::from_secs(1),
+        revoked_at: None,
+    };
+    store.keep_link(&link).await.unwrap();
+    let kept = doc! {
+        "_id": link.id(),
+        "digest": link.digest.to_string(),
+        "community": "aveiro",
+        "member": "a",
+        "created_at": date(SECOND + 7),
+        "created_by": "ana",
+        "expires_at": date(SECOND + 1007),
+        "revoked_at": Bson::Null,
+    };
+    check(&store, "links", std::slice::from_ref(&kept)).await;
+    store.revoke_link(&link.id(), now()).await.unwrap();
+    let mut revoked = kept;
+    revoked.insert("revoked_at", date(SECOND + 7));
+    check(&store, "links", &[revoked]).await;
+
+    for who in [Who::Viewer("Ana".to_owned()), Who::Link(link.id())] {
+        let (digest, bound) = (Digest::of(format!("{who:?}").as_bytes()), Digest::of(b"bound"));
+        let session = Session { digest, who: who.clone(), bound, expires_at: now() };
+        store.begin_session(&session, Timestamp::UNIX_EPOCH).await.unwrap();
+        let (viewer, of_link) = match who {
+            Who::Viewer(name) => (Bson::from(name), Bson::Null),
+            Who::Link(id) => (Bson::Null, Bson::from(id)),
+        };
+        let kept = doc! {
+            "_id": digest.to_string(),
+            "viewer": viewer,
+            "link": of_link,
+            "bound": bound.to_string(),
+            "expires_at": date(SECOND + 7),
+        };
+        check(&store, "sessions", &[kept]).await;
+        store.end_session(&digest).await.unwrap();
+    }
+
+    let visit = Visit {
+        at: now(),
+        viewer: "Ana".to_owned(),
+        role: Role::Board,
+        page: "/c/aveiro".to_owned(),
+        community: Some("aveiro".to_owned()),
+        member: None,
+        status: 200,
+    };
+    store.keep_visits(&[visit]).await.unwrap();
+    let kept = doc! {
+        "_id": random(),
+        "at": date(SECOND + 7),
+        "viewer": "Ana",
+        "role": "board",
+        "page": "/c/aveiro",
+        "community": "aveiro",
+        "member": Bson::Null,
+        "status": 200,
+    };
+    check(&store, "visits", &[kept]).await;
 }
 
 #[needs::mongodb]
