@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use books::Period;
+use books::{Label, Period};
+use domain::Boundary;
 use domain::text::printable;
-use domain::{Boundary, Digest};
 use figures::community::Figures;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -39,8 +39,8 @@ pub struct State {
     pub unread: usize,
     /// How many trades wait for payment; `None` if nobody knows.
     pub waiting: Option<u64>,
-    /// From when on something else settles, and what: its name, version and digest, or `None` for what is configured.
-    pub next: Option<(Boundary, Option<(String, String, Digest)>)>,
+    /// From when on something else settles, and what: `None` for what is configured.
+    pub next: Option<(Boundary, Option<Label>)>,
 }
 
 impl State {
@@ -151,7 +151,7 @@ fn state(look: &Look, zone: &TimeZone, state: &State) -> Markup {
         count(h.unread, state.unread as u64),
     ];
     let next = state.next.as_ref().map(|(at, algorithm)| match algorithm {
-        Some((name, version, _)) => fill(
+        Some(Label { name, version, .. }) => fill(
             h.next_activation,
             &[("time", &moment(*at)), ("name", &printable(name)), ("version", &printable(version))],
         ),

@@ -505,17 +505,16 @@ texts! {
         well, look, waiting, next_activation, next_configured, paused, part,
     }
     community: Community {
-        days_of, so_far, empty, before, before_none, shared, shared_formula, of_potential, cover, cover_formula,
-        use_rate, use_formula, of_kwh, saved, saved_formula, of_grid_alone, costs_more, paid, paid_formula,
-        with_grid_alone, worse_off, worse_off_formula, of_members, worst, operator, operator_formula, fairness,
-        fairness_formula, gini_jain, from_to, deviation, data, gaps, not_summed, flows, flows_note, given, taken,
-        to_neighbours, to_grid, from_neighbours, from_grid, each_step, step_minutes, step_hour, step_day,
-        steps_with_data, time, day, month, prices, prices_of_trades, lowest, mean, highest, lowest_to_highest,
-        no_trades, heat, heat_note, heat_choice, heat_shared, heat_to_grid, heat_from_grid, heat_title, heat_most,
-        heat_zero, members, members_note, member, bought_here, bought_grid, bought_at, sold_here, sold_grid, sold_at,
-        paid_eur, grid_alone_eur, saved_eur, saved_part, all_members, members_part, members_before, members_after,
-        sales, sales_title, sales_most, sales_unknown, seller, buyer, others, operator_party, matrix_note,
-        matrix_others,
+        days_of, so_far, empty, before_none, shared, shared_formula, of_potential, cover, cover_formula, use_rate,
+        use_formula, of_kwh, saved, saved_formula, of_grid_alone, costs_more, paid, paid_formula, with_grid_alone,
+        worse_off, worse_off_formula, of_members, worst, operator, operator_formula, fairness, fairness_formula,
+        from_to, deviation, data, gaps, not_summed, flows, flows_note, given, taken, to_neighbours, to_grid,
+        from_neighbours, from_grid, step_minutes, step_hour, step_day, steps_with_data, time, day, month, prices,
+        prices_of_trades, lowest, mean, highest, lowest_to_highest, no_trades, heat, heat_note, heat_choice,
+        heat_shared, heat_to_grid, heat_from_grid, heat_title, heat_most, heat_zero, members, members_note, member,
+        bought_here, bought_grid, bought_at, sold_here, sold_grid, sold_at, paid_eur, grid_alone_eur, saved_eur,
+        saved_part, all_members, members_part, members_before, members_after, sales, sales_title, sales_most,
+        sales_unknown, seller, buyer, others, operator_party, matrix_note, matrix_others,
     }
 }
 

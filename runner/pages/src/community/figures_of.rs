@@ -54,7 +54,7 @@ fn before_line(language: Language, before: Before<'_>, value: &dyn Fn(&Figures) 
     let c = &language.texts().community;
     match before {
         Some((period, figures)) if !figures.is_empty() => {
-            fill(c.before, &[("value", &value(figures)), ("period", &period_name(language, period))])
+            format!("{} ({})", value(figures), period_name(language, period))
         }
         _ => c.before_none.to_owned(),
     }
@@ -99,7 +99,7 @@ fn fairness(said: Said<'_>) -> Tile<'static> {
     let deviation = fairness.deviation.and_then(|deviation| i128::try_from(deviation).ok());
     let range = fill(c.from_to, &[("lowest", &cents(fairness.lowest)), ("highest", &cents(fairness.highest))]);
     let deviation = fill(c.deviation, &[("deviation", &cents(deviation))]);
-    let value = fill(c.gini_jain, &[("gini", &index(fairness.gini_ppm)), ("jain", &index(fairness.jain_ppm))]);
+    let value = format!("Gini {}, Jain {}", index(fairness.gini_ppm), index(fairness.jain_ppm));
     Tile { what: c.fairness, value, more: vec![range, deviation], formula: c.fairness_formula }
 }
 

@@ -17,7 +17,9 @@ use crate::svg::{About, Heat, heat};
 const DAYS_MAX: usize = 62;
 
 /// What a map is of: the end of its id, and the energy of an hour.
-const MAPS: [(&str, fn(&HourFlows) -> u128); 3] =
+type Map = (&'static str, fn(&HourFlows) -> u128);
+
+const MAPS: [Map; 3] =
     [("shared", |flows| flows.shared), ("to-grid", |flows| flows.to_grid), ("from-grid", |flows| flows.from_grid)];
 
 pub(super) fn section(said: Said<'_>) -> Markup {

@@ -39,7 +39,7 @@ fn areas(said: Said<'_>, what: &str, names: [&'static str; 2], parts: fn(&Slot) 
     let c = &said.texts.community;
     let slots = &said.model.overview.slots;
     let steps: Vec<Option<[u128; 2]>> = slots.iter().map(parts).collect();
-    let title = fill(c.each_step, &[("what", &what), ("step", &step(said))]);
+    let title = format!("{what}, {}", step(said));
     if steps.iter().all(Option::is_none) {
         return chart::nothing_in(said.language, &title);
     }
@@ -96,7 +96,7 @@ fn prices(said: Said<'_>) -> Markup {
     let slots = &said.model.overview.slots;
     let ranges: Vec<Option<Range>> = slots.iter().map(range).collect();
     let cents = |micro: i128| said.language.cents_per_kwh(Some(micro));
-    let title = fill(c.each_step, &[("what", &c.prices_of_trades), ("step", &step(said))]);
+    let title = format!("{}, {}", c.prices_of_trades, step(said));
     let lowest = ranges.iter().flatten().map(|range| range.lowest).min().unwrap_or(0);
     let highest = ranges.iter().flatten().map(|range| range.highest).max().unwrap_or(0);
     let description = fill(c.from_to, &[("lowest", &cents(lowest)), ("highest", &cents(highest))]);

@@ -59,7 +59,7 @@ fn overview(names: &[&str], intervals: u64) -> Overview {
         fed_in_wh: 30,
         needed_wh: 40,
         shared: flow(20, 96_200),
-        prices: (number % 2 == 0).then(|| (Price::from_micro_eur(90_000), Price::from_micro_eur(100_000))),
+        prices: number.is_multiple_of(2).then(|| (Price::from_micro_eur(90_000), Price::from_micro_eur(100_000))),
     };
     let sums = |number| IntervalSums { interval: interval(number), cleared: Some(cleared(number)), gaps: 1 };
     let pair = |buyer: usize| (Pair { seller: 0, buyer: u32::try_from(buyer).unwrap() }, flow(1000, 96_200));

@@ -97,10 +97,9 @@ async fn state(ask: &Ask, config: &CommunityConfig, mark: Option<Boundary>) -> R
     let reader = &ask.parts.reader;
     let health = ask.parts.status.health(&config.name).unwrap_or_default();
     let log = ActivationLog::of(&reader.decisions(&config.name).await?);
-    let next = log.next(mark.unwrap_or(Boundary::EPOCH)).map(|(at, activation)| {
-        let label = activation.map(|activation| &activation.algorithm);
-        (at, label.map(|label| (label.name.clone(), label.version.clone(), label.digest)))
-    });
+    let next = log
+        .next(mark.unwrap_or(Boundary::EPOCH))
+        .map(|(at, activation)| (at, activation.map(|activation| activation.algorithm.clone())));
     let waiting = reader.waiting(&config.name, OfferedSince(ask.parts.offered_since)).await?;
     Ok(State { mark, waiting: Some(waiting), next, ..known(health) })
 }
@@ -122,9 +121,9 @@ fn to_json(model: &Model) -> Value {
             "waiting_payments": state.waiting,
             "next": state.next.as_ref().map(|(at, algorithm)| json!({
                 "from": at.to_string(),
-                "name": algorithm.as_ref().map(|(name, _, _)| name),
-                "version": algorithm.as_ref().map(|(_, version, _)| version),
-                "sha256": algorithm.as_ref().map(|(_, _, digest)| digest.to_string()),
+                "name": algorithm.as_ref().map(|label| &label.name),
+                "version": algorithm.as_ref().map(|label| &label.version),
+                "sha256": algorithm.as_ref().map(|label| label.digest.to_string()),
             })),
             "period": community.period.to_string(),
             "figures": figures(&community.figures),

@@ -67,7 +67,6 @@ pub(crate) const COMMUNITY: Community = Community {
     to_grid: "au réseau",
     from_neighbours: "des voisins",
     from_grid: "du réseau",
-    each_step: "{what}, {step}",
     step_minutes: "toutes les {minutes} minutes",
     step_hour: "chaque heure",
     step_day: "chaque jour",
