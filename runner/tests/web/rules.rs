@@ -228,8 +228,12 @@ fn nobody_elses_page_and_no_wrong_form_starts_a_backtest() {
     }
     let now = served.seen_by("ada", "/c/aveiro/compare.json").json();
     assert_eq!((&now["running"], &now["results"]), (&Value::Null, &Value::Array(Vec::new())));
+    // A program sends it to the address of the numbers.
     // A setting that the algorithm does not know shows when it is loaded.
-    served.sent_by("ada", "do=start&with=uniform,speed=9").is(303);
+    let numbers = "/c/aveiro/compare.json";
+    assert!(send("ada", numbers, &[OWN], b"do=start").is(400).json()["error"].is_string());
+    let started = send("ada", numbers, &[OWN], b"do=start&with=uniform,speed=9").is(303);
+    assert_eq!(started.header("location"), Some(numbers));
     let told = || served.seen_by("ada", "/c/aveiro/compare.json").json()["ended"].clone();
     eventually("it is told", || told().as_str().is_some_and(|told| told.contains("\"speed\" is not known to uniform")));
 }

@@ -71,7 +71,7 @@ pub(crate) const TEXTS: Texts = Texts {
         token: "Code d’accès",
         token_is: "Le texte secret que vous avez reçu pour ces pages.",
         sign_in: "Se connecter",
-        or_link: "Les membres n’ont pas besoin de code : ils ouvrent le lien qu’ils ont reçu.",
+        or_link: "Les membres n’ont pas besoin de code\u{a0}: ils ouvrent le lien qu’ils ont reçu.",
         wrong_token: "Ce code d’accès n’est celui de personne. Copiez-le à nouveau, sans rien avant ni après.",
         no_viewer_title: "Ces pages ne vous sont pas ouvertes",
         no_viewer: "Vous êtes connecté, mais personne ne vous a donné accès à ces pages. Adressez-vous à la gestion de la communauté.",

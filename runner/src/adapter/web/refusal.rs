@@ -3,6 +3,7 @@
 use books::StoreError;
 use domain::text::chain;
 
+use super::overview::OverviewError;
 use crate::algorithms::registry::RegistryError;
 
 /// Why a page is not shown.
@@ -21,6 +22,15 @@ pub enum Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Refusal {
         Refusal::Store(error)
+    }
+}
+
+impl From<OverviewError> for Refusal {
+    fn from(error: OverviewError) -> Refusal {
+        match error {
+            OverviewError::Store(error) => Refusal::Store(error),
+            OverviewError::TooLarge(error) => Refusal::Failed(error.to_string()),
+        }
     }
 }
 
