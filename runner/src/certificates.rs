@@ -152,7 +152,8 @@ impl Certificates {
     /// What opens connections, each with the certificate that is current when it is accepted.
     pub fn handshake(
         self: Arc<Self>,
-    ) -> impl Fn(TcpStream) -> Pin<Box<dyn Future<Output = io::Result<TlsStream<TcpStream>>> + Send>> + Send + Sync {
+    ) -> impl Fn(TcpStream) -> Pin<Box<dyn Future<Output = io::Result<TlsStream<TcpStream>>> + Send>> + Send + Sync
+    {
         move |tcp| {
             let config = self.current();
             Box::pin(async move {

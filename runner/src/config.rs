@@ -58,7 +58,7 @@ pub use schema::{parse_bytes, parse_duration};
 pub use series::read as read_series;
 pub use tariff::{CurrentSeries, TariffConfig};
 pub use terms::Terms;
-pub use viewers::{ANYONE_HERE, LINK_PREFIX, ViewerConfig};
+pub use viewers::ViewerConfig;
 pub use web::{GROUPS_HEADER, ProxyConfig, USER_HEADER, WebConfig};
 use wire_names::WireNames;
 

@@ -63,5 +63,5 @@ pub use store::{
     Acquired, Backtests, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices, Progress, Readings, Replica, Replicas, Standing, Store, Viewers, community_lease,
 };
 pub use trade::{GapTrade, StoredTrade, trades_of};
-pub use viewer::{Link, ListedVisit, Role, Session, Visit, VisitFilter, VisitPlace, Who};
+pub use viewer::{ANYONE_HERE, LINK_PREFIX, Link, ListedVisit, Role, Session, Visit, VisitFilter, VisitPlace, Who};
 pub use wallet::Wallets;

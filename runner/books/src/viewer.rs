@@ -7,6 +7,11 @@ use std::fmt;
 use domain::{Digest, MemberId};
 use jiff::Timestamp;
 
+/// Who looks where `web.open` lets everybody in who is on this machine.
+pub const ANYONE_HERE: &str = "anyone on this machine";
+/// What the names begin with of those who look by a link: no viewer may be called so.
+pub const LINK_PREFIX: &str = "link ";
+
 /// What somebody may look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {

@@ -89,9 +89,9 @@ impl Figures {
         self.total.bought_local.amount.checked_sub(self.total.sold_local.amount).unwrap_or_default()
     }
 
-    /// Whether anything is settled.
+    /// Whether nothing is settled. The interval up to the first readings has neither a round nor a trade.
     pub fn is_empty(&self) -> bool {
-        self.intervals == 0
+        self.intervals == 0 || (self.cleared == Some(0) && self.total == Account::default())
     }
 }
 

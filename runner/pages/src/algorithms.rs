@@ -51,10 +51,19 @@ pub struct Span<'m> {
     pub from: Option<Boundary>,
     /// Its end; `None` until something else is decided.
     pub until: Option<Boundary>,
-    /// The algorithm and its settings, if they are not the configured ones; `None` for what is configured.
-    pub activated: Option<(&'m Label, Option<&'m [(String, String)]>)>,
+    /// What was activated; `None` for what is configured.
+    pub activated: Option<Activated<'m>>,
     /// Who decided it.
     pub by: Option<&'m str>,
+}
+
+/// An algorithm that was activated.
+#[derive(Clone, Copy, Debug)]
+pub struct Activated<'m> {
+    /// Which one.
+    pub algorithm: &'m Label,
+    /// Its settings; `None` for the configured ones.
+    pub settings: Option<&'m [(String, String)]>,
 }
 
 /// An upload with what the gate found.
@@ -168,12 +177,14 @@ fn spans(language: Language, model: &Algorithms<'_>) -> Markup {
                                 td class="text" { (moment(span.until, said.open)) }
                                 td class="text" {
                                     @match span.activated {
-                                        Some((label, _)) => { (printable(&label.to_string())) " " code { (label.digest.short()) } }
+                                        Some(Activated { algorithm, .. }) => {
+                                            (printable(&algorithm.to_string())) " " code { (algorithm.digest.short()) }
+                                        }
                                         None => (said.configured),
                                     }
                                 }
                                 td class="text" {
-                                    @match span.activated.and_then(|(_, settings)| settings) {
+                                    @match span.activated.and_then(|activated| activated.settings) {
                                         Some(settings) => (settings_text(settings)),
                                         None => (said.configured_settings),
                                     }

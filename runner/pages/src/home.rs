@@ -187,11 +187,14 @@ fn parts(look: &Look, model: &Model) -> Markup {
     let (h, c) = (&look.texts().home, &look.texts().community);
     let whole = |number: usize| look.language.whole(i128::try_from(number).unwrap_or(i128::MAX));
     let until = model.from + model.communities.len();
-    let line = fill(h.part, &[
-        ("first", &whole(model.from + usize::from(until > model.from))),
-        ("last", &whole(until)),
-        ("all", &whole(model.all)),
-    ]);
+    let line = fill(
+        h.part,
+        &[
+            ("first", &whole(model.from + usize::from(until > model.from))),
+            ("last", &whole(until)),
+            ("all", &whole(model.all)),
+        ],
+    );
     let period = model.period.to_string();
     let href = |part: usize| look.href(&Place::Home, &[("period", &period), ("part", &part.to_string())]);
     let part = model.from / COMMUNITIES_MAX;

@@ -21,6 +21,7 @@ mod numbers;
 mod overview;
 mod pages;
 mod query;
+mod refusal;
 mod serve;
 mod viewer;
 

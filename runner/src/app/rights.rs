@@ -1,6 +1,8 @@
 //! Tells who may do what, and warns of what is open to everybody in a network.
 
-use crate::config::{ANYONE_HERE, CallerConfig, Config, Right, Role, ViewerConfig};
+use books::ANYONE_HERE;
+
+use crate::config::{CallerConfig, Config, Right, Role, ViewerConfig};
 
 /// Logs who has which right.
 pub(super) fn tell(callers: &[CallerConfig]) {

@@ -37,7 +37,7 @@ pub struct Finished {
 /// Why a backtest cannot be kept, or cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum NotKept {
-    #[error("the result has {0} bytes, more than the {BACKTEST_BYTES_MAX} that are kept (take a shorter period)")]
+    #[error("the result has {0} bytes, more than can be kept (take a shorter period or fewer rules)")]
     TooLarge(usize),
     #[error("the result cannot be written")]
     Written(#[source] std::io::Error),
@@ -50,10 +50,12 @@ pub enum NotKept {
 /// # Errors
 /// If it is too large to be kept.
 pub fn pack(finished: &Finished) -> Result<Vec<u8>, NotKept> {
+    let text = serde_json::to_vec(&Form::of(finished)).map_err(|error| NotKept::Written(error.into()))?;
+    if text.len() as u64 > UNPACKED_BYTES_MAX {
+        return Err(NotKept::TooLarge(text.len()));
+    }
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-    let form = Form::of(finished);
-    serde_json::to_writer(&mut packed, &form).map_err(|error| NotKept::Written(error.into()))?;
-    packed.flush().map_err(NotKept::Written)?;
+    packed.write_all(&text).map_err(NotKept::Written)?;
     let packed = packed.finish().map_err(NotKept::Written)?;
     if packed.len() > BACKTEST_BYTES_MAX { Err(NotKept::TooLarge(packed.len())) } else { Ok(packed) }
 }
@@ -293,7 +295,7 @@ mod tests {
             sold_local: flow(1),
             bought_local: flow(2),
             sold_grid: flow(3),
-            bought_grid: flow(u128::MAX),
+            bought_grid: flow(1 << 120),
             grid_alone,
         }
     }

@@ -27,8 +27,7 @@ use super::meters::MetersSource;
 use super::monitoring::SeriesOf;
 use super::read::{Field, WRITTEN};
 use super::rights::{Right, network};
-use super::viewers::{ANYONE_HERE, LINK_PREFIX};
-use books::{CLAIM_TERM_MAX, LEASE_TERM_MAX, Role, SERVICE_ITSELF};
+use books::{ANYONE_HERE, CLAIM_TERM_MAX, LEASE_TERM_MAX, LINK_PREFIX, Role, SERVICE_ITSELF};
 use domain::text::is_name;
 
 /// The whole of a community, in parts per million.

@@ -12,11 +12,6 @@ use super::read::Field;
 use super::schema::Viewer;
 use super::{CommunityConfig, Config};
 
-/// Who looks where `web.open` lets everybody in who is on this machine.
-pub const ANYONE_HERE: &str = "anyone on this machine";
-/// What the names begin with of those who look by a link: no viewer may be called so.
-pub const LINK_PREFIX: &str = "link ";
-
 /// Somebody who may look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViewerConfig {

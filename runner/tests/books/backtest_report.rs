@@ -87,3 +87,24 @@ fn names_from_outside_are_only_text() {
     let page = report(&folder, &["uniform", "muda"]);
     assert!(!page.contains("<b>x") && page.contains("&lt;b&gt;x&lt;/b&gt;") && page.contains("&amp;amp;"));
 }
+
+#[test]
+fn it_speaks_the_language_that_is_asked_for() {
+    let folder = Folder::new();
+    folder.file("r.csv", night("2024-05-01T00:00:00Z", 24));
+    let arguments = ["backtest", "--readings", "r.csv", "--report", "r.html", "--with", "uniform", "muda", "--lang"];
+    for (code, title, says) in [
+        ("de", "Andere Regeln für community", "Wie gleichmäßig das Gesparte verteilt ist"),
+        ("pt", "Outras regras para community", "Com que equidade se reparte o que se poupa"),
+        ("fr", "D’autres règles pour community", "Avec quelle équité l’économie est répartie"),
+        ("nl", "Andere regels voor community", "Hoe gelijk de besparing is verdeeld"),
+        ("es", "Otras reglas para community", "Con qué equidad se reparte lo ahorrado"),
+    ] {
+        folder.run(&[&arguments[..], &[code]].concat()).done();
+        let page = folder.text("r.html");
+        for text in [format!("<html lang=\"{code}\">"), format!("<h1>{title}</h1>"), says.to_owned()] {
+            assert!(page.contains(&text), "{code}: {text}");
+        }
+    }
+    folder.run(&[&arguments[..], &["ja"]].concat()).misused(&["expected en, pt, de, fr, nl or es"]);
+}

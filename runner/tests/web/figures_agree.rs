@@ -74,7 +74,9 @@ fn agrees(served: &Served, period: &str) -> Value {
     let flows = page["sales"]["flows"].as_array().unwrap();
     assert_eq!(sum(flows, "wh"), figures["shared_wh"].as_i64().unwrap(), "{period}");
     assert_eq!(sum(flows, "neur"), figures["bought_local_neur"].as_i64().unwrap(), "{period}");
-    assert!(figures["shared_wh"].as_i64() > Some(0) && figures["potential_wh"].as_i64() >= figures["shared_wh"].as_i64());
+    assert!(
+        figures["shared_wh"].as_i64() > Some(0) && figures["potential_wh"].as_i64() >= figures["shared_wh"].as_i64()
+    );
     page
 }
 
@@ -85,7 +87,8 @@ fn pages_say_what_statements_say_also_where_clocks_change() {
     let count = |page: &Value, what: &str| page[what].as_array().unwrap().len();
     assert_eq!((count(&day, "steps"), count(&day, "hours"), day["expected_intervals"].as_u64()), (100, 25, Some(100)));
     assert_eq!(day["figures"]["intervals"], 100);
-    let twice = day["hours"].as_array().unwrap().iter().filter(|hour| hour["hour"].as_str().unwrap().contains(" 02:00"));
+    let twice =
+        day["hours"].as_array().unwrap().iter().filter(|hour| hour["hour"].as_str().unwrap().contains(" 02:00"));
     let twice: Vec<&str> = twice.map(|hour| hour["hour"].as_str().unwrap()).collect();
     assert_eq!(twice, ["2024-10-27 02:00+02", "2024-10-27 02:00+01"]);
     for period in ["2024-10-25", "2024-10-26", "2024-W43", "2024-10", "2024"] {
@@ -103,9 +106,12 @@ fn pages_say_what_statements_say_also_where_clocks_change() {
     assert!(page.text().contains(&format!(">{}</a></th>", row["member"].as_str().unwrap())));
     let period = |period: &str| served.get(&format!("/c/aveiro.json?period={period}"));
     let nothing = period("2023-01").is(200).json();
-    let none = (&nothing["figures"]["cover_ppm"], nothing["members"].as_array().unwrap().len(), nothing["before"].is_null());
+    let none =
+        (&nothing["figures"]["cover_ppm"], nothing["members"].as_array().unwrap().len(), nothing["before"].is_null());
     assert_eq!(none, (&Value::Null, 0, true));
-    assert!(served.get("/c/aveiro?period=2023-01&lang=en").is(200).text().contains("There is no data for this period."));
+    assert!(
+        served.get("/c/aveiro?period=2023-01&lang=en").is(200).text().contains("There is no data for this period.")
+    );
     for wrong in ["2024-13", "2024-02-30", "soon", "%00", "2024-W54"] {
         period(wrong).is(404);
     }
@@ -136,8 +142,14 @@ fn home_says_how_each_community_is_and_what_it_came_to() {
     let served = served("2024-10-25T12:00:00Z", 4, "Europe/Brussels");
     let home = served.get("/.json").is(200).json();
     let [community] = &home["communities"].as_array().unwrap()[..] else { panic!("{home}") };
-    assert_eq!((&community["community"], &community["settled_until"]), (&"aveiro".into(), &"2024-10-29T12:00:00Z".into()));
-    assert_eq!((&community["period"], &community["next"], &community["held"]), (&"2024-10".into(), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&community["community"], &community["settled_until"]),
+        (&"aveiro".into(), &"2024-10-29T12:00:00Z".into())
+    );
+    assert_eq!(
+        (&community["period"], &community["next"], &community["held"]),
+        (&"2024-10".into(), &Value::Null, &Value::Null)
+    );
     let of_month = agrees(&served, "2024-10");
     for key in SUMS.into_iter().chain(["cover_ppm", "use_ppm", "operator_neur", "worse_than_grid", "intervals"]) {
         assert_eq!(community["figures"][key], of_month["figures"][key], "{key}");

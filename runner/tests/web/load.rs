@@ -28,16 +28,18 @@ struct Load {
     pages_a_second: u32,
 }
 
-const SHORT: Load = Load { members: 100, days: 4, seconds: 4, pages_a_second: 50 };
+const SHORT: Load = Load { members: 100, days: 4, seconds: 16, pages_a_second: 50 };
 /// Connections on which pages are asked for, one after the other on each.
 const CONNECTIONS: u32 = 16;
 /// How long a page may take at the 99th percentile in the short form. Far more than it takes, because machines are busy.
 const PAGE_MAX: Duration = Duration::from_secs(5);
-/// Intervals that become due while pages are asked for.
-const DUE: i64 = 4;
+/// How often the service looks again for readings: an interval becomes due each time, while pages are asked for.
+const LOOKS_AGAIN: u32 = 15;
 const QUARTER: i64 = 900;
-/// The pause after which the service looks again for readings, and how long it may take after that. Far more than it takes.
-const SETTLED_MAX: Duration = Duration::from_secs(15 + 30);
+/// How long after a reading it is: the service asks for what comes after it, and may not ask for what is yet to come.
+const SINCE_READING: i64 = 14 * 60;
+/// How long an interval may take after its readings are there. Far more than it takes, because machines are busy.
+const SETTLED_MAX: Duration = Duration::from_secs(LOOKS_AGAIN as u64 + 30);
 /// By how much memory may grow from a third of the load to its end, in MiB.
 const GROWTH_MAX: u64 = 40;
 
@@ -121,15 +123,15 @@ async fn ask_on_time(to: SocketAddr, started: Instant, load: Load, first: u32, p
 }
 
 /// Lets intervals become due one after the other, and waits for each; how long each took.
-fn settles(served: &Served, now: &AtomicI64) -> Vec<Duration> {
+fn settles(served: &Served, now: &AtomicI64, load: Load) -> Vec<Duration> {
     let settle = |_| {
         let until = now.fetch_add(QUARTER, Ordering::Relaxed) + QUARTER;
         let told = Instant::now();
-        let end = Timestamp::from_second(until).unwrap().to_string();
+        let end = Timestamp::from_second(until - SINCE_READING).unwrap().to_string();
         eventually("the interval is settled", || served.service.mark().is_some_and(|mark| mark == end));
         told.elapsed()
     };
-    (0..DUE).map(settle).collect()
+    (0..load.seconds / LOOKS_AGAIN).map(settle).collect()
 }
 
 #[test]
@@ -138,7 +140,7 @@ fn many_pages_a_second_delay_neither_each_other_nor_settlement() {
     let start = Boundary::from_seconds(START).unwrap();
     let plan = Plan { seed: 1, members: load.members, start, days: load.days + 1 };
     let recorded = household::generate(plan).unwrap().recorded;
-    let now = Arc::new(AtomicI64::new(i64::try_from(START).unwrap() + i64::from(load.days) * 86_400));
+    let now = Arc::new(AtomicI64::new(i64::try_from(START).unwrap() + i64::from(load.days) * 86_400 + SINCE_READING));
     let told = Arc::clone(&now);
     let until = move || Timestamp::from_second(told.load(Ordering::Relaxed)).unwrap();
     let meters = Meters::recorded_until(recorded, Package::Platform, until);
@@ -153,7 +155,7 @@ fn many_pages_a_second_delay_neither_each_other_nor_settlement() {
         .map(|first| runtime.spawn(ask_on_time(served.web, begun, load, first, Arc::clone(&paths))))
         .collect();
     let (settled, memory) = std::thread::scope(|scope| {
-        let settling = scope.spawn(|| settles(&served, &now));
+        let settling = scope.spawn(|| settles(&served, &now, load));
         let third = begun + Duration::from_secs(load.seconds.into()) / 3;
         eventually("a third of the time is over", || Instant::now() >= third);
         let before = served.service.memory();

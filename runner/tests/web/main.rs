@@ -22,3 +22,4 @@ mod rules;
 mod served;
 mod slow;
 mod who;
+mod why;

@@ -26,6 +26,7 @@ fn sights(served: &Served) -> Vec<Sight> {
         Sight { sheets: Some(1), ..Sight::new("member", format!("/c/aveiro/m/{member}?period=2024-05")) },
         Sight::new("member-day", format!("/c/aveiro/m/{member}?period=2024-05-07")),
         Sight::new("compare", "/c/aveiro/compare"),
+        Sight::new("compared", crate::rules::compared(served)),
         Sight::new("algorithms", "/c/aveiro/algorithms"),
         Sight::new("events", "/c/aveiro/events"),
         Sight::new("login", "/login"),

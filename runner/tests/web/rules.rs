@@ -70,12 +70,22 @@ fn finished(served: &Served) -> Value {
     json()
 }
 
+/// The page of an open market with a finished backtest.
+pub fn compared(served: &Served) -> String {
+    let form = b"do=start&with=uniform&with=muda";
+    served.ask("POST", COMPARE, &[OWN, FORM], form).is(303);
+    format!("{COMPARE}?result={}", finished(served)["shown"])
+}
+
 #[test]
 fn a_backtest_in_a_browser_comes_to_what_the_command_says_and_outlives_a_restart() {
     let served = Served::small();
     let send = |form: &str| served.ask("POST", COMPARE, &[OWN, FORM], form.as_bytes());
     let first = served.get("/c/aveiro/compare.json").is(200).json();
-    assert_eq!((&first["result"], &first["candidate"], &first["results"]), (&Value::Null, &Value::Null, &Value::Array(Vec::new())));
+    assert_eq!(
+        (&first["result"], &first["candidate"], &first["results"]),
+        (&Value::Null, &Value::Null, &Value::Array(Vec::new()))
+    );
     let form = "do=start&with=uniform&with=muda&more=%0D%0Ak-double-auction%2Ck%3D250000%0D%0A&baseline=uniform";
     let answer = send(form).is(303);
     assert_eq!(answer.header("location"), Some(COMPARE));
@@ -129,7 +139,10 @@ fn one_backtest_runs_at_a_time_gives_way_to_settlement_and_ends_when_somebody_ma
     served.operate(&["upload", "slow.wasm"]).ends_with(0);
     served.sent_by("bea", "do=start&with=guest").is(303);
     let running = || served.seen_by("bea", "/c/aveiro/compare.json").is(200).json()["running"].clone();
-    assert_eq!((&running()["by"], &running()["rules"][0], &running()["done"]), (&"bea".into(), &"guest".into(), &0.into()));
+    assert_eq!(
+        (&running()["by"], &running()["rules"][0], &running()["done"]),
+        (&"bea".into(), &"guest".into(), &0.into())
+    );
     assert!(running()["of"].as_u64().unwrap() >= 39, "{}", running());
     let page = served.seen_by("bea", COMPARE).is(200);
     for text in ["http-equiv=\"refresh\"", "<progress", "A backtest is running", "bea started it", "value=\"cancel\""] {
@@ -137,7 +150,11 @@ fn one_backtest_runs_at_a_time_gives_way_to_settlement_and_ends_when_somebody_ma
     }
     // A second one, whoever asks and whatever for.
     let second = served.sent_by("ada", "do=start&with=uniform").is(409);
-    assert!(second.text().contains("bea is running a backtest") && second.text().contains("guest"), "{}", second.text());
+    assert!(
+        second.text().contains("bea is running a backtest") && second.text().contains("guest"),
+        "{}",
+        second.text()
+    );
     // An interval settles meanwhile.
     served.meters[0].tell_quarters(40..42);
     eventually("what comes is settled", || served.market.intervals() == 42);
@@ -284,7 +301,10 @@ fn algorithms_show_what_was_uploaded_decided_and_withdrawn_as_the_commands_do() 
     // Both began with the next interval, so only the last decision counts.
     let spans = page["spans"].as_array().unwrap();
     assert_eq!(spans.len(), 2);
-    assert_eq!((&spans[0]["by"], &spans[0]["algorithm"], &spans[1]["from"]), (&"ada".into(), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&spans[0]["by"], &spans[0]["algorithm"], &spans[1]["from"]),
+        (&"ada".into(), &Value::Null, &Value::Null)
+    );
     assert_eq!(page["costs"][0]["intervals"], 29);
     assert_eq!(page["costs"][1]["is_candidate"], true);
     let text = served.seen_by("ada", "/c/aveiro/algorithms").is(200);

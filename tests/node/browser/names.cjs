@@ -22,6 +22,7 @@ function look(names) {
     if (handlers.length > 0) wrong.push(`${handlers[0].name} of ${element.outerHTML.slice(0, 200)}`);
     if (element.closest("head") && !known.includes(element.tagName)) wrong.push(`in the head: ${element.tagName}`);
   }
+  const block = (element) => (getComputedStyle(element).display === "inline" ? block(element.parentElement) : element);
   // Text that runs from right to left is alone in an element whose direction is its own.
   const isFromRight = (text) => /[\u0590-\u08ff]/.test(text);
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -32,7 +33,7 @@ function look(names) {
     if (!isFromRight(text) || node.parentElement.closest("svg, code, option")) continue;
     const own = node.parentElement.closest("bdi, [dir=auto]");
     // A cell or a heading of nothing but the name is on its own, too.
-    const isAlone = names.includes(text.trim()) && getComputedStyle(node.parentElement).display !== "inline";
+    const isAlone = names.includes(block(node.parentElement).textContent.trim());
     if (!own && !isAlone) wrong.push(`not on its own: ${node.parentElement.outerHTML.slice(0, 200)}`);
   }
   return { wrong: wrong.slice(0, 10), seen };

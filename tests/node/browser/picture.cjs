@@ -3,7 +3,7 @@
 const { readFileSync, writeFileSync } = require("node:fs");
 
 /** The size of the picture, in pixels. */
-const SIZE = { width: 1000, height: 900 };
+const SIZE = { width: 1280, height: 1110 };
 /** The largest mean difference of what is compared, of 255. */
 const DIFFERENCE_MAX = 10;
 /** The largest file, in bytes. */
@@ -22,13 +22,13 @@ exports.check = async ({ job, found, saw, open }) => {
   await close();
 };
 
-/** The mean difference of two pictures when each is 50 by 45 pixels. */
+/** The mean difference of two pictures when each is 64 by 56 pixels. */
 async function compare(pictures) {
   const small = async (source) => {
     const image = new Image();
     image.src = source;
     await image.decode();
-    const canvas = Object.assign(document.createElement("canvas"), { width: 50, height: 45 });
+    const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 56 });
     const context = canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
     context.drawImage(image, 0, 0, canvas.width, canvas.height);

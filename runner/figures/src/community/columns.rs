@@ -124,7 +124,9 @@ impl Order {
         match (column, is_reversed) {
             (Column::Member, false) => {}
             (Column::Member, true) => members.reverse(),
-            (_, false) => members.sort_by_key(|(_, account)| (column.of(account).is_none(), Reverse(column.of(account)))),
+            (_, false) => {
+                members.sort_by_key(|(_, account)| (column.of(account).is_none(), Reverse(column.of(account))))
+            }
             (_, true) => members.sort_by_key(|(_, account)| (column.of(account).is_none(), column.of(account))),
         }
     }

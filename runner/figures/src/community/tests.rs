@@ -168,7 +168,8 @@ fn a_day_has_known_figures() {
     let names: Vec<&str> = overview.members.iter().map(|(member, _)| member.as_str()).collect();
     assert_eq!(names, ["ann", "ben", "carl", "dora"]);
     // Over time: without the gap, and open where there is no data.
-    let slots: Vec<(u64, Flowed)> = flowed(&overview).map(|(slot, flowed)| (slot.from.seconds() - start, flowed)).collect();
+    let slots: Vec<(u64, Flowed)> =
+        flowed(&overview).map(|(slot, flowed)| (slot.from.seconds() - start, flowed)).collect();
     let [(0, first), (1800, second)] = slots[..] else { panic!("{slots:?}") };
     // From midnight to the end of the books.
     assert_eq!(overview.slots.len(), 12 * 4 + 3);

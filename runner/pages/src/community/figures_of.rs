@@ -25,9 +25,9 @@ pub fn period_tiles(language: Language, figures: &Figures, before: Before<'_>) -
         Tile { what, value: value(figures), more, formula }
     };
     let shared = figures.shared_wh();
-    let potential = figures.potential_wh.map(|most| {
-        fill(c.of_potential, &[("share", &percent(figures.potential_ppm())), ("most", &kwh(most))])
-    });
+    let potential = figures
+        .potential_wh
+        .map(|most| fill(c.of_potential, &[("share", &percent(figures.potential_ppm())), ("most", &kwh(most))]));
     let saved = figures.total.saved();
     let part = figures.saved_ppm().map(|ppm| fill(c.of_grid_alone, &[("share", &language.percent_of_ppm(Some(ppm)))]));
     let costs = (saved < Amount::ZERO).then(|| c.costs_more.to_owned());
@@ -108,11 +108,14 @@ pub(super) fn notes(said: Said<'_>) -> Markup {
     let (overview, c) = (said.model.overview, &said.texts.community);
     let figures = &overview.figures;
     let whole = |number: u64| said.language.whole(number);
-    let settled = fill(c.data, &[
-        ("settled", &whole(figures.intervals)),
-        ("expected", &whole(said.model.expected)),
-        ("missing", &whole(said.model.expected.saturating_sub(figures.intervals))),
-    ]);
+    let settled = fill(
+        c.data,
+        &[
+            ("settled", &whole(figures.intervals)),
+            ("expected", &whole(said.model.expected)),
+            ("missing", &whole(said.model.expected.saturating_sub(figures.intervals))),
+        ],
+    );
     let lacking = overview.days_without_details;
     html! {
         p class="note" {

@@ -135,11 +135,10 @@ fn parts(said: Said<'_>, from: usize, shown: usize) -> Markup {
     let all = said.model.overview.members.len();
     let whole = |number: usize| said.language.whole(i128::try_from(number).unwrap_or(i128::MAX));
     let part = said.model.part;
-    let line = fill(c.members_part, &[
-        ("first", &whole(from + usize::from(shown > 0))),
-        ("last", &whole(from + shown)),
-        ("all", &whole(all)),
-    ]);
+    let line = fill(
+        c.members_part,
+        &[("first", &whole(from + usize::from(shown > 0))), ("last", &whole(from + shown)), ("all", &whole(all))],
+    );
     html! {
         nav class="parts" aria-label=(c.members) {
             (line) " "

@@ -84,7 +84,11 @@ fn step(said: Said<'_>) -> String {
 fn range(slot: &Slot) -> Option<Range> {
     let flowed = slot.flowed?;
     let (lowest, highest) = flowed.prices?;
-    Some(Range { lowest: lowest.micro_eur().into(), mean: price_of(flowed.shared)?, highest: highest.micro_eur().into() })
+    Some(Range {
+        lowest: lowest.micro_eur().into(),
+        mean: price_of(flowed.shared)?,
+        highest: highest.micro_eur().into(),
+    })
 }
 
 fn prices(said: Said<'_>) -> Markup {

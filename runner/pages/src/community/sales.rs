@@ -83,11 +83,10 @@ fn flows(said: Said<'_>, shown: &Shown) -> Markup {
     let name = |party: &Option<NamedParty>| said.party(party.as_ref(), shown.others);
     let most = shown.sales.iter().max_by_key(|sale| sale.flow.wh);
     let description = most.map(|sale| {
-        fill(c.sales_most, &[
-            ("seller", &name(&sale.seller)),
-            ("buyer", &name(&sale.buyer)),
-            ("kwh", &said.kwh(sale.flow.wh)),
-        ])
+        fill(
+            c.sales_most,
+            &[("seller", &name(&sale.seller)), ("buyer", &name(&sale.buyer)), ("kwh", &said.kwh(sale.flow.wh))],
+        )
     });
     let mut numbers = Numbers::new([c.seller, c.buyer, "kWh", "€", "ct/kWh"]);
     numbers.rows = shown

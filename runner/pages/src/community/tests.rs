@@ -54,8 +54,7 @@ fn overview(names: &[&str], intervals: u64) -> Overview {
             ..Account::default()
         },
     };
-    let statement =
-        Statement { members: members.iter().cloned().zip((0..members.len()).map(account)).collect() };
+    let statement = Statement { members: members.iter().cloned().zip((0..members.len()).map(account)).collect() };
     let cleared = |number: u64| books::Cleared {
         fed_in_wh: 30,
         needed_wh: 40,
@@ -120,13 +119,18 @@ fn every_plot_has_its_numbers_and_no_name_is_markup() {
         // Eight tiles, each with a formula.
         assert_eq!((count(&page, "class=\"tile\""), count(&page, language.texts().frame.formula)), (8, 8));
         assert_eq!(count(&page, "type=\"radio\""), 3);
-        assert!(page.contains(&crate::statement::period_name(language, &Period::parse("2024-10-26", &zone()).unwrap())));
+        assert!(
+            page.contains(&crate::statement::period_name(language, &Period::parse("2024-10-26", &zone()).unwrap()))
+        );
     }
     let page = shown(Language::En, &overview, Order::default());
     // A table row for each step: those without data have none of their own numbers.
     let rows = page.split("data-steps=\"100\"").count() - 1;
     assert_eq!(rows, 3);
-    assert!(page.contains("10 of 100 steps have data.") && page.contains("10 of 100 intervals are settled, 90 are missing."));
+    assert!(
+        page.contains("10 of 100 steps have data.")
+            && page.contains("10 of 100 intervals are settled, 90 are missing.")
+    );
     assert!(page.contains("After 10 gaps"));
     assert!(page.contains("href=\"/c/so%20%3Cb%3Esunny%3C%2Fb%3E%E2%80%AE/i/2024-10-26T22:00:00Z?lang=en\""));
     // The hour that the clock shows twice is told apart.
@@ -164,7 +168,10 @@ fn between_more_than_twelve_there_is_a_matrix() {
 fn a_period_without_data_says_so_and_has_no_zeros() {
     let none = Overview::default();
     let page = shown(Language::En, &none, Order::default());
-    assert!(page.contains("There is no data for this period.") && !page.contains("0.000") && !page.contains("<svg"), "{page}");
+    assert!(
+        page.contains("There is no data for this period.") && !page.contains("0.000") && !page.contains("<svg"),
+        "{page}"
+    );
     assert_eq!(none.figures.cover_ppm(), None);
     assert_eq!(Calendar::ALL.len(), 4);
 }

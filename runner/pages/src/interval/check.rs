@@ -61,7 +61,7 @@ pub(super) fn happened(look: &Look, stored: &StoredInterval) -> Markup {
                                 tr {
                                     th scope="row" { (printable(&event.subject)) }
                                     td class="text" { (printable(&event.code)) }
-                                    td class="text long" { (printable(&event.message)) }
+                                    td class="text" { (printable(&event.message)) }
                                 }
                             }
                         }

@@ -51,7 +51,7 @@ pub(super) fn section(look: &Look, stored: &StoredInterval, market: &Market) -> 
                                 @if has_shares { td { (look.language.exact(line.share.into(), 4)) } }
                                 @if has_ranks { td { (line.rank) } }
                                 (cells(look, side, is_key))
-                                td class="text long" { (side.why(look.language)) }
+                                td class="text" { (side.why(look.language)) }
                             }
                         }
                     }

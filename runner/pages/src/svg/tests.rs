@@ -188,10 +188,17 @@ fn ribbons_are_as_wide_as_what_flows_and_few_paths() {
     let mut all: Vec<Ribbon> = (0..8).flat_map(|from| (8..12).map(move |to| ribbon(from, to, 100))).collect();
     all.push(ribbon(11, 0, 3));
     let svg = ribbons(ABOUT, ["Seller", "Buyer"], &names, &all).into_string();
-    let drawn: usize = svg.split("class=\"ribbon").skip(1).map(|part| part.split("\"></path>").next().unwrap().matches('z').count()).sum();
+    let drawn: usize = svg
+        .split("class=\"ribbon")
+        .skip(1)
+        .map(|part| part.split("\"></path>").next().unwrap().matches('z').count())
+        .sum();
     assert_eq!((drawn, count(&svg, "<path")), (33, 7));
     // On the left those that sell, on the right those that buy.
-    assert_eq!((count(&svg, ">m&lt;0&gt;</text>"), count(&svg, ">m&lt;11&gt;</text>"), count(&svg, ">m&lt;9&gt;</text>")), (2, 2, 1));
+    assert_eq!(
+        (count(&svg, ">m&lt;0&gt;</text>"), count(&svg, ">m&lt;11&gt;</text>"), count(&svg, ">m&lt;9&gt;</text>")),
+        (2, 2, 1)
+    );
     // Blocks do not overlap, and none is beyond the picture.
     let blocks = rectangles(&svg, "block");
     let height: f64 = svg.split("viewBox=\"0 0 400 ").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();

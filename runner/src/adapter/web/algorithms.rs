@@ -1,6 +1,6 @@
 //! What settles a community and what did, what was decided and by whom, and what was uploaded.
 
-use books::{ActivationLog, Action, Activation, KeptChange, StoredInterval, Version};
+use books::{Action, Activation, ActivationLog, KeptChange, StoredInterval, Version};
 use domain::Boundary;
 use domain::text::printable;
 use pages::algorithms::{self as page, Algorithms, Cost, Upload};
@@ -39,11 +39,8 @@ pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
     decisions.truncate(DECISIONS);
     let versions: Vec<Version> = reader.versions().await?.into_iter().rev().take(UPLOADS).collect();
     let reports: Vec<Value> = versions.iter().map(|version| report(version, name)).collect();
-    let uploads: Vec<Upload<'_>> = versions
-        .iter()
-        .zip(&reports)
-        .map(|(version, report)| Upload { version, checks: checks(report) })
-        .collect();
+    let uploads: Vec<Upload<'_>> =
+        versions.iter().zip(&reports).map(|(version, report)| Upload { version, checks: checks(report) }).collect();
     let spans = spans(&log, &all);
     let costs = costs(ask, mark, shadowed.as_ref()).await?;
     let model = Algorithms {
@@ -88,8 +85,8 @@ fn spans<'l>(log: &'l ActivationLog, all: &'l [KeptChange]) -> Vec<page::Span<'l
         if let Some(before) = spans.last_mut() {
             before.until = Some(from);
         }
-        let activated =
-            activation.map(|Activation { algorithm, settings, .. }| (algorithm, settings.as_deref()));
+        let activated = activation
+            .map(|Activation { algorithm, settings, .. }| page::Activated { algorithm, settings: settings.as_deref() });
         spans.push(page::Span { from: Some(from), until: None, activated, by: by(from) });
     }
     spans.reverse();
@@ -167,8 +164,8 @@ fn span_json(span: &page::Span<'_>) -> Value {
     json!({
         "from": span.from.map(|from| from.to_string()),
         "until": span.until.map(|until| until.to_string()),
-        "algorithm": span.activated.map(|(label, _)| listed::json::algorithm(Some(&listed::algorithm(label)))),
-        "settings": span.activated.and_then(|(_, settings)| settings).map(|settings| {
+        "algorithm": span.activated.map(|activated| listed::json::algorithm(Some(&listed::algorithm(activated.algorithm)))),
+        "settings": span.activated.and_then(|activated| activated.settings).map(|settings| {
             settings.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect::<serde_json::Map<_, _>>()
         }),
         "by": span.by,
@@ -227,6 +224,9 @@ mod tests {
         };
         assert_eq!(names("aveiro"), ["probe: ties", "money: aveiro"]);
         assert_eq!(names("other"), ["probe: ties"]);
-        assert_eq!(checks(&super::report(&Version { report: "no JSON".to_owned(), ..version }, "aveiro")), [[""; 3]; 0]);
+        assert_eq!(
+            checks(&super::report(&Version { report: "no JSON".to_owned(), ..version }, "aveiro")),
+            [[""; 3]; 0]
+        );
     }
 }

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use books::{Period, Store, StoreError};
+use books::{Period, Store};
 use domain::MemberId;
-use domain::text::chain;
 use jiff::Timestamp;
 use maud::Markup;
 use pages::look::Look;
@@ -15,9 +14,9 @@ use super::guard::Sight;
 use super::kept::Kept;
 use super::overview::Overviews;
 use super::query::Query;
+pub use super::refusal::Refusal;
 use super::viewer::Viewer;
 use crate::algorithms::cache::AlgorithmCache;
-use crate::algorithms::registry::RegistryError;
 use crate::backtest::background::Backtests;
 use crate::clock::Clock;
 use crate::config::CommunityConfig;
@@ -80,34 +79,6 @@ pub struct File {
     pub kind: &'static str,
     pub name: String,
     pub content: Vec<u8>,
-}
-
-/// Why a page is not shown.
-#[derive(Debug)]
-pub enum Refusal {
-    /// There is none, or it is not the viewer's to see.
-    NotFound,
-    /// A parameter says something that cannot be.
-    Wrong { name: &'static str, value: String, expected: &'static str },
-    /// The store cannot be read.
-    Store(StoreError),
-    /// Something of this machine failed, as told here for the log.
-    Failed(String),
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Refusal {
-        Refusal::Store(error)
-    }
-}
-
-impl From<RegistryError> for Refusal {
-    fn from(error: RegistryError) -> Refusal {
-        match error {
-            RegistryError::Store(error) => Refusal::Store(error),
-            error => Refusal::Failed(chain(&error)),
-        }
-    }
 }
 
 impl Shown {

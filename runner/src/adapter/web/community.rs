@@ -81,8 +81,7 @@ fn opens_members(ask: &Ask, overview: &Overview) -> bool {
 
 /// Whether each step is an interval that the viewer may open.
 fn opens_steps(ask: &Ask, overview: &Overview, step: Step, length: u32) -> bool {
-    let is_interval =
-        |slot: &Slot| slot.until.seconds().saturating_sub(slot.from.seconds()) == u64::from(length);
+    let is_interval = |slot: &Slot| slot.until.seconds().saturating_sub(slot.from.seconds()) == u64::from(length);
     let first = overview.slots.first().filter(|slot| step == Step::Interval && is_interval(slot));
     let place = first.and_then(|slot| Some(Place::of(ask.place.community()?, Part::Interval(slot.from))));
     place.is_some_and(|place| guard::sight(&ask.viewer, &place).is_some())

@@ -16,7 +16,7 @@ use super::ask::{Ask, Refusal, Shown};
 use super::guard;
 use super::query::Query;
 use crate::algorithms::registry::{Shadowed, shadowed};
-use crate::backtest::background::{Backtests, Cancelling, Canceller, Ended, Refused, Running, Wanted, Why};
+use crate::backtest::background::{Backtests, Canceller, Cancelling, Ended, Refused, Running, Wanted, Why};
 use crate::backtest::json::BacktestJson;
 use crate::backtest::kept::{self, Finished};
 use crate::config::Role;
@@ -84,7 +84,7 @@ pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
         "ended": notice,
         "results": kept.iter().map(head_json).collect::<Vec<_>>(),
         "shown": chosen.map(|kept| kept.number),
-        "result": backtest.map(|finished| result_json(finished)).transpose()?,
+        "result": backtest.map(result_json).transpose()?,
         "candidate": shadowed.clone().map(|shadowed| listed::json::shadow(&listed::shadow_report(name, shadowed))),
     });
     let title = fill(ask.look.texts().compare.title, &[("community", &printable(name))]);
@@ -159,11 +159,8 @@ fn now(ask: &Ask, community: &str, running: Option<&Running>) -> Now {
 
 /// The algorithms that can be tried: those of the program, then uploads, newest first.
 async fn choices(ask: &Ask) -> Result<Vec<Choice>, Refusal> {
-    let own = base::BASE.iter().map(|base| Choice {
-        name: base.name.to_owned(),
-        summary: String::new(),
-        uploaded: None,
-    });
+    let own =
+        base::BASE.iter().map(|base| Choice { name: base.name.to_owned(), summary: String::new(), uploaded: None });
     let uploads = ask.parts.reader.versions().await?;
     let uploads = uploads.into_iter().rev().take(UPLOADS_LISTED).map(|version| Choice {
         name: version.label.to_string(),
@@ -286,9 +283,7 @@ fn cancel(ask: &Ask) -> Result<Posted, Refusal> {
     Ok(match backtests.cancel(&community.name, canceller) {
         Cancelling::Ends => Posted::Done,
         Cancelling::Nothing => refused(StatusCode::CONFLICT, said.nothing_runs.to_owned()),
-        Cancelling::NotYours => {
-            refused(StatusCode::FORBIDDEN, fill(said.not_yours, &[("name", &printable(&by))]))
-        }
+        Cancelling::NotYours => refused(StatusCode::FORBIDDEN, fill(said.not_yours, &[("name", &printable(&by))])),
     })
 }
 

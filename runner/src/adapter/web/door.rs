@@ -18,7 +18,7 @@ use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use books::{Link, StoreError, Visit, Who};
+use books::{ANYONE_HERE, LINK_PREFIX, Link, StoreError, Visit, Who};
 use domain::Digest;
 use domain::text::{chain, printable};
 use jiff::Timestamp;
@@ -34,7 +34,7 @@ pub use self::visits::{Visits, record};
 use super::answer::{page, told};
 use super::ask::Parts;
 use super::viewer::Viewer;
-use crate::config::{ANYONE_HERE, LINK_PREFIX, Role, ViewerConfig, WebConfig};
+use crate::config::{Role, ViewerConfig, WebConfig};
 use crate::token::{self, Token};
 
 /// How people log in and out, and come in by a link.

@@ -68,10 +68,11 @@ mod tests {
 
     #[test]
     fn numbers_are_whole_and_those_that_are_too_large_are_texts() {
-        let written: Vec<String> = [number(-7_i128), number(u128::from(u64::MAX)), number(i128::MIN), number(u128::MAX)]
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let written: Vec<String> =
+            [number(-7_i128), number(u128::from(u64::MAX)), number(i128::MIN), number(u128::MAX)]
+                .iter()
+                .map(ToString::to_string)
+                .collect();
         let (least, most) = (format!("\"{}\"", i128::MIN), format!("\"{}\"", u128::MAX));
         assert_eq!(written, ["-7", "18446744073709551615", &least, &most]);
     }

@@ -12,7 +12,6 @@ use figures::community::{Figures, Making, Overview, Step, Steps, span_of};
 use figures::sums::TooLarge;
 use jiff::tz::TimeZone;
 
-use super::ask::Refusal;
 use crate::statements::each_interval;
 
 /// Days that are held in memory at a time.
@@ -30,10 +29,15 @@ pub struct Books<'b> {
     pub span: Option<(Boundary, Boundary)>,
 }
 
-impl From<TooLarge> for Refusal {
-    fn from(error: TooLarge) -> Refusal {
-        Refusal::Store(StoreError::Failed { store: "books".to_owned(), source: error.into() })
-    }
+/// Why there is no overview.
+#[derive(Debug, thiserror::Error)]
+pub enum OverviewError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is in it cannot be added up.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
 }
 
 impl<'b> Books<'b> {
@@ -46,10 +50,12 @@ impl<'b> Books<'b> {
         community: &'b str,
         zone: &'b TimeZone,
         length: IntervalLength,
-    ) -> Result<Books<'b>, Refusal> {
+    ) -> Result<Books<'b>, OverviewError> {
         let mark = store.mark(community).await?;
         let first = match mark {
-            Some(_) => store.intervals(community, Span::default(), 1).await?.first().map(|first| first.interval.start()),
+            Some(_) => {
+                store.intervals(community, Span::default(), 1).await?.first().map(|first| first.interval.start())
+            }
             None => None,
         };
         Ok(Books { store, community, zone, length, span: first.zip(mark) })
@@ -64,7 +70,7 @@ impl<'b> Books<'b> {
     }
 
     /// What tells whether anything was added to a period: the newest day; `None` if the period is over.
-    async fn newest(&self, period: &Period) -> Result<Option<(Boundary, u64, u64)>, Refusal> {
+    async fn newest(&self, period: &Period) -> Result<Option<(Boundary, u64, u64)>, OverviewError> {
         let Some((_, end)) = self.span.filter(|(_, end)| period.until().is_none_or(|until| end.timestamp() <= until))
         else {
             return Ok(None);
@@ -79,7 +85,7 @@ impl<'b> Books<'b> {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn overview(&self, period: &Period) -> Result<(Overview, Step), Refusal> {
+    pub async fn overview(&self, period: &Period) -> Result<(Overview, Step), OverviewError> {
         let end = self.span.map_or(Boundary::EPOCH, |(_, end)| end);
         let steps = Steps::of(period, end, self.length, self.zone);
         let step = steps.step();
@@ -92,14 +98,14 @@ impl<'b> Books<'b> {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn figures(&self, period: &Period) -> Result<Figures, Refusal> {
+    pub async fn figures(&self, period: &Period) -> Result<Figures, OverviewError> {
         let steps = Steps::of(period, Boundary::EPOCH, self.length, self.zone);
         let mut making = Making::new(span_of(period), steps, self.zone.clone());
         self.add_days(span_of(period), &mut making, false).await?;
         Ok(making.finish()?.figures)
     }
 
-    async fn add_days(&self, span: Span, making: &mut Making, with_details: bool) -> Result<(), Refusal> {
+    async fn add_days(&self, span: Span, making: &mut Making, with_details: bool) -> Result<(), OverviewError> {
         let (mut after, mut budget) = (None, INTERVALS_MAX);
         loop {
             let days = self.store.sums(self.community, span, after, DAYS).await?;
@@ -142,7 +148,7 @@ impl<'b> Books<'b> {
     }
 
     /// Adds what of a day is in the span: at most two days of a period are cut, so that these are always read.
-    async fn add_part(&self, span: Span, day: &DaySums, making: &mut Making) -> Result<(), Refusal> {
+    async fn add_part(&self, span: Span, day: &DaySums, making: &mut Making) -> Result<(), OverviewError> {
         let part = Span {
             from: span.from.max(Some(day.first.seconds())),
             to: Some(span.to.unwrap_or(u64::MAX).min(day.until.seconds())),
@@ -151,7 +157,7 @@ impl<'b> Books<'b> {
     }
 
     /// Adds the details of intervals, which are of one day, and their accounts unless those are there already.
-    async fn add_intervals(&self, span: Span, making: &mut Making, with_accounts: bool) -> Result<(), Refusal> {
+    async fn add_intervals(&self, span: Span, making: &mut Making, with_accounts: bool) -> Result<(), OverviewError> {
         let (mut day, mut statement, mut count) = (DayMaking::default(), Statement::default(), 0);
         each_interval(self.store, self.community, span, |stored| {
             day.add(stored);
@@ -161,7 +167,7 @@ impl<'b> Books<'b> {
                 let sum = more.and_then(|more| std::mem::take(&mut statement).checked_add(&more));
                 statement = sum.ok_or(TooLarge)?;
             }
-            Ok::<(), Refusal>(())
+            Ok::<(), OverviewError>(())
         })
         .await?;
         if with_accounts {
@@ -198,7 +204,7 @@ impl Overviews {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn of(&self, books: &Books<'_>, period: &Period) -> Result<Arc<Made>, Refusal> {
+    pub async fn of(&self, books: &Books<'_>, period: &Period) -> Result<Arc<Made>, OverviewError> {
         let key =
             Key { community: books.community.to_owned(), period: period.clone(), newest: books.newest(period).await? };
         if let Some(made) = self.find(&key) {

@@ -243,13 +243,7 @@ impl Opened {
     }
 
     /// A form that was sent from a page of ours.
-    async fn posted(
-        &self,
-        request: Request,
-        viewer: Viewer,
-        look: Look,
-        parsed: Option<(Place, Form)>,
-    ) -> Response {
+    async fn posted(&self, request: Request, viewer: Viewer, look: Look, parsed: Option<(Place, Form)>) -> Response {
         let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
         let Some((place, sight)) = self.opened(&viewer, parsed) else {
             return refused(&look, form, &Refusal::NotFound);

@@ -180,11 +180,7 @@ pub async fn listed_community(
 ///
 /// # Errors
 /// If the store fails.
-pub async fn shadowed(
-    store: &dyn Store,
-    community: &str,
-    log: &ActivationLog,
-) -> Result<Option<Shadowed>, StoreError> {
+pub async fn shadowed(store: &dyn Store, community: &str, log: &ActivationLog) -> Result<Option<Shadowed>, StoreError> {
     let Some(shadow) = log.last_shadow().cloned() else { return Ok(None) };
     let state = store.shadow_totals(community, shadow.number).await?;
     Ok(Some(Shadowed {

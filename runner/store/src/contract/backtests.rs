@@ -45,9 +45,8 @@ pub(super) async fn the_oldest_backtests_make_room<S: Shelf>(shelf: S) {
     }
     assert!(numbers.is_sorted_by(|one, next| one < next));
     let newest: Vec<u64> = numbers.iter().rev().take(BACKTESTS_MAX).copied().collect();
-    let listed = async || -> Vec<u64> {
-        store.backtests("aveiro").await.unwrap().iter().map(|kept| kept.number).collect()
-    };
+    let listed =
+        async || -> Vec<u64> { store.backtests("aveiro").await.unwrap().iter().map(|kept| kept.number).collect() };
     assert_eq!(listed().await, newest);
     assert_eq!(store.backtest("aveiro", numbers[0]).await.unwrap(), None);
     // As many large ones as fit, and no small one that is older than what made room.

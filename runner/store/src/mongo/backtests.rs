@@ -40,12 +40,7 @@ impl Stored for BacktestDocument {
 
 #[async_trait]
 impl Backtests for MongoStore {
-    async fn keep_backtest(
-        &self,
-        community: &str,
-        head: &BacktestHead,
-        content: Arc<[u8]>,
-    ) -> Result<u64, StoreError> {
+    async fn keep_backtest(&self, community: &str, head: &BacktestHead, content: Arc<[u8]>) -> Result<u64, StoreError> {
         let by = ObjectId::new();
         self.retry(|| keep(&self.server, community, head, &content, by)).await
     }

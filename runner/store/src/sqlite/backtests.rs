@@ -15,12 +15,7 @@ use books::{BacktestHead, Backtests, KeptBacktest, StoreError, backtests_kept};
 
 #[async_trait]
 impl Backtests for SqliteStore {
-    async fn keep_backtest(
-        &self,
-        community: &str,
-        head: &BacktestHead,
-        content: Arc<[u8]>,
-    ) -> Result<u64, StoreError> {
+    async fn keep_backtest(&self, community: &str, head: &BacktestHead, content: Arc<[u8]>) -> Result<u64, StoreError> {
         let (community, head) = (community.to_owned(), head.clone());
         self.write_for_caller(move |transaction| keep(transaction, &community, &head, &content)).await
     }

@@ -248,7 +248,8 @@ pub(super) fn waiting(connection: &Connection, community: &str, since: OfferedSi
         "SELECT count(*) FROM payment WHERE state IN (0, 3) AND \"end\" >= ?2
              AND +community = (SELECT id FROM community WHERE name = ?1)",
     ] {
-        waiting += connection.prepare_cached(sql)?.query_row(params![community, first_end(since)], |row| unsigned(row, 0))?;
+        waiting +=
+            connection.prepare_cached(sql)?.query_row(params![community, first_end(since)], |row| unsigned(row, 0))?;
     }
     Ok(waiting)
 }

@@ -120,7 +120,7 @@ pub(crate) const ALGORITHMS: Algorithms = Algorithms {
     intervals: "Intervallen",
     fuel_mean: "Brandstof per interval",
     fuel_most: "Brandstof hooguit",
-    time_mean: "µs per interval",
+    time_mean: "µs elk interval",
     time_most: "µs hooguit",
     memory_most: "Geheugen hooguit, bytes",
 };
@@ -129,7 +129,7 @@ pub(crate) const EVENTS: Events = Events {
     title: "Gebeurtenissen van {community}",
     intro: "Alles wat men moet weten, oudste eerst: van verrekende intervallen, en van hoe meters worden gelezen. Meldingen staan er zoals ze zijn opgeslagen.",
     filter: "Alleen tonen",
-    code: "Code",
+    code: "Gebeurteniscode",
     any_code: "alle codes",
     subject: "Meter of ander onderwerp",
     from: "Vanaf (een datum)",
