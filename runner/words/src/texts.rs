@@ -638,3 +638,4 @@ mod tests {
         none(&found);
     }
 }
+mod tests;
