@@ -87,8 +87,8 @@ pub(super) fn section(language: Language, backtest: &Backtest) -> Markup {
                                 td { (language.eur_in_column(variant.all().saved())) }
                                 @if is_base { td { "–" } } @else { td class=(colour(beside)) { (difference(language, beside)) } }
                                 td { (language.eur_in_column(variant.total().operator)) }
-                                @if is_base { td { "–" } } @else { td { (worse(language, backtest, variant.worse_than(base))) } }
-                                td { (worse(language, backtest, variant.worse_than_grid())) }
+                                @if is_base { td { "–" } } @else { td class="wrap" { (worse(language, backtest, variant.worse_than(base))) } }
+                                td class="wrap" { (worse(language, backtest, variant.worse_than_grid())) }
                             }
                         }
                     }
