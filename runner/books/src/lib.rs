@@ -42,8 +42,8 @@ pub use details::{Cleared, DayDetails, Details, IntervalSums, Pair, Sales, Told}
 pub use error::{Cause, StoreError};
 pub use event::{EventFilter, EventPlace, ListedEvent, event_codes};
 pub use interval::{
-    Addition, ClearedInterval, ClearedRound, Commit, Decided, ForeignTrade, MeterReading, Provenance, Span, StoredEvent,
-    StoredInterval,
+    Addition, ClearedInterval, ClearedRound, Commit, Decided, ForeignTrade, MeterReading, Provenance, Span,
+    StoredEvent, StoredInterval,
 };
 pub use meters::{MeterLog, NumberedDecision};
 pub use notice::{Notice, Notices, Reception};
@@ -60,7 +60,8 @@ pub use reopening::{ReopenError, Reopened, Reopening};
 pub use shadow::{ShadowState, ShadowTotals};
 pub use statement::DaySums;
 pub use store::{
-    Acquired, Backtests, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices, Progress, Readings, Replica, Replicas, Standing, Store, Viewers, community_lease,
+    Acquired, Backtests, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices,
+    Progress, Readings, Replica, Replicas, Standing, Store, Viewers, community_lease,
 };
 pub use trade::{GapTrade, StoredTrade, trades_of};
 pub use viewer::{ANYONE_HERE, LINK_PREFIX, Link, ListedVisit, Role, Session, Visit, VisitFilter, VisitPlace, Who};

@@ -247,7 +247,19 @@ mod tests {
             assert_eq!((period.to_string().as_str(), period.from), (name, from.parse().unwrap()));
             assert_eq!(minutes(&period), hours * 60, "{name}");
         }
-        for wrong in ["", "24", "2024-", "2024-13", "2024-1", "2023-02-29", "2024-W54", "2024-W1", "2024-10-27T", "+2024", "２０２４"] {
+        for wrong in [
+            "",
+            "24",
+            "2024-",
+            "2024-13",
+            "2024-1",
+            "2023-02-29",
+            "2024-W54",
+            "2024-W1",
+            "2024-10-27T",
+            "+2024",
+            "２０２４",
+        ] {
             assert_eq!(Period::parse(wrong, &zone), None, "{wrong}");
         }
     }

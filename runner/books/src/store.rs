@@ -441,12 +441,7 @@ pub trait Viewers: Send + Sync {
 pub trait Backtests: Send + Sync {
     /// Keeps a backtest with its content, of at most [`BACKTEST_BYTES_MAX`](crate::BACKTEST_BYTES_MAX), and returns its number.
     /// The oldest of the community make room: see [`backtests_kept`](crate::backtests_kept).
-    async fn keep_backtest(
-        &self,
-        community: &str,
-        head: &BacktestHead,
-        content: Arc<[u8]>,
-    ) -> Result<u64, StoreError>;
+    async fn keep_backtest(&self, community: &str, head: &BacktestHead, content: Arc<[u8]>) -> Result<u64, StoreError>;
 
     /// Lists the backtests of a community that are kept, newest first.
     async fn backtests(&self, community: &str) -> Result<Vec<KeptBacktest>, StoreError>;
@@ -456,9 +451,15 @@ pub trait Backtests: Send + Sync {
 }
 
 /// A complete store: every trait of this module.
-pub trait Store: Backtests + Books + Decisions + Details + Leases + Payments + Prices + Readings + Replicas + Viewers {}
+pub trait Store:
+    Backtests + Books + Decisions + Details + Leases + Payments + Prices + Readings + Replicas + Viewers
+{
+}
 
-impl<S: Backtests + Books + Decisions + Details + Leases + Payments + Prices + Readings + Replicas + Viewers> Store for S {}
+impl<S: Backtests + Books + Decisions + Details + Leases + Payments + Prices + Readings + Replicas + Viewers> Store
+    for S
+{
+}
 
 /// Returns the name of the lease under which a community is settled.
 pub fn community_lease(community: &str) -> String {

@@ -134,9 +134,7 @@ pub async fn serve(
     let around = Around { clock: Arc::clone(&clock), status: Arc::clone(&status), connections: shares.web };
     let pages = listeners.web.map(|listener| {
         let (config, shutdown) = (config.clone(), shutdown.clone());
-        tokio::spawn(async move {
-            web::run(&config, listener, around, async { opened.await.ok() }, shutdown).await
-        })
+        tokio::spawn(async move { web::run(&config, listener, around, async { opened.await.ok() }, shutdown).await })
     });
     let pages = pages.map(|serving| Pages { open, serving });
     let Some(store) = wait_for_store(&config.store, &status, &shutdown).await? else { return Ok(()) };

@@ -97,9 +97,7 @@ fn pages_are_in_the_language_that_the_browser_or_the_address_asks_for() {
         texts.insert(asked.text().split_once("<main").unwrap().1.to_owned());
     }
     assert_eq!(texts.len(), LANGUAGES.len(), "no two languages say the same");
-    for (wish, code) in
-        [("tlh", "en"), ("", "en"), ("de;q=0, fr;q=0.1", "fr"), ("pt-BR", "pt"), ("x;;q=,,", "en")]
-    {
+    for (wish, code) in [("tlh", "en"), ("", "en"), ("de;q=0, fr;q=0.1", "fr"), ("pt-BR", "pt"), ("x;;q=,,", "en")] {
         assert_eq!(language(&served.get_with("/", &[("accept-language", wish)])), code, "{wish}");
     }
     assert_eq!(language(&served.get("/?lang=xx")), "en");

@@ -9,9 +9,9 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use books::StoreError;
 use domain::text::chain;
+use jiff::Timestamp;
 use maud::html;
 use pages::look::Look;
 use pages::place::{Form, Part, Place};
@@ -238,7 +238,11 @@ impl Opened {
     /// The store cannot be read. Whoever may see all communities is told what settlement says of itself.
     fn away(&self, look: &Look, form: Form, error: &StoreError) -> Response {
         tracing::warn!(code = "web", "a page cannot be shown: {}", chain(error));
-        let told = if look.opens_home { home::away(&self.parts, look) } else { html! {} };
+        let told = if look.opens_home {
+            home::away(&self.parts, look)
+        } else {
+            html! {}
+        };
         unavailable(look, form, Away::of(&self.parts.status, self.now()), &told)
     }
 
