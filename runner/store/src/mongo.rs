@@ -14,6 +14,7 @@ mod blobs;
 mod chain;
 #[cfg(test)]
 mod commands;
+mod days;
 mod details;
 mod document;
 mod events;

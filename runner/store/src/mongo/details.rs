@@ -6,15 +6,14 @@
 use async_trait::async_trait;
 use domain::Boundary;
 use jiff::tz::TimeZone;
-use mongodb::bson::{Document, doc};
-use serde::de::DeserializeOwned;
+use mongodb::bson::doc;
 use serde::{Deserialize, Serialize};
 
-use super::document::{all, encode};
+use super::document::encode;
 use super::fault::Fault;
-use super::field::{BoundaryDate, Bytes, boundary_date};
+use super::field::{BoundaryDate, Bytes};
 use super::server::{Server, Stored};
-use super::{MongoStore, mark, read, sums};
+use super::{MongoStore, days, mark, read, sums};
 use crate::cause::about;
 use crate::record::{self, Day};
 use books::{DayDetails, DaySums, Details, Span, StoreError, day_of};
@@ -37,24 +36,7 @@ struct DetailDocument {
 }
 
 impl Stored for DetailDocument {
-    const COLLECTION: &'static str = "details";
-}
-
-/// A day without its details.
-#[derive(Deserialize)]
-struct SumsDocument {
-    #[serde(rename = "_id")]
-    id: String,
-    first: BoundaryDate,
-    last: BoundaryDate,
-    until: BoundaryDate,
-    intervals: u64,
-    trades: u64,
-    parties: Bytes,
-}
-
-impl Stored for SumsDocument {
-    const COLLECTION: &'static str = DetailDocument::COLLECTION;
+    const COLLECTION: &'static str = days::COLLECTION;
 }
 
 #[async_trait]
@@ -111,19 +93,6 @@ impl DetailDocument {
     }
 }
 
-/// A condition on days with intervals that start within a span; `None` if no interval can.
-fn within(community: &str, span: Span, after: Option<Boundary>) -> Option<Document> {
-    let mut conditions = doc! { "community": community };
-    conditions.extend(after.map(|after| ("until".to_owned(), doc! { "$gt": boundary_date(after) }.into())));
-    if let Some(from) = span.from {
-        conditions.insert("last", doc! { "$gte": boundary_date(Boundary::from_seconds(from)?) });
-    }
-    // An end beyond all times is none.
-    let to = span.to.and_then(Boundary::from_seconds);
-    conditions.extend(to.map(|to| ("first".to_owned(), doc! { "$lt": boundary_date(to) }.into())));
-    Some(conditions)
-}
-
 async fn list(
     server: &Server,
     community: &str,
@@ -131,43 +100,8 @@ async fn list(
     after: Option<Boundary>,
     limit: usize,
 ) -> Result<Vec<DayDetails>, Fault> {
-    let found: Vec<DetailDocument> = find(server, "details", within(community, span, after), limit).await?;
+    let found: Vec<DetailDocument> = days::find(server, "details", days::within(community, span, after), limit).await?;
     found.into_iter().map(DetailDocument::into_details).collect()
-}
-
-/// The sums of days that are kept, see [`books::Books::sums`].
-pub(super) async fn kept_sums(
-    server: &Server,
-    community: &str,
-    span: Span,
-    after: Option<Boundary>,
-    limit: usize,
-) -> Result<Vec<DaySums>, Fault> {
-    let found: Vec<SumsDocument> = find(server, "sums", within(community, span, after), limit).await?;
-    let sums = |found: SumsDocument| {
-        let parties = Day::decode(&found.parties.0).and_then(|day| day.accounts());
-        Ok(DaySums {
-            first: found.first.0,
-            last: found.last.0,
-            until: found.until.0,
-            intervals: found.intervals,
-            trades: found.trades,
-            members: parties.map_err(|error| Fault::Record(about(format!("sums {}", found.id), error)))?,
-        })
-    };
-    found.into_iter().map(sums).collect()
-}
-
-async fn find<T: Stored + DeserializeOwned>(
-    server: &Server,
-    what: &str,
-    conditions: Option<Document>,
-    limit: usize,
-) -> Result<Vec<T>, Fault> {
-    let Some(conditions) = conditions.filter(|_| limit > 0) else { return Ok(Vec::new()) };
-    let collection = server.of::<T>();
-    let find = collection.find(conditions).sort(doc! { "until": 1 });
-    all(what, find.limit(i64::try_from(limit).unwrap_or(i64::MAX))).await
 }
 
 async fn keep(server: &Server, community: &str, details: &[DayDetails]) -> Result<(), Fault> {
@@ -191,15 +125,8 @@ async fn missing(server: &Server, community: &str, day: &DayDetails) -> Result<O
     Ok(sums::list(server, community, span, None, 1).await?.pop().filter(|sums| day.is_of(sums)))
 }
 
-/// The end of the last day that is kept.
-pub(super) async fn last(server: &Server, community: &str) -> Result<Option<Boundary>, Fault> {
-    let collection = server.of::<SumsDocument>();
-    let last = collection.find(doc! { "community": community }).sort(doc! { "until": -1 }).limit(-1);
-    Ok(all("sums", last).await?.pop().map(|last| last.until.0))
-}
-
 async fn due(server: &Server, community: &str, limit: usize) -> Result<Vec<Span>, Fault> {
-    let last = last(server, community).await?;
+    let last = days::last(server, community).await?;
     let Some(mark) = mark::find(server, community).await?.end() else { return Ok(Vec::new()) };
     let (mut from, mut days) = (last.unwrap_or(Boundary::EPOCH), Vec::new());
     while days.len() < limit {

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::fault::Fault;
 use super::server::Server;
-use super::{details, read};
+use super::{days, read};
 use books::statement::Statement;
 use books::{DaySums, Span, StoredInterval, day_of};
 
@@ -24,11 +24,11 @@ pub(super) async fn list(
     after: Option<Boundary>,
     limit: usize,
 ) -> Result<Vec<DaySums>, Fault> {
-    let mut days = details::kept_sums(server, community, span, after, limit).await?;
-    if days.len() >= limit {
-        return Ok(days);
+    let mut found = days::kept_sums(server, community, span, after, limit).await?;
+    if found.len() >= limit {
+        return Ok(found);
     }
-    let kept = details::last(server, community).await?.map(Boundary::seconds);
+    let kept = days::last(server, community).await?.map(Boundary::seconds);
     let from = span.from.map(|from| from / DAY * DAY).max(after.map(Boundary::seconds)).max(kept);
     // The last day is there as a whole.
     let to = span.to.map(|to| to.div_ceil(DAY).saturating_mul(DAY));
@@ -38,16 +38,16 @@ pub(super) async fn list(
         let day = |interval: &StoredInterval| day_of(interval.interval, &TimeZone::UTC);
         let is_other = |(sums, _): &(DaySums, Option<Statement>)| sums.first.timestamp() < day(&interval);
         if let Some(over) = current.take_if(|current| is_other(current)) {
-            days.extend(finished(over, span));
-            if days.len() >= limit {
-                return Ok(days);
+            found.extend(finished(over, span));
+            if found.len() >= limit {
+                return Ok(found);
             }
         }
         add(current.get_or_insert_with(|| begin(&interval)), &interval);
     }
-    days.extend(current.and_then(|last| finished(last, span)));
-    days.truncate(limit);
-    Ok(days)
+    found.extend(current.and_then(|last| finished(last, span)));
+    found.truncate(limit);
+    Ok(found)
 }
 
 fn begin(interval: &StoredInterval) -> (DaySums, Option<Statement>) {
