@@ -37,9 +37,9 @@ The object has these lists, each in order of time:
 and `configuration`, what the configuration says of it now. Energy is in Wh, prices are in µEUR/kWh, amounts in nano-euro.
 Of meters that somebody else had at other times, only the member's own time is there.")]
 pub struct ExportArgs {
-    /// The community
+    /// The community [default: the only one that there is]
     #[arg(long, value_name = "NAME")]
-    pub community: String,
+    pub community: Option<String>,
     /// The member
     #[arg(long, value_name = "ID")]
     pub member: String,
@@ -53,21 +53,32 @@ pub struct ExportArgs {
 pub async fn run(args: &ExportArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     let member = MemberId::from_stored(&args.member).context("--member").exit_code(Exit::Usage)?;
     let (config, store) = stored::open(&args.config).await?;
-    stored::communities(&config, &*store, Some(&args.community)).await?;
+    let community = only(stored::communities(&config, &*store, args.community.as_deref()).await?)?;
     let now = SystemClock.now();
     let bar = output::progress(0, "exporting");
-    let own = Own::new(&config, &args.community, member);
+    let own = Own::new(&config, &community, member);
     let mut object = Object::begin(out)?;
-    object.field("community", &args.community)?;
+    object.field("community", &community)?;
     object.field("member", own.member.as_str())?;
     object.field("exported_at", &now.to_string())?;
-    object.field("configuration", &own::configuration(&config, &args.community, &own.member)?)?;
+    object.field("configuration", &own::configuration(&config, &community, &own.member)?)?;
     let found = kept::write(&*store, own, now, &mut object, &bar).await?;
     object.end()?;
     bar.finish_and_clear();
     if !found {
-        let message = format!("nothing is kept of a member {} in community {}", args.member, args.community);
+        let message = format!("nothing is kept of a member {} in community {community}", args.member);
         return Err(usage(format!("{message} (`rec-market statement` lists the members)")));
     }
     Ok(Exit::Done)
+}
+
+/// The only community. Members of two communities may have one name and be two people.
+fn only(communities: Vec<String>) -> anyhow::Result<String> {
+    match <[String; 1]>::try_from(communities) {
+        Ok([only]) => Ok(only),
+        Err(several) => {
+            let names = several.join(", ");
+            Err(usage(format!("there are several communities: name the member's with --community ({names})")))
+        }
+    }
 }

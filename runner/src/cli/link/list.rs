@@ -93,7 +93,8 @@ pub async fn run(args: &ListArgs, out: &mut impl Write) -> anyhow::Result<Exit> 
         if listed > 0 {
             writeln!(out, "{table}")?;
         }
-        writeln!(out, "{} links", output::grouped(listed))?;
+        let noun = if listed == 1 { "link" } else { "links" };
+        writeln!(out, "{} {noun}", output::grouped(listed))?;
     }
     Ok(Exit::Done)
 }

@@ -77,7 +77,7 @@ fn everything_of_one_person_is_one_object() {
     page(&served, "/c/aveiro/m/b", &ana).is(200);
     let market = &served.market;
     eventually("all is kept", || market.json(&["web", "log", "--json"]).len() == 3);
-    let ran = market.run(&["export", "--community", "aveiro", "--member", "a"]).ends_with(0);
+    let ran = market.run(&["export", "--member", "a"]).ends_with(0);
     let export: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((export["community"].as_str(), export["member"].as_str()), (Some("aveiro"), Some("a")));
     // The same trades as of the command, and all of them.
