@@ -213,6 +213,12 @@ impl Config {
         }
     }
 
+    /// Whether anything says that there shall be pages: an address other than the usual one, or who may look at them, and how.
+    pub fn asks_for_pages(&self) -> bool {
+        let is_usual = self.listen.web == Some(service::LISTEN_WEB.into());
+        !is_usual || !self.viewers.is_empty() || self.web != WebConfig::default()
+    }
+
     /// The community of that name.
     pub fn community(&self, name: &str) -> Option<&CommunityConfig> {
         self.communities.iter().find(|community| community.name == name)

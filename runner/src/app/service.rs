@@ -24,7 +24,7 @@ use crate::algorithms::cache::AlgorithmCache;
 use crate::algorithms::registry::Registry;
 use crate::algorithms::shadow::{ShadowQueue, ShadowTask};
 use crate::clock::Clock;
-use crate::config::{CommunityConfig, Config, Listen, MetersSource, StoreConfig};
+use crate::config::{CommunityConfig, Config, MetersSource, StoreConfig};
 use crate::details::DetailTask;
 use crate::lease::LeaseOwner;
 use crate::ports::{self, Failure, Opening, OpeningObserver, Shares};
@@ -62,14 +62,22 @@ impl Listeners {
     /// Listens on every port of the configuration.
     ///
     /// # Errors
-    /// If one is not available.
-    pub async fn bind(listen: &Listen) -> Result<Listeners, PortTaken> {
+    /// If one is not available. Pages for which nobody has asked are no reason not to settle.
+    pub async fn bind(config: &Config) -> Result<Listeners, PortTaken> {
+        let listen = &config.listen;
         Ok(Listeners {
             plain: bind("listen", listen.plain).await?,
             tls: bind("listen_tls", listen.tls).await?,
             metrics: bind("listen_metrics", listen.metrics).await?,
             web: match listen.web {
-                Some(address) => Some(bind("listen_web", address).await?),
+                Some(address) => match bind("listen_web", address).await {
+                    Err(taken) if !config.asks_for_pages() => {
+                        let way_out = "set listen_web to another address, or to \"\" for none";
+                        tracing::warn!("there are no pages: {} ({way_out})", chain(&taken));
+                        None
+                    }
+                    bound => Some(bound?),
+                },
                 None => None,
             },
         })
@@ -126,7 +134,7 @@ pub async fn serve(
     rights::tell(&config.callers);
     rights::tell_viewers(&config);
     let services: HashSet<String> = config.communities.iter().map(CommunityConfig::meters_service).collect();
-    let shares = ports::raise(services.len())?;
+    let shares = ports::raise(services.len(), listeners.web.is_some())?;
     // Until the very end, so that monitoring sees it.
     let (seen, told) = (Arc::clone(&metrics), Arc::clone(&status));
     let http = tokio::spawn(http::serve(listeners.metrics, shares.metrics, seen, told, CancellationToken::new()));

@@ -43,7 +43,7 @@ pub async fn run(args: &ServeArgs, out: &mut impl Write) -> anyhow::Result<Exit>
     for viewer in &config.viewers {
         warn_if_exposed(&format!("the token of viewer {}", viewer.name), viewer.token_file.as_deref());
     }
-    let listeners = Listeners::bind(&config.listen).await?;
+    let listeners = Listeners::bind(&config).await?;
     grpc::check_certificate(config.tls.clone(), Arc::clone(&clock)).await?;
     app::web::certificates(&config, &clock).await?;
     writeln!(out, "{}", listeners.line(config.communities.len())?)?;

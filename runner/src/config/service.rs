@@ -18,7 +18,7 @@ const LISTEN: (Ipv4Addr, u16) = (Ipv4Addr::UNSPECIFIED, 50050);
 const LISTEN_TLS: (Ipv4Addr, u16) = (Ipv4Addr::UNSPECIFIED, 50051);
 const LISTEN_METRICS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9464);
 /// For people on this machine, until somebody says how others are known.
-const LISTEN_WEB: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 8080);
+pub(super) const LISTEN_WEB: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 8080);
 /// When trades may be claimed again that nobody has reported on. Devices fetch every quarter of an hour, pay, and report with a
 /// later visit; one that was offered a trade again before that would pay it twice.
 const CLAIM_LEASE: Duration = Duration::from_secs(24 * 60 * 60);

@@ -28,7 +28,7 @@ pub struct Shares {
     pub grpc: usize,
     /// The metrics port.
     pub metrics: usize,
-    /// The port of the pages.
+    /// The port of the pages; 0 if there are none.
     pub web: usize,
 }
 
@@ -42,11 +42,12 @@ pub struct TooFewDescriptors {
     needed: u64,
 }
 
-/// Raises the limit of this process as far as it may, and shares out what there is, for so many Meters services.
+/// Raises the limit of this process as far as it may, and shares out what there is, for so many Meters services, with pages or
+/// without.
 ///
 /// # Errors
 /// If it is too little.
-pub fn raise(services: usize) -> Result<Shares, TooFewDescriptors> {
+pub fn raise(services: usize, has_pages: bool) -> Result<Shares, TooFewDescriptors> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let mut limit = current;
     if current != maximum {
@@ -57,7 +58,7 @@ pub fn raise(services: usize) -> Result<Shares, TooFewDescriptors> {
     }
     // None means that there is no limit.
     let limit = limit.unwrap_or(u64::MAX);
-    let shares = share(limit, u64::try_from(services).unwrap_or(u64::MAX))?;
+    let shares = share(limit, u64::try_from(services).unwrap_or(u64::MAX), has_pages)?;
     let Shares { grpc, metrics, web } = shares;
     tracing::info!(
         before = current,
@@ -70,15 +71,15 @@ pub fn raise(services: usize) -> Result<Shares, TooFewDescriptors> {
     Ok(shares)
 }
 
-fn share(limit: u64, services: u64) -> Result<Shares, TooFewDescriptors> {
+fn share(limit: u64, services: u64, has_pages: bool) -> Result<Shares, TooFewDescriptors> {
     let own = OWN + OWN_PER_SERVICE * services.min(SERVICES_MAX);
-    let needed = own + 4 * PORT_MIN;
+    let needed = own + if has_pages { 4 } else { 3 } * PORT_MIN;
     if limit < needed {
         return Err(TooFewDescriptors { limit, needed });
     }
     let callers = limit - own;
     let metrics = (callers / 8).clamp(PORT_MIN, METRICS_MAX);
-    let web = (callers / 8).clamp(PORT_MIN, WEB_MAX);
+    let web = if has_pages { (callers / 8).clamp(PORT_MIN, WEB_MAX) } else { 0 };
     let grpc = ((callers - metrics - web) / 2).min(GRPC_MAX);
     // OK because these are small.
     let few = |number| usize::try_from(number).unwrap_or(usize::MAX);
@@ -92,20 +93,26 @@ mod tests {
     #[test]
     fn shares_leave_what_the_service_needs_itself() {
         for (limit, services, grpc, metrics, web) in [
+            (212, 1, 16, 16, 0),
+            (256, 1, 38, 16, 0),
+            (1024, 1, 398, 64, 0),
+            (1024, 50, 300, 64, 0),
+            (1024, 10_000, 154, 44, 0),
             (228, 1, 16, 16, 16),
             (256, 1, 30, 16, 16),
             (1024, 1, 344, 64, 107),
             (1024, 50, 258, 64, 83),
             (1024, 10_000, 132, 44, 44),
         ] {
-            assert_eq!(share(limit, services), Ok(Shares { grpc, metrics, web }), "{limit} {services}");
+            assert_eq!(share(limit, services, web > 0), Ok(Shares { grpc, metrics, web }), "{limit} {services}");
         }
         for limit in 228..5000 {
-            let Shares { grpc, metrics, web } = share(limit, 1).unwrap();
+            let Shares { grpc, metrics, web } = share(limit, 1, true).unwrap();
             assert!(2 * grpc + metrics + web <= usize::try_from(limit - OWN - OWN_PER_SERVICE).unwrap(), "{limit}");
             assert!(grpc.min(metrics).min(web) >= usize::try_from(PORT_MIN).unwrap(), "{limit}");
         }
-        assert_eq!(share(227, 1), Err(TooFewDescriptors { limit: 227, needed: 228 }));
-        assert_eq!(share(u64::MAX, u64::MAX), Ok(Shares { grpc: 512, metrics: 64, web: 256 }));
+        assert_eq!(share(211, 1, false), Err(TooFewDescriptors { limit: 211, needed: 212 }));
+        assert_eq!(share(227, 1, true), Err(TooFewDescriptors { limit: 227, needed: 228 }));
+        assert_eq!(share(u64::MAX, u64::MAX, true), Ok(Shares { grpc: 512, metrics: 64, web: 256 }));
     }
 }

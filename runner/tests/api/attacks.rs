@@ -142,7 +142,7 @@ fn with_few_descriptors_the_service_still_reaches_its_meters_and_answers_health_
         attack.drips(service.metrics, 4, 100, b"GET /metrics HTTP/1.1\r\nx: ")
     });
     let log = besieged.market.log();
-    assert!(log.contains("limit=256 grpc=38 metrics=16"), "{log}");
+    assert!(log.contains("limit=256 grpc=38 metrics=16 web=0"), "{log}");
     assert!(!log.contains("Too many open files") && !log.contains("cannot accept"), "{log}");
 }
 
@@ -151,7 +151,7 @@ fn with_too_few_descriptors_the_service_does_not_start_and_says_how_many_it_need
     let meters = Meters::silent();
     let market = Market::serving(&meters, "", "");
     let ran = Ran::of(command_with_descriptors(&market, 100)).ends_with(2);
-    ran.says("this process may have 100 open files, but the market needs 228").says("LimitNOFILE");
+    ran.says("this process may have 100 open files, but the market needs 212").says("LimitNOFILE");
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl Ahead {
         clock.advance(AHEAD);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.spawn(async move {
-            let listeners = Listeners::bind(&config.listen).await.unwrap();
+            let listeners = Listeners::bind(&config).await.unwrap();
             serve(config, listeners, Arc::new(clock), CancellationToken::new()).await.unwrap();
         });
         Ahead { runtime }

@@ -59,7 +59,7 @@ fn pages(service: &Service, limit: usize) -> Vec<Vec<Value>> {
 fn many_communities_share_what_they_can_and_cost_nothing_while_they_wait() {
     let meters = meters();
     let market = Market::serving_all(&communities(meters.address()), "[replicas]\nlease = \"1s\"\n");
-    // One community needs 228 descriptors, and so do many.
+    // One community needs 212 descriptors, and so do many.
     let service = Service::start_with_descriptors(&market, 256);
     let settled = || market.intervals() == 2 * COMMUNITIES as u64;
     eventually("all are settled", settled);

@@ -15,6 +15,7 @@ use super::ask::{Ask, Parts, Refusal, Shown};
 use super::community::part;
 use super::numbers::figures;
 use super::overview::Books;
+use super::viewer::Viewer;
 use crate::config::CommunityConfig;
 use crate::telemetry::status::Health;
 
@@ -23,9 +24,7 @@ use crate::telemetry::status::Health;
 /// # Errors
 /// If the store cannot be read.
 pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
-    let only = ask.viewer.community.as_deref();
-    let seen = ask.parts.communities.values().filter(|community| only.is_none_or(|only| only == community.name));
-    let seen: Vec<&Arc<CommunityConfig>> = seen.collect();
+    let seen: Vec<&Arc<CommunityConfig>> = seen_by(&ask.parts, &ask.viewer).collect();
     let from = part(ask)?.saturating_mul(COMMUNITIES_MAX).min(seen.len());
     let mut books = Vec::new();
     for config in seen.iter().skip(from).take(COMMUNITIES_MAX) {
@@ -50,9 +49,15 @@ pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
     Ok(Shown::new(ask.look.texts().home.title, page(&ask.look, &model), json))
 }
 
+/// The communities that a viewer may see.
+fn seen_by<'p>(parts: &'p Parts, viewer: &Viewer) -> impl Iterator<Item = &'p Arc<CommunityConfig>> {
+    let only = viewer.community.clone();
+    parts.communities.values().filter(move |community| only.as_ref().is_none_or(|only| *only == community.name))
+}
+
 /// What the process itself knows of its communities, while the store cannot be read.
-pub fn away(parts: &Parts, look: &Look) -> Markup {
-    let told = parts.communities.values().take(COMMUNITIES_MAX).map(|config| {
+pub fn away(parts: &Parts, viewer: &Viewer, look: &Look) -> Markup {
+    let told = seen_by(parts, viewer).take(COMMUNITIES_MAX).map(|config| {
         let state = known(parts.status.health(&config.name).unwrap_or_default());
         (config.name.as_str(), &config.zone, state)
     });

@@ -167,10 +167,12 @@ impl Opened {
         }
         let parsed = Place::parse(request.uri().path());
         let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
-        let viewer = match self.door.identify(&self.parts, peer, request.headers()).await {
-            Ok(viewer) => viewer,
-            Err(Refused::Store(error)) => return self.away(&look, form, &error),
-            Err(refused) => {
+        let known = tokio::time::timeout(PAGE_MAX, self.door.identify(&self.parts, peer, request.headers()));
+        let viewer = match known.await {
+            Ok(Ok(viewer)) => viewer,
+            Ok(Err(Refused::Store(error))) => return self.away(None, &look, form, Some(&error)),
+            Err(_) => return self.late(None, &look, form),
+            Ok(Err(refused)) => {
                 return self.door.turned_away(&self.parts, peer, (&look, form), request, &refused).await;
             }
         };
@@ -218,6 +220,10 @@ impl Opened {
     }
 
     async fn page(&self, ask: Ask, form: Form) -> Response {
+        if self.parts.status.store_away_since().is_some() {
+            // Nobody waits for what is known not to come. It is asked for elsewhere until it answers.
+            return self.away(Some(&ask.viewer), &ask.look, form, None);
+        }
         let made = async {
             // OK because the semaphore is never closed.
             let _turn = self.turns.acquire().await.ok()?;
@@ -225,9 +231,11 @@ impl Opened {
         };
         let response = match tokio::time::timeout(PAGE_MAX, made).await {
             Ok(Some(Ok(page))) => shown(&ask.look, form, page),
-            Ok(Some(Err(Refusal::Store(error)))) => return self.away(&ask.look, form, &error),
+            Ok(Some(Err(Refusal::Store(error)))) => {
+                return self.away(Some(&ask.viewer), &ask.look, form, Some(&error));
+            }
             Ok(Some(Err(refusal))) => refused(&ask.look, form, &refusal),
-            Ok(None) | Err(_) => busy(&ask.look, form),
+            Ok(None) | Err(_) => return self.late(Some(&ask.viewer), &ask.look, form),
         };
         match self.door.note(&ask.viewer, &ask.place, form, response.status(), ask.now) {
             true => response,
@@ -235,14 +243,21 @@ impl Opened {
         }
     }
 
+    /// It took too long: because there are too many requests, or because the store does not answer.
+    fn late(&self, viewer: Option<&Viewer>, look: &Look, form: Form) -> Response {
+        match self.parts.status.store_away_since() {
+            Some(_) => self.away(viewer, look, form, None),
+            None => busy(look, form),
+        }
+    }
+
     /// The store cannot be read. Whoever may see all communities is told what settlement says of itself.
-    fn away(&self, look: &Look, form: Form, error: &StoreError) -> Response {
-        tracing::warn!(code = "web", "a page cannot be shown: {}", chain(error));
-        let told = if look.opens_home {
-            home::away(&self.parts, look)
-        } else {
-            html! {}
-        };
+    fn away(&self, viewer: Option<&Viewer>, look: &Look, form: Form, error: Option<&StoreError>) -> Response {
+        if let Some(error) = error {
+            tracing::warn!(code = "web", "a page cannot be shown: {}", chain(error));
+        }
+        let sees_all = viewer.filter(|viewer| guard::sight(viewer, &Place::Home).is_some());
+        let told = sees_all.map_or_else(|| html! {}, |viewer| home::away(&self.parts, viewer, look));
         unavailable(look, form, Away::of(&self.parts.status, self.now()), &told)
     }
 

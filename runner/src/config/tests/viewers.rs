@@ -92,6 +92,17 @@ fn a_viewer_is_what_the_file_says() {
 }
 
 #[test]
+fn nobody_has_asked_for_pages_that_the_file_does_not_mention() {
+    for keys in ["", "listen_web = \"127.0.0.1:8080\""] {
+        assert!(!read_file(keys).unwrap().asks_for_pages(), "{keys}");
+    }
+    let viewer = "[[viewer]]\nname = \"b\"\nrole = \"board\"\ntoken_file = \"token\"";
+    for keys in ["listen_web = \"127.0.0.1:0\"", "[web]\nopen = true", viewer] {
+        assert!(read_file(keys).unwrap().asks_for_pages(), "{keys}");
+    }
+}
+
+#[test]
 fn pages_are_plaintext_on_loopback_only() {
     for address in ["127.0.0.1:0", "127.5.0.1:8080", "[::1]:8080", "[::ffff:127.0.0.1]:8080", ""] {
         let config = read_file(&format!("listen_web = {address:?}")).unwrap();
