@@ -78,7 +78,7 @@ async fn idles(address: u8, to: SocketAddr) {
 #[test]
 fn slow_callers_keep_nobody_out_and_cost_little() {
     // They need many connections themselves.
-    ports::raise(1).unwrap();
+    ports::raise(1, true).unwrap();
     let served = Served::small();
     let runtime = runtime();
     let mut slow = JoinSet::new();
