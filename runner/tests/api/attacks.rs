@@ -36,7 +36,7 @@ struct Besieged {
 impl Besieged {
     fn new(start: impl FnOnce(&Market) -> Service) -> Besieged {
         // The attackers need many connections themselves.
-        ports::raise(1).unwrap();
+        ports::raise(1, false).unwrap();
         let runtime = runtime();
         let meters = Meters::recorded(recorded(4, ROWS), Package::Platform);
         let market = Market::serving_all(&community("braga", meters.address(), ""), "");
