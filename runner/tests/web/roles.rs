@@ -126,7 +126,10 @@ fn what_is_not_yours_is_told_as_what_is_not_there() {
         }
     }
     // Nor does it take longer: what is not somebody's is not looked for.
-    let others = ["outbox_depth", "mark", "marks", "acquire", "release", "keep_visits"];
+    // What works beside the pages: the watch, settlement, and whoever makes the details of days.
+    let settling = ["outbox_depth", "mark", "marks", "acquire", "release", "keep_visits"];
+    let details = ["intervals", "sums", "details", "details_due", "keep_details"];
+    let others = [&settling[..], &details].concat();
     let asked = || served.service.store_operations(&others);
     let before = asked();
     for _ in 0..20 {
