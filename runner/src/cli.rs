@@ -89,7 +89,7 @@ pub enum Command {
     Meter(MeterCommand),
     /// Let members look at their own pages by a link
     ///
-    /// A link is for one member, until it ends or is revoked. Whoever else looks is a [[viewer]] of the configuration.
+    /// A link is for one member, until it ends or is revoked. Whoever else looks is a `[[viewer]]` of the configuration.
     #[command(subcommand)]
     Link(LinkCommand),
     /// See who looked at the pages that `serve` shows

@@ -1,7 +1,7 @@
 //! The pages in a browser: who asks, what they may see, and the answer as a page or as JSON.
 //!
-//! Start at [`serve`]. A request passes in order: [`assets`] (public), [`door`] (who asks), [`guard`] (what they may open),
-//! [`pages`] (one file a page: figures from the store, made into one model that is both the page and its JSON), [`answer`] (headers
+//! Start at [`serve`]. A request passes in order: `assets` (public), `door` (who asks), `guard` (what they may open),
+//! `pages` (one file a page: figures from the store, made into one model that is both the page and its JSON), `answer` (headers
 //! and status). Pages are made by threads of their own that give way to settlement, on connections of their own to the store.
 
 mod algorithms;

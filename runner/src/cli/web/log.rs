@@ -17,7 +17,7 @@ const PAGE: usize = 1000;
 /// List who opened which page, newest first
 ///
 /// Each page that somebody opened is there, with what somebody wanted to open that is not theirs (404). People are listed by the
-/// name of their [[viewer]]; who has a link, by its id, which `rec-market link list` explains. Addresses and secrets are not kept.
+/// name of their `[[viewer]]`; who has a link, by its id, which `rec-market link list` explains. Addresses and secrets are not kept.
 #[derive(Debug, Args)]
 pub struct LogArgs {
     /// Only pages of this community
