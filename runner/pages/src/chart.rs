@@ -45,16 +45,6 @@ impl Numbers {
     }
 }
 
-/// As [`figure_in`], in English.
-pub fn figure(caption: &str, plot: &Markup, numbers: &Numbers) -> Markup {
-    figure_in(Language::En, caption, plot, numbers)
-}
-
-/// As [`nothing_in`], in English.
-pub fn nothing(caption: &str) -> Markup {
-    nothing_in(Language::En, caption)
-}
-
 /// Shows a plot with its caption and its numbers.
 pub fn figure_in(language: Language, caption: &str, plot: &Markup, numbers: &Numbers) -> Markup {
     html! {

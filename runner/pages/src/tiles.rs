@@ -16,18 +16,25 @@ pub struct Tile<'t> {
     pub formula: &'t str,
 }
 
+impl Tile<'_> {
+    /// Shows it.
+    pub fn shown(&self, texts: &Texts) -> Markup {
+        html! {
+            div class="tile" {
+                div class="what" { (self.what) }
+                div class="value" { (self.value) }
+                @for line in &self.more { div class="more" { (line) } }
+                details { summary { (texts.frame.formula) } (self.formula) }
+            }
+        }
+    }
+}
+
 /// Shows tiles beside each other.
 pub fn tiles(texts: &Texts, all: &[Tile<'_>]) -> Markup {
     html! {
         div class="tiles" {
-            @for Tile { what, value, more, formula } in all {
-                div class="tile" {
-                    div class="what" { (what) }
-                    div class="value" { (value) }
-                    @for line in more { div class="more" { (line) } }
-                    details { summary { (texts.frame.formula) } (formula) }
-                }
-            }
+            @for tile in all { (tile.shown(texts)) }
         }
     }
 }

@@ -138,10 +138,11 @@ pub async fn serve(
     // Until the very end, so that monitoring sees it.
     let (seen, told) = (Arc::clone(&metrics), Arc::clone(&status));
     let http = tokio::spawn(http::serve(listeners.metrics, shares.metrics, seen, told, CancellationToken::new()));
+    let config = Arc::new(config);
     let (open, opened) = oneshot::channel();
     let around = Around { clock: Arc::clone(&clock), status: Arc::clone(&status), connections: shares.web };
     let pages = listeners.web.map(|listener| {
-        let (config, shutdown) = (config.clone(), shutdown.clone());
+        let (config, shutdown) = (Arc::clone(&config), shutdown.clone());
         tokio::spawn(async move { web::run(&config, listener, around, async { opened.await.ok() }, shutdown).await })
     });
     let pages = pages.map(|serving| Pages { open, serving });
@@ -217,7 +218,7 @@ async fn ended(pages: &mut Option<JoinHandle<anyhow::Result<()>>>) -> anyhow::Re
 
 /// What all parts of the service share.
 struct Service {
-    config: Config,
+    config: Arc<Config>,
     communities: Vec<Arc<CommunityConfig>>,
     shares: Shares,
     clock: Arc<dyn Clock>,
@@ -248,7 +249,11 @@ impl Service {
         let mut pages = pages.map(|Pages { open, serving }| {
             tasks.spawn(self.details(&owner).run());
             // If nobody is there to hear it, the pages have failed, which is told below.
-            let _ = open.send(Open { store: Arc::clone(&self.store), algorithms: Arc::clone(&cache) });
+            let _ = open.send(Open {
+                store: Arc::clone(&self.store),
+                communities: self.communities.clone(),
+                algorithms: Arc::clone(&cache),
+            });
             serving
         });
         self.status.serving(true);

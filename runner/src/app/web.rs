@@ -15,7 +15,7 @@ use crate::algorithms::cache::AlgorithmCache;
 use crate::backtest::background::Backtests;
 use crate::certificates::{Certificates, Server};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{CommunityConfig, Config};
 use crate::telemetry::status::Status;
 
 /// What the pages share with the rest of the process from the start.
@@ -29,6 +29,8 @@ pub struct Around {
 /// What they share once the store is open.
 pub struct Open {
     pub store: Arc<dyn Store>,
+    /// Those of the configuration.
+    pub communities: Vec<Arc<CommunityConfig>>,
     /// The algorithms that settle.
     pub algorithms: Arc<AlgorithmCache>,
 }
@@ -93,14 +95,14 @@ struct Behind {
 
 async fn parts(
     config: &Config,
-    Open { store, algorithms }: Open,
+    Open { store, communities, algorithms }: Open,
     clock: Arc<dyn Clock>,
     status: Arc<Status>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<(Parts, Visits, Behind)> {
     let reader = open_store_to_read(&config.store).await?;
-    let backtests = backtests(config, (&store, &reader), &clock, shutdown);
-    let by_name = config.communities.iter().map(|community| (community.name.clone(), Arc::new(community.clone())));
+    let backtests = backtests(config, &communities, (&store, &reader), &clock, shutdown);
+    let by_name = communities.into_iter().map(|community| (community.name.clone(), community));
     let (visits, keeper) = record(Arc::clone(&store));
     let behind = Behind { keeping: tokio::spawn(keeper.run()), backtests: Arc::clone(&backtests) };
     let parts = Parts {
@@ -123,13 +125,14 @@ async fn parts(
 /// What people try on pages. Each try has a sandbox of its own, so that it takes no capacity from settlement.
 fn backtests(
     config: &Config,
+    communities: &[Arc<CommunityConfig>],
     (store, reader): (&Arc<dyn Store>, &Arc<dyn Store>),
     clock: &Arc<dyn Clock>,
     shutdown: &CancellationToken,
 ) -> Arc<Backtests> {
     let cache = config.cache.clone();
     Arc::new(Backtests::new(
-        config.communities.iter().cloned().map(Arc::new),
+        communities.iter().cloned(),
         (Arc::clone(store), Arc::clone(reader)),
         Arc::clone(clock),
         Box::new(move |stop| make_sandbox_until(stop, Codegen::Usual, Some(cache.clone()))),

@@ -6,16 +6,11 @@ use figures::statement::{MemberStatement, cover_ppm, use_ppm};
 use maud::{Markup, html};
 use words::{Language, fill};
 
+use crate::tiles::Tile;
+
 /// One figure: what it is, the number, what stands below it, and its formula.
 pub(crate) fn tile(language: Language, what: &str, value: &str, more: &str, formula: &str) -> Markup {
-    html! {
-        div class="tile" {
-            div class="what" { (what) }
-            div class="value" { (value) }
-            div class="more" { (more) }
-            details { summary { (language.texts().frame.formula) } (formula) }
-        }
-    }
+    Tile { what, value: value.to_owned(), more: vec![more.to_owned()], formula }.shown(language.texts())
 }
 
 pub(crate) fn tiles(language: Language, statement: &MemberStatement) -> Markup {

@@ -87,7 +87,8 @@ impl Port {
         let sandbox = open_sandbox_with_any_cache(Some(config.cache.clone()))?;
         let algorithms = Arc::new(AlgorithmCache::new(sandbox, Arc::clone(&store)));
         let around = Around { clock, status, connections: CONNECTIONS };
-        let open = std::future::ready(Some(Open { store, algorithms }));
+        let communities = config.communities.iter().cloned().map(Arc::new).collect();
+        let open = std::future::ready(Some(Open { store, communities, algorithms }));
         web::run(config, self.listener, around, open, shutdown).await
     }
 }
