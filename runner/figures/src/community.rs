@@ -89,9 +89,10 @@ impl Figures {
         self.total.bought_local.amount.checked_sub(self.total.sold_local.amount).unwrap_or_default()
     }
 
-    /// Whether nothing is settled. The interval up to the first readings has neither a round nor a trade.
+    /// Whether there is nothing to compare with: nothing is settled, or only intervals that moved no energy, as the one up to the
+    /// first readings, and no round is known of.
     pub fn is_empty(&self) -> bool {
-        self.intervals == 0 || (self.cleared == Some(0) && self.total == Account::default())
+        self.intervals == 0 || (self.cleared.unwrap_or(0) == 0 && self.total == Account::default())
     }
 }
 

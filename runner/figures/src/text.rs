@@ -83,11 +83,6 @@ pub fn percent_of_ppm(ppm: Option<i128>) -> String {
     format!("{sign}{}.{} %", tenths.unsigned_abs() / 10, tenths.unsigned_abs() % 10)
 }
 
-/// A number between 0 and 1 in parts per million, with three decimals, rounded down, or a dash if there is none.
-pub fn index_of_ppm(ppm: Option<u128>) -> String {
-    ppm.map_or_else(|| NONE.to_owned(), |ppm| format!("{}.{:03}", ppm / 1_000_000, ppm % 1_000_000 / 1000))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +102,6 @@ mod tests {
         assert_eq!(percent(0, 0), "–");
         assert_eq!([Some(123_456), Some(-1), None].map(percent_of_ppm), ["12.3 %", "-0.1 %", "–"]);
         assert_eq!([Some(162_400), Some(-1), None].map(cents_per_kwh), ["16.24", "-0.01", "–"]);
-        assert_eq!([Some(222_222), None].map(index_of_ppm), ["0.222", "–"]);
         assert_eq!(grouped(1_000_000_u64), "1 000 000");
     }
 }

@@ -28,7 +28,7 @@ pub use differences::{Difference, differences};
 pub use heat::{Heat, heat};
 pub use merit::{Across, Order, merit};
 pub use ribbons::{Ribbon, ribbons};
-pub use scale::{Scale, Unit, decimal};
+pub use scale::{Scale, Unit};
 pub use steps::{Line, steps};
 
 /// The width of every plot.

@@ -6,6 +6,7 @@
 
 mod algorithms;
 mod answer;
+mod answers;
 mod ask;
 mod assets;
 mod community;
@@ -21,10 +22,12 @@ mod numbers;
 mod overview;
 mod pages;
 mod query;
+mod recent;
 mod refusal;
 mod serve;
 mod viewer;
 
+pub use answers::Answers;
 pub use ask::Parts;
 pub use door::{Door, LINK, Visits, record};
 pub use kept::Kept;

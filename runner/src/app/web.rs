@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{make_sandbox_until, open_store_to_read};
-use crate::adapter::web::{Door, Kept, Opened, Overviews, Parts, Served, Visits, record, serve};
+use crate::adapter::web::{Answers, Door, Kept, Opened, Overviews, Parts, Served, Visits, record, serve};
 use crate::algorithms::cache::AlgorithmCache;
 use crate::backtest::background::Backtests;
 use crate::certificates::{Certificates, Server};
@@ -115,6 +115,7 @@ async fn parts(
         status,
         kept: Kept::default(),
         overviews: Overviews::default(),
+        answers: Answers::default(),
         program: format!("rec-market {}, {}", env!("CARGO_PKG_VERSION"), Sandbox::engine_version()),
         offered_since: config.forward.since.0,
         config_path: config.path.display().to_string(),

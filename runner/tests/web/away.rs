@@ -4,6 +4,7 @@ use demo::meters::Package;
 use testkit::*;
 
 use crate::http;
+use crate::who::OWN_PAGE;
 
 #[needs::ferretdb]
 #[test]
@@ -34,6 +35,8 @@ fn pages_say_since_when_the_store_is_away_and_how_settlement_stands_all_the_same
     assert!(page.text().contains("Settled until"), "{}", page.text());
     let page = http::ask(web, "GET", "/c/aveiro?lang=de", &[], b"").is(503);
     assert!(page.text().contains("Der Speicher antwortet nicht seit"), "{}", page.text());
+    let page = http::ask(web, "POST", "/c/aveiro/compare", &[OWN_PAGE], b"with=static").is(503);
+    assert!(page.text().contains("The store has not answered since"), "{}", page.text());
     mongo.restart();
     eventually("pages are there again", || get("/c/aveiro").status == 200);
 }

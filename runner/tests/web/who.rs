@@ -15,7 +15,7 @@ const BEA: &str = "beas token & of+the%board";
 /// A manager and a board, by tokens.
 const VIEWERS: &str = "[[viewer]]\nname = \"Ana\"\nrole = \"manager\"\ntoken_file = \"ana.token\"
 [[viewer]]\nname = \"Bea\"\nrole = \"board\"\ntoken_file = \"bea.token\"\n";
-const OWN_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
+pub const OWN_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
 
 /// The members a, b and c in one interval, and everybody who may look.
 fn served(keys: &str) -> Served {

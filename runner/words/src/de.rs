@@ -57,7 +57,6 @@ pub(crate) const TEXTS: Texts = Texts {
         refused_title: "Bitte anmelden",
         refused: "Diese Seite ist nur für Menschen der Gemeinschaft. Melden Sie sich an, oder öffnen Sie den Link, den Sie erhalten haben.",
         unavailable_title: "Die Bücher sind gerade nicht lesbar",
-        unavailable: "Der Speicher antwortet nicht. Nichts ist verloren; versuchen Sie es in einer Minute noch einmal.",
         unavailable_since: "Der Speicher antwortet nicht seit {since}. Nichts ist verloren; versuchen Sie es in einer Minute noch einmal.",
         busy_title: "Zu viele Anfragen zugleich",
         busy: "Andere werden gerade bedient. Versuchen Sie es in ein paar Sekunden noch einmal.",

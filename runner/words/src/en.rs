@@ -57,7 +57,6 @@ pub(crate) const TEXTS: Texts = Texts {
         refused_title: "Sign in first",
         refused: "This page is only for people of the community. Sign in, or open the link that you were given.",
         unavailable_title: "The books cannot be read now",
-        unavailable: "The store does not answer. Nothing is lost; try again in a minute.",
         unavailable_since: "The store has not answered since {since}. Nothing is lost; try again in a minute.",
         busy_title: "Too many requests at once",
         busy: "Others are being served. Try again in a few seconds.",

@@ -57,7 +57,6 @@ pub(crate) const TEXTS: Texts = Texts {
         refused_title: "Inicie sesión primero",
         refused: "Esta página es solo para personas de la comunidad. Inicie sesión o abra el enlace que recibió.",
         unavailable_title: "Los libros no se pueden leer ahora",
-        unavailable: "El almacén no responde. No se ha perdido nada; inténtelo de nuevo en un minuto.",
         unavailable_since: "El almacén no responde desde {since}. No se ha perdido nada; inténtelo de nuevo en un minuto.",
         busy_title: "Demasiadas solicitudes a la vez",
         busy: "Se está atendiendo a otras personas. Inténtelo de nuevo en unos segundos.",

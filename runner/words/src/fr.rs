@@ -57,7 +57,6 @@ pub(crate) const TEXTS: Texts = Texts {
         refused_title: "Connectez-vous d’abord",
         refused: "Cette page est réservée aux personnes de la communauté. Connectez-vous, ou ouvrez le lien que vous avez reçu.",
         unavailable_title: "Les livres ne peuvent pas être lus pour le moment",
-        unavailable: "Le stockage ne répond pas. Rien n’est perdu\u{202f}; réessayez dans une minute.",
         unavailable_since: "Le stockage ne répond pas depuis {since}. Rien n’est perdu\u{a0}; réessayez dans une minute.",
         busy_title: "Trop de demandes à la fois",
         busy: "D’autres demandes sont en cours. Réessayez dans quelques secondes.",

@@ -57,7 +57,6 @@ pub(crate) const TEXTS: Texts = Texts {
         refused_title: "Meld u eerst aan",
         refused: "Deze pagina is alleen voor mensen van de gemeenschap. Meld u aan, of open de link die u hebt gekregen.",
         unavailable_title: "De boeken zijn nu niet te lezen",
-        unavailable: "De opslag antwoordt niet. Er is niets verloren; probeer het over een minuut opnieuw.",
         unavailable_since: "De opslag antwoordt niet sinds {since}. Er is niets verloren; probeer het over een minuut opnieuw.",
         busy_title: "Te veel aanvragen tegelijk",
         busy: "Anderen worden bediend. Probeer het over enkele seconden opnieuw.",

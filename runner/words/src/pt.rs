@@ -57,7 +57,6 @@ pub(crate) const TEXTS: Texts = Texts {
         refused_title: "Inicie sessão primeiro",
         refused: "Esta página destina-se apenas a pessoas da comunidade. Inicie sessão ou abra a ligação que recebeu.",
         unavailable_title: "Os livros não podem ser lidos agora",
-        unavailable: "O armazenamento não responde. Nada se perdeu; tente novamente dentro de um minuto.",
         unavailable_since: "O armazenamento não responde desde {since}. Nada se perdeu; tente novamente dentro de um minuto.",
         busy_title: "Demasiados pedidos em simultâneo",
         busy: "Outros estão a ser atendidos. Tente novamente dentro de alguns segundos.",

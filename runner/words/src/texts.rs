@@ -45,7 +45,6 @@ texts! {
         refused_title,
         refused,
         unavailable_title,
-        unavailable,
         unavailable_since,
         busy_title,
         busy,

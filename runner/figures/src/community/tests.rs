@@ -273,6 +273,11 @@ fn without_details_there_are_accounts_and_nothing_else() {
     let overview = making.finish().unwrap();
     assert_eq!((overview.figures.potential_wh, overview.figures.gaps, overview.days_without_details), (None, None, 1));
     assert!(overview.sales.is_none() && overview.slots.is_empty() && overview.figures.shared_wh() > 0);
+    // The interval up to the first readings is nothing to compare with, whether its details are known or not.
+    let mut first = nothing();
+    first.add_accounts(&BTreeMap::new(), 1).unwrap();
+    first.lacks_details();
+    assert!(!overview.figures.is_empty() && first.finish().unwrap().figures.is_empty());
     let none = nothing().finish().unwrap();
     assert!(none.figures.is_empty() && none.figures.cover_ppm().is_none() && none.members.is_empty());
 }

@@ -57,41 +57,21 @@ pub struct Unit<'u> {
     pub name: &'u str,
     /// How many decimals the numbers have in it: 3 for Wh that are shown in kWh.
     pub decimals: u32,
-    /// The language in which they are written; `None` for the form of the command line.
-    pub language: Option<Language>,
+    /// The language in which they are written.
+    pub language: Language,
 }
 
 impl Unit<'_> {
     /// Writes a number with as few decimals as it needs.
     pub fn written(&self, value: i128) -> String {
-        match self.language {
-            Some(language) => language.few_parts(value, self.decimals),
-            None => decimal(value, self.decimals),
-        }
-    }
-}
-
-impl<'u> From<(&'u str, u32)> for Unit<'u> {
-    fn from((name, decimals): (&'u str, u32)) -> Unit<'u> {
-        Unit { name, decimals, language: None }
+        self.language.few_parts(value, self.decimals)
     }
 }
 
 impl<'u> From<(&'u str, u32, Language)> for Unit<'u> {
     fn from((name, decimals, language): (&'u str, u32, Language)) -> Unit<'u> {
-        Unit { name, decimals, language: Some(language) }
+        Unit { name, decimals, language }
     }
-}
-
-/// Writes a number of units of 10⁻ⁿ with as few decimals as it needs: 2500 Wh are 2.5 kWh.
-pub fn decimal(value: i128, decimals: u32) -> String {
-    let unit = 10_u128.saturating_pow(decimals);
-    let sign = if value < 0 { "-" } else { "" };
-    let size = value.unsigned_abs();
-    let rest = format!("{:0width$}", size % unit, width = decimals as usize);
-    let rest = rest.trim_end_matches('0');
-    let point = if rest.is_empty() { "" } else { "." };
-    format!("{sign}{}{point}{rest}", figures::text::grouped(size / unit))
 }
 
 #[cfg(test)]
@@ -115,9 +95,10 @@ mod tests {
 
     #[test]
     fn numbers_have_as_few_decimals_as_they_need() {
-        assert_eq!([2_500, 2_000, 25, 0, -1_234_500].map(|wh| decimal(wh, 3)), ["2.5", "2", "0.025", "0", "-1 234.5"]);
-        assert_eq!(decimal(7, 0), "7");
+        let kwh = Unit::from(("kWh", 3, Language::En));
+        let written = [2_500, 2_000, 25, 0, -1_234_500].map(|wh| kwh.written(wh));
+        assert_eq!(written, ["2.5", "2", "0.025", "0", "−1,234.5"]);
+        assert_eq!(Unit::from(("h", 0, Language::En)).written(7), "7");
         assert_eq!(Unit::from(("kWh", 3, Language::De)).written(-1_234_500), "−1.234,5");
-        assert_eq!(Unit::from(("kWh", 3)).written(-1_234_500), "-1 234.5");
     }
 }

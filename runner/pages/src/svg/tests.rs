@@ -31,7 +31,7 @@ fn count(svg: &str, part: &str) -> usize {
 
 #[test]
 fn a_picture_says_what_it_shows_and_escapes_it() {
-    let svg = bars(ABOUT, ["a", "b"], &[], ("kWh", 3)).into_string();
+    let svg = bars(ABOUT, ["a", "b"], &[], ("kWh", 3, Language::En)).into_string();
     assert!(svg.contains("role=\"img\"><title>A &lt;title&gt;</title><desc>What &amp; why</desc>"), "{svg}");
     assert!(svg.starts_with("<svg class=\"plot\" viewBox=\"0 0 400 "), "{svg}");
 }
@@ -40,7 +40,7 @@ fn a_picture_says_what_it_shows_and_escapes_it() {
 fn a_day_without_data_has_no_bar_and_one_of_zero_neither_but_a_place() {
     let bar = |parts| Bar { label: None, parts };
     let all = [bar(Some([1000, 3000])), bar(None), bar(Some([0, 0])), bar(Some([2000, 0]))];
-    let svg = bars(ABOUT, ["a", "b"], &all, ("kWh", 3)).into_string();
+    let svg = bars(ABOUT, ["a", "b"], &all, ("kWh", 3, Language::En)).into_string();
     let (first, second) = (rectangles(&svg, "first"), rectangles(&svg, "hatched"));
     assert_eq!((first.len(), second.len()), (2, 1));
     // The second part stands on the first, and is three times as high.
@@ -59,7 +59,9 @@ fn offers_rise_bids_fall_and_prices_go_across() {
         Order { name: "bids", steps: vec![(700, 120_000), (400, 90_000), (300, 60_000)] },
     ];
     let price = [Across { name: "price <now>", micro_eur: 70_000 }];
-    let svg = merit(ABOUT, &orders, &price, |wh| decimal(wh, 3), |price| decimal(price, 4)).into_string();
+    let svg =
+        merit(ABOUT, &orders, &price, |wh| Language::En.few_parts(wh, 3), |price| Language::En.few_parts(price, 4))
+            .into_string();
     // One path for each, and one for each in the legend.
     for class in ["step s0", "step s1", "step s2"] {
         assert_eq!(count(&svg, &format!("<path class=\"{class}\"")), 2, "{class}: {svg}");
@@ -80,7 +82,8 @@ fn offers_rise_bids_fall_and_prices_go_across() {
         Order { name: "offers", steps: vec![] },
         Order { name: "bids", steps: vec![(5, i64::MIN), (u128::MAX, i64::MAX)] },
     ];
-    let svg = merit(ABOUT, &none, &[], |wh| decimal(wh, 3), |price| decimal(price, 4)).into_string();
+    let svg = merit(ABOUT, &none, &[], |wh| Language::En.few_parts(wh, 3), |price| Language::En.few_parts(price, 4))
+        .into_string();
     assert_eq!((count(&svg, "step s1"), count(&svg, "step s2")), (0, 2), "{svg}");
 }
 
@@ -88,10 +91,10 @@ fn offers_rise_bids_fall_and_prices_go_across() {
 fn areas_are_open_where_there_is_no_data() {
     let mut steps = vec![Some([100, 50]); 24];
     steps[3] = None;
-    let svg = areas(ABOUT, ["a", "b"], &steps, ("kW", 3)).into_string();
+    let svg = areas(ABOUT, ["a", "b"], &steps, ("kW", 3, Language::En)).into_string();
     let path = svg.split("<path class=\"first\" d=\"").nth(1).unwrap().split('"').next().unwrap();
     assert_eq!((path.matches('M').count(), path.matches('z').count()), (2, 2));
-    let none = areas(ABOUT, ["a", "b"], &[None; 24], ("kW", 3)).into_string();
+    let none = areas(ABOUT, ["a", "b"], &[None; 24], ("kW", 3, Language::En)).into_string();
     assert_eq!(count(&none, "<path class=\"first\""), 0);
 }
 
@@ -155,7 +158,7 @@ fn a_year_of_hours_is_small_and_days_without_data_stay_empty() {
 fn each_line_has_its_own_dashes_and_its_name() {
     let line = |name: &str, parts: &[i128]| Line { name: name.to_owned(), parts: parts.to_vec() };
     let lines = [line("one", &[30_000, 20_000, 20_000]), line("two", &[10_000; 3])];
-    let svg = steps(ABOUT, &lines, ("ct/kWh", 4)).into_string();
+    let svg = steps(ABOUT, &lines, ("ct/kWh", 4, Language::En)).into_string();
     assert_eq!((count(&svg, "class=\"step s0\""), count(&svg, "class=\"step s1\"")), (2, 2));
     assert!(svg.contains(">one</text>") && svg.contains(">two</text>"));
     // Level runs are one step.
@@ -168,7 +171,7 @@ fn a_range_is_open_where_there_is_no_data_and_holds_its_mean() {
     let range = |lowest, mean, highest| Some(Range { lowest, mean, highest });
     let steps = [range(90_000, 96_200, 100_000), range(90_000, 91_000, 95_000), None, range(80_000, 80_000, 80_000)];
     let labels = [Label { place: 0.0, text: "a&b".to_owned() }, Label { place: 1.0, text: "end".to_owned() }];
-    let svg = band(ABOUT, ["range", "mean"], &steps, ("ct/kWh", 4), &labels).into_string();
+    let svg = band(ABOUT, ["range", "mean"], &steps, ("ct/kWh", 4, Language::En), &labels).into_string();
     let path = |class: &str| {
         let after = svg.rsplit(&format!("class=\"{class}\" d=\"")).next().unwrap();
         after.split('"').next().unwrap().to_owned()
@@ -177,7 +180,7 @@ fn a_range_is_open_where_there_is_no_data_and_holds_its_mean() {
     assert_eq!(path("step s0").matches('M').count(), 2);
     assert!(svg.contains("data-steps=\"4\"") && svg.contains(">a&amp;b</text>"), "{svg}");
     assert!(svg.contains("class=\"tick begin\"") && svg.contains("class=\"tick end\""), "{svg}");
-    let none = band(ABOUT, ["range", "mean"], &[None, None], ("ct/kWh", 4), &[]).into_string();
+    let none = band(ABOUT, ["range", "mean"], &[None, None], ("ct/kWh", 4, Language::En), &[]).into_string();
     assert_eq!(count(&none, "<path class=\"band\""), 0);
 }
 

@@ -1,6 +1,6 @@
 //! Answers: a page or JSON, the status, and the headers that every answer has.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::text::{chain, printable, printable_json};
@@ -38,16 +38,43 @@ pub fn dressed(mut response: Response) -> Response {
     response
 }
 
-/// What was asked for, as a page or as JSON.
-pub fn shown(look: &Look, form: Form, Shown { title, body, json, refresh, file }: Shown) -> Response {
-    match (file, form) {
-        (Some(file), _) => download(file),
-        (None, Form::Page) => page(StatusCode::OK, look, &title, &body, refresh),
-        (None, Form::Json) => in_json(StatusCode::OK, &json),
+/// What was asked for, as a page or as JSON. It can be sent any number of times.
+#[derive(Clone, Debug)]
+pub struct Text {
+    kind: &'static str,
+    bytes: Bytes,
+}
+
+impl Text {
+    pub fn of(look: &Look, form: Form, shown: &Shown) -> Text {
+        match form {
+            Form::Page => Text::page(look, &shown.title, &shown.body, shown.refresh),
+            Form::Json => Text::json(&shown.json),
+        }
+    }
+
+    fn page(look: &Look, title: &str, body: &Markup, refresh: Option<u32>) -> Text {
+        let page = pages::web::page(look, title, body, refresh).into_string();
+        Text { kind: "text/html; charset=utf-8", bytes: page.into() }
+    }
+
+    pub fn json(json: &serde_json::Value) -> Text {
+        let text = printable_json(&json.to_string()).into_owned() + "\n";
+        Text { kind: "application/json", bytes: text.into() }
+    }
+
+    /// How long it is.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn with(self, code: StatusCode) -> Response {
+        (code, [(header::CONTENT_TYPE, self.kind)], self.bytes).into_response()
     }
 }
 
-fn download(File { kind, name, content }: File) -> Response {
+/// A file to keep.
+pub fn download(File { kind, name, content }: File) -> Response {
     let mut response = Body::from(content).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -62,17 +89,15 @@ fn download(File { kind, name, content }: File) -> Response {
 
 /// A whole page.
 pub fn page(code: StatusCode, look: &Look, title: &str, body: &Markup, refresh: Option<u32>) -> Response {
-    let page = pages::web::page(look, title, body, refresh).into_string();
-    (code, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+    Text::page(look, title, body, refresh).with(code)
 }
 
 fn in_json(code: StatusCode, json: &serde_json::Value) -> Response {
-    let text = printable_json(&json.to_string()).into_owned() + "\n";
-    (code, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+    Text::json(json).with(code)
 }
 
-/// Why there is no page. `since` is since when the store does not answer, if it does not.
-pub fn refused(look: &Look, form: Form, refusal: &Refusal) -> Response {
+/// Why there is no page.
+pub fn refused(look: &Look, form: Form, refusal: &Refusal, away: Away) -> Response {
     let frame = &look.texts().frame;
     // What is not there is the same page for every address, so that nothing tells it from what is not the viewer's.
     let nowhere = matches!(refusal, Refusal::NotFound);
@@ -86,8 +111,7 @@ pub fn refused(look: &Look, form: Form, refusal: &Refusal) -> Response {
         }
         Refusal::Store(error) => {
             tracing::warn!(code = "web", "a page cannot be shown: {}", chain(error));
-            let frame = &look.texts().frame;
-            (StatusCode::SERVICE_UNAVAILABLE, frame.unavailable_title, frame.unavailable.to_owned())
+            return unavailable(look, form, away, &html! {});
         }
         Refusal::Failed(why) => {
             tracing::error!(code = "web", "a page cannot be made: {why}");

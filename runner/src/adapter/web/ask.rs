@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use books::{Period, Store};
-use domain::MemberId;
+use domain::{Boundary, MemberId};
 use jiff::Timestamp;
 use maud::Markup;
 use pages::look::Look;
 use pages::place::{Form, Place};
 
+use super::answers::Answers;
 use super::guard::Sight;
 use super::kept::Kept;
 use super::overview::Overviews;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub kept: Kept,
     /// Overviews that were made for pages.
     pub overviews: Overviews,
+    /// Whole answers that were made.
+    pub answers: Answers,
     /// The program and its engine, with their versions.
     pub program: String,
     /// Only trades of intervals that end after this instant are offered for payment; all if `None`.
@@ -72,6 +75,8 @@ pub struct Shown {
     pub refresh: Option<u32>,
     /// A file to keep instead of a page: its kind and name.
     pub file: Option<File>,
+    /// The end of the community's last interval when this was made, if it stays as it is until another one is settled.
+    pub mark: Option<Boundary>,
 }
 
 /// A file that is downloaded.
@@ -84,7 +89,12 @@ pub struct File {
 impl Shown {
     /// A page and its numbers.
     pub fn new(title: impl Into<String>, body: Markup, json: serde_json::Value) -> Shown {
-        Shown { title: title.into(), body, json, refresh: None, file: None }
+        Shown { title: title.into(), body, json, refresh: None, file: None, mark: None }
+    }
+
+    /// As it is until another interval is settled.
+    pub fn until_after(self, mark: Option<Boundary>) -> Shown {
+        Shown { mark, ..self }
     }
 }
 

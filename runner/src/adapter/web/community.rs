@@ -36,7 +36,7 @@ pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
     let (overview, step) = (&made.0, made.1);
     let before = period.previous(&config.zone);
     let before = match before {
-        Some(before) => Some((books.figures(&before).await?, before)),
+        Some(before) => Some((ask.parts.overviews.figures(&books, &before).await?, before)),
         None => None,
     };
     let model = Model {
@@ -54,10 +54,13 @@ pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
         opens_steps: opens_steps(ask, overview, step, config.interval.seconds()),
     };
     let title = format!("{}, {period}", printable(&config.name));
-    Ok(match ask.form {
+    // What lacks details is soon another one.
+    let mark = books.span.map(|(_, mark)| mark).filter(|_| overview.days_without_details == 0);
+    let shown = match ask.form {
         Form::Page => Shown::new(title, page(&ask.look, model), Value::Null),
         Form::Json => Shown::new(title, Markup::default(), to_json(model)),
-    })
+    };
+    Ok(shown.until_after(mark))
 }
 
 /// Which part of a list is asked for, from 0.

@@ -22,7 +22,7 @@ use books::{ANYONE_HERE, LINK_PREFIX, Link, StoreError, Visit, Who};
 use domain::Digest;
 use domain::text::{chain, printable};
 use jiff::Timestamp;
-use maud::Markup;
+use maud::{Markup, html};
 use pages::look::Look;
 use pages::place::{Form, Part, Place};
 use words::fill;
@@ -31,7 +31,7 @@ use self::attempts::Attempts;
 pub use self::proxy::is_from_own_page;
 use self::proxy::{Forged, Named};
 pub use self::visits::{Visits, record};
-use super::answer::{page, told};
+use super::answer::{Away, page, told, unavailable};
 use super::ask::Parts;
 use super::viewer::Viewer;
 use crate::config::{Role, ViewerConfig, WebConfig};
@@ -105,7 +105,7 @@ impl Door {
         let path = request.uri().path().to_owned();
         // Whoever makes up who they are is not even told how to come in.
         if let Err(forged) = proxy::named(self.web.proxy.as_ref(), peer, request.headers()) {
-            return self.refused(look, Form::Page, &forged.into());
+            return self.refused(parts, look, Form::Page, &forged.into());
         }
         let went = match (request.method(), path.as_str(), path.strip_prefix(LINK)) {
             (&Method::GET, _, Some(token)) => self.open_link(parts, peer, look, request.headers(), token).await,
@@ -116,7 +116,7 @@ impl Door {
             // A link is for people: what only looks ahead does not begin a session.
             _ => Ok(not_so(look)),
         };
-        went.unwrap_or_else(|refused| self.refused(look, Form::Page, &refused))
+        went.unwrap_or_else(|refused| self.refused(parts, look, Form::Page, &refused))
     }
 
     /// Answers somebody who is not let in. Who sends the form for a token, which stands in the place of the page, comes in where
@@ -131,9 +131,9 @@ impl Door {
     ) -> Response {
         if matches!(refused, Refused::Unknown) && form == Form::Page && *request.method() == Method::POST {
             let went = self.log_in(parts, peer, request).await;
-            return went.unwrap_or_else(|refused| self.refused(look, form, &refused));
+            return went.unwrap_or_else(|refused| self.refused(parts, look, form, &refused));
         }
-        self.refused(look, form, refused)
+        self.refused(parts, look, form, refused)
     }
 
     /// Finds out who asks.
@@ -225,7 +225,7 @@ impl Door {
     }
 
     /// The answer to somebody who is not let in: the same for every page, whether it is there or not.
-    pub fn refused(&self, look: &Look, form: Form, refused: &Refused) -> Response {
+    pub fn refused(&self, parts: &Parts, look: &Look, form: Form, refused: &Refused) -> Response {
         let (door, frame) = (&look.texts().door, &look.texts().frame);
         let (code, title, text) = match refused {
             Refused::Unknown => (StatusCode::UNAUTHORIZED, frame.refused_title, frame.refused.to_owned()),
@@ -247,11 +247,11 @@ impl Door {
             }
             Refused::Store(error) => {
                 tracing::warn!(code = "web", "nobody can come in: {}", chain(error));
-                (StatusCode::SERVICE_UNAVAILABLE, frame.unavailable_title, frame.unavailable.to_owned())
+                return unavailable(look, form, Away::of(&parts.status, parts.clock.now()), &html! {});
             }
             Refused::NoRandomNumbers => {
                 tracing::error!(code = "web", "nobody can come in: {}", token::NoRandomNumbers);
-                (StatusCode::SERVICE_UNAVAILABLE, frame.unavailable_title, frame.unavailable.to_owned())
+                (StatusCode::SERVICE_UNAVAILABLE, frame.busy_title, frame.busy.to_owned())
             }
         };
         let mut response = match (form, refused) {

@@ -88,9 +88,9 @@ async fn community(
     books: &Books<'_>,
     period: Period,
 ) -> Result<Community, Refusal> {
-    let figures = books.figures(&period).await?;
+    let figures = ask.parts.overviews.figures(books, &period).await?;
     let before = match period.previous(&config.zone) {
-        Some(before) => Some((books.figures(&before).await?, before)),
+        Some(before) => Some((ask.parts.overviews.figures(books, &before).await?, before)),
         None => None,
     };
     let before = before.filter(|(figures, _)| !figures.is_empty()).map(|(figures, period)| (period, figures));

@@ -32,6 +32,7 @@ use super::guard::Sight;
 /// If the interval is not settled, or the store cannot be read.
 pub async fn look_up(ask: &Ask, start: Boundary) -> Result<Shown, Refusal> {
     let community = Arc::clone(ask.community()?);
+    let mark = ask.parts.reader.mark(&community.name).await?;
     let stored = at(ask, &community.name, start).await?.ok_or(Refusal::NotFound)?;
     let end = stored.interval.end();
     let before = start.interval(stored.interval.length()).map(|interval| interval.start());
@@ -39,7 +40,6 @@ pub async fn look_up(ask: &Ask, start: Boundary) -> Result<Shown, Refusal> {
         Some(before) => at(ask, &community.name, before).await?.map(|_| before),
         None => None,
     };
-    let mark = ask.parts.reader.mark(&community.name).await?;
     let scene = Scene {
         summary: summary(ask, &stored).await?,
         missing: missing(ask, &community.name, end).await?,
@@ -78,7 +78,7 @@ pub async fn look_up(ask: &Ask, start: Boundary) -> Result<Shown, Refusal> {
             }
             Sight::Own(member) => scene.own(&look, &heading, member),
         };
-        Ok(Shown::new(title, body, json))
+        Ok(Shown::new(title, body, json).until_after(mark))
     });
     shown.await.unwrap_or(Err(Refusal::NotFound))
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use books::{Period, Span, Store, StoreError};
 use domain::{Boundary, MemberId};
@@ -11,6 +11,7 @@ use figures::statement::{Common, MemberStatement, Statements};
 use jiff::tz::TimeZone;
 use tokio::sync::OnceCell;
 
+use super::recent::Recent;
 use crate::statements::days::{self, Day};
 use crate::statements::each_interval;
 
@@ -112,19 +113,19 @@ impl Key {
     }
 
     fn replaces(&self, other: &Key) -> bool {
-        (&self.community, self.span) == (&other.community, other.span)
+        self != other && (&self.community, self.span) == (&other.community, other.span)
     }
 }
 
 type Cell<T> = Arc<OnceCell<Arc<T>>>;
 
-/// Things of periods, those that were asked for last at the end.
+/// Things of periods.
 #[derive(Debug)]
-struct Cache<T>(Mutex<Vec<(Key, Cell<T>)>>);
+struct Cache<T>(Recent<Key, Cell<T>>);
 
 impl<T> Default for Cache<T> {
     fn default() -> Cache<T> {
-        Cache(Mutex::new(Vec::new()))
+        Cache(Recent::default())
     }
 }
 
@@ -143,28 +144,13 @@ impl<T: Weight> Cache<T> {
     }
 
     fn cell(&self, key: Key) -> Cell<T> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kept.iter().position(|(known, _)| *known == key).map(|place| kept.remove(place).1);
-        kept.retain(|(known, _)| !key.replaces(known));
-        let cell = known.unwrap_or_default();
-        kept.push((key, Arc::clone(&cell)));
-        cell
+        self.0.find_or_keep(key, Cell::default, Key::replaces)
     }
 
     /// Lets go of the oldest ones where there are too many.
     fn trim(&self) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut count = 0;
-        let mut places = kept.len();
-        for (place, (_, cell)) in kept.iter().enumerate().rev() {
-            // What is not made yet counts for one, so that there are never many of those either.
-            count += cell.get().map_or(1, |made| made.members().max(1));
-            if count > MEMBERS_MAX {
-                break;
-            }
-            places = place;
-        }
-        kept.drain(..places);
+        // What is not made yet counts for one, so that there are never many of those either.
+        self.0.trim(MEMBERS_MAX, |_, cell| cell.get().map_or(1, |made| made.members().max(1)));
     }
 }
 
@@ -186,19 +172,15 @@ mod tests {
         Arc::new(Made { common, members })
     }
 
-    fn keys(kept: &Cache<Made>) -> Vec<Key> {
-        kept.0.lock().unwrap().iter().map(|(key, _)| key.clone()).collect()
-    }
-
     #[test]
     fn what_was_added_to_the_books_replaces_what_was_kept() {
-        let kept = Cache::default();
+        let kept: Cache<Made> = Cache::default();
         let first = kept.cell(key("a", 0, 10));
         assert!(Arc::ptr_eq(&first, &kept.cell(key("a", 0, 10))));
         kept.cell(key("a", 5, 10));
         kept.cell(key("b", 0, 10));
         assert!(!Arc::ptr_eq(&first, &kept.cell(key("a", 0, 20))));
-        assert_eq!(keys(&kept), [key("a", 5, 10), key("b", 0, 10), key("a", 0, 20)]);
+        assert_eq!(kept.0.keys(), [key("a", 5, 10), key("b", 0, 10), key("a", 0, 20)]);
     }
 
     #[test]
@@ -209,9 +191,9 @@ mod tests {
         }
         kept.cell(key("a", 1, 10));
         kept.trim();
-        assert_eq!(keys(&kept), [key("a", 2, 10), key("a", 3, 10), key("a", 1, 10)]);
+        assert_eq!(kept.0.keys(), [key("a", 2, 10), key("a", 3, 10), key("a", 1, 10)]);
         kept.cell(key("b", 0, 10)).set(made(MEMBERS_MAX + 1)).unwrap();
         kept.trim();
-        assert_eq!(keys(&kept), [key("b", 0, 10)][1..]);
+        assert_eq!(kept.0.keys(), [key("b", 0, 10)][1..]);
     }
 }

@@ -2,7 +2,7 @@
 //! yet, of its intervals, within bounds.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use books::details::Making as DayMaking;
 use books::statement::Statement;
@@ -12,6 +12,7 @@ use figures::community::{Figures, Making, Overview, Step, Steps, span_of};
 use figures::sums::TooLarge;
 use jiff::tz::TimeZone;
 
+use super::recent::Recent;
 use crate::statements::each_interval;
 
 /// Days that are held in memory at a time.
@@ -82,10 +83,7 @@ impl<'b> Books<'b> {
     }
 
     /// Everything that a period came to, and how finely it is shown over time.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn overview(&self, period: &Period) -> Result<(Overview, Step), OverviewError> {
+    async fn overview(&self, period: &Period) -> Result<(Overview, Step), OverviewError> {
         let end = self.span.map_or(Boundary::EPOCH, |(_, end)| end);
         let steps = Steps::of(period, end, self.length, self.zone);
         let step = steps.step();
@@ -95,10 +93,7 @@ impl<'b> Books<'b> {
     }
 
     /// The figures of a period that need no details.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn figures(&self, period: &Period) -> Result<Figures, OverviewError> {
+    async fn figures(&self, period: &Period) -> Result<Figures, OverviewError> {
         let steps = Steps::of(period, Boundary::EPOCH, self.length, self.zone);
         let mut making = Making::new(span_of(period), steps, self.zone.clone());
         self.add_days(span_of(period), &mut making, false).await?;
@@ -181,12 +176,14 @@ impl<'b> Books<'b> {
 }
 
 /// Most overviews that are kept: each has the hours of a year at most, and who sold to whom.
-const KEPT_MAX: usize = 24;
+const OVERVIEWS_MAX: usize = 24;
+/// Most periods whose figures are kept. They are a few hundred bytes each.
+const FIGURES_MAX: usize = 2_000;
 
 /// An overview, and how finely it is shown over time.
 pub type Made = (Overview, Step);
 
-/// Which intervals an overview is of.
+/// Which intervals something is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Key {
     community: String,
@@ -195,9 +192,23 @@ struct Key {
     newest: Option<(Boundary, u64, u64)>,
 }
 
-/// Overviews that were made, those that were asked for last at the end. What one page has added up, the next ones need not.
+impl Key {
+    async fn of(books: &Books<'_>, period: &Period) -> Result<Key, OverviewError> {
+        let newest = books.newest(period).await?;
+        Ok(Key { community: books.community.to_owned(), period: period.clone(), newest })
+    }
+
+    fn replaces(&self, other: &Key) -> bool {
+        self != other && (&self.community, &self.period) == (&other.community, &other.period)
+    }
+}
+
+/// Overviews and figures that were made. What one page has added up, the next ones need not.
 #[derive(Debug, Default)]
-pub struct Overviews(Mutex<Vec<(Key, Arc<Made>)>>);
+pub struct Overviews {
+    made: Recent<Key, Arc<Made>>,
+    figures: Recent<Key, Figures>,
+}
 
 impl Overviews {
     /// The overview of a period.
@@ -205,63 +216,31 @@ impl Overviews {
     /// # Errors
     /// If the store cannot be read.
     pub async fn of(&self, books: &Books<'_>, period: &Period) -> Result<Arc<Made>, OverviewError> {
-        let key =
-            Key { community: books.community.to_owned(), period: period.clone(), newest: books.newest(period).await? };
-        if let Some(made) = self.find(&key) {
+        let key = Key::of(books, period).await?;
+        if let Some(made) = self.made.find(&key) {
             return Ok(made);
         }
         let made = Arc::new(books.overview(period).await?);
         // What lacks details is soon another one.
         if made.0.days_without_details == 0 {
-            self.keep(key, Arc::clone(&made));
+            self.made.keep(key, Arc::clone(&made), Key::replaces);
+            self.made.trim(OVERVIEWS_MAX, |_, _| 1);
         }
         Ok(made)
     }
 
-    fn find(&self, key: &Key) -> Option<Arc<Made>> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.iter().position(|(known, _)| known == key)?;
-        let found = kept.remove(found);
-        let made = Arc::clone(&found.1);
-        kept.push(found);
-        Some(made)
-    }
-
-    fn keep(&self, key: Key, made: Arc<Made>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|(known, _)| (&known.community, &known.period) != (&key.community, &key.period));
-        kept.push((key, made));
-        let surplus = kept.len().saturating_sub(KEPT_MAX);
-        kept.drain(..surplus);
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_kept_is_replaced_by_what_is_newer_and_bounded() {
-        let period = |name: &str| Period::parse(name, &TimeZone::UTC).unwrap();
-        let key = |name: &str, trades: u64| Key {
-            community: "a".to_owned(),
-            period: period(name),
-            newest: Some((Boundary::EPOCH, 1, trades)),
-        };
-        let made = || Arc::new((Overview::default(), Step::Day));
-        let kept = Overviews::default();
-        kept.keep(key("2024", 1), made());
-        assert!(kept.find(&key("2024", 1)).is_some() && kept.find(&key("2024", 2)).is_none());
-        kept.keep(key("2024", 2), made());
-        assert!(kept.find(&key("2024", 1)).is_none());
-        for month in 1..=9 {
-            for day in 1..=3 {
-                kept.keep(key(&format!("2024-0{month}-0{day}"), 1), made());
-                kept.find(&key("2024", 2)).unwrap();
-            }
+    /// The figures of a period that need no details.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn figures(&self, books: &Books<'_>, period: &Period) -> Result<Figures, OverviewError> {
+        let key = Key::of(books, period).await?;
+        if let Some(figures) = self.figures.find(&key) {
+            return Ok(figures);
         }
-        assert_eq!(kept.0.lock().unwrap().len(), KEPT_MAX);
-        assert!(kept.find(&key("2024-01-01", 1)).is_none() && kept.find(&key("2024-09-03", 1)).is_some());
+        let figures = books.figures(period).await?;
+        self.figures.keep(key, figures.clone(), Key::replaces);
+        self.figures.trim(FIGURES_MAX, |_, _| 1);
+        Ok(figures)
     }
 }

@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use words::Language;
 
-use super::answer::{Away, busy, dressed, refused, see_other, shown, told, unavailable};
+use super::answer::{Away, Text, busy, download, dressed, refused, see_other, told, unavailable};
+use super::answers::Key;
 use super::ask::{Ask, Parts, Refusal};
 use super::compare::{self, Posted};
 use super::door::{self, Door, Refused};
@@ -179,7 +180,7 @@ impl Opened {
         seen_by(&mut look, &viewer);
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             if !door::is_from_own_page(request.headers()) {
-                return self.door.refused(&look, form, &Refused::Elsewhere);
+                return self.door.refused(&self.parts, &look, form, &Refused::Elsewhere);
             }
             return self.posted(request, viewer, look, parsed).await;
         }
@@ -187,10 +188,10 @@ impl Opened {
             // Who wanted to open whose page is noted as well.
             let status = StatusCode::NOT_FOUND;
             let noted = parsed.is_none_or(|(place, form)| self.door.note(&viewer, &place, form, status, self.now()));
-            return if noted { refused(&look, form, &Refusal::NotFound) } else { busy(&look, form) };
+            return if noted { self.refused(&look, form, &Refusal::NotFound) } else { busy(&look, form) };
         };
         let Some(query) = Query::parse(query) else {
-            return refused(&look, form, &Refusal::NotFound);
+            return self.refused(&look, form, &Refusal::NotFound);
         };
         let ask = Ask { form, ..self.ask(viewer, place, sight, query, look) };
         self.page(ask, form).await
@@ -224,23 +225,37 @@ impl Opened {
             // Nobody waits for what is known not to come. It is asked for elsewhere until it answers.
             return self.away(Some(&ask.viewer), &ask.look, form, None);
         }
-        let made = async {
-            // OK because the semaphore is never closed.
-            let _turn = self.turns.acquire().await.ok()?;
-            Some(all::look_up(&ask).await)
-        };
-        let response = match tokio::time::timeout(PAGE_MAX, made).await {
-            Ok(Some(Ok(page))) => shown(&ask.look, form, page),
-            Ok(Some(Err(Refusal::Store(error)))) => {
-                return self.away(Some(&ask.viewer), &ask.look, form, Some(&error));
-            }
-            Ok(Some(Err(refusal))) => refused(&ask.look, form, &refusal),
-            Ok(None) | Err(_) => return self.late(Some(&ask.viewer), &ask.look, form),
+        let response = match tokio::time::timeout(PAGE_MAX, self.made(&ask)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(Refusal::Store(error))) => return self.away(Some(&ask.viewer), &ask.look, form, Some(&error)),
+            Ok(Err(refusal)) => self.refused(&ask.look, form, &refusal),
+            Err(_) => return self.late(Some(&ask.viewer), &ask.look, form),
         };
         match self.door.note(&ask.viewer, &ask.place, form, response.status(), ask.now) {
             true => response,
             false => busy(&ask.look, form),
         }
+    }
+
+    /// The page as it was made before, if nothing was settled since, or else made now.
+    async fn made(&self, ask: &Ask) -> Result<Response, Refusal> {
+        let (answers, key) = (&self.parts.answers, Key::of(ask));
+        if let (Some((text, mark)), Some(community)) = (answers.find(&key, ask.now), ask.place.community())
+            && self.parts.reader.mark(community).await? == Some(mark)
+        {
+            return Ok(text.with(StatusCode::OK));
+        }
+        // OK if there is none: the semaphore is never closed.
+        let _turn = self.turns.acquire().await;
+        let mut shown = all::look_up(ask).await?;
+        if let Some(file) = shown.file.take() {
+            return Ok(download(file));
+        }
+        let text = Text::of(&ask.look, ask.form, &shown);
+        if let Some(mark) = shown.mark {
+            answers.keep(key, text.clone(), mark, ask.now);
+        }
+        Ok(text.with(StatusCode::OK))
     }
 
     /// It took too long: because there are too many requests, or because the store does not answer.
@@ -249,6 +264,10 @@ impl Opened {
             Some(_) => self.away(viewer, look, form, None),
             None => busy(look, form),
         }
+    }
+
+    fn refused(&self, look: &Look, form: Form, refusal: &Refusal) -> Response {
+        refused(look, form, refusal, Away::of(&self.parts.status, self.now()))
     }
 
     /// The store cannot be read. Whoever may see all communities is told what settlement says of itself.
@@ -265,10 +284,10 @@ impl Opened {
     async fn posted(&self, request: Request, viewer: Viewer, look: Look, parsed: Option<(Place, Form)>) -> Response {
         let form = parsed.as_ref().map_or(Form::Page, |(_, form)| *form);
         let Some((place, sight)) = self.opened(&viewer, parsed) else {
-            return refused(&look, form, &Refusal::NotFound);
+            return self.refused(&look, form, &Refusal::NotFound);
         };
         if !matches!(place, Place::Of { part: Part::Compare, .. }) || request.method() != Method::POST {
-            let mut response = refused(&look, form, &Refusal::NotFound);
+            let mut response = self.refused(&look, form, &Refusal::NotFound);
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             return response;
         }
@@ -288,8 +307,8 @@ impl Opened {
                 Form::Json => ask.place.href(form),
             }),
             Ok(Ok(Posted::Refused { status, title, text })) => told(&ask.look, form, status, title, &text),
-            Ok(Err(refusal)) => refused(&ask.look, form, &refusal),
-            Err(_) => busy(&ask.look, form),
+            Ok(Err(refusal)) => self.refused(&ask.look, form, &refusal),
+            Err(_) => self.late(Some(&ask.viewer), &ask.look, form),
         };
         // What was done is done, also where the note of it is late.
         self.door.note(&ask.viewer, &ask.place, form, response.status(), ask.now);
