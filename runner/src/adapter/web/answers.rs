@@ -1,12 +1,12 @@
-//! Whole answers, kept until another interval is settled, and for a short time only: a page that many look at is made once.
+//! Whole answers, kept until another interval is settled, and for a minute at most: a page that many look at is made once.
 
 use domain::Boundary;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pages::place::{Form, Place};
 use words::Language;
 
 use super::answer::Text;
-use super::ask::Ask;
+use super::ask::{Ask, Stays};
 use super::query::Query;
 use super::recent::Recent;
 use super::viewer::Viewer;
@@ -15,9 +15,6 @@ use super::viewer::Viewer;
 const BYTES_MAX: usize = 32 << 20;
 /// Bytes that an answer takes beside its text, about.
 const BYTES_BESIDE: usize = 512;
-/// How long an answer is kept: so old may be what it tells beside the books, as which meters were not read.
-const AGE_MAX: SignedDuration = SignedDuration::from_secs(60);
-
 /// All that an answer depends on beside what is settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -38,8 +35,7 @@ impl Key {
 #[derive(Clone, Debug)]
 struct Kept {
     text: Text,
-    /// The end of the community's last interval when it was made.
-    mark: Boundary,
+    stays: Stays,
     at: Timestamp,
 }
 
@@ -52,12 +48,12 @@ impl Answers {
     pub fn find(&self, key: &Key, now: Timestamp) -> Option<(Text, Boundary)> {
         let kept = self.0.find(key)?;
         let age = now.duration_since(kept.at);
-        (!age.is_negative() && age < AGE_MAX).then_some((kept.text, kept.mark))
+        (!age.is_negative() && age < kept.stays.age_max).then_some((kept.text, kept.stays.mark))
     }
 
-    /// Keeps an answer that was made with the books up to a mark.
-    pub fn keep(&self, key: Key, text: Text, mark: Boundary, at: Timestamp) {
-        self.0.keep(key, Kept { text, mark, at }, |_, _| false);
+    /// Keeps an answer that was made at an instant.
+    pub fn keep(&self, key: Key, text: Text, stays: Stays, at: Timestamp) {
+        self.0.keep(key, Kept { text, stays, at }, |_, _| false);
         self.0.trim(BYTES_MAX, |_, kept| kept.text.bytes().saturating_add(BYTES_BESIDE));
     }
 }
@@ -65,6 +61,7 @@ impl Answers {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
+    use jiff::SignedDuration;
     use pages::place::Part;
     use serde_json::json;
 
@@ -91,10 +88,13 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    /// For a minute.
+    const STAYS: Stays = Stays { mark: Boundary::EPOCH, age_max: SignedDuration::from_secs(60) };
+
     #[test]
     fn an_answer_is_for_its_viewer_only_and_for_a_short_time() {
-        let (answers, mark) = (Answers::default(), Boundary::EPOCH);
-        answers.keep(key("a", "ann"), Text::json(&json!("for ann")), mark, at(1000));
+        let answers = Answers::default();
+        answers.keep(key("a", "ann"), Text::json(&json!("for ann")), STAYS, at(1000));
         let others = [key("a", "ben"), key("b", "ann"), Key { form: Form::Page, ..key("a", "ann") }];
         let others = others.into_iter().chain([Key { language: Language::De, ..key("a", "ann") }]);
         let others = others.chain([Key { query: Query::parse("period=2024").unwrap(), ..key("a", "ann") }]);
@@ -104,7 +104,7 @@ mod tests {
         let found = [999, 1000, 1059, 1060].map(|now| answers.find(&key("a", "ann"), at(now)).is_some());
         // Whoever sets the clock back sees nothing that is older than it looks.
         assert_eq!(found, [false, true, true, false]);
-        assert_eq!(answers.find(&key("a", "ann"), at(1000)).unwrap().1, mark);
+        assert_eq!(answers.find(&key("a", "ann"), at(1000)).unwrap().1, STAYS.mark);
     }
 
     #[test]
@@ -112,7 +112,7 @@ mod tests {
         let answers = Answers::default();
         let text = Text::json(&json!("x".repeat(BYTES_MAX / 4)));
         for community in ["a", "b", "c", "d", "e"] {
-            answers.keep(key(community, "ann"), text.clone(), Boundary::EPOCH, at(0));
+            answers.keep(key(community, "ann"), text.clone(), STAYS, at(0));
         }
         let kept = ["a", "b", "c", "d", "e"].map(|community| answers.find(&key(community, "ann"), at(0)).is_some());
         assert_eq!(kept, [false, false, true, true, true]);

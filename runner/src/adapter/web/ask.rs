@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use books::{Period, Store};
 use domain::{Boundary, MemberId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use maud::Markup;
 use pages::look::Look;
 use pages::place::{Form, Place};
@@ -75,9 +75,23 @@ pub struct Shown {
     pub refresh: Option<u32>,
     /// A file to keep instead of a page: its kind and name.
     pub file: Option<File>,
-    /// The end of the community's last interval when this was made, if it stays as it is until another one is settled.
-    pub mark: Option<Boundary>,
+    /// How long this serves the next ones; `None` if it is always made anew.
+    pub stays: Option<Stays>,
 }
+
+/// How long a page stays as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Stays {
+    /// Not longer than until another interval is settled: this is the end of the community's last one.
+    pub mark: Boundary,
+    /// Not longer than this either: so old may be what it tells beside the books.
+    pub age_max: SignedDuration,
+}
+
+/// So old may be what a page tells beside the books, as which meters were not read.
+const BESIDE: SignedDuration = SignedDuration::from_secs(60);
+/// So old may be a page of which parts are being made.
+const UNFINISHED: SignedDuration = SignedDuration::from_secs(5);
 
 /// A file that is downloaded.
 pub struct File {
@@ -89,12 +103,13 @@ pub struct File {
 impl Shown {
     /// A page and its numbers.
     pub fn new(title: impl Into<String>, body: Markup, json: serde_json::Value) -> Shown {
-        Shown { title: title.into(), body, json, refresh: None, file: None, mark: None }
+        Shown { title: title.into(), body, json, refresh: None, file: None, stays: None }
     }
 
-    /// As it is until another interval is settled.
-    pub fn until_after(self, mark: Option<Boundary>) -> Shown {
-        Shown { mark, ..self }
+    /// As it is until another interval is settled; only for some seconds if parts of it are still being made.
+    pub fn until_after(self, mark: Option<Boundary>, is_finished: bool) -> Shown {
+        let age_max = if is_finished { BESIDE } else { UNFINISHED };
+        Shown { stays: mark.map(|mark| Stays { mark, age_max }), ..self }
     }
 }
 

@@ -54,13 +54,12 @@ pub async fn look_up(ask: &Ask) -> Result<Shown, Refusal> {
         opens_steps: opens_steps(ask, overview, step, config.interval.seconds()),
     };
     let title = format!("{}, {period}", printable(&config.name));
-    // What lacks details is soon another one.
-    let mark = books.span.map(|(_, mark)| mark).filter(|_| overview.days_without_details == 0);
+    let (mark, is_finished) = (books.span.map(|(_, mark)| mark), overview.days_without_details == 0);
     let shown = match ask.form {
         Form::Page => Shown::new(title, page(&ask.look, model), Value::Null),
         Form::Json => Shown::new(title, Markup::default(), to_json(model)),
     };
-    Ok(shown.until_after(mark))
+    Ok(shown.until_after(mark, is_finished))
 }
 
 /// Which part of a list is asked for, from 0.

@@ -78,7 +78,7 @@ pub async fn look_up(ask: &Ask, start: Boundary) -> Result<Shown, Refusal> {
             }
             Sight::Own(member) => scene.own(&look, &heading, member),
         };
-        Ok(Shown::new(title, body, json).until_after(mark))
+        Ok(Shown::new(title, body, json).until_after(mark, true))
     });
     shown.await.unwrap_or(Err(Refusal::NotFound))
 }

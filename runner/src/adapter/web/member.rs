@@ -65,7 +65,7 @@ pub async fn look_up(ask: &Ask, member: &MemberId) -> Result<Shown, Refusal> {
     let language = ask.look.language;
     let heading = Heading { community: &community.name, period: Some(&period), zone: &community.zone, language };
     let body = body(&ask.look, &ask.place, heading, &period, &model);
-    Ok(Shown::new(title, body, json).until_after(Some(books.mark)))
+    Ok(Shown::new(title, body, json).until_after(Some(books.mark), true))
 }
 
 /// A sum that does not fit: there can be no such energy or money, so the books are damaged.

@@ -252,8 +252,8 @@ impl Opened {
             return Ok(download(file));
         }
         let text = Text::of(&ask.look, ask.form, &shown);
-        if let Some(mark) = shown.mark {
-            answers.keep(key, text.clone(), mark, ask.now);
+        if let Some(stays) = shown.stays {
+            answers.keep(key, text.clone(), stays, ask.now);
         }
         Ok(text.with(StatusCode::OK))
     }
