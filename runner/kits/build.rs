@@ -25,7 +25,7 @@ const SOURCES: [(&str, &[(&str, &str)]); 7] = [
 ];
 
 /// What a trial build in a kit's folder leaves.
-const BUILT: [&str; 6] = ["build", "target", "node_modules", ".venv", "__pycache__", "Cargo.lock"];
+const BUILT: [&str; 7] = ["build", "target", "node_modules", ".venv", "__pycache__", "Cargo.lock", "my-algorithm.wasm"];
 
 #[allow(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let path = if below.as_os_str().is_empty() { PathBuf::from(to) } else { Path::new(to).join(below) };
                 writeln!(
                     files,
-                    "({language:?}, {:?}, include_str!({:?})),",
+                    "({language:?}, {:?}, include_bytes!({:?})),",
                     path.to_string_lossy(),
                     file.to_string_lossy()
                 )?;
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let out = std::env::var_os("OUT_DIR").map(PathBuf::from).ok_or("OUT_DIR is not set (build with cargo)")?;
-    fs::write(out.join("files.rs"), format!("const FILES: &[(&str, &str, &str)] = &[\n{files}];\n"))?;
+    fs::write(out.join("files.rs"), format!("const FILES: &[(&str, &str, &[u8])] = &[\n{files}];\n"))?;
     Ok(())
 }
 
@@ -62,7 +62,7 @@ fn list(from: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut files = Vec::new();
     for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !BUILT.contains(&name.as_str()) && !name.ends_with(".wasm") {
+        if !BUILT.contains(&name.as_str()) {
             files.extend(list(&entry.path())?);
         }
     }

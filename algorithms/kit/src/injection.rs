@@ -326,7 +326,9 @@ fn end_of(groups: &[Group], alike: &[(u128, usize)], served: usize, left_out: Se
 fn divide(offered: u64, share: u64, shares: u128) -> (u64, u128) {
     // A division of 128 bits takes about ten times as long.
     if let (Some(product), Ok(shares)) = (offered.checked_mul(share), u64::try_from(shares)) {
-        return (product / shares, (product % shares).into());
+        // A remainder would be a division of its own.
+        let part = product / shares;
+        return (part, (product - part * shares).into());
     }
     let product = u128::from(offered) * u128::from(share);
     // OK because a share is part of the sum, so that the part is at most the whole.

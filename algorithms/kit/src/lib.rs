@@ -2,7 +2,7 @@
 //!
 //! An algorithm is a type that implements [`Algorithm`]. It receives a [`Round`], which has each member's surplus and
 //! deficit in one interval, and returns [`Trade`]s: who sells how much to whom, and at what price. [`export!`] makes it
-//! a WebAssembly component. The types come from `wit/market.wit`: energy is in whole watt-hours and prices are in
+//! a WebAssembly component. The types are those of `wit/market.wit`: energy is in whole watt-hours and prices are in
 //! µEUR/kWh, so money never needs rounding.
 //!
 //! Building blocks: [`Book`] keeps track of unmatched energy (`pro_rata`, `greedy`, `rest`), [`split`](split()) divides
@@ -51,10 +51,9 @@
 #![no_std]
 
 extern crate alloc;
-// The code that wit-bindgen generates refers to the kit by this name.
-extern crate self as market_kit;
 
 mod algorithm;
+mod exports;
 mod setting;
 
 mod auction;
@@ -65,21 +64,24 @@ mod price;
 mod queue;
 mod sharing;
 mod split;
+mod types;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
-#[doc(hidden)]
-pub mod bindings;
 #[cfg(target_arch = "wasm32")]
 pub mod bump;
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+#[allow(missing_docs, reason = "what `export!` writes is its only user")]
+pub mod component;
 
 pub use algorithm::{Algorithm, Outcome};
 pub use auction::{LastPair, Pair, double_auction};
-pub use bindings::rec::market::types::{Party, Position, Round, Trade};
 pub use book::Book;
 pub use injection::{Injection, Offer, inject};
 pub use price::{PriceLimits, between, mid};
 pub use setting::{Setting, Value};
 pub use sharing::{SharingPrice, cascade, share, shares, total_share, turn};
 pub use split::{split, split_from};
+pub use types::{Party, Position, Round, Trade};

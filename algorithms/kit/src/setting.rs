@@ -5,7 +5,7 @@ use alloc::{
 
 use core::{fmt::Display, ops::RangeInclusive};
 
-use crate::{Round, bindings};
+use crate::Round;
 
 /// One setting that an algorithm reads.
 ///
@@ -86,14 +86,6 @@ impl Setting {
     fn refuse(&self, text: &str, rule: &str) -> String {
         let Self { key, default, .. } = self;
         format!("setting {key} is {text:?} but must be {rule} (leave it out for {default:?})")
-    }
-
-    pub(crate) fn describe(&self) -> bindings::rec::market::types::Setting {
-        bindings::rec::market::types::Setting {
-            key: self.key.into(),
-            summary: self.summary.into(),
-            default: self.default.into(),
-        }
     }
 }
 

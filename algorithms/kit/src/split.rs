@@ -59,7 +59,7 @@ pub(crate) fn sum(values: &[u64]) -> u128 {
 /// Splits `total`, which must be below 2⁹⁶, ties to whoever comes first from the weight `first` on. A part that does not fit
 /// 64 bits becomes the largest number that does.
 pub(crate) fn parts(first: usize, total: u128, weights: &[u64], sum: u128) -> Vec<u64> {
-    if sum == 0 {
+    if sum == 0 || total == 0 {
         return vec![0; weights.len()];
     }
     let largest = weights.iter().copied().max().unwrap_or(0);
@@ -67,6 +67,10 @@ pub(crate) fn parts(first: usize, total: u128, weights: &[u64], sum: u128) -> Ve
         // 64 bits suffice for communities of ordinary size, and a division of 128 bits takes about ten times as long.
         (Ok(total), Ok(sum)) if total.checked_mul(largest).is_some() => {
             largest_remainder(first, total.into(), weights, |weight| {
+                // A division takes longer than to see that there is none.
+                if weight == 0 {
+                    return (0, 0);
+                }
                 let product = total * weight;
                 let part = product / sum;
                 (part.into(), product - part * sum)

@@ -42,7 +42,7 @@ pub struct File {
     /// Its path in the project's folder, with `/` between folders.
     pub path: String,
     /// Its contents.
-    pub text: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Language {
@@ -54,16 +54,16 @@ impl Language {
     /// Returns the files of a new project for an algorithm with this name.
     pub fn project(&self, name: &str) -> Vec<File> {
         let ours = FILES.iter().filter(|(language, _, _)| language.is_empty() || *language == self.name);
-        ours.map(|(_, path, text)| file(path, text, name)).collect()
+        ours.map(|(_, path, bytes)| file(path, bytes, name)).collect()
     }
 }
 
-fn file(path: &str, text: &str, name: &str) -> File {
+fn file(path: &str, bytes: &[u8], name: &str) -> File {
     // In the repository they have other names, because they must not be in force there.
     let path = if path == "gitignore" { ".gitignore".to_owned() } else { path.replace("manifest.toml", "Cargo.toml") };
-    // The Rust kit says where its interface is.
-    let text = if path == "market/src/bindings.rs" { text.replace("../../wit", "../wit") } else { text.to_owned() };
-    File { path, text: text.replace(NAME, name) }
+    // What is no text, such as the encoded interface, does not know the algorithm's name.
+    let bytes = str::from_utf8(bytes).map_or_else(|_| bytes.to_owned(), |text| text.replace(NAME, name).into_bytes());
+    File { path, bytes }
 }
 
 #[cfg(test)]
@@ -77,7 +77,8 @@ mod tests {
             for path in ["Makefile", "README.md", "round.json", "wit/market.wit", ".gitignore"] {
                 assert_eq!(files.iter().filter(|file| file.path == path).count(), 1, "{}: {path}", language.name);
             }
-            for File { path, text } in files {
+            for File { path, bytes } in files {
+                let text = String::from_utf8_lossy(&bytes);
                 assert!(!text.contains(NAME) && !text.contains("../../"), "{}: {path}", language.name);
             }
         }

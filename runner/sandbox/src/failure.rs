@@ -59,9 +59,13 @@ impl Failed<'_> {
 
     fn trapped(&self, error: &wasmtime::Error, reason: impl std::fmt::Display) -> Failure {
         let place = named(error).map_or_else(String::new, |functions| format!(" in {functions}"));
-        let mut message = format!("trapped{place}: {reason}");
-        if !self.log.is_empty() {
-            message.push_str(&format!("; it wrote: {}", quoted(&self.log.replace('\n', " "))));
+        let on_one_line = |text: &str| quoted(&text.trim().replace('\n', " "));
+        let (mut message, wrote) = match last_words(self.log) {
+            Some((words, before)) => (format!("{}; trapped{place}", on_one_line(&words)), before),
+            None => (format!("trapped{place}: {reason}"), self.log),
+        };
+        if !wrote.trim().is_empty() {
+            message.push_str(&format!("; it wrote: {}", on_one_line(wrote)));
         }
         Failure::new(FailureKind::Trap, message)
     }
@@ -78,6 +82,30 @@ impl Failed<'_> {
              community's limits, or --fuel)"
         )
     }
+}
+
+/// What an algorithm wrote of its own end, as its author looks for it: file and line, and what happened there. And what it had
+/// written before. Rust tells of a panic in this way, and the kit of C of a mistake with which it cannot go on.
+fn last_words(log: &str) -> Option<(String, &str)> {
+    if let Some((before, panic)) = log.rsplit_once(" panicked at ") {
+        let before = before.rfind('\n').map_or("", |end| &before[..end]);
+        let (place, rest) = panic.split_once(":\n")?;
+        let (line, _column) = place.rsplit_once(':')?;
+        let reason = rest.split("\nnote: run with").next().unwrap_or(rest);
+        return Some((format!("{line}: {reason}"), before)).filter(|(words, _)| is_placed(words));
+    }
+    let log = log.trim_end();
+    let (before, last) = log.rsplit_once('\n').unwrap_or(("", log));
+    is_placed(last).then(|| (last.to_owned(), before))
+}
+
+/// Whether a message begins with a file and a line: `algorithm.c:12: …`.
+fn is_placed(message: &str) -> bool {
+    let place = message.split_once(": ").and_then(|(place, _)| place.rsplit_once(':'));
+    place.is_some_and(|(file, line)| {
+        let is_file = file.rsplit_once('.').is_some_and(|(name, end)| !name.is_empty() && !end.contains([' ', '/']));
+        is_file && !file.contains(' ') && !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// The functions in which it happened, from the innermost outwards, as far as the component has names for them.
@@ -172,6 +200,44 @@ mod tests {
         assert_eq!(without_hash("mid_market_rate::halve"), "mid_market_rate::halve");
         assert_eq!(without_hash("main.clear"), "main.clear");
         assert_eq!(without_hash("a::h0123456789abcdeé"), "a::h0123456789abcdeé");
+    }
+
+    #[test]
+    fn what_an_algorithm_writes_of_its_own_end_is_found() {
+        let panic = "thread '<unnamed>' (1) panicked at src/lib.rs:22:40:\nattempt to divide by zero\n\
+            note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+        let (found, remark) = ("src/lib.rs:22: attempt to divide by zero", format!("a remark\nmore\n{panic}"));
+        let c = "algorithm.c:12: division by zero";
+        for (log, words, before) in [
+            (panic, found, ""),
+            (&remark, found, "a remark\nmore"),
+            (
+                "thread 'main' panicked at src/lib.rs:1:2:\nnot equal\n  left: 1\n",
+                "src/lib.rs:1: not equal\n  left: 1\n",
+                "",
+            ),
+            (c, c, ""),
+            ("algorithm.c:1: a remark\nalgorithm.c:12: division by zero\n", c, "algorithm.c:1: a remark"),
+        ] {
+            assert_eq!(last_words(log), Some((words.to_owned(), before)), "{log}");
+        }
+        for log in [
+            "",
+            "\n",
+            "a remark",
+            "at 12:30: late",
+            "price: 5",
+            "a.c:: x",
+            "algorithm.c:x: y",
+            "see algorithm.c:12: y",
+            ".c:1: x",
+            " panicked at ",
+            "it panicked at noon",
+            "x panicked at src/lib.rs:\ny",
+            "algorithm.c:12: division by zero\nmore",
+        ] {
+            assert_eq!(last_words(log), None, "{log}");
+        }
     }
 
     #[test]

@@ -17,8 +17,9 @@ use jiff::Unit;
 
 use crate::app;
 use crate::cli::args::ConfigArg;
+use crate::cli::confirm;
 use crate::cli::exit::{Exit, ExitCode, usage};
-use crate::cli::{confirm, record};
+use crate::cli::record::{self, ByArg};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 
@@ -37,9 +38,8 @@ pub struct DecisionArgs {
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     pub why: Option<String>,
-    /// Who you are, for the record [default: the system's user]
-    #[arg(long, value_name = "NAME")]
-    pub by: Option<String>,
+    #[command(flatten)]
+    pub by: ByArg,
     /// Skip the confirmation prompt
     #[arg(long, short)]
     pub yes: bool,
@@ -118,7 +118,7 @@ impl Subject {
         propose: impl AsyncFn(&Subject, &Books) -> anyhow::Result<Proposal>,
         out: &mut impl Write,
     ) -> anyhow::Result<Exit> {
-        let by = record::by_or_number(args.by.as_deref())?;
+        let by = args.by.name_or_number()?;
         let reason = args.why.as_deref().map(record::why).transpose()?;
         let mut asked: Option<MeterDecision> = None;
         for _ in 0..ATTEMPTS {

@@ -14,6 +14,12 @@ use serde::Serialize;
 use crate::cli::exit::{ExitCode, of_writing, usage};
 use crate::file::{self, Access};
 
+/// A number of things, such as `1 trade` and `2,000 trades`.
+pub fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(count))
+}
+
 /// Prints one JSON object on a line of its own, with escapes for characters that nobody sees.
 pub fn json_line(value: &impl Serialize, out: &mut impl Write) -> anyhow::Result<()> {
     let json = serde_json::to_string(value)?;

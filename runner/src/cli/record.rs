@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::MetadataExt;
 
+use clap::Args;
+
 use crate::cli::exit::usage;
 use crate::config;
 
@@ -9,19 +11,34 @@ use crate::config;
 const BY_MAX: usize = 64;
 const WHY_MAX: usize = 500;
 
-/// Who decides: whom `--by` names, or the system's user.
-pub fn by(given: Option<&str>) -> anyhow::Result<String> {
-    let Some(by) = given.map(str::to_owned).or_else(config::user) else {
-        return Err(usage("the system does not know who you are (say so: --by NAME)"));
-    };
-    text("--by", &by, BY_MAX)
+#[derive(Debug, Args)]
+pub struct ByArg {
+    /// Who you are, for the record [default: the name of the system's user]
+    #[arg(long = "by", value_name = "NAME")]
+    given: Option<String>,
 }
 
-/// As [`by`], where the number that the system has for its user is enough.
-pub fn by_or_number(given: Option<&str>) -> anyhow::Result<String> {
-    let number = || std::fs::metadata("/proc/self").ok().map(|process| format!("uid {}", process.uid()));
-    let known = given.map(str::to_owned).or_else(config::user).or_else(number);
-    by(known.as_deref())
+impl ByArg {
+    /// Who decides: whom `--by` names, or the system's user.
+    pub fn name(&self) -> anyhow::Result<String> {
+        let Some(by) = self.known() else {
+            return Err(usage("the system does not know who you are (say so: --by NAME)"));
+        };
+        text("--by", &by, BY_MAX)
+    }
+
+    /// As [`ByArg::name`], where the number that the system has for its user is enough.
+    pub fn name_or_number(&self) -> anyhow::Result<String> {
+        let number = || std::fs::metadata("/proc/self").ok().map(|process| format!("uid {}", process.uid()));
+        match self.known() {
+            Some(_) => self.name(),
+            None => number().map_or_else(|| self.name(), Ok),
+        }
+    }
+
+    fn known(&self) -> Option<String> {
+        self.given.clone().or_else(config::user)
+    }
 }
 
 /// Why, as `--why` says.

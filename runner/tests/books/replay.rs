@@ -183,14 +183,14 @@ fn communities_are_named_or_all_are_recomputed() {
     );
     market.settle().ends_with(0);
     let told = market.run(&["replay"]).ends_with(0).out;
-    assert_eq!(told.lines().filter(|line| line.contains(": 1 intervals recomputed, ")).count(), 1, "{told}");
+    assert_eq!(told.lines().filter(|line| line.contains(": 1 interval recomputed, ")).count(), 1, "{told}");
     assert!(told.contains("early: ") && told.contains("late: "), "{told}");
     assert_eq!(recomputed(&market, &["--community", "early"]), ["11:45", "12:00"]);
     market.run(&["replay", "--community", "porto"]).ends_with(2).says("\"porto\"").says("early, late");
     // The one that has it is recomputed, of the other one it is told.
     let ran =
         market.run(&["replay", "--interval", "2023-09-01T12:01:00Z"]).ends_with(0).says("late has intervals from");
-    assert!(ran.out.starts_with("early: 1 intervals recomputed, all the same"), "{}", ran.out);
+    assert!(ran.out.starts_with("early: 1 interval recomputed, all the same"), "{}", ran.out);
     // One that is configured no more still has books.
     market.configure(&community("late", late.address(), ""));
     assert_eq!(recomputed(&market, &["--community", "early"]), ["11:45", "12:00"]);
@@ -360,7 +360,7 @@ fn a_round_that_cannot_be_read_ends_it_there() {
     let damage = intervals[2]["differences"][0].as_str().unwrap();
     assert!(damage.contains("2023-09-01T12:15:00Z/900s") && damage.contains("damaged"), "{damage}");
     let told = market.run(&["replay"]).ends_with(1).out;
-    assert!(told.contains("1 intervals recomputed, 1 without a round, the same up to the damage"), "{told}");
+    assert!(told.contains("1 interval recomputed, 1 without a round, the same up to the damage"), "{told}");
     // Those beside it are recomputed when they are named.
     market.run(&["replay", "--interval", "2023-09-01T12:00:00Z"]).ends_with(0);
     market.run(&["replay", "--interval", "2023-09-01T12:30:00Z"]).ends_with(0);

@@ -209,6 +209,18 @@ fn an_import_that_nobody_answers_is_named_with_the_way_out() {
     refused(&whole(&flood), &["4980 more"]);
 }
 
+/// The Rust kit has the interface in this form, so that authors need no generator of bindings.
+#[test]
+fn the_rust_kit_has_this_interface() {
+    let World { resolve, id } = World::algorithm().unwrap();
+    let encoded = wit_component::metadata::encode(&resolve, id, StringEncoding::UTF8, None).unwrap();
+    if encoded != include_bytes!("../../../algorithms/kit/src/world.bin") {
+        let file = std::env::temp_dir().join("world.bin");
+        std::fs::write(&file, encoded).unwrap();
+        panic!("algorithms/kit/src/world.bin is of another interface or wit-component: copy {} there", file.display());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -1,7 +1,7 @@
 // What the compiler's checks report (-fsanitize, see the Makefile): mistakes that C itself passes over. Only for wasm32.
 //
 // The compiler calls these functions and tells them the place. After a number that does not fit, the algorithm goes on, and
-// the message comes back instead of trades. Elsewhere it cannot go on: the message is in the log, and it stops.
+// the message comes back instead of trades. Elsewhere it cannot go on: the message is in the log, where the market finds it, and it stops.
 #include "market.h"
 
 typedef struct {

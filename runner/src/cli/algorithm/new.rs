@@ -44,13 +44,13 @@ pub fn run(args: &NewArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
     }
     let folder = args.directory.clone().unwrap_or_else(|| PathBuf::from(name));
     check_is_free(&folder)?;
-    for kits::File { path, text } in language.project(name) {
+    for kits::File { path, bytes } in language.project(name) {
         let file = folder.join(path);
         let parent = file.parent().unwrap_or(&folder);
         fs::create_dir_all(parent)
             .with_context(|| format!("cannot create {}", parent.display()))
             .exit_code(Exit::Usage)?;
-        output::new_file(&file, text.as_bytes(), "(name another --directory)")?;
+        output::new_file(&file, &bytes, "(name another --directory)")?;
     }
     let (title, shown) = (language.title, folder.display());
     writeln!(out, "{name}: an algorithm in {title}, in the folder {shown}; start with its README.md\n")?;

@@ -15,7 +15,8 @@ use crate::adapter::web::LINK;
 use crate::app;
 use crate::cli::args::ConfigArg;
 use crate::cli::exit::{Exit, ExitCode, usage};
-use crate::cli::{output, record};
+use crate::cli::output;
+use crate::cli::record::ByArg;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{CommunityConfig, Config, parse_duration};
 use crate::token::Token;
@@ -48,9 +49,8 @@ pub struct CreateArgs {
     /// Where members find the pages, such as https://energy.example.org [default: what listen_web says]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// Who you are, for the record [default: the name of the system's user]
-    #[arg(long, value_name = "NAME")]
-    pub by: Option<String>,
+    #[command(flatten)]
+    pub by: ByArg,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -81,7 +81,7 @@ fn term(text: &str) -> Result<SignedDuration, String> {
 }
 
 pub async fn run(args: &CreateArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    let by = record::by_or_number(args.by.as_deref())?;
+    let by = args.by.name_or_number()?;
     let member: MemberId = args.member.parse().context("--member").exit_code(Exit::Usage)?;
     let config = Config::load(&args.config.config)?;
     let Some(community) = config.community(&args.community) else {

@@ -181,7 +181,7 @@ impl<'a> Report<'a> {
             [] => String::new(),
             names => format!(" ({})", names.join(", ")),
         };
-        let recomputed = output::grouped(recomputed);
-        Ok(writeln!(out, "{community}: {recomputed} intervals recomputed{without}, {verdict}{algorithms}")?)
+        let intervals = output::counted(recomputed, "interval");
+        Ok(writeln!(out, "{community}: {intervals} recomputed{without}, {verdict}{algorithms}")?)
     }
 }

@@ -12,8 +12,9 @@ use super::exact_eur;
 use super::reopened::print_record;
 use crate::app;
 use crate::cli::args::ConfigArg;
+use crate::cli::confirm;
 use crate::cli::exit::Exit;
-use crate::cli::{confirm, record};
+use crate::cli::record::{self, ByArg};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 
@@ -29,9 +30,8 @@ pub struct ReopenArgs {
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     pub why: String,
-    /// Who you are, for the record [default: the name of the system's user]
-    #[arg(long, value_name = "NAME")]
-    pub by: Option<String>,
+    #[command(flatten)]
+    pub by: ByArg,
     /// Skip the confirmation prompt
     #[arg(long, short)]
     pub yes: bool,
@@ -43,7 +43,7 @@ pub struct ReopenArgs {
 }
 
 pub async fn run(args: &ReopenArgs, out: &mut impl Write) -> anyhow::Result<Exit> {
-    let (why, by) = (record::why(&args.why)?, record::by(args.by.as_deref())?);
+    let (why, by) = (record::why(&args.why)?, args.by.name()?);
     let config = Config::load(&args.config.config)?;
     // One that does not exist is not made.
     let books = app::open_store_to_read(&config.store).await?;

@@ -9,9 +9,9 @@ use super::project::Project;
 type Mistake = (&'static str, &'static str, &'static str);
 
 const C: &[Mistake] = &[
-    ("divide", "trap", "it wrote: HERE: division by zero"),
-    ("array", "trap", "it wrote: HERE: an index outside of its array"),
-    ("null", "trap", "it wrote: HERE: a null pointer is used"),
+    ("divide", "trap", "HERE: division by zero, or of the least number by -1; trapped"),
+    ("array", "trap", "HERE: an index outside of its array; trapped"),
+    ("null", "trap", "HERE: a null pointer is used; trapped"),
     ("index", "algorithm", "HERE: there is no position 7: the round has 3, counted from 0"),
     ("negative", "algorithm", "HERE: 0 - 1 does not fit into 'uint64_t'"),
     ("large", "algorithm", "HERE: 18446744073709551615 * 2 does not fit into "),
@@ -31,12 +31,12 @@ const GO: &[Mistake] = &[
 ];
 
 const RUST: &[Mistake] = &[
-    ("divide", "trap", "panicked at HERE:…attempt to divide by zero"),
-    ("index", "trap", "panicked at HERE:…index out of bounds: the len is 3 but the index is 7"),
-    ("negative", "trap", "panicked at HERE:…attempt to subtract with overflow"),
-    ("large", "trap", "panicked at HERE:…attempt to multiply with overflow"),
+    ("divide", "trap", "HERE: attempt to divide by zero; trapped in "),
+    ("index", "trap", "HERE: index out of bounds: the len is 3 but the index is 7"),
+    ("negative", "trap", "HERE: attempt to subtract with overflow"),
+    ("large", "trap", "HERE: attempt to multiply with overflow"),
     ("refuse", "algorithm", "retail is too much"),
-    ("print", "trap", "a remark…panicked at HERE:…it went wrong"),
+    ("print", "trap", "HERE: it went wrong; trapped in …; it wrote: a remark"),
 ];
 
 const PYTHON: &[Mistake] = &[

@@ -17,6 +17,13 @@ fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/bin")
 }
 
+/// What is built on the way, kept for the next run.
+fn built() -> PathBuf {
+    let built = tools().join("../../kits");
+    std::fs::create_dir_all(&built).unwrap();
+    built.canonicalize().unwrap()
+}
+
 fn variable(name: &str) -> String {
     #[allow(clippy::disallowed_methods, reason = "a test's own variables are no configuration")]
     std::env::var(name).unwrap_or_default()
@@ -25,7 +32,8 @@ fn variable(name: &str) -> String {
 impl Project {
     /// What `algorithm new` writes for an algorithm with this name.
     pub fn new(name: &'static str, language: &str) -> Project {
-        let folder = Folder::new();
+        // What `make check` compiled is not compiled again to run it.
+        let folder = Folder::with_cache(&built().join("cache"));
         folder.run(&["algorithm", "new", name, "--language", language]).done();
         let project = Project { language: language.to_owned(), name, folder };
         if matches!(language, "javascript" | "typescript") {
@@ -81,7 +89,7 @@ impl Project {
                 command.env_remove(name);
             }
         }
-        let built = tools.join("../../kits");
+        let built = built();
         command.env("PATH", format!("{}:{}", tools.display(), variable("PATH"))).env("NO_COLOR", "1");
         command.env("XDG_CACHE_HOME", built.join("cache")).env("ZIG_GLOBAL_CACHE_DIR", built.join("zig"));
         // What Rust builds on the way is kept for the next run: of each project by itself, since their components have one name.

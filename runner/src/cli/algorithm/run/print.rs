@@ -7,7 +7,7 @@ use sandbox::{Budget, Run};
 use serde::Serialize;
 
 use super::{Candidate, Outcome};
-use crate::cli::output;
+use crate::cli::output::{self, counted};
 
 /// Maximum number of trades and violations that are printed as text; JSON has all.
 pub(in crate::cli::algorithm) const PRINTED_MAX: usize = 40;
@@ -100,16 +100,16 @@ pub(in crate::cli::algorithm) fn text(
         Ok(description) => write!(out, "{} {}", description.name, description.version)?,
         Err(_) => write!(out, "{}", candidate.reference)?,
     }
-    let (start, positions) = (terms.interval.start(), counted(round.positions().len(), "position"));
+    let (start, positions) = (terms.interval.start(), counted(round.positions().len() as u64, "position"));
     writeln!(out, " on {} at {start}, {positions}", terms.community)?;
     match outcome {
         Outcome::Balanced(trades) => {
             print_trades(round, trades, out)?;
-            writeln!(out, "balanced: {}, every watt-hour accounted for", counted(trades.len(), "trade"))?;
+            writeln!(out, "balanced: {}, every watt-hour accounted for", counted(trades.len() as u64, "trade"))?;
         }
         Outcome::Rejected(trades, violations) => {
             print_trades(round, trades, out)?;
-            writeln!(out, "rejected: {}", counted(violations.len(), "violation"))?;
+            writeln!(out, "rejected: {}", counted(violations.len() as u64, "violation"))?;
             for violation in violations.iter().take(PRINTED_MAX) {
                 writeln!(out, "  {}: {violation}", violation.code())?;
             }
@@ -118,11 +118,6 @@ pub(in crate::cli::algorithm) fn text(
         Outcome::Failed(failure) => writeln!(out, "failed ({}): {failure}", failure.kind)?,
     }
     print_usage(candidate, run, out)
-}
-
-pub(in crate::cli::algorithm) fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", output::grouped(count as u64))
 }
 
 fn print_trades(round: &Round, trades: &[Trade], out: &mut impl Write) -> anyhow::Result<()> {
