@@ -173,13 +173,13 @@ pub trait Books: Send + Sync {
     ) -> Result<Vec<DaySums>, StoreError>;
 
     /// Sums up all of a community's intervals again, by the days of this time zone; `told` hears of every day that is done.
-    /// Returns the number of days; `None` if the store keeps no sums, and makes them when they are asked for.
+    /// Returns the number of days.
     async fn sum_again(
         &self,
         community: &str,
         zone: &TimeZone,
         told: Arc<dyn Fn() + Send + Sync>,
-    ) -> Result<Option<u64>, StoreError>;
+    ) -> Result<u64, StoreError>;
 
     /// Returns the bytes of a component that was uploaded or that cleared an interval; `None` if it is not stored.
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError>;

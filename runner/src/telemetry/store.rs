@@ -262,7 +262,7 @@ impl Books for MeasuredStore {
         community: &str,
         zone: &TimeZone,
         told: Arc<dyn Fn() + Send + Sync>,
-    ) -> Result<Option<u64>, StoreError> {
+    ) -> Result<u64, StoreError> {
         self.timed("sum_again", self.store.sum_again(community, zone, told)).await
     }
 

@@ -15,6 +15,7 @@ mod chain;
 #[cfg(test)]
 mod commands;
 mod days;
+mod depth;
 mod details;
 mod document;
 mod events;
@@ -28,6 +29,7 @@ mod link;
 mod mark;
 mod meters;
 mod notices;
+mod opened;
 mod original;
 mod prices;
 mod reach;
@@ -45,6 +47,7 @@ mod takeover;
 mod tests;
 mod trades;
 mod viewers;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -185,15 +188,13 @@ impl Books for MongoStore {
         self.retry(|| sums::list(&self.server, community, span, after, limit)).await
     }
 
-    /// Forgets those that are kept with details: whatever is not kept is made of the intervals whenever somebody asks.
     async fn sum_again(
         &self,
         community: &str,
-        _zone: &TimeZone,
-        _told: Arc<dyn Fn() + Send + Sync>,
-    ) -> Result<Option<u64>, StoreError> {
-        self.retry(|| details::forget(&self.server, community)).await?;
-        Ok(None)
+        zone: &TimeZone,
+        told: Arc<dyn Fn() + Send + Sync>,
+    ) -> Result<u64, StoreError> {
+        self.retry(|| sums::all_again(&self.server, community, zone, Arc::clone(&told))).await
     }
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
@@ -371,7 +372,7 @@ impl Payments for MongoStore {
     async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError> {
         let find = || async {
             states::refresh(&self.server, now).await?;
-            let found = find::find(&self.server, find::conditions(filter), window).await?;
+            let found = find::find(&self.server, filter, window).await?;
             Ok(found.into_iter().map(|found| filter.show(found.shown)).collect())
         };
         self.retry(find).await
@@ -394,15 +395,11 @@ impl Payments for MongoStore {
     }
 
     async fn outbox_depth(&self, since: OfferedSince, now: Timestamp) -> Result<OutboxDepth, StoreError> {
-        let read = || async {
-            states::refresh(&self.server, now).await?;
-            find::depth(&self.server, since).await
-        };
-        self.retry(read).await
+        self.retry(|| depth::depth(&self.server, since, now)).await
     }
 
     async fn waiting(&self, community: &str, since: OfferedSince) -> Result<u64, StoreError> {
-        self.retry(|| find::waiting_in(&self.server, community, since)).await
+        self.retry(|| depth::waiting_in(&self.server, community, since)).await
     }
 
     async fn delivered(

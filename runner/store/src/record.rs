@@ -16,16 +16,16 @@ mod shadow;
 mod states;
 mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::disputes::{MeterLimits, MeterRules};
 use domain::netting::{LastRead, LastReads};
 use domain::reading::Registers;
 use domain::round::{PriceLimits, Terms};
-use domain::{Boundary, Energy, Interval, IntervalLength, MemberId, MeterId, Power, Price, Tariff};
+use domain::{Boundary, Energy, Interval, IntervalLength, MemberId, MeterId, PLATFORM_GRID, Power, Price, Tariff};
 use prost::Message;
 
-use books::{Cause, ClearedInterval, Decided, GapTrade, MeterReading};
+use books::{Cause, ClearedInterval, Decided, GapTrade, MeterReading, WireParty};
 use domain::NamedParty;
 use meters::{DecidedRecord, DisputeRecord, ExchangeRecord};
 
@@ -37,7 +37,7 @@ pub use details::{decode_told, encode_told};
 pub use readings::{add_day, decode_day, encode_day};
 pub use shadow::{decode_shadow_totals, encode_shadow_totals};
 pub use states::{decode_states, encode_states, meters_of_states};
-pub use whole::{Whole, decode_whole, encode_whole};
+pub use whole::{Whole, decode_whole, decode_whole_trades, encode_whole};
 
 /// The error for a stored record that is not valid.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +128,22 @@ pub fn decode_party(name: &str) -> Result<NamedParty, InvalidRecord> {
         "operator" => Ok(NamedParty::Operator),
         member => MemberId::from_stored(member).map(NamedParty::Member).map_err(InvalidRecord::new),
     }
+}
+
+/// The stored name of who has this name on the platform's wire; `None` for a name that no party can have.
+pub fn stored_name(platform: &str) -> Option<&str> {
+    match platform {
+        PLATFORM_GRID => Some("grid"),
+        "grid" => None,
+        other => Some(other),
+    }
+}
+
+/// The stored names that a party of the wire has in a community.
+pub fn names_in<'p>(party: &'p WireParty, community: &str) -> BTreeSet<&'p str> {
+    let named = stored_name(&party.name).filter(|_| !party.elsewhere.contains(community));
+    let members = party.members.iter().filter(|(of, _)| of == community).map(|(_, member)| member.as_str());
+    named.into_iter().chain(members).collect()
 }
 
 /// Decodes a boundary from seconds since the Unix epoch.

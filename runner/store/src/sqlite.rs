@@ -295,9 +295,9 @@ impl Books for SqliteStore {
         community: &str,
         zone: &TimeZone,
         told: Arc<dyn Fn() + Send + Sync>,
-    ) -> Result<Option<u64>, StoreError> {
+    ) -> Result<u64, StoreError> {
         let (name, zone) = (community.to_owned(), zone.clone());
-        self.write(move |transaction| days::sum_again(transaction, &name, &zone, &*told)).await.map(Some)
+        self.write(move |transaction| days::sum_again(transaction, &name, &zone, &*told)).await
     }
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {

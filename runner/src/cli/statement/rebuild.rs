@@ -48,12 +48,7 @@ pub async fn run(args: &RebuildArgs, out: &mut impl Write) -> anyhow::Result<Exi
         });
         let detailed = output::grouped(detailed.await?);
         bar.finish_and_clear();
-        match days {
-            Some(days) => {
-                writeln!(out, "{community}: {} days, {detailed} of them with details", output::grouped(days))?
-            }
-            None => writeln!(out, "{community}: {detailed} days that are over; this store sums up others when asked")?,
-        }
+        writeln!(out, "{community}: {} days, {detailed} of them with details", output::grouped(days))?;
     }
     Ok(Exit::Done)
 }

@@ -21,9 +21,13 @@ pub(super) async fn is_kept(server: &Server, link: &AdditionLink) -> Result<bool
     Ok(copy.is_some_and(|copy| copy.added == link.document.added && copy.addition_to == link.document.addition_to))
 }
 
-/// Keeps the copy of an addition. Before the trades: whoever sees them then knows what they belong to.
+/// Keeps the copy of an addition, and notes at its interval that there is one.
 pub(super) async fn keep(server: &Server, link: &AdditionLink) -> Result<(), Fault> {
-    insert_missing(&server.of::<AdditionDocument>(), std::slice::from_ref(&link.document)).await.map(drop)
+    insert_missing(&server.of::<AdditionDocument>(), std::slice::from_ref(&link.document)).await?;
+    let AdditionDocument { community, addition_to, .. } = &link.document;
+    let interval = doc! { "community": community, "start": Bson::from(*addition_to) };
+    let note = doc! { "q": interval, "u": { "$set": { "added": true } } };
+    server.update(&server.intervals, &[note]).await.map(drop)
 }
 
 /// The additions of a community to intervals that start within a span, in the order of the chain; those beyond the mark may

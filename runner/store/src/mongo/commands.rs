@@ -12,7 +12,8 @@ use mongodb::event::command::{CommandEvent, CommandStartedEvent};
 
 use super::tests::{ALL, before, left_by_the_original, now};
 use super::*;
-use crate::contract::{Database, boundary, full, new_prices, opening, put};
+use crate::contract::{Database, Shelf, boundary, full, new_prices, opening, put};
+use books::community_lease;
 
 /// The collections of the original.
 const THEIRS: [&str; 2] = ["matches", "prices"];
@@ -85,16 +86,70 @@ async fn an_interval_takes_few_commands_and_indexes_are_made_once() {
     let batch = |numbers: std::ops::Range<u64>| numbers.map(quiet).collect::<Vec<_>>();
     assert_eq!(store.commit_batch(batch(0..1)).await.committed, 1);
     names(&recorded);
-    // One interval: the link, its trades, the mark.
+    // One interval: the link, and the mark with the sums of the day.
     assert_eq!(store.commit_batch(batch(1..2)).await.committed, 1);
-    assert_eq!(names(&recorded), ["insert", "insert", "update"]);
-    // Under a lease, this is looked at before.
-    let leased = Commit { fence: Some(1), ..Commit::clone(&quiet(2)) };
-    assert_eq!(store.commit(Arc::new(leased)).await.unwrap(), Committed::Now);
-    assert_eq!(names(&recorded), ["find", "insert", "insert", "update"]);
+    assert_eq!(names(&recorded), ["insert", "update"]);
+    // Under a lease that somebody else has acquired, this is looked at before.
+    let leased = |number, fence| Commit { fence: Some(fence), ..Commit::clone(&quiet(number)) };
+    assert_eq!(store.commit(Arc::new(leased(2, 1))).await.unwrap(), Committed::Now);
+    assert_eq!(names(&recorded), ["find", "insert", "update"]);
+    // Whoever has just acquired it knows; with events, and the sums of a day that is over by it.
+    store.acquire(&community_lease("aveiro"), "me", now(), Duration::from_secs(30)).await.unwrap();
+    names(&recorded);
+    let mut eventful = leased(48, 1);
+    eventful.after = Some(boundary(3));
+    eventful.cleared.events = full("aveiro", 48).cleared.events;
+    assert_eq!(store.commit(Arc::new(eventful)).await.unwrap(), Committed::Now);
+    let mut few = names(&recorded);
+    // At once, in any order.
+    few[1..3].sort_unstable();
+    assert_eq!(few, ["insert", "insert", "update", "update"]);
     // Ten intervals take as many as one.
-    assert_eq!(store.commit_batch(batch(3..13)).await.committed, 10);
-    assert_eq!(names(&recorded), ["insert", "insert", "update"]);
+    assert_eq!(store.commit_batch(batch(49..59)).await.committed, 10);
+    assert_eq!(names(&recorded), ["insert", "update"]);
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nothing_happens_a_service_asks_for_next_to_nothing() {
+    let shelf = Database::new();
+    let (store, recorded) = watched(&shelf).await;
+    for number in 0..3 {
+        put(&store, full("aveiro", number)).await.unwrap();
+    }
+    let all = OfferedSince::default();
+    let until = now() + Duration::from_secs(60);
+    let claim = Claim { buyer: "bob".into(), since: all, now: now(), until };
+    assert_eq!(store.claim(&claim, Window::first(1)).await.unwrap().len(), 1);
+    let names = || -> Vec<String> { recorded.lock().unwrap().drain(..).map(|command| command.command_name).collect() };
+    let depth = async |at| store.outbox_depth(all, at).await.unwrap().waiting;
+    assert_eq!(depth(now()).await, 2);
+    names();
+    // Every five seconds, for all communities.
+    assert_eq!(depth(now() + Duration::from_secs(5)).await, 2);
+    assert_eq!(names(), ["find", "aggregate"]);
+    // Three times in a lease's term.
+    let replica = Replica { name: "me".to_owned(), until };
+    store.live(&replica, now()).await.unwrap();
+    assert_eq!(names(), ["update", "find"]);
+    // When it is due: to take the lease again, to see where it stands, and to release the lease.
+    let lease = community_lease("aveiro");
+    let take = async || store.acquire(&lease, "me", now(), Duration::from_secs(30)).await.unwrap();
+    take().await;
+    store.release(&lease, "me").await.unwrap();
+    names();
+    take().await;
+    assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(3)));
+    store.release(&lease, "me").await.unwrap();
+    assert_eq!(names(), ["findAndModify", "find", "findAndModify"]);
+    // What happens is seen: by this process, by another, and by the clock.
+    put(&store, full("aveiro", 3)).await.unwrap();
+    assert_eq!(depth(now()).await, 3);
+    let other = shelf.open().await;
+    put(&other, full("aveiro", 4)).await.unwrap();
+    assert_eq!((depth(now()).await, store.progress("aveiro").await.unwrap().mark), (4, Some(boundary(5))));
+    assert_eq!(other.claim(&claim, Window::first(1)).await.unwrap().len(), 1);
+    assert_eq!((depth(now()).await, depth(until).await), (3, 5));
 }
 
 /// Everything that a store can do, on a database that the original left.

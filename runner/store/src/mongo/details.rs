@@ -1,42 +1,48 @@
-//! Details of days that are over, and their sums, one document for each day of UTC: see `books::details`.
-//!
-//! An interval never changes once there is a later one, and so neither does a day that is over: what is kept of it is of its
-//! intervals for ever. Days are kept in order of time, none left out, so that all after the last one are missing.
+//! Details of days that are over, one document for each: see `books::details`.
 
 use async_trait::async_trait;
 use domain::Boundary;
-use jiff::tz::TimeZone;
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::document::encode;
+use super::MongoStore;
+use super::days::{self, RunningDay, Stretch, Stretches};
+use super::document::{all, encode};
 use super::fault::Fault;
 use super::field::{BoundaryDate, Bytes};
 use super::server::{Server, Stored};
-use super::{MongoStore, days, mark, read, sums};
 use crate::cause::about;
-use crate::record::{self, Day};
-use books::{DayDetails, DaySums, Details, Span, StoreError, day_of};
+use crate::record;
+use books::{DayDetails, Details, Span, StoreError};
 
-/// A day.
+/// Days that are looked at at once.
+const PAGE: usize = 32;
+
+/// The details of a day. Those whose numbers are not those of a day count as missing.
 #[derive(Serialize, Deserialize)]
 struct DetailDocument {
-    #[serde(rename = "_id", skip_serializing)]
-    id: String,
     community: String,
     first: BoundaryDate,
     last: BoundaryDate,
     until: BoundaryDate,
     intervals: u64,
     trades: u64,
-    /// What each member traded: see record/days.rs.
-    parties: Bytes,
     /// Of each interval, and who sold to whom: see record/details.rs.
     content: Bytes,
 }
 
+/// What tells of which day details are.
+#[derive(Deserialize)]
+struct DetailNumbers {
+    first: BoundaryDate,
+    last: BoundaryDate,
+    until: BoundaryDate,
+    intervals: u64,
+    trades: u64,
+}
+
 impl Stored for DetailDocument {
-    const COLLECTION: &'static str = days::COLLECTION;
+    const COLLECTION: &'static str = "details";
 }
 
 #[async_trait]
@@ -60,37 +66,62 @@ impl Details for MongoStore {
     }
 }
 
-/// No two days share one, because a number has no slash.
-fn id(community: &str, until: Boundary) -> String {
-    format!("{community}/{}", until.seconds())
+impl DetailNumbers {
+    fn are_of(&self, day: &RunningDay) -> bool {
+        (self.first, self.last, self.until) == (day.first, day.last, day.until)
+            && (self.intervals, self.trades) == (day.intervals, day.trades)
+    }
 }
 
 impl DetailDocument {
-    fn of(community: &str, day: &DayDetails, sums: &DaySums) -> DetailDocument {
+    fn of(community: &str, day: &DayDetails) -> DetailDocument {
         DetailDocument {
-            id: id(community, day.until),
             community: community.to_owned(),
             first: BoundaryDate(day.first),
             last: BoundaryDate(day.last),
             until: BoundaryDate(day.until),
             intervals: day.intervals,
             trades: day.trades,
-            parties: Bytes(Day::of(sums).encode()),
             content: Bytes(record::encode_told(day.first, day.told.as_ref())),
         }
     }
 
+    fn numbers(&self) -> DetailNumbers {
+        let DetailDocument { first, last, until, intervals, trades, .. } = *self;
+        DetailNumbers { first, last, until, intervals, trades }
+    }
+
     fn into_details(self) -> Result<DayDetails, Fault> {
         let told = record::decode_told(self.first.0, &self.content.0);
+        let named = || format!("the details of the day from {} on", self.first.0);
         Ok(DayDetails {
             first: self.first.0,
             last: self.last.0,
             until: self.until.0,
             intervals: self.intervals,
             trades: self.trades,
-            told: told.map_err(|error| Fault::Record(about(format!("details {}", self.id), error)))?,
+            told: told.map_err(|error| Fault::Record(about(named(), error)))?,
         })
     }
+}
+
+/// The next days of a community that are there, in order.
+async fn next_days(stretches: &mut Stretches<'_>) -> Result<Vec<RunningDay>, Fault> {
+    let mut found = Vec::new();
+    while found.len() < PAGE
+        && let Some(stretch) = stretches.next().await?
+    {
+        if let Stretch::Day(day) = stretch {
+            found.push(day);
+        }
+    }
+    Ok(found)
+}
+
+/// The condition on the details of days.
+fn of_days(community: &str, found: &[RunningDay]) -> Document {
+    let ids: Vec<String> = found.iter().map(|day| days::id(community, day.until.0)).collect();
+    doc! { "_id": { "$in": ids } }
 }
 
 async fn list(
@@ -100,54 +131,55 @@ async fn list(
     after: Option<Boundary>,
     limit: usize,
 ) -> Result<Vec<DayDetails>, Fault> {
-    let found: Vec<DetailDocument> = days::find(server, "details", days::within(community, span, after), limit).await?;
-    found.into_iter().map(DetailDocument::into_details).collect()
+    let mut details = Vec::new();
+    let mut stretches = Stretches::new(server, community, span, after).await?.brief();
+    while details.len() < limit {
+        let found = next_days(&mut stretches).await?;
+        if found.is_empty() {
+            break;
+        }
+        let kept = server.of::<DetailDocument>();
+        let kept = all("details", kept.find(of_days(community, &found)).sort(doc! { "until": 1 })).await?;
+        let kept = kept.into_iter().filter(|kept| found.iter().any(|day| kept.numbers().are_of(day)));
+        for kept in kept.take(limit - details.len()) {
+            details.push(kept.into_details()?);
+        }
+    }
+    Ok(details)
 }
 
 async fn keep(server: &Server, community: &str, details: &[DayDetails]) -> Result<(), Fault> {
     server.check_writable()?;
+    let until: Vec<Boundary> = details.iter().map(|day| day.until).collect();
+    // One that is not over would soon be of other intervals.
+    let over = days::over(server, community, &until).await?;
     for day in details {
-        let Some(sums) = missing(server, community, day).await? else { continue };
-        let document = DetailDocument::of(community, day, &sums);
-        let update = doc! { "q": { "_id": &document.id }, "u": { "$set": encode(&document)? }, "upsert": true };
-        server.update(&server.of::<DetailDocument>(), &[update]).await?;
+        let document = DetailDocument::of(community, day);
+        if over.iter().any(|over| document.numbers().are_of(over)) {
+            let id = days::id(community, day.until);
+            let update = doc! { "q": { "_id": id }, "u": { "$set": encode(&document)? }, "upsert": true };
+            server.update(&server.of::<DetailDocument>(), &[update]).await?;
+        }
     }
     Ok(())
 }
 
-/// The sums of a day that is over, follows the last one that is kept, and is as the store has it; `None` of any other.
-async fn missing(server: &Server, community: &str, day: &DayDetails) -> Result<Option<DaySums>, Fault> {
-    let [due] = due(server, community, 1).await?[..] else { return Ok(None) };
-    let span = Span { from: Some(day.first.seconds()), to: due.to };
-    if due.from != span.from {
-        return Ok(None);
-    }
-    Ok(sums::list(server, community, span, None, 1).await?.pop().filter(|sums| day.is_of(sums)))
-}
-
 async fn due(server: &Server, community: &str, limit: usize) -> Result<Vec<Span>, Fault> {
-    let last = days::last(server, community).await?;
-    let Some(mark) = mark::find(server, community).await?.end() else { return Ok(Vec::new()) };
-    let (mut from, mut days) = (last.unwrap_or(Boundary::EPOCH), Vec::new());
-    while days.len() < limit {
-        let next = Span { from: Some(from.seconds()), to: None };
-        let Some(first) = read::intervals(server, community, next, 1).await?.pop() else { break };
-        let first = first.interval;
-        let begins = day_of(first, &TimeZone::UTC).as_second().unsigned_abs();
-        // With an interval after it: the newest one may still be added to.
-        let Some(over) = Boundary::from_seconds(begins.saturating_add(sums::DAY)) else { break };
-        if over >= mark || !has_interval_from(server, community, over).await? {
+    let mut due = Vec::new();
+    let mut stretches = Stretches::new(server, community, Span::default(), None).await?.over().brief();
+    while due.len() < limit {
+        let found = next_days(&mut stretches).await?;
+        if found.is_empty() {
             break;
         }
-        days.push(Span { from: Some(first.start().seconds()), to: Some(over.seconds()) });
-        from = over;
+        let kept = server.of::<DetailDocument>().clone_with_type::<DetailNumbers>();
+        let kept = all("details", kept.find(of_days(community, &found)).projection(doc! { "content": 0 })).await?;
+        let missing = found.iter().filter(|day| !kept.iter().any(|kept| kept.are_of(day)));
+        let span = |day: &RunningDay| Span { from: Some(day.first.0.seconds()), to: Some(day.until.0.seconds()) };
+        due.extend(missing.map(span));
     }
-    Ok(days)
-}
-
-async fn has_interval_from(server: &Server, community: &str, from: Boundary) -> Result<bool, Fault> {
-    let span = Span { from: Some(from.seconds()), to: None };
-    Ok(!read::intervals(server, community, span, 1).await?.is_empty())
+    due.truncate(limit);
+    Ok(due)
 }
 
 /// Forgets what is kept, so that it is made again.

@@ -176,8 +176,8 @@ mod tests {
         let id = mongodb::bson::oid::ObjectId::from_bytes([7; 12]);
         let date = DateTime::from_millis(1_693_569_600_000);
         let mut document = doc! {
-            "_id": id, "timestamp": date, "buyer_id": 100, "seller_id": "a", "energy": 0.1, "price": 0.1,
-            "created_at": date, "metadata": { "match_id": id, "transaction_state": 0 }, "community": "aveiro",
+            "_id": id, "timestamp": date, "buyer_id": "b", "seller_id": "a", "created_at": date,
+            "metadata": { "transaction_state": 0, "updated_at": date, "revision": 1_i64 }, "community": "aveiro",
             "start": date, "number": 0_i64, "energy_wh": 100, "price_micro_eur": 7_i64, "unknown": [1],
         };
         document.remove(name);

@@ -1,230 +1,204 @@
-//! Checks what no query for an interval would show: that chains are whole, and that trades are those of their links.
+//! Checks what no query for an interval would show: that chains are whole, and that what is beside their links is of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use domain::Boundary;
 use domain::text::chain;
-use domain::{Boundary, Interval, TradeId};
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 
-use super::document::{all, encode};
+use super::document::{self, all, decode};
 use super::fault::Fault;
-use super::field::{BoundaryDate, boundary_date};
-use super::link::{self, AdditionDocument, AdditionLink, IntervalLink, Link};
+use super::field::boundary_date;
+use super::journal::Journal;
+use super::link::{self, AdditionDocument, IntervalLink, Link};
 use super::server::Server;
-use super::{addition, algorithms, mark, trades};
-use books::Span;
+use super::trades::TradeDocument;
+use super::{addition, algorithms, mark};
 
 /// Findings told at most; a database that is lost needs no list of all that is lost.
 const FINDINGS_MAX: usize = 20;
 /// Documents looked at for each kind of finding.
 const FINDINGS_ASKED: i64 = 20;
-/// Links in a page at most.
-const PAGE_INTERVALS: usize = 100;
-/// Trades after which a page takes no more links.
-const PAGE_TRADES: usize = 10_000;
+/// Links that are looked at at once.
+const PAGE: u64 = 100;
 
 /// Everything that is wrong with the database, as sentences.
 pub(super) async fn examine(server: &Server) -> Result<Vec<String>, Fault> {
     let mut findings = Vec::new();
     let mut names = Vec::new();
     for mark in mark::list(server).await? {
-        examine_chain(server, &mark.community, &mut findings).await?;
+        examine_chain(server, &mark, &mut findings).await?;
         names.push(mark.community);
     }
     let strays = doc! { "community": { "$exists": true, "$nin": names } };
     for stray in find_strays(server, strays).await? {
-        if !is_half_written(server, &stray, 1).await? {
-            findings.push(format!("{} belongs to no community", named(&stray)));
-        }
+        findings.push(format!("trade {} belongs to no community", document::id(&stray)));
     }
     findings.truncate(FINDINGS_MAX);
     Ok(findings)
 }
 
-async fn find_strays(server: &Server, filter: Document) -> Result<Vec<Document>, Fault> {
-    let trades = server.trades.clone_with_type();
-    all("trade", trades.find(filter).limit(FINDINGS_ASKED)).await
+async fn find_strays(server: &Server, filter: Document) -> Result<Vec<RawDocumentBuf>, Fault> {
+    all("trade", server.trades.find(filter).limit(FINDINGS_ASKED)).await
 }
 
 /// Walks a community's chain from its first link to its mark, and looks beyond it.
-async fn examine_chain(server: &Server, community: &str, findings: &mut Vec<String>) -> Result<(), Fault> {
-    let mark = mark::find(server, community).await?;
-    let mut page = Page::default();
-    let added = addition::list(server, community, Span::default()).await?;
-    for number in 1..=mark.number {
-        if findings.len() >= FINDINGS_MAX {
-            return Ok(());
-        }
-        let Some(link) = examine_link(server, community, number, findings).await? else { continue };
-        let end = page.to.or(page.from);
-        if end.is_some() && link.fields.after.map(|after| after.0) != end {
-            findings.push(format!("interval {} does not follow from the one before", link::id(community, number)));
-        }
-        page.take(&link)?;
-        page.take_added(&link, &added, mark.number)?;
-        if page.is_full() {
-            page = page.compare(server, community, findings).await?;
-        }
+async fn examine_chain(server: &Server, mark: &mark::Mark, findings: &mut Vec<String>) -> Result<(), Fault> {
+    let community = mark.community.as_str();
+    let mut chained = Chained { server, community, end: None, findings };
+    let mut first = 1;
+    while first <= mark.number && chained.findings.len() < FINDINGS_MAX {
+        let last = mark.number.min(first + PAGE - 1);
+        chained.examine(first..=last).await?;
+        first = last + 1;
     }
-    let page = page.compare(server, community, findings).await?;
-    if page.from != mark.end() {
+    if chained.findings.len() >= FINDINGS_MAX {
+        return Ok(());
+    }
+    if chained.end != mark.end() {
         findings.push(format!("the mark of community {community} is not at the end of its last interval"));
     }
-    let Some(end) = mark.end() else { return Ok(()) };
-    let beyond = doc! { "community": community, "timestamp": { "$gt": boundary_date(end) } };
-    for stray in find_strays(server, beyond).await? {
-        if !is_half_written(server, &stray, mark.number + 1).await? {
-            findings.push(format!("{} belongs to no interval", named(&stray)));
+    let beyond = mark.end().map_or_else(Document::new, |end| doc! { "$gt": boundary_date(end) });
+    if !beyond.is_empty() {
+        for stray in find_strays(server, doc! { "community": community, "timestamp": beyond }).await? {
+            findings.push(format!("trade {} belongs to no interval", document::id(&stray)));
         }
     }
     Ok(())
 }
 
-/// Reads a link, and checks that it says where it stands; answers it if it is an interval.
-async fn examine_link(
-    server: &Server,
-    community: &str,
-    number: u64,
-    findings: &mut Vec<String>,
-) -> Result<Option<Box<IntervalLink>>, Fault> {
-    let id = link::id(community, number);
-    let Some(document) = link::find(server, community, number).await? else {
-        findings.push(format!("interval {id} is missing"));
-        return Ok(None);
-    };
-    match Link::read(server, &document).await {
-        Ok(Link::Interval(link)) => {
-            if link.fields.number != number || link.fields.community != community {
-                findings.push(format!("interval {id} is not where it belongs"));
-            }
-            Ok(Some(link))
-        }
-        Ok(Link::Decision(decision)) => {
-            let missing = !algorithms::is_kept(server, &decision).await?;
-            if missing || decision.number != number || decision.community != community {
-                findings.push(format!("decision {id} is not among the changes, or not where it belongs"));
-            }
-            Ok(None)
-        }
-        Ok(Link::Addition(link)) => {
-            let AdditionDocument { number: place, community: of, .. } = &link.document;
-            if *place != number || of != community || !addition::is_kept(server, &link).await? {
-                findings.push(format!("addition {id} is not among the additions, or not where it belongs"));
-            }
-            Ok(None)
-        }
-        Err(Fault::Record(cause)) => {
-            findings.push(chain(&*cause));
-            Ok(None)
-        }
-        Err(fault) => Err(fault),
-    }
+/// A chain that is looked at from its beginning on.
+struct Chained<'c> {
+    server: &'c Server,
+    community: &'c str,
+    /// The end of the last interval.
+    end: Option<Boundary>,
+    findings: &'c mut Vec<String>,
 }
 
-/// Some links in a row, whose trades are asked for at once.
-#[derive(Default)]
-struct Page {
-    /// Where the page before ended; none for the first.
-    from: Option<Boundary>,
-    to: Option<Boundary>,
-    intervals: BTreeMap<Boundary, Interval>,
-    /// The documents that should be there, by start and id.
-    expected: BTreeMap<(Boundary, TradeId), Document>,
-    /// Trades that nobody has completed yet.
-    half_written: BTreeSet<TradeId>,
-}
-
-impl Page {
-    fn take(&mut self, link: &IntervalLink) -> Result<(), Fault> {
-        let start = link.interval.start();
-        for trade in trades::documents(&link.settled()) {
-            self.expected.insert((start, trade.id.0), encode(&trade)?);
+impl Chained<'_> {
+    /// Looks at links with these numbers, and the trades of their intervals of which something has become.
+    async fn examine(&mut self, numbers: std::ops::RangeInclusive<u64>) -> Result<(), Fault> {
+        let ids: Vec<String> = numbers.clone().map(|number| link::id(self.community, number)).collect();
+        let found = all("link", self.server.intervals.find(doc! { "_id": { "$in": ids } })).await?;
+        let mut found: BTreeMap<String, RawDocumentBuf> =
+            found.into_iter().map(|found| (document::id(&found), found)).collect();
+        let before = self.end;
+        let mut intervals = BTreeMap::new();
+        for number in numbers {
+            let id = link::id(self.community, number);
+            let Some(document) = found.remove(&id) else {
+                self.findings.push(format!("interval {id} is missing"));
+                continue;
+            };
+            let Some(link) = self.read(number, &document).await? else { continue };
+            if self.end.is_some() && link.fields.after.map(|after| after.0) != self.end {
+                self.findings.push(format!("interval {id} does not follow from the one before"));
+            }
+            if !link.counts_right() {
+                self.findings
+                    .push(format!("interval {}: the numbers of its trades are not those of its record", link.interval));
+            }
+            self.end = Some(link.interval.end());
+            intervals.insert(link.interval.end(), link);
         }
-        self.intervals.insert(start, link.interval);
-        self.to = Some(link.interval.end());
-        Ok(())
+        self.compare(before, intervals).await
     }
 
-    /// Takes what was added to an interval; beyond the mark it may not be whole.
-    fn take_added(&mut self, link: &IntervalLink, added: &[AdditionLink], mark: u64) -> Result<(), Fault> {
-        for added in added.iter().filter(|added| added.interval == link.interval) {
-            for trade in trades::documents(&added.settled()) {
-                if added.document.number <= mark {
-                    self.expected.insert((link.interval.start(), trade.id.0), encode(&trade)?);
-                } else {
-                    self.half_written.insert(trade.id.0);
+    /// Reads a link, and checks that it says where it stands; answers it if it is an interval.
+    async fn read(&mut self, number: u64, document: &RawDocumentBuf) -> Result<Option<Box<IntervalLink>>, Fault> {
+        let (server, community) = (self.server, self.community);
+        let id = link::id(community, number);
+        match Link::read(server, document).await {
+            Ok(Link::Interval(link)) => {
+                if link.fields.number != number || link.fields.community != community {
+                    self.findings.push(format!("interval {id} is not where it belongs"));
+                }
+                return Ok(Some(link));
+            }
+            Ok(Link::Decision(decision)) => {
+                let missing = !algorithms::is_kept(server, &decision).await?;
+                if missing || decision.number != number || decision.community != community {
+                    self.findings.push(format!("decision {id} is not among the changes, or not where it belongs"));
                 }
             }
+            Ok(Link::Addition(link)) => {
+                let AdditionDocument { number: place, community: of, .. } = &link.document;
+                if *place != number || of != community || !addition::is_kept(server, &link).await? {
+                    self.findings.push(format!("addition {id} is not among the additions, or not where it belongs"));
+                }
+            }
+            Err(Fault::Record(cause)) => self.findings.push(chain(&*cause)),
+            Err(fault) => return Err(fault),
+        }
+        Ok(None)
+    }
+
+    /// Compares intervals, by their ends, with the documents of their trades of which something has become.
+    async fn compare(
+        &mut self,
+        before: Option<Boundary>,
+        intervals: BTreeMap<Boundary, Box<IntervalLink>>,
+    ) -> Result<(), Fault> {
+        let Some((last, _)) = intervals.last_key_value() else { return Ok(()) };
+        let entry = Journal::Trades.finished(self.server).await?;
+        let mut ends = doc! { "$lte": boundary_date(*last) };
+        ends.extend(before.map(|before| ("$gt".to_owned(), Bson::from(boundary_date(before)))));
+        let mut changed: BTreeMap<Boundary, u64> = BTreeMap::new();
+        let filter = doc! { "community": self.community, "timestamp": ends };
+        let mut cursor = self.server.trades.find(filter).await?;
+        while cursor.advance().await? {
+            self.findings.extend(finding(self.community, &intervals, cursor.current(), &mut changed)?);
+            if self.findings.len() >= FINDINGS_MAX {
+                return Ok(());
+            }
+        }
+        // While something becomes of trades, an interval counts them for longer than they have no document.
+        if entry.is_none() || Journal::Trades.finished(self.server).await? != entry {
+            return Ok(());
+        }
+        for (end, link) in intervals {
+            let changed = changed.get(&end).copied().unwrap_or(0);
+            let left = link.fields.paid.saturating_sub(changed);
+            if link.fields.fresh != left {
+                self.findings.push(format!(
+                    "interval {}: of {left} trades between members nothing has become, but it counts {}",
+                    link.interval, link.fields.fresh
+                ));
+            }
         }
         Ok(())
     }
-
-    fn is_full(&self) -> bool {
-        self.intervals.len() >= PAGE_INTERVALS || self.expected.len() >= PAGE_TRADES
-    }
-
-    /// Compares its links' trades with the documents that should repeat them; answers the page after it, still empty.
-    async fn compare(mut self, server: &Server, community: &str, findings: &mut Vec<String>) -> Result<Page, Fault> {
-        let Some(to) = self.to else { return Ok(self) };
-        let next = Page { from: self.to, ..Page::default() };
-        let mut span = doc! { "$lt": boundary_date(to) };
-        span.extend(self.from.map(|from| ("$gte".to_owned(), Bson::from(boundary_date(from)))));
-        let trades = server.trades.clone_with_type::<Document>();
-        let mut cursor = trades.find(doc! { "community": community, "start": span }).await?;
-        while cursor.advance().await? {
-            findings.extend(self.finding(&cursor.deserialize_current()?));
-            if findings.len() >= FINDINGS_MAX {
-                return Ok(next);
-            }
-        }
-        for (start, id) in self.expected.keys() {
-            if let Some(interval) = self.intervals.get(start) {
-                findings.push(format!("trade {id} of interval {interval} is missing"));
-            }
-        }
-        Ok(next)
-    }
-
-    /// What is wrong with a document that was found.
-    fn finding(&mut self, found: &Document) -> Option<String> {
-        let start = found.get("start").and_then(|start| BoundaryDate::try_from(start.clone()).ok());
-        let Some((start, interval)) = start.and_then(|start| Some((start.0, self.intervals.get(&start.0)?))) else {
-            return Some(format!("{} belongs to no interval", named(found)));
-        };
-        let Some(Bson::ObjectId(id)) = found.get("_id") else {
-            return Some(format!("{} has no id of ours", named(found)));
-        };
-        let id = TradeId::from_bytes(id.bytes());
-        if self.half_written.contains(&id) {
-            return None;
-        }
-        let Some(expected) = self.expected.remove(&(start, id)) else {
-            return Some(format!("trade {id} is no trade of interval {interval}"));
-        };
-        // Only what becomes of a trade may change.
-        let field = changed(&expected, found)?;
-        Some(format!("trade {id} of interval {interval}: field {field} is not what was settled"))
-    }
 }
 
-fn changed(expected: &Document, found: &Document) -> Option<String> {
-    let fixed = |(name, _): &(&String, &Bson)| name.as_str() != "metadata";
-    let differs = |(name, value): (&String, &Bson)| (found.get(name) != Some(value)).then(|| name.clone());
-    expected.iter().filter(fixed).find_map(differs)
-}
-
-/// Whether a trade beyond the mark is of the link with that number, which nobody has completed yet.
-async fn is_half_written(server: &Server, trade: &Document, number: u64) -> Result<bool, Fault> {
-    let (Ok(community), Ok(start)) = (trade.get_str("community"), trade.get_datetime("start")) else {
-        return Ok(false);
+/// What is wrong with the document of a trade; counts it for its interval.
+fn finding(
+    community: &str,
+    intervals: &BTreeMap<Boundary, Box<IntervalLink>>,
+    found: &mongodb::bson::RawDocument,
+    changed: &mut BTreeMap<Boundary, u64>,
+) -> Result<Option<String>, Fault> {
+    let id = document::id(found);
+    let read = || -> Result<_, Fault> {
+        let trade: TradeDocument = decode("trade", found)?;
+        let interval = trade.interval()?;
+        Ok((trade, interval))
     };
-    let link = link::find(server, community, number).await?;
-    Ok(link.is_some_and(|link| link.get_datetime("start").ok() == Some(*start)))
-}
-
-fn named(document: &Document) -> String {
-    match document.get("_id") {
-        Some(Bson::ObjectId(id)) => format!("trade {id}"),
-        other => format!("a trade with the id {}", other.map(ToString::to_string).unwrap_or_default()),
-    }
+    let (trade, interval) = match read() {
+        Ok(read) => read,
+        Err(Fault::Record(cause)) => return Ok(Some(chain(&*cause))),
+        Err(fault) => return Err(fault),
+    };
+    let Some((end, link)) = intervals.get_key_value(&interval.end()) else {
+        return Ok(Some(format!("trade {id} belongs to no interval")));
+    };
+    let index = usize::try_from(trade.number()).unwrap_or(usize::MAX);
+    let settled = link.whole.trades.get(index).filter(|settled| settled.id == trade.id.0 && settled.state.is_some());
+    let Some(settled) = settled else {
+        return Ok(Some(format!("trade {id} is no trade between members of interval {}", link.interval)));
+    };
+    *changed.entry(*end).or_default() += 1;
+    // Only what becomes of a trade may change.
+    let told = |field| format!("trade {id} of interval {}: field {field} is not what was settled", link.interval);
+    Ok(trade.difference(settled, community).map(told))
 }

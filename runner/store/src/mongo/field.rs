@@ -137,6 +137,13 @@ field!(
     }
 );
 
+impl PartyName {
+    /// The party with this name on the platform's wire; none if nobody can have it.
+    pub(super) fn of_platform(name: &str) -> Option<PartyName> {
+        record::decode_party(record::stored_name(name)?).ok().map(PartyName)
+    }
+}
+
 fn read_date(value: Bson) -> Result<Timestamp, String> {
     let Bson::DateTime(date) = value else { return Err("a date is expected".to_owned()) };
     timestamp(date).ok_or_else(|| "a date before the year 10000 is expected".to_owned())

@@ -63,6 +63,12 @@ impl Journal {
         Ok((number, changes.map(|Bytes(bytes)| M::decode(&bytes[..]).map_err(unreadable)).transpose()?))
     }
 
+    /// The number of the newest entry, 0 if there is none; none while it is not known to be done.
+    pub(super) async fn finished(self, server: &Server) -> Result<Option<i64>, Fault> {
+        let found = one("the journal of", &server.of::<Entry>(), doc! { "_id": self.id() }).await?;
+        Ok(found.map_or(Some(0), |entry| entry.changes.is_none().then_some(entry.number)))
+    }
+
     /// Publishes changes after a finished entry; answers whether that entry still was the newest one.
     pub(super) async fn publish(self, server: &Server, after: i64, changes: &[u8]) -> Result<bool, Fault> {
         if changes.len() > ENTRY_BYTES_MAX {

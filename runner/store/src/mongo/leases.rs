@@ -1,9 +1,9 @@
 //! Leases: rights that one process has at a time. One document for each; every change names what it changes from.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mongodb::bson::{Bson, DateTime, doc};
+use mongodb::bson::{Bson, doc};
 use serde::{Deserialize, Serialize};
 
 use super::document::{encode, insert, one};
@@ -12,7 +12,7 @@ use super::field::Date;
 use super::server::{Server, Stored};
 use books::{Acquired, LEASE_TERM_MAX, Lease, Standing, community_lease};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct LeaseDocument {
     #[serde(rename = "_id")]
     name: String,
@@ -24,6 +24,24 @@ pub(super) struct LeaseDocument {
 
 impl Stored for LeaseDocument {
     const COLLECTION: &'static str = "leases";
+}
+
+/// A lease as this process left it last.
+#[derive(Clone)]
+pub(super) struct KnownLease {
+    document: LeaseDocument,
+    /// When it was acquired, and for how long.
+    since: Instant,
+    term: Duration,
+}
+
+impl KnownLease {
+    /// Whether it was acquired with this token and nobody else can have it yet: for the first half of its term, since the clocks of
+    /// others may be ahead.
+    fn is_certain(&self, token: u64) -> bool {
+        let is_held = self.document.holder.is_some() && self.document.token == token;
+        is_held && self.since.elapsed() < self.term / 2
+    }
 }
 
 async fn find(server: &Server, name: &str) -> Result<Option<LeaseDocument>, Fault> {
@@ -40,8 +58,15 @@ pub(super) async fn acquire(
 ) -> Result<Acquired, Fault> {
     server.check_writable()?;
     let until = now.checked_add(term).unwrap_or(Timestamp::MAX);
+    // Before the server is asked: whoever comes next counts from then at the earliest.
+    let asked = Instant::now();
+    // Mostly it still is as this process left it, which the change itself finds out.
+    let mut known = server.leases().get(name).map(|known| known.document.clone());
     loop {
-        let found = find(server, name).await?;
+        let found = match known.take() {
+            Some(known) => Some(known),
+            None => find(server, name).await?,
+        };
         let (token, replaced) = match &found {
             Some(LeaseDocument { holder: Some(other), token, until: Date(until), .. }) if other != holder => {
                 match Standing::of(*until, now, LEASE_TERM_MAX) {
@@ -61,6 +86,8 @@ pub(super) async fn acquire(
             Some(found) => server.of::<LeaseDocument>().find_one_and_replace(encode(&found)?, &held).await?.is_some(),
         };
         if taken {
+            let name = held.name.clone();
+            server.leases().insert(name, KnownLease { document: held, since: asked, term });
             return Ok(Acquired::Held(Lease { token, until, replaced }));
         }
     }
@@ -69,14 +96,25 @@ pub(super) async fn acquire(
 /// Releases a lease if this holder has it.
 pub(super) async fn release(server: &Server, name: &str, holder: &str) -> Result<(), Fault> {
     server.check_writable()?;
-    let free = doc! { "$set": { "holder": Bson::Null, "until": DateTime::from_millis(0) } };
-    server.of::<LeaseDocument>().find_one_and_update(doc! { "_id": name, "holder": holder }, free).await?;
+    let until = Date(Timestamp::UNIX_EPOCH);
+    let free = doc! { "$set": { "holder": Bson::Null, "until": until } };
+    let leases = server.of::<LeaseDocument>();
+    let before = leases.find_one_and_update(doc! { "_id": name, "holder": holder }, free).await?;
+    if let (Some(before), Some(known)) = (before, server.leases().get_mut(name)) {
+        known.document = LeaseDocument { holder: None, until, ..before };
+    }
     Ok(())
 }
 
-/// Whether somebody took the community's lease after the one with this token.
+/// Whether somebody took the community's lease after the one with this token. Whoever has just acquired it knows without asking:
+/// a commit has no command of its own for its lease. Should a clock be so wrong that another has it already, the chain still
+/// takes only one of their commits.
 pub(super) async fn is_fenced(server: &Server, community: &str, fence: Option<u64>) -> Result<bool, Fault> {
     let Some(fence) = fence else { return Ok(false) };
-    let lease = find(server, &community_lease(community)).await?;
+    let name = community_lease(community);
+    if server.leases().get(&name).is_some_and(|known| known.is_certain(fence)) {
+        return Ok(false);
+    }
+    let lease = find(server, &name).await?;
     Ok(lease.is_some_and(|lease| lease.token > fence))
 }

@@ -1,7 +1,7 @@
 //! A link of a community's chain, in one document of `intervals`: an interval and all that it came to, a decision, or an addition to
 //! an interval.
 
-use domain::{Digest, Interval};
+use domain::{Boundary, CommunityCode, Digest, Interval, Round};
 use jiff::Timestamp;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{RawDocumentBuf, doc};
@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::blobs;
 use super::document::{decode, has, one};
 use super::fault::Fault;
-use super::field::{BasisName, BoundaryDate, Bytes, ChangeRecord, Date, HexDigest};
+use super::field::{BasisName, BoundaryDate, Bytes, ChangeRecord, Date, HexDigest, Id};
 use super::server::Server;
 use crate::cause::about;
 use crate::record::{self, Added, Whole};
 use books::{
-    Addition, Change, ClearedInterval, ClearedRound, Commit, Provenance, StoredEvent, StoredInterval, StoredTrade,
+    Addition, Change, ClearedInterval, ClearedRound, Commit, GapTrade, Provenance, StoredEvent, StoredInterval,
+    StoredTrade,
 };
 
 /// What every link that is an interval has.
@@ -35,8 +36,24 @@ pub(super) struct IntervalFields {
     basis: BasisName,
     configuration: Option<HexDigest>,
     settled_at: Date,
+    /// The first instant of its day in the community's time zone.
+    day: Date,
     fence: Option<u64>,
     by: ObjectId,
+    /// The id of its first trade, whether it has one or not. Together with the end it is its place in the platform's lists.
+    first_trade: Id,
+    /// Number of its trades, without what was added to it later.
+    pub(super) trades: u64,
+    /// Number of those between members, and of those of which nothing has become yet. Beside the two fields below, the latter
+    /// is all that ever changes in a link.
+    pub(super) paid: u64,
+    pub(super) fresh: u64,
+    /// Only there while some are fresh, so that these intervals have an index to themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) waits: Option<bool>,
+    /// Whether something was added to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) added: Option<bool>,
     /// Of the record.
     digest: HexDigest,
     /// The record; none if it is in `chunks` by its digest, because it is too large.
@@ -89,7 +106,7 @@ pub(super) struct AdditionDocument {
     pub(super) addition_to: BoundaryDate,
     /// Of that interval, in seconds.
     length: u32,
-    settled_at: Date,
+    pub(super) settled_at: Date,
     fence: Option<u64>,
     by: ObjectId,
     pub(super) added: Bytes,
@@ -134,8 +151,6 @@ impl AdditionLink {
             community: &self.document.community,
             number: self.document.number,
             interval: self.interval,
-            settled_at: self.document.settled_at.0,
-            trades: &self.added.trades,
             events: &self.added.events,
         }
     }
@@ -157,14 +172,25 @@ pub(super) struct IntervalLink {
     pub(super) whole: Whole,
 }
 
-/// What the documents that repeat an interval are made of, whether it was just committed or is read.
+/// What the documents of events are made of, whether their link was just inserted or is read.
 pub(super) struct Settled<'a> {
     pub(super) community: &'a str,
     pub(super) number: u64,
     pub(super) interval: Interval,
-    pub(super) settled_at: Timestamp,
-    pub(super) trades: &'a [StoredTrade],
     pub(super) events: &'a [StoredEvent],
+}
+
+/// What the sums of a day are made of, whether the interval was just committed or is read.
+#[derive(Clone, Copy)]
+pub(super) struct Traded<'a> {
+    pub(super) interval: Interval,
+    /// The end of the interval before; none for the first.
+    pub(super) after: Option<Boundary>,
+    /// The first instant of its day.
+    pub(super) day: Timestamp,
+    pub(super) round: Option<&'a Round>,
+    pub(super) gaps: &'a [GapTrade],
+    pub(super) trades: &'a [StoredTrade],
 }
 
 /// The `_id` of a link. No two communities share one, because the number has no slash.
@@ -183,9 +209,21 @@ impl Settled<'_> {
             community: &commit.community,
             number,
             interval: commit.cleared.interval,
-            settled_at: commit.settled_at,
-            trades: &commit.cleared.trades,
             events: &commit.cleared.events,
+        }
+    }
+}
+
+impl Traded<'_> {
+    pub(super) fn of(commit: &Commit) -> Traded<'_> {
+        let cleared = &commit.cleared;
+        Traded {
+            interval: cleared.interval,
+            after: commit.after,
+            day: commit.day,
+            round: cleared.round.as_ref().map(|round| &**round.settlement.round()),
+            gaps: &cleared.gaps,
+            trades: &cleared.trades,
         }
     }
 }
@@ -236,13 +274,33 @@ impl IntervalLink {
             community: &self.fields.community,
             number: self.fields.number,
             interval: self.interval,
-            settled_at: self.fields.settled_at.0,
-            trades: &self.whole.trades,
             events: &self.whole.events,
         }
     }
 
-    /// As the trait shows it, without its trades: those change their states.
+    pub(super) fn traded(&self) -> Traded<'_> {
+        Traded {
+            interval: self.interval,
+            after: self.fields.after.map(|after| after.0),
+            day: self.fields.day.0,
+            round: self.whole.round.as_ref(),
+            gaps: &self.whole.inputs.gaps,
+            trades: &self.whole.trades,
+        }
+    }
+
+    /// Whether what it says of its trades is so.
+    pub(super) fn counts_right(&self) -> bool {
+        let IntervalFields { community, first_trade, trades, paid, fresh, waits, .. } = &self.fields;
+        let first = CommunityCode::of(community).ids(self.interval).id(0);
+        first_trade.0 == first
+            && *trades == self.whole.trades.len() as u64
+            && *paid == between_members(&self.whole.trades)
+            && fresh <= paid
+            && waits.unwrap_or(false) == (*fresh > 0)
+    }
+
+    /// As the trait shows it, with its trades in the state right after clearing.
     pub(super) fn into_stored(self) -> StoredInterval {
         let cleared = self.cleared.as_ref();
         StoredInterval {
@@ -258,7 +316,7 @@ impl IntervalLink {
             provenance: self.cleared.map(ClearedFields::into_provenance),
             gaps: self.whole.inputs.gaps,
             opening: self.whole.inputs.opening,
-            trades: Vec::new(),
+            trades: self.whole.trades,
             events: self.whole.events,
         }
     }
@@ -288,6 +346,7 @@ impl NewInterval {
         if let Some(round) = &cleared.round {
             blobs::put(server, round.provenance.algorithm, &round.component).await?;
         }
+        let paid = between_members(&cleared.trades);
         let fields = IntervalFields {
             id: id(&commit.community, number),
             community: commit.community.clone(),
@@ -299,8 +358,15 @@ impl NewInterval {
             basis: BasisName(cleared.basis),
             configuration: cleared.configuration.map(HexDigest),
             settled_at: Date(commit.settled_at),
+            day: Date(commit.day),
             fence: commit.fence,
             by,
+            first_trade: Id(CommunityCode::of(&commit.community).ids(cleared.interval).id(0)),
+            trades: cleared.trades.len() as u64,
+            paid,
+            fresh: paid,
+            waits: (paid > 0).then_some(true),
+            added: None,
             digest: HexDigest(digest),
             whole,
         };
@@ -336,7 +402,12 @@ impl DecisionLink {
     }
 }
 
-/// Refuses numbers that the trades' documents cannot hold: better nothing of an interval than all but one trade.
+/// How many of the trades are between members, so that they are paid.
+fn between_members(trades: &[StoredTrade]) -> u64 {
+    trades.iter().filter(|trade| trade.state.is_some()).count() as u64
+}
+
+/// Refuses numbers that the wire and a document cannot hold.
 fn check_numbers(cleared: &ClearedInterval) -> Result<(), Fault> {
     record::too_large(cleared).map_or(Ok(()), |problem| Err(Fault::Refused(problem.into())))
 }

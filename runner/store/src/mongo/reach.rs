@@ -68,6 +68,11 @@ impl Mark {
         }
     }
 
+    /// Of a community of which there is nothing yet.
+    pub(super) fn none(community: &str) -> Mark {
+        Mark { community: community.to_owned(), ..Mark::default() }
+    }
+
     pub(super) fn of_interval(number: u64, end: Boundary) -> Mark {
         Mark { number, interval: Some(number), mark: Some(BoundaryDate(end)), ..Mark::default() }
     }

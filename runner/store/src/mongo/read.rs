@@ -1,19 +1,25 @@
 //! Reads intervals with what became of their trades, and what else people ask for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::Boundary;
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use serde::Deserialize;
 use tokio_stream::StreamExt;
 
+use super::addition;
 use super::document::{all, each};
 use super::events::EventDocument;
 use super::fault::Fault;
+use super::field::boundary_date;
 use super::link::{AdditionLink, IntervalLink};
+use super::mark::{self, Mark};
 use super::server::{Server, Stored};
-use super::{addition, field, mark, trades};
-use books::{Span, StoredEvent, StoredInterval, StoredTrade};
+use super::trades::{self, TradeDocument};
+use books::{Span, StoredEvent, StoredInterval};
+
+/// Intervals that are held in memory at a time.
+const PAGE: usize = 100;
 
 /// Intervals in order of time, with their trades as they are now.
 pub(super) async fn intervals(
@@ -22,46 +28,108 @@ pub(super) async fn intervals(
     span: Span,
     limit: usize,
 ) -> Result<Vec<StoredInterval>, Fault> {
-    let at = mark::find(server, community).await?;
-    let Some(mark) = at.end() else { return Ok(Vec::new()) };
+    let mark = mark::find(server, community).await?;
+    up_to(server, &mark, span, limit).await
+}
+
+/// Intervals up to a mark.
+async fn up_to(server: &Server, at: &Mark, span: Span, limit: usize) -> Result<Vec<StoredInterval>, Fault> {
+    let (community, Some(mark)) = (at.community.as_str(), at.end()) else { return Ok(Vec::new()) };
     if limit == 0 {
         return Ok(Vec::new());
     }
-    let find = server.intervals.find(trades::within(community, span, mark)).sort(doc! { "start": 1 });
+    let find = server.intervals.find(within(community, span, mark)).sort(doc! { "start": 1 });
     let mut links = Vec::new();
     for document in all("interval", find.limit(i64::try_from(limit).unwrap_or(i64::MAX))).await? {
         links.push(IntervalLink::read(server, &document).await?);
     }
-    let (Some(first), Some(last)) = (links.first(), links.last()) else { return Ok(Vec::new()) };
-    let page = Span {
-        from: Some(first.interval.start().seconds()),
-        // The last one whole, and nothing after it.
-        to: Some(last.interval.start().seconds() + 1),
-    };
-    let mut born: BTreeMap<Boundary, Vec<StoredTrade>> = BTreeMap::new();
-    for trade in trades::list(server, community, page, None, None, usize::MAX).await? {
-        born.entry(trade.interval.start()).or_default().push(trade);
-    }
-    let mut added: BTreeMap<Boundary, Vec<AdditionLink>> = BTreeMap::new();
-    for link in addition::list(server, community, page).await? {
-        added.entry(link.interval.start()).or_default().push(link);
-    }
-    let with_trades = |link: IntervalLink| {
+    let mut added = additions(server, at, &links).await?;
+    let mut changed = changed(server, community, &links).await?;
+    let stored = |link: IntervalLink| {
         let start = link.interval.start();
-        let mut stored = StoredInterval { trades: born.remove(&start).unwrap_or_default(), ..link.into_stored() };
-        for AdditionLink { document, added, .. } in added.remove(&start).unwrap_or_default() {
-            if document.number <= at.number {
-                stored.gaps.extend(added.gaps);
-                stored.decided.extend(added.decided);
-                stored.events.extend(added.events);
-            } else {
-                // Nobody has completed it yet.
-                stored.trades.retain(|trade| !added.trades.iter().any(|other| other.id == trade.id));
-            }
+        let mut stored = link.into_stored();
+        for AdditionLink { added, .. } in added.remove(&start).unwrap_or_default() {
+            stored.trades.extend(added.trades);
+            stored.gaps.extend(added.gaps);
+            stored.decided.extend(added.decided);
+            stored.events.extend(added.events);
         }
+        changed.remove(&start).into_iter().flatten().for_each(|document| document.overlay(&mut stored.trades));
         stored
     };
-    Ok(links.into_iter().map(with_trades).collect())
+    Ok(links.into_iter().map(stored).collect())
+}
+
+/// What was added to these intervals, up to a mark.
+async fn additions(
+    server: &Server,
+    at: &Mark,
+    links: &[IntervalLink],
+) -> Result<BTreeMap<Boundary, Vec<AdditionLink>>, Fault> {
+    let mut added: BTreeMap<Boundary, Vec<AdditionLink>> = BTreeMap::new();
+    let with = links.iter().filter(|link| link.fields.added.unwrap_or(false)).map(|link| link.interval.start());
+    let Some((first, last)) = with.clone().min().zip(with.max()) else { return Ok(added) };
+    let span = Span { from: Some(first.seconds()), to: Some(last.seconds() + 1) };
+    for link in addition::list(server, &at.community, span).await? {
+        // One beyond the mark nobody has completed yet.
+        if link.document.number <= at.number {
+            added.entry(link.interval.start()).or_default().push(link);
+        }
+    }
+    Ok(added)
+}
+
+/// The documents of trades of these intervals of which something has become.
+async fn changed(
+    server: &Server,
+    community: &str,
+    links: &[IntervalLink],
+) -> Result<BTreeMap<Boundary, Vec<TradeDocument>>, Fault> {
+    let mut changed: BTreeMap<Boundary, Vec<TradeDocument>> = BTreeMap::new();
+    let with = links.iter().filter(|link| link.fields.fresh < link.fields.paid).map(|link| link.interval.end());
+    let Some((first, last)) = with.clone().min().zip(with.max()) else { return Ok(changed) };
+    for document in trades::changed(server, &[community], first, last).await? {
+        changed.entry(document.start.0).or_default().push(document);
+    }
+    Ok(changed)
+}
+
+/// A community's intervals up to its mark, read page by page.
+pub(super) struct Intervals<'s> {
+    server: &'s Server,
+    community: &'s str,
+    span: Span,
+    /// The number of the last link that counts; none: that of the mark.
+    number: Option<u64>,
+    page: VecDeque<StoredInterval>,
+    is_over: bool,
+}
+
+impl<'s> Intervals<'s> {
+    pub(super) fn new(server: &'s Server, community: &'s str, span: Span, number: Option<u64>) -> Intervals<'s> {
+        Intervals { server, community, span, number, page: VecDeque::new(), is_over: false }
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Option<StoredInterval>, Fault> {
+        if self.page.is_empty() && !self.is_over {
+            let mut mark = mark::find(self.server, self.community).await?;
+            mark.number = self.number.unwrap_or(mark.number);
+            self.page = up_to(self.server, &mark, self.span, PAGE).await?.into();
+            self.is_over = self.page.len() < PAGE;
+            let last = self.page.back().map(|last| last.interval.start().seconds().saturating_add(1));
+            self.span.from = last.or(self.span.from);
+        }
+        Ok(self.page.pop_front())
+    }
+}
+
+/// Documents that start within a span, up to the mark.
+pub(super) fn within(community: &str, span: Span, mark: Boundary) -> Document {
+    let end = span.to.map_or(mark.seconds(), |to| to.min(mark.seconds()));
+    let at = |second: u64| boundary_date(Boundary::from_seconds(second).unwrap_or(mark));
+    // A span that starts beyond the mark starts at the mark.
+    let from = at(span.from.unwrap_or(0).min(mark.seconds()));
+    doc! { "community": community, "start": { "$gte": from, "$lt": at(end) } }
 }
 
 /// How many events of a code there are.
@@ -76,7 +144,7 @@ struct Count {
 pub(super) async fn event_counts(server: &Server, community: &str) -> Result<Vec<(String, u64)>, Fault> {
     let Some(mark) = mark::find(server, community).await?.end() else { return Ok(Vec::new()) };
     let pipeline = [
-        doc! { "$match": { "community": community, "start": { "$lt": field::boundary_date(mark) } } },
+        doc! { "$match": { "community": community, "start": { "$lt": boundary_date(mark) } } },
         doc! { "$group": { "_id": "$code", "count": { "$sum": 1 } } },
         doc! { "$sort": { "_id": 1 } },
     ];
@@ -102,7 +170,7 @@ pub(super) async fn told(server: &Server, community: &str, codes: &[&str]) -> Re
     let mut told = BTreeSet::new();
     let Some(mark) = mark::find(server, community).await?.end() else { return Ok(told) };
     let filter = doc! {
-        "community": community, "code": { "$in": codes }, "start": { "$lt": field::boundary_date(mark) },
+        "community": community, "code": { "$in": codes }, "start": { "$lt": boundary_date(mark) },
     };
     each("event", server.of::<Told>().find(filter), |Told { code, subject, message }| {
         told.insert(StoredEvent { code, subject, message });

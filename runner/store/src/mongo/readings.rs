@@ -141,7 +141,7 @@ async fn copy(server: &Server, arrival: &ArrivalDocument) -> Result<(), Fault> {
         server.update(&server.of::<DayDocument>(), &statements).await?;
     }
     let copied = doc! { "q": { "_id": arrival.number }, "u": { "$set": { "copied": true } } };
-    server.update(&server.of::<ArrivalDocument>(), &[copied]).await
+    server.update(&server.of::<ArrivalDocument>(), &[copied]).await.map(drop)
 }
 
 pub(super) async fn keep(server: &Server, new: &NewReadings) -> Result<Result<KeptReadings, Contradictions>, Fault> {

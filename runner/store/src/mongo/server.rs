@@ -10,9 +10,11 @@ use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, SelectionC
 use mongodb::{Client, Collection, Database, IndexModel};
 
 use super::address::MongoAddress;
+use super::depth::KnownDepth;
 use super::document::encode;
 use super::fault::{DUPLICATE, Fault, write_failed};
-use super::reach::Mark;
+use super::leases::KnownLease;
+use super::mark::FullMark;
 
 /// The database where the address names none: the original's.
 const DATABASE: &str = "comsolve";
@@ -22,9 +24,9 @@ const SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
 const BATCH: usize = 1000;
 
 /// The version of the indexes below. Another one makes all of them again.
-const INDEXES: i32 = 1;
+const INDEXES: i32 = 2;
 /// The version of the records that intervals have; there is no marker in databases from before it.
-const RECORDS: i32 = 2;
+const RECORDS: i32 = 3;
 /// The collection of such versions.
 const LAYOUTS: &str = "layouts";
 
@@ -36,7 +38,7 @@ pub(super) trait Stored: Send + Sync {
 /// A database of a server.
 pub(super) struct Server {
     database: Database,
-    /// Trades, in the original's shape: ours, and copies of those that it left.
+    /// Trades of which something has become, and copies of those that the original left.
     pub(super) trades: Collection<RawDocumentBuf>,
     /// The chain of each community: intervals and decisions.
     pub(super) intervals: Collection<RawDocumentBuf>,
@@ -47,7 +49,11 @@ pub(super) struct Server {
     /// Whether it was opened to write.
     writable: bool,
     /// The mark that each community had when this process advanced it last.
-    marks: Mutex<HashMap<String, Mark>>,
+    marks: Mutex<HashMap<String, FullMark>>,
+    /// What waited to be forwarded when this process looked last.
+    depth: Mutex<Option<KnownDepth>>,
+    /// Leases as this process acquired them last.
+    leases: Mutex<HashMap<String, KnownLease>>,
     /// Digests of blobs that are known to be there. Nothing is ever deleted.
     known: Mutex<HashSet<Digest>>,
     /// The meters that have been read, by community, with the number of the link that said so.
@@ -84,6 +90,8 @@ impl Server {
             original_prices: has("prices").then(|| database.collection("prices")),
             writable,
             marks: Mutex::default(),
+            depth: Mutex::default(),
+            leases: Mutex::default(),
             known: Mutex::default(),
             read_meters: Mutex::default(),
             database,
@@ -123,7 +131,7 @@ impl Server {
 
     async fn note_layout(&self, what: &str, version: i32) -> Result<(), Fault> {
         let note = doc! { "q": { "_id": what }, "u": { "$set": { "version": version } }, "upsert": true };
-        self.update(&self.database.collection::<Document>(LAYOUTS), &[note]).await
+        self.update(&self.database.collection::<Document>(LAYOUTS), &[note]).await.map(drop)
     }
 
     /// Creates the indexes, once in the life of a database.
@@ -134,17 +142,25 @@ impl Server {
             return Ok(());
         }
         let trades = vec![
-            doc! { "timestamp": 1, "_id": 1 },
-            doc! { "buyer_id": 1, "timestamp": 1, "_id": 1 },
+            doc! { "community": 1, "timestamp": 1, "_id": 1 },
             doc! { "buyer_id": 1, "metadata.transaction_state": 1, "timestamp": 1, "_id": 1 },
-            doc! { "seller_id": 1, "timestamp": 1, "_id": 1 },
             doc! { "metadata.transaction_state": 1, "timestamp": 1, "_id": 1 },
-            doc! { "community": 1, "start": 1, "number": 1 },
             doc! { "metadata.claim.until": 1 },
+        ];
+        let intervals = vec![
+            doc! { "community": 1, "start": 1 },
+            doc! { "first_trade": 1 },
+            doc! { "end": 1, "first_trade": 1 },
+            doc! { "waits": 1, "end": 1, "first_trade": 1, "fresh": 1 },
+            doc! { "waits": 1, "community": 1, "end": 1, "fresh": 1 },
         ];
         let indexes = [
             ("trades", trades),
-            ("intervals", vec![doc! { "community": 1, "start": 1 }]),
+            ("intervals", intervals),
+            ("communities", vec![doc! { "parties": 1 }]),
+            ("additions", vec![doc! { "community": 1, "addition_to": 1 }]),
+            ("days", vec![doc! { "community": 1, "sums.until": 1 }]),
+            ("details", vec![doc! { "community": 1, "until": 1 }]),
             ("events", vec![doc! { "community": 1, "code": 1, "start": 1 }, doc! { "community": 1, "start": 1 }]),
             (
                 "notices",
@@ -153,7 +169,6 @@ impl Server {
                     doc! { "community": 1, "is_newest": 1 },
                 ],
             ),
-            ("details", vec![doc! { "community": 1, "until": 1 }]),
             ("algorithms", vec![doc! { "sha256": 1 }]),
             ("changes", vec![doc! { "community": 1, "at": 1, "_id": 1 }]),
             ("market_prices", vec![doc! { "meter": 1, "start": -1 }]),
@@ -190,21 +205,33 @@ impl Server {
         self.writable
     }
 
-    fn marks(&self) -> MutexGuard<'_, HashMap<String, Mark>> {
+    fn marks(&self) -> MutexGuard<'_, HashMap<String, FullMark>> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A community's mark, as far as this process knows; somebody else may have moved it since.
-    pub(super) fn known_mark(&self, community: &str) -> Option<Mark> {
+    pub(super) fn known_mark(&self, community: &str) -> Option<FullMark> {
         self.marks().get(community).cloned()
     }
 
-    pub(super) fn remember_mark(&self, community: &str, mark: Mark) {
+    pub(super) fn remember_mark(&self, community: &str, mark: FullMark) {
         self.marks().insert(community.to_owned(), mark);
     }
 
     pub(super) fn forget_mark(&self, community: &str) {
         self.marks().remove(community);
+    }
+
+    pub(super) fn known_depth(&self) -> Option<KnownDepth> {
+        self.depth.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn remember_depth(&self, depth: KnownDepth) {
+        *self.depth.lock().unwrap_or_else(PoisonError::into_inner) = Some(depth);
+    }
+
+    pub(super) fn leases(&self) -> MutexGuard<'_, HashMap<String, KnownLease>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn knows(&self, digest: &Digest) -> bool {
@@ -230,11 +257,13 @@ impl Server {
         self.read_meters.lock().unwrap_or_else(PoisonError::into_inner).insert(community, (number, meters));
     }
 
-    /// Runs update statements, each of which changes nothing if it was run before.
-    pub(super) async fn update<T>(&self, collection: &Collection<T>, statements: &[Document]) -> Result<(), Fault>
+    /// Runs update statements, each of which changes nothing if it was run before. Answers how many documents they found or
+    /// made.
+    pub(super) async fn update<T>(&self, collection: &Collection<T>, statements: &[Document]) -> Result<u64, Fault>
     where
         T: Send + Sync,
     {
+        let mut found = 0;
         for batch in statements.chunks(BATCH) {
             let mut command = doc! { "update": collection.name(), "updates": batch, "ordered": false };
             if let Some(concern) = self.database.write_concern() {
@@ -249,7 +278,9 @@ impl Server {
             if let Some(error) = errors.into_iter().find(|error| error.get_i32("code").ok() != Some(DUPLICATE)) {
                 return Err(write_failed(error.get_str("errmsg").unwrap_or("unknown")));
             }
+            found +=
+                answer.get("n").and_then(|n| n.as_i64().or(n.as_i32().map(i64::from))).map_or(0, i64::unsigned_abs);
         }
-        Ok(())
+        Ok(found)
     }
 }

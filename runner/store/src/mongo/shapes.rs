@@ -9,7 +9,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use super::journal::Journal;
 use super::*;
 use crate::contract::{Database, Shelf, full, interval, new_prices, opening, put};
-use crate::record;
+use crate::record::{self, Day};
 use books::{Action, BacktestHead, Backtests, Decided, Label, Link, Role, Session, ShadowTotals, Viewers, Visit, Who};
 use domain::disputes::MeterDecision;
 use domain::netting::LastReads;
@@ -76,6 +76,10 @@ async fn check(store: &MongoStore, name: &str, expected: &[Document]) {
     assert_eq!(order(&found), order(expected), "{name}");
 }
 
+fn first_trade(number: u64) -> ObjectId {
+    field::object_id(&TradeId::derive("aveiro", interval(number), 0))
+}
+
 #[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_settled_interval_and_an_opening_keep_their_shapes() {
@@ -96,8 +100,14 @@ async fn a_settled_interval_and_an_opening_keep_their_shapes() {
             "basis": "gross",
             "configuration": Digest::of(&0_u64.to_le_bytes()).to_string(),
             "settled_at": date(SECOND),
+            "day": quarter(-48),
             "fence": 3_i64,
             "by": random(),
+            "first_trade": first_trade(0),
+            "trades": 4_i64,
+            "paid": 1_i64,
+            "fresh": 1_i64,
+            "waits": true,
             "digest": "36797ccbd48317d092629ccd168c9694a3aed5201a35aeb45f8ed6921f0d2ea8",
             "whole": Bson::Null,
             "algorithm": Digest::of(b"component").to_string(),
@@ -120,8 +130,13 @@ async fn a_settled_interval_and_an_opening_keep_their_shapes() {
             "basis": "net",
             "configuration": Bson::Null,
             "settled_at": date(SECOND),
+            "day": quarter(-48),
             "fence": Bson::Null,
             "by": random(),
+            "first_trade": first_trade(7),
+            "trades": 0_i64,
+            "paid": 0_i64,
+            "fresh": 0_i64,
             "digest": "6756944987316d91dc9fa05acda4c39163e69f7710f3f6edfbd3c2725aa3a206",
             "whole": Bson::Null,
         },
@@ -133,8 +148,21 @@ async fn a_settled_interval_and_an_opening_keep_their_shapes() {
         expected.insert("whole", binary(whole));
     }
     check(&store, "intervals", &expected).await;
-    let mark = doc! { "_id": "aveiro", "number": 2_i64, "interval": 2_i64, "mark": quarter(8) };
-    assert_eq!(documents(&store, "communities").await, [mark]);
+    let parties = ["a", "bob", "carla", "grid"];
+    let mark =
+        doc! { "_id": "aveiro", "number": 2_i64, "interval": 2_i64, "mark": quarter(8), "parties": parties.as_slice() };
+    let mut found = documents(&store, "communities").await.remove(0);
+    let mut today = found.remove("today").unwrap();
+    assert_eq!(found, mark);
+    let day = today.as_document_mut().unwrap();
+    let bytes = day.remove("parties");
+    let Some(Bson::Binary(bytes)) = bytes else { panic!("{bytes:?}") };
+    assert_eq!(Day::decode(&bytes.bytes).unwrap().parties.keys().map(String::as_str).collect::<Vec<_>>(), parties);
+    let fields = doc! {
+        "first": quarter(0), "last": quarter(7), "until": quarter(8), "day": quarter(-48), "intervals": 2_i64,
+        "trades": 4_i64,
+    };
+    assert_eq!(*day, fields);
     let event = |number: i64, code: &str| {
         let message = format!("it is {code:?}; 'so' \u{1f4a1}");
         let id = format!("aveiro/1/{number}");
@@ -165,58 +193,38 @@ async fn trades_and_what_becomes_of_them_keep_their_shapes() {
     let shelf = Database::new();
     let store = shelf.open().await;
     put(&store, full("aveiro", 0)).await.unwrap();
-    let id = |number| field::object_id(&TradeId::derive("aveiro", interval(0), number));
-    let trade = |number: i64, seller: Bson, buyer: Bson, (energy, wh): (f64, i64), (price, micro): (f64, i64)| {
-        let id = id(u64::try_from(number).unwrap());
-        doc! {
-            "_id": id,
-            "timestamp": quarter(1),
-            "buyer_id": buyer,
-            "seller_id": seller,
-            "energy": energy,
-            "price": price,
-            "created_at": date(SECOND),
-            "metadata": { "match_id": id },
-            "community": "aveiro",
-            "start": quarter(0),
-            "number": number,
-            "energy_wh": wh,
-            "price_micro_eur": micro,
-        }
-    };
-    let (grid, a, bob, carla) = (Bson::Int32(100), Bson::from("a"), Bson::from("bob"), Bson::from("carla"));
-    let mut expected = [
-        trade(0, a.clone(), bob, (0.1, 100), (0.0962, 96_200)),
-        trade(1, a, grid.clone(), (0.001, 1), (0.03, 30_000)),
-        trade(2, carla.clone(), grid.clone(), (0.008, 8), (-0.042, -42_000)),
-        trade(3, grid, carla, (0.009, 9), (0.171, 171_000)),
-    ];
+    check(&store, "trades", &[]).await;
     let fallback = "settled with own instead: the other one failed";
-    let since = "Start timestamp: 2023-09-01T12:00:00Z";
-    for (trade, message) in expected.iter_mut().zip([fallback, fallback, since, since]) {
-        trade.get_document_mut("metadata").unwrap().insert("message", message);
-    }
-    expected[0].get_document_mut("metadata").unwrap().insert("transaction_state", 0_i32);
-    check(&store, "trades", &expected).await;
-
     let until = now() + Duration::from_secs(60);
     let claim = Claim { buyer: "bob".into(), since: OfferedSince::default(), now: now(), until };
     assert_eq!(store.claim(&claim, Window::first(9)).await.unwrap().len(), 1);
-    let metadata = doc! {
-        "match_id": id(0),
-        "message": fallback,
-        "transaction_state": 1_i32,
-        "updated_at": date(SECOND + 7),
-        "revision": 1_i64,
-        "claim": { "until": date(SECOND + 60_007), "from": 0_i32 },
+    let trade = doc! {
+        "_id": first_trade(0),
+        "timestamp": quarter(1),
+        "buyer_id": "bob",
+        "seller_id": "a",
+        "created_at": date(SECOND),
+        "metadata": {
+            "transaction_state": 1_i32,
+            "message": fallback,
+            "updated_at": date(SECOND + 7),
+            "revision": 1_i64,
+            "claim": { "until": date(SECOND + 60_007), "from": 0_i32 },
+        },
+        "community": "aveiro",
+        "start": quarter(0),
+        "number": 0_i64,
+        "energy_wh": 100_i64,
+        "price_micro_eur": 96_200_i64,
     };
-    assert_eq!(documents(&store, "trades").await[0].get_document("metadata").ok(), Some(&metadata));
+    check(&store, "trades", &[trade]).await;
+    let link = documents(&store, "intervals").await.remove(0);
+    assert_eq!((link.get_i64("fresh").unwrap(), link.get("waits")), (0, None));
     check(&store, "journal", &[doc! { "_id": "trades", "number": 1_i64, "by": random() }]).await;
 
     // Nobody reports: the claim lapses, and that stays known until it is claimed again.
     store.outbox_depth(OfferedSince::default(), until).await.unwrap();
     let metadata = doc! {
-        "match_id": id(0),
         "message": fallback,
         "transaction_state": 0_i32,
         "updated_at": date(SECOND + 60_007),
@@ -225,11 +233,10 @@ async fn trades_and_what_becomes_of_them_keep_their_shapes() {
     };
     assert_eq!(documents(&store, "trades").await[0].get_document("metadata").ok(), Some(&metadata));
 
-    let trade = TradeId::from_bytes(id(0).bytes());
+    let trade = TradeId::derive("aveiro", interval(0), 0);
     let paid = |state| MatchUpdate { id: trade, state, transaction_id: Some("tx".to_owned()), message: None };
     store.update(&[paid(State::Paid)], now()).await.unwrap();
     let metadata = doc! {
-        "match_id": id(0),
         "message": fallback,
         "transaction_state": 2_i32,
         "updated_at": date(SECOND + 7),
@@ -262,7 +269,6 @@ async fn a_trade_that_is_reopened_and_its_record_keep_their_shapes() {
     store.reopen(&reopening).await.unwrap();
     let id = field::object_id(&trade);
     let metadata = doc! {
-        "match_id": id,
         "message": "reopened by ada: it was not",
         "transaction_state": 0_i32,
         "updated_at": date(SECOND),
@@ -392,7 +398,12 @@ async fn what_is_added_to_an_interval_keeps_its_shape() {
     let mark = doc! {
         "_id": "aveiro", "number": 3_i64, "interval": 1_i64, "mark": quarter(1), "course": 2_i64, "addition": 3_i64,
     };
-    assert_eq!(documents(&store, "communities").await, [mark]);
+    let mut found = documents(&store, "communities").await.remove(0);
+    for derived in ["today", "parties"] {
+        assert!(found.remove(derived).is_some(), "{derived}");
+    }
+    assert_eq!(found, mark);
+    assert!(documents(&store, "intervals").await[0].get_bool("added").unwrap());
 }
 
 #[needs::mongodb]

@@ -1,6 +1,6 @@
 //! What becomes of trades: claims, reports and pushes. Each is applied whole or not at all, by way of the journal.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::TradeId;
 use domain::trade::State;
@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use prost::Message;
 
-use super::document::exists;
+use super::document::{exists, insert_missing};
 use super::fault::Fault;
-use super::field;
-use super::find::{self, Found};
+use super::field::{self, Date, StateNumber};
+use super::find::{self, Found, Fresh};
 use super::journal::Journal;
 use super::reopening::{self, Record};
 use super::server::Server;
+use super::trades::{ClaimFields, Metadata, TradeDocument};
 use books::{
     Claim, Match, MatchUpdate, ReopenError, Reopened, Reopening, Reported, UpdateError, Window, check_agreement,
 };
@@ -32,11 +33,35 @@ struct Changes {
     /// The records of trades that are reopened with it.
     #[prost(message, repeated, tag = "2")]
     reopened: Vec<Record>,
+    /// Intervals that have fewer trades of which nothing has become.
+    #[prost(message, repeated, tag = "3")]
+    fewer: Vec<Fewer>,
+}
+
+/// How many trades of an interval are left of which nothing has become.
+#[derive(Clone, PartialEq, Message)]
+struct Fewer {
+    /// The `_id` of its link.
+    #[prost(string, tag = "1")]
+    link: String,
+    #[prost(uint64, tag = "2")]
+    left: u64,
 }
 
 impl Changes {
-    fn new(changes: Vec<Change>) -> Changes {
-        Changes { changes, reopened: Vec::new() }
+    /// Changes of trades as they were found.
+    fn new<'f>(changes: impl IntoIterator<Item = (&'f Found, Change)>) -> Changes {
+        let mut of_all = Changes::default();
+        let mut left: BTreeMap<&str, u64> = BTreeMap::new();
+        for (found, change) in changes {
+            if let Some(Fresh { link, left: before }) = &found.fresh {
+                let left = left.entry(link).or_insert(*before);
+                *left = left.saturating_sub(1);
+            }
+            of_all.changes.push(change);
+        }
+        of_all.fewer = left.into_iter().map(|(link, left)| Fewer { link: link.to_owned(), left }).collect();
+        of_all
     }
 }
 
@@ -50,6 +75,9 @@ struct Change {
     revision: Option<i64>,
     #[prost(message, required, tag = "3")]
     becomes: Becomes,
+    /// Whether it is one of ours of which nothing has become before, so that it has no document yet.
+    #[prost(bool, tag = "4")]
+    is_first: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Message)]
@@ -79,16 +107,43 @@ struct Becomes {
 impl Change {
     fn new(found: &Found, state: State, at: Timestamp) -> Change {
         let becomes = Becomes { state: state as i32, updated_at: at.as_millisecond(), ..Becomes::default() };
-        Change { id: found.shown.id.as_bytes().to_vec(), revision: found.revision, becomes }
+        let (id, is_first) = (found.shown.id.as_bytes().to_vec(), found.fresh.is_some());
+        Change { id, revision: found.revision, becomes, is_first }
+    }
+
+    fn id(&self) -> Result<TradeId, Fault> {
+        let id = <[u8; 12]>::try_from(self.id.as_slice());
+        id.map(TradeId::from_bytes).map_err(|_| Fault::Record("a change of the journal of trades has no id".into()))
+    }
+}
+
+impl Becomes {
+    /// What the document of a trade says of it for the first time.
+    fn metadata(self, found: &Found, revision: i64) -> Result<Metadata, Fault> {
+        let unreadable = || Fault::Record(format!("entry {revision} of the journal of trades cannot be read").into());
+        let state = |number: i32| State::from_number(number.into()).map(StateNumber).ok_or_else(unreadable);
+        let at = |ms: i64| Timestamp::from_millisecond(ms).map(Date).map_err(|_| unreadable());
+        let claim = self
+            .claimed_until
+            .map(|until| Ok::<_, Fault>(ClaimFields { until: at(until)?, from: state(self.claimed_from)? }));
+        Ok(Metadata {
+            transaction_state: state(self.state)?,
+            message: self.message.or_else(|| found.shown.message.clone()),
+            updated_at: at(self.updated_at)?,
+            revision,
+            transaction_id: self.transaction_id,
+            claim: claim.transpose()?,
+            lapsed: self.lapsed.then_some(true),
+        })
     }
 }
 
 /// The statements that make changes and set this revision. Trades that become the same share a statement.
-fn statements(changes: Vec<Change>, revision: i64) -> Vec<Document> {
+fn statements(changes: Vec<Change>, revision: i64) -> Result<Vec<Document>, Fault> {
     let mut alike: HashMap<(Option<i64>, Becomes), Vec<Bson>> = HashMap::new();
-    for Change { id, revision, becomes } in changes {
-        let Ok(id) = <[u8; 12]>::try_from(id) else { continue };
-        alike.entry((revision, becomes)).or_default().push(field::object_id(&TradeId::from_bytes(id)).into());
+    for change in changes {
+        let id = field::object_id(&change.id()?);
+        alike.entry((change.revision, change.becomes)).or_default().push(id.into());
     }
     let mut statements = Vec::new();
     for ((before, becomes), ids) in alike {
@@ -101,7 +156,7 @@ fn statements(changes: Vec<Change>, revision: i64) -> Vec<Document> {
             statements.push(doc! { "q": trades, "u": update.clone(), "multi": true });
         }
     }
-    statements
+    Ok(statements)
 }
 
 fn update(becomes: &Becomes, revision: i64) -> Document {
@@ -145,19 +200,63 @@ fn update(becomes: &Becomes, revision: i64) -> Document {
 pub(super) async fn settle(server: &Server) -> Result<i64, Fault> {
     let (number, entry) = Journal::Trades.newest::<Changes>(server).await?;
     if let Some(changes) = entry.filter(|_| server.is_writable()) {
-        make(server, number, changes).await?;
+        let firsts = changes.changes.iter().filter(|change| change.is_first).map(Change::id);
+        let found = find::by_ids(server, &firsts.collect::<Result<_, _>>()?).await?;
+        make(server, number, changes, &found).await?;
     }
     Ok(number)
 }
 
-async fn make(server: &Server, number: i64, Changes { changes, reopened }: Changes) -> Result<(), Fault> {
+/// Makes the changes of an entry; `found` are the trades as they were before, those of the first changes at least.
+async fn make(
+    server: &Server,
+    number: i64,
+    Changes { changes, reopened, fewer }: Changes,
+    found: impl IntoIterator<Item = &Found>,
+) -> Result<(), Fault> {
     reopening::keep(server, number, reopened).await?;
-    server.update(&server.trades, &statements(changes, number)).await?;
+    let (firsts, others): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(|change| change.is_first);
+    if !firsts.is_empty() {
+        insert_missing(&server.trades.clone_with_type(), &documents(firsts, number, found)?).await?;
+    }
+    server.update(&server.trades, &statements(others, number)?).await?;
+    // Last: as long as an interval counts too many, it is looked through, and what has a document is left out.
+    let fewer = fewer.into_iter().map(|Fewer { link, left }| {
+        let left = i64::try_from(left).unwrap_or(i64::MAX);
+        let mut update = doc! { "$set": { "fresh": left } };
+        if left == 0 {
+            update.insert("$unset", doc! { "waits": "" });
+        }
+        doc! { "q": { "_id": link, "fresh": { "$gt": left } }, "u": update }
+    });
+    server.update(&server.intervals, &fewer.collect::<Vec<_>>()).await?;
     Journal::Trades.finish(server, number).await
 }
 
-/// Publishes and makes changes that were decided after an entry; answers false if another entry came between.
-async fn change(server: &Server, after: i64, changes: Changes) -> Result<bool, Fault> {
+/// The documents of trades of which something becomes for the first time. A trade that has one needs none.
+fn documents<'f>(
+    firsts: Vec<Change>,
+    number: i64,
+    found: impl IntoIterator<Item = &'f Found>,
+) -> Result<Vec<TradeDocument>, Fault> {
+    let fresh = found.into_iter().filter(|found| found.fresh.is_some());
+    let fresh: HashMap<&[u8], &Found> = fresh.map(|found| (found.shown.id.as_bytes().as_slice(), found)).collect();
+    let mut documents = Vec::new();
+    for change in firsts {
+        let Some(found) = fresh.get(change.id.as_slice()) else { continue };
+        documents.extend(TradeDocument::new(&found.shown, change.becomes.metadata(found, number)?));
+    }
+    Ok(documents)
+}
+
+/// Publishes and makes changes that were decided after an entry, of trades as they were found; answers false if another entry came
+/// between.
+async fn change<'f>(
+    server: &Server,
+    after: i64,
+    changes: Changes,
+    found: impl IntoIterator<Item = &'f Found>,
+) -> Result<bool, Fault> {
     if changes.changes.is_empty() {
         return Ok(true);
     }
@@ -165,7 +264,7 @@ async fn change(server: &Server, after: i64, changes: Changes) -> Result<bool, F
     let bytes = changes.encode_to_vec();
     let published = Journal::Trades.publish(server, after, &bytes).await?;
     if published {
-        make(server, after + 1, changes).await?;
+        make(server, after + 1, changes, found).await?;
     }
     Ok(published)
 }
@@ -182,17 +281,17 @@ pub(super) async fn refresh(server: &Server, now: Timestamp) -> Result<(), Fault
         if exists(&server.trades, too_far).await? {
             tracing::warn!(%now, code = "clock", "{}", Claim::TOO_FAR);
         }
-        let expired = find::find(server, vec![expired], Window::first(CLAIM_MAX)).await?;
-        let returned = |mut found: Found| {
-            found.expire(now);
+        let mut expired = find::with_documents(server, vec![expired], Window::first(CLAIM_MAX)).await?;
+        expired.iter_mut().for_each(|found| found.expire(now));
+        let returned = |found: &'_ Found| {
             let (state, at) = (found.shown.state?, found.shown.updated_at?);
-            let mut change = Change::new(&found, state, at);
+            let mut change = Change::new(found, state, at);
             change.becomes.lapsed = found.lapsed;
             Some(change)
         };
-        let changes: Vec<Change> = expired.into_iter().filter_map(returned).collect();
-        let all = changes.len() < CLAIM_MAX;
-        if change(server, after, Changes::new(changes)).await? && all {
+        let changes = Changes::new(expired.iter().filter_map(|found| Some((found, returned(found)?))));
+        let all = changes.changes.len() < CLAIM_MAX;
+        if change(server, after, changes, &expired).await? && all {
             return Ok(());
         }
     }
@@ -205,14 +304,15 @@ pub(super) async fn claim(server: &Server, claim: &Claim, window: Window) -> Res
     loop {
         refresh(server, claim.now).await?;
         let after = settle(server).await?;
-        let found = find::find(server, find::conditions(&filter), window).await?;
+        let found = find::find(server, &filter, window).await?;
         let claimed = |found: &Found| {
             let mut change = Change::new(found, State::Sent, claim.now);
             change.becomes.claimed_until = Some(claim.until.as_millisecond());
             change.becomes.claimed_from = found.shown.state.map_or(0, |state| state as i32);
             change
         };
-        if change(server, after, Changes::new(found.iter().map(claimed).collect())).await? {
+        let changes = Changes::new(found.iter().map(|found| (found, claimed(found))));
+        if change(server, after, changes, &found).await? {
             return Ok(found.into_iter().map(|found| found.shown).collect());
         }
     }
@@ -224,14 +324,10 @@ async fn current(
     ids: impl Iterator<Item = TradeId>,
     now: Timestamp,
 ) -> Result<BTreeMap<TradeId, Found>, Fault> {
-    let ids: Vec<Bson> = ids.map(|id| field::object_id(&id).into()).collect();
     let mut trades = BTreeMap::new();
-    for ids in ids.chunks(IDS_MAX) {
-        let conditions = vec![doc! { "_id": { "$in": ids } }];
-        for mut found in find::find(server, conditions, Window::first(usize::MAX)).await? {
-            found.expire(now);
-            trades.insert(found.shown.id, found);
-        }
+    for mut found in find::by_ids(server, &ids.collect()).await? {
+        found.expire(now);
+        trades.insert(found.shown.id, found);
     }
     Ok(trades)
 }
@@ -259,7 +355,8 @@ pub(super) async fn update_all(
             change.becomes.message = found.shown.message.clone();
             changes.insert(update.id, change);
         }
-        if change(server, after, Changes::new(changes.into_values().collect())).await? {
+        let changes = changes.into_iter().filter_map(|(id, change)| Some((trades.get(&id)?, change)));
+        if change(server, after, Changes::new(changes), trades.values()).await? {
             return Ok(Ok(()));
         }
     }
@@ -292,13 +389,15 @@ pub(super) async fn delivered(
         let sent = sent.iter().map(|id| (id, State::Sent, None));
         let refused = refused.iter().map(|(id, reason)| (id, State::Error, Some(reason.clone())));
         // Of an id that is there twice the first counts: then it waits no more.
+        let mut done = BTreeSet::new();
         let outcome = |(id, state, message): (&TradeId, State, Option<String>)| {
-            let mut change = Change::new(&trades.remove(id)?, state, now);
+            let found = trades.get(id).filter(|_| done.insert(*id))?;
+            let mut change = Change::new(found, state, now);
             change.becomes.message = message;
-            Some(change)
+            Some((found, change))
         };
-        let changes = sent.chain(refused).filter_map(outcome).collect();
-        if change(server, after, Changes::new(changes)).await? {
+        let changes = Changes::new(sent.chain(refused).filter_map(outcome));
+        if change(server, after, changes, trades.values()).await? {
             return Ok(());
         }
     }
@@ -330,10 +429,11 @@ pub(super) async fn reopen(
             let mut change = Change::new(found, State::Created, reopening.at);
             change.becomes.message = Some(reopening.message());
             change.becomes.reopened = true;
-            changes.push(change);
+            changes.push((found, change));
         }
         let records = reopened.iter().map(|reopened| Record::new(reopened, by)).collect();
-        if change(server, after, Changes { changes, reopened: records }).await? {
+        let changes = Changes { reopened: records, ..Changes::new(changes) };
+        if change(server, after, changes, trades.values()).await? {
             return Ok(Ok(reopened));
         }
     }
@@ -344,7 +444,9 @@ mod tests {
     use crate::contract::{Database, Shelf, full, interval, put};
     use crate::mongo::MongoStore;
 
+    use super::super::journal::Entry;
     use super::*;
+    use books::Books;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
@@ -368,13 +470,15 @@ mod tests {
         for (made, from, to) in [(0, State::Created, State::Sent), (1, State::Sent, State::NotPaid)] {
             let after = settle(&store.server).await.unwrap();
             let found = current(&store.server, ids.iter().copied(), at(0)).await.unwrap();
-            let changes: Vec<Change> = found.values().map(|found| Change::new(found, to, at(1))).collect();
-            let changes = Changes::new(changes);
+            let changes = Changes::new(found.values().map(|found| (found, Change::new(found, to, at(1)))));
             let bytes = changes.encode_to_vec();
             assert!(Journal::Trades.publish(&store.server, after, &bytes).await.unwrap());
             assert!(!Journal::Trades.publish(&store.server, after, &bytes).await.unwrap());
-            let half = statements(changes.changes[..made].to_vec(), after + 1);
-            store.server.update(&store.server.trades, &half).await.unwrap();
+            let half = Changes { changes: changes.changes[..made].to_vec(), ..Changes::default() };
+            // All of it but that it is done.
+            make(&store.server, after + 1, half, found.values()).await.unwrap();
+            let undone = doc! { "$set": { "changes": field::Bytes(bytes) } };
+            store.server.of::<Entry>().update_one(doc! { "_id": "trades" }, undone).await.unwrap();
             assert_eq!(states(&store, &ids).await.iter().filter(|state| **state == from).count(), 2 - made);
             refresh(&shelf.open().await.server, at(2)).await.unwrap();
             assert_eq!(states(&store, &ids).await, [to, to]);
@@ -382,8 +486,9 @@ mod tests {
             let next = if to == State::Sent { State::NotPaid } else { State::Sent };
             let report = |state| [MatchUpdate { id: ids[0], state, transaction_id: None, message: None }];
             update_all(&store.server, &report(next), at(3)).await.unwrap().unwrap();
-            make(&store.server, after + 1, changes).await.unwrap();
+            make(&store.server, after + 1, changes, found.values()).await.unwrap();
             assert_eq!(states(&store, &ids).await, [next, to]);
+            assert_eq!(store.examine().await.unwrap(), [""; 0]);
             update_all(&store.server, &report(State::Sent), at(4)).await.unwrap().unwrap();
         }
     }

@@ -1,20 +1,20 @@
-//! Sums by day: those that are kept with the details of days that are over, then those of the intervals as they are.
+//! Sums by day: those that are kept, and where a day is not, those of its intervals.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use domain::Boundary;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::days::{self, Stretch, Stretches, Summing};
 use super::fault::Fault;
+use super::link::Traded;
+use super::mark::{self, FullMark};
+use super::read::Intervals;
 use super::server::Server;
-use super::{days, read};
+use super::{chain, details};
 use books::statement::Statement;
 use books::{DaySums, Span, StoredInterval, day_of};
-
-/// Seconds of a day of UTC, at whose beginning a page begins.
-pub(super) const DAY: u64 = 86_400;
-/// Intervals that are held in memory at a time.
-const PAGE: usize = 100;
 
 /// The sums of days, see [`books::Books::sums`].
 pub(super) async fn list(
@@ -24,39 +24,58 @@ pub(super) async fn list(
     after: Option<Boundary>,
     limit: usize,
 ) -> Result<Vec<DaySums>, Fault> {
-    let mut found = days::kept_sums(server, community, span, after, limit).await?;
-    if found.len() >= limit {
-        return Ok(found);
-    }
-    let kept = days::last(server, community).await?.map(Boundary::seconds);
-    let from = span.from.map(|from| from / DAY * DAY).max(after.map(Boundary::seconds)).max(kept);
-    // The last day is there as a whole.
-    let to = span.to.map(|to| to.div_ceil(DAY).saturating_mul(DAY));
-    let mut intervals = Intervals { server, community, span: Span { from, to }, page: VecDeque::new(), is_over: false };
-    let mut current: Option<(DaySums, Option<Statement>)> = None;
-    while let Some(interval) = intervals.next().await? {
-        let day = |interval: &StoredInterval| day_of(interval.interval, &TimeZone::UTC);
-        let is_other = |(sums, _): &(DaySums, Option<Statement>)| sums.first.timestamp() < day(&interval);
-        if let Some(over) = current.take_if(|current| is_other(current)) {
-            found.extend(finished(over, span));
-            if found.len() >= limit {
-                return Ok(found);
-            }
+    let mut found = Vec::new();
+    let mut stretches = Stretches::new(server, community, span, after).await?;
+    while found.len() < limit
+        && let Some(stretch) = stretches.next().await?
+    {
+        match stretch {
+            Stretch::Day(day) => match day.sums()? {
+                Some(sums) => found.push(sums),
+                None => of_intervals(server, community, day.span(), limit, &mut found).await?,
+            },
+            Stretch::Intervals(span) => of_intervals(server, community, span, limit, &mut found).await?,
         }
-        add(current.get_or_insert_with(|| begin(&interval)), &interval);
     }
-    found.extend(current.and_then(|last| finished(last, span)));
     found.truncate(limit);
     Ok(found)
 }
 
-fn begin(interval: &StoredInterval) -> (DaySums, Option<Statement>) {
-    let (first, until) = (interval.interval.start(), interval.interval.end());
-    let sums = DaySums { first, last: first, until, intervals: 0, trades: 0, members: None };
-    (sums, Some(Statement::default()))
+/// Sums up intervals by days of UTC, until there are enough.
+async fn of_intervals(
+    server: &Server,
+    community: &str,
+    span: Span,
+    limit: usize,
+    found: &mut Vec<DaySums>,
+) -> Result<(), Fault> {
+    let mut intervals = Intervals::new(server, community, span, None);
+    let mut current: Option<(Timestamp, DaySums, Option<Statement>)> = None;
+    let finished = |(_, sums, statement): (Timestamp, DaySums, Option<Statement>)| DaySums {
+        members: statement.map(|statement| statement.members),
+        ..sums
+    };
+    while let Some(interval) = intervals.next().await? {
+        let day = day_of(interval.interval, &TimeZone::UTC);
+        if let Some(over) = current.take_if(|(of, ..)| *of != day) {
+            found.push(finished(over));
+            if found.len() >= limit {
+                return Ok(());
+            }
+        }
+        add(current.get_or_insert_with(|| begin(day, &interval)), &interval);
+    }
+    found.extend(current.map(finished));
+    Ok(())
 }
 
-fn add((sums, statement): &mut (DaySums, Option<Statement>), interval: &StoredInterval) {
+fn begin(day: Timestamp, interval: &StoredInterval) -> (Timestamp, DaySums, Option<Statement>) {
+    let (first, until) = (interval.interval.start(), interval.interval.end());
+    let sums = DaySums { first, last: first, until, intervals: 0, trades: 0, members: None };
+    (day, sums, Some(Statement::default()))
+}
+
+fn add((_, sums, statement): &mut (Timestamp, DaySums, Option<Statement>), interval: &StoredInterval) {
     (sums.last, sums.until) = (interval.interval.start(), interval.interval.end());
     sums.intervals += 1;
     sums.trades += interval.trades.len() as u64;
@@ -64,30 +83,62 @@ fn add((sums, statement): &mut (DaySums, Option<Statement>), interval: &StoredIn
     *statement = statement.take().zip(more).and_then(|(sum, more)| sum.checked_add(&more));
 }
 
-/// The sums of a day, if any of its intervals is in the span.
-fn finished((sums, statement): (DaySums, Option<Statement>), span: Span) -> Option<DaySums> {
-    let is_within =
-        span.from.is_none_or(|from| from <= sums.last.seconds()) && span.to.is_none_or(|to| sums.first.seconds() < to);
-    is_within.then(|| DaySums { members: statement.map(|statement| statement.members), ..sums })
+/// An interval as it is summed up.
+fn traded(interval: &StoredInterval, after: Option<Boundary>, day: Timestamp) -> Traded<'_> {
+    Traded {
+        interval: interval.interval,
+        after,
+        day,
+        round: interval.round.as_ref(),
+        gaps: &interval.gaps,
+        trades: &interval.trades,
+    }
 }
 
-/// A community's intervals, read page by page.
-struct Intervals<'s> {
-    server: &'s Server,
-    community: &'s str,
-    span: Span,
-    page: VecDeque<StoredInterval>,
-    is_over: bool,
+/// Sums up the day that has not ended again, with additions up to that number of a link.
+pub(super) async fn again(server: &Server, community: &str, before: &FullMark, number: u64) -> Result<Summing, Fault> {
+    let Some(today) = &before.day.today else { return Summing::from(before) };
+    let mut summed = Summing::new();
+    let mut after = today.after();
+    let mut intervals = Intervals::new(server, community, today.span(), Some(number));
+    while let Some(interval) = intervals.next().await? {
+        summed.add(&traded(&interval, after, today.day()))?;
+        after = Some(interval.interval.end());
+    }
+    Ok(summed)
 }
 
-impl Intervals<'_> {
-    async fn next(&mut self) -> Result<Option<StoredInterval>, Fault> {
-        if self.page.is_empty() && !self.is_over {
-            self.page = read::intervals(self.server, self.community, self.span, PAGE).await?.into();
-            self.is_over = self.page.len() < PAGE;
-            let last = self.page.back().map(|last| last.interval.start().seconds().saturating_add(1));
-            self.span.from = last.or(self.span.from);
+/// Sums up all intervals again, by the days of a time zone; answers the number of days. Whoever dies meanwhile leaves days that are
+/// not there, which shows.
+pub(super) async fn all_again(
+    server: &Server,
+    community: &str,
+    zone: &TimeZone,
+    told: Arc<dyn Fn() + Send + Sync>,
+) -> Result<u64, Fault> {
+    server.check_writable()?;
+    loop {
+        chain::completed(server, community).await?;
+        let before = mark::full(server, community).await?;
+        if before.mark.end().is_none() {
+            return Ok(0);
         }
-        Ok(self.page.pop_front())
+        details::forget(server, community).await?;
+        days::forget(server, community).await?;
+        let (mut summed, mut days, mut after) = (Summing::new(), 0, None);
+        let mut intervals = Intervals::new(server, community, Span::default(), Some(before.mark.number));
+        while let Some(interval) = intervals.next().await? {
+            summed.add(&traded(&interval, after, day_of(interval.interval, zone)))?;
+            after = Some(interval.interval.end());
+            let over = summed.keep_over(server, community).await?;
+            days += over;
+            (0..over).for_each(|_| told());
+        }
+        // Again, if an interval was settled meanwhile: its sums are of the days before.
+        if before.replace_day(server, community, &summed).await? {
+            server.forget_mark(community);
+            told();
+            return Ok(days + 1);
+        }
     }
 }

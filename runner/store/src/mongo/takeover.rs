@@ -2,7 +2,7 @@
 //!
 //! The original's collections are only ever read. On a real server they are time-series collections, where a document
 //! cannot be changed by its `_id` and an index would not be ours to make; so what becomes of its trades is kept with the
-//! copies, and every query finds theirs and ours in one place, in one order, by one index. Copying again changes nothing,
+//! copies, which are beside our trades of which something has become. Copying again changes nothing,
 //! so a process that dies in between is of no consequence. Once a community has settled, nothing more is copied.
 
 use domain::Boundary;
@@ -26,9 +26,6 @@ struct Copied {
     /// The latest end of an interval of all that was copied.
     #[serde(skip_serializing_if = "Option::is_none")]
     newest: Option<Date>,
-    /// The same of what the original settled itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end: Option<Date>,
 }
 
 impl Stored for Copied {
@@ -70,7 +67,7 @@ pub(super) async fn copy(server: &Server) -> Result<(), Fault> {
     }
     // Only now: until all is there, it has to be copied again.
     let update = doc! { "q": id(), "u": { "$max": encode(&copied)? }, "upsert": true };
-    if copied.newest.is_some() { server.update(&server.of::<Copied>(), &[update]).await } else { Ok(()) }
+    if copied.newest.is_some() { server.update(&server.of::<Copied>(), &[update]).await.map(drop) } else { Ok(()) }
 }
 
 /// Copies documents; answers how many were not there yet.
@@ -84,21 +81,13 @@ async fn insert(server: &Server, batch: &mut Vec<RawDocumentBuf>) -> Result<usiz
 impl Copied {
     /// Notes a document; answers whether it is a trade, and to be copied.
     fn add(&mut self, document: &RawDocumentBuf) -> Result<bool, Fault> {
-        let document: Document = decode("trade", document)?;
-        // Ours, from before they had a collection of their own.
-        let is_ours = document.get("community").is_some_and(|community| *community != Bson::Null);
-        if !is_ours && original::trade(&document).is_none() {
+        // The original's trades have no community: by that ours are told from them.
+        if has(document, "community") {
             return Ok(false);
         }
-        let Some(end) = document.get_datetime("timestamp").ok().and_then(|end| Date::try_from(Bson::from(*end)).ok())
-        else {
-            return Ok(is_ours);
-        };
-        let later = |known: Option<Date>| known.filter(|known| known.0 >= end.0).or(Some(end));
-        self.newest = later(self.newest);
-        if !is_ours {
-            self.end = later(self.end);
-        }
+        let document: Document = decode("trade", document)?;
+        let Some(trade) = original::trade(&document) else { return Ok(false) };
+        self.newest = self.newest.filter(|newest| newest.0 >= trade.end).or(Some(Date(trade.end)));
         Ok(true)
     }
 }
@@ -107,7 +96,7 @@ impl Copied {
 async fn warn_of_more(original: &Collection<RawDocumentBuf>, newest: Option<&Date>) -> Result<(), Fault> {
     let newest = newest.map_or(DateTime::MIN, |newest| super::field::date(newest.0));
     let later = original.find_one(doc! { "timestamp": { "$gt": newest } }).await?;
-    if later.is_some_and(|later| !has(&later, "community")) {
+    if later.is_some() {
         tracing::warn!(
             "the Python original has gone on writing trades to this database after it was taken over: they are not \
              offered for payment, because their intervals are settled here as well (stop its service)"
@@ -123,6 +112,6 @@ pub(super) async fn end(server: &Server) -> Result<Option<Boundary>, Fault> {
         copy(server).await?;
     }
     let copied: Option<Copied> = one("what was copied of", &server.of::<Copied>(), id()).await?;
-    let end = copied.and_then(|copied| copied.end);
+    let end = copied.and_then(|copied| copied.newest);
     Ok(end.and_then(|end| Boundary::from_seconds(u64::try_from(end.0.as_second()).ok()?)))
 }

@@ -1,100 +1,92 @@
-//! Our own trades as documents of `trades`: in the shape of the original's `matches`, with exact numbers beside its
-//! floating-point ones. The copies of the original's trades are in the same collection, see `takeover.rs`.
+//! Trades of which something has become, as documents of `trades`: who was offered or paid what. All others are in their interval's
+//! link alone. The copies of the original's trades are in the same collection, see `takeover.rs`, in its shape, which these have too as
+//! far as they have the same fields.
 
 use domain::{Boundary, Energy, Interval, MemberId, Price};
-use mongodb::bson::{Document, doc};
+use mongodb::bson::doc;
 use serde::{Deserialize, Serialize};
 
+use super::days::{Stretch, Stretches};
 use super::document::all;
 use super::fault::Fault;
-use super::field::{self, BoundaryDate, Date, Id, PartyName, StateNumber};
-use super::link::Settled;
+use super::field::{self, BoundaryDate, Date, Id, PartyName, StateNumber, boundary_date};
+use super::find::Found;
 use super::mark;
+use super::opened::{self, Head};
+use super::read;
 use super::server::Server;
 use crate::cause::about;
-use books::{Span, StoredTrade};
+use books::{Match, Quantity, Span, StoredTrade, platform_name};
 
-/// A trade of ours.
-#[derive(Serialize, Deserialize)]
+/// Intervals that are read at once.
+const PAGE: std::ops::RangeInclusive<usize> = 1..=128;
+/// How many trades an interval has, before anything is known of those of a community.
+const USUAL: usize = 32;
+
+/// A trade of ours of which something has become.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct TradeDocument {
     #[serde(rename = "_id")]
     pub(super) id: Id,
     /// The interval's end.
     timestamp: BoundaryDate,
-    pub(super) buyer_id: PartyName,
-    pub(super) seller_id: PartyName,
-    /// In kWh, for dashboards. Nothing is computed with it.
-    #[serde(default)]
-    energy: f64,
-    /// In EUR/kWh, for dashboards. Nothing is computed with it.
-    #[serde(default)]
-    price: f64,
-    pub(super) created_at: Date,
+    buyer_id: PartyName,
+    seller_id: PartyName,
+    /// When its interval was settled.
+    created_at: Date,
     pub(super) metadata: Metadata,
-    pub(super) community: String,
+    community: String,
     /// The interval's start.
     pub(super) start: BoundaryDate,
     number: u64,
-    pub(super) energy_wh: u64,
-    pub(super) price_micro_eur: i64,
+    energy_wh: u64,
+    price_micro_eur: i64,
 }
 
-/// What becomes of a trade. The fields below the message are set when that changes, see `states.rs`.
-#[derive(Default, Serialize, Deserialize)]
+/// What has become of a trade, see `states.rs`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Metadata {
-    match_id: Option<Id>,
-    /// None if it is with the grid.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) transaction_state: Option<StateNumber>,
+    pub(super) transaction_state: StateNumber,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<String>,
-    #[serde(skip_serializing)]
-    pub(super) transaction_id: Option<String>,
-    #[serde(skip_serializing)]
-    pub(super) updated_at: Option<Date>,
+    pub(super) updated_at: Date,
     /// The number of the journal's entry that changed it last.
-    #[serde(skip_serializing)]
-    pub(super) revision: Option<i64>,
-    #[serde(skip_serializing)]
+    pub(super) revision: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) transaction_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<ClaimFields>,
     /// Whether its claim has lapsed, and nobody has claimed it since.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lapsed: Option<bool>,
 }
 
 /// Until when a trade is claimed, and its state before.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ClaimFields {
     pub(super) until: Date,
     pub(super) from: StateNumber,
 }
 
-/// Every trade of an interval as it is at first.
-pub(super) fn documents(settled: &Settled<'_>) -> Vec<TradeDocument> {
-    settled.trades.iter().map(|trade| TradeDocument::new(settled, trade)).collect()
-}
-
 impl TradeDocument {
-    fn new(settled: &Settled<'_>, trade: &StoredTrade) -> TradeDocument {
-        let (id, energy_wh, price_micro_eur) = (Id(trade.id), trade.energy.wh(), trade.price.micro_eur());
-        let (transaction_state, message) = (trade.state.map(StateNumber), trade.message.clone());
-        #[allow(clippy::cast_precision_loss, reason = "the exact numbers stand beside them")]
-        let (energy, price) = (energy_wh as f64 / 1e3, price_micro_eur as f64 / 1e6);
-        TradeDocument {
-            id,
-            timestamp: BoundaryDate(settled.interval.end()),
-            buyer_id: PartyName(trade.buyer.clone()),
-            seller_id: PartyName(trade.seller.clone()),
-            energy,
-            price,
-            created_at: Date(settled.settled_at),
-            metadata: Metadata { match_id: Some(id), transaction_state, message, ..Metadata::default() },
-            community: settled.community.to_owned(),
-            start: BoundaryDate(settled.interval.start()),
-            number: trade.number,
-            energy_wh,
-            price_micro_eur,
-        }
+    /// A trade of ours as it was found, with what has become of it. `None` if it is not ours.
+    pub(super) fn new(found: &Match, metadata: Metadata) -> Option<TradeDocument> {
+        let (Some((community, interval)), Quantity::Exact { energy, price }) = (&found.of, found.quantity) else {
+            return None;
+        };
+        Some(TradeDocument {
+            id: Id(found.id),
+            timestamp: BoundaryDate(interval.end()),
+            buyer_id: PartyName::of_platform(&found.buyer)?,
+            seller_id: PartyName::of_platform(&found.seller)?,
+            created_at: Date(found.created_at),
+            metadata,
+            community: community.clone(),
+            start: BoundaryDate(interval.start()),
+            number: found.id.number(),
+            energy_wh: energy.wh(),
+            price_micro_eur: price.micro_eur(),
+        })
     }
 
     pub(super) fn interval(&self) -> Result<Interval, Fault> {
@@ -102,28 +94,69 @@ impl TradeDocument {
         interval.map_err(|reason| Fault::Record(about(format!("trade {}", self.id.0), reason)))
     }
 
-    fn into_stored(self) -> Result<StoredTrade, Fault> {
-        Ok(StoredTrade {
-            id: self.id.0,
-            interval: self.interval()?,
-            number: self.number,
-            energy: Energy::from_wh(self.energy_wh),
-            price: Price::from_micro_eur(self.price_micro_eur),
-            state: self.metadata.transaction_state.map(|state| state.0),
-            seller: self.seller_id.0,
-            buyer: self.buyer_id.0,
-            message: self.metadata.message,
-        })
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn community(&self) -> &str {
+        &self.community
+    }
+
+    /// Gives its trade among those of its interval the state and the message that it has.
+    pub(super) fn overlay(self, trades: &mut [StoredTrade]) {
+        let Ok(index) = trades.binary_search_by_key(&self.number, |trade| trade.number) else { return };
+        let Some(trade) = trades.get_mut(index) else { return };
+        trade.state = Some(self.metadata.transaction_state.0);
+        trade.message = self.metadata.message;
+    }
+
+    pub(super) fn into_found(self) -> Result<Found, Fault> {
+        let interval = self.interval()?;
+        let TradeDocument { id, community, seller_id, buyer_id, energy_wh, price_micro_eur, metadata, .. } = self;
+        let (energy, price) = (Energy::from_wh(energy_wh), Price::from_micro_eur(price_micro_eur));
+        let shown = Match {
+            id: id.0,
+            end: interval.end().timestamp(),
+            of: Some((community, interval)),
+            seller: platform_name(&seller_id.0).to_owned(),
+            buyer: platform_name(&buyer_id.0).to_owned(),
+            quantity: Quantity::Exact { energy, price },
+            state: Some(metadata.transaction_state.0),
+            transaction_id: metadata.transaction_id,
+            message: metadata.message,
+            created_at: self.created_at.0,
+            updated_at: Some(metadata.updated_at.0),
+        };
+        let lapsed = metadata.lapsed.unwrap_or(false);
+        Ok(Found { shown, revision: Some(metadata.revision), claim: metadata.claim, lapsed, fresh: None })
+    }
+
+    /// What is not that of a settled trade; `None` if nothing is.
+    pub(super) fn difference(&self, settled: &StoredTrade, community: &str) -> Option<&'static str> {
+        let same = [
+            ("community", self.community == community),
+            ("timestamp", self.timestamp.0 == settled.interval.end()),
+            ("start", self.start.0 == settled.interval.start()),
+            ("buyer_id", self.buyer_id.0 == settled.buyer),
+            ("seller_id", self.seller_id.0 == settled.seller),
+            ("number", self.number == settled.number),
+            ("energy_wh", self.energy_wh == settled.energy.wh()),
+            ("price_micro_eur", self.price_micro_eur == settled.price.micro_eur()),
+        ];
+        same.into_iter().find_map(|(name, is_same)| (!is_same).then_some(name))
     }
 }
 
-/// Documents that start within a span, up to the mark.
-pub(super) fn within(community: &str, span: Span, mark: Boundary) -> Document {
-    let end = span.to.map_or(mark.seconds(), |to| to.min(mark.seconds()));
-    let at = |second: u64| field::boundary_date(Boundary::from_seconds(second).unwrap_or(mark));
-    // A span that starts beyond the mark starts at the mark.
-    let from = at(span.from.unwrap_or(0).min(mark.seconds()));
-    doc! { "community": community, "start": { "$gte": from, "$lt": at(end) } }
+/// The documents of trades of communities whose intervals end between two boundaries, both included.
+pub(super) async fn changed(
+    server: &Server,
+    communities: &[&str],
+    first: Boundary,
+    last: Boundary,
+) -> Result<Vec<TradeDocument>, Fault> {
+    let ends = doc! { "$gte": boundary_date(first), "$lte": boundary_date(last) };
+    let filter = doc! { "community": { "$in": communities }, "timestamp": ends };
+    all("trade", server.trades.clone_with_type().find(filter)).await
 }
 
 /// Trades in order of time and number, see [`books::Books::trades`].
@@ -136,21 +169,69 @@ pub(super) async fn list(
     limit: usize,
 ) -> Result<Vec<StoredTrade>, Fault> {
     let Some(mark) = mark::find(server, community).await?.end() else { return Ok(Vec::new()) };
-    if limit == 0 {
-        return Ok(Vec::new());
+    let from = span.from.max(after.map(|(start, _)| start.seconds()));
+    let mut list = List { server, community, mark, member, after, limit, found: Vec::new(), read: 0 };
+    let Some(member) = member else {
+        list.add(Span { from, ..span }).await?;
+        return Ok(list.found);
+    };
+    // Day by day, where the member has traded.
+    let mut stretches = Stretches::new(server, community, Span { from, ..span }, None).await?;
+    while list.found.len() < limit
+        && let Some(stretch) = stretches.next().await?
+    {
+        let part = match &stretch {
+            Stretch::Day(day) => {
+                if day.counts(member.as_str())?.is_some_and(|counts| counts.sold + counts.bought == 0) {
+                    continue;
+                }
+                day.span()
+            }
+            Stretch::Intervals(part) => *part,
+        };
+        let to = [part.to, span.to].into_iter().flatten().min();
+        list.add(Span { from: part.from.max(from), to }).await?;
     }
-    let mut conditions = vec![within(community, span, mark)];
-    if let Some(member) = member {
-        conditions.push(doc! { "$or": [{ "buyer_id": member.as_str() }, { "seller_id": member.as_str() }] });
+    Ok(list.found)
+}
+
+/// A list of a community's trades.
+struct List<'l> {
+    server: &'l Server,
+    community: &'l str,
+    mark: Boundary,
+    member: Option<&'l MemberId>,
+    after: Option<(Boundary, u64)>,
+    limit: usize,
+    found: Vec<StoredTrade>,
+    /// How many intervals were read.
+    read: usize,
+}
+
+impl List<'_> {
+    /// Adds the trades of intervals that start within a span, until there are enough.
+    async fn add(&mut self, mut span: Span) -> Result<(), Fault> {
+        let List { server, community, mark, .. } = *self;
+        while self.found.len() < self.limit {
+            let usual = self.found.len().checked_div(self.read).map_or(USUAL, |usual| usual.max(1));
+            let page = ((self.limit - self.found.len()).div_ceil(usual)).clamp(*PAGE.start(), *PAGE.end());
+            let links = server.intervals.clone_with_type::<Head>();
+            let find = links.find(read::within(community, span, mark));
+            let find = find.sort(doc! { "start": 1 }).limit(i64::try_from(page).unwrap_or(1));
+            let heads: Vec<Head> = all("interval", find.projection(opened::fields())).await?;
+            let (read, last) = (heads.len(), heads.last().map(Head::start));
+            for opened in opened::open(server, heads).await? {
+                let after = self.after.filter(|(start, _)| *start == opened.start()).map(|(_, number)| number);
+                let first = after.map_or(0, |number| number.saturating_add(1));
+                self.found.extend(opened.stored(self.member, first)?);
+            }
+            self.read += read;
+            match last {
+                Some(last) if read == page => span.from = Some(last.seconds() + 1),
+                _ => break,
+            }
+        }
+        self.found.truncate(self.limit);
+        Ok(())
     }
-    if let Some((start, number)) = after {
-        let (start, number) = (field::boundary_date(start), i64::try_from(number).unwrap_or(i64::MAX));
-        let later = doc! { "start": start, "number": { "$gt": number } };
-        conditions.push(doc! { "start": { "$gte": start } });
-        conditions.push(doc! { "$or": [{ "start": { "$gt": start } }, later] });
-    }
-    let trades = server.trades.clone_with_type::<TradeDocument>();
-    let find = trades.find(doc! { "$and": conditions }).sort(doc! { "start": 1, "number": 1 });
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    all("trade", find.limit(limit)).await?.into_iter().map(TradeDocument::into_stored).collect()
 }

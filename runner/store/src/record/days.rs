@@ -8,7 +8,7 @@ use domain::{Amount, MemberId};
 use super::InvalidRecord;
 use super::names::{NameTable, Names};
 use super::pack::{Packer, Unpacker};
-use books::{DaySums, StoredTrade};
+use books::StoredTrade;
 
 /// The version of the layout.
 const VERSION: u8 = 1;
@@ -42,15 +42,6 @@ impl Default for Day {
 }
 
 impl Day {
-    /// The day with these sums, without numbers of trades.
-    pub fn of(sums: &DaySums) -> Day {
-        let entry = |(member, account): (&MemberId, &Account)| {
-            (member.as_str().to_owned(), Entry { account: *account, ..Entry::default() })
-        };
-        let parties = sums.members.iter().flatten().map(entry).collect();
-        Day { parties, is_summed: sums.members.is_some() }
-    }
-
     /// Adds an interval: its trades, and what its statement says.
     pub fn add(&mut self, trades: &[StoredTrade], statement: Option<Statement>) {
         // By party first: each is looked up among the others once, however often it trades.

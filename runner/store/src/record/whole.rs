@@ -4,7 +4,8 @@ use domain::netting::LastReads;
 use domain::{Energy, Interval, NamedTrade, Price, Round};
 use prost::Message;
 
-use super::{Block, InputParts, Inputs, InvalidRecord, LastReadRecord, decode_block, decode_last_reads, decode_party};
+use super::{Block, InputParts, Inputs, InvalidRecord, LastReadRecord, Trades};
+use super::{decode_block, decode_last_reads, decode_party, decode_trades};
 use super::{encode_block, encode_last_reads, stored_trades};
 use books::{ClearedInterval, StoredEvent, StoredTrade};
 
@@ -128,4 +129,12 @@ pub fn decode_whole(community: &str, interval: Interval, bytes: &[u8]) -> Result
         events: record.events.into_iter().map(EventRecord::decoded).collect(),
         disputed: decode_last_reads(record.disputed)?,
     })
+}
+
+/// Decodes only the trades of an interval.
+///
+/// # Errors
+/// If the bytes are not a valid interval, as far as they are read.
+pub fn decode_whole_trades(bytes: &[u8]) -> Result<Trades, InvalidRecord> {
+    decode_trades(&WholeRecord::decode(bytes).map_err(InvalidRecord::new)?.block)
 }

@@ -13,8 +13,9 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::fault::Fault;
 use super::opened::Opened;
-use super::value::{second_from, signed, stored_name, unsigned};
-use super::walk::{Head, Walk, names};
+use super::value::{second_from, signed, unsigned};
+use super::walk::{Head, Walk};
+use crate::record::{names_in, stored_name};
 use books::{Match, MatchFilter, Window, WireParty};
 
 pub(super) fn find(connection: &Connection, filter: &MatchFilter, window: Window) -> Result<Vec<Match>, Fault> {
@@ -85,7 +86,7 @@ struct Parties {
 impl Parties {
     fn of(filter: &MatchFilter, opened: &Opened) -> Parties {
         let places = |party: &WireParty| {
-            names(party, opened.name()).into_iter().filter_map(|name| opened.trades.party(name)).collect()
+            names_in(party, opened.name()).into_iter().filter_map(|name| opened.trades.party(name)).collect()
         };
         Parties { buyers: filter.buyer.as_ref().map(places), sellers: filter.seller.as_ref().map(places) }
     }

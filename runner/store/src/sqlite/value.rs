@@ -1,6 +1,5 @@
 //! Values in the forms of the file.
 
-use domain::PLATFORM_GRID;
 use domain::trade::State;
 use jiff::Timestamp;
 use rusqlite::Row;
@@ -37,13 +36,4 @@ pub(super) fn time(second: i64) -> Result<Timestamp, Fault> {
 /// Decodes a stored state.
 pub(super) fn state(number: i64) -> Result<State, Fault> {
     State::from_number(number).ok_or_else(|| Fault::Record(format!("it has the unknown state {number}").into()))
-}
-
-/// A platform's name in its stored form; `None` for a name that no party can have.
-pub(super) fn stored_name(platform: &str) -> Option<&str> {
-    match platform {
-        PLATFORM_GRID => Some("grid"),
-        "grid" => None,
-        other => Some(other),
-    }
 }

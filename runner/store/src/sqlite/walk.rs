@@ -4,14 +4,14 @@
 //! are passed over, and whole days are skipped by their number of trades. The intervals of a few communities are merged; those of
 //! many are read by the index over all.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::fault::Fault;
-use super::value::{second_from, stored_name, unsigned};
-use crate::record::{Counts, decode_counts};
+use super::value::{second_from, unsigned};
+use crate::record::{Counts, decode_counts, names_in, stored_name};
 use books::{MatchFilter, WireParty};
 
 /// Communities whose days are walked through side by side.
@@ -219,7 +219,7 @@ impl Stream {
     fn count(&self, filter: &MatchFilter, fresh: bool, trades: u64, parties: &[u8]) -> Result<u64, Fault> {
         let of = |party: &WireParty, number: fn(&Counts) -> u64| {
             let mut found = 0;
-            for name in names(party, &self.name) {
+            for name in names_in(party, &self.name) {
                 found += number(&decode_counts(parties, name)?);
             }
             Ok::<u64, Fault>(found)
@@ -230,13 +230,6 @@ impl Stream {
         let seller = filter.seller.as_ref().map(|seller| of(seller, |counts| counts.sold)).transpose()?;
         Ok(buyer.unwrap_or(u64::MAX).min(seller.unwrap_or(u64::MAX)).min(trades))
     }
-}
-
-/// The stored names that a party of the wire has in a community.
-pub(super) fn names<'p>(party: &'p WireParty, community: &str) -> BTreeSet<&'p str> {
-    let named = stored_name(&party.name).filter(|_| !party.elsewhere.contains(community));
-    let members = party.members.iter().filter(|(of, _)| of == community).map(|(_, member)| member.as_str());
-    named.into_iter().chain(members).collect()
 }
 
 /// The communities that may have what a filter looks for, if they are few.
