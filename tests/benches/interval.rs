@@ -94,7 +94,7 @@ fn median(times: u32, mut run: impl FnMut()) -> Duration {
 }
 
 fn row(runtime: &tokio::runtime::Runtime, sandbox: &Sandbox, (members, limit, intervals): (usize, u32, u32)) {
-    let market = runtime.block_on(Market::new(members, 2));
+    let market = runtime.block_on(Market::new(members, 3));
     let response = answer(&market, limit);
     let rows = decode(&response);
     let read = page(&rows, limit);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use wasmtime::{
-    CacheStore, Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, OptLevel, PoolingAllocationConfig,
+    CacheStore, Config, Engine, InstanceAllocationStrategy, OperatorCost, OptLevel, PoolingAllocationConfig,
 };
 
 use crate::error::SandboxError;
@@ -149,9 +149,7 @@ fn pool(runs_max: usize) -> PoolingAllocationConfig {
         .table_elements(TABLE_ELEMENTS_MAX)
         .max_memory_size(4 << 30)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
-        .table_keep_resident(64 << 10)
-        // The kernel tells which pages a run has written, where it can: only those are reset.
-        .pagemap_scan(Enabled::Auto);
+        .table_keep_resident(64 << 10);
     pool
 }
 
