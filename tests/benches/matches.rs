@@ -160,14 +160,49 @@ async fn crowd(store: &SqliteStore, address: String) {
             lists.push(started.elapsed());
         }
         listing.shutdown().await;
-        let ms = |mut times: Vec<Duration>| {
-            times.sort();
-            let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-            (ms(times[times.len() / 2]), ms(times[times.len() - 1]))
-        };
-        let ((commit, longest_commit), (list, longest_list)) = (ms(commits), ms(lists));
+        let (commit, longest_commit) = median_and_longest(&mut commits);
+        let (list, longest_list) = median_and_longest(&mut lists);
         println!("{clients:7}  {commit:8.2} {longest_commit:8.2}  {list:8.2} {longest_list:8.2}");
     }
+}
+
+/// How many lists a second callers get together, each of whom has a connection of its own and asks again at once. They run on the
+/// same cores as the service.
+async fn throughput(address: &str) {
+    const LASTS: Duration = Duration::from_secs(2);
+    println!("answers a second, and the median and the longest time for one in ms:");
+    println!("clients  filter");
+    let named = ["limit 100", "frequent buyer", "matchID"];
+    for (name, filter, expected) in filters().into_iter().filter(|(name, ..)| named.contains(name)) {
+        for clients in [1, 8, 32] {
+            let mut asking = JoinSet::new();
+            for _ in 0..clients {
+                let mut client = MarketServiceClient::connect(address.to_owned()).await.expect("a connection");
+                let filter = filter.clone();
+                asking.spawn(async move {
+                    let (begun, mut times) = (Instant::now(), Vec::new());
+                    while begun.elapsed() < LASTS {
+                        let started = Instant::now();
+                        let answer = client.get_matches(filter.clone()).await.expect("an answer");
+                        assert_eq!(answer.into_inner().matches.len(), expected);
+                        times.push(started.elapsed());
+                    }
+                    times
+                });
+            }
+            let mut times = asking.join_all().await.concat();
+            let rate = times.len() as f64 / LASTS.as_secs_f64();
+            let (median, longest) = median_and_longest(&mut times);
+            println!("{clients:7}  {name:16} {rate:8.0} {median:8.2} {longest:8.2}");
+        }
+    }
+}
+
+/// In ms.
+fn median_and_longest(times: &mut [Duration]) -> (f64, f64) {
+    times.sort();
+    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    (ms(times[times.len() / 2]), ms(times[times.len() - 1]))
 }
 
 fn benches(criterion: &mut Criterion) {
@@ -225,6 +260,7 @@ fn benches(criterion: &mut Criterion) {
         });
     });
     group.finish();
+    runtime.block_on(throughput(&address));
     runtime.block_on(crowd(&store, address));
     runtime.block_on(serving.stop()).expect("it stops");
 }

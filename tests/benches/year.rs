@@ -4,31 +4,22 @@
 #![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has no result")]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its results")]
 
-use std::path::{Path, PathBuf};
+mod market;
+
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use books::{Books, Commit, OfferedSince, Store};
+use books::{Books, Commit};
 use clap::Parser;
-use demo::household::{Plan, generate};
-use demo::meters::{MetersService, Package, serve};
-use domain::Boundary;
-use rec_market::algorithms::cache::AlgorithmCache;
-use rec_market::app;
+use market::Market;
 use rec_market::cli::{self, Cli};
-use rec_market::clock::{Clock, FixedClock};
-use rec_market::config::Config;
-use rec_market::settlement::{Pass, PassSummary};
-use rec_market::telemetry::metrics::Metrics;
 use rec_market_tests::settled::{boundary, settled};
 use rusqlite::Connection;
-use sandbox::{Options, Sandbox};
 use store::SqliteStore;
 use tokio::runtime::Runtime;
 
-/// 2024-05-06T00:00:00Z.
-const START: u64 = 1_714_953_600;
 const MEMBERS: usize = 100;
 
 /// The median time of some runs, in ms.
@@ -97,39 +88,13 @@ fn bare(directory: &Path, runs: u64, bytes: usize) -> f64 {
     median(times)
 }
 
-/// Settles days of quarter-hours: real gRPC on loopback, a real sandbox, every commit synced. Answers the configuration.
-fn settle(runtime: &Runtime, directory: &Path, days: u16) -> PathBuf {
-    runtime.block_on(async {
-        let start = Boundary::from_seconds(START).expect("a time");
-        let community = generate(Plan { seed: 1, members: MEMBERS, start, days }).expect("a plan");
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let intervals = 96 * u64::from(days);
-        let until = start.timestamp() + Duration::from_secs(900 * intervals);
-        let now = until + Duration::from_secs(3600);
-        let meters = serve(MetersService::new(community.recorded, move || now), Package::Platform, listener);
-        let meters = meters.expect("it serves");
-        let file = directory.join("market.toml");
-        let text = format!(
-            "[[community]]\nname = \"bench\"\nzone = \"Europe/Lisbon\"\nmeters = \"http://{}\"\n",
-            meters.address()
-        );
-        std::fs::write(&file, text).expect("it writes");
-        let config = Config::load(&file).expect("a configuration");
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.join("market.db")).expect("a store"));
-        let sandbox = Sandbox::new(Options::default()).expect("a sandbox");
-        let cache = Arc::new(AlgorithmCache::new(sandbox, Arc::clone(&store)));
-        let clock: Arc<dyn Clock> = Arc::new(FixedClock(now));
-        let metrics = Metrics::new(Arc::clone(&clock));
-        let settler = app::settler(&config.communities[0], &cache, &store, &clock, &metrics).await.expect("a settler");
-        let mut summary = PassSummary::default();
-        let started = Instant::now();
-        let pass = Pass { now, until: Some(until), fence: None, since: OfferedSince::default() };
-        settler.pass(pass, &mut summary, |_| {}).await.expect("it settles");
-        println!("{days} days of {MEMBERS} members, {intervals} intervals: settled in {:.1?}", started.elapsed());
-        assert_eq!(summary.intervals, intervals);
-        meters.stop().await.expect("it stops");
-        file
-    })
+/// Settles days of quarter-hours: real gRPC on loopback, a real sandbox, every commit synced.
+fn settle(runtime: &Runtime, days: u16) -> Market {
+    let market = runtime.block_on(Market::new(MEMBERS, days));
+    let intervals = 96 * u32::from(days);
+    let took = runtime.block_on(market.settle(intervals));
+    println!("{days} days of {MEMBERS} members, {intervals} intervals: settled in {took:.1?}");
+    market
 }
 
 /// Runs the program's commands on the books, each in a process of its own, and forgets what they print.
@@ -167,14 +132,13 @@ fn main() {
     }
     let days = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(365);
     intervals(&runtime);
-    let directory = tempfile::tempdir().expect("a directory");
-    let config = settle(&runtime, directory.path(), days);
-    let file = directory.path().join("market.db");
+    let market = settle(&runtime, days);
+    let file = market.config.with_file_name("market.db");
     let connection = Connection::open(&file).expect("it opens");
     connection.query_row("PRAGMA wal_checkpoint(truncate)", (), |_| Ok(())).expect("it is copied");
     let count = "SELECT sum(trades) FROM interval";
     let trades: u64 = connection.query_row(count, (), |row| row.get(0)).expect("it answers");
     let bytes = std::fs::metadata(&file).expect("a file").len();
     println!("{trades} trades in {:.1} MB: {:.1} bytes a trade", bytes as f64 / 1e6, bytes as f64 / trades as f64);
-    commands(&config);
+    commands(&market.config);
 }

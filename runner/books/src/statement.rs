@@ -2,8 +2,9 @@
 //!
 //! All sums are exact. Rounding is left to the code that prints them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use domain::names::{SortedNames, change_in_order};
 use domain::{Amount, Boundary, MemberId, NamedParty, Round, Tariff, TradeKind};
 
 use crate::interval::StoredInterval;
@@ -137,18 +138,22 @@ impl Statement {
     }
 
     fn add_trades(&mut self, round: Option<&Round>, gaps: &[GapTrade], trades: &[StoredTrade]) -> Option<()> {
-        // By member first: each is looked up among the others once, however often it trades.
-        let mut accounts: HashMap<&MemberId, (Option<Tariff>, Account)> = HashMap::new();
+        let positions = || round.into_iter().flat_map(Round::positions);
+        let traders = trades.iter().flat_map(|trade| [&trade.seller, &trade.buyer]).filter_map(NamedParty::member);
+        let members = || positions().map(|position| &position.member).chain(gaps.iter().map(|gap| &gap.member));
+        let names = SortedNames::of(members().chain(traders).map(MemberId::as_str));
+        let mut accounts = vec![Entry::default(); names.as_slice().len()];
+        let place = |member: &MemberId| names.place(member.as_str());
         for gap in gaps {
-            accounts.entry(&gap.member).or_default().0 = Some(gap.tariff);
+            of(&mut accounts, place(&gap.member), &gap.member)?.tariff = Some(gap.tariff);
         }
-        for position in round.into_iter().flat_map(Round::positions) {
-            accounts.entry(&position.member).or_default().0 = Some(position.tariff);
+        for position in positions() {
+            of(&mut accounts, place(&position.member), &position.member)?.tariff = Some(position.tariff);
         }
         for trade in trades {
             let (kind, flow) = (trade.kind(), Flow::of(trade));
             if let NamedParty::Member(seller) = &trade.seller {
-                let (tariff, account) = accounts.entry(seller).or_default();
+                let Entry { tariff, account, .. } = of(&mut accounts, place(seller), seller)?;
                 let sum = if kind == TradeKind::ToGrid { &mut account.sold_grid } else { &mut account.sold_local };
                 *sum = sum.checked_add(flow)?;
                 if let Some(tariff) = tariff {
@@ -156,7 +161,7 @@ impl Statement {
                 }
             }
             if let NamedParty::Member(buyer) = &trade.buyer {
-                let (tariff, account) = accounts.entry(buyer).or_default();
+                let Entry { tariff, account, .. } = of(&mut accounts, place(buyer), buyer)?;
                 let sum =
                     if kind == TradeKind::FromGrid { &mut account.bought_grid } else { &mut account.bought_local };
                 *sum = sum.checked_add(flow)?;
@@ -165,11 +170,13 @@ impl Statement {
                 }
             }
         }
-        for (member, (_, account)) in accounts {
-            let sum = self.members.entry(member.clone()).or_default();
-            *sum = sum.checked_add(&account)?;
-        }
-        Some(())
+        let mut fits = true;
+        let accounts = accounts.iter().filter_map(|entry| Some((entry.member?, &entry.account)));
+        change_in_order(&mut self.members, accounts, |sum, account| match sum.checked_add(account) {
+            Some(both) => *sum = both,
+            None => fits = false,
+        });
+        fits.then_some(())
     }
 
     /// Returns the sum of all members' accounts.
@@ -178,6 +185,22 @@ impl Statement {
         self.members.values().for_each(|account| total.add(account));
         total
     }
+}
+
+/// A member while an interval is summed up.
+#[derive(Clone, Default)]
+struct Entry<'m> {
+    member: Option<&'m MemberId>,
+    /// Its tariff with the grid, if it is known.
+    tariff: Option<Tariff>,
+    account: Account,
+}
+
+/// The entry of a member, by its place.
+fn of<'e, 'm>(entries: &'e mut [Entry<'m>], place: Option<usize>, member: &'m MemberId) -> Option<&'e mut Entry<'m>> {
+    let entry = entries.get_mut(place?)?;
+    entry.member = Some(member);
+    Some(entry)
 }
 
 /// What a store has summed up: intervals of a community that follow each other, within one day of its time zone as it was

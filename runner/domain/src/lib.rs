@@ -31,6 +31,7 @@ pub mod interval;
 pub mod member;
 pub mod metering;
 pub mod money;
+pub mod names;
 pub mod netting;
 pub mod ownership;
 pub mod power;

@@ -173,19 +173,19 @@ impl fmt::Debug for MeterId {
     }
 }
 
-/// Looks up meters in a map, one after the other in ascending order: all of them in one walk along the map.
-pub struct InOrder<'m, V>(Peekable<btree_map::Iter<'m, MeterId, V>>);
+/// Looks up meters or members in a map, one after the other in ascending order: all of them in one walk along the map.
+pub struct InOrder<'m, K, V>(Peekable<btree_map::Iter<'m, K, V>>);
 
-impl<'m, V> InOrder<'m, V> {
+impl<'m, K: Ord, V> InOrder<'m, K, V> {
     /// Begins a walk.
-    pub fn of(map: &'m BTreeMap<MeterId, V>) -> InOrder<'m, V> {
+    pub fn of(map: &'m BTreeMap<K, V>) -> InOrder<'m, K, V> {
         InOrder(map.iter().peekable())
     }
 
-    /// Returns what the map has of a meter, which must not come before those that were looked up.
-    pub fn find(&mut self, meter: &MeterId) -> Option<&'m V> {
+    /// Returns what the map has of a name, which must not come before those that were looked up.
+    pub fn find(&mut self, name: &K) -> Option<&'m V> {
         while let Some((next, value)) = self.0.peek() {
-            match (*next).cmp(meter) {
+            match (*next).cmp(name) {
                 Ordering::Less => {
                     self.0.next();
                 }

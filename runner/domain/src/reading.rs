@@ -280,7 +280,44 @@ impl MeterList {
 pub struct Collector {
     length: IntervalLength,
     tolerance: Duration,
-    nearest: BTreeMap<Boundary, BTreeMap<usize, Nearest>>,
+    nearest: BTreeMap<Boundary, AtBoundary>,
+}
+
+/// The best readings so far at one boundary, meter by meter as they come: a meter that comes again later has several entries
+/// until they are put together. Rows come in the order of meters, or of times for each, so that this is rare.
+#[derive(Debug, Default)]
+struct AtBoundary {
+    meters: Vec<(usize, Nearest)>,
+    /// Whether a meter came after one with a greater number.
+    is_scattered: bool,
+}
+
+impl AtBoundary {
+    fn of(&mut self, meter: usize) -> &mut Nearest {
+        let latest = self.meters.last().map(|(latest, _)| *latest);
+        self.is_scattered |= latest.is_some_and(|latest| latest > meter);
+        if latest != Some(meter) {
+            self.meters.push((meter, Nearest::default()));
+        }
+        let last = self.meters.len() - 1;
+        &mut self.meters[last].1
+    }
+
+    /// The meters in ascending order, each with its best readings.
+    fn merged(&mut self) -> &[(usize, Nearest)] {
+        if self.is_scattered {
+            self.meters.sort_by_key(|(meter, _)| *meter);
+            self.meters.dedup_by(|(next, more), (meter, nearest)| {
+                let is_same = next == meter;
+                if is_same {
+                    nearest.take_in(more);
+                }
+                is_same
+            });
+            self.is_scattered = false;
+        }
+        &self.meters
+    }
 }
 
 /// The best reading so far of each register of one meter at one boundary.
@@ -291,11 +328,19 @@ struct Nearest {
 }
 
 impl Nearest {
-    fn of(&mut self, register: Register) -> &mut Option<Candidate> {
-        match register {
+    fn add(&mut self, register: Register, candidate: Candidate) {
+        let best = match register {
             Register::Import => &mut self.import,
             Register::Export => &mut self.export,
+        };
+        if best.is_none_or(|known| candidate < known) {
+            *best = Some(candidate);
         }
+    }
+
+    fn take_in(&mut self, other: &Nearest) {
+        other.import.into_iter().for_each(|candidate| self.add(Register::Import, candidate));
+        other.export.into_iter().for_each(|candidate| self.add(Register::Export, candidate));
     }
 
     fn registers(&self) -> Option<Registers> {
@@ -328,29 +373,26 @@ impl Collector {
     /// Adds a reading; returns `false`, and ignores it, if no boundary is near. Order and repetition make no difference.
     pub fn add(&mut self, Reading { meter, register, at, wh }: Reading) -> bool {
         let Some((boundary, distance)) = self.boundary_of(at) else { return false };
-        let candidate = Candidate { distance, at, wh };
-        let best = self.nearest.entry(boundary).or_default().entry(meter).or_default().of(register);
-        if best.is_none_or(|known| candidate < known) {
-            *best = Some(candidate);
-        }
+        self.nearest.entry(boundary).or_default().of(meter).add(register, Candidate { distance, at, wh });
         true
     }
 
     /// Returns, in order of time, where only one register of a meter was added, and which.
-    pub fn halves(&self) -> impl Iterator<Item = (Boundary, usize, Register)> {
+    pub fn halves(&mut self) -> impl Iterator<Item = (Boundary, usize, Register)> {
         let half = |nearest: &Nearest| match (nearest.import, nearest.export) {
             (Some(_), None) => Some(Register::Import),
             (None, Some(_)) => Some(Register::Export),
             _ => None,
         };
-        let all = self.nearest.iter().flat_map(|(boundary, meters)| meters.iter().map(move |of| (*boundary, of)));
+        let all = self.nearest.iter_mut();
+        let all = all.flat_map(|(boundary, meters)| meters.merged().iter().map(move |of| (*boundary, of)));
         all.filter_map(move |(boundary, (meter, nearest))| Some((boundary, *meter, half(nearest)?)))
     }
 
     /// Forgets the readings of a meter at a boundary.
     pub fn forget(&mut self, meter: usize, boundary: Boundary) {
         if let Some(meters) = self.nearest.get_mut(&boundary) {
-            meters.remove(&meter);
+            meters.meters.retain(|(of, _)| *of != meter);
         }
     }
 
@@ -361,8 +403,8 @@ impl Collector {
     /// If a number that was added is not of that list.
     pub fn boundaries(self, meters: &MeterList) -> Vec<(Boundary, BoundaryReadings)> {
         let ranks = meters.ranks();
-        let read = |(boundary, nearest): (Boundary, BTreeMap<usize, Nearest>)| {
-            let whole = nearest.into_iter().filter_map(|(meter, nearest)| Some((meter, nearest.registers()?)));
+        let read = |(boundary, mut nearest): (Boundary, AtBoundary)| {
+            let whole = nearest.merged().iter().filter_map(|(meter, nearest)| Some((*meter, nearest.registers()?)));
             let mut whole: Vec<(usize, Registers)> = whole.collect();
             // A tree is built fast from what is in order, and numbers compare faster than names.
             whole.sort_unstable_by_key(|(meter, _)| ranks[*meter]);

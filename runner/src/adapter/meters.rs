@@ -105,7 +105,7 @@ impl MetersClient {
         request.set_timeout(self.policy.deadline);
         let path = PathAndQuery::from_static(path);
         let add = |rows: &mut Rows, Measurement { device_id, field, value, date }: Measurement<'_>| {
-            rows.push(Row { device_id, field, value, date });
+            rows.push_known(Row { device_id, field, value, date });
         };
         let answer = grpc.unary(request, path, MeasurementsCodec::new(add));
         Ok(answer.await?.into_inner())

@@ -14,8 +14,8 @@ use books::{Commit, CommittedBatch, Store};
 
 /// Maximum number of intervals in a batch.
 const INTERVALS_MAX: usize = 32;
-/// Number of trades after which a batch is full, which bounds its memory.
-const TRADES_MAX: usize = 10_000;
+/// Number of trades after which a batch is full, which bounds its memory: some 10 MB.
+const TRADES_MAX: usize = 50_000;
 /// Time after which a batch is full, because an algorithm may take seconds for each interval.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 

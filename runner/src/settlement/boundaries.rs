@@ -1,6 +1,6 @@
 //! What a community's meters showed, boundary by boundary, without settling anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
 
 use domain::reading::BoundaryReadings;
@@ -26,7 +26,7 @@ impl Boundaries {
         from: Timestamp,
         latest: Timestamp,
     ) -> Boundaries {
-        let known: BTreeSet<_> = community.configured_meters();
+        let known: HashSet<_> = community.configured_meters().into_iter().collect();
         let limit = limit_for(known.len());
         let source = Arc::new(Source {
             community: community.name.clone(),

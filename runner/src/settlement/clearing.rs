@@ -254,24 +254,15 @@ impl Clearing {
     /// A gap is traded in the interval in which its meter returns, at the tariff of that interval.
     pub fn gap(&self, gap: &Gap, interval: Interval, series: &CurrentSeries) -> GapTrade {
         let community_tariff = self.community.terms_at(interval.start()).tariff(interval.start(), series);
+        let member = self.community.members.get(&gap.member);
+        let own = member.map(|member| member.terms.at(interval.start().timestamp()));
         GapTrade {
             member: gap.member.clone(),
             since: gap.since,
             surplus: gap.balance.surplus,
             deficit: gap.balance.deficit,
-            tariff: self.tariff(&gap.member, interval, community_tariff, series),
+            tariff: tariff_of(own, interval, community_tariff, series),
         }
-    }
-
-    /// What a member has at the start of the interval, if it is configured.
-    fn member(&self, member: &MemberId, interval: Interval) -> Option<&MemberTerms> {
-        Some(self.community.members.get(member)?.terms.at(interval.start().timestamp()))
-    }
-
-    /// A member's own tariff at the start of the interval, completed by the community's.
-    fn tariff(&self, member: &MemberId, interval: Interval, community: Tariff, series: &CurrentSeries) -> Tariff {
-        let own = self.member(member, interval).map(|terms| terms.tariff(interval.start(), series));
-        own.map_or(community, |own| own.complete(community))
     }
 
     fn round(
@@ -291,9 +282,12 @@ impl Clearing {
             seed: seed(&self.community.name, interval),
             settings: settings.to_vec(),
         };
+        // Both are in the order of members.
+        let mut members = InOrder::of(&self.community.members);
         let position = |(member, balance): (&MemberId, &Balance)| {
-            let tariff = self.tariff(member, interval, terms.tariff, series);
-            self.position(member, *balance, interval, tariff, prices)
+            let own = members.find(member).map(|member| member.terms.at(interval.start().timestamp()));
+            let tariff = tariff_of(own, interval, terms.tariff, series);
+            self.position(member, own, *balance, interval, tariff, prices)
         };
         let positions = balances.iter().map(position).collect();
         Round::new(terms, positions).map_err(|reason| ClearingError::Round { interval, reason })
@@ -302,12 +296,12 @@ impl Clearing {
     fn position(
         &self,
         member: &MemberId,
+        terms: Option<&MemberTerms>,
         balance: Balance,
         interval: Interval,
         tariff: Tariff,
         prices: &PriceBook,
     ) -> Position {
-        let terms = self.member(member, interval);
         let own = self.own_prices(member, terms, interval, prices);
         let own = own.map(|own| self.community.prices.apply(own, tariff));
         Position {
@@ -377,6 +371,11 @@ impl Clearing {
         cleared.provenance.fallback_reason = Some(reason.to_string());
         Ok(cleared)
     }
+}
+
+/// The tariff of a member with these terms, completed by the community's.
+fn tariff_of(own: Option<&MemberTerms>, interval: Interval, community: Tariff, series: &CurrentSeries) -> Tariff {
+    own.map_or(community, |own| own.tariff(interval.start(), series).complete(community))
 }
 
 fn cloned((meter, read): (&MeterId, &LastRead)) -> (MeterId, LastRead) {

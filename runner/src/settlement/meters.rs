@@ -4,6 +4,7 @@ use std::error::Error;
 
 use async_trait::async_trait;
 use domain::MeterId;
+use domain::reading::Register;
 use jiff::Timestamp;
 
 /// The field of a row that says that nobody knows what a meter measured until then, although both registers are there. No service
@@ -36,6 +37,13 @@ impl Rows {
             *end = self.text.len();
         }
         self.ends.push(ends);
+    }
+
+    /// Adds a row, unless it is of a register that is not settled: half of what services send is of reactive ones.
+    pub fn push_known(&mut self, row: Row<'_>) {
+        if Register::from_field(row.field).is_some() || row.field == MISSING {
+            self.push(row);
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {

@@ -225,7 +225,7 @@ impl PageReader {
     }
 
     /// The page.
-    pub fn finish(self) -> Page {
+    pub fn finish(mut self) -> Page {
         let complete_before = self.complete_before();
         let halves = self.collector.halves().filter(|(boundary, ..)| {
             boundary.timestamp() <= self.due && is_complete(*boundary, complete_before, self.tolerance)

@@ -339,8 +339,9 @@ impl Settler {
     async fn prices(&self, page: &Page) -> Result<PriceBook, StoreError> {
         let starts = page.boundaries.iter().filter_map(|(end, _)| end.interval(self.community().interval));
         let starts = starts.map(|interval| interval.start().timestamp()).collect();
-        let mut meters = self.community().configured_meters();
-        meters.extend(page.meters.meters().iter().cloned());
+        let configured = self.community().configured_meters().into_iter();
+        // Collected at once: one by one, each would be looked for among thousands.
+        let meters = configured.chain(page.meters.meters().iter().cloned()).collect();
         self.store.price_book(&meters, &starts).await
     }
 }
@@ -380,8 +381,21 @@ impl Run<'_> {
         self.settler.community()
     }
 
-    /// Settles page by page, from one that is on its way; the next one is fetched meanwhile, unless others wait for their turn.
-    async fn settle_pages(&mut self, mut fetch: Fetch) -> Result<(), Stop> {
+    /// Settles page by page, from one that is on its way, and commits all of it.
+    async fn settle_pages(&mut self, fetch: Fetch) -> Result<(), Stop> {
+        match self.settle_each_page(fetch).await {
+            Ok(()) => self.commit_all().await,
+            Err(stop) => {
+                // What is being committed is reported, too. If it fails, the pass failed there first.
+                self.finish_commit().await?;
+                Err(stop)
+            }
+        }
+    }
+
+    /// Settles page by page. The next one is fetched and the one before is committed meanwhile, unless others wait for their
+    /// turn.
+    async fn settle_each_page(&mut self, mut fetch: Fetch) -> Result<(), Stop> {
         loop {
             let fetched = self.turn.wait_for(fetch.finish()).await?;
             let (before, limit) = (self.position.mark, self.next_limit(&fetched));
@@ -390,6 +404,10 @@ impl Run<'_> {
             let ahead = next.filter(|_| !self.turn.is_wanted());
             let ahead = ahead.map(|next| Fetch::start(Arc::clone(&self.source), next, limit));
             self.settle_page(fetched.page).await?;
+            match ahead {
+                Some(_) if !self.turn.is_wanted() => self.commit_batch().await?,
+                _ => self.commit_all().await?,
+            }
             self.turn.give_way().await;
             fetch = match (ahead, next) {
                 (Some(ahead), _) => ahead,
@@ -434,7 +452,7 @@ impl Run<'_> {
             let missing = page.missing.get(&boundary).unwrap_or(&none);
             self.settle_boundary(boundary, (&readings, missing), &prices).await?;
         }
-        self.commit_all().await
+        Ok(())
     }
 
     async fn settle_boundary(

@@ -1,6 +1,6 @@
 //! Where a community's pages come from: its Meters service, what is known of its meters, and how far it may be asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,8 +9,13 @@ use jiff::Timestamp;
 
 use super::meters::{Meters, MetersError, Rows};
 
-/// Rows of a page over all series: some 10 MB of memory.
+/// Rows of a page over all series: some 3 MB on the wire.
 const PAGE_ROWS: usize = 40_000;
+/// Rows of each series of many meters. The last boundary of a full page is read again with the next one, so this is three
+/// boundaries for four that are read; with the minimum every boundary would be read twice.
+const MANY_METERS_LIMIT: usize = 4;
+/// Rows of a page of many meters over all series: some 12 MB on the wire.
+const LARGE_PAGE_ROWS: usize = 160_000;
 /// Series that one meter has on the wire: two active and two reactive registers.
 const SERIES_PER_METER: usize = 4;
 /// Rows per series in the first page, when the number of meters is not known yet.
@@ -24,7 +29,7 @@ pub(super) struct Source {
     pub(super) community: String,
     pub(super) meters: Arc<dyn Meters>,
     /// Meters that are known: at first from the books and the configuration, then from pages, too.
-    pub(super) known: Mutex<BTreeSet<MeterId>>,
+    pub(super) known: Mutex<HashSet<MeterId>>,
     pub(super) length: IntervalLength,
     pub(super) tolerance: Duration,
     /// The latest boundary that is due, or an instant before the next one.
@@ -44,7 +49,7 @@ impl Source {
 
     /// Every meter that is known.
     pub(super) fn known(&self) -> BTreeSet<MeterId> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Remembers the meters of a page.
@@ -92,7 +97,8 @@ pub(super) fn limit_for(meters: usize) -> u32 {
     match meters {
         0 => FIRST_LIMIT,
         meters => {
-            let rows = PAGE_ROWS / meters.saturating_mul(SERIES_PER_METER);
+            let series = meters.saturating_mul(SERIES_PER_METER);
+            let rows = (PAGE_ROWS / series).max(MANY_METERS_LIMIT.min(LARGE_PAGE_ROWS / series));
             u32::try_from(rows).unwrap_or(LIMIT_MAX).clamp(LIMIT_MIN, LIMIT_MAX)
         }
     }
@@ -107,6 +113,8 @@ mod tests {
         assert_eq!(limit_for(0), FIRST_LIMIT);
         assert_eq!(limit_for(1), LIMIT_MAX);
         assert_eq!(limit_for(1000), 10);
+        assert_eq!(limit_for(10_000), 4);
+        assert_eq!(limit_for(10_001), 3);
         assert_eq!(limit_for(1_000_000), LIMIT_MIN);
     }
 }

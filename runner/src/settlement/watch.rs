@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use books::{Notice, Notices, Reception};
-use domain::netting::LastReads;
+use domain::member::InOrder;
+use domain::netting::{LastRead, LastReads};
 use domain::ownership::{Ownership, Standing, Unlisted};
 use domain::reading::{BoundaryReadings, Register};
 use domain::{Boundary, IntervalLength, MeterId};
@@ -111,8 +112,9 @@ impl Watch {
         let read = last_reads.keys().chain(self.unsettled.keys()).chain(self.halves.keys()).chain(self.strays.meters());
         let of_meters = told.iter().filter(|(_, told)| told.reception != Reception::SkippedRow).map(|(meter, _)| meter);
         let meters: BTreeSet<MeterId> = read.chain(of_meters).chain(&configured).cloned().collect();
+        let mut last_reads = InOrder::of(last_reads);
         meters.into_iter().filter_map(move |meter| {
-            let seen = self.seen(&meter, last_reads);
+            let seen = self.seen(&meter, last_reads.find(&meter));
             let before = told.get(&meter).map(|told| told.reception).filter(|told| *told != Reception::SkippedRow);
             let before = before.unwrap_or(Reception::Good);
             let is_configured = configured.contains(&meter);
@@ -126,8 +128,8 @@ impl Watch {
         })
     }
 
-    fn seen(&self, meter: &MeterId, last_reads: &LastReads) -> Seen {
-        let counted = last_reads.get(meter).map(|read| read.latest().boundary);
+    fn seen(&self, meter: &MeterId, last: Option<&LastRead>) -> Seen {
+        let counted = last.map(|read| read.latest().boundary);
         let whole = counted.max(self.unsettled.get(meter).copied());
         let is_later = |boundary: Boundary| whole.is_none_or(|whole| boundary > whole);
         let missed = |before_last: Boundary| self.has_settled && whole.is_some_and(|whole| whole < before_last);

@@ -34,6 +34,7 @@ pub use block::{Block, PackedTrade, Trades, decode_block, decode_trades, encode_
 pub use change::{decode_change, encode_change};
 pub use days::{Counts, Day, decode_counts};
 pub use details::{decode_told, encode_told};
+pub(crate) use names::Names;
 pub use readings::{add_day, decode_day, encode_day};
 pub use shadow::{decode_shadow_totals, encode_shadow_totals};
 pub use states::{decode_states, encode_states, meters_of_states};

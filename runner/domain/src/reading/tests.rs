@@ -56,7 +56,7 @@ fn a_meter_is_read_only_if_both_registers_are() {
 
 #[test]
 fn where_one_register_is_missing_is_told() {
-    let story = Story::of(&[
+    let mut story = Story::of(&[
         "a import 1 12:15:00",
         "a export 1 12:17:01",
         "b import 1 12:15:00",

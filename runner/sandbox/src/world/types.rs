@@ -9,6 +9,7 @@
 
 use std::mem::MaybeUninit;
 
+use wasmtime::component::__internal::wasmtime_environ::component::StringEncoding;
 use wasmtime::component::__internal::{InterfaceType, LiftContext, LowerContext};
 use wasmtime::component::{ComponentType, Lift, Lower};
 use wasmtime::{Result, bail};
@@ -89,20 +90,52 @@ unsafe impl Lower for Position<'_> {
         _: InterfaceType,
         offset: usize,
     ) -> Result<()> {
-        let Position { member, surplus, deficit, offer, bid, retail, feed_in, share, rank } = *self;
         let mut name = MaybeUninit::uninit();
-        member.linear_lower_to_flat(context, InterfaceType::String, &mut name)?;
+        self.member.linear_lower_to_flat(context, InterfaceType::String, &mut name)?;
         // SAFETY: the engine promises that it is initialised where that succeeded.
         let [place, length] = unsafe { name.assume_init() };
+        *context.get(offset) = self.record([place.get_u32(), length.get_u32()]);
+        Ok(())
+    }
+
+    /// Makes room for all names before anything is written: looking up the guest's memory, which any call of the guest may move,
+    /// takes as long as copying a name.
+    fn linear_store_list_to_memory<T>(
+        context: &mut LowerContext<'_, T>,
+        item: InterfaceType,
+        offset: usize,
+        positions: &[Self],
+    ) -> Result<()> {
+        let offsets = (offset..).step_by(POSITION_BYTES);
+        if context.options().string_encoding != StringEncoding::Utf8 {
+            let mut placed = positions.iter().zip(offsets);
+            return placed.try_for_each(|(position, offset)| position.linear_lower_to_memory(context, item, offset));
+        }
+        let room = positions.iter().map(|position| context.realloc(0, 0, 1, position.member.len()));
+        let room = room.collect::<Result<Vec<usize>>>()?;
+        let memory = context.as_slice_mut();
+        for ((position, place), offset) in positions.iter().zip(room).zip(offsets) {
+            let name = position.member.as_bytes();
+            memory[place..][..name.len()].copy_from_slice(name);
+            let record = position.record([u32::try_from(place)?, u32::try_from(name.len())?]);
+            memory[offset..][..POSITION_BYTES].copy_from_slice(&record);
+        }
+        Ok(())
+    }
+}
+
+impl Position<'_> {
+    /// The record, with the place and the length of its name in the guest's memory.
+    fn record(&self, name: [u32; 2]) -> [u8; POSITION_BYTES] {
+        let Position { member: _, surplus, deficit, offer, bid, retail, feed_in, share, rank } = *self;
         let mut bytes = [0; POSITION_BYTES];
         let (start, rest) = bytes.split_at_mut(8);
         let (middle, end) = rest.split_at_mut(48);
-        write(start, [place.get_u32(), length.get_u32()].map(u32::to_le_bytes));
+        write(start, name.map(u32::to_le_bytes));
         write(middle, [surplus, deficit].map(u64::to_le_bytes));
         write(&mut middle[16..], [offer, bid, retail, feed_in].map(i64::to_le_bytes));
         write(end, [share, rank].map(u32::to_le_bytes));
-        *context.get(offset) = bytes;
-        Ok(())
+        bytes
     }
 }
 

@@ -50,7 +50,8 @@ impl Story {
 
     /// What people are told after they were told `before`.
     fn then(&self, before: Reception, is_configured: bool) -> Reception {
-        let seen = self.watch.seen(&"m".parse().unwrap(), &self.last_reads);
+        let meter: MeterId = "m".parse().unwrap();
+        let seen = self.watch.seen(&meter, self.last_reads.get(&meter));
         self.watch.judge(seen, LENGTH, is_configured, before)
     }
 

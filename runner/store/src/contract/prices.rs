@@ -99,6 +99,11 @@ pub(super) async fn a_price_book_has_every_price_in_effect<S: Shelf>(shelf: S) {
     assert_eq!(bids_at(&store, "a", [-9000, -1800, 9000]).await, [None, Some(1), Some(5)]);
     assert_eq!(bids_at(&store, "b", [0, 900]).await, [Some(6), Some(6)]);
     assert_eq!(bids_at(&store, "c", [900]).await, [None]);
+    // Most meters have none.
+    let meters = ["0", "a", "aa", "ab", "b", "bb", "c", "d"].map(|meter| meter.parse().unwrap());
+    let book = store.price_book(&meters.into(), &[at(0)].into()).await.unwrap();
+    let expected = [price("a", -900, 2), price("b", 0, 6)];
+    assert_eq!(book, expected.map(|price| SetPrice { price, at: at(0) }).into_iter().collect());
 }
 
 pub(super) async fn a_price_book_has_only_what_is_asked_for<S: Shelf>(shelf: S) {

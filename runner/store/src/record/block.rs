@@ -66,8 +66,9 @@ pub fn encode_block(trades: &[StoredTrade], inputs: InputParts<'_>, round: Optio
     let parties = parties.filter_map(NamedParty::member).map(MemberId::as_str);
     let readings = inputs.readings.iter().flat_map(|reading| [reading.meter.as_str(), reading.member.as_str()]);
     let positions = round.into_iter().flat_map(Round::positions).map(|position| position.member.as_str());
-    let names = NameTable::of(parties.chain(readings).chain(positions));
-    let mut packer = Packer::new(VERSION, 64 + 24 * names.len());
+    // Readings and positions are in order, trades are not.
+    let names = NameTable::of(readings.chain(positions).chain(parties));
+    let mut packer = Packer::new(VERSION, 64 + 24 * names.len() + 8 * trades.len());
     names.write(&mut packer);
     write_trades(&mut packer, &names, trades);
     write_readings(&mut packer, &names, inputs);
@@ -154,21 +155,28 @@ fn write_trades(packer: &mut Packer, names: &NameTable<'_>, trades: &[StoredTrad
 /// Writes a column that has few different values: those, and the place of each row's. A single one takes no place.
 fn write_table<T: Copy + Eq + std::hash::Hash>(
     packer: &mut Packer,
-    column: impl Iterator<Item = T> + Clone,
+    column: impl Iterator<Item = T>,
     write: impl Fn(&mut Packer, T),
 ) {
     let mut places: std::collections::HashMap<T, u64> = std::collections::HashMap::new();
-    let mut values = Vec::new();
-    for value in column.clone() {
-        places.entry(value).or_insert_with(|| {
-            values.push(value);
-            values.len() as u64 - 1
-        });
+    let (mut values, mut rows) = (Vec::new(), Vec::new());
+    // Most rows have the value of the one before.
+    let mut latest: Option<(T, u64)> = None;
+    for value in column {
+        let place = match latest {
+            Some((same, place)) if same == value => place,
+            _ => *places.entry(value).or_insert_with(|| {
+                values.push(value);
+                values.len() as u64 - 1
+            }),
+        };
+        latest = Some((value, place));
+        rows.push(place);
     }
     packer.len(values.len());
     values.iter().for_each(|value| write(packer, *value));
     if values.len() > 1 {
-        column.for_each(|value| packer.u64(places.get(&value).copied().unwrap_or(0)));
+        rows.into_iter().for_each(|place| packer.u64(place));
     }
 }
 

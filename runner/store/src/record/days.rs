@@ -1,9 +1,10 @@
 //! What a community's parties traded on one day, packed: how many trades, and the sums of a statement.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use books::statement::{Account, Flow, Statement};
-use domain::{Amount, MemberId};
+use domain::names::{SortedNames, change_in_order};
+use domain::{Amount, MemberId, NamedParty};
 
 use super::InvalidRecord;
 use super::names::{NameTable, Names};
@@ -44,31 +45,34 @@ impl Default for Day {
 impl Day {
     /// Adds an interval: its trades, and what its statement says.
     pub fn add(&mut self, trades: &[StoredTrade], statement: Option<Statement>) {
-        // By party first: each is looked up among the others once, however often it trades.
-        let mut counts: HashMap<&str, Counts> = HashMap::new();
+        let parties = trades.iter().flat_map(|trade| [trade.seller.as_str(), trade.buyer.as_str()]);
+        let names = SortedNames::of(parties);
+        let mut counts = vec![Counts::default(); names.as_slice().len()];
+        let mut count = |party: &NamedParty, add: fn(&mut Counts)| {
+            names.place(party.as_str()).and_then(|place| counts.get_mut(place)).into_iter().for_each(add);
+        };
         for trade in trades {
-            counts.entry(trade.seller.as_str()).or_default().sold += 1;
-            let buyer = counts.entry(trade.buyer.as_str()).or_default();
-            buyer.bought += 1;
-            buyer.fresh += u64::from(trade.state.is_some());
+            count(&trade.seller, |seller| seller.sold += 1);
+            count(&trade.buyer, |buyer| buyer.bought += 1);
+            if trade.state.is_some() {
+                count(&trade.buyer, |buyer| buyer.fresh += 1);
+            }
         }
-        for (name, Counts { sold, bought, fresh }) in counts {
-            let entry = self.parties.entry(name.to_owned()).or_default();
+        let counts = names.as_slice().iter().copied().zip(counts);
+        change_in_order(&mut self.parties, counts, |entry, Counts { sold, bought, fresh }| {
             entry.sold += sold;
             entry.bought += bought;
             entry.fresh += fresh;
-        }
+        });
         let Some(statement) = statement else {
             self.is_summed = false;
             return;
         };
-        for (member, account) in statement.members {
-            let entry = self.parties.entry(member.as_str().to_owned()).or_default();
-            match entry.account.checked_add(&account) {
-                Some(sum) => entry.account = sum,
-                None => self.is_summed = false,
-            }
-        }
+        let accounts = statement.members.iter().map(|(member, account)| (member.as_str(), account));
+        change_in_order(&mut self.parties, accounts, |entry, account| match entry.account.checked_add(account) {
+            Some(sum) => entry.account = sum,
+            None => self.is_summed = false,
+        });
     }
 
     /// The account of each member; `None` if they are not the sums.

@@ -1,44 +1,33 @@
 //! The names of members and meters of one record, each once: the others refer to them by their place.
 
-use std::collections::HashMap;
+use domain::names::SortedNames;
 
 use super::InvalidRecord;
 use super::pack::{Packer, Unpacker};
 
 /// Names while a record is written.
-pub(super) struct NameTable<'n> {
-    sorted: Vec<&'n str>,
-    places: HashMap<&'n str, u32>,
-}
+pub(super) struct NameTable<'n>(SortedNames<'n>);
 
 impl<'n> NameTable<'n> {
-    /// Takes names, in any order and as often as they come.
-    #[allow(clippy::cast_possible_truncation, reason = "OK because no memory holds 2³² names")]
+    /// Takes names as [`SortedNames::of`] does.
     pub(super) fn of(names: impl Iterator<Item = &'n str>) -> NameTable<'n> {
-        // Most come several times, and only the different ones are sorted.
-        let mut places: HashMap<&str, u32> = names.map(|name| (name, 0)).collect();
-        let mut sorted: Vec<&str> = places.keys().copied().collect();
-        sorted.sort_unstable();
-        for (place, name) in sorted.iter().enumerate() {
-            places.insert(name, place as u32);
-        }
-        NameTable { sorted, places }
+        NameTable(SortedNames::of(names))
     }
 
     /// The place of a name; 0 for one that was not given, which none is.
     pub(super) fn place(&self, name: &str) -> u32 {
-        self.places.get(name).copied().unwrap_or(0)
+        self.0.place(name).and_then(|place| u32::try_from(place).ok()).unwrap_or(0)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.sorted.len()
+        self.0.as_slice().len()
     }
 
     /// Writes the names in order, each without what it shares with the one before.
     pub(super) fn write(&self, packer: &mut Packer) {
-        packer.len(self.sorted.len());
+        packer.len(self.len());
         let mut before: &[u8] = &[];
-        for name in &self.sorted {
+        for name in self.0.as_slice() {
             let name = name.as_bytes();
             let shared = before.iter().zip(name).take_while(|(a, b)| a == b).count();
             packer.len(shared);

@@ -33,6 +33,9 @@ impl Packer {
     /// Seven bits a byte, the low ones first.
     #[allow(clippy::cast_possible_truncation, reason = "OK because only the low seven bits are taken")]
     pub(super) fn u128(&mut self, mut number: u128) {
+        if let Ok(small) = u64::try_from(number) {
+            return self.u64(small);
+        }
         while number >= 0x80 {
             self.0.push(number as u8 | 0x80);
             number >>= 7;
@@ -154,7 +157,17 @@ impl<'b> Unpacker<'b> {
     }
 
     pub(super) fn u128(&mut self) -> Result<u128, InvalidRecord> {
-        let (mut number, mut shift) = (0_u128, 0);
+        // What nine bytes hold fits 64 bits.
+        let (mut small, mut shift) = (0_u64, 0);
+        while shift < 63 {
+            let byte = self.byte()?;
+            small |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(small.into());
+            }
+            shift += 7;
+        }
+        let mut number = u128::from(small);
         loop {
             let byte = self.byte()?;
             let part = u128::from(byte & 0x7f);

@@ -44,16 +44,15 @@ pub fn decode_states(bytes: &[u8]) -> Result<LastReads, InvalidRecord> {
     let disputes = unpacker.sparse(names.len(), |unpacker| decode_dispute(unpacker.bytes()?))?;
     unpacker.finish()?;
     let (mut earlier, mut disputes) = (earlier.into_iter().peekable(), disputes.into_iter().peekable());
-    let mut states = LastReads::new();
-    for (index, ((name, import_wh), export_wh)) in names.iter().zip(imports).zip(exports).enumerate() {
+    let registers = imports.into_iter().zip(exports).map(|(import_wh, export_wh)| Registers { import_wh, export_wh });
+    let state = |(index, (name, registers))| {
         let seconds = earlier.next_if(|(place, _)| *place == index).map_or(0, |(_, seconds)| seconds);
         let second = usual.checked_sub(seconds).ok_or_else(|| InvalidRecord::new("a meter was read before 1970"))?;
         let dispute = disputes.next_if(|(place, _)| *place == index).map(|(_, dispute)| dispute);
-        let registers = Registers { import_wh, export_wh };
         let state = LastRead { boundary: decode_boundary(second)?, registers, dispute };
-        states.insert(MeterId::from_stored(name).map_err(InvalidRecord::new)?, state);
-    }
-    Ok(states)
+        Ok((MeterId::from_stored(name).map_err(InvalidRecord::new)?, state))
+    };
+    names.iter().zip(registers).enumerate().map(state).collect()
 }
 
 /// The names of the meters that have a state.

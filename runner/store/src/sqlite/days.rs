@@ -94,23 +94,44 @@ impl DayRow {
     }
 }
 
-/// Adds what is committed to the sums of its day.
-pub(super) fn add(transaction: &Connection, community: i64, commit: &Commit) -> Result<(), Fault> {
-    let cleared = &commit.cleared;
-    let newest = format!("SELECT {COLUMNS} FROM day WHERE community = ?1 ORDER BY until DESC LIMIT 1");
-    let mut newest = transaction.prepare_cached(&newest)?;
-    let mut rows = newest.query([community])?;
-    let newest = rows.next()?.map(read).transpose()?.filter(|row| row.day == commit.day);
-    drop(rows);
-    let mut row = newest.unwrap_or_else(|| DayRow::begin(cleared.interval, commit.day));
-    let known = row.parties.parties.len();
-    let round = cleared.round.as_ref().map(|round| &**round.settlement.round());
-    row.add(cleared.interval, &cleared.trades, Statement::of(round, &cleared.gaps, &cleared.trades));
-    row.write(transaction, community)?;
-    if row.parties.parties.len() > known {
-        note_parties(transaction, community, &row.parties)?;
+/// The newest day of a community while intervals are added to it.
+pub(super) struct OpenDay {
+    community: i64,
+    row: DayRow,
+    /// How many parties were noted before.
+    noted: usize,
+}
+
+impl OpenDay {
+    /// The day of what is committed, as it is kept, or as it begins.
+    pub(super) fn of(transaction: &Connection, community: i64, commit: &Commit) -> Result<OpenDay, Fault> {
+        let newest = format!("SELECT {COLUMNS} FROM day WHERE community = ?1 ORDER BY until DESC LIMIT 1");
+        let mut newest = transaction.prepare_cached(&newest)?;
+        let newest = newest.query([community])?.next()?.map(read).transpose()?.filter(|row| row.day == commit.day);
+        let row = newest.unwrap_or_else(|| DayRow::begin(commit.cleared.interval, commit.day));
+        Ok(OpenDay { community, noted: row.parties.parties.len(), row })
     }
-    Ok(())
+
+    /// Whether this is the day of what is committed.
+    pub(super) fn is_of(&self, community: i64, commit: &Commit) -> bool {
+        (self.community, self.row.day) == (community, commit.day)
+    }
+
+    /// Adds what is committed to the sums.
+    pub(super) fn add(&mut self, commit: &Commit) {
+        let cleared = &commit.cleared;
+        let round = cleared.round.as_ref().map(|round| &**round.settlement.round());
+        let statement = Statement::of(round, &cleared.gaps, &cleared.trades);
+        self.row.add(cleared.interval, &cleared.trades, statement);
+    }
+
+    pub(super) fn write(self, transaction: &Connection) -> Result<(), Fault> {
+        self.row.write(transaction, self.community)?;
+        if self.row.parties.parties.len() > self.noted {
+            note_parties(transaction, self.community, &self.row.parties)?;
+        }
+        Ok(())
+    }
 }
 
 /// Notes where the parties of a day trade.

@@ -123,8 +123,10 @@ pub(super) fn book(
     let mut select = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM price WHERE meter = ?1 AND start <= ?2 ORDER BY start DESC LIMIT 1"
     ))?;
-    let mut prices = Vec::new();
-    for meter in meters {
+    let mut with_prices = connection.prepare_cached("SELECT min(meter) FROM price WHERE meter > ?1")?;
+    let (mut prices, mut wanted) = (Vec::new(), meters.iter().peekable());
+    while let Some(meter) = wanted.next() {
+        let before = prices.len();
         // From the latest instant back: each price found skips the instants at which it is in effect, so that it takes no
         // longer if there are many prices between two instants.
         let mut next = instants.last();
@@ -135,6 +137,12 @@ pub(super) fn book(
             next = instants.range(..found.from).next_back();
             prices.push(SetPrice { price: found, at: super::value::time(row.get(5)?)? });
         }
+        if prices.len() > before {
+            continue;
+        }
+        // Few members set prices: all are passed over up to the next one that somebody has set.
+        let Some(next) = with_prices.query_row([meter.as_str()], |row| row.get::<_, Option<String>>(0))? else { break };
+        while wanted.next_if(|meter| meter.as_str() < next.as_str()).is_some() {}
     }
     Ok(prices.into_iter().collect())
 }

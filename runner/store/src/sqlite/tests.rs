@@ -12,7 +12,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::SqliteStore;
 use crate::contract::{File, Shelf, all_intervals, boundary, full, put};
-use books::{Books, Committed, Progress, Span, StoreError};
+use books::{Books, Commit, Committed, Progress, Span, StoreError};
 
 fn open(path: &Path) -> String {
     chain(&SqliteStore::open(path).err().unwrap())
@@ -52,6 +52,33 @@ async fn a_community_whose_trades_would_have_the_ids_of_another_is_refused() {
     assert!(matches!(&error, StoreError::Failed { .. }) && chain(&error).contains(says), "{}", chain(&error));
     assert_eq!(store.communities().await.unwrap(), ["aveiro"]);
     assert_eq!(put(&store, full("aveiro", 1)).await.unwrap(), Committed::Now);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_kept_like_its_intervals_one_by_one() {
+    // Around a midnight, and of two communities in turns.
+    let places = [("aveiro", 46), ("aveiro", 47), ("aveiro", 48), ("porto", 48), ("aveiro", 49), ("porto", 49)];
+    let commits = places.iter().enumerate().map(|(place, (community, number))| {
+        let follows = places[..place].iter().any(|(before, _)| before == community);
+        Arc::new(Commit { after: follows.then(|| boundary(*number)), ..full(community, *number) })
+    });
+    let commits: Vec<Arc<Commit>> = commits.collect();
+    let (shelf, other) = (File::new(), File::new());
+    let (at_once, one_by_one) = (shelf.open().await, other.open().await);
+    let done = at_once.commit_batch(commits.clone()).await;
+    assert_eq!((done.committed, done.ended.unwrap()), (6, Committed::Now));
+    for commit in commits {
+        assert_eq!(one_by_one.commit(commit).await.unwrap(), Committed::Now);
+    }
+    for community in ["aveiro", "porto"] {
+        let kept = async |store: &SqliteStore| {
+            let sums = store.sums(community, Span::default(), None, usize::MAX).await.unwrap();
+            (all_intervals(store, community).await, sums, store.progress(community).await.unwrap())
+        };
+        assert_eq!(kept(&at_once).await, kept(&one_by_one).await);
+    }
+    assert_eq!(at_once.sums("aveiro", Span::default(), None, usize::MAX).await.unwrap().len(), 2);
+    assert_eq!(at_once.examine().await.unwrap(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

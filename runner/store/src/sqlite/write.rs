@@ -3,13 +3,58 @@
 use std::sync::Arc;
 
 use domain::netting::LastReads;
-use domain::{Boundary, CommunityCode, Digest, Interval};
+use domain::{Boundary, CommunityCode, Digest, Interval, MeterId};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::fault::Fault;
 use super::{days, leases};
 use crate::record::{self, InputParts};
 use books::{ClearedInterval, ClearedRound, Commit, Committed, StoredEvent, StoredTrade};
+
+/// What is kept of a community as a whole while several of its intervals are written: it is written once, after the last.
+#[derive(Default)]
+struct AtEnd<'b> {
+    sums: Option<days::OpenDay>,
+    /// The community's last interval.
+    latest: Option<(i64, &'b Commit)>,
+}
+
+impl<'b> AtEnd<'b> {
+    fn add(&mut self, transaction: &Connection, community: i64, commit: &'b Commit) -> Result<(), Fault> {
+        if self.latest.is_some_and(|(before, _)| before != community) {
+            self.write_states(transaction)?;
+        }
+        self.latest = Some((community, commit));
+        let kept = match self.sums.take() {
+            Some(sums) if sums.is_of(community, commit) => Some(sums),
+            Some(sums) => {
+                sums.write(transaction)?;
+                None
+            }
+            None => None,
+        };
+        let sums = match kept {
+            Some(sums) => sums,
+            None => days::OpenDay::of(transaction, community, commit)?,
+        };
+        self.sums.insert(sums).add(commit);
+        Ok(())
+    }
+
+    fn write(mut self, transaction: &Connection) -> Result<(), Fault> {
+        self.write_states(transaction)?;
+        self.sums.map_or(Ok(()), |sums| sums.write(transaction))
+    }
+
+    fn write_states(&mut self, transaction: &Connection) -> Result<(), Fault> {
+        let Some((community, commit)) = self.latest.take() else { return Ok(()) };
+        let ClearedInterval { absent, opening, .. } = &commit.cleared;
+        let known = absent.iter().chain(opening).map(|(meter, state)| (meter, *state));
+        let states: LastReads =
+            known.chain(commit.cleared.states()).map(|(meter, state)| (meter.clone(), state)).collect();
+        write_states(transaction, community, &states)
+    }
+}
 
 /// Writes intervals in order until one cannot be written. Returns how many were written, and the result of the last one
 /// attempted.
@@ -18,9 +63,9 @@ pub(super) fn write_batch(
     batch: &[Arc<Commit>],
 ) -> Result<(usize, Result<Committed, Fault>), Fault> {
     transaction.execute_batch("SAVEPOINT batch")?;
-    let mut stopped = None;
+    let (mut stopped, mut at_end) = (None, AtEnd::default());
     for (written, commit) in batch.iter().enumerate() {
-        match write(transaction, commit) {
+        match write(transaction, commit, &mut at_end) {
             Ok(Committed::Now) => {}
             ended => {
                 stopped = Some((written, ended));
@@ -29,6 +74,7 @@ pub(super) fn write_batch(
         }
     }
     let Some((written, ended)) = stopped else {
+        at_end.write(transaction)?;
         transaction.execute_batch("RELEASE batch")?;
         return Ok((batch.len(), Ok(Committed::Now)));
     };
@@ -45,7 +91,7 @@ pub(super) fn write_batch(
 }
 
 /// Writes an interval if its community's resume mark, last decision and lease are as the commit expects.
-fn write(transaction: &Connection, commit: &Commit) -> Result<Committed, Fault> {
+fn write<'b>(transaction: &Connection, commit: &'b Commit, at_end: &mut AtEnd<'b>) -> Result<Committed, Fault> {
     let CommunityRow { id: community, mark, decision } = community_row(transaction, &commit.community)?;
     let cleared = &commit.cleared;
     let (start, end) = (cleared.interval.start().seconds(), cleared.interval.end().seconds());
@@ -60,11 +106,7 @@ fn write(transaction: &Connection, commit: &Commit) -> Result<Committed, Fault> 
     check_numbers(cleared)?;
     write_interval(transaction, community, commit)?;
     write_events(transaction, (community, start), 0, &cleared.events)?;
-    days::add(transaction, community, commit)?;
-    let mut states = cleared.absent.clone();
-    states.extend(cleared.opening.iter().map(|(meter, read)| (meter.clone(), *read)));
-    states.extend(cleared.states().map(|(meter, state)| (meter.clone(), state)));
-    write_states(transaction, community, &states)?;
+    at_end.add(transaction, community, commit)?;
     // Whoever commits knows every decision, and has taken it into account.
     let advance = "UPDATE community SET mark = ?2, taken = course WHERE id = ?1";
     transaction.prepare_cached(advance)?.execute(params![community, end])?;
@@ -81,8 +123,11 @@ pub(super) fn write_states(transaction: &Connection, community: i64, states: &La
     let find = "SELECT states FROM community WHERE id = ?1";
     let before: Option<Vec<u8>> = transaction.prepare_cached(find)?.query_row([community], |row| row.get(0))?;
     let known = before.map(|before| record::meters_of_states(&before)).transpose()?;
-    for meter in states.keys().map(domain::MeterId::as_str) {
-        if known.as_ref().is_some_and(|known| known.place(meter).is_some()) {
+    let mut known = known.iter().flat_map(record::Names::iter).peekable();
+    for meter in states.keys().map(MeterId::as_str) {
+        // Both are in order.
+        while known.next_if(|known| *known < meter).is_some() {}
+        if known.peek() == Some(&meter) {
             continue;
         }
         let note = "INSERT INTO meter (meter, community) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
