@@ -285,8 +285,7 @@ pub trait Details: Send + Sync {
 mod tests {
     use std::sync::Arc;
 
-    use domain::disputes::MeterRules;
-    use domain::netting::{Basis, LastReads};
+    use domain::netting::Basis;
     use domain::round::{PriceLimits, Terms};
     use domain::{Energy, IntervalLength, MemberId, Party, Position, Round, Settlement, Tariff, Trade};
 
@@ -333,20 +332,10 @@ mod tests {
         };
         let gaps = vec![gap; gaps];
         StoredInterval {
-            interval,
-            basis: Basis::Net,
-            configuration: None,
-            readings: Vec::new(),
-            rules: MeterRules::default(),
-            decided: Vec::new(),
-            opening: LastReads::new(),
             round: Some(Round::clone(&round)),
-            provenance: None,
-            round_digest: None,
-            trades_digest: None,
             trades: trades_of("aveiro", interval, Some((&settlement, None)), &gaps),
             gaps,
-            events: Vec::new(),
+            ..StoredInterval::empty(interval, Basis::Net)
         }
     }
 

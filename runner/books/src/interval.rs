@@ -243,6 +243,26 @@ pub struct ForeignTrade {
 }
 
 impl StoredInterval {
+    /// Makes an interval in which nothing was read, decided, settled or told: what a round of one's own is put into.
+    pub fn empty(interval: Interval, basis: Basis) -> StoredInterval {
+        StoredInterval {
+            interval,
+            basis,
+            configuration: None,
+            readings: Vec::new(),
+            rules: MeterRules::default(),
+            decided: Vec::new(),
+            opening: LastReads::new(),
+            round: None,
+            provenance: None,
+            round_digest: None,
+            trades_digest: None,
+            gaps: Vec::new(),
+            trades: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
     /// Returns the trades of the round, with the places of members in it; none without a round. Those of gaps, which no rule
     /// makes, are not among them.
     ///

@@ -66,8 +66,7 @@ mod tests {
     use std::sync::Arc;
 
     use books::trade::trades_of;
-    use domain::disputes::MeterRules;
-    use domain::netting::{Basis, LastReads};
+    use domain::netting::Basis;
     use domain::round::{PriceLimits, Terms};
     use domain::{Amount, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement, Tariff, Trade};
 
@@ -109,20 +108,10 @@ mod tests {
         let trades = vec![trade(Party::Member(1), 600, 90_000), trade(Party::Grid, 400, 30_000)];
         let settlement = Settlement::check(Arc::clone(&round), trades, 99).unwrap();
         StoredInterval {
-            interval,
-            basis: Basis::Net,
-            configuration: None,
-            readings: Vec::new(),
-            rules: MeterRules::default(),
-            decided: Vec::new(),
-            opening: LastReads::new(),
             round: Some(Round::clone(&round)),
-            provenance: None,
-            round_digest: None,
-            trades_digest: None,
             trades: trades_of("aveiro", interval, Some((&settlement, None)), &gaps),
             gaps,
-            events: Vec::new(),
+            ..StoredInterval::empty(interval, Basis::Net)
         }
     }
 

@@ -28,8 +28,10 @@ pub(super) async fn decide(
     let mut number = decisions.iter().filter_map(|decision| decision.number).max().unwrap_or(0);
     let search = Search { settling, mark, arrivals, decisions };
     let mut is_any = false;
-    for span in spans.iter().filter(|span| search.has_arrived(&span.meter)) {
-        let Some(decision) = search.find(span, progress.last_reads.get(&span.meter)).await? else { continue };
+    for span in &spans {
+        let Some(arrived) = search.arrived(&span.meter) else { continue };
+        let last = progress.last_reads.get(&span.meter);
+        let Some(decision) = search.find(span, arrived, last).await? else { continue };
         let at = settling.now.round(Unit::Millisecond).unwrap_or(settling.now);
         let action = Action::Meter { meter: span.meter.clone(), decision, reason: None };
         let change = Change { at, by: SERVICE_ITSELF.to_owned(), community: Some(community.name.clone()), action };
@@ -62,12 +64,13 @@ impl Search<'_> {
         self.arrivals.iter().filter(is_new).map(|arrival| arrival.from).min()
     }
 
-    fn has_arrived(&self, meter: &MeterId) -> bool {
-        self.arrived(meter).is_some()
-    }
-
-    /// What became known of a meter, if anything did that its member may be charged with.
-    async fn find(&self, span: &MeterSpan, last: Option<&LastRead>) -> Result<Option<MeterDecision>, StoreError> {
+    /// What became known of a meter since `arrived`, if anything did that its member may be charged with.
+    async fn find(
+        &self,
+        span: &MeterSpan,
+        arrived: i64,
+        last: Option<&LastRead>,
+    ) -> Result<Option<MeterDecision>, StoreError> {
         let (store, meter) = (self.settling.store, &span.meter);
         let Some(begins) = self.begins().await? else { return Ok(None) };
         let Some(newest) = registers::counted_at(store, meter, span.last, self.mark).await? else { return Ok(None) };
@@ -87,17 +90,16 @@ impl Search<'_> {
         if !is_more || now.boundary < before.boundary {
             return Ok(None);
         }
-        let since = self.since(meter, begins).min(now.boundary);
+        let since = self.boundary_before(arrived).unwrap_or(begins).max(begins).min(now.boundary);
         let Some(interval) = self.mark.interval(self.length()) else { return Ok(None) };
         let is_members = self.settling.clearing.member_of(meter, interval, since).is_some();
         Ok(is_members.then_some(MeterDecision::Late { since, before, now }))
     }
 
-    /// The last boundary before what arrived late, within the books.
-    fn since(&self, meter: &MeterId, begins: Boundary) -> Boundary {
-        let from = self.arrived(meter).and_then(|from| u64::try_from(from).ok()).unwrap_or(0);
+    /// The last boundary at or before a time in Unix seconds; none before 1970.
+    fn boundary_before(&self, seconds: i64) -> Option<Boundary> {
         let length = u64::from(self.length().seconds());
-        Boundary::from_seconds(from / length * length).unwrap_or(begins).max(begins)
+        u64::try_from(seconds).ok().and_then(|seconds| Boundary::from_seconds(seconds / length * length))
     }
 
     /// From where a meter counts that was never read in the books: its first reading within them.

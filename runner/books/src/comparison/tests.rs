@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::disputes::MeterRules;
-use domain::netting::{Basis, LastReads};
+use domain::netting::Basis;
 use domain::round::{PriceLimits, Terms};
 use domain::{Energy, Interval, IntervalLength, Party, Position, Round, Tariff, Trade};
 
@@ -67,20 +66,10 @@ fn stored(settlement: &Settlement) -> StoredInterval {
         tariff: Tariff { retail: price(RETAIL), feed_in: price(FEED_IN) },
     };
     StoredInterval {
-        interval,
-        basis: Basis::Net,
-        configuration: None,
-        readings: Vec::new(),
-        rules: MeterRules::default(),
-        decided: Vec::new(),
-        opening: LastReads::new(),
         round: Some(Round::clone(settlement.round())),
-        provenance: None,
-        round_digest: None,
-        trades_digest: None,
         trades: trades_of("aveiro", interval, Some((settlement, None)), std::slice::from_ref(&gap)),
         gaps: vec![gap],
-        events: Vec::new(),
+        ..StoredInterval::empty(interval, Basis::Net)
     }
 }
 

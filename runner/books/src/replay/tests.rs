@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::disputes::MeterRules;
-use domain::netting::{Basis, LastReads};
+use domain::netting::Basis;
 use domain::round::{PriceLimits, Terms};
 use domain::{Boundary, Energy, Interval, IntervalLength, NamedParty, Party, Position, Price, Tariff, Trade};
 
@@ -89,20 +88,13 @@ fn books(settlement: &Settlement) -> StoredInterval {
         tariff: tariff(),
     };
     StoredInterval {
-        interval: interval(0),
-        basis: Basis::Net,
-        configuration: None,
-        readings: Vec::new(),
         round: Some(Round::clone(settlement.round())),
         round_digest: Some(settlement.round().digest()),
         trades_digest: Some(settlement.digest()),
         trades: trades_of("aveiro", interval(0), Some((settlement, None)), std::slice::from_ref(&gap)),
-        rules: MeterRules::default(),
-        decided: Vec::new(),
-        opening: LastReads::new(),
         gaps: vec![gap],
-        events: Vec::new(),
         provenance: Some(provenance),
+        ..StoredInterval::empty(interval(0), Basis::Net)
     }
 }
 

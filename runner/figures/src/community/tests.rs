@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use books::statement::Statement;
 use books::{GapTrade, StoredInterval, trades_of};
-use domain::disputes::MeterRules;
-use domain::netting::{Basis, LastReads};
+use domain::netting::Basis;
 use domain::round::{PriceLimits, Terms};
 use domain::{
     Boundary, Energy, Interval, IntervalLength, NamedParty, Party, Position, Price, Round, Settlement, Tariff, Trade,
@@ -71,20 +70,10 @@ fn interval(start: u64, seller: &str, wh: u64, buyers: &[&str], need: u64, gap: 
     });
     let gaps: Vec<GapTrade> = gap.into_iter().collect();
     StoredInterval {
-        interval,
-        basis: Basis::Net,
-        configuration: None,
-        readings: Vec::new(),
-        rules: MeterRules::default(),
-        decided: Vec::new(),
-        opening: LastReads::new(),
         round: Some(Round::clone(&round)),
-        provenance: None,
-        round_digest: None,
-        trades_digest: None,
         trades: trades_of("aveiro", interval, Some((&settlement, None)), &gaps),
         gaps,
-        events: Vec::new(),
+        ..StoredInterval::empty(interval, Basis::Net)
     }
 }
 

@@ -92,20 +92,13 @@ fn stored(base: &Base, round: Round) -> StoredInterval {
     };
     let gaps = Vec::new();
     StoredInterval {
-        interval: interval(),
-        basis: Basis::Net,
-        configuration: None,
-        readings: Vec::new(),
-        rules: domain::disputes::MeterRules::default(),
-        decided: Vec::new(),
-        opening: domain::netting::LastReads::new(),
         round_digest: Some(round.digest()),
         trades_digest: Some(Digest::of(b"the trades")),
         trades: trades_of("aveiro", interval(), Some((&settlement, None)), &gaps),
         round: Some(round),
         provenance: Some(provenance),
         gaps,
-        events: Vec::new(),
+        ..StoredInterval::empty(interval(), Basis::Net)
     }
 }
 

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use books::StoredInterval;
-use domain::disputes::MeterRules;
-use domain::netting::{Basis, LastReads};
+use domain::netting::Basis;
 use domain::{Digest, Energy};
 use proptest::prelude::*;
 
@@ -18,22 +17,8 @@ fn digest(seed: u64) -> Digest {
 
 /// The books of an interval, as far as probes look at them.
 fn settled(round: Round) -> StoredInterval {
-    StoredInterval {
-        interval: round.terms().interval,
-        basis: Basis::Net,
-        configuration: None,
-        readings: Vec::new(),
-        rules: MeterRules::default(),
-        decided: Vec::new(),
-        opening: LastReads::new(),
-        provenance: None,
-        round_digest: None,
-        trades_digest: None,
-        gaps: Vec::new(),
-        trades: Vec::new(),
-        events: Vec::new(),
-        round: Some(round),
-    }
+    let interval = round.terms().interval;
+    StoredInterval { round: Some(round), ..StoredInterval::empty(interval, Basis::Net) }
 }
 
 fn terms() -> CommunityTerms {
