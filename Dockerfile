@@ -3,12 +3,12 @@
 ARG BUILD_IMAGE=rust:1.95-bookworm
 ARG RUN_IMAGE=gcr.io/distroless/cc-debian12
 
-# The workspace without its code: manifests, and an empty program in place of every source file. Layers built from it stay
-# cached until a manifest changes or a source file is added or removed.
+# The workspace without its code: manifests, cargo's settings, and an empty program in place of every source file. Layers built
+# from it stay cached until one of the first two changes, or a source file is added or removed.
 FROM ${BUILD_IMAGE} AS outline
 COPY . /outline
 RUN cd /outline \
-    && find . -type f ! -name '*.rs' ! -name Cargo.toml ! -name Cargo.lock -exec rm {} + \
+    && find . -type f ! -name '*.rs' ! -name Cargo.toml ! -name Cargo.lock ! -path './.cargo/*' -exec rm {} + \
     && find . -type f -name '*.rs' -exec sh -c 'for file; do printf "fn main() {\n}\n" > "$file"; done' sh {} +
 
 FROM ${BUILD_IMAGE} AS build

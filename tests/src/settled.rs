@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use books::{Books, ClearedInterval, ClearedRound, Commit, Committed, Provenance, StoreError, day_of};
+use books::{Books, ClearedInterval, ClearedRound, Commit, CommitOutcome, Provenance, StoreError, day_of};
 use domain::netting::Basis;
 use domain::round::{PriceLimits, Terms};
 use domain::{Boundary, Digest, Energy, Interval, IntervalLength, Party, Position, Price, Round, Settlement};
@@ -126,7 +126,7 @@ pub fn settled(number: u64, trades: &[impl AsRef<str>]) -> Commit {
 ///
 /// # Errors
 /// As [`Books::commit`].
-pub async fn put(store: &(impl Books + ?Sized), commit: Commit) -> Result<Committed, StoreError> {
+pub async fn put(store: &(impl Books + ?Sized), commit: Commit) -> Result<CommitOutcome, StoreError> {
     let after = store.mark(&commit.community).await?;
     store.commit(Arc::new(Commit { after, ..commit })).await
 }

@@ -46,13 +46,13 @@ impl std::fmt::Display for Label {
 
 /// The result of storing an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeptVersion {
+pub enum UploadOutcome {
     /// The upload was stored.
-    Now,
+    Stored,
     /// The same component was stored before, as given here. Nothing was changed.
-    Already(Version),
+    AlreadyStored(Version),
     /// Its name and version already refer to this other component. Nothing was changed.
-    Taken(Version),
+    NameTaken(Version),
 }
 
 /// An audit record of something done about algorithms or meters.

@@ -37,7 +37,7 @@ pub use backtest::{
     BACKTEST_BYTES_MAX, BACKTESTS_BYTES_MAX, BACKTESTS_MAX, BacktestHead, KeptBacktest, backtests_kept,
 };
 pub use comparison::Comparison;
-pub use decision::{Action, Change, ExpectedState, KeptChange, KeptVersion, Label, SERVICE_ITSELF, Version};
+pub use decision::{Action, Change, ExpectedState, KeptChange, Label, SERVICE_ITSELF, UploadOutcome, Version};
 pub use details::{Cleared, DayDetails, Details, IntervalSums, Pair, Sales, Told};
 pub use error::{Cause, StoreError};
 pub use event::{EventFilter, EventPlace, ListedEvent, event_codes};
@@ -60,8 +60,8 @@ pub use reopening::{ReopenError, Reopened, Reopening};
 pub use shadow::{ShadowState, ShadowTotals};
 pub use statement::DaySums;
 pub use store::{
-    Acquired, Backtests, Books, Committed, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments, Prices,
-    Progress, Readings, Replica, Replicas, Standing, Store, Viewers, community_lease,
+    Acquired, Backtests, Books, CommitOutcome, CommittedBatch, Decisions, LEASE_TERM_MAX, Lease, Leases, Payments,
+    Prices, Progress, Readings, Replica, Replicas, Standing, Store, Viewers, community_lease,
 };
 pub use trade::{GapTrade, StoredTrade, trades_of};
 pub use viewer::{ANYONE_HERE, LINK_PREFIX, Link, ListedVisit, Role, Session, Visit, VisitFilter, VisitPlace, Who};

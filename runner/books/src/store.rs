@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::backtest::{BacktestHead, KeptBacktest};
-use crate::decision::{Change, ExpectedState, KeptChange, KeptVersion, Version};
+use crate::decision::{Change, ExpectedState, KeptChange, UploadOutcome, Version};
 use crate::details::Details;
 use crate::error::StoreError;
 use crate::event::{EventFilter, EventPlace, ListedEvent};
@@ -32,9 +32,9 @@ use crate::viewer::{Link, ListedVisit, Session, Visit, VisitFilter, VisitPlace};
 
 /// The result of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Committed {
+pub enum CommitOutcome {
     /// The interval was committed.
-    Now,
+    Committed,
     /// Another process has committed or decided meanwhile, so the community's state is not the one that the commit
     /// expects. Nothing was changed.
     Overtaken,
@@ -48,7 +48,7 @@ pub struct CommittedBatch {
     /// Number of intervals committed, from the start of the batch.
     pub committed: usize,
     /// The result of the last commit that was attempted.
-    pub ended: Result<Committed, StoreError>,
+    pub ended: Result<CommitOutcome, StoreError>,
 }
 
 /// How far a community is settled, and the registers from which its next interval is netted.
@@ -134,12 +134,12 @@ pub trait Books: Send + Sync {
     async fn commit_batch(&self, batch: Vec<Arc<Commit>>) -> CommittedBatch;
 
     /// Commits one interval as a whole or not at all.
-    async fn commit(&self, commit: Arc<Commit>) -> Result<Committed, StoreError> {
+    async fn commit(&self, commit: Arc<Commit>) -> Result<CommitOutcome, StoreError> {
         self.commit_batch(vec![commit]).await.ended
     }
 
     /// Adds to the newest interval what people decided about meters, as a whole or not at all.
-    async fn add(&self, addition: &Addition) -> Result<Committed, StoreError>;
+    async fn add(&self, addition: &Addition) -> Result<CommitOutcome, StoreError>;
 
     /// Returns the resume mark of every community that has one, sorted by name. For those who watch many at once.
     async fn marks(&self) -> Result<Vec<(String, Boundary)>, StoreError>;
@@ -215,7 +215,7 @@ pub trait Books: Send + Sync {
 #[async_trait]
 pub trait Decisions: Send + Sync {
     /// Stores an uploaded algorithm with its component, unless its digest or its name and version are already taken.
-    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError>;
+    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<UploadOutcome, StoreError>;
 
     /// Lists every uploaded algorithm, in the order of the uploads.
     async fn versions(&self) -> Result<Vec<Version>, StoreError>;

@@ -4,8 +4,8 @@
 //! grid alone, is added to the newest interval. A pass does that before anything else.
 
 use books::{
-    Addition, Committed, Decided, GapTrade, KeptChange, MeterLog, NumberedDecision, Progress, Span, Store, StoreError,
-    StoredEvent, StoredInterval, StoredTrade,
+    Addition, CommitOutcome, Decided, GapTrade, KeptChange, MeterLog, NumberedDecision, Progress, Span, Store,
+    StoreError, StoredEvent, StoredInterval, StoredTrade,
 };
 use domain::disputes::{Effect, Finding, MeterDecision, decide};
 use domain::netting::{EventKind, Gap, LastReads, gap_balance};
@@ -40,7 +40,7 @@ pub(super) async fn take_in(
     decisions: &[KeptChange],
     series: &CurrentSeries,
     summary: &mut PassSummary,
-) -> Result<Option<Committed>, StoreError> {
+) -> Result<Option<CommitOutcome>, StoreError> {
     let name = &settling.clearing.community().name;
     let Some(mark) = progress.mark else { return Ok(None) };
     let log = MeterLog::of(decisions);
@@ -58,7 +58,7 @@ pub(super) async fn take_in(
     let decision = decisions.iter().filter_map(|decision| decision.number).max().unwrap_or(0);
     let addition = taken.addition(decision);
     let committed = settling.store.add(&addition).await?;
-    if committed == Committed::Now {
+    if committed == CommitOutcome::Committed {
         for event in &addition.events {
             log::event(name, Some(newest.interval), event);
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use books::{
-    ClearedInterval, Commit, Committed, CommittedBatch, KeptChange, Label, Notices, OfferedSince, Progress, Store,
+    ClearedInterval, Commit, CommitOutcome, CommittedBatch, KeptChange, Label, Notices, OfferedSince, Progress, Store,
     StoreError, day_of,
 };
 use domain::netting::LastReads;
@@ -213,7 +213,7 @@ impl Settler {
         let taken = decided::take_in(settling, &progress, &decisions, &series.current, summary).await?;
         match taken {
             None => {}
-            Some(Committed::Now) => progress = self.store.progress(&community.name).await?,
+            Some(CommitOutcome::Committed) => progress = self.store.progress(&community.name).await?,
             Some(committed) => return self.stopped_by(committed),
         }
         if community.meters == MetersSource::Store && late::decide(settling, &progress, &decisions).await? {
@@ -221,7 +221,7 @@ impl Settler {
                 (self.store.decisions(&community.name).await?, self.store.progress(&community.name).await?);
             match decided::take_in(settling, &progress, &decisions, &series.current, summary).await? {
                 None => {}
-                Some(Committed::Now) => progress = self.store.progress(&community.name).await?,
+                Some(CommitOutcome::Committed) => progress = self.store.progress(&community.name).await?,
                 Some(committed) => return self.stopped_by(committed),
             }
         }
@@ -295,11 +295,11 @@ impl Settler {
     }
 
     /// Whether a commit lets the pass go on.
-    fn stopped_by(&self, committed: Committed) -> Result<(), Stop> {
+    fn stopped_by(&self, committed: CommitOutcome) -> Result<(), Stop> {
         match committed {
-            Committed::Now => Ok(()),
-            Committed::Overtaken => Err(Stop::Overtaken),
-            Committed::Fenced => Err(PassError::Fenced(self.community().name.clone()).into()),
+            CommitOutcome::Committed => Ok(()),
+            CommitOutcome::Overtaken => Err(Stop::Overtaken),
+            CommitOutcome::Fenced => Err(PassError::Fenced(self.community().name.clone()).into()),
         }
     }
 

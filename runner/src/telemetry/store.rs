@@ -14,13 +14,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use books::{
-    Acquired, Addition, BacktestHead, Backtests, Books, Change, Claim, Commit, Committed, CommittedBatch, DayDetails,
-    DaySums, Days, Decisions, Details, Due, EventFilter, EventPlace, ExpectedState, KeepError, KeptBacktest,
-    KeptChange, KeptReadings, KeptVersion, LateArrival, Leases, Link, ListedEvent, ListedVisit, Match, MatchFilter,
+    Acquired, Addition, BacktestHead, Backtests, Books, Change, Claim, Commit, CommitOutcome, CommittedBatch,
+    DayDetails, DaySums, Days, Decisions, Details, Due, EventFilter, EventPlace, ExpectedState, KeepError,
+    KeptBacktest, KeptChange, KeptReadings, LateArrival, Leases, Link, ListedEvent, ListedVisit, Match, MatchFilter,
     MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth, Payments, Prices,
     PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, Replica, Replicas, Session, ShadowState, Span,
-    Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Viewers, Visit, VisitFilter,
-    VisitPlace, Window,
+    Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, UploadOutcome, Version, Viewers, Visit,
+    VisitFilter, VisitPlace, Window,
 };
 
 use super::metrics::{Forwarded, Metrics, StoreOutcome, lock};
@@ -220,7 +220,7 @@ impl Books for MeasuredStore {
         CommittedBatch { committed, ended }
     }
 
-    async fn add(&self, addition: &Addition) -> Result<Committed, StoreError> {
+    async fn add(&self, addition: &Addition) -> Result<CommitOutcome, StoreError> {
         self.timed("add", self.store.add(addition)).await
     }
 
@@ -303,9 +303,9 @@ impl Books for MeasuredStore {
 
 #[async_trait]
 impl Decisions for MeasuredStore {
-    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError> {
+    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<UploadOutcome, StoreError> {
         let kept = self.timed("keep_version", self.store.keep_version(version, component)).await?;
-        if kept == KeptVersion::Now {
+        if kept == UploadOutcome::Stored {
             self.metrics.algorithm_changed(None, "uploaded");
         }
         Ok(kept)

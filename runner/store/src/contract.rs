@@ -21,11 +21,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use books::{
-    Acquired, Action, Books, CLAIM_TERM_MAX, Change, Claim, ClearedInterval, ClearedRound, Commit, Committed,
-    Decisions, Due, ExpectedState, GapTrade, KeptChange, KeptVersion, LEASE_TERM_MAX, Label, Lease, Leases, Match,
-    MatchFilter, MatchUpdate, MeterReading, NewPrices, OfferedSince, OutboxDepth, Payments, PriceBounds, Prices,
-    PricesKept, Progress, Quantity, ReopenError, Reopened, Reopening, Replica, Replicas, ShadowState, ShadowTotals,
-    Span, Store, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window, WireParty,
+    Acquired, Action, Books, CLAIM_TERM_MAX, Change, Claim, ClearedInterval, ClearedRound, Commit, CommitOutcome,
+    Decisions, Due, ExpectedState, GapTrade, KeptChange, LEASE_TERM_MAX, Label, Lease, Leases, Match, MatchFilter,
+    MatchUpdate, MeterReading, NewPrices, OfferedSince, OutboxDepth, Payments, PriceBounds, Prices, PricesKept,
+    Progress, Quantity, ReopenError, Reopened, Reopening, Replica, Replicas, ShadowState, ShadowTotals, Span, Store,
+    StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, UploadOutcome, Version, Window, WireParty,
     community_lease, day_of,
 };
 use domain::disputes::MeterRules;

@@ -67,11 +67,11 @@ use fault::{Fault, retry};
 use server::Server;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Days, Decisions, Due,
-    EventFilter, EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases,
-    ListedEvent, Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince,
-    OutboxDepth, Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, Replica, Replicas,
-    ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window,
+    Acquired, Addition, Books, Change, Claim, Commit, CommitOutcome, CommittedBatch, DaySums, Days, Decisions, Due,
+    EventFilter, EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, LateArrival, Leases, ListedEvent,
+    Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth,
+    Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, Replica, Replicas, ShadowState,
+    Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, UploadOutcome, Version, Window,
 };
 
 /// A database on a MongoDB server.
@@ -144,7 +144,7 @@ impl Books for MongoStore {
         }
     }
 
-    async fn add(&self, addition: &Addition) -> Result<Committed, StoreError> {
+    async fn add(&self, addition: &Addition) -> Result<CommitOutcome, StoreError> {
         let by = ObjectId::new();
         self.retry(|| chain::add(&self.server, addition, by)).await
     }
@@ -235,7 +235,7 @@ impl Books for MongoStore {
 
 #[async_trait]
 impl Decisions for MongoStore {
-    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError> {
+    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<UploadOutcome, StoreError> {
         let by = ObjectId::new();
         self.retry(|| algorithms::keep(&self.server, version, &component, by)).await
     }

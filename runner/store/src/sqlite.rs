@@ -47,11 +47,11 @@ use readers::Readers;
 use writer::Writer;
 
 use books::{
-    Acquired, Addition, Books, Change, Claim, Commit, Committed, CommittedBatch, DaySums, Days, Decisions, Due,
-    EventFilter, EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, KeptVersion, LateArrival, Leases,
-    ListedEvent, Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince,
-    OutboxDepth, Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, Replica, Replicas,
-    ShadowState, Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, Version, Window,
+    Acquired, Addition, Books, Change, Claim, Commit, CommitOutcome, CommittedBatch, DaySums, Days, Decisions, Due,
+    EventFilter, EventPlace, ExpectedState, KeepError, KeptChange, KeptReadings, LateArrival, Leases, ListedEvent,
+    Match, MatchFilter, MatchUpdate, MeterSpan, NewPrices, NewReadings, Notice, Notices, OfferedSince, OutboxDepth,
+    Payments, Prices, PricesKept, Progress, Readings, ReopenError, Reopened, Reopening, Replica, Replicas, ShadowState,
+    Span, StoreError, StoredEvent, StoredInterval, StoredTrade, UpdateError, UploadOutcome, Version, Window,
 };
 
 const IS_DIRECTORY: &str = "it is a directory (name a file in it)";
@@ -239,7 +239,7 @@ impl Books for SqliteStore {
         }
     }
 
-    async fn add(&self, addition: &Addition) -> Result<Committed, StoreError> {
+    async fn add(&self, addition: &Addition) -> Result<CommitOutcome, StoreError> {
         let addition = addition.clone();
         self.write(move |transaction| addition::add(transaction, &addition)).await
     }
@@ -355,7 +355,7 @@ impl Books for SqliteStore {
 
 #[async_trait]
 impl Decisions for SqliteStore {
-    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<KeptVersion, StoreError> {
+    async fn keep_version(&self, version: &Version, component: Arc<[u8]>) -> Result<UploadOutcome, StoreError> {
         let version = version.clone();
         self.write_for_caller(move |transaction| algorithms::keep(transaction, &version, &component)).await
     }

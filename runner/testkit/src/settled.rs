@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use books::Committed;
+use books::CommitOutcome;
 use rec_market_tests::settled::{put, settled};
 use store::SqliteStore;
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ impl SettledStore {
     pub async fn settle(&self, number: u64, trades: &[impl AsRef<str>]) -> Vec<String> {
         let commit = settled(number, trades);
         let ids = commit.cleared.trades.iter().map(|trade| trade.id.to_string()).collect();
-        assert_eq!(put(&self.store, commit).await.unwrap(), Committed::Now);
+        assert_eq!(put(&self.store, commit).await.unwrap(), CommitOutcome::Committed);
         ids
     }
 }

@@ -8,7 +8,7 @@ use sandbox::{Description, Limits};
 use super::{Registry, RegistryError, now};
 use crate::algorithms::gate::{Gate, Report, draw_seed};
 use base::Reference;
-use books::{Action, KeptVersion, Label, Version};
+use books::{Action, Label, UploadOutcome, Version};
 
 /// Communities on whose rounds of the last day a component is tried at most.
 const OTHERS_MAX: usize = 16;
@@ -107,12 +107,12 @@ impl Registry {
             report: report.clone(),
         };
         match self.store.keep_version(&version, component).await? {
-            KeptVersion::Now => {
+            UploadOutcome::Stored => {
                 tracing::info!(by, sha256 = %digest, algorithm = %label, "an algorithm was uploaded");
                 Ok(Uploaded { accepted: true, was_there: false, label: Some(label), report })
             }
-            KeptVersion::Already(version) => Ok(already_uploaded(version)),
-            KeptVersion::Taken(version) => {
+            UploadOutcome::AlreadyStored(version) => Ok(already_uploaded(version)),
+            UploadOutcome::NameTaken(version) => {
                 let reason = taken(format!("sha256:{}", version.label.digest));
                 self.refuse(by, digest, reason.clone()).await.and(Err(RegistryError::Refused(reason)))
             }

@@ -70,7 +70,7 @@ async fn state(store: &impl Store, community: &str) -> ExpectedState {
 }
 
 async fn put_knowing(store: &impl Store, decision: u64, commit: Commit) {
-    assert_eq!(put(store, Commit { decision, ..commit }).await.unwrap(), Committed::Now);
+    assert_eq!(put(store, Commit { decision, ..commit }).await.unwrap(), CommitOutcome::Committed);
 }
 
 async fn decide(store: &impl Store, community: &str, when: i64, action: Action) -> Option<u64> {
@@ -83,8 +83,8 @@ pub(super) async fn an_upload_is_stored_with_its_component<S: Shelf>(shelf: S) {
     assert_eq!(store.versions().await.unwrap(), []);
     let large: Arc<[u8]> = (0..20_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
     let (one, two) = (upload("own", "1", b"one", 5), upload("own", "2", &large, 2));
-    assert_eq!(store.keep_version(&one, b"one".as_slice().into()).await.unwrap(), KeptVersion::Now);
-    assert_eq!(store.keep_version(&two, Arc::clone(&large)).await.unwrap(), KeptVersion::Now);
+    assert_eq!(store.keep_version(&one, b"one".as_slice().into()).await.unwrap(), UploadOutcome::Stored);
+    assert_eq!(store.keep_version(&two, Arc::clone(&large)).await.unwrap(), UploadOutcome::Stored);
     let again = shelf.open().await;
     assert_eq!(again.versions().await.unwrap(), [two, one]);
     assert_eq!(again.component(&Digest::of(b"one")).await.unwrap().as_deref(), Some(b"one".as_slice()));
@@ -98,17 +98,17 @@ pub(super) async fn a_label_refers_to_one_digest_for_ever<S: Shelf>(shelf: S) {
     // The same component again, by another caller and later, gives the first upload.
     let again = Version { uploaded_by: "other".to_owned(), ..upload("own", "1", b"one", 9) };
     let kept = store.keep_version(&again, b"one".as_slice().into()).await.unwrap();
-    assert_eq!(kept, KeptVersion::Already(first.clone()));
+    assert_eq!(kept, UploadOutcome::AlreadyStored(first.clone()));
     let other = upload("own", "1", b"other", 9);
     let kept = store.keep_version(&other, b"other".as_slice().into()).await.unwrap();
-    assert_eq!(kept, KeptVersion::Taken(first.clone()));
+    assert_eq!(kept, UploadOutcome::NameTaken(first.clone()));
     assert_eq!(store.versions().await.unwrap(), [first]);
     // Different labels with the same text are different.
     for (name, version) in [("own@1", "2"), ("own", "1@2")] {
         let component = format!("{name} {version}");
         let alike = upload(name, version, component.as_bytes(), 10);
         let kept = store.keep_version(&alike, component.as_bytes().into()).await.unwrap();
-        assert_eq!(kept, KeptVersion::Now, "{name} {version}");
+        assert_eq!(kept, UploadOutcome::Stored, "{name} {version}");
     }
 }
 
@@ -125,7 +125,7 @@ pub(super) async fn only_one_of_concurrent_uploads_gets_the_label<S: Shelf>(shel
     for task in uploads.collect::<Vec<_>>() {
         kept.push(task.await.unwrap());
     }
-    assert_eq!(kept.iter().filter(|kept| **kept == KeptVersion::Now).count(), 1, "{kept:?}");
+    assert_eq!(kept.iter().filter(|kept| **kept == UploadOutcome::Stored).count(), 1, "{kept:?}");
     let versions = stores[0].versions().await.unwrap();
     assert_eq!(versions.len(), 1);
     assert!(stores[1].component(&versions[0].label.digest).await.unwrap().is_some());
@@ -215,13 +215,13 @@ pub(super) async fn a_commit_that_misses_a_decision_is_overtaken<S: Shelf>(shelf
         Action::Activate { before: own.clone(), to: own, start: boundary(1), settings: None, confirmed: None };
     let number = decide(&store, "aveiro", 1, activate).await.unwrap();
     let next = |decision| Arc::new(Commit { decision, after: Some(boundary(1)), ..full("aveiro", 1) });
-    assert_eq!(store.commit(next(0)).await.unwrap(), Committed::Overtaken);
-    assert_eq!(store.commit(next(number + 1)).await.unwrap(), Committed::Overtaken);
+    assert_eq!(store.commit(next(0)).await.unwrap(), CommitOutcome::Overtaken);
+    assert_eq!(store.commit(next(number + 1)).await.unwrap(), CommitOutcome::Overtaken);
     assert_eq!(all_intervals(&store, "aveiro").await.len(), 1);
-    assert_eq!(store.commit(next(number)).await.unwrap(), Committed::Now);
+    assert_eq!(store.commit(next(number)).await.unwrap(), CommitOutcome::Committed);
     assert_eq!(all_intervals(&shelf.open().await, "aveiro").await.len(), 2);
     // Other communities are not affected.
-    assert_eq!(put(&store, full("beta", 0)).await.unwrap(), Committed::Now);
+    assert_eq!(put(&store, full("beta", 0)).await.unwrap(), CommitOutcome::Committed);
     assert_eq!(store.examine().await.unwrap(), [""; 0]);
 }
 
@@ -236,12 +236,12 @@ pub(super) async fn only_one_of_a_concurrent_commit_and_decision_succeeds<S: She
         let committed = tokio::spawn(async move { settles.commit(Arc::new(commit)).await.unwrap() });
         let decided = tokio::spawn(async move { decides.decide("aveiro", &end, at).await.unwrap() });
         let (committed, decided) = (committed.await.unwrap(), decided.await.unwrap());
-        assert_eq!(committed == Committed::Now, decided.is_none(), "{committed:?} {decided:?}");
+        assert_eq!(committed == CommitOutcome::Committed, decided.is_none(), "{committed:?} {decided:?}");
         if decided.is_some() {
             let store = shelf.open().await;
             let ExpectedState { open, decision } = state(&store, "aveiro").await;
             let commit = Commit { decision, after: open, ..full("aveiro", number) };
-            assert_eq!(store.commit(Arc::new(commit)).await.unwrap(), Committed::Now);
+            assert_eq!(store.commit(Arc::new(commit)).await.unwrap(), CommitOutcome::Committed);
         }
     }
     assert_eq!(settles.examine().await.unwrap(), [""; 0]);

@@ -108,9 +108,12 @@ pub(super) async fn details_of_other_intervals_count_as_missing<S: Shelf>(shelf:
     // What is added to the newest interval is not in details that were made before.
     let newest = details_of(&kept[8..]);
     let number = decide_to_restart(&store).await;
-    assert_eq!(store.add(&addition(240, number)).await.unwrap(), Committed::Now);
+    assert_eq!(store.add(&addition(240, number)).await.unwrap(), CommitOutcome::Committed);
     store.keep_details("aveiro", &[newest]).await.unwrap();
-    assert_eq!(put(&store, Commit { decision: number, ..full("aveiro", 400) }).await.unwrap(), Committed::Now);
+    assert_eq!(
+        put(&store, Commit { decision: number, ..full("aveiro", 400) }).await.unwrap(),
+        CommitOutcome::Committed
+    );
     assert_eq!(due(&store, 9).await, [40, 48, 144, 240]);
 }
 

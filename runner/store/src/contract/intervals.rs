@@ -22,7 +22,7 @@ pub(super) async fn commits_are_read_back<S: Shelf>(shelf: S) {
     let mut commits = [opening("aveiro", 0), full("aveiro", 1), full("aveiro", 7)];
     commits[2].cleared.readings[0].anew = true;
     for commit in &commits {
-        assert_eq!(put(&shelf.open().await, commit.clone()).await.unwrap(), Committed::Now);
+        assert_eq!(put(&shelf.open().await, commit.clone()).await.unwrap(), CommitOutcome::Committed);
     }
     let store = shelf.open().await;
     assert_eq!(all_intervals(&store, "aveiro").await, commits.each_ref().map(kept));
@@ -82,7 +82,7 @@ pub(super) async fn the_largest_numbers_are_read_back<S: Shelf>(shelf: S) {
     }
     let mut commit = with(usual, Some(cleared("aveiro", 1, ("a", "bob"), most - 1)), gaps);
     commit.cleared.readings[0].registers = Registers { import_wh: most, export_wh: most };
-    assert_eq!(put(&shelf.open().await, commit.clone()).await.unwrap(), Committed::Now);
+    assert_eq!(put(&shelf.open().await, commit.clone()).await.unwrap(), CommitOutcome::Committed);
     let store = shelf.open().await;
     assert_eq!(all_intervals(&store, "aveiro").await, [kept(&commit)]);
     assert_eq!(store.progress("aveiro").await.unwrap().last_reads[&"a".parse().unwrap()].registers.import_wh, most);
@@ -97,7 +97,7 @@ pub(super) async fn committing_an_interval_again_changes_nothing<S: Shelf>(shelf
     other.cleared.readings[0].registers.import_wh += 1;
     other.cleared.events.push(event("more"));
     for commit in [full("aveiro", 1), other, opening("aveiro", 1)] {
-        assert_eq!(put(&shelf.open().await, commit).await.unwrap(), Committed::Overtaken);
+        assert_eq!(put(&shelf.open().await, commit).await.unwrap(), CommitOutcome::Overtaken);
         let store = shelf.open().await;
         assert_eq!((all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap()), before);
     }
@@ -107,7 +107,7 @@ pub(super) async fn an_interval_before_the_resume_mark_is_overtaken<S: Shelf>(sh
     let store = shelf.open().await;
     put(&store, opening("aveiro", 5)).await.unwrap();
     for number in [4, 0] {
-        assert_eq!(put(&store, full("aveiro", number)).await.unwrap(), Committed::Overtaken);
+        assert_eq!(put(&store, full("aveiro", number)).await.unwrap(), CommitOutcome::Overtaken);
     }
     assert_eq!(all_intervals(&store, "aveiro").await, [kept(&opening("aveiro", 5))]);
     assert_eq!(store.progress("aveiro").await.unwrap().mark, Some(boundary(6)));
@@ -122,8 +122,8 @@ pub(super) async fn only_one_of_two_concurrent_commits_succeeds<S: Shelf>(shelf:
         for task in committing {
             outcomes.push(task.await.unwrap().unwrap());
         }
-        outcomes.sort_by_key(|outcome| *outcome == Committed::Overtaken);
-        assert_eq!(outcomes, [Committed::Now, Committed::Overtaken]);
+        outcomes.sort_by_key(|outcome| *outcome == CommitOutcome::Overtaken);
+        assert_eq!(outcomes, [CommitOutcome::Committed, CommitOutcome::Overtaken]);
     }
     let kept: Vec<StoredInterval> = (0..20).map(|number| kept(&full("aveiro", number))).collect();
     assert_eq!(all_intervals(&stores[0], "aveiro").await, kept);
@@ -135,14 +135,14 @@ pub(super) async fn a_batch_is_committed_up_to_the_first_failure<S: Shelf>(shelf
     let following = |number: u64| Commit { after: (number > 0).then(|| boundary(number)), ..full("aveiro", number) };
     let batch = |numbers: &[u64]| numbers.iter().map(|number| Arc::new(following(*number))).collect::<Vec<_>>();
     let done = store.commit_batch(batch(&[0, 1, 2])).await;
-    assert_eq!((done.committed, done.ended.unwrap()), (3, Committed::Now));
+    assert_eq!((done.committed, done.ended.unwrap()), (3, CommitOutcome::Committed));
     // Another process committed first, so the whole batch is outdated.
     let done = store.commit_batch(batch(&[2, 3])).await;
-    assert_eq!((done.committed, done.ended.unwrap()), (0, Committed::Overtaken));
+    assert_eq!((done.committed, done.ended.unwrap()), (0, CommitOutcome::Overtaken));
     // An interval that does not follow the one before it ends the batch. So does one that no store can hold, and it
     // leaves nothing behind.
     let done = store.commit_batch(batch(&[3, 5])).await;
-    assert_eq!((done.committed, done.ended.unwrap()), (1, Committed::Overtaken));
+    assert_eq!((done.committed, done.ended.unwrap()), (1, CommitOutcome::Overtaken));
     let mut bad = following(5);
     bad.cleared.readings.push(reading("z", "z", u64::MAX, 0));
     let with_bad = [batch(&[4]), vec![Arc::new(bad)], batch(&[6])].concat();
@@ -150,7 +150,7 @@ pub(super) async fn a_batch_is_committed_up_to_the_first_failure<S: Shelf>(shelf
     assert_eq!(done.committed, 1);
     assert!(matches!(done.ended, Err(StoreError::Failed { .. })), "{:?}", done.ended);
     let done = store.commit_batch(Vec::new()).await;
-    assert_eq!((done.committed, done.ended.unwrap()), (0, Committed::Now));
+    assert_eq!((done.committed, done.ended.unwrap()), (0, CommitOutcome::Committed));
     let kept: Vec<StoredInterval> = (0..5).map(|number| kept(&full("aveiro", number))).collect();
     for store in [store, shelf.open().await] {
         assert_eq!(all_intervals(&store, "aveiro").await, kept);
@@ -172,7 +172,7 @@ pub(super) async fn a_failed_commit_leaves_nothing_behind<S: Shelf>(shelf: S) {
         assert_eq!(all_trades(&store, "aveiro").await, before.0[0].trades);
         assert_eq!(store.examine().await.unwrap(), [""; 0]);
     }
-    assert_eq!(put(&shelf.open().await, full("aveiro", 2)).await.unwrap(), Committed::Now);
+    assert_eq!(put(&shelf.open().await, full("aveiro", 2)).await.unwrap(), CommitOutcome::Committed);
 }
 
 pub(super) async fn trades_are_paged<S: Shelf>(shelf: S) {
@@ -296,13 +296,13 @@ pub(super) async fn a_component_is_stored_once_per_digest<S: Shelf>(shelf: S) {
 pub(super) async fn a_commit_from_another_resume_mark_is_overtaken<S: Shelf>(shelf: S) {
     let store = shelf.open().await;
     let early = Commit { after: Some(boundary(1)), ..full("aveiro", 1) };
-    assert_eq!(store.commit(Arc::new(early)).await.unwrap(), Committed::Overtaken);
+    assert_eq!(store.commit(Arc::new(early)).await.unwrap(), CommitOutcome::Overtaken);
     assert_eq!(store.progress("aveiro").await.unwrap(), Progress::default());
     put(&store, full("aveiro", 0)).await.unwrap();
     let before = (all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap());
     for after in [None, Some(boundary(0)), Some(boundary(2))] {
         let commit = Commit { after, ..full("aveiro", 5) };
-        assert_eq!(store.commit(Arc::new(commit)).await.unwrap(), Committed::Overtaken, "{after:?}");
+        assert_eq!(store.commit(Arc::new(commit)).await.unwrap(), CommitOutcome::Overtaken, "{after:?}");
         assert_eq!((all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap()), before);
     }
 }

@@ -86,15 +86,15 @@ pub(super) async fn a_commit_under_a_lost_lease_is_fenced<S: Shelf>(shelf: S) {
         store.commit(Arc::new(Commit { fence: Some(fence), after, ..full("aveiro", number) }))
     };
     store.acquire(&lease, "one", at(0), TERM).await.unwrap();
-    assert_eq!(commit(1, 0, None).await.unwrap(), Committed::Now);
+    assert_eq!(commit(1, 0, None).await.unwrap(), CommitOutcome::Committed);
     store.acquire(&lease, "other", at(40), TERM).await.unwrap();
     let before = (all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap());
-    assert_eq!(commit(1, 1, Some(1)).await.unwrap(), Committed::Fenced);
+    assert_eq!(commit(1, 1, Some(1)).await.unwrap(), CommitOutcome::Fenced);
     assert_eq!((all_intervals(&store, "aveiro").await, store.progress("aveiro").await.unwrap()), before);
-    assert_eq!(commit(2, 1, Some(1)).await.unwrap(), Committed::Now);
+    assert_eq!(commit(2, 1, Some(1)).await.unwrap(), CommitOutcome::Committed);
     // A commit without a lease, as by the command `settle`, is not fenced; nor is one under the lease of another
     // community.
-    assert_eq!(put(&store, full("aveiro", 2)).await.unwrap(), Committed::Now);
+    assert_eq!(put(&store, full("aveiro", 2)).await.unwrap(), CommitOutcome::Committed);
     let beta = Commit { fence: Some(1), ..full("beta", 0) };
-    assert_eq!(store.commit(Arc::new(beta)).await.unwrap(), Committed::Now);
+    assert_eq!(store.commit(Arc::new(beta)).await.unwrap(), CommitOutcome::Committed);
 }

@@ -136,14 +136,14 @@ pub(super) async fn what_is_decided_is_added_to_the_newest_interval<S: Shelf>(sh
     put(&shelf.open().await, first.clone()).await.unwrap();
     let store = shelf.open().await;
     // Nothing is to be added yet.
-    assert_eq!(store.add(&addition(2, 0)).await.unwrap(), Committed::Overtaken);
+    assert_eq!(store.add(&addition(2, 0)).await.unwrap(), CommitOutcome::Overtaken);
     let number = decide(&store, &decision(MeterDecision::Restart { first: boundary(1) }, None)).await;
     assert!(store.progress("aveiro").await.unwrap().taken < number);
     for wrong in [addition(1, number), addition(2, number - 1), addition(3, number)] {
-        assert_eq!(store.add(&wrong).await.unwrap(), Committed::Overtaken);
+        assert_eq!(store.add(&wrong).await.unwrap(), CommitOutcome::Overtaken);
     }
     let added = addition(2, number);
-    assert_eq!(store.add(&added).await.unwrap(), Committed::Now);
+    assert_eq!(store.add(&added).await.unwrap(), CommitOutcome::Committed);
     for _ in 0..2 {
         let store = shelf.open().await;
         let mut expected = kept(&first);
@@ -160,10 +160,10 @@ pub(super) async fn what_is_decided_is_added_to_the_newest_interval<S: Shelf>(sh
         assert_eq!(progress.last_reads[&meter("a")], LastRead::good(read(3, 5, 9)));
         assert_eq!(store.examine().await.unwrap(), [""; 0]);
         // Once.
-        assert_eq!(store.add(&added).await.unwrap(), Committed::Overtaken);
+        assert_eq!(store.add(&added).await.unwrap(), CommitOutcome::Overtaken);
     }
     let next = Commit { decision: number, after: Some(boundary(3)), ..full("aveiro", 3) };
-    assert_eq!(store.commit(Arc::new(next.clone())).await.unwrap(), Committed::Now);
+    assert_eq!(store.commit(Arc::new(next.clone())).await.unwrap(), CommitOutcome::Committed);
     assert_eq!(all_intervals(&store, "aveiro").await[2], kept(&next));
     assert_eq!(store.progress("aveiro").await.unwrap().last_reads[&meter("b2")], LastRead::good(read(4, 3, 4)));
     assert_eq!(store.examine().await.unwrap(), [""; 0]);
@@ -175,10 +175,10 @@ pub(super) async fn a_commit_takes_the_decisions_before_it<S: Shelf>(shelf: S) {
     let told = MeterDecision::Exchange { exchange: exchange(9999), crossed: None };
     let number = decide(&store, &decision(told, None)).await;
     let next = |decision| Arc::new(Commit { decision, after: Some(boundary(3)), ..full("aveiro", 3) });
-    assert_eq!(store.commit(next(number - 1)).await.unwrap(), Committed::Overtaken);
-    assert_eq!(store.commit(next(number)).await.unwrap(), Committed::Now);
+    assert_eq!(store.commit(next(number - 1)).await.unwrap(), CommitOutcome::Overtaken);
+    assert_eq!(store.commit(next(number)).await.unwrap(), CommitOutcome::Committed);
     assert_eq!(store.progress("aveiro").await.unwrap().taken, number);
-    assert_eq!(store.add(&addition(3, number)).await.unwrap(), Committed::Overtaken);
+    assert_eq!(store.add(&addition(3, number)).await.unwrap(), CommitOutcome::Overtaken);
 }
 
 pub(super) async fn an_addition_under_a_lost_lease_is_fenced<S: Shelf>(shelf: S) {
@@ -194,6 +194,6 @@ pub(super) async fn an_addition_under_a_lost_lease_is_fenced<S: Shelf>(shelf: S)
         store.release(&lease, owner).await.unwrap();
     }
     let by = |token| Addition { fence: Some(token), ..addition(2, number) };
-    assert_eq!(store.add(&by(tokens[0])).await.unwrap(), Committed::Fenced);
-    assert_eq!(store.add(&by(tokens[1])).await.unwrap(), Committed::Now);
+    assert_eq!(store.add(&by(tokens[0])).await.unwrap(), CommitOutcome::Fenced);
+    assert_eq!(store.add(&by(tokens[1])).await.unwrap(), CommitOutcome::Committed);
 }

@@ -19,7 +19,7 @@ fn id(number: u64, trade: u64) -> TradeId {
 async fn settled<S: Shelf>(shelf: &S, intervals: u64) -> S::Store {
     let store = shelf.open().await;
     for number in 0..intervals {
-        assert_eq!(put(&store, full("aveiro", number)).await.unwrap(), Committed::Now);
+        assert_eq!(put(&store, full("aveiro", number)).await.unwrap(), CommitOutcome::Committed);
     }
     store
 }

@@ -104,7 +104,7 @@ pub(super) async fn days_are_found_by_span_and_paged<S: Shelf>(shelf: S) {
 pub(super) async fn what_is_added_counts_in_the_sums_of_its_day<S: Shelf>(shelf: S) {
     let (store, _) = settled(&shelf).await;
     let number = decide_to_restart(&store).await;
-    assert_eq!(store.add(&addition(144, number)).await.unwrap(), Committed::Now);
+    assert_eq!(store.add(&addition(144, number)).await.unwrap(), CommitOutcome::Committed);
     let kept = all_intervals(&store, "aveiro").await;
     assert_eq!(kept[6].trades.len(), 6);
     assert_eq!(all_sums(&store).await[2], sums_of(&kept[6..]));

@@ -11,7 +11,7 @@ use super::field::{BoundaryDate, Bytes, ChangeRecord, Date, HexDigest, boundary_
 use super::server::{Server, Stored};
 use super::{blobs, link};
 use crate::record;
-use books::{Change, KeptChange, KeptVersion, Label, ShadowState, Version};
+use books::{Change, KeptChange, Label, ShadowState, UploadOutcome, Version};
 
 /// An uploaded algorithm.
 #[derive(Serialize, Deserialize)]
@@ -76,7 +76,7 @@ pub(super) async fn keep(
     version: &Version,
     component: &[u8],
     by: ObjectId,
-) -> Result<KeptVersion, Fault> {
+) -> Result<UploadOutcome, Fault> {
     server.check_writable()?;
     let label = &version.label;
     let find = async || one("upload", &server.of::<Upload>(), doc! { "_id": label_id(label) }).await;
@@ -86,7 +86,7 @@ pub(super) async fn keep(
     }
     blobs::put(server, label.digest, component).await?;
     if insert(&server.of::<Upload>(), &Upload::new(version.clone(), by)).await? {
-        return Ok(KeptVersion::Now);
+        return Ok(UploadOutcome::Stored);
     }
     match find().await? {
         Some(found) => Ok(kept(version, found, by)),
@@ -95,12 +95,16 @@ pub(super) async fn keep(
 }
 
 /// What an upload under the same label means for this one.
-fn kept(version: &Version, found: Upload, by: ObjectId) -> KeptVersion {
+fn kept(version: &Version, found: Upload, by: ObjectId) -> UploadOutcome {
     if found.by == by {
-        return KeptVersion::Now;
+        return UploadOutcome::Stored;
     }
     let found = found.into_version();
-    if found.label.digest == version.label.digest { KeptVersion::Already(found) } else { KeptVersion::Taken(found) }
+    if found.label.digest == version.label.digest {
+        UploadOutcome::AlreadyStored(found)
+    } else {
+        UploadOutcome::NameTaken(found)
+    }
 }
 
 /// All uploads, in their order.

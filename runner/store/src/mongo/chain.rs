@@ -23,7 +23,7 @@ use super::link::{
 use super::mark::{self, FullMark, Mark};
 use super::server::Server;
 use super::{addition, algorithms, events, leases, sums, takeover};
-use books::{Addition, Change, Commit, Committed, ExpectedState, Progress, Span};
+use books::{Addition, Change, Commit, CommitOutcome, ExpectedState, Progress, Span};
 
 /// The mark of a community, after completing what somebody has left half-done.
 pub(super) async fn completed(server: &Server, community: &str) -> Result<Mark, Fault> {
@@ -98,8 +98,8 @@ pub(super) async fn commit(
     server: &Server,
     commits: &[Arc<Commit>],
     by: ObjectId,
-) -> Result<(usize, Result<Committed, Fault>), Fault> {
-    let Some(first) = commits.first() else { return Ok((0, Ok(Committed::Now))) };
+) -> Result<(usize, Result<CommitOutcome, Fault>), Fault> {
+    let Some(first) = commits.first() else { return Ok((0, Ok(CommitOutcome::Committed))) };
     let community = &first.community;
     server.check_writable()?;
     // Whoever commits after the mark that was known last finds out, by the number of the link, if it has moved since.
@@ -124,7 +124,7 @@ pub(super) async fn commit(
         return after_kept(server, commits, kept, by).await;
     }
     if leases::is_fenced(server, community, first.fence).await? {
-        return Ok((0, Ok(Committed::Fenced)));
+        return Ok((0, Ok(CommitOutcome::Fenced)));
     }
     if before.mark.number == 0 {
         mark::check_code(server, community).await?;
@@ -163,12 +163,12 @@ async fn links(
     commits: &[Arc<Commit>],
     first: u64,
     by: ObjectId,
-) -> Result<(Vec<NewInterval>, Result<Committed, Fault>), Fault> {
+) -> Result<(Vec<NewInterval>, Result<CommitOutcome, Fault>), Fault> {
     let mut links = Vec::new();
     let mut before: Option<&Commit> = None;
     for (commit, number) in commits.iter().zip(first..) {
         if before.is_some_and(|before| !comes_after(before, commit)) {
-            return Ok((links, Ok(Committed::Overtaken)));
+            return Ok((links, Ok(CommitOutcome::Overtaken)));
         }
         match NewInterval::new(server, commit, number, by).await {
             Ok(link) => links.push(link),
@@ -178,7 +178,7 @@ async fn links(
         }
         before = Some(commit);
     }
-    Ok((links, Ok(Committed::Now)))
+    Ok((links, Ok(CommitOutcome::Committed)))
 }
 
 /// Goes on after those of the commits that an earlier try has kept; if it has kept none, somebody else was faster.
@@ -187,14 +187,14 @@ async fn after_kept(
     commits: &[Arc<Commit>],
     kept: usize,
     by: ObjectId,
-) -> Result<(usize, Result<Committed, Fault>), Fault> {
+) -> Result<(usize, Result<CommitOutcome, Fault>), Fault> {
     match commits.get(kept..) {
         Some(rest) if kept > 0 && !rest.is_empty() => {
             let (more, ended) = Box::pin(commit(server, rest, by)).await?;
             Ok((kept + more, ended))
         }
-        Some([]) => Ok((kept, Ok(Committed::Now))),
-        _ => Ok((0, Ok(Committed::Overtaken))),
+        Some([]) => Ok((kept, Ok(CommitOutcome::Committed))),
+        _ => Ok((0, Ok(CommitOutcome::Overtaken))),
     }
 }
 
@@ -213,7 +213,7 @@ fn comes_after(before: &Commit, commit: &Commit) -> bool {
 }
 
 /// Adds to the newest interval; `by` tells this addition from any other, however often it is tried.
-pub(super) async fn add(server: &Server, addition: &Addition, by: ObjectId) -> Result<Committed, Fault> {
+pub(super) async fn add(server: &Server, addition: &Addition, by: ObjectId) -> Result<CommitOutcome, Fault> {
     server.check_writable()?;
     let community = &addition.community;
     let mark = completed(server, community).await?;
@@ -222,7 +222,7 @@ pub(super) async fn add(server: &Server, addition: &Addition, by: ObjectId) -> R
         return kept_or_overtaken(server, community, mark.number, by).await;
     }
     if leases::is_fenced(server, community, addition.fence).await? {
-        return Ok(Committed::Fenced);
+        return Ok(CommitOutcome::Fenced);
     }
     if addition.trades.iter().any(|trade| trade.state.is_some()) {
         let reason =
@@ -231,13 +231,18 @@ pub(super) async fn add(server: &Server, addition: &Addition, by: ObjectId) -> R
     }
     let is_new = insert(&server.intervals.clone_with_type(), &AdditionDocument::new(addition, number, by)).await?;
     completed(server, community).await?;
-    if is_new { Ok(Committed::Now) } else { kept_or_overtaken(server, community, number, by).await }
+    if is_new { Ok(CommitOutcome::Committed) } else { kept_or_overtaken(server, community, number, by).await }
 }
 
 /// Whether the link with that number is an earlier try of this very commit, whose answer was lost.
-async fn kept_or_overtaken(server: &Server, community: &str, number: u64, by: ObjectId) -> Result<Committed, Fault> {
+async fn kept_or_overtaken(
+    server: &Server,
+    community: &str,
+    number: u64,
+    by: ObjectId,
+) -> Result<CommitOutcome, Fault> {
     let is_kept = is_own(server, community, number, by).await?;
-    Ok(if is_kept { Committed::Now } else { Committed::Overtaken })
+    Ok(if is_kept { CommitOutcome::Committed } else { CommitOutcome::Overtaken })
 }
 
 /// Whether the link with that number is this very one.

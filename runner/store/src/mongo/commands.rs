@@ -91,7 +91,7 @@ async fn an_interval_takes_few_commands_and_indexes_are_made_once() {
     assert_eq!(names(&recorded), ["insert", "update"]);
     // Under a lease that somebody else has acquired, this is looked at before.
     let leased = |number, fence| Commit { fence: Some(fence), ..Commit::clone(&quiet(number)) };
-    assert_eq!(store.commit(Arc::new(leased(2, 1))).await.unwrap(), Committed::Now);
+    assert_eq!(store.commit(Arc::new(leased(2, 1))).await.unwrap(), CommitOutcome::Committed);
     assert_eq!(names(&recorded), ["find", "insert", "update"]);
     // Whoever has just acquired it knows; with events, and the sums of a day that is over by it.
     store.acquire(&community_lease("aveiro"), "me", now(), Duration::from_secs(30)).await.unwrap();
@@ -99,7 +99,7 @@ async fn an_interval_takes_few_commands_and_indexes_are_made_once() {
     let mut eventful = leased(48, 1);
     eventful.after = Some(boundary(3));
     eventful.cleared.events = full("aveiro", 48).cleared.events;
-    assert_eq!(store.commit(Arc::new(eventful)).await.unwrap(), Committed::Now);
+    assert_eq!(store.commit(Arc::new(eventful)).await.unwrap(), CommitOutcome::Committed);
     let mut few = names(&recorded);
     // At once, in any order.
     few[1..3].sort_unstable();

@@ -380,7 +380,7 @@ async fn what_is_added_to_an_interval_keeps_its_shape() {
         events: Vec::new(),
         states: LastReads::new(),
     };
-    assert_eq!(store.add(&addition).await.unwrap(), Committed::Now);
+    assert_eq!(store.add(&addition).await.unwrap(), CommitOutcome::Committed);
     let document = doc! {
         "_id": "aveiro/3",
         "community": "aveiro",

@@ -105,7 +105,7 @@ async fn a_half_written_interval_is_not_seen_and_then_completed_once() {
             if left == 1 {
                 let commit = Commit { after: end, ..full("aveiro", number + 3) };
                 let other = shelf.open().await;
-                assert_eq!(other.commit(Arc::new(commit)).await.unwrap(), Committed::Overtaken);
+                assert_eq!(other.commit(Arc::new(commit)).await.unwrap(), CommitOutcome::Overtaken);
             } else {
                 // Not by who knows that it has completed it.
                 let progress = shelf.open().await.progress("aveiro").await.unwrap();
@@ -200,7 +200,7 @@ async fn what_is_too_large_for_a_document_comes_back() {
     large.message = "0123456789abcdef".repeat((13 << 20) / 16);
     let mut commit = full("aveiro", 0);
     commit.cleared.events = vec![large];
-    assert_eq!(put(&store, commit.clone()).await.unwrap(), Committed::Now);
+    assert_eq!(put(&store, commit.clone()).await.unwrap(), CommitOutcome::Committed);
     assert_eq!(all_intervals(&shelf.open().await, "aveiro").await, [kept(&commit)]);
     let bytes: Vec<u8> = (0..26_u32 << 20).map(|number| (number % 251).to_le_bytes()[0]).collect();
     let digest = Digest::of(&bytes);
@@ -513,7 +513,7 @@ async fn a_server_that_comes_back_is_used_again() {
     put(&store, full("aveiro", 0)).await.unwrap();
     drop(server);
     let restart = tokio::task::spawn_blocking(move || start(port));
-    assert_eq!(put(&store, full("aveiro", 1)).await.unwrap(), Committed::Now);
+    assert_eq!(put(&store, full("aveiro", 1)).await.unwrap(), CommitOutcome::Committed);
     assert_eq!(all_intervals(&store, "aveiro").await, [0, 1].map(|number| kept(&full("aveiro", number))));
     drop(restart.await.unwrap());
 }

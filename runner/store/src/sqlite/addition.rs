@@ -7,18 +7,18 @@ use super::read;
 use super::write::{CommunityRow, community_row, paid, write_events, write_states};
 use super::{days, leases};
 use crate::record;
-use books::{Addition, Committed};
+use books::{Addition, CommitOutcome};
 
-pub(super) fn add(transaction: &Transaction<'_>, addition: &Addition) -> Result<Committed, Fault> {
+pub(super) fn add(transaction: &Transaction<'_>, addition: &Addition) -> Result<CommitOutcome, Fault> {
     let Addition { community: name, interval, decision, fence, decided, gaps, trades, events, states, .. } = addition;
     let CommunityRow { id: community, mark, decision: last } = community_row(transaction, name)?;
     let select = "SELECT taken FROM community WHERE id = ?1";
     let taken: u64 = transaction.prepare_cached(select)?.query_row([community], |row| row.get(0))?;
     if mark != Some(interval.end().seconds()) || last != *decision || taken >= last {
-        return Ok(Committed::Overtaken);
+        return Ok(CommitOutcome::Overtaken);
     }
     if leases::is_fenced(transaction, name, *fence)? {
-        return Ok(Committed::Fenced);
+        return Ok(CommitOutcome::Fenced);
     }
     let start = interval.start().seconds();
     let place = params![community, start];
@@ -47,5 +47,5 @@ pub(super) fn add(transaction: &Transaction<'_>, addition: &Addition) -> Result<
     transaction
         .prepare_cached("UPDATE community SET taken = ?2 WHERE id = ?1")?
         .execute(params![community, decision])?;
-    Ok(Committed::Now)
+    Ok(CommitOutcome::Committed)
 }

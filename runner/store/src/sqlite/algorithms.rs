@@ -8,11 +8,11 @@ use super::fault::Fault;
 use super::write::{CommunityRow, community_row, keep_component};
 use crate::cause::about;
 use crate::record;
-use books::{Change, ExpectedState, KeptChange, KeptVersion, Label, ShadowState, Version};
+use books::{Change, ExpectedState, KeptChange, Label, ShadowState, UploadOutcome, Version};
 
 const VERSION_COLUMNS: &str = "digest, name, version, summary, bytes, uploaded_at, uploaded_by, report";
 
-pub(super) fn keep(transaction: &Connection, version: &Version, component: &[u8]) -> Result<KeptVersion, Fault> {
+pub(super) fn keep(transaction: &Connection, version: &Version, component: &[u8]) -> Result<UploadOutcome, Fault> {
     let Label { digest, name, version: number } = &version.label;
     let find = format!("SELECT {VERSION_COLUMNS} FROM algorithm WHERE digest = ?1 OR (name = ?2 AND version = ?3)");
     let found = transaction
@@ -20,7 +20,11 @@ pub(super) fn keep(transaction: &Connection, version: &Version, component: &[u8]
         .query_row(params![digest.as_bytes(), name, number], |row| Ok(read_version(row)))
         .optional()?;
     if let Some(found) = found.transpose()? {
-        return Ok(if found.label.digest == *digest { KeptVersion::Already(found) } else { KeptVersion::Taken(found) });
+        return Ok(if found.label.digest == *digest {
+            UploadOutcome::AlreadyStored(found)
+        } else {
+            UploadOutcome::NameTaken(found)
+        });
     }
     keep_component(transaction, digest, component)?;
     transaction
@@ -35,7 +39,7 @@ pub(super) fn keep(transaction: &Connection, version: &Version, component: &[u8]
             version.uploaded_by,
             version.report,
         ])?;
-    Ok(KeptVersion::Now)
+    Ok(UploadOutcome::Stored)
 }
 
 pub(super) fn versions(connection: &Connection) -> Result<Vec<Version>, Fault> {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, Transaction};
 
 use super::SqliteStore;
 use crate::contract::{File, Shelf, all_intervals, boundary, full, put};
-use books::{Books, Commit, Committed, Progress, Span, StoreError};
+use books::{Books, Commit, CommitOutcome, Progress, Span, StoreError};
 
 fn open(path: &Path) -> String {
     chain(&SqliteStore::open(path).err().unwrap())
@@ -51,7 +51,7 @@ async fn a_community_whose_trades_would_have_the_ids_of_another_is_refused() {
     let says = "the ids of trades of community \"porto\" would be those of \"aveiro\", whose name has the same hash";
     assert!(matches!(&error, StoreError::Failed { .. }) && chain(&error).contains(says), "{}", chain(&error));
     assert_eq!(store.communities().await.unwrap(), ["aveiro"]);
-    assert_eq!(put(&store, full("aveiro", 1)).await.unwrap(), Committed::Now);
+    assert_eq!(put(&store, full("aveiro", 1)).await.unwrap(), CommitOutcome::Committed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,9 +66,9 @@ async fn a_batch_is_kept_like_its_intervals_one_by_one() {
     let (shelf, other) = (File::new(), File::new());
     let (at_once, one_by_one) = (shelf.open().await, other.open().await);
     let done = at_once.commit_batch(commits.clone()).await;
-    assert_eq!((done.committed, done.ended.unwrap()), (6, Committed::Now));
+    assert_eq!((done.committed, done.ended.unwrap()), (6, CommitOutcome::Committed));
     for commit in commits {
-        assert_eq!(one_by_one.commit(commit).await.unwrap(), Committed::Now);
+        assert_eq!(one_by_one.commit(commit).await.unwrap(), CommitOutcome::Committed);
     }
     for community in ["aveiro", "porto"] {
         let kept = async |store: &SqliteStore| {
@@ -92,7 +92,7 @@ async fn a_locked_file_is_busy_but_can_be_read() {
     assert!(matches!(&error, StoreError::Busy { .. }), "{error}");
     assert_eq!(all_intervals(&store, "aveiro").await.len(), 40);
     other.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(put(&store, full("aveiro", 40)).await.unwrap(), Committed::Now);
+    assert_eq!(put(&store, full("aveiro", 40)).await.unwrap(), CommitOutcome::Committed);
 }
 
 #[test]

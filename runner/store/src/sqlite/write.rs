@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::fault::Fault;
 use super::{days, leases};
 use crate::record::{self, InputParts};
-use books::{ClearedInterval, ClearedRound, Commit, Committed, StoredEvent, StoredTrade};
+use books::{ClearedInterval, ClearedRound, Commit, CommitOutcome, StoredEvent, StoredTrade};
 
 /// What is kept of a community as a whole while several of its intervals are written: it is written once, after the last.
 #[derive(Default)]
@@ -61,12 +61,12 @@ impl<'b> AtEnd<'b> {
 pub(super) fn write_batch(
     transaction: &Transaction<'_>,
     batch: &[Arc<Commit>],
-) -> Result<(usize, Result<Committed, Fault>), Fault> {
+) -> Result<(usize, Result<CommitOutcome, Fault>), Fault> {
     transaction.execute_batch("SAVEPOINT batch")?;
     let (mut stopped, mut at_end) = (None, AtEnd::default());
     for (written, commit) in batch.iter().enumerate() {
         match write(transaction, commit, &mut at_end) {
-            Ok(Committed::Now) => {}
+            Ok(CommitOutcome::Committed) => {}
             ended => {
                 stopped = Some((written, ended));
                 break;
@@ -76,7 +76,7 @@ pub(super) fn write_batch(
     let Some((written, ended)) = stopped else {
         at_end.write(transaction)?;
         transaction.execute_batch("RELEASE batch")?;
-        return Ok((batch.len(), Ok(Committed::Now)));
+        return Ok((batch.len(), Ok(CommitOutcome::Committed)));
     };
     // No part of the failed interval may remain, so the intervals before it are written again without it. That is rare;
     // a savepoint before each interval would cost a backfill a quarter of its time.
@@ -91,17 +91,17 @@ pub(super) fn write_batch(
 }
 
 /// Writes an interval if its community's resume mark, last decision and lease are as the commit expects.
-fn write<'b>(transaction: &Connection, commit: &'b Commit, at_end: &mut AtEnd<'b>) -> Result<Committed, Fault> {
+fn write<'b>(transaction: &Connection, commit: &'b Commit, at_end: &mut AtEnd<'b>) -> Result<CommitOutcome, Fault> {
     let CommunityRow { id: community, mark, decision } = community_row(transaction, &commit.community)?;
     let cleared = &commit.cleared;
     let (start, end) = (cleared.interval.start().seconds(), cleared.interval.end().seconds());
     let moved = mark != commit.after.map(Boundary::seconds) || decision != commit.decision;
     // What begins before the mark is settled, at least in part.
     if moved || mark.is_some_and(|mark| mark > start) {
-        return Ok(Committed::Overtaken);
+        return Ok(CommitOutcome::Overtaken);
     }
     if leases::is_fenced(transaction, &commit.community, commit.fence)? {
-        return Ok(Committed::Fenced);
+        return Ok(CommitOutcome::Fenced);
     }
     check_numbers(cleared)?;
     write_interval(transaction, community, commit)?;
@@ -110,7 +110,7 @@ fn write<'b>(transaction: &Connection, commit: &'b Commit, at_end: &mut AtEnd<'b
     // Whoever commits knows every decision, and has taken it into account.
     let advance = "UPDATE community SET mark = ?2, taken = course WHERE id = ?1";
     transaction.prepare_cached(advance)?.execute(params![community, end])?;
-    Ok(Committed::Now)
+    Ok(CommitOutcome::Committed)
 }
 
 /// Refuses numbers that others cannot hold: the wire and the other store have signed ones.
