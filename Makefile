@@ -42,8 +42,10 @@ certs: build ## Make development certificates in secrets/ (CERTS=--force replace
 .PHONY: algorithms
 algorithms: build ## Build the base algorithms as components in target/algorithms
 
+# The tools are fetched and unpacked while the lints compute.
 .PHONY: test
-test: lint tools ## Run everything CI runs: lints, unit, property, hostile, gRPC, wasmtime CLI and README tests
+test: ## Run everything CI runs: lints, unit, property, hostile, gRPC, wasmtime CLI and README tests
+	$(MAKE) --jobs=2 --output-sync=target lint tools
 	cargo test --release --locked --workspace --no-fail-fast
 
 .PHONY: lint
