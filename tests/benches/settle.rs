@@ -1,5 +1,5 @@
-//! The cost of settling an interval, from fetching readings to durable books, with 16 and 1,000 meters: real gRPC on
-//! loopback, a real sandbox, and SQLite with every commit synced.
+//! The cost of settling an interval, from fetching readings to durable books, with 16 and 1,000 meters, and of many communities
+//! side by side: real gRPC on loopback, a real sandbox, and SQLite with every commit synced.
 
 #![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot start has no result")]
 
@@ -9,27 +9,35 @@ use std::time::{Duration, Instant};
 use books::{OfferedSince, Store};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use demo::household::{Plan, generate};
-use demo::meters::{MetersService, Package, serve};
+use demo::meters::{MetersService, Package, Serving, serve};
 use domain::Boundary;
 use rec_market::algorithms::cache::AlgorithmCache;
-use rec_market::app;
+use rec_market::app::Common;
 use rec_market::clock::{Clock, FixedClock};
 use rec_market::config::Config;
-use rec_market::settlement::{Pass, PassSummary};
+use rec_market::settlement::{Pass, PassSummary, Settler};
 use rec_market::telemetry::metrics::Metrics;
 use sandbox::{Options, Sandbox};
 use store::SqliteStore;
+use tokio::task::JoinSet;
 
 /// 2024-05-06T00:00:00Z.
 const START: u64 = 1_714_953_600;
 
-/// Settles this number of intervals of a new community; returns the average time per interval.
-fn settle(runtime: &tokio::runtime::Runtime, members: usize, intervals: u32) -> Duration {
-    runtime.block_on(async {
+/// Meters of one community of so many members for some intervals, asked by any number of communities, each at an address of its own.
+struct Scene {
+    settlers: Vec<Settler>,
+    pass: Pass,
+    meters: Serving,
+    _directory: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn new(communities: usize, members: usize, intervals: u32) -> Scene {
         let start = Boundary::from_seconds(START).expect("a time");
         let days = u16::try_from(intervals.div_ceil(96)).expect("few days");
         let community = generate(Plan { seed: 1, members, start, days }).expect("a plan");
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let listener = tokio::net::TcpListener::bind(("0.0.0.0", 0)).await.expect("a port");
         let until = start.timestamp() + Duration::from_secs(900 * u64::from(intervals));
         let now = until + Duration::from_secs(3600);
         let meters = serve(MetersService::new(community.recorded, move || now), Package::Platform, listener);
@@ -37,28 +45,48 @@ fn settle(runtime: &tokio::runtime::Runtime, members: usize, intervals: u32) -> 
 
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("market.toml");
-        let text = format!("[[community]]\nname = \"bench\"\nmeters = \"http://{}\"\n", meters.address());
-        std::fs::write(&file, text).expect("it writes");
+        let port = meters.address().port();
+        let text =
+            |number| format!("[[community]]\nname = \"c{number}\"\nmeters = \"http://127.0.1.{number}:{port}\"\n");
+        std::fs::write(&file, (1..=communities).map(text).collect::<String>()).expect("it writes");
         let config = Config::load(&file).expect("a configuration");
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&directory.path().join("market.db")).expect("a store"));
         let sandbox = Sandbox::new(Options::default()).expect("a sandbox");
         let cache = Arc::new(AlgorithmCache::new(sandbox, Arc::clone(&store)));
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(now));
-        let metrics = Metrics::new(Arc::clone(&clock));
-        let settler = app::settler(&config.communities[0], &cache, &store, &clock, &metrics).await;
-        let settler = settler.expect("a settler");
+        let (metrics, common) = (Metrics::new(Arc::clone(&clock)), Common::new(cache, store, clock));
+        let mut settlers = Vec::new();
+        for community in config.communities {
+            settlers.push(common.settler(Arc::new(community), &metrics).await.expect("a settler"));
+        }
+        let pass = Pass { now, until: Some(until), fence: None, since: OfferedSince::default() };
+        Scene { settlers, pass, meters, _directory: directory }
+    }
 
-        let mut summary = PassSummary::default();
+    /// Settles everything, one community after the other or side by side; returns the average time of an interval.
+    async fn settle(self, side_by_side: bool) -> Duration {
+        let Scene { settlers, pass, meters, _directory } = self;
+        let settle = move |settler: Settler| async move {
+            let mut summary = PassSummary::default();
+            settler.pass(pass, &mut summary, |_| {}).await.expect("it settles");
+            summary.intervals
+        };
         let started = Instant::now();
-        settler
-            .pass(Pass { now, until: Some(until), fence: None, since: OfferedSince::default() }, &mut summary, |_| {})
-            .await
-            .expect("it settles");
+        let mut intervals = 0;
+        if side_by_side {
+            let mut passes: JoinSet<u64> = settlers.into_iter().map(settle).collect();
+            while let Some(settled) = passes.join_next().await {
+                intervals += settled.expect("no panic");
+            }
+        } else {
+            for settler in settlers {
+                intervals += settle(settler).await;
+            }
+        }
         let elapsed = started.elapsed();
-        assert_eq!(summary.intervals, u64::from(intervals));
         meters.stop().await.expect("it stops");
-        elapsed / intervals
-    })
+        elapsed / u32::try_from(intervals).expect("some intervals")
+    }
 }
 
 fn benches(criterion: &mut Criterion) {
@@ -67,7 +95,19 @@ fn benches(criterion: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(5)).warm_up_time(Duration::from_millis(100));
     for (members, intervals) in [(16, 192), (1000, 48)] {
         group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
-            bencher.iter_custom(|iterations| (0..iterations).map(|_| settle(&runtime, members, intervals)).sum());
+            let settle = || runtime.block_on(async { Scene::new(1, members, intervals).await.settle(false).await });
+            bencher.iter_custom(|iterations| (0..iterations).map(|_| settle()).sum());
+        });
+    }
+    group.finish();
+
+    // An interval of each of many communities: what the cores, the Meters service and shared syncs make of them.
+    let mut group = criterion.benchmark_group("settle an interval of one of 200 communities of 100 members");
+    group.sample_size(10).measurement_time(Duration::from_secs(5)).warm_up_time(Duration::from_millis(100));
+    for (name, side_by_side) in [("one after the other", false), ("side by side", true)] {
+        group.bench_function(name, |bencher| {
+            let settle = || runtime.block_on(async { Scene::new(200, 100, 1).await.settle(side_by_side).await });
+            bencher.iter_custom(|iterations| (0..iterations).map(|_| settle()).sum());
         });
     }
     group.finish();
