@@ -108,8 +108,13 @@ web-pictures: build tools ## Take a picture of every page in target/pictures, an
 	mkdir -p target/pictures
 	REC_MARKET_TEST_PICTURES=$(abspath target/pictures) cargo test --release --locked --workspace --test web -- pages:: demo::
 
+.PHONY: scale-costs
+scale-costs: build tools ## Measure what an interval of a community of 100 members costs, and write docs/scale-costs.json
+	REC_MARKET_TEST_COSTS=$(abspath docs/scale-costs.json) \
+		cargo test --release --locked --workspace --test service -- costs:: --nocapture
+
 .PHONY: scale-simulation
-scale-simulation: build ## Simulate an interval of a million communities on 1, 10 and 100 nodes, from assumed costs
+scale-simulation: build ## Simulate an interval of a million communities on 1, 10 and 100 nodes, from the costs that were measured
 	REC_MARKET_TEST_SIMULATION=1 cargo test --release --locked --workspace --test service -- simulation:: --nocapture
 
 .PHONY: swarm-test

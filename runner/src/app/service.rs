@@ -307,6 +307,7 @@ impl Service {
             term: self.config.replicas.lease,
             since: self.config.forward.since,
             status: Arc::clone(&self.status),
+            metrics: Arc::clone(&self.metrics),
             shadows: Arc::clone(&self.shadows),
             wake: Arc::clone(wake),
             shutdown: self.shutdown.clone(),

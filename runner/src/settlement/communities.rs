@@ -14,8 +14,11 @@ use super::pass::Settler;
 use super::replicas::{Beating, Living};
 use super::schedule::{CLOCK_CHECK, Schedule, Timetable, Wait, readings_pause, spread};
 
-/// How often a replica looks how far the communities are that others settle.
+/// How often a replica looks how far the communities are that others settle, unless there are so many that it takes longer for each.
 const WATCH: Duration = Duration::from_secs(15);
+const WATCH_OF_EACH: Duration = Duration::from_millis(1);
+/// At how many of them it looks then, each with a few questions.
+const LOOKS_AT_ONCE: usize = 200;
 
 /// Pause after a turn that panicked, which the log has: the others go on.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
@@ -43,15 +46,17 @@ impl Communities {
         let alone = Arc::new(AtomicBool::new(living.is_alone()));
         let watching = tokio::spawn(watch(self.all.clone(), Arc::clone(&self.around), Arc::clone(&alone)));
         let mut table = Timetable::new(self.all.iter().map(|community| self.schedule(community, &living)), now);
-        self.first(&living).for_each(|number| table.call(number, now));
+        let first: Vec<usize> = self.first(&living).collect();
+        first.iter().for_each(|number| table.call(*number, now));
+        self.around.metrics.replicas(living.count(), first.len());
         let (mut running, mut whose) = (JoinSet::new(), HashMap::new());
         let mut checked = Instant::now();
         while !shutdown.is_cancelled() {
             let now = clock.now();
             while let Some(number) = table.take(now) {
-                let community = Arc::clone(&self.all[number]);
-                let (schedule, comes_first) = (table.schedule(number), living.rank(community.name()) == 0);
-                let turn = running.spawn(async move { community.take_turn(schedule, comes_first).await });
+                let (community, sharing) = (Arc::clone(&self.all[number]), sharing.clone());
+                let (schedule, came_first) = (table.schedule(number), living.rank(community.name()) == 0);
+                let turn = running.spawn(async move { community.take_turn(schedule, came_first, sharing).await });
                 whose.insert(turn.id(), number);
             }
             let pause = living.lasts(now).map_or(table.pause(now), |lasts| lasts.min(table.pause(now)));
@@ -110,7 +115,9 @@ impl Communities {
                 table.call(number, now);
             }
         }
+        self.around.metrics.replicas(living.count(), mine);
         tracing::info!(
+            replicas = living.count(),
             communities = mine,
             of = self.all.len(),
             "other replicas live than before: this one settles its share"
@@ -118,21 +125,31 @@ impl Communities {
     }
 }
 
-/// Looks from time to time how far the communities are that others settle, with one question for all.
+/// Looks from time to time how far the communities are that others settle, with one question for all, and at some of them: so what a
+/// replica asks about others' work is bounded, however many communities there are.
 async fn watch(all: Vec<Arc<Community>>, around: Arc<Surroundings>, alone: Arc<AtomicBool>) {
     let by_name: HashMap<&str, &Arc<Community>> = all.iter().map(|community| (community.name(), community)).collect();
+    let pause = WATCH.max(WATCH_OF_EACH.saturating_mul(u32::try_from(all.len()).unwrap_or(u32::MAX)));
+    let mut last_looked_at = String::new();
     loop {
-        tokio::time::sleep(WATCH).await;
+        tokio::time::sleep(pause).await;
         if alone.load(Ordering::Relaxed) {
             continue;
         }
         // The store's outages are told where it is measured.
-        let Ok(marks) = around.store.marks().await else { continue };
-        for (name, mark) in marks {
-            let Some(community) = by_name.get(&*name) else { continue };
-            if community.set_mark(mark) && community.look().await.is_err() {
+        let Ok(mut marks) = around.store.marks().await else { continue };
+        for (name, mark) in &marks {
+            by_name.get(&**name).iter().for_each(|community| community.see_mark(*mark));
+        }
+        // Those after the last one first, so that all have their time.
+        let next = marks.partition_point(|(name, _)| *name <= last_looked_at);
+        marks.rotate_left(next);
+        let known = marks.into_iter().filter_map(|(name, _)| by_name.get(&*name).copied());
+        for community in known.filter(|community| community.wants_look()).take(LOOKS_AT_ONCE) {
+            if community.look().await.is_err() {
                 break;
             }
+            last_looked_at = community.name().to_owned();
         }
     }
 }

@@ -1,7 +1,9 @@
 //! One community of a service, as long as that runs: what it does in its turn, and what it waits for then.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use domain::Boundary;
@@ -15,6 +17,7 @@ use books::{Acquired, ActivationLog, KeptChange, Lease, Notices, OfferedSince, S
 use super::error::PassError;
 use super::log;
 use super::pass::{Pass, Settler};
+use super::replicas::{Sharing, beat};
 use super::schedule::{FAILURE, Schedule, Wait};
 use super::summary::PassSummary;
 use super::turns::Turn;
@@ -22,7 +25,7 @@ use crate::algorithms::shadow::ShadowQueue;
 use crate::clock::Clock;
 use crate::lease::{LeaseOwner, clock_warning};
 use crate::retry::Failures;
-use crate::telemetry::metrics::CommunityMetrics;
+use crate::telemetry::metrics::{CommunityMetrics, Metrics};
 use crate::telemetry::outage::{Ended, Outage};
 use crate::telemetry::status::Status;
 
@@ -39,6 +42,8 @@ pub struct Surroundings {
     /// Which trades are offered for payment.
     pub since: OfferedSince,
     pub status: Arc<Status>,
+    /// Shows how many replicas live, and how many communities are the share of this one.
+    pub metrics: Arc<Metrics>,
     /// Told of communities whose candidates may have something to do.
     pub shadows: Arc<ShadowQueue>,
     /// Notified when there may be trades to forward.
@@ -92,13 +97,19 @@ impl Community {
     }
 
     /// Does what is to be done now, unless the service stops; returns what to wait for next. The current interval is committed
-    /// completely or not at all. Where another replica comes first, this one tries what is due once and leaves it to that one.
-    pub(super) async fn take_turn(&self, schedule: Schedule, comes_first: bool) -> Wait {
-        let shutdown = &self.around.shutdown;
+    /// completely or not at all. Where another replica comes first, this one tries what is due once and leaves it to that one; and
+    /// where it came first when its turn was due and another one does now, it leaves it at once.
+    pub(super) async fn take_turn(&self, schedule: Schedule, came_first: bool, sharing: Sharing) -> Wait {
+        let Surroundings { clock, shutdown, .. } = &*self.around;
+        let comes_first = || sharing.living(clock.now()).rank(self.name()) == 0;
         // A community that waits for its turn takes next to no memory: a pass has its state only then.
         let turn = async {
             let mut turn = self.settler.turns.take().await;
-            Box::pin(self.turn(&mut turn, schedule, comes_first)).await
+            let first = comes_first().then(|| sharing.clone());
+            if came_first && first.is_none() {
+                return Ok(Wait::Due);
+            }
+            Box::pin(self.turn(&mut turn, schedule, first)).await
         };
         match shutdown.run_until_cancelled(turn).await {
             Some(Ok(wait)) => {
@@ -112,7 +123,7 @@ impl Community {
             }
             Some(Err(error)) => {
                 let pause = self.failed(&error);
-                if comes_first { Wait::Retry(pause) } else { Wait::Due }
+                if comes_first() { Wait::Retry(pause) } else { Wait::Due }
             }
             None => {
                 if self.metrics().has_lease() {
@@ -157,9 +168,10 @@ impl Community {
         pause
     }
 
-    /// Settles what is due by a schedule, unless another replica does.
-    async fn turn(&self, turn: &mut Turn, schedule: Schedule, comes_first: bool) -> Result<Wait, PassError> {
-        let now = self.around.clock.now();
+    /// Settles what is due by a schedule, unless another replica does. With `first`, this replica comes first, as long as the others
+    /// say so.
+    async fn turn(&self, turn: &mut Turn, schedule: Schedule, first: Option<Sharing>) -> Result<Wait, PassError> {
+        let (now, comes_first) = (self.around.clock.now(), first.is_some());
         let due = schedule.last_due(now);
         if self.is_settled(due, comes_first).await? {
             self.check_clock(now)?;
@@ -172,7 +184,9 @@ impl Community {
             Acquired::Held(lease) => lease,
             Acquired::HeldByOther { owner, until } => {
                 tracing::debug!(community = self.name(), owner, "another replica settles this community");
-                return Ok(Wait::Lease(self.time_left(until)));
+                let left = self.time_left(until);
+                // It leaves the community to this one as soon as it sees it.
+                return Ok(Wait::Lease(if comes_first { left.min(beat(self.around.term)) } else { left }));
             }
         };
         if let Some(until) = lease.replaced {
@@ -182,9 +196,12 @@ impl Community {
         let mut summary = PassSummary::default();
         let pass =
             Pass { now: self.around.clock.now(), until: None, fence: Some(lease.token), since: self.around.since };
-        let result = tokio::select! {
-            result = self.settler.pass_in(turn, pass, &mut summary, |_| {}) => result,
-            lost = self.keep_lease(lease) => Err(lost),
+        let between = turn.between();
+        let passed = tokio::select! {
+            biased;
+            () = self.left(first, &between) => None,
+            result = self.settler.pass_in(turn, pass, &mut summary, |_| {}) => Some(result),
+            lost = self.keep_lease(lease) => Some(Err(lost)),
         };
         self.release_lease().await;
         if summary.trades > 0 {
@@ -192,7 +209,11 @@ impl Community {
         }
         let heard = self.settler.memory.take_heard();
         self.tell(heard.notices.as_ref(), heard.decisions.as_deref());
-        result?;
+        let Some(passed) = passed else {
+            tracing::debug!(community = self.name(), "another replica settles this community from now on");
+            return Ok(Wait::Due);
+        };
+        passed?;
         self.around.status.passed(self.name());
         summary.remark.into_iter().for_each(|remark| self.around.status.warned(self.name(), remark));
         // Missing readings may arrive at any time.
@@ -243,17 +264,16 @@ impl Community {
         }
     }
 
-    fn see_mark(&self, mark: Boundary) {
-        if self.metrics().mark() != Some(mark) {
+    /// Notes the mark as somebody read it, unless this replica has moved it further meanwhile.
+    pub(super) fn see_mark(&self, mark: Boundary) {
+        if self.metrics().mark() < Some(mark) {
             self.looks.store(LOOKS, Ordering::Relaxed);
+            self.metrics().set_mark(mark);
         }
-        self.metrics().set_mark(mark);
     }
 
-    /// The mark as somebody read it; returns whether to look at the community: if it is another one than before, and some times
-    /// afterwards.
-    pub(super) fn set_mark(&self, mark: Boundary) -> bool {
-        self.see_mark(mark);
+    /// Whether to look at the community now: if its mark is another one than before, and some times afterwards.
+    pub(super) fn wants_look(&self) -> bool {
         let fewer = |looks: u8| looks.checked_sub(1);
         self.looks.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
     }
@@ -267,6 +287,14 @@ impl Community {
     async fn take_lease(&self) -> Result<Acquired, StoreError> {
         let Surroundings { store, clock, owner, term, .. } = &*self.around;
         owner.take(&**store, &community_lease(self.name()), clock.now(), *term).await
+    }
+
+    /// Waits until another replica comes first, if this one did, and the pass is between two pages. To be polled before the pass.
+    async fn left(&self, first: Option<Sharing>, between: &AtomicBool) {
+        let Some(sharing) = first else { return std::future::pending().await };
+        sharing.left(self.name(), &*self.around.clock).await;
+        // Asked whenever the pass goes on, since both are polled together.
+        poll_fn(|_| if between.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
     /// Renews the lease; returns only when it is lost.

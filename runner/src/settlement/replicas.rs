@@ -18,12 +18,23 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::lease::LeaseOwner;
 
-/// How often within the term of a lease a replica says that it lives.
+/// How often within the term of a lease a replica says that it lives, at least, and how long it is silent at most: one that joins
+/// has its share within a minute, however long leases last.
 const BEATS: u32 = 3;
+const SILENCE_MAX: Duration = Duration::from_secs(20);
+/// How soon it looks again after its start, and after others came or went, and then less and less often: replicas are often started
+/// together, and the first of them shall not settle everything meanwhile.
+const SOON: Duration = Duration::from_millis(500);
+
+/// How often a replica says that it lives, and looks who else does.
+pub(super) fn beat(term: Duration) -> Duration {
+    (term / BEATS).min(SILENCE_MAX)
+}
 
 /// This replica among those that live.
+#[derive(Clone)]
 pub(super) struct Sharing {
-    owner: LeaseOwner,
+    own: Arc<str>,
     living: watch::Receiver<Vec<Replica>>,
 }
 
@@ -36,19 +47,30 @@ impl Sharing {
         }
     }
 
+    /// Waits until this replica is no longer the one that settles a community.
+    pub(super) async fn left(mut self, community: &str, clock: &dyn Clock) {
+        while self.living(clock.now()).rank(community) == 0 {
+            self.changed().await;
+        }
+    }
+
     /// Those that live, this one among them.
     pub(super) fn living(&self, now: Timestamp) -> Living {
-        let own = self.owner.name();
-        let others =
-            self.living.borrow().iter().filter(|other| other.name != own && other.until > now).cloned().collect();
-        Living { own: own.to_owned(), others }
+        let others = self
+            .living
+            .borrow()
+            .iter()
+            .filter(|other| *other.name != *self.own && other.until > now)
+            .cloned()
+            .collect();
+        Living { own: Arc::clone(&self.own), others }
     }
 }
 
 /// The replicas that live at an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Living {
-    own: String,
+    own: Arc<str>,
     others: Vec<Replica>,
 }
 
@@ -61,6 +83,11 @@ impl Living {
 
     pub(super) fn is_alone(&self) -> bool {
         self.others.is_empty()
+    }
+
+    /// How many live.
+    pub(super) fn count(&self) -> usize {
+        self.others.len() + 1
     }
 
     /// Whether others live than at another instant.
@@ -96,7 +123,7 @@ impl Beating {
 
     /// Says from now on that this replica lives, until the shutdown, and looks who else does.
     pub(super) async fn start(self, shutdown: CancellationToken) -> Sharing {
-        let sharing = Sharing { owner: self.owner.clone(), living: self.told.subscribe() };
+        let sharing = Sharing { own: self.owner.name().into(), living: self.told.subscribe() };
         if shutdown.run_until_cancelled(self.beat()).await.is_some() {
             tokio::spawn(self.run(shutdown));
         }
@@ -104,12 +131,15 @@ impl Beating {
     }
 
     async fn run(self, shutdown: CancellationToken) {
-        while shutdown.run_until_cancelled(tokio::time::sleep(self.term / BEATS)).await.is_some() {
-            self.beat().await;
+        let usual = beat(self.term);
+        let mut pause = SOON.min(usual);
+        while shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+            pause = if self.beat().await { SOON.min(usual) } else { pause.saturating_mul(2).min(usual) };
         }
     }
 
-    async fn beat(&self) {
+    /// Returns whether others live than before.
+    async fn beat(&self) -> bool {
         let now = self.clock.now();
         let until = now.checked_add(self.term).unwrap_or(Timestamp::MAX);
         let own = Replica { name: self.owner.name().to_owned(), until };
@@ -121,10 +151,13 @@ impl Beating {
                         || known.iter().zip(&living).any(|(known, living)| known.name != living.name);
                     *known = living;
                     changed
-                });
+                })
             }
             // The store's outages are told where it is measured. Who lived lives on, until its time is over.
-            Err(error) => tracing::debug!("cannot tell the other replicas: {}; trying again", chain(&error)),
+            Err(error) => {
+                tracing::debug!("cannot tell the other replicas: {}; trying again", chain(&error));
+                false
+            }
         }
     }
 }
@@ -135,7 +168,7 @@ mod tests {
 
     fn living(own: &str, others: &[&str]) -> Living {
         let others = others.iter().map(|name| Replica { name: (*name).to_owned(), until: Timestamp::MAX }).collect();
-        Living { own: own.to_owned(), others }
+        Living { own: own.into(), others }
     }
 
     fn communities() -> impl Iterator<Item = String> {

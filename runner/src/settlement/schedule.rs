@@ -145,10 +145,12 @@ impl Timetable {
         }
     }
 
-    /// Gives a community that waits its turn now.
+    /// Gives a community its turn now; if it has it, another one after that.
     pub(super) fn call(&mut self, number: usize, now: Timestamp) {
-        if self.entries[number].waiting.is_some() {
-            self.set(number, now, Wait::Due, now);
+        match &mut self.entries[number] {
+            Entry { waiting: Some(_), .. } => self.set(number, now, Wait::Due, now),
+            // As if it had looked at another interval.
+            Entry { looked_at, .. } => *looked_at = Timestamp::MIN,
         }
     }
 
@@ -302,6 +304,11 @@ mod tests {
         table.reschedule(0, schedule(), at("2023-09-01T18:00:00Z"));
         table.call(0, at("2023-09-01T18:00:00Z"));
         assert_eq!(table.take(Timestamp::MAX), None);
+        // But one after the other, if it was called meanwhile.
+        table.wait(0, Wait::Due, at("2023-09-01T18:00:01Z"));
+        assert_eq!(turn(&mut table), at("2023-09-01T18:00:01Z"));
+        table.wait(0, Wait::Due, at("2023-09-01T18:00:02Z"));
+        assert_eq!(turn(&mut table), at("2023-09-01T18:05:00Z"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! turns of its own, so that one that hangs holds up only its own communities.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
@@ -55,7 +56,7 @@ impl ServiceTurns {
     pub async fn take(&self) -> Turn {
         let own = permit(&self.own).await;
         let page = permit(&self.all.pages).await;
-        Turn { turns: self.clone(), own, page }
+        Turn { turns: self.clone(), own, page, between: Arc::default() }
     }
 }
 
@@ -65,9 +66,16 @@ pub struct Turn {
     turns: ServiceTurns,
     own: Option<OwnedSemaphorePermit>,
     page: Option<OwnedSemaphorePermit>,
+    between: Arc<AtomicBool>,
 }
 
 impl Turn {
+    /// Whether the pass is between two pages: it waits for its Meters service or for others, and everything that it has cleared is
+    /// committed and told. It may be given up there.
+    pub(super) fn between(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.between)
+    }
+
     /// Whether others wait for a turn.
     pub(super) fn is_wanted(&self) -> bool {
         self.turns.own.available_permits() == 0 || self.turns.all.pages.available_permits() == 0
@@ -77,20 +85,27 @@ impl Turn {
     pub(super) async fn give_way(&mut self) {
         if self.is_wanted() {
             (self.own, self.page) = (None, None);
+            self.between.store(true, Ordering::Relaxed);
             self.own = permit(&self.turns.own).await;
             self.page = permit(&self.turns.all.pages).await;
+            self.between.store(false, Ordering::Relaxed);
         }
     }
 
     /// Waits for a Meters service; if it takes long, others have the turn meanwhile.
     pub(super) async fn wait_for<T>(&mut self, answer: impl Future<Output = T>) -> T {
+        self.between.store(true, Ordering::Relaxed);
         let mut answer = std::pin::pin!(answer);
-        if let Ok(answer) = tokio::time::timeout(PATIENCE, &mut answer).await {
-            return answer;
-        }
-        self.page = None;
-        let answer = answer.await;
-        self.page = permit(&self.turns.all.pages).await;
+        let answer = match tokio::time::timeout(PATIENCE, &mut answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.page = None;
+                let answer = answer.await;
+                self.page = permit(&self.turns.all.pages).await;
+                answer
+            }
+        };
+        self.between.store(false, Ordering::Relaxed);
         answer
     }
 

@@ -104,6 +104,8 @@ struct Families {
     store_seconds: HistogramVec,
     waiting_meters: IntGauge,
     dropped_meters: IntCounter,
+    replicas: IntGauge,
+    share: IntGauge,
     outbox_trades: IntGauge,
     outbox_age: IntGauge,
     forwarded: IntCounterVec,
@@ -173,6 +175,12 @@ impl Metrics {
     pub fn prices(&self, kept: PricesKept) {
         self.families.waiting_meters.set(i64::try_from(kept.waiting_meters).unwrap_or(i64::MAX));
         self.families.dropped_meters.inc_by(kept.dropped_meters);
+    }
+
+    /// Reports how many replicas live, and how many communities this one settles of all.
+    pub fn replicas(&self, living: usize, share: usize) {
+        self.families.replicas.set(i64::try_from(living).unwrap_or(i64::MAX));
+        self.families.share.set(i64::try_from(share).unwrap_or(i64::MAX));
     }
 
     /// Reports the waiting trades. The age of the oldest goes on rising until the next report.
@@ -358,6 +366,16 @@ impl Families {
                     "rec_market_price_dropped_meters_total",
                     "Meters whose prices were dropped because too many such meters had some",
                 ),
+            ),
+            replicas: gauge(
+                registry,
+                "rec_market_replicas",
+                "Replicas that live, as this one sees it; itself among them",
+            ),
+            share: gauge(
+                registry,
+                "rec_market_share_communities",
+                "Communities that this replica settles while those live that it sees",
             ),
             outbox_trades: gauge(registry, "rec_market_outbox_trades", "Trades that wait to be forwarded"),
             outbox_age: gauge(

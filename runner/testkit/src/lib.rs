@@ -2,7 +2,7 @@
 //!
 //! - [`Meters`] tell registers, a [`Market`] settles them in a folder of its own, and [`Ran`] is what a command said.
 //! - [`Service`] is a market that runs; [`Mongo`] is a server below it, [`Transactions`] one beside it, and a
-//!   [`Detour`] the way to either. [`HandClock`] is set by hand, an [`Authority`] signs certificates.
+//!   [`Detour`] the way to either; a [`Tally`] is one on which everything is counted. [`HandClock`] is set by hand, an [`Authority`] signs certificates.
 //! - [`SettledStore`] has trades that nobody had to settle.
 //!
 //! Everything is real: the program is the built binary, services speak gRPC on ports that the system chose. Times are
@@ -23,6 +23,7 @@ mod mongo;
 mod service;
 mod settled;
 mod stored;
+mod tally;
 mod throttle;
 mod transactions;
 mod wait;
@@ -35,8 +36,9 @@ pub use detour::{Detour, Port, Way};
 pub use market::{Folder, Market, Ran, SERVICE, community, program};
 pub use meters::{Meters, Row, answer, date, end_of, honest, reading, readings, recorded, row, short};
 pub use mongo::{Mongo, mongodb};
-pub use service::{Service, command_with_descriptors, get, signal};
+pub use service::{Service, command_with_descriptors, get, processor_time, signal};
 pub use settled::SettledStore;
+pub use tally::{Tally, Traffic};
 pub use throttle::run_with_little;
 pub use transactions::Transactions;
 pub use wait::{eventually, eventually_async, listener, runtime};

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use demo::meters::{self, MetersService, Package, Recorded, RecordedMeter, Serving};
 use jiff::Timestamp;
 use rec_market::clock::{Clock, SystemClock};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
@@ -75,11 +77,21 @@ pub fn answer(entries: Vec<Row>) -> Result<QueryResponse, Status> {
 
 type Answer = dyn Fn(&QueryMeters, usize) -> Result<QueryResponse, Status> + Send + Sync;
 
+/// When answers come.
+#[derive(Clone, Copy, Default)]
+struct Pace {
+    /// Not now.
+    held: bool,
+    /// After this time.
+    takes: Duration,
+}
+
 /// A Meters service in this process. It stops when it is dropped.
 pub struct Meters {
     address: String,
     rows: Arc<Mutex<Vec<Row>>>,
     asked: Arc<Mutex<Vec<QueryMeters>>>,
+    pace: Arc<watch::Sender<Pace>>,
     _serving: Option<Serving>,
     _runtime: Runtime,
 }
@@ -88,6 +100,7 @@ pub struct Meters {
 struct Fake {
     answer: Box<Answer>,
     asked: Arc<Mutex<Vec<QueryMeters>>>,
+    pace: Arc<watch::Sender<Pace>>,
 }
 
 #[tonic::async_trait]
@@ -99,6 +112,12 @@ impl meters_service_server::MetersService for Fake {
             asked.push(query.clone());
             asked.len() - 1
         };
+        let answers = self.pace.subscribe().wait_for(|pace| !pace.held).await.map(|pace| pace.takes);
+        if let Ok(takes) = answers
+            && !takes.is_zero()
+        {
+            tokio::time::sleep(takes).await;
+        }
         (self.answer)(&query, number).map(Response::new)
     }
 
@@ -148,12 +167,12 @@ impl Meters {
         runtime: Runtime,
         listener: TcpListener,
     ) -> Meters {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let fake = Fake { answer: Box::new(answer), asked: Arc::clone(&asked) };
+        let (asked, pace) = (Arc::new(Mutex::new(Vec::new())), Arc::new(watch::Sender::default()));
+        let fake = Fake { answer: Box::new(answer), asked: Arc::clone(&asked), pace: Arc::clone(&pace) };
         let address = format!("http://{}", listener.local_addr().unwrap());
         let router = Server::builder().add_service(MetersServiceServer::new(fake));
         runtime.spawn(router.serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true))));
-        Meters { address, rows: Arc::default(), asked, _serving: None, _runtime: runtime }
+        Meters { address, rows: Arc::default(), asked, pace, _serving: None, _runtime: runtime }
     }
 
     /// The program's own service over recorded registers.
@@ -175,7 +194,8 @@ impl Meters {
             meters::serve(service, package, listener).unwrap()
         };
         let address = format!("http://{}", serving.address());
-        Meters { address, rows: Arc::default(), asked: Arc::default(), _serving: Some(serving), _runtime: runtime }
+        let (rows, asked, pace) = Default::default();
+        Meters { address, rows, asked, pace, _serving: Some(serving), _runtime: runtime }
     }
 
     /// Its address.
@@ -211,6 +231,21 @@ impl Meters {
     /// As [`Meters::tell`], row by row.
     pub fn tell_rows(&self, rows: Vec<Row>) {
         self.rows.lock().unwrap().extend(rows);
+    }
+
+    /// Answers nobody from now on, until it goes on: whoever asks waits. Not for [`Meters::recorded`].
+    pub fn hold(&self) {
+        self.pace.send_modify(|pace| pace.held = true);
+    }
+
+    /// Answers everybody who waits, and whoever comes.
+    pub fn go_on(&self) {
+        self.pace.send_modify(|pace| pace.held = false);
+    }
+
+    /// Takes this time for each answer from now on, for any number side by side. Not for [`Meters::recorded`].
+    pub fn take(&self, time: Duration) {
+        self.pace.send_modify(|pace| pace.takes = time);
     }
 
     /// Every request so far.

@@ -34,6 +34,12 @@ impl Service {
         Service::start_by(market, command_with_descriptors(market, most))
     }
 
+    /// As [`Service::start`], on one core of this machine, as if it had no other.
+    pub fn start_on_core(market: &Market, core: usize) -> Service {
+        let (program, core) = (program().display().to_string(), core.to_string());
+        Service::start_by(market, market.command_of(Path::new("taskset"), &["-c", &core, &program, "serve"]))
+    }
+
     fn start_by(market: &Market, mut command: Command) -> Service {
         let log = std::fs::File::options().create(true).append(true).open(market.path("log")).unwrap();
         let mut child = command.stderr(log).spawn().unwrap();
@@ -79,11 +85,13 @@ impl Service {
 
     /// The processor time that it has used.
     pub fn processor_time(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
-        // After the name in parentheses come the state and ten more fields, then its own and the kernel's time for it.
-        let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
-        let ticks: u64 = fields.map(|ticks| ticks.parse::<u64>().unwrap()).sum();
-        Duration::from_millis(ticks * 10)
+        processor_time(self.id())
+    }
+
+    /// Bytes that it has made the system write to disks.
+    pub fn written(&self) -> u64 {
+        let counts = std::fs::read_to_string(format!("/proc/{}/io", self.id())).unwrap();
+        counts.lines().find_map(|line| line.strip_prefix("write_bytes: ")).unwrap().parse().unwrap()
     }
 
     /// What a line of the system's `/proc/PID/status` says: a number.
@@ -131,6 +139,19 @@ impl Service {
         wanted.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
     }
 
+    /// What its metrics say under a name: the sum of all its series.
+    pub fn metric(&self, name: &str) -> u64 {
+        let (_, text) = self.get("/metrics");
+        let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        let values = text.lines().filter(of_name).map(|line| line.rsplit_once(' ').unwrap().1);
+        values.map(|value| value.parse::<u64>().unwrap()).sum()
+    }
+
+    /// How many intervals it has settled.
+    pub fn settled(&self) -> u64 {
+        self.metric("rec_market_intervals_settled_total")
+    }
+
     /// Status and body of an answer of the metrics port.
     pub fn get(&self, path: &str) -> (u16, String) {
         let (status, _, body) = get(self.metrics, path);
@@ -162,6 +183,15 @@ pub fn command_with_descriptors(market: &Market, most: u32) -> Command {
     let program = program().display().to_string();
     let script = "ulimit -n \"$0\" && exec \"$1\" serve";
     market.command_of(Path::new("/bin/sh"), &["-c", script, &most.to_string(), &program])
+}
+
+/// The processor time that a process has used, in its own code and in the system's.
+pub fn processor_time(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // After the name in parentheses come the state and ten more fields, then its own and the kernel's time for it.
+    let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
+    let ticks: u64 = fields.map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 /// Sends a signal to a process of ours.

@@ -9,9 +9,11 @@
 )]
 
 mod clock;
+mod costs;
 mod crash;
 mod disputes;
 mod first_start;
+mod fleet;
 mod handshakes;
 mod many;
 mod mongodb;

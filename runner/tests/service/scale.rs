@@ -1,50 +1,52 @@
 //! Many communities of many members: how long an interval of all takes, and what memory and descriptors.
 //!
-//! `make scale-test` runs the long form, 10,000 communities of 100 members, and prints the figures.
+//! `make scale-test` runs the long form, 10,000 communities of 100 members, and prints the figures; and how much faster three replicas
+//! are than one where they wait for Meters services, and not for the cores and the file that they share here.
 
 use std::io::Read;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use rec_market::clock::{Clock, SystemClock};
 use serde_json::Value;
 use testkit::*;
 
 /// Communities and members of each, of the short form.
 const SHORT: (usize, usize) = (120, 3);
 
-fn size() -> (usize, usize) {
-    let asked = std::env::var("REC_MARKET_TEST_SCALE").ok().map(|text| {
+/// The size that is asked for, if any is.
+fn asked_for() -> Option<(usize, usize)> {
+    std::env::var("REC_MARKET_TEST_SCALE").ok().map(|text| {
         let (communities, members) = text.split_once('x').unwrap();
         (communities.parse().unwrap(), members.parse().unwrap())
-    });
-    asked.unwrap_or(SHORT)
+    })
 }
 
 /// Communities each of which has a Meters service by its address, as far as a configuration can tell: all are one that listens on
 /// all of this machine's own addresses, and tells everybody of the same meters.
-fn communities(meters: &Meters, count: usize) -> String {
+pub(super) fn communities(meters: &Meters, count: usize, keys: &str) -> String {
     let port = meters.address().rsplit_once(':').unwrap().1;
     let one = |number: usize| {
         let address = format!("http://127.{}.{}.{}:{port}", 1 + number / 62_500, number / 250 % 250, 1 + number % 250);
-        community(&format!("c{number:05}"), &address, "")
+        community(&format!("c{number:05}"), &address, keys)
     };
     (0..count).map(one).collect()
 }
 
+/// Registers of so many meters at a time, the row with this number.
+pub(super) fn rows(members: usize, time: &str, row: usize) -> Vec<Row> {
+    let of = |member: usize| {
+        let (import, export) = if member.is_multiple_of(3) { (0, 400) } else { (150 + member % 7, 0) };
+        reading(&format!("m{member:04} {time} {} {}", import * row, export * row))
+    };
+    (0..members).flat_map(of).collect()
+}
+
 /// A service with two readings of so many meters, made once: the test is of the market, not of the service.
 fn meters(members: usize) -> Meters {
-    let at = |time: &str, row: usize| {
-        let of = move |member: usize| {
-            let (import, export) = if member.is_multiple_of(3) { (0, 400) } else { (150 + member % 7, 0) };
-            (member, import * row, export * row)
-        };
-        (0..members)
-            .map(of)
-            .map(|(member, import, export)| format!("m{member:04} {time} {import} {export}"))
-            .collect::<Vec<_>>()
-    };
-    let rows: Arc<[Row]> = readings(&[at("12:00", 0), at("12:15", 1)].concat()).into();
+    let rows: Arc<[Row]> = [rows(members, "12:00", 0), rows(members, "12:15", 1)].concat().into();
     // What a first start asks for is everything there is.
     let everything = honest(&rows, &wire::QueryMeters::default());
     let answers = move |query: &wire::QueryMeters, _| match query.start_interval.as_deref() {
@@ -101,21 +103,16 @@ fn serve(market: &Market, replicas: usize, count: usize) -> (f64, Vec<u64>) {
     let replicas: Vec<Service> = (0..replicas).map(|_| Service::start_with_descriptors(market, 1024)).collect();
     eventually("all are settled", || market.intervals() == 2 * count as u64);
     let seconds = started.elapsed().as_secs_f64();
-    let share = |replica: &Service| {
-        let (_, text) = replica.get("/metrics");
-        let counts = text.lines().filter(|line| line.starts_with("rec_market_intervals_settled_total"));
-        counts.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
-    };
-    let shares = replicas.iter().map(share).collect();
+    let shares = replicas.iter().map(Service::settled).collect();
     replicas.into_iter().for_each(|replica| drop(replica.terminate().ends_with(0)));
     (seconds, shares)
 }
 
 #[test]
 fn an_interval_of_many_communities() {
-    let (count, members) = size();
+    let (count, members) = asked_for().unwrap_or(SHORT);
     let meters = meters(members);
-    let configuration = communities(&meters, count);
+    let configuration = communities(&meters, count, "");
     let market = Market::new(&configuration);
     let started = Instant::now();
     market.run(&["config", "check"]).ends_with(0);
@@ -134,4 +131,69 @@ fn an_interval_of_many_communities() {
         assert_eq!(shares.iter().sum::<u64>(), count as u64, "{shares:?}");
         market.run(&["audit"]).ends_with(0);
     }
+}
+
+/// What an answer takes of services far away. Shorter than a page waits before it lets others go first, so that a replica asks for as
+/// many at once as it has turns, 16 for its one core, and no more.
+const FAR: Duration = Duration::from_millis(200);
+
+/// Services that tell of the minutes since a start up to now, each after the time that it takes.
+fn minutes(start: Timestamp, members: usize) -> Meters {
+    let rows: Vec<Row> =
+        (0..60_usize).flat_map(|minute| rows(members, &after(start, minute).to_string(), minute)).collect();
+    let meters = Meters::answering_everywhere(move |query, _| {
+        let now = SystemClock.now().to_string();
+        let told: Vec<Row> = rows.iter().filter(|row| row.date <= now).cloned().collect();
+        answer(honest(&told, query))
+    });
+    meters.take(FAR);
+    meters
+}
+
+fn after(start: Timestamp, minutes: usize) -> Timestamp {
+    start + Duration::from_secs(60 * minutes as u64)
+}
+
+/// Settles intervals of a minute while the service runs; how long after its end the first interval was settled of all that was due
+/// when all replicas shared the work.
+fn settle_minutes(replicas: usize, count: usize) -> f64 {
+    let start = Timestamp::from_second(SystemClock.now().as_second() / 60 * 60 - 60).unwrap();
+    let meters = minutes(start, 10);
+    let keys = "interval = \"1m\"\ntolerance = \"10s\"\ngrace = \"0s\"\n";
+    let market = Market::serving_all(&communities(&meters, count, keys), "");
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let replicas: Vec<Service> = (0..replicas).map(|number| Service::start_on_core(&market, number % cores)).collect();
+    let settled_at = |minute: usize| {
+        let end = after(start, minute).as_second();
+        let mut last = SystemClock.now();
+        eventually("a minute is settled", || {
+            std::thread::park_timeout(Duration::from_millis(100));
+            last = SystemClock.now();
+            let select = "SELECT count(*) FROM interval WHERE \"end\" = ?1";
+            market.database().query_row(select, [end], |row| row.get::<_, usize>(0)).unwrap_or(0) == count
+        });
+        last
+    };
+    // What was due at the start, those shared that were there.
+    settled_at(2);
+    let minute = (2..).find(|minute| after(start, *minute) > SystemClock.now()).unwrap();
+    let took = settled_at(minute).duration_since(after(start, minute));
+    replicas.into_iter().for_each(|replica| drop(replica.terminate().ends_with(0)));
+    took.as_secs_f64()
+}
+
+#[test]
+fn three_replicas_are_faster_than_one_where_they_wait_for_meters() {
+    // A matter of minutes and of time, so only for those who ask for figures.
+    if asked_for().is_none() {
+        return;
+    }
+    const COUNT: usize = 1800;
+    let [one, three] = [1, 3].map(|replicas| settle_minutes(replicas, COUNT));
+    println!(
+        "{COUNT} communities of 10 members, whose Meters services take {FAR:?} for an answer; replicas of one core:"
+    );
+    println!("  serve, 1 replica(s)   {one:6.1} s after the interval's end");
+    println!("  serve, 3 replica(s)   {three:6.1} s, {:.1} times as fast", one / three);
+    assert!(three < one);
 }
