@@ -221,16 +221,29 @@ async fn make(
     }
     server.update(&server.trades, &statements(others, number)?).await?;
     // Last: as long as an interval counts too many, it is looked through, and what has a document is left out.
-    let fewer = fewer.into_iter().map(|Fewer { link, left }| {
+    server.update(&server.intervals, &fewer_statements(fewer)).await?;
+    Journal::Trades.finish(server, number).await
+}
+
+/// The statements by which intervals have fewer trades of which nothing has become. Those that have as many left share a statement.
+fn fewer_statements(fewer: Vec<Fewer>) -> Vec<Document> {
+    let mut alike: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for Fewer { link, left } in fewer {
+        alike.entry(left).or_default().push(link);
+    }
+    let mut statements = Vec::new();
+    for (left, links) in alike {
         let left = i64::try_from(left).unwrap_or(i64::MAX);
         let mut update = doc! { "$set": { "fresh": left } };
         if left == 0 {
             update.insert("$unset", doc! { "waits": "" });
         }
-        doc! { "q": { "_id": link, "fresh": { "$gt": left } }, "u": update }
-    });
-    server.update(&server.intervals, &fewer.collect::<Vec<_>>()).await?;
-    Journal::Trades.finish(server, number).await
+        for links in links.chunks(IDS_MAX) {
+            let intervals = doc! { "_id": { "$in": links }, "fresh": { "$gt": left } };
+            statements.push(doc! { "q": intervals, "u": update.clone(), "multi": true });
+        }
+    }
+    statements
 }
 
 /// The documents of trades of which something becomes for the first time. A trade that has one needs none.
