@@ -25,6 +25,7 @@ mod query;
 mod recent;
 mod refusal;
 mod serve;
+mod text;
 mod viewer;
 
 pub use answers::Answers;

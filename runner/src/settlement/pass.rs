@@ -4,11 +4,10 @@
 //! holds two pages and no more. Which intervals are due is decided here and nowhere else.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use books::{
-    ClearedInterval, Commit, CommitOutcome, CommittedBatch, KeptChange, Label, Notices, OfferedSince, Progress, Store,
-    StoreError, day_of,
+    ClearedInterval, Commit, CommitOutcome, CommittedBatch, Label, OfferedSince, Progress, Store, StoreError, day_of,
 };
 use domain::netting::LastReads;
 use domain::reading::BoundaryReadings;
@@ -25,10 +24,11 @@ use super::failure::Failure;
 use super::fetch::{Fetch, Fetched};
 use super::late;
 use super::log;
+use super::memory::Memory;
 use super::meters::Meters;
 use super::page::Page;
 use super::position::Position;
-use super::series::{SeriesFiles, SeriesState};
+use super::series::SeriesState;
 use super::source::{Source, limit_for};
 use super::summary::PassSummary;
 use super::told::{self, Told};
@@ -78,41 +78,6 @@ pub struct Settler {
     pub turns: ServiceTurns,
     /// What it remembers from one pass to the next.
     pub memory: Memory,
-}
-
-/// What a settler remembers from one pass to the next.
-pub struct Memory {
-    /// The series of the community's tariffs.
-    series: SeriesFiles,
-    /// What was told already; none before it is read from the books, and after a pass that failed.
-    told: Mutex<Option<Told>>,
-    /// What the last pass has read.
-    heard: Mutex<Heard>,
-}
-
-/// What a pass has read of its community that others want to know, too.
-#[derive(Debug, Default)]
-pub struct Heard {
-    /// What was told last of each meter.
-    pub notices: Option<Notices>,
-    /// What was decided.
-    pub decisions: Option<Vec<KeptChange>>,
-}
-
-impl Memory {
-    /// Before the first pass over a community.
-    pub fn of(community: &CommunityConfig) -> Memory {
-        Memory { series: SeriesFiles::of(community), told: Mutex::default(), heard: Mutex::default() }
-    }
-
-    /// What the last pass has read, once.
-    pub fn take_heard(&self) -> Heard {
-        std::mem::take(&mut self.heard())
-    }
-
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Who watches a pass: called with every interval that was committed.

@@ -23,9 +23,12 @@ mod examine;
 mod fault;
 mod field;
 mod find;
+mod found;
 mod journal;
+mod known;
 mod leases;
 mod link;
+mod list;
 mod mark;
 mod meters;
 mod notices;
@@ -35,12 +38,14 @@ mod prices;
 mod reach;
 mod read;
 mod readings;
+mod rebuild;
 mod reopening;
 mod replicas;
 mod server;
 #[cfg(test)]
 mod shapes;
 mod states;
+mod stretches;
 mod sums;
 mod takeover;
 #[cfg(test)]
@@ -175,7 +180,7 @@ impl Books for MongoStore {
         after: Option<(Boundary, u64)>,
         limit: usize,
     ) -> Result<Vec<StoredTrade>, StoreError> {
-        self.retry(|| trades::list(&self.server, community, span, member, after, limit)).await
+        self.retry(|| list::list(&self.server, community, span, member, after, limit)).await
     }
 
     async fn sums(
@@ -194,7 +199,7 @@ impl Books for MongoStore {
         zone: &TimeZone,
         told: Arc<dyn Fn() + Send + Sync>,
     ) -> Result<u64, StoreError> {
-        self.retry(|| sums::all_again(&self.server, community, zone, Arc::clone(&told))).await
+        self.retry(|| rebuild::all_again(&self.server, community, zone, Arc::clone(&told))).await
     }
 
     async fn component(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {

@@ -1,9 +1,9 @@
 //! Answers: a page or JSON, the status, and the headers that every answer has.
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::text::{chain, printable, printable_json};
+use domain::text::{chain, printable};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
@@ -11,7 +11,8 @@ use pages::look::Look;
 use pages::place::Form;
 use words::fill;
 
-use super::ask::{File, Refusal, Shown};
+use super::ask::{File, Refusal};
+use super::text::Text;
 use crate::telemetry::status::Status;
 
 /// What every answer says: nothing from elsewhere, no frame around it, no name of it elsewhere, and no type but its own.
@@ -36,41 +37,6 @@ pub fn dressed(mut response: Response) -> Response {
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
-}
-
-/// What was asked for, as a page or as JSON. It can be sent any number of times.
-#[derive(Clone, Debug)]
-pub struct Text {
-    kind: &'static str,
-    bytes: Bytes,
-}
-
-impl Text {
-    pub fn of(look: &Look, form: Form, shown: &Shown) -> Text {
-        match form {
-            Form::Page => Text::page(look, &shown.title, &shown.body, shown.refresh),
-            Form::Json => Text::json(&shown.json),
-        }
-    }
-
-    fn page(look: &Look, title: &str, body: &Markup, refresh: Option<u32>) -> Text {
-        let page = pages::web::page(look, title, body, refresh).into_string();
-        Text { kind: "text/html; charset=utf-8", bytes: page.into() }
-    }
-
-    pub fn json(json: &serde_json::Value) -> Text {
-        let text = printable_json(&json.to_string()).into_owned() + "\n";
-        Text { kind: "application/json", bytes: text.into() }
-    }
-
-    /// How long it is.
-    pub fn bytes(&self) -> usize {
-        self.bytes.len()
-    }
-
-    pub fn with(self, code: StatusCode) -> Response {
-        (code, [(header::CONTENT_TYPE, self.kind)], self.bytes).into_response()
-    }
 }
 
 /// A file to keep.

@@ -1,14 +1,13 @@
 //! Whole answers, kept until another interval is settled, and for a minute at most: a page that many look at is made once.
 
 use domain::Boundary;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pages::place::{Form, Place};
 use words::Language;
 
-use super::answer::Text;
-use super::ask::{Ask, Stays};
 use super::query::Query;
 use super::recent::Recent;
+use super::text::Text;
 use super::viewer::Viewer;
 
 /// Most bytes of all answers together.
@@ -18,18 +17,20 @@ const BYTES_BESIDE: usize = 512;
 /// All that an answer depends on beside what is settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    place: Place,
-    form: Form,
-    query: Query,
-    language: Language,
-    viewer: Viewer,
+    pub place: Place,
+    pub form: Form,
+    pub query: Query,
+    pub language: Language,
+    pub viewer: Viewer,
 }
 
-impl Key {
-    pub fn of(ask: &Ask) -> Key {
-        let Ask { place, form, query, look, viewer, .. } = ask;
-        Key { place: place.clone(), form: *form, query: query.clone(), language: look.language, viewer: viewer.clone() }
-    }
+/// How long a page stays as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Stays {
+    /// Not longer than until another interval is settled: this is the end of the community's last one.
+    pub mark: Boundary,
+    /// Not longer than this either: so old may be what it tells beside the books.
+    pub age_max: SignedDuration,
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +62,6 @@ impl Answers {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
-    use jiff::SignedDuration;
     use pages::place::Part;
     use serde_json::json;
 

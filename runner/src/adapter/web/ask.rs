@@ -10,7 +10,7 @@ use maud::Markup;
 use pages::look::Look;
 use pages::place::{Form, Place};
 
-use super::answers::Answers;
+use super::answers::{Answers, Key, Stays};
 use super::guard::Sight;
 use super::kept::Kept;
 use super::overview::Overviews;
@@ -79,15 +79,6 @@ pub struct Shown {
     pub stays: Option<Stays>,
 }
 
-/// How long a page stays as it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Stays {
-    /// Not longer than until another interval is settled: this is the end of the community's last one.
-    pub mark: Boundary,
-    /// Not longer than this either: so old may be what it tells beside the books.
-    pub age_max: SignedDuration,
-}
-
 /// So old may be what a page tells beside the books, as which meters were not read.
 const BESIDE: SignedDuration = SignedDuration::from_secs(60);
 /// So old may be a page of which parts are being made.
@@ -130,6 +121,12 @@ impl Ask {
     pub fn period(&self) -> Result<Option<Period>, Refusal> {
         let Some(name) = self.query.get("period") else { return Ok(None) };
         Period::parse(name, &self.community()?.zone).map(Some).ok_or(Refusal::NotFound)
+    }
+
+    /// What an answer to this depends on beside what is settled.
+    pub fn key(&self) -> Key {
+        let Ask { place, form, query, look, viewer, .. } = self;
+        Key { place: place.clone(), form: *form, query: query.clone(), language: look.language, viewer: viewer.clone() }
     }
 
     /// The only member whose data the viewer sees; `None` for all of them.

@@ -21,13 +21,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use words::Language;
 
-use super::answer::{Away, Text, busy, download, dressed, refused, see_other, told, unavailable};
-use super::answers::Key;
+use super::answer::{Away, busy, download, dressed, refused, see_other, told, unavailable};
 use super::ask::{Ask, Parts, Refusal};
 use super::compare::{self, Posted};
 use super::door::{self, Door, Refused};
 use super::guard::{self, Sight};
 use super::query::{FORM_BYTES_MAX, Query, without};
+use super::text::Text;
 use super::viewer::Viewer;
 use super::{assets, home, pages as all};
 use crate::certificates::Certificates;
@@ -239,7 +239,7 @@ impl Opened {
 
     /// The page as it was made before, if nothing was settled since, or else made now.
     async fn made(&self, ask: &Ask) -> Result<Response, Refusal> {
-        let (answers, key) = (&self.parts.answers, Key::of(ask));
+        let (answers, key) = (&self.parts.answers, ask.key());
         if let (Some((text, mark)), Some(community)) = (answers.find(&key, ask.now), ask.place.community())
             && self.parts.reader.mark(community).await? == Some(mark)
         {
@@ -251,7 +251,10 @@ impl Opened {
         if let Some(file) = shown.file.take() {
             return Ok(download(file));
         }
-        let text = Text::of(&ask.look, ask.form, &shown);
+        let text = match ask.form {
+            Form::Page => Text::page(&ask.look, &shown.title, &shown.body, shown.refresh),
+            Form::Json => Text::json(&shown.json),
+        };
         if let Some(stays) = shown.stays {
             answers.keep(key, text.clone(), stays, ask.now);
         }

@@ -17,10 +17,11 @@ use mongodb::bson::oid::ObjectId;
 use super::days::Summing;
 use super::document::{self, all, insert, insert_in_order, insert_missing};
 use super::fault::Fault;
+use super::known::FullMark;
 use super::link::{
     self, AdditionDocument, AdditionLink, DecisionLink, IntervalLink, Link, NewInterval, Settled, Traded,
 };
-use super::mark::{self, FullMark, Mark};
+use super::mark::{self, Mark};
 use super::server::Server;
 use super::{addition, algorithms, events, leases, sums, takeover};
 use books::{Addition, Change, Commit, CommitOutcome, ExpectedState, Progress, Span};

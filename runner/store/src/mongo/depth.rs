@@ -11,6 +11,7 @@ use super::document::all;
 use super::fault::Fault;
 use super::find::{conditions, waiting, with_documents};
 use super::journal::Journal;
+use super::known::KnownDepth;
 use super::server::Server;
 use super::walk::Walk;
 use super::{field, mark, states};
@@ -37,19 +38,6 @@ pub(super) async fn waiting_in(server: &Server, community: &str, since: OfferedS
     let fresh = count_fresh(server, since, doc! { "community": community, "number": { "$lte": last } }).await?;
     let filter = [conditions(&since.waiting(None)), vec![doc! { "community": community }]].concat();
     Ok(fresh + server.trades.count_documents(doc! { "$and": filter }).await?)
-}
-
-/// What waited to be forwarded when somebody looked.
-#[derive(Clone)]
-pub(super) struct KnownDepth {
-    since: OfferedSince,
-    /// The number of the journal's newest entry.
-    entry: i64,
-    fresh: u64,
-    at: Timestamp,
-    /// When the first claim lapses.
-    lapses: Option<Timestamp>,
-    depth: OutboxDepth,
 }
 
 /// How much waits to be forwarded, what somebody has committed and not completed yet included.

@@ -6,11 +6,13 @@ use mongodb::bson::{Document, doc};
 use serde::{Deserialize, Serialize};
 
 use super::MongoStore;
-use super::days::{self, RunningDay, Stretch, Stretches};
+use super::days;
 use super::document::{all, encode};
 use super::fault::Fault;
 use super::field::{BoundaryDate, Bytes};
+use super::known::RunningDay;
 use super::server::{Server, Stored};
+use super::stretches::{Stretch, Stretches};
 use crate::cause::about;
 use crate::record;
 use books::{DayDetails, Details, Span, StoreError};

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::field::{BoundaryDate, boundary_date};
 use super::link::{self, Settled};
 use super::server::{Server, Stored};
-use super::{mark, notices, read};
+use super::{mark, notices, reach};
 use books::event::merge;
 use books::{EventFilter, EventPlace, ListedEvent, StoredEvent};
 
@@ -76,7 +76,7 @@ async fn of_intervals(
 ) -> Result<Vec<ListedEvent>, Fault> {
     let Some(mark) = mark::find(server, community).await?.end() else { return Ok(Vec::new()) };
     let after = after.map(EventPlace::of_events);
-    let mut conditions = vec![read::within(community, filter.span, mark)];
+    let mut conditions = vec![reach::within(community, filter.span, mark)];
     if let Some((start, _)) = after {
         let start = Boundary::from_seconds(start).unwrap_or(mark);
         conditions.push(doc! { "start": { "$gte": boundary_date(start) } });

@@ -14,14 +14,15 @@ use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, deserialize_fro
 use super::document::{all, decode, has};
 use super::fault::Fault;
 use super::field::GRID;
+use super::found::Found;
 use super::opened::Opened;
 use super::server::Server;
-use super::trades::{ClaimFields, TradeDocument};
+use super::trades::TradeDocument;
 use super::walk::Walk;
 use super::{field, original};
 use crate::cause::about;
 use crate::record::names_in;
-use books::{CLAIM_TERM_MAX, Claim, Due, Match, MatchFilter, OfferedSince, Standing, Window, WireParty};
+use books::{Claim, Due, Match, MatchFilter, OfferedSince, Window, WireParty};
 
 /// Documents fetched at once where some may have to be left out.
 const PAGE: usize = 10_000;
@@ -29,39 +30,6 @@ const PAGE: usize = 10_000;
 const IDS_MAX: usize = 1000;
 /// No database has more documents.
 const SKIP_MAX: u64 = 1 << 62;
-
-/// A trade with what a change of its state has to know.
-#[derive(Clone, Debug)]
-pub(super) struct Found {
-    pub(super) shown: Match,
-    /// The number of the journal's entry that changed it last; none if nothing did.
-    pub(super) revision: Option<i64>,
-    pub(super) claim: Option<ClaimFields>,
-    /// Whether its claim has lapsed, and nobody has claimed it since.
-    pub(super) lapsed: bool,
-    /// Where it is counted, as long as nothing has become of it.
-    pub(super) fresh: Option<Fresh>,
-}
-
-/// The interval of a trade of which nothing has become.
-#[derive(Clone, Debug)]
-pub(super) struct Fresh {
-    /// The `_id` of its link.
-    pub(super) link: String,
-    /// How many such trades it has.
-    pub(super) left: u64,
-}
-
-impl Found {
-    /// Its state and last change, at an instant: an expired claim has lapsed, and one that lasts longer than any can.
-    pub(super) fn expire(&mut self, now: Timestamp) {
-        let has_lapsed = |until: Timestamp| Standing::of(until, now, CLAIM_TERM_MAX) != Standing::Valid;
-        if let Some(claim) = self.claim.take_if(|claim| has_lapsed(claim.until.0)) {
-            self.lapsed = true;
-            (self.shown.state, self.shown.updated_at) = (Some(claim.from.0), Some(claim.until.0.min(now)));
-        }
-    }
-}
 
 /// Trades in any of these states. The original gave some trades with the grid one: they are never paid.
 fn in_states(states: impl IntoIterator<Item = State>) -> Document {

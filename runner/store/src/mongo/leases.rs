@@ -4,35 +4,16 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use mongodb::bson::{Bson, doc};
-use serde::{Deserialize, Serialize};
 
 use super::document::{encode, insert, one};
 use super::fault::Fault;
 use super::field::Date;
+use super::known::{KnownLease, LeaseDocument};
 use super::server::{Server, Stored};
 use books::{Acquired, LEASE_TERM_MAX, Lease, Standing, community_lease};
 
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct LeaseDocument {
-    #[serde(rename = "_id")]
-    name: String,
-    /// None if it was released.
-    holder: Option<String>,
-    token: u64,
-    until: Date,
-}
-
 impl Stored for LeaseDocument {
     const COLLECTION: &'static str = "leases";
-}
-
-/// A lease as this process left it last.
-#[derive(Clone)]
-pub(super) struct KnownLease {
-    document: LeaseDocument,
-    /// When it was acquired, and for how long.
-    since: Instant,
-    term: Duration,
 }
 
 impl KnownLease {

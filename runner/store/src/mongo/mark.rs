@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use domain::CommunityCode;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use serde::Deserialize;
 
-use super::days::{RunningDay, Summing};
+use super::days::Summing;
 use super::document::{all, decode, encode, one};
 use super::fault::Fault;
+use super::known::{DayFields, FullMark, RunningDay};
 pub(super) use super::reach::Mark;
 use super::server::{Server, Stored};
 
@@ -17,22 +17,6 @@ const NAMES_MAX: usize = 1000;
 
 impl Stored for Mark {
     const COLLECTION: &'static str = "communities";
-}
-
-/// A mark with everything that moves with it.
-#[derive(Clone)]
-pub(super) struct FullMark {
-    pub(super) mark: Mark,
-    pub(super) day: DayFields,
-}
-
-/// What moves with a mark.
-#[derive(Clone, Default, Deserialize)]
-pub(super) struct DayFields {
-    /// The day with the last interval; none before the first.
-    pub(super) today: Option<RunningDay>,
-    /// How often everything was summed up again: who knows the day from before must read it anew.
-    rebuilt: Option<i64>,
 }
 
 /// What most do not need of a mark, and is most of it.

@@ -11,7 +11,7 @@ use super::addition;
 use super::blobs;
 use super::fault::Fault;
 use super::field::{BoundaryDate, Bytes, Date, HexDigest, Id};
-use super::find::{Found, Fresh};
+use super::found::{Found, Fresh};
 use super::link::AdditionLink;
 use super::mark;
 use super::server::Server;

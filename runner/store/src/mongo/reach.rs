@@ -1,9 +1,11 @@
 //! The mark of a community: how far its chain may be seen.
 
 use domain::Boundary;
+use mongodb::bson::{Document, doc};
 use serde::{Deserialize, Serialize};
 
-use super::field::BoundaryDate;
+use super::field::{BoundaryDate, boundary_date};
+use books::Span;
 
 /// How far a community is, in `communities`. Numbers only rise; what is none is 0.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -85,4 +87,13 @@ impl Mark {
     pub(super) fn of_decision(number: u64) -> Mark {
         Mark { number, course: Some(number), ..Mark::default() }
     }
+}
+
+/// Documents that start within a span, up to the mark.
+pub(super) fn within(community: &str, span: Span, mark: Boundary) -> Document {
+    let end = span.to.map_or(mark.seconds(), |to| to.min(mark.seconds()));
+    let at = |second: u64| boundary_date(Boundary::from_seconds(second).unwrap_or(mark));
+    // A span that starts beyond the mark starts at the mark.
+    let from = at(span.from.unwrap_or(0).min(mark.seconds()));
+    doc! { "community": community, "start": { "$gte": from, "$lt": at(end) } }
 }

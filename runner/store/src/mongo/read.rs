@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::Boundary;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::doc;
 use serde::Deserialize;
 use tokio_stream::StreamExt;
 
@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::field::boundary_date;
 use super::link::{AdditionLink, IntervalLink};
 use super::mark::{self, Mark};
+use super::reach;
 use super::server::{Server, Stored};
 use super::trades::{self, TradeDocument};
 use books::{Span, StoredEvent, StoredInterval};
@@ -38,7 +39,7 @@ async fn up_to(server: &Server, at: &Mark, span: Span, limit: usize) -> Result<V
     if limit == 0 {
         return Ok(Vec::new());
     }
-    let find = server.intervals.find(within(community, span, mark)).sort(doc! { "start": 1 });
+    let find = server.intervals.find(reach::within(community, span, mark)).sort(doc! { "start": 1 });
     let mut links = Vec::new();
     for document in all("interval", find.limit(i64::try_from(limit).unwrap_or(i64::MAX))).await? {
         links.push(IntervalLink::read(server, &document).await?);
@@ -121,15 +122,6 @@ impl<'s> Intervals<'s> {
         }
         Ok(self.page.pop_front())
     }
-}
-
-/// Documents that start within a span, up to the mark.
-pub(super) fn within(community: &str, span: Span, mark: Boundary) -> Document {
-    let end = span.to.map_or(mark.seconds(), |to| to.min(mark.seconds()));
-    let at = |second: u64| boundary_date(Boundary::from_seconds(second).unwrap_or(mark));
-    // A span that starts beyond the mark starts at the mark.
-    let from = at(span.from.unwrap_or(0).min(mark.seconds()));
-    doc! { "community": community, "start": { "$gte": from, "$lt": at(end) } }
 }
 
 /// How many events of a code there are.

@@ -10,11 +10,9 @@ use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, SelectionC
 use mongodb::{Client, Collection, Database, IndexModel};
 
 use super::address::MongoAddress;
-use super::depth::KnownDepth;
 use super::document::encode;
 use super::fault::{DUPLICATE, Fault, write_failed};
-use super::leases::KnownLease;
-use super::mark::FullMark;
+use super::known::{FullMark, KnownDepth, KnownLease};
 
 /// The database where the address names none: the original's.
 const DATABASE: &str = "comsolve";

@@ -11,11 +11,12 @@ use prost::Message;
 use super::document::{exists, insert_missing};
 use super::fault::Fault;
 use super::field::{self, Date, StateNumber};
-use super::find::{self, Found, Fresh};
+use super::find;
+use super::found::{ClaimFields, Found, Fresh};
 use super::journal::Journal;
 use super::reopening::{self, Record};
 use super::server::Server;
-use super::trades::{ClaimFields, Metadata, TradeDocument};
+use super::trades::{Metadata, TradeDocument};
 use books::{
     Claim, Match, MatchUpdate, ReopenError, Reopened, Reopening, Reported, UpdateError, Window, check_agreement,
 };

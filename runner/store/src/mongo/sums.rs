@@ -1,18 +1,16 @@
 //! Sums by day: those that are kept, and where a day is not, those of its intervals.
 
-use std::sync::Arc;
-
 use domain::Boundary;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::days::{self, Stretch, Stretches, Summing};
+use super::days::Summing;
 use super::fault::Fault;
+use super::known::FullMark;
 use super::link::Traded;
-use super::mark::{self, FullMark};
 use super::read::Intervals;
 use super::server::Server;
-use super::{chain, details};
+use super::stretches::{Stretch, Stretches};
 use books::statement::Statement;
 use books::{DaySums, Span, StoredInterval, day_of};
 
@@ -84,7 +82,7 @@ fn add((_, sums, statement): &mut (Timestamp, DaySums, Option<Statement>), inter
 }
 
 /// An interval as it is summed up.
-fn traded(interval: &StoredInterval, after: Option<Boundary>, day: Timestamp) -> Traded<'_> {
+pub(super) fn traded(interval: &StoredInterval, after: Option<Boundary>, day: Timestamp) -> Traded<'_> {
     Traded {
         interval: interval.interval,
         after,
@@ -106,39 +104,4 @@ pub(super) async fn again(server: &Server, community: &str, before: &FullMark, n
         after = Some(interval.interval.end());
     }
     Ok(summed)
-}
-
-/// Sums up all intervals again, by the days of a time zone; answers the number of days. Whoever dies meanwhile leaves days that are
-/// not there, which shows.
-pub(super) async fn all_again(
-    server: &Server,
-    community: &str,
-    zone: &TimeZone,
-    told: Arc<dyn Fn() + Send + Sync>,
-) -> Result<u64, Fault> {
-    server.check_writable()?;
-    loop {
-        chain::completed(server, community).await?;
-        let before = mark::full(server, community).await?;
-        if before.mark.end().is_none() {
-            return Ok(0);
-        }
-        details::forget(server, community).await?;
-        days::forget(server, community).await?;
-        let (mut summed, mut days, mut after) = (Summing::new(), 0, None);
-        let mut intervals = Intervals::new(server, community, Span::default(), Some(before.mark.number));
-        while let Some(interval) = intervals.next().await? {
-            summed.add(&traded(&interval, after, day_of(interval.interval, zone)))?;
-            after = Some(interval.interval.end());
-            let over = summed.keep_over(server, community).await?;
-            days += over;
-            (0..over).for_each(|_| told());
-        }
-        // Again, if an interval was settled meanwhile: its sums are of the days before.
-        if before.replace_day(server, community, &summed).await? {
-            server.forget_mark(community);
-            told();
-            return Ok(days + 1);
-        }
-    }
 }

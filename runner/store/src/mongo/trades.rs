@@ -2,26 +2,17 @@
 //! link alone. The copies of the original's trades are in the same collection, see `takeover.rs`, in its shape, which these have too as
 //! far as they have the same fields.
 
-use domain::{Boundary, Energy, Interval, MemberId, Price};
+use domain::{Boundary, Energy, Interval, Price};
 use mongodb::bson::doc;
 use serde::{Deserialize, Serialize};
 
-use super::days::{Stretch, Stretches};
 use super::document::all;
 use super::fault::Fault;
 use super::field::{self, BoundaryDate, Date, Id, PartyName, StateNumber, boundary_date};
-use super::find::Found;
-use super::mark;
-use super::opened::{self, Head};
-use super::read;
+use super::found::{ClaimFields, Found};
 use super::server::Server;
 use crate::cause::about;
-use books::{Match, Quantity, Span, StoredTrade, platform_name};
-
-/// Intervals that are read at once.
-const PAGE: std::ops::RangeInclusive<usize> = 1..=128;
-/// How many trades an interval has, before anything is known of those of a community.
-const USUAL: usize = 32;
+use books::{Match, Quantity, StoredTrade, platform_name};
 
 /// A trade of ours of which something has become.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,13 +50,6 @@ pub(super) struct Metadata {
     /// Whether its claim has lapsed, and nobody has claimed it since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lapsed: Option<bool>,
-}
-
-/// Until when a trade is claimed, and its state before.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct ClaimFields {
-    pub(super) until: Date,
-    pub(super) from: StateNumber,
 }
 
 impl TradeDocument {
@@ -157,81 +141,4 @@ pub(super) async fn changed(
     let ends = doc! { "$gte": boundary_date(first), "$lte": boundary_date(last) };
     let filter = doc! { "community": { "$in": communities }, "timestamp": ends };
     all("trade", server.trades.clone_with_type().find(filter)).await
-}
-
-/// Trades in order of time and number, see [`books::Books::trades`].
-pub(super) async fn list(
-    server: &Server,
-    community: &str,
-    span: Span,
-    member: Option<&MemberId>,
-    after: Option<(Boundary, u64)>,
-    limit: usize,
-) -> Result<Vec<StoredTrade>, Fault> {
-    let Some(mark) = mark::find(server, community).await?.end() else { return Ok(Vec::new()) };
-    let from = span.from.max(after.map(|(start, _)| start.seconds()));
-    let mut list = List { server, community, mark, member, after, limit, found: Vec::new(), read: 0 };
-    let Some(member) = member else {
-        list.add(Span { from, ..span }).await?;
-        return Ok(list.found);
-    };
-    // Day by day, where the member has traded.
-    let mut stretches = Stretches::new(server, community, Span { from, ..span }, None).await?;
-    while list.found.len() < limit
-        && let Some(stretch) = stretches.next().await?
-    {
-        let part = match &stretch {
-            Stretch::Day(day) => {
-                if day.counts(member.as_str())?.is_some_and(|counts| counts.sold + counts.bought == 0) {
-                    continue;
-                }
-                day.span()
-            }
-            Stretch::Intervals(part) => *part,
-        };
-        let to = [part.to, span.to].into_iter().flatten().min();
-        list.add(Span { from: part.from.max(from), to }).await?;
-    }
-    Ok(list.found)
-}
-
-/// A list of a community's trades.
-struct List<'l> {
-    server: &'l Server,
-    community: &'l str,
-    mark: Boundary,
-    member: Option<&'l MemberId>,
-    after: Option<(Boundary, u64)>,
-    limit: usize,
-    found: Vec<StoredTrade>,
-    /// How many intervals were read.
-    read: usize,
-}
-
-impl List<'_> {
-    /// Adds the trades of intervals that start within a span, until there are enough.
-    async fn add(&mut self, mut span: Span) -> Result<(), Fault> {
-        let List { server, community, mark, .. } = *self;
-        while self.found.len() < self.limit {
-            let usual = self.found.len().checked_div(self.read).map_or(USUAL, |usual| usual.max(1));
-            let page = ((self.limit - self.found.len()).div_ceil(usual)).clamp(*PAGE.start(), *PAGE.end());
-            let links = server.intervals.clone_with_type::<Head>();
-            let find = links.find(read::within(community, span, mark));
-            let find = find.sort(doc! { "start": 1 }).limit(i64::try_from(page).unwrap_or(1));
-            let heads: Vec<Head> = all("interval", find.projection(opened::fields())).await?;
-            let (read, last) = (heads.len(), heads.last().map(Head::start));
-            for opened in opened::open(server, heads).await? {
-                let after = self.after.filter(|(start, _)| *start == opened.start()).map(|(_, number)| number);
-                let first = after.map_or(0, |number| number.saturating_add(1));
-                self.found.extend(opened.stored(self.member, first)?);
-            }
-            self.read += read;
-            match last {
-                Some(last) if read == page => span.from = Some(last.seconds() + 1),
-                _ => break,
-            }
-        }
-        self.found.truncate(self.limit);
-        Ok(())
-    }
 }

@@ -10,14 +10,15 @@ use domain::{Boundary, TradeId};
 use jiff::Timestamp;
 use mongodb::bson::{Document, doc};
 
-use super::days::{RunningDay, Stretch, Stretches};
 use super::document::all;
 use super::fault::Fault;
 use super::field::{Id, boundary_date, date_from};
+use super::known::RunningDay;
 use super::mark;
 use super::opened::{self, Head, Opened};
-use super::read;
+use super::reach;
 use super::server::Server;
+use super::stretches::{Stretch, Stretches};
 use crate::record::{names_in, stored_name};
 use books::{MatchFilter, Span, WireParty};
 
@@ -257,7 +258,7 @@ impl<'s> Stream<'s> {
                 continue;
             };
             let heads = self.server.intervals.clone_with_type::<Head>();
-            let find = heads.find(read::within(&self.community, span, self.mark)).sort(doc! { "start": 1 });
+            let find = heads.find(reach::within(&self.community, span, self.mark)).sort(doc! { "start": 1 });
             let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
             let heads: Vec<Head> = all("interval", find.projection(opened::fields()).limit(limit)).await?;
             let next = heads.last().filter(|_| heads.len() == PAGE).map(|last| last.start().seconds() + 1);
