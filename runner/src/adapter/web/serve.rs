@@ -304,6 +304,9 @@ impl Opened {
             return told(&look, form, StatusCode::BAD_REQUEST, frame.wrong_title, frame.wrong_title);
         };
         let ask = self.ask(viewer, place, sight, Query::default(), look);
+        if self.parts.status.store_away_since().is_some() {
+            return self.away(Some(&ask.viewer), &ask.look, form, None);
+        }
         let response = match tokio::time::timeout(PAGE_MAX, compare::posted(&ask, &fields)).await {
             Ok(Ok(Posted::Done)) => see_other(&match form {
                 Form::Page => ask.look.href(&ask.place, &[]),
