@@ -172,17 +172,19 @@ $(NODE_CLIENT): tests/node/package.json tests/node/package-lock.json
 		echo "npm is not installed: the tests with the gRPC client of Node and with a browser are ignored (install Node 20 or later)"; \
 	fi
 
-# The browser that looks at the web page: the system's, or else Debian's, which root can install.
+# The browser that looks at the web page: the system's, or else Debian's, which root can install. Without windows it is the same
+# engine at a third of the processor time: the whole browser makes its own bars and menus for every page, which nobody sees.
 $(CHROMIUM):
 	@mkdir -p $(@D); \
-	if ! command -v chromium > /dev/null && command -v apt-get > /dev/null && test "$$(id -u)" = 0; then \
+	if ! command -v chromium-headless-shell > /dev/null && command -v apt-get > /dev/null && test "$$(id -u)" = 0; then \
 		apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends \
-			chromium fonts-dejavu-core > /dev/null || true; \
+			chromium-headless-shell fonts-dejavu-core > /dev/null || true; \
 	fi; \
-	if command -v chromium > /dev/null; then \
-		ln -sfn "$$(command -v chromium)" $@; \
+	browser=$$(command -v chromium-headless-shell || command -v chromium || true); \
+	if test -n "$$browser"; then \
+		ln -sfn "$$browser" $@; \
 	else \
-		echo "chromium is not installed: the tests with a browser are ignored (Debian: apt-get install chromium)"; \
+		echo "chromium is not installed: the tests with a browser are ignored (Debian: apt-get install chromium-headless-shell)"; \
 	fi
 
 # The toolchains of the kits, as the kits pin them. TypeScript's has all that JavaScript's has. Go is the system's.

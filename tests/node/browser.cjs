@@ -17,7 +17,7 @@ async function main() {
   const job = JSON.parse(readFileSync(0, "utf8"));
   const browser = await chromium.launch({
     executablePath: job.program,
-    args: ["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--font-render-hinting=none"],
+    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--font-render-hinting=none"],
   });
   const result = { findings: [], seen: {} };
   const queue = [];

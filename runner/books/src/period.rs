@@ -70,14 +70,13 @@ impl Period {
             match next {
                 // A clock that was put back over midnight shows the day before once more.
                 Some((next, until)) if until <= at => first = next,
-                next => return Period::beginning(first, calendar, zone, next.map(|(_, until)| until)),
+                next => {
+                    // The first one of all begins before the times that there are.
+                    let from = start(first, zone).unwrap_or(Timestamp::MIN);
+                    return Period { calendar, first, from, until: next.map(|(_, until)| until) };
+                }
             }
         }
-    }
-
-    fn beginning(first: Date, calendar: Calendar, zone: &TimeZone, until: Option<Timestamp>) -> Period {
-        let from = start(first, zone).unwrap_or(Timestamp::MIN);
-        Period { calendar, first, from, until }
     }
 
     /// Reads the name of a period: `2024-10-27`, `2024-W43`, `2024-10` or `2024`; `None` if it is none.
@@ -104,23 +103,25 @@ impl Period {
                 }
             },
         };
-        Some(Period::from_first(first, calendar, zone))
+        Period::from_first(first, calendar, zone)
     }
 
-    fn from_first(first: Date, calendar: Calendar, zone: &TimeZone) -> Period {
+    /// The period that begins on this day; `None` if that is outside of the times that there are, which end a day before the dates.
+    fn from_first(first: Date, calendar: Calendar, zone: &TimeZone) -> Option<Period> {
+        let from = start(first, zone)?;
         let until = calendar.after(first).and_then(|next| start(next, zone));
-        Period::beginning(first, calendar, zone, until)
+        Some(Period { calendar, first, from, until })
     }
 
-    /// Returns the period after this one; `None` outside of the dates that there are.
+    /// Returns the period after this one; `None` outside of the times that there are.
     pub fn next(&self, zone: &TimeZone) -> Option<Period> {
-        Some(Period::from_first(self.calendar.after(self.first)?, self.calendar, zone))
+        Period::from_first(self.calendar.after(self.first)?, self.calendar, zone)
     }
 
-    /// Returns the period before this one; `None` outside of the dates that there are.
+    /// Returns the period before this one; `None` outside of the times that there are.
     pub fn previous(&self, zone: &TimeZone) -> Option<Period> {
         let first = self.first.checked_sub(self.calendar.length()).ok()?;
-        Some(Period::from_first(first, self.calendar, zone))
+        Period::from_first(first, self.calendar, zone)
     }
 
     /// Returns which part of the calendar it is.
@@ -262,6 +263,25 @@ mod tests {
         ] {
             assert_eq!(Period::parse(wrong, &zone), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_day_after_the_last_instant_is_no_period() {
+        // The last instant that there is is 9999-12-30T22:00:00Z.
+        let zone = |name| TimeZone::get(name).unwrap();
+        for (name, zone_name) in [
+            ("9999-12-31", "UTC"),
+            ("9999-12-31", "America/New_York"),
+            ("9999-12-30", "Etc/GMT+12"),
+            ("9999-12-31", "Asia/Tokyo"),
+        ] {
+            assert_eq!(Period::parse(name, &zone(zone_name)), None, "{name} {zone_name}");
+        }
+        let last = Period::parse("9999-12-30", &zone("UTC")).unwrap();
+        assert_eq!(
+            (last.from.to_string().as_str(), last.until, last.next(&zone("UTC"))),
+            ("9999-12-30T00:00:00Z", None, None)
+        );
     }
 
     #[test]

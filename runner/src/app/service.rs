@@ -168,6 +168,7 @@ async fn wait_for_store(
         let Some(opened) = shutdown.run_until_cancelled(open_store(config)).await else { return Ok(None) };
         match opened {
             Ok(store) => {
+                status.store(Ok(()));
                 if let Some(Ended { failures, lasted }) = outage.ended() {
                     tracing::info!(code = "store", failures, ?lasted, "the store works");
                 }

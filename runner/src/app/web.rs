@@ -1,11 +1,12 @@
 //! The pages in a browser: the parts they are made from, on connections of their own to the store.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use books::Store;
 use sandbox::{Codegen, Sandbox};
 use tokio::net::TcpListener;
+use tokio::sync::SetOnce;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -64,7 +65,7 @@ pub async fn run(
     let Around { clock, status, connections } = around;
     let certificates = certificates(config, &clock).await?;
     let watching = certificates.clone().map(|certificates| tokio::spawn(certificates.watch(RELOAD)));
-    let opened = Arc::new(OnceLock::new());
+    let opened = Arc::new(SetOnce::new());
     let (shown, told) = (Arc::clone(&opened), Arc::clone(&status));
     let served = Served { opened: shown, clock: Arc::clone(&clock), status: told, certificates, connections };
     let opening = async {

@@ -4,6 +4,7 @@ use demo::meters::Package;
 use testkit::*;
 
 use crate::http;
+use crate::served::OPEN;
 use crate::who::OWN_PAGE;
 
 #[needs::ferretdb]
@@ -39,4 +40,17 @@ fn pages_say_since_when_the_store_is_away_and_how_settlement_stands_all_the_same
     assert!(page.text().contains("The store has not answered since"), "{}", page.text());
     mongo.restart();
     eventually("pages are there again", || get("/c/aveiro").status == 200);
+}
+
+#[test]
+fn who_comes_before_the_store_is_open_waits_for_it() {
+    let meters = Meters::recorded(recorded(2, 4), Package::Platform);
+    let market = Market::serving(&meters, OPEN, "");
+    market.reconfigure("listen_web = \"\"", "listen_web = \"127.0.0.1:0\"");
+    // Its addresses are the first thing that a service prints.
+    let service = Service::start(&market);
+    for path in ["/", "/c/aveiro", "/c/aveiro/events"] {
+        let answer = http::ask(service.web.unwrap(), "GET", path, &[], b"");
+        assert_eq!(answer.status, 200, "{path}: {}", market.log());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,7 +16,8 @@ use maud::html;
 use pages::look::Look;
 use pages::place::{Form, Part, Place};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SetOnce};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 use words::Language;
@@ -37,6 +38,8 @@ use crate::telemetry::status::Status;
 
 /// How long a page may take, with the wait for its turn.
 const PAGE_MAX: Duration = Duration::from_secs(10);
+/// How long after the start requests wait for the store, which is being opened, rather than be told that there is none.
+const OPENING_MAX: Duration = Duration::from_secs(5);
 /// How many pages are made at once.
 const PAGES_AT_ONCE: usize = 4;
 /// Threads that make them.
@@ -49,7 +52,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// What the server needs.
 pub struct Served {
     /// What pages are made from, as soon as the store is open.
-    pub opened: Arc<OnceLock<Opened>>,
+    pub opened: Arc<SetOnce<Opened>>,
     pub clock: Arc<dyn Clock>,
     pub status: Arc<Status>,
     /// What is shown over TLS; none for plaintext.
@@ -73,7 +76,8 @@ impl Opened {
 
 /// What all requests share.
 struct Shared {
-    opened: Arc<OnceLock<Opened>>,
+    opened: Arc<SetOnce<Opened>>,
+    opening_until: Instant,
     clock: Arc<dyn Clock>,
     status: Arc<Status>,
 }
@@ -113,7 +117,7 @@ fn give_way() {
 
 async fn run(listener: TcpListener, served: Served, stop: CancellationToken) -> io::Result<()> {
     let Served { opened, clock, status, certificates, connections } = served;
-    let shared = Arc::new(Shared { opened, clock, status });
+    let shared = Arc::new(Shared { opened, opening_until: Instant::now() + OPENING_MAX, clock, status });
     let limits = Limits {
         connections,
         handshakes: connections,
@@ -151,13 +155,18 @@ impl Shared {
         };
         let query = request.uri().query().unwrap_or_default().to_owned();
         let look = look(&request, &query);
-        match self.opened.get() {
+        match self.opened().await {
             Some(opened) => opened.answer(request, peer, &query, look).await,
             None => {
                 let form = Place::parse(request.uri().path()).map_or(Form::Page, |(_, form)| form);
                 unavailable(&look, form, Away::of(&self.status, self.clock.now()), &html! {})
             }
         }
+    }
+
+    /// What pages are made from. Whoever comes just before it is there waits for it.
+    async fn opened(&self) -> Option<&Opened> {
+        tokio::time::timeout_at(self.opening_until, self.opened.wait()).await.ok()
     }
 }
 
