@@ -94,7 +94,7 @@ SCALE ?= 10000x100
 
 .PHONY: scale-test
 scale-test: build ## Settle an interval of 10,000 communities of 100 members, with one replica and three, and print the figures
-	REC_MARKET_TEST_SCALE=$(SCALE) cargo test --release --locked --workspace --test service -- scale:: --nocapture
+	REC_MARKET_TEST_SCALE=$(SCALE) cargo test --release --locked --workspace --test service -- scale:: --nocapture --test-threads=1
 
 # Seconds of 200 pages each.
 LOAD_SECONDS ?= 60
