@@ -64,41 +64,40 @@ impl Counted {
     }
 }
 
-/// Opens the books of all communities and settles an interval; the next one is settled by a new process, which is returned then.
+/// Opens the books of all communities and settles an interval; the same process settles the next one from `begin` on.
 fn settle_one_more(
     store: &str,
     meters: &Counted,
     (count, members): (usize, usize),
-    mut begin: impl FnMut(),
+    mut begin: impl FnMut(&Service),
 ) -> (Market, Service) {
     *meters.rows.lock().unwrap() = [rows(members, "12:00", 0), rows(members, "12:15", 1)].concat();
     let market = Market::serving_all(&communities(&meters.meters, count, ""), store);
+    let service = Service::start(&market);
     // Looked at seldom: that costs, too.
-    let settle = || {
-        let service = Service::start(&market);
+    let settle = |intervals: u64| {
         eventually("all are settled", || {
             std::thread::park_timeout(Duration::from_millis(200));
-            service.settled() == count as u64
+            service.settled() == intervals * count as u64
         });
-        service
     };
-    settle().terminate().ends_with(0);
+    settle(1);
+    begin(&service);
     meters.rows.lock().unwrap().extend(rows(members, "12:30", 2));
-    begin();
-    let service = settle();
+    settle(2);
     (market, service)
 }
 
 /// How many communities settle an interval in MongoDB: what more of them take is theirs.
 const FEW: [usize; 2] = [5, 25];
 
-/// What goes to a MongoDB server and back while a new process settles an interval of so many communities.
+/// What goes to a MongoDB server and back while an interval of so many communities is settled.
 fn traffic_of(meters: &Counted, size: (usize, usize)) -> Traffic {
     let mongo = Mongo::start();
     let (tally, mut before) = (Tally::before(mongo.address()), Traffic::default());
     // With the driver's own times: a busy server shall not be asked again.
     let store = format!("store = \"mongodb://{}/market\"\n", tally.address());
-    let (_market, service) = settle_one_more(&store, meters, size, || before = tally.traffic());
+    let (_market, service) = settle_one_more(&store, meters, size, |_| before = tally.traffic());
     let all = tally.traffic();
     service.terminate().ends_with(0);
     Traffic {
@@ -120,18 +119,19 @@ fn an_interval_costs_what_the_documentation_says() {
     let (members, of) = (Costs::kept().members, |sum: u64| sum / count as u64);
     let meters = Counted::telling(Vec::new());
 
-    let (mut before, mut bytes) = (Duration::ZERO, 0);
-    let (market, service) = settle_one_more("", &meters, (count, members), || {
-        before = processor_time(std::process::id());
-        bytes = meters.bytes.load(Ordering::Relaxed);
-    });
-    let meters_us = micros(processor_time(std::process::id()) - before, count);
-    let meters_bytes = of(meters.bytes.load(Ordering::Relaxed) - bytes);
-    let (node_us, sqlite_written_bytes) = (micros(service.processor_time(), count), of(service.written()));
+    let used = |service: &Service| {
+        let times = [service.processor_time(), processor_time(std::process::id())];
+        (times, [service.written(), meters.bytes.load(Ordering::Relaxed)])
+    };
+    let mut before = Default::default();
+    let (market, service) = settle_one_more("", &meters, (count, members), |service| before = used(service));
+    let ((times, bytes), (times_before, bytes_before)) = (used(&service), before);
+    let [node_us, meters_us] = [0, 1].map(|of| micros(times[of] - times_before[of], count));
+    let [sqlite_written_bytes, meters_bytes] = [0, 1].map(|part| of(bytes[part] - bytes_before[part]));
     service.terminate().ends_with(0);
     market.run(&["audit"]).ends_with(0);
 
-    // What the start of a process costs is in both. The tests' server reads everything for most questions, so there are few.
+    // What a process does all the time is in both. The tests' server reads everything for most questions, so there are few.
     let [fewer, more] = FEW.map(|count| traffic_of(&meters, (count, members)));
     let of = |more: u64, fewer: u64| more.saturating_sub(fewer) / (FEW[1] - FEW[0]) as u64;
     let costs = Costs {

@@ -40,8 +40,8 @@ pub fn node(_: TokenStream, test: TokenStream) -> TokenStream {
 /// Needs Chromium, and the packages of Node that drive it and judge pages.
 #[proc_macro_attribute]
 pub fn browser(_: TokenStream, test: TokenStream) -> TokenStream {
-    let reason = "no Chromium, or nothing that drives it (run `make tools` as root on Debian, or install `chromium-headless-shell` and \
-                  Node first; or set REC_MARKET_TEST_BROWSER to the program)";
+    let reason = "no Chromium, or nothing that drives it (run `make tools` as root on Debian, or install \
+                  `chromium-headless-shell` and Node first; or set REC_MARKET_TEST_BROWSER to the program)";
     ignored_unless(cfg!(all(has_browser, has_browser_driver)), reason, test)
 }
 
