@@ -184,12 +184,15 @@ fn head(method: &str, address: &str, headers: &str) -> Vec<u8> {
 }
 
 #[test]
-fn every_known_value_of_every_parameter_has_a_strict_answer() {
+fn every_known_value_everywhere_has_a_strict_answer() {
     let served = Served::small();
     let mut conversation = Conversation { to: served.web, stream: None };
-    for (key, value) in KEYS.iter().flat_map(|key| KNOWN.iter().map(move |value| (key, value))) {
-        for path in ["/c/aveiro", "/c/aveiro/m/maple-01.json"] {
-            let head = head("GET", &format!("{path}?{key}={value}"), "");
+    let pages = ["/c/aveiro", "/c/aveiro/m/maple-01.json"];
+    let queries = KEYS.iter().flat_map(|key| pages.map(|page| format!("{page}?{key}=")));
+    let starts = ["/", "/c/", "/c/aveiro/", "/c/aveiro/i/", "/c/aveiro/m/"].map(str::to_owned);
+    for start in queries.chain(starts) {
+        for value in KNOWN {
+            let head = head("GET", &format!("{start}{value}"), "");
             let asked = Instant::now();
             let answer = conversation.ask(&head);
             holds(&head, answer, asked.elapsed()).unwrap();
