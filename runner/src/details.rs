@@ -24,6 +24,8 @@ const LEASE: &str = "details";
 const LOOK: Duration = Duration::from_secs(60);
 /// The part of its time in which the task works at most: one of so many.
 const SHARE: u32 = 10;
+/// Days whose details are read at a time.
+const DAYS: usize = 32;
 /// Shortest and longest pause after a day.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(10));
 
@@ -53,17 +55,24 @@ pub async fn make_next(store: &dyn Store, community: &str) -> Result<bool, Store
     Ok(true)
 }
 
-/// Makes all details that are missing; `told` hears of every day that is done. Returns the number of days.
+/// Makes all details that are missing; `told` hears of every day that is done. Returns how many days have details then: a service
+/// may have made some of them meanwhile.
 ///
 /// # Errors
 /// If the store cannot be read or written.
 pub async fn make_all(store: &dyn Store, community: &str, told: impl Fn()) -> Result<u64, StoreError> {
-    let mut days = 0;
     while make_next(store, community).await? {
         told();
-        days += 1;
     }
-    Ok(days)
+    let (mut days, mut after) = (0, None);
+    loop {
+        let page = store.details(community, Span::default(), after, DAYS).await?;
+        days += page.len() as u64;
+        match page.last() {
+            Some(last) if page.len() == DAYS => after = Some(last.until),
+            _ => return Ok(days),
+        }
+    }
 }
 
 /// Makes details behind everything else, until the shutdown.

@@ -269,14 +269,11 @@ mod tests {
     fn a_day_after_the_last_instant_is_no_period() {
         // The last instant that there is is 9999-12-30T22:00:00Z.
         let zone = |name| TimeZone::get(name).unwrap();
-        for (name, zone_name) in [
-            ("9999-12-31", "UTC"),
-            ("9999-12-31", "America/New_York"),
-            ("9999-12-30", "Etc/GMT+12"),
-            ("9999-12-31", "Asia/Tokyo"),
-        ] {
-            assert_eq!(Period::parse(name, &zone(zone_name)), None, "{name} {zone_name}");
+        for name in ["UTC", "America/New_York"] {
+            assert_eq!(Period::parse("9999-12-31", &zone(name)), None, "{name}");
         }
+        let tokyo = Period::parse("9999-12-31", &zone("Asia/Tokyo")).unwrap();
+        assert_eq!((tokyo.from.to_string().as_str(), tokyo.until), ("9999-12-30T15:00:00Z", None));
         let last = Period::parse("9999-12-30", &zone("UTC")).unwrap();
         assert_eq!(
             (last.from.to_string().as_str(), last.until, last.next(&zone("UTC"))),
