@@ -173,7 +173,7 @@ $(NODE_CLIENT): tests/node/package.json tests/node/package-lock.json
 	fi
 
 # The browser that looks at the web page: the system's, or else Debian's, which root can install. Without windows it is the same
-# engine at a third of the processor time: the whole browser makes its own bars and menus for every page, which nobody sees.
+# engine, and the tests take half of the time: the whole browser makes its own bars and menus for every page, which nobody sees.
 $(CHROMIUM):
 	@mkdir -p $(@D); \
 	if ! command -v chromium-headless-shell > /dev/null && command -v apt-get > /dev/null && test "$$(id -u)" = 0; then \

@@ -64,13 +64,27 @@ pub async fn make_all(store: &dyn Store, community: &str, told: impl Fn()) -> Re
     while make_next(store, community).await? {
         told();
     }
-    let (mut days, mut after) = (0, None);
+    let mut days = 0;
+    each_day(store, community, |_| days += 1).await?;
+    Ok(days)
+}
+
+/// Reads the details that are kept, page by page, in order of time.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn each_day(
+    store: &dyn Store,
+    community: &str,
+    mut visit: impl FnMut(&DayDetails),
+) -> Result<(), StoreError> {
+    let mut after = None;
     loop {
-        let page = store.details(community, Span::default(), after, DAYS).await?;
-        days += page.len() as u64;
-        match page.last() {
-            Some(last) if page.len() == DAYS => after = Some(last.until),
-            _ => return Ok(days),
+        let days = store.details(community, Span::default(), after, DAYS).await?;
+        days.iter().for_each(&mut visit);
+        match days.last() {
+            Some(last) if days.len() == DAYS => after = Some(last.until),
+            _ => return Ok(()),
         }
     }
 }

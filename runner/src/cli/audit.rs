@@ -12,6 +12,7 @@ use crate::cli::args::ConfigArg;
 use crate::cli::exit::Exit;
 use crate::cli::{output, stored};
 use crate::config::Config;
+use crate::details;
 
 /// Prove the stored books
 ///
@@ -108,15 +109,7 @@ pub async fn audit(store: &dyn Store, name: String) -> Result<CommunityJson, Sto
             break;
         }
     }
-    let mut after = None;
-    loop {
-        let days = store.details(&name, Span::default(), after, DAYS).await?;
-        after = days.last().map(|last| last.until);
-        days.iter().for_each(|day| audit.add_details(day));
-        if days.len() < DAYS {
-            break;
-        }
-    }
+    details::each_day(store, &name, |day| audit.add_details(day)).await?;
     let bar = output::progress(0, "auditing");
     stored::each_interval(store, &name, Span::default(), |interval| {
         audit.add(interval);

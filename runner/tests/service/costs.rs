@@ -107,6 +107,15 @@ fn traffic_of(meters: &Counted, size: (usize, usize)) -> Traffic {
     }
 }
 
+/// What the program with the embedded store and its Meters service have used so far.
+#[derive(Default)]
+struct Used {
+    node: Duration,
+    meters: Duration,
+    written: u64,
+    sent: u64,
+}
+
 fn micros(time: Duration, count: usize) -> u64 {
     u64::try_from(time.as_micros()).unwrap() / count as u64
 }
@@ -119,15 +128,17 @@ fn an_interval_costs_what_the_documentation_says() {
     let (members, of) = (Costs::kept().members, |sum: u64| sum / count as u64);
     let meters = Counted::telling(Vec::new());
 
-    let used = |service: &Service| {
-        let times = [service.processor_time(), processor_time(std::process::id())];
-        (times, [service.written(), meters.bytes.load(Ordering::Relaxed)])
+    let used = |service: &Service| Used {
+        node: service.processor_time(),
+        meters: processor_time(std::process::id()),
+        written: service.written(),
+        sent: meters.bytes.load(Ordering::Relaxed),
     };
-    let mut before = Default::default();
+    let mut before = Used::default();
     let (market, service) = settle_one_more("", &meters, (count, members), |service| before = used(service));
-    let ((times, bytes), (times_before, bytes_before)) = (used(&service), before);
-    let [node_us, meters_us] = [0, 1].map(|of| micros(times[of] - times_before[of], count));
-    let [sqlite_written_bytes, meters_bytes] = [0, 1].map(|part| of(bytes[part] - bytes_before[part]));
+    let after = used(&service);
+    let (node_us, meters_us) = (micros(after.node - before.node, count), micros(after.meters - before.meters, count));
+    let (sqlite_written_bytes, meters_bytes) = (of(after.written - before.written), of(after.sent - before.sent));
     service.terminate().ends_with(0);
     market.run(&["audit"]).ends_with(0);
 
