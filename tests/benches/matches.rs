@@ -239,7 +239,8 @@ fn benches(criterion: &mut Criterion) {
     }
     group.finish();
     println!("GetMatches among 1,000,000 trades, the fastest of each, in ms:");
-    for (name, fastest) in table {
+    // Those that were asked for.
+    for (name, fastest) in table.into_iter().filter(|(_, fastest)| *fastest < Duration::MAX) {
         println!("{:10.2}  {name}", fastest.as_secs_f64() * 1000.0);
     }
 

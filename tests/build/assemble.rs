@@ -60,9 +60,8 @@ impl Assembler {
         let world = self.resolve.select_world(&[self.package], Some(world)).map_err(|error| format!("{error:#}"))?;
         embed_component_metadata(&mut module, &self.resolve, world, StringEncoding::UTF8)
             .map_err(|error| format!("{error:#}"))?;
-        let mut encoder = ComponentEncoder::default();
         // No validation: invalid guests are meant for the engine to refuse.
-        encoder.validate(false);
-        encoder.module(&module).and_then(ComponentEncoder::encode).map_err(|error| format!("{error:#}"))
+        let encoder = ComponentEncoder::default().validate(false).module(&module);
+        encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| format!("{error:#}"))
     }
 }

@@ -3,6 +3,7 @@
 
 #[macro_use]
 pub mod guests;
+pub mod commits;
 pub mod corpus;
 pub mod mongo_server;
 pub mod settled;

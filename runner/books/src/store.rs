@@ -58,6 +58,8 @@ pub struct Progress {
     pub mark: Option<Boundary>,
     /// The last registers of every meter.
     pub last_reads: LastReads,
+    /// The number of the newest decision; 0 if there is none.
+    pub decision: u64,
     /// Decisions with numbers up to this one have taken effect.
     pub taken: u64,
     /// The end of the newest interval that the Python original settled in this store. Settled intervals are not settled

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use books::{
-    ClearedInterval, Commit, CommitOutcome, CommittedBatch, Label, OfferedSince, Progress, Store, StoreError, day_of,
+    ClearedInterval, Commit, CommitOutcome, CommittedBatch, KeptChange, Label, OfferedSince, Progress, Store,
+    StoreError, day_of,
 };
 use domain::netting::LastReads;
 use domain::reading::BoundaryReadings;
@@ -174,7 +175,7 @@ impl Settler {
             now: self.clock.now(),
             fence: pass.fence,
         };
-        let mut decisions = self.store.decisions(&community.name).await?;
+        let mut decisions = self.decisions(progress.decision).await?;
         let taken = decided::take_in(settling, &progress, &decisions, &series.current, summary).await?;
         match taken {
             None => {}
@@ -182,8 +183,8 @@ impl Settler {
             Some(committed) => return self.stopped_by(committed),
         }
         if community.meters == MetersSource::Store && late::decide(settling, &progress, &decisions).await? {
-            (decisions, progress) =
-                (self.store.decisions(&community.name).await?, self.store.progress(&community.name).await?);
+            progress = self.store.progress(&community.name).await?;
+            decisions = self.decisions(progress.decision).await?;
             match decided::take_in(settling, &progress, &decisions, &series.current, summary).await? {
                 None => {}
                 Some(CommitOutcome::Committed) => progress = self.store.progress(&community.name).await?,
@@ -250,6 +251,16 @@ impl Settler {
         Ok(())
     }
 
+    /// What was decided about the community. It is read again only where there is another decision than this one.
+    async fn decisions(&self, newest: u64) -> Result<Arc<[KeptChange]>, StoreError> {
+        if let Some(known) = self.memory.decisions(newest) {
+            return Ok(known);
+        }
+        let decisions = self.store.decisions(&self.community().name).await?.into();
+        self.memory.remember_decisions(&decisions);
+        Ok(decisions)
+    }
+
     /// Reads the series of tariffs again that have changed; what is wrong with any is reported, and in the log once.
     fn refresh_series(&self, now: Timestamp) -> SeriesState {
         let state = self.memory.series.refresh(now);
@@ -303,7 +314,10 @@ impl Settler {
     /// The prices that hold at the starts of a page's intervals, of its meters and of those of its members.
     async fn prices(&self, page: &Page) -> Result<PriceBook, StoreError> {
         let starts = page.boundaries.iter().filter_map(|(end, _)| end.interval(self.community().interval));
-        let starts = starts.map(|interval| interval.start().timestamp()).collect();
+        let starts: BTreeSet<Timestamp> = starts.map(|interval| interval.start().timestamp()).collect();
+        if starts.is_empty() {
+            return Ok(PriceBook::default());
+        }
         let configured = self.community().configured_meters().into_iter();
         // Collected at once: one by one, each would be looked for among thousands.
         let meters = configured.chain(page.meters.meters().iter().cloned()).collect();

@@ -7,13 +7,7 @@ mod cause;
 #[cfg(test)]
 mod contract;
 mod mongo;
-mod record;
 mod sqlite;
-
-/// The stored form of intervals and of the state of meters, for whoever reads or changes a database without the program.
-pub mod stored {
-    pub use crate::record::{Block, PackedTrade, decode_states, encode_states};
-}
 
 pub use mongo::{InvalidAddress, MongoAddress, MongoStore, Secret};
 pub use sqlite::SqliteStore;

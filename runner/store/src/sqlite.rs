@@ -20,6 +20,7 @@ mod reopening;
 mod replicas;
 #[cfg(test)]
 mod tests;
+mod unpacked;
 mod value;
 mod viewers;
 mod walk;
@@ -42,8 +43,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 use tokio::task::JoinError;
 
 use fault::{Fault, is_locked_out, open_error, refused, store_error};
+use opened::Opening;
 use prepare::{BUSY_TIMEOUT, check_ours, prepare};
 use readers::Readers;
+use unpacked::UnpackedCache;
 use writer::Writer;
 
 use books::{
@@ -71,6 +74,8 @@ pub struct SqliteStore {
     lists: Readers,
     /// What reads for settlement and forwarding.
     own: Readers,
+    /// Trades that were unpacked for them.
+    unpacked: UnpackedCache,
 }
 
 impl SqliteStore {
@@ -136,6 +141,7 @@ impl SqliteStore {
             writer: writer.map(Arc::new),
             own: Readers::new(OWN_READERS, Some(reader), open.clone()),
             lists: Readers::new(LIST_READERS, None, open),
+            unpacked: UnpackedCache::default(),
         }
     }
 
@@ -503,9 +509,10 @@ impl Readings for SqliteStore {
 #[async_trait]
 impl Payments for SqliteStore {
     async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError> {
-        let filter = filter.clone();
+        let (filter, unpacked) = (filter.clone(), self.unpacked.clone());
         self.release_claims(now).await?;
-        self.read_list(move |connection| find::find(connection, &filter, window)).await
+        self.read_list(move |connection| find::find(Opening { connection, unpacked: Some(&unpacked) }, &filter, window))
+            .await
     }
 
     async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError> {
@@ -529,7 +536,9 @@ impl Payments for SqliteStore {
 
     async fn outbox(&self, due: Due, limit: usize) -> Result<Vec<Match>, StoreError> {
         self.release_claims(due.now).await?;
-        self.read(move |connection| payments::outbox(connection, due, limit)).await
+        let unpacked = self.unpacked.clone();
+        self.read(move |connection| payments::outbox(Opening { connection, unpacked: Some(&unpacked) }, due, limit))
+            .await
     }
 
     async fn outbox_depth(&self, since: OfferedSince, now: Timestamp) -> Result<OutboxDepth, StoreError> {

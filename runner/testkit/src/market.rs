@@ -11,11 +11,11 @@ use books::{MatchUpdate, Payments};
 use domain::netting::LastReads;
 use domain::trade::State;
 use jiff::Timestamp;
+use record::Block;
 use rusqlite::Connection;
 use rusqlite::types::FromSql;
 use serde_json::Value;
 use store::SqliteStore;
-use store::stored::Block;
 use tempfile::TempDir;
 
 use crate::stored::{self, make_trade_table, write_trade_table};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use domain::netting::LastReads;
 use domain::{CommunityCode, Energy, Interval, IntervalLength, MemberId, NamedParty, NamedTrade, Price};
+use record::{Block, PackedTrade, decode_states, encode_states};
 use rusqlite::{Connection, params};
-use store::stored::{Block, PackedTrade, decode_states, encode_states};
 
 /// All trades with what has become of them, as one table.
 const TABLE: &str = "CREATE TEMP TABLE trade (

@@ -137,6 +137,40 @@ fn an_interval_of_many_communities() {
     }
 }
 
+/// How long nothing happens while it is looked at what that costs.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// The share of a core that a service takes while nothing is due of so many communities that have settled what was.
+fn idle(count: usize, members: usize) -> f64 {
+    let hour = Timestamp::from_second(SystemClock.now().as_second() / 3600 * 3600).unwrap();
+    let at = |hours: u64| (hour - Duration::from_secs(3600 * hours)).to_string();
+    let all: Arc<[Row]> = [rows(members, &at(1), 0), rows(members, &at(0), 1)].concat().into();
+    let meters = Meters::answering_everywhere(move |query, _| answer(honest(&all, query)));
+    let market = Market::serving_all(&communities(&meters, count, "interval = \"1h\"\ngrace = \"0s\"\n"), "");
+    let service = Service::start(&market);
+    eventually("all are settled", || service.settled() == count as u64);
+    // What is made behind everything else is made.
+    let mut before = service.processor_time();
+    eventually("it has nothing to do", || {
+        std::thread::park_timeout(Duration::from_secs(2));
+        let used = service.processor_time();
+        let took = used - std::mem::replace(&mut before, used);
+        took < Duration::from_millis(500)
+    });
+    std::thread::park_timeout(IDLE);
+    let share = (service.processor_time() - before).as_secs_f64() / IDLE.as_secs_f64();
+    drop(service.terminate().ends_with(0));
+    share
+}
+
+#[test]
+fn many_communities_cost_next_to_nothing_while_nothing_is_due() {
+    let Some((count, members)) = asked_for() else { return };
+    let share = idle(count, members);
+    println!("  serve, nothing due    {:6.2} % of a core", 100.0 * share);
+    assert!(share < 0.2);
+}
+
 /// What an answer takes of services far away. Shorter than a page waits before it lets others go first, so that a replica asks for as
 /// many at once as it has turns, 16 for its one core, and no more.
 const FAR: Duration = Duration::from_millis(200);

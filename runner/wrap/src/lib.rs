@@ -61,7 +61,6 @@ pub fn wrap(module: &[u8], encoding: Encoding) -> Result<Vec<u8>, WrapError> {
 
 fn encode(module: &mut Vec<u8>, world: &World, encoding: Encoding) -> anyhow::Result<Vec<u8>> {
     embed_component_metadata(module, &world.resolve, world.id, encoding.into())?;
-    let mut encoder = ComponentEncoder::default();
-    encoder.validate(true);
-    encoder.module(module)?.adapter(PREVIEW1, INERT_PREVIEW1)?.encode()
+    let encoder = ComponentEncoder::default().validate(true).module(module)?;
+    encoder.adapter(PREVIEW1, INERT_PREVIEW1)?.encode()
 }

@@ -156,7 +156,9 @@ pub(super) async fn decisions_are_listed_in_order<S: Shelf>(shelf: S) {
     assert_eq!(again.decisions("aveiro").await.unwrap(), expected);
     assert_eq!(again.decisions("beta").await.unwrap(), []);
     // Decisions do not count as intervals.
-    assert_eq!(again.progress("aveiro").await.unwrap(), Progress::default());
+    let newest = expected.last().and_then(|kept| kept.number).unwrap();
+    let progress = again.progress("aveiro").await.unwrap();
+    assert_eq!(progress, Progress { decision: newest, ..Progress::default() });
     assert_eq!(all_intervals(&again, "aveiro").await, []);
     assert_eq!(again.examine().await.unwrap(), [""; 0]);
 }
@@ -189,6 +191,11 @@ pub(super) async fn a_decision_requires_the_expected_state<S: Shelf>(shelf: S) {
     let end = || Action::EndShadow { candidate: label("own", "1", b"o") };
     let before = state(&store, "aveiro").await;
     assert_eq!(before, ExpectedState { open: Some(boundary(0)), decision: 0 });
+    assert_eq!(store.progress("aveiro").await.unwrap().decision, 0);
+    // Also before the first interval.
+    let early = store.decide("porto", &change(Some("porto"), 1, end()), state(&store, "porto").await).await.unwrap();
+    let progress = store.progress("porto").await.unwrap();
+    assert_eq!((progress.mark, Some(progress.decision)), (None, early));
     put(&store, full("aveiro", 0)).await.unwrap();
     let late = store.decide("aveiro", &change(Some("aveiro"), 1, end()), before).await.unwrap();
     assert_eq!(late, None);
@@ -196,6 +203,7 @@ pub(super) async fn a_decision_requires_the_expected_state<S: Shelf>(shelf: S) {
     let here = state(&store, "aveiro").await;
     let first = store.decide("aveiro", &change(Some("aveiro"), 1, end()), here).await.unwrap();
     assert!(first.is_some());
+    assert_eq!(store.progress("aveiro").await.unwrap().decision, first.unwrap());
     // The same expected state a second time: another decision was made first.
     assert_eq!(store.decide("aveiro", &change(Some("aveiro"), 2, end()), here).await.unwrap(), None);
     assert_eq!(store.decisions("aveiro").await.unwrap().len(), 1);

@@ -38,6 +38,7 @@ pub(super) async fn commits_are_read_back<S: Shelf>(shelf: S) {
         last_reads: [("a", read(5, 14)), ("b1", read(1, 2)), ("b2", read(3, 4))]
             .map(|(meter, read)| (meter.parse().unwrap(), read))
             .into(),
+        decision: 0,
         taken: 0,
         original: None,
     };

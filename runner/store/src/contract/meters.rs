@@ -143,7 +143,12 @@ pub(super) async fn what_is_decided_is_added_to_the_newest_interval<S: Shelf>(sh
         assert_eq!(store.add(&wrong).await.unwrap(), CommitOutcome::Overtaken);
     }
     let added = addition(2, number);
+    let now = Timestamp::from_second(1_700_000_000).unwrap();
+    let listed = async || store.matches(&MatchFilter::default(), Window::first(100), now).await.unwrap().len();
+    assert_eq!(listed().await, 8);
     assert_eq!(store.add(&added).await.unwrap(), CommitOutcome::Committed);
+    // Also by who has just listed them.
+    assert_eq!(listed().await, 10);
     for _ in 0..2 {
         let store = shelf.open().await;
         let mut expected = kept(&first);

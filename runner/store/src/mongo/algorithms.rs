@@ -10,7 +10,6 @@ use super::fault::Fault;
 use super::field::{BoundaryDate, Bytes, ChangeRecord, Date, HexDigest, boundary_date};
 use super::server::{Server, Stored};
 use super::{blobs, link};
-use crate::record;
 use books::{Change, KeptChange, Label, ShadowState, UploadOutcome, Version};
 
 /// An uploaded algorithm.

@@ -293,7 +293,8 @@ pub(super) async fn progress(server: &Server, community: &str) -> Result<Progres
     }
     let mark = completed(server, community).await?;
     let Some(boundary) = mark.end() else {
-        return Ok(Progress { original: takeover::end(server).await?, ..Progress::default() });
+        let original = takeover::end(server).await?;
+        return Ok(Progress { original, decision: mark.decision(), ..Progress::default() });
     };
     let number = mark.last_interval();
     let Some(newest) = link::find(server, community, number).await? else {
@@ -331,5 +332,6 @@ async fn progress_at(server: &Server, mark: &Mark, boundary: Boundary, link: Int
         let added = added.filter(|link| link.document.number <= mark.number);
         last_reads.extend(added.flat_map(|link| link.added.states));
     }
-    Ok(Progress { mark: Some(boundary), last_reads, taken: mark.decision().min(mark.taken()), original: None })
+    let decision = mark.decision();
+    Ok(Progress { mark: Some(boundary), last_reads, decision, taken: decision.min(mark.taken()), original: None })
 }

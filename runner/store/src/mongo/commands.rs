@@ -111,6 +111,50 @@ async fn an_interval_takes_few_commands_and_indexes_are_made_once() {
 
 #[needs::mongodb]
 #[tokio::test(flavor = "multi_thread")]
+async fn a_live_interval_asks_for_nothing_that_is_known() {
+    let shelf = Database::new();
+    let (store, recorded) = watched(&shelf).await;
+    let names = || -> Vec<String> { recorded.lock().unwrap().drain(..).map(|command| command.command_name).collect() };
+    let meters: BTreeSet<MeterId> = ["a", "b1", "b2"].map(|meter| meter.parse().unwrap()).into();
+    let lease = community_lease("aveiro");
+    // As a pass does that finds one interval; answers which meters have prices then.
+    let settle = async |number: u64| {
+        let taken = store.acquire(&lease, "me", now(), Duration::from_secs(30)).await.unwrap();
+        let Acquired::Held(held) = taken else { panic!("{taken:?}") };
+        let progress = store.progress("aveiro").await.unwrap();
+        let start = boundary(number).timestamp();
+        let book = store.price_book(&meters, &[start].into()).await.unwrap();
+        let (after, fence) = (progress.mark, Some(held.token));
+        let mut commit = Commit { after, fence, ..full("aveiro", number) };
+        commit.cleared.events.clear();
+        assert_eq!(store.commit(Arc::new(commit)).await.unwrap(), CommitOutcome::Committed);
+        store.release(&lease, "me").await.unwrap();
+        let has_price = |meter: &&MeterId| book.at([(*meter, Timestamp::MIN)], start).is_some();
+        meters.iter().filter(has_price).map(MeterId::as_str).collect::<Vec<_>>()
+    };
+    settle(0).await;
+    settle(1).await;
+    names();
+    let few = ["findAndModify", "find", "find", "insert", "update", "findAndModify"];
+    assert_eq!(settle(2).await, [""; 0]);
+    assert_eq!(names(), few);
+    // A price that somebody sets is found at once, and each of its meter from then on.
+    let own = Some(OwnPrices { bid: Price::from_micro_eur(5), offer: Price::from_micro_eur(4) });
+    let of = |meter: &str, from| MeterPrice { meter: meter.parse().unwrap(), from, own };
+    let other = shelf.open().await;
+    other.set_prices(&new_prices(&[of("b1", boundary(3).timestamp())], now())).await.unwrap();
+    names();
+    assert_eq!(settle(3).await, ["b1"]);
+    assert_eq!(names(), [&few[..3], &["aggregate", "find"], &few[3..]].concat());
+    assert_eq!(settle(4).await, ["b1"]);
+    assert_eq!(names(), [&few[..3], &["find"], &few[3..]].concat());
+    // Also one that is for later.
+    other.set_prices(&new_prices(&[of("a", boundary(6).timestamp())], now())).await.unwrap();
+    assert_eq!((settle(5).await, settle(6).await), (vec!["b1"], vec!["a", "b1"]));
+}
+
+#[needs::mongodb]
+#[tokio::test(flavor = "multi_thread")]
 async fn while_nothing_happens_a_service_asks_for_next_to_nothing() {
     let shelf = Database::new();
     let (store, recorded) = watched(&shelf).await;

@@ -19,9 +19,9 @@ use super::link::Traded;
 
 use super::server::{Server, Stored};
 use crate::cause::about;
-use crate::record::{Counts, Day, InvalidRecord, decode_counts};
 use books::statement::Statement;
 use books::{DaySums, Span};
+use record::{Counts, Day, InvalidRecord, decode_counts};
 
 /// The largest sums of a day's parties that are kept, in bytes: a document may have 16 MiB. What is larger is made of the
 /// intervals when somebody asks.

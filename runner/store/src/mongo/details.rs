@@ -14,7 +14,6 @@ use super::known::RunningDay;
 use super::server::{Server, Stored};
 use super::stretches::{Stretch, Stretches};
 use crate::cause::about;
-use crate::record;
 use books::{DayDetails, Details, Span, StoreError};
 
 /// Days that are looked at at once.

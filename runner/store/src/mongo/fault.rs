@@ -11,7 +11,7 @@ use books::{Cause, StoreError};
 use domain::text::chain;
 
 use crate::cause::{about, with_hint};
-use crate::record::InvalidRecord;
+use record::InvalidRecord;
 
 /// For how long an operation is retried.
 const RETRY_FOR: Duration = Duration::from_secs(10);

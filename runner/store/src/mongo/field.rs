@@ -10,7 +10,6 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime};
 use serde::{Deserialize, Serialize};
 
-use crate::record;
 use books::{Change, platform_name};
 
 /// The grid in the original's documents, where it is a number.

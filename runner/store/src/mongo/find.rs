@@ -21,8 +21,8 @@ use super::trades::TradeDocument;
 use super::walk::Walk;
 use super::{field, original};
 use crate::cause::about;
-use crate::record::names_in;
 use books::{Claim, Due, Match, MatchFilter, OfferedSince, Window, WireParty};
+use record::names_in;
 
 /// Documents fetched at once where some may have to be left out.
 const PAGE: usize = 10_000;

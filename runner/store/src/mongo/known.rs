@@ -1,4 +1,5 @@
-//! What a process remembers of the database: how far it left each community, what waits to be forwarded, and its leases.
+//! What a process remembers of the database: how far it left each community, what waits to be forwarded, which meters have
+//! prices, and its leases.
 
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,17 @@ pub(super) struct KnownDepth {
     /// When the first claim lapses.
     pub(super) lapses: Option<Timestamp>,
     pub(super) depth: OutboxDepth,
+}
+
+/// Those of some meters of which there are prices.
+#[derive(Clone)]
+pub(super) struct Priced {
+    /// The number of the newest entry of the journal of prices when this was read.
+    pub(super) entry: i64,
+    /// Meters with prices that were set here.
+    pub(super) by_us: Vec<String>,
+    /// Meters with prices that the original left.
+    pub(super) by_them: Vec<String>,
 }
 
 /// A lease, as everybody sees it.

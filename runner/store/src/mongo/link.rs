@@ -13,11 +13,11 @@ use super::fault::Fault;
 use super::field::{BasisName, BoundaryDate, Bytes, ChangeRecord, Date, HexDigest, Id};
 use super::server::Server;
 use crate::cause::about;
-use crate::record::{self, Added, Whole};
 use books::{
     Addition, Change, ClearedInterval, ClearedRound, Commit, GapTrade, Provenance, StoredEvent, StoredInterval,
     StoredTrade,
 };
+use record::{Added, Whole};
 
 /// What every link that is an interval has.
 #[derive(Serialize, Deserialize)]

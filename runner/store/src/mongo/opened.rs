@@ -17,8 +17,8 @@ use super::mark;
 use super::server::Server;
 use super::trades::{self, TradeDocument};
 use crate::cause::about;
-use crate::record::{self, Trades};
 use books::{Match, Quantity, Span, StoredTrade, platform_name};
+use record::Trades;
 
 /// What a link says of its interval's trades.
 #[derive(Clone, Debug, Deserialize)]
@@ -191,7 +191,7 @@ impl Opened {
 
     /// How many trades it has.
     pub(super) fn len(&self) -> u64 {
-        (self.trades.len() + self.added.len()) as u64
+        (self.trades.count() + self.added.len()) as u64
     }
 
     pub(super) fn id(&self, number: u64) -> TradeId {

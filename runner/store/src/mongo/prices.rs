@@ -4,7 +4,7 @@ mod bounds;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{MeterId, MeterPrice, OwnPrices, Price, PriceBook, SetPrice};
+use domain::{Digest, MeterId, MeterPrice, OwnPrices, Price, PriceBook, SetPrice};
 use jiff::Timestamp;
 use mongodb::Collection;
 use mongodb::bson::{Bson, DateTime, Document, doc};
@@ -16,6 +16,7 @@ use super::document::{all, each};
 use super::fault::Fault;
 use super::field::{self, Date};
 use super::journal::Journal;
+use super::known::Priced;
 use super::original;
 use super::server::{Server, Stored};
 use crate::cause::about;
@@ -259,34 +260,60 @@ pub(super) async fn book(
     meters: &BTreeSet<MeterId>,
     instants: &BTreeSet<Timestamp>,
 ) -> Result<PriceBook, Fault> {
-    settle(server).await?;
+    let entry = settle(server).await?;
     let mut holding = Holding { instants, prices: BTreeMap::new() };
     let (Some(first), Some(last)) = (instants.first(), instants.last()) else { return Ok(PriceBook::default()) };
     let within = || doc! { "$gt": field::date(*first), "$lte": field::date(*last) };
     let before = || doc! { "$lte": field::date(*first) };
     let names: Vec<&str> = meters.iter().map(MeterId::as_str).collect();
     for names in names.chunks(METERS_PER_QUERY) {
-        let of = |start: Document| doc! { "meter": { "$in": names }, "start": start, "void": Bson::Null };
-        if let Some(original) = &server.original_prices {
-            let known = doc! { "metadata.meter_id": { "$in": names }, "timestamp": { "$lte": field::date(*last) } };
-            for meter in distinct(original, "metadata.meter_id", known).await? {
-                let mut old = theirs(server, &meter, before(), 1).await?;
-                // Of the same instant the later one, which comes first here, is to be added last.
-                old.extend(theirs(server, &meter, within(), 0).await?.into_iter().rev());
-                // The original kept no more of when a price was set than from when on it holds.
-                old.into_iter().for_each(|price| holding.add(SetPrice { at: price.from, price }));
-            }
+        let Priced { by_us, by_them, .. } = priced(server, names, entry).await?;
+        for meter in &by_them {
+            let mut old = theirs(server, meter, before(), 1).await?;
+            // Of the same instant the later one, which comes first here, is to be added last.
+            old.extend(theirs(server, meter, within(), 0).await?.into_iter().rev());
+            // The original kept no more of when a price was set than from when on it holds.
+            old.into_iter().for_each(|price| holding.add(SetPrice { at: price.from, price }));
         }
-        for meter in distinct(&server.of::<PriceFields>(), "meter", of(before())).await? {
+        for meter in &by_us {
             let held = ours(server, doc! { "meter": meter, "start": before() }, 1).await?;
             held.into_iter().for_each(|set| holding.add(set));
         }
-        if first < last {
+        if first < last && !by_us.is_empty() {
+            let of = doc! { "meter": { "$in": &by_us }, "start": within(), "void": Bson::Null };
             let ours = server.of::<PriceFields>();
-            each("price", ours.find(of(within())), |found| found.into_set_price().map(|set| holding.add(set))).await?;
+            each("price", ours.find(of), |found| found.into_set_price().map(|set| holding.add(set))).await?;
         }
     }
     Ok(holding.prices.into_values().collect())
+}
+
+/// Those of some meters of which there are prices. It is remembered until somebody sets prices: most meters have none, and a live
+/// interval shall not ask for them each time.
+async fn priced(server: &Server, meters: &[&str], entry: i64) -> Result<Priced, Fault> {
+    let key = Digest::of(meters.join("\n").as_bytes());
+    if let Some(known) = server.known_priced(&key, entry) {
+        return Ok(known);
+    }
+    let by_us = match entry {
+        0 => Vec::new(),
+        _ => {
+            let ours = doc! { "meter": { "$in": meters }, "void": Bson::Null };
+            distinct(&server.of::<PriceFields>(), "meter", ours).await?
+        }
+    };
+    let by_them = match &server.original_prices {
+        None => Vec::new(),
+        Some(original) => {
+            distinct(original, "metadata.meter_id", doc! { "metadata.meter_id": { "$in": meters } }).await?
+        }
+    };
+    let priced = Priced { entry, by_us, by_them };
+    // Who only reads may see an entry that is half done.
+    if server.is_writable() {
+        server.remember_priced(key, priced.clone());
+    }
+    Ok(priced)
 }
 
 /// Every meter that a filter finds.

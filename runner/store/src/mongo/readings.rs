@@ -18,7 +18,6 @@ use super::document::{all, encode, insert, insert_missing, one};
 use super::fault::Fault;
 use super::mark;
 use super::server::{Server, Stored};
-use crate::record;
 use books::{Contradictions, DAY_SECONDS, Days, KeptReadings, LateArrival, Merging, MeterDay, MeterSpan, NewReadings};
 
 /// Days in a part: a day has some kilobytes, and a document at most 16 MB.

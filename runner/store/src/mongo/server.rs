@@ -12,7 +12,7 @@ use mongodb::{Client, Collection, Database, IndexModel};
 use super::address::MongoAddress;
 use super::document::encode;
 use super::fault::{DUPLICATE, Fault, write_failed};
-use super::known::{FullMark, KnownDepth, KnownLease};
+use super::known::{FullMark, KnownDepth, KnownLease, Priced};
 
 /// The database where the address names none: the original's.
 const DATABASE: &str = "comsolve";
@@ -21,6 +21,9 @@ const SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements sent at once: the protocol allows 100,000, and 48 MB, but FerretDB holds one of its hundred connections to its own
 /// database for each, and with more waits for itself for ever.
 const BATCH: usize = 64;
+
+/// Lists of meters of which it is remembered which have prices.
+const PRICED_MAX: usize = 100_000;
 
 /// The version of the indexes below. Another one makes all of them again.
 const INDEXES: i32 = 2;
@@ -51,6 +54,8 @@ pub(super) struct Server {
     marks: Mutex<HashMap<String, FullMark>>,
     /// What waited to be forwarded when this process looked last.
     depth: Mutex<Option<KnownDepth>>,
+    /// Which meters have prices, by the digest of all that were asked for.
+    priced: Mutex<HashMap<Digest, Priced>>,
     /// Leases as this process acquired them last.
     leases: Mutex<HashMap<String, KnownLease>>,
     /// Digests of blobs that are known to be there. Nothing is ever deleted.
@@ -90,6 +95,7 @@ impl Server {
             writable,
             marks: Mutex::default(),
             depth: Mutex::default(),
+            priced: Mutex::default(),
             leases: Mutex::default(),
             known: Mutex::default(),
             read_meters: Mutex::default(),
@@ -227,6 +233,21 @@ impl Server {
 
     pub(super) fn remember_depth(&self, depth: KnownDepth) {
         *self.depth.lock().unwrap_or_else(PoisonError::into_inner) = Some(depth);
+    }
+
+    /// Which of the meters with this digest have prices, as of this entry of the journal of prices.
+    pub(super) fn known_priced(&self, meters: &Digest, entry: i64) -> Option<Priced> {
+        let priced = self.priced.lock().unwrap_or_else(PoisonError::into_inner);
+        priced.get(meters).filter(|known| known.entry == entry).cloned()
+    }
+
+    pub(super) fn remember_priced(&self, meters: Digest, known: Priced) {
+        let mut priced = self.priced.lock().unwrap_or_else(PoisonError::into_inner);
+        // Meters come and go, so that some of these are never asked for again.
+        if priced.len() >= PRICED_MAX {
+            priced.clear();
+        }
+        priced.insert(meters, known);
     }
 
     pub(super) fn leases(&self) -> MutexGuard<'_, HashMap<String, KnownLease>> {

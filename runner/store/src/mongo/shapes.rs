@@ -9,10 +9,10 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use super::journal::Journal;
 use super::*;
 use crate::contract::{Database, Shelf, full, interval, new_prices, opening, put};
-use crate::record::{self, Day};
 use books::{Action, BacktestHead, Backtests, Decided, Label, Link, Role, Session, ShadowTotals, Viewers, Visit, Who};
 use domain::disputes::MeterDecision;
 use domain::netting::LastReads;
+use record::Day;
 
 const SECOND: i64 = 1_700_000_000_000;
 

@@ -19,8 +19,8 @@ use super::opened::{self, Head, Opened};
 use super::reach;
 use super::server::Server;
 use super::stretches::{Stretch, Stretches};
-use crate::record::{names_in, stored_name};
 use books::{MatchFilter, Span, WireParty};
+use record::{names_in, stored_name};
 
 /// Communities whose days are walked through side by side.
 const COMMUNITIES_MAX: usize = 64;

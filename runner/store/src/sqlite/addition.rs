@@ -6,7 +6,6 @@ use super::fault::Fault;
 use super::read;
 use super::write::{CommunityRow, community_row, paid, write_events, write_states};
 use super::{days, leases};
-use crate::record;
 use books::{Addition, CommitOutcome};
 
 pub(super) fn add(transaction: &Transaction<'_>, addition: &Addition) -> Result<CommitOutcome, Fault> {

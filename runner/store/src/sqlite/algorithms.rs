@@ -7,7 +7,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::fault::Fault;
 use super::write::{CommunityRow, community_row, keep_component};
 use crate::cause::about;
-use crate::record;
 use books::{Change, ExpectedState, KeptChange, Label, ShadowState, UploadOutcome, Version};
 
 const VERSION_COLUMNS: &str = "digest, name, version, summary, bytes, uploaded_at, uploaded_by, report";

@@ -10,7 +10,6 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::SqliteStore;
 use super::fault::Fault;
 use crate::cause::about;
-use crate::record;
 use books::{BacktestHead, Backtests, KeptBacktest, StoreError, backtests_kept};
 
 #[async_trait]

@@ -8,9 +8,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
 use super::value::{bounds, time, unsigned};
-use crate::record::{self, Block, Day};
 use books::statement::Statement;
 use books::{Commit, DaySums, Span, StoredTrade, day_of};
+use record::{Block, Day};
 
 /// A day as it is kept.
 struct DayRow {

@@ -7,7 +7,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::SqliteStore;
 use super::fault::Fault;
 use super::value::{bounds, unsigned};
-use crate::record;
 use books::{DayDetails, Details, Span, StoreError};
 
 /// Days of which the details are kept in one transaction, so that a commit never waits for more.

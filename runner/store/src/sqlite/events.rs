@@ -7,7 +7,6 @@ use rusqlite::{Connection, Row, Transaction, params};
 use super::fault::Fault;
 use super::value::{bounds, unsigned};
 use super::write::community_row;
-use crate::record;
 use books::event::merge;
 use books::{EventFilter, EventPlace, ListedEvent, Notice, Notices, Reception, StoredEvent};
 

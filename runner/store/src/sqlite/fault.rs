@@ -9,7 +9,7 @@ use rusqlite::ErrorCode;
 use books::{Cause, StoreError};
 
 use crate::cause::{about, with_hint};
-use crate::record::InvalidRecord;
+use record::InvalidRecord;
 
 /// The way out for files that cannot be read or written.
 const RIGHTS: &str = "check the permissions of the file and its directory";

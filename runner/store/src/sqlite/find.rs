@@ -12,18 +12,19 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
 use super::fault::Fault;
-use super::opened::Opened;
+use super::opened::{Opened, Opening, PAYMENT_COLUMNS, Payment, read_payment};
+use super::unpacked::Place;
 use super::value::{second_from, signed, unsigned};
 use super::walk::{Head, Walk};
-use crate::record::{names_in, stored_name};
 use books::{Match, MatchFilter, Window, WireParty};
+use record::{names_in, stored_name};
 
-pub(super) fn find(connection: &Connection, filter: &MatchFilter, window: Window) -> Result<Vec<Match>, Fault> {
+pub(super) fn find(opening: Opening<'_>, filter: &MatchFilter, window: Window) -> Result<Vec<Match>, Fault> {
     if window.limit == 0 {
         return Ok(Vec::new());
     }
     if let Some(id) = filter.id {
-        let found = if window.skip == 0 { by_id(connection, filter, id)? } else { None };
+        let found = if window.skip == 0 { by_id(opening, filter, id)? } else { None };
         return Ok(found.into_iter().collect());
     }
     let is_of_party = filter.buyer.is_some() || filter.seller.is_some();
@@ -31,9 +32,9 @@ pub(super) fn find(connection: &Connection, filter: &MatchFilter, window: Window
     let by_state = !filter.states.is_empty() && (is_of_waiting || !is_of_party);
     let mut page = Page { skip: window.skip, limit: window.limit, found: Vec::new() };
     if by_state {
-        merged(connection, filter, window, &mut page)?;
+        merged(opening, filter, window, &mut page)?;
     } else {
-        through_all(connection, filter, &mut page)?;
+        through_all(opening, filter, &mut page)?;
     }
     Ok(page.found)
 }
@@ -61,10 +62,10 @@ impl Page {
     }
 }
 
-fn by_id(connection: &Connection, filter: &MatchFilter, id: TradeId) -> Result<Option<Match>, Fault> {
-    let Some(mut opened) = Opened::of(connection, id)? else { return Ok(None) };
+fn by_id(opening: Opening<'_>, filter: &MatchFilter, id: TradeId) -> Result<Option<Match>, Fault> {
+    let Some(mut opened) = opening.of(id)? else { return Ok(None) };
     let number = id.number();
-    opened.read_payment(connection, number)?;
+    opened.read_payment(opening.connection, number)?;
     let Some(found) = opened.shown(number)?.filter(|found| found.id == id) else { return Ok(None) };
     let end = i64::try_from(opened.end()).unwrap_or(i64::MAX);
     let is_in_time =
@@ -86,7 +87,7 @@ struct Parties {
 impl Parties {
     fn of(filter: &MatchFilter, opened: &Opened) -> Parties {
         let places = |party: &WireParty| {
-            names_in(party, opened.name()).into_iter().filter_map(|name| opened.trades.party(name)).collect()
+            names_in(party, opened.name()).into_iter().filter_map(|name| opened.trades().party(name)).collect()
         };
         Parties { buyers: filter.buyer.as_ref().map(places), sellers: filter.seller.as_ref().map(places) }
     }
@@ -102,18 +103,18 @@ impl Parties {
 
     fn has(&self, opened: &Opened, number: u64) -> bool {
         let index = usize::try_from(number).unwrap_or(usize::MAX);
-        opened.trades.parties().nth(index).is_some_and(|(seller, buyer)| self.have(seller, buyer))
+        opened.trades().parties().nth(index).is_some_and(|(seller, buyer)| self.have(seller, buyer))
     }
 }
 
-fn open(connection: &Connection, head: &Head) -> Result<Opened, Fault> {
-    let gone = || Fault::Record(format!("the interval at Unix second {} is gone", head.start).into());
-    Opened::at(connection, head.community, head.start)?.ok_or_else(gone)
+fn open(opening: Opening<'_>, head: &Head) -> Result<Opened, Fault> {
+    let Head { community, start, trades, .. } = *head;
+    opening.known(Place { community, start, trades }, head.paid > head.fresh)
 }
 
 /// Looks at all trades of the intervals that may have some.
-fn through_all(connection: &Connection, filter: &MatchFilter, page: &mut Page) -> Result<(), Fault> {
-    let mut walk = Walk::new(connection, filter, false)?;
+fn through_all(opening: Opening<'_>, filter: &MatchFilter, page: &mut Page) -> Result<(), Fault> {
+    let mut walk = Walk::new(opening.connection, filter, false)?;
     let is_unfiltered = filter.states.is_empty() && filter.buyer.is_none() && filter.seller.is_none();
     while !page.is_full()
         && let Some(head) = walk.next(&mut page.skip)?
@@ -126,13 +127,13 @@ fn through_all(connection: &Connection, filter: &MatchFilter, page: &mut Page) -
         if are_fresh && !filter.states.is_empty() && !filter.states.contains(&State::Created) {
             continue;
         }
-        let mut opened = open(connection, &head)?;
+        let mut opened = open(opening, &head)?;
         let parties = Parties::of(filter, &opened);
-        if parties.are_none() {
+        if parties.are_none() || !opened.trades().parties().any(|(seller, buyer)| parties.have(seller, buyer)) {
             continue;
         }
-        opened.read_payments(connection)?;
-        for (number, (seller, buyer)) in (0..).zip(opened.trades.parties()) {
+        opened.read_payments(opening.connection)?;
+        for (number, (seller, buyer)) in (0..).zip(opened.trades().parties()) {
             let has_state = || opened.state(number).is_some_and(|state| filter.states.contains(&state));
             if !page.is_full() && parties.have(seller, buyer) && (filter.states.is_empty() || has_state()) {
                 page.take(&opened, number)?;
@@ -143,52 +144,57 @@ fn through_all(connection: &Connection, filter: &MatchFilter, page: &mut Page) -
 }
 
 /// A trade of which something has become.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Moved {
     end: i64,
     id: TradeId,
-    community: i64,
-    start: u64,
+    place: Place,
     number: u64,
+    payment: Payment,
 }
 
 impl Moved {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Moved> {
+    fn read(row: &Row<'_>) -> Result<Moved, Fault> {
+        let id = TradeId::from_bytes(row.get(7)?);
         Ok(Moved {
-            end: row.get(0)?,
-            id: TradeId::from_bytes(row.get(1)?),
-            community: row.get(2)?,
-            start: unsigned(row, 3)?,
-            number: unsigned(row, 4)?,
+            end: row.get(6)?,
+            id,
+            place: Place { community: row.get(8)?, start: unsigned(row, 9)?, trades: unsigned(row, 10)? },
+            number: unsigned(row, 0)?,
+            payment: read_payment(row).map_err(|fault| fault.of(|| format!("trade {id}")))?,
         })
+    }
+
+    /// Whether it comes before a trade with this end and id.
+    fn is_before(&self, end: i64, id: TradeId) -> bool {
+        (self.end, self.id) < (end, id)
     }
 }
 
 /// Trades in one of the filter's states: those of which something has become, merged with those of which nothing has.
-fn merged(connection: &Connection, filter: &MatchFilter, window: Window, page: &mut Page) -> Result<(), Fault> {
+fn merged(opening: Opening<'_>, filter: &MatchFilter, window: Window, page: &mut Page) -> Result<(), Fault> {
     let most =
         Window { skip: 0, limit: usize::try_from(window.skip).unwrap_or(usize::MAX).saturating_add(window.limit) };
-    let mut moved = moved(connection, filter, most)?;
+    let mut moved = moved(opening.connection, filter, most)?;
     let mut last: Option<Opened> = None;
     if filter.states.contains(&State::Created) {
-        let mut walk = Walk::new(connection, filter, true)?;
+        let mut walk = Walk::new(opening.connection, filter, true)?;
         while !page.is_full()
             && let Some(head) = walk.next(&mut page.skip)?
         {
-            fresh_of(connection, filter, &head, &mut moved, page, &mut last)?;
+            fresh_of(opening, filter, &head, &mut moved, page, &mut last)?;
         }
     }
     while !page.is_full()
         && let Some(next) = moved.pop_front()
     {
-        take_moved(connection, filter, next, page, &mut last)?;
+        take_moved(opening, filter, next, page, &mut last)?;
     }
     Ok(())
 }
 
 /// Takes an interval's trades of which nothing has become, and those of which something has that come before.
 fn fresh_of(
-    connection: &Connection,
+    opening: Opening<'_>,
     filter: &MatchFilter,
     head: &Head,
     moved: &mut VecDeque<Moved>,
@@ -202,29 +208,26 @@ fn fresh_of(
         page.skip -= head.fresh;
         return Ok(());
     }
-    let is_before = |moved: &Moved, end: i64, id: TradeId| (moved.end, moved.id) < (end, id);
-    let mut opened = open(connection, head)?;
+    let mut opened = open(opening, head)?;
     while !page.is_full()
-        && let Some(next) = moved.front().copied().filter(|next| is_before(next, head.end, opened.id(0)))
+        && let Some(next) = moved.pop_front_if(|next| next.is_before(head.end, opened.id(0)))
     {
-        moved.pop_front();
-        take_moved(connection, filter, next, page, last)?;
+        take_moved(opening, filter, next, page, last)?;
     }
     let parties = Parties::of(filter, &opened);
     if parties.are_none() {
         return Ok(());
     }
-    opened.read_payments(connection)?;
-    for (number, (seller, buyer)) in (0_u64..).zip(opened.trades.parties()) {
+    opened.read_payments(opening.connection)?;
+    for (number, (seller, buyer)) in (0_u64..).zip(opened.trades().parties()) {
         if page.is_full() {
             break;
         }
         let id = opened.id(number);
         while !page.is_full()
-            && let Some(next) = moved.front().copied().filter(|next| is_before(next, head.end, id))
+            && let Some(next) = moved.pop_front_if(|next| next.is_before(head.end, id))
         {
-            moved.pop_front();
-            take_moved(connection, filter, next, page, last)?;
+            take_moved(opening, filter, next, page, last)?;
         }
         let is_fresh = opened.payment(number).is_none() && opened.state(number).is_some();
         if !page.is_full() && is_fresh && parties.have(seller, buyer) {
@@ -236,7 +239,7 @@ fn fresh_of(
 
 /// Takes a trade of which something has become, if it is between the filter's parties.
 fn take_moved(
-    connection: &Connection,
+    opening: Opening<'_>,
     filter: &MatchFilter,
     moved: Moved,
     page: &mut Page,
@@ -247,16 +250,12 @@ fn take_moved(
         page.skip -= 1;
         return Ok(());
     }
-    let is_open = last.as_ref().is_some_and(|last| (last.community, last.start()) == (moved.community, moved.start));
-    if !is_open {
-        *last = Opened::at(connection, moved.community, moved.start)?;
-    }
-    let Some(opened) = last else {
-        return Err(Fault::Record(format!("trade {} belongs to no interval", moved.id).into()));
-    };
-    opened.read_payment(connection, moved.number)?;
-    if Parties::of(filter, opened).has(opened, moved.number) {
-        page.take(opened, moved.number)?;
+    let Moved { place, number, payment, .. } = moved;
+    let open = last.take().filter(|last| (last.community, last.start()) == (place.community, place.start));
+    let opened = last.insert(open.map_or_else(|| opening.known(place, true), Ok)?);
+    opened.take_payment(number, payment);
+    if Parties::of(filter, opened).has(opened, number) {
+        page.take(opened, number)?;
     }
     Ok(())
 }
@@ -265,14 +264,18 @@ fn take_moved(
 fn moved(connection: &Connection, filter: &MatchFilter, window: Window) -> Result<VecDeque<Moved>, Fault> {
     let (_, limit) = signed(window);
     let bounds = [filter.from.map_or(0, second_from), filter.to.map_or(i64::MAX, second_from)].map(Value::from);
-    let columns = "SELECT \"end\", id, community, start, number FROM payment";
-    let rest = "\"end\" >= ? AND \"end\" < ? ORDER BY \"end\", id LIMIT ?";
+    let columns = format!(
+        "SELECT {PAYMENT_COLUMNS}, payment.\"end\", payment.id, payment.community, payment.start, interval.trades
+         FROM payment CROSS JOIN interval ON interval.community = payment.community AND interval.start = payment.start"
+    );
+    let rest = "payment.\"end\" >= ? AND payment.\"end\" < ? ORDER BY payment.\"end\", payment.id LIMIT ?";
     let mut found: Vec<Moved> = Vec::new();
     let mut read = |condition: &str, value: Value, limit: i64| {
         let mut select = connection.prepare_cached(&format!("{columns} WHERE {condition} AND {rest}"))?;
         let values = [value].into_iter().chain(bounds.clone()).chain([limit.into()]);
-        for moved in select.query_map(params_from_iter(values), Moved::read)? {
-            found.push(moved?);
+        let mut rows = select.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            found.push(Moved::read(row)?);
         }
         Ok::<(), Fault>(())
     };
@@ -296,6 +299,6 @@ fn moved(connection: &Connection, filter: &MatchFilter, window: Window) -> Resul
             }
         }
     }
-    found.sort_unstable();
+    found.sort_unstable_by_key(|moved| (moved.end, moved.id));
     Ok(found.into())
 }

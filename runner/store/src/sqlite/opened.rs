@@ -1,6 +1,7 @@
 //! One interval, opened to look at its trades and at what has become of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::trade::State;
 use domain::{CommunityCode, Interval, TradeId, TradeIds};
@@ -8,18 +9,33 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
+use super::unpacked::{Place, UnpackedCache};
 use super::value::{state, time, unsigned};
-use crate::record::{self, Trades};
 use books::{Match, Quantity, platform_name};
+use record::Trades;
+
+/// Where intervals are opened, and what may be unpacked already.
+#[derive(Clone, Copy)]
+pub(super) struct Opening<'c> {
+    pub(super) connection: &'c Connection,
+    /// None in a transaction that writes: what it has not committed is not to be kept.
+    pub(super) unpacked: Option<&'c UnpackedCache>,
+}
+
+/// What does not change of an interval, but where trades are added: those, unpacked, and what they have in common.
+pub(super) struct Unpacked {
+    /// The community's name.
+    pub(super) name: String,
+    pub(super) interval: Interval,
+    pub(super) ids: TradeIds,
+    pub(super) settled_at: Timestamp,
+    pub(super) trades: Trades,
+}
 
 /// An interval whose trades are unpacked.
 pub(super) struct Opened {
     pub(super) community: i64,
-    name: String,
-    interval: Interval,
-    ids: TradeIds,
-    settled_at: Timestamp,
-    pub(super) trades: Trades,
+    of: Arc<Unpacked>,
     /// What has become of trades, as far as it was read.
     payments: BTreeMap<u64, Payment>,
     has_payments: bool,
@@ -36,10 +52,12 @@ pub(super) struct Payment {
     pub(super) lapsed: bool,
 }
 
-const PAYMENT_COLUMNS: &str = "number, state, message, transaction_id, updated_at,
+/// What [`read_payment`] reads.
+pub(super) const PAYMENT_COLUMNS: &str = "number, state, message, transaction_id, updated_at,
     claimed_from IS NOT NULL AND claimed_until IS NULL";
 
-fn read_payment(row: &Row<'_>) -> Result<Payment, Fault> {
+/// Reads a payment from a row that begins with [`PAYMENT_COLUMNS`].
+pub(super) fn read_payment(row: &Row<'_>) -> Result<Payment, Fault> {
     Ok(Payment {
         state: state(row.get(1)?)?,
         message: row.get(2)?,
@@ -49,60 +67,85 @@ fn read_payment(row: &Row<'_>) -> Result<Payment, Fault> {
     })
 }
 
-impl Opened {
+impl<'c> Opening<'c> {
+    /// Within a transaction that writes.
+    pub(super) fn writing(connection: &'c Connection) -> Opening<'c> {
+        Opening { connection, unpacked: None }
+    }
+
+    /// Opens an interval by its place, of which it is known whether something has become of any trade. Those that are in memory are
+    /// not looked up.
+    pub(super) fn known(self, place: Place, has_payments: bool) -> Result<Opened, Fault> {
+        if let Some(of) = self.unpacked.and_then(|unpacked| unpacked.get(&place)) {
+            return Ok(Opened { community: place.community, of, payments: BTreeMap::new(), has_payments });
+        }
+        let gone = || Fault::Record(format!("the interval at Unix second {} is gone", place.start).into());
+        self.at(place.community, place.start)?.ok_or_else(gone)
+    }
+
     /// Opens an interval by its place; `None` if there is none.
-    pub(super) fn at(connection: &Connection, community: i64, start: u64) -> Result<Option<Opened>, Fault> {
+    fn at(self, community: i64, start: u64) -> Result<Option<Opened>, Fault> {
         let open = "WHERE interval.community = ?1 AND start = ?2";
-        Opened::find(connection, open, [community, i64::try_from(start).unwrap_or(i64::MAX)])
+        self.find(open, [community, i64::try_from(start).unwrap_or(i64::MAX)])
     }
 
     /// Opens the interval of a trade; `None` if there is none.
-    pub(super) fn of(connection: &Connection, id: TradeId) -> Result<Option<Opened>, Fault> {
+    pub(super) fn of(self, id: TradeId) -> Result<Option<Opened>, Fault> {
         // No two intervals of a community start in the same minute.
         let open = "WHERE community.hash = ?1 AND start BETWEEN 60 * ?2 AND 60 * ?2 + 59";
         let minute = i64::try_from(id.minute()).unwrap_or(i64::MAX);
-        Opened::find(connection, open, [id.community().number().into(), minute])
+        self.find(open, [id.community().number().into(), minute])
     }
 
-    fn find(connection: &Connection, condition: &str, values: [i64; 2]) -> Result<Option<Opened>, Fault> {
-        let mut select = connection.prepare_cached(&format!(
-            "SELECT community.id, community.name, start, length, settled_at, paid > fresh, block
+    fn find(self, condition: &str, values: [i64; 2]) -> Result<Option<Opened>, Fault> {
+        let mut select = self.connection.prepare_cached(&format!(
+            "SELECT community.id, community.name, start, length, settled_at, paid > fresh, trades, block
              FROM community CROSS JOIN interval ON interval.community = community.id {condition}"
         ))?;
         let mut rows = select.query(values)?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let interval = record::decode_interval(unsigned(row, 2)?, row.get(3)?)?;
         let named = || format!("interval {interval}");
-        let name: String = row.get(1)?;
-        let block = row.get_ref(6)?.as_blob().map_err(rusqlite::Error::from);
+        let (community, name): (i64, String) = (row.get(0)?, row.get(1)?);
+        let block = row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from);
         let trades = block.map_err(Fault::from).and_then(|block| Ok(record::decode_trades(block)?));
-        Ok(Some(Opened {
-            community: row.get(0)?,
-            ids: CommunityCode::of(&name).ids(interval),
-            name,
-            interval,
-            settled_at: time(row.get(4)?)?,
-            trades: trades.map_err(|fault| fault.of(named))?,
-            payments: BTreeMap::new(),
-            has_payments: row.get(5)?,
-        }))
+        let (trades, settled_at) = (trades.map_err(|fault| fault.of(named))?, time(row.get(4)?)?);
+        let ids = CommunityCode::of(&name).ids(interval);
+        let of = Arc::new(Unpacked { name, interval, ids, settled_at, trades });
+        if let Some(unpacked) = self.unpacked {
+            unpacked.keep(Place { community, start: interval.start().seconds(), trades: unsigned(row, 6)? }, &of);
+        }
+        Ok(Some(Opened { community, of, payments: BTreeMap::new(), has_payments: row.get(5)? }))
     }
+}
 
+impl Unpacked {
+    /// About how many bytes of memory it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of::<Unpacked>() + self.name.len() + self.trades.memory_bytes()
+    }
+}
+
+impl Opened {
     pub(super) fn start(&self) -> u64 {
-        self.interval.start().seconds()
+        self.of.interval.start().seconds()
     }
 
     pub(super) fn end(&self) -> u64 {
-        self.interval.end().seconds()
+        self.of.interval.end().seconds()
     }
 
     /// The community's name.
     pub(super) fn name(&self) -> &str {
-        &self.name
+        &self.of.name
+    }
+
+    pub(super) fn trades(&self) -> &Trades {
+        &self.of.trades
     }
 
     pub(super) fn id(&self, number: u64) -> TradeId {
-        self.ids.id(number)
+        self.of.ids.id(number)
     }
 
     /// Reads what has become of all trades.
@@ -119,6 +162,11 @@ impl Opened {
             self.payments.insert(number, payment);
         }
         Ok(())
+    }
+
+    /// Takes what has become of a trade, as it was read already.
+    pub(super) fn take_payment(&mut self, number: u64, payment: Payment) {
+        self.payments.insert(number, payment);
     }
 
     /// Reads what has become of one trade.
@@ -148,13 +196,13 @@ impl Opened {
         let index = usize::try_from(number).ok()?;
         match self.payments.get(&number) {
             Some(payment) => Some(payment.state),
-            None => self.trades.is_paid(index).then_some(State::Created),
+            None => self.of.trades.is_paid(index).then_some(State::Created),
         }
     }
 
     /// A trade as the platform sees it; `None` if there is no such number.
     pub(super) fn shown(&self, number: u64) -> Result<Option<Match>, Fault> {
-        let trade = usize::try_from(number).ok().and_then(|index| self.trades.get(index));
+        let trade = usize::try_from(number).ok().and_then(|index| self.of.trades.get(index));
         let Some((seller, buyer, energy, price, message)) = trade else { return Ok(None) };
         let id = self.id(number);
         let party = |name: &str| -> Result<String, Fault> {
@@ -165,15 +213,15 @@ impl Opened {
         let reported = payment.and_then(|payment| payment.message.clone());
         Ok(Some(Match {
             id,
-            end: self.interval.end().timestamp(),
-            of: Some((self.name.clone(), self.interval)),
+            end: self.of.interval.end().timestamp(),
+            of: Some((self.of.name.clone(), self.of.interval)),
             seller: party(seller)?,
             buyer: party(buyer)?,
             quantity: Quantity::Exact { energy, price },
             state: self.state(number),
             transaction_id: payment.and_then(|payment| payment.transaction_id.clone()),
             message: reported.or_else(|| message.map(str::to_owned)),
-            created_at: self.settled_at,
+            created_at: self.of.settled_at,
             updated_at: payment.and_then(|payment| payment.updated_at),
         }))
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::fault::Fault;
-use super::opened::Opened;
+use super::opened::{Opened, Opening};
 use super::value::{second_from, time, unsigned};
 use super::{days, find};
 use books::{
@@ -78,7 +78,7 @@ pub(super) fn change<'b>(
     let mut moved: BTreeMap<(i64, u64), Vec<String>> = BTreeMap::new();
     for Becomes { id, state, message, transaction_id, unpaid, claim } in changes {
         if opened.as_ref().is_none_or(|opened| opened.id(id.number()) != id) {
-            opened = Opened::of(transaction, id)?;
+            opened = Opening::writing(transaction).of(id)?;
         }
         let Some(opened) = &opened else { continue };
         let (community, start, number) = (opened.community, opened.start(), id.number());
@@ -99,7 +99,7 @@ pub(super) fn change<'b>(
         if there > 0 {
             continue;
         }
-        let trade = usize::try_from(number).ok().and_then(|index| opened.trades.get(index));
+        let trade = usize::try_from(number).ok().and_then(|index| opened.trades().get(index));
         let buyer = trade.map_or("", |(_, buyer, ..)| buyer);
         first.execute(params![
             community,
@@ -127,7 +127,7 @@ pub(super) fn change<'b>(
 }
 
 pub(super) fn claim(transaction: &Transaction<'_>, claim: &Claim, window: Window) -> Result<Vec<Match>, Fault> {
-    let found = find::find(transaction, &claim.filter(), window)?;
+    let found = find::find(Opening::writing(transaction), &claim.filter(), window)?;
     let claimed = found.iter().map(|found| Becomes {
         id: found.id,
         state: State::Sent,
@@ -141,9 +141,9 @@ pub(super) fn claim(transaction: &Transaction<'_>, claim: &Claim, window: Window
 }
 
 /// A trade as it is shown, and whether its claim has lapsed and nobody has claimed it since.
-pub(super) fn current(connection: &Connection, id: TradeId) -> Result<Option<(Match, bool)>, Fault> {
-    let Some(mut opened) = Opened::of(connection, id)? else { return Ok(None) };
-    opened.read_payment(connection, id.number())?;
+pub(super) fn current(opening: Opening<'_>, id: TradeId) -> Result<Option<(Match, bool)>, Fault> {
+    let Some(mut opened) = opening.of(id)? else { return Ok(None) };
+    opened.read_payment(opening.connection, id.number())?;
     let lapsed = opened.payment(id.number()).is_some_and(|payment| payment.lapsed);
     Ok(opened.shown(id.number())?.filter(|found| found.id == id).map(|found| (found, lapsed)))
 }
@@ -162,7 +162,7 @@ pub(super) fn update(
         let trade = match trades.entry(update.id) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let Some((found, lapsed)) = current(transaction, update.id)? else {
+                let Some((found, lapsed)) = current(Opening::writing(transaction), update.id)? else {
                     return Ok(Err(UpdateError::Unknown(update.id)));
                 };
                 entry.insert(if lapsed { Match { state: Some(State::Sent), ..found } } else { found })
@@ -195,12 +195,12 @@ fn first_end(since: OfferedSince) -> i64 {
     since.first_end().map_or(i64::MIN, second_from)
 }
 
-pub(super) fn outbox(connection: &Connection, due: Due, limit: usize) -> Result<Vec<Match>, Fault> {
+pub(super) fn outbox(opening: Opening<'_>, due: Due, limit: usize) -> Result<Vec<Match>, Fault> {
     let created = MatchFilter { states: [State::Created].into(), ..due.since.waiting(None) };
-    let mut found = find::find(connection, &created, Window::first(limit))?;
+    let mut found = find::find(opening, &created, Window::first(limit))?;
     // What was not paid and has been so for long enough; what was reported in a far future was reported by a wrong clock, and
     // need not wait until then.
-    let mut select = connection.prepare_cached(
+    let mut select = opening.connection.prepare_cached(
         "SELECT id FROM payment
          WHERE state = 3 AND (coalesce(updated_at, 0) <= ?1 OR updated_at > ?4) AND \"end\" >= ?3
          ORDER BY \"end\", id LIMIT ?2",
@@ -212,7 +212,7 @@ pub(super) fn outbox(connection: &Connection, due: Due, limit: usize) -> Result<
         Claim::latest_end(due.now).as_second(),
     ])?;
     while let Some(row) = rows.next()? {
-        let again = current(connection, TradeId::from_bytes(row.get(0)?))?;
+        let again = current(opening, TradeId::from_bytes(row.get(0)?))?;
         found.extend(again.map(|(again, _)| again));
     }
     found.sort_by_key(|found| (found.end, found.id));
@@ -267,7 +267,8 @@ pub(super) fn delivered(
     let mut done = BTreeSet::new();
     let mut changes = Vec::new();
     for (id, state, message) in sent.chain(refused) {
-        let waits = current(transaction, id)?.is_some_and(|(found, _)| found.state.is_some_and(State::is_waiting));
+        let waits = current(Opening::writing(transaction), id)?
+            .is_some_and(|(found, _)| found.state.is_some_and(State::is_waiting));
         // Of an id that is there twice the first counts: then it waits no more.
         if waits && done.insert(id) {
             changes.push(Becomes { id, state, message, transaction_id: None, unpaid: false, claim: None });

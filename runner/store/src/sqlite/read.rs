@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 
 use super::fault::Fault;
 use super::value::{bounds, state, unsigned};
-use crate::record::{self, Block};
 use books::{Progress, Provenance, Span, StoredEvent, StoredInterval, StoredTrade};
+use record::Block;
 
 pub(super) fn mark(connection: &Connection, community: &str) -> Result<Option<Boundary>, Fault> {
     let mut find = connection.prepare_cached("SELECT mark FROM community WHERE name = ?1")?;
@@ -28,13 +28,15 @@ pub(super) fn marks(connection: &Connection) -> Result<Vec<(String, Boundary)>, 
 }
 
 pub(super) fn progress(connection: &Connection, community: &str) -> Result<Progress, Fault> {
-    let mut find = connection.prepare_cached("SELECT id, mark, taken FROM community WHERE name = ?1")?;
-    let row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<u64>>(1)?, unsigned(row, 2)?));
-    let Some((id, mark, taken)) = find.query_row([community], row).optional()? else {
+    let mut find = connection.prepare_cached("SELECT id, mark, course, taken FROM community WHERE name = ?1")?;
+    let row = |row: &Row<'_>| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, Option<u64>>(1)?, unsigned(row, 2)?, unsigned(row, 3)?))
+    };
+    let Some((id, mark, decision, taken)) = find.query_row([community], row).optional()? else {
         return Ok(Progress::default());
     };
     let mark = mark.map(record::decode_boundary).transpose()?;
-    Ok(Progress { mark, taken, last_reads: states(connection, id)?, ..Progress::default() })
+    Ok(Progress { mark, decision, taken, last_reads: states(connection, id)?, ..Progress::default() })
 }
 
 /// The state of every meter of a community.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::fault::Fault;
+use super::opened::Opening;
 use super::payments::{Becomes, change, current};
 use super::value::state;
 use books::{Match, ReopenError, Reopened, Reopening, Reported};
@@ -16,7 +17,9 @@ pub(super) fn reopen(
 ) -> Result<Result<Vec<Reopened>, ReopenError>, Fault> {
     let mut records = Vec::new();
     for id in &reopening.trades {
-        let Some((found, _)) = current(transaction, *id)? else { return Ok(Err(ReopenError::Unknown(*id))) };
+        let Some((found, _)) = current(Opening::writing(transaction), *id)? else {
+            return Ok(Err(ReopenError::Unknown(*id)));
+        };
         let Match { state, transaction_id, message, .. } = &found;
         let stored = Reported { state: *state, transaction_id: transaction_id.as_deref(), message: message.as_deref() };
         match reopening.record(*id, stored) {

@@ -11,8 +11,8 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::fault::Fault;
 use super::value::{second_from, unsigned};
-use crate::record::{Counts, decode_counts, names_in, stored_name};
 use books::{MatchFilter, WireParty};
+use record::{Counts, decode_counts, names_in, stored_name};
 
 /// Communities whose days are walked through side by side.
 const COMMUNITIES_MAX: usize = 64;

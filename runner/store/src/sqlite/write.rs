@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::fault::Fault;
 use super::{days, leases};
-use crate::record::{self, InputParts};
 use books::{ClearedInterval, ClearedRound, Commit, CommitOutcome, StoredEvent, StoredTrade};
+use record::InputParts;
 
 /// What is kept of a community as a whole while several of its intervals are written: it is written once, after the last.
 #[derive(Default)]

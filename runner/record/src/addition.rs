@@ -41,6 +41,7 @@ pub struct Added {
     pub states: LastReads,
 }
 
+/// Packs an addition, except its trades.
 pub fn encode_addition(addition: &Addition) -> Vec<u8> {
     let record = AdditionRecord {
         decided: addition.decided.iter().map(DecidedRecord::new).collect(),

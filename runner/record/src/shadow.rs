@@ -81,6 +81,7 @@ impl From<PositionRecord> for Position {
     }
 }
 
+/// Packs the totals of a shadow.
 pub fn encode_shadow_totals(totals: &ShadowTotals) -> Vec<u8> {
     let Cost { fuel, fuel_max, settled_fuel, peak_memory_bytes_max, duration_us, duration_us_max } = totals.cost;
     let members = totals.members.iter().map(|(member, difference)| MemberRecord {

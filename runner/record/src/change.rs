@@ -101,6 +101,7 @@ fn parts(action: &Action) -> Parts<'_> {
     }
 }
 
+/// Packs a change.
 pub fn encode_change(change: &Change) -> Vec<u8> {
     let Parts { before, subject, start, settings, reason, activation, meter } = parts(&change.action);
     let label = |label: &Label| LabelRecord {

@@ -105,7 +105,7 @@ pub fn decode_block(bytes: &[u8]) -> Result<Block, InvalidRecord> {
     let mut unpacker = Unpacker::new(bytes, VERSION)?;
     let trades = Trades::read(&mut unpacker)?;
     let members = Members::of(&trades.names);
-    let packed = (0..trades.len()).map(|number| trades.packed(&members, number));
+    let packed = (0..trades.count()).map(|number| trades.packed(&members, number));
     let packed = packed.collect::<Result<_, InvalidRecord>>()?;
     let (readings, own) = read_readings(&mut unpacker, &trades.names, &members)?;
     let rare = InputsRecord::decode(unpacker.bytes()?).map_err(InvalidRecord::new)?;
@@ -229,8 +229,14 @@ impl Trades {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.rows.len()
+    }
+
+    /// About how many bytes of memory they take.
+    pub fn memory_bytes(&self) -> usize {
+        let texts: usize = self.messages.iter().map(|message| size_of::<String>() + message.len()).sum();
+        size_of::<Trades>() + self.rows.len() * size_of::<Row>() + texts + self.names.memory_bytes()
     }
 
     /// Makes those trades of an interval that are wanted, by their number and the places of seller and buyer, in the state
@@ -468,8 +474,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::contract::{full, interval, opening};
     use books::Commit;
+    use rec_market_tests::commits::{full, opening};
+    use rec_market_tests::settled::interval;
 
     fn block_of(commit: &Commit) -> Vec<u8> {
         let cleared = &commit.cleared;
@@ -501,7 +508,7 @@ mod tests {
     fn trades_are_found_without_the_rest() {
         let commit = full("aveiro", 1);
         let trades = decode_trades(&block_of(&commit)).unwrap();
-        assert_eq!(trades.len(), 4);
+        assert_eq!(trades.count(), 4);
         let bob = trades.party("bob").unwrap();
         let ids = CommunityCode::of("aveiro").ids(interval(1));
         let bought = trades.stored(ids, interval(1), |_, _, buyer| buyer == bob).unwrap();

@@ -34,7 +34,7 @@ pub use block::{Block, PackedTrade, Trades, decode_block, decode_trades, encode_
 pub use change::{decode_change, encode_change};
 pub use days::{Counts, Day, decode_counts};
 pub use details::{decode_told, encode_told};
-pub(crate) use names::Names;
+pub use names::Names;
 pub use readings::{add_day, decode_day, encode_day};
 pub use shadow::{decode_shadow_totals, encode_shadow_totals};
 pub use states::{decode_states, encode_states, meters_of_states};
@@ -280,11 +280,15 @@ pub fn too_large(cleared: &ClearedInterval) -> Option<String> {
 /// What [`Inputs`] are made of, wherever it is.
 #[derive(Clone, Copy)]
 pub struct InputParts<'i> {
-    /// See [`Inputs::readings`], and so on.
+    /// See [`Inputs::readings`].
     pub readings: &'i [MeterReading],
+    /// See [`Inputs::rules`].
     pub rules: &'i MeterRules,
+    /// See [`Inputs::gaps`].
     pub gaps: &'i [GapTrade],
+    /// See [`Inputs::opening`].
     pub opening: &'i LastReads,
+    /// See [`Inputs::decided`].
     pub decided: &'i [Decided],
 }
 

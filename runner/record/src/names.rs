@@ -39,7 +39,7 @@ impl<'n> NameTable<'n> {
 
 /// The names of a record that is read, in order.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Names {
+pub struct Names {
     text: String,
     /// Where each name ends in the text.
     ends: Vec<usize>,
@@ -60,15 +60,21 @@ impl Names {
         Ok(names)
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.text.len() + self.ends.len() * size_of::<usize>()
+    }
+
+    /// Each name, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).filter_map(|place| self.get(place))
     }
 
-    pub(crate) fn get(&self, place: usize) -> Option<&str> {
+    /// The name at a place, from 0.
+    pub fn get(&self, place: usize) -> Option<&str> {
         let start = match place.checked_sub(1) {
             Some(before) => *self.ends.get(before)?,
             None => 0,
@@ -77,7 +83,7 @@ impl Names {
     }
 
     /// Where a name is, if it is among them.
-    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+    pub fn place(&self, name: &str) -> Option<usize> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = usize::midpoint(low, high);
