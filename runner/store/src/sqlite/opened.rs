@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::trade::State;
-use domain::{CommunityCode, Interval, TradeId, TradeIds};
+use domain::{CommunityCode, TradeId};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Fault;
-use super::unpacked::{Place, UnpackedCache};
+use super::unpacked::{Place, Unpacked, UnpackedCache};
 use super::value::{state, time, unsigned};
 use books::{Match, Quantity, platform_name};
 use record::Trades;
@@ -20,16 +20,6 @@ pub(super) struct Opening<'c> {
     pub(super) connection: &'c Connection,
     /// None in a transaction that writes: what it has not committed is not to be kept.
     pub(super) unpacked: Option<&'c UnpackedCache>,
-}
-
-/// What does not change of an interval, but where trades are added: those, unpacked, and what they have in common.
-pub(super) struct Unpacked {
-    /// The community's name.
-    pub(super) name: String,
-    pub(super) interval: Interval,
-    pub(super) ids: TradeIds,
-    pub(super) settled_at: Timestamp,
-    pub(super) trades: Trades,
 }
 
 /// An interval whose trades are unpacked.
@@ -116,13 +106,6 @@ impl<'c> Opening<'c> {
             unpacked.keep(Place { community, start: interval.start().seconds(), trades: unsigned(row, 6)? }, &of);
         }
         Ok(Some(Opened { community, of, payments: BTreeMap::new(), has_payments: row.get(5)? }))
-    }
-}
-
-impl Unpacked {
-    /// About how many bytes of memory it takes.
-    pub(super) fn memory_bytes(&self) -> usize {
-        size_of::<Unpacked>() + self.name.len() + self.trades.memory_bytes()
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::{Interval, TradeIds};
 use hashlink::LruCache;
-
-use super::opened::Unpacked;
+use jiff::Timestamp;
+use record::Trades;
 
 /// Bytes that are kept at most: a million trades between a hundred members.
 const BYTES_MAX: usize = 32 << 20;
@@ -16,6 +17,23 @@ pub(super) struct Place {
     pub(super) start: u64,
     /// Number of its trades.
     pub(super) trades: u64,
+}
+
+/// What does not change of an interval, but where trades are added: those, unpacked, and what they have in common.
+pub(super) struct Unpacked {
+    /// The community's name.
+    pub(super) name: String,
+    pub(super) interval: Interval,
+    pub(super) ids: TradeIds,
+    pub(super) settled_at: Timestamp,
+    pub(super) trades: Trades,
+}
+
+impl Unpacked {
+    /// About how many bytes of memory it takes.
+    fn memory_bytes(&self) -> usize {
+        size_of::<Unpacked>() + self.name.len() + self.trades.memory_bytes()
+    }
 }
 
 /// Unpacked intervals by their place, the latest used ones. What is not committed must not get in here.
