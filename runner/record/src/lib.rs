@@ -1,6 +1,6 @@
 //! The stored form of intervals, sums, states of meters, decisions and shadow totals.
 //!
-//! What every interval has is packed into few bytes, with a version and a checksum: [`block`], [`days`], [`details`] and [`states`]. What
+//! What every interval has is packed into few bytes, with a version and a checksum: `block`, `days`, `details` and `states`. What
 //! is rare are protobuf messages, so that any later version can read them.
 
 mod addition;
