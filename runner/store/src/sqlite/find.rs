@@ -155,6 +155,9 @@ struct Moved {
 impl Moved {
     fn read(row: &Row<'_>) -> Result<Moved, Fault> {
         let id = TradeId::from_bytes(row.get(7)?);
+        if row.get::<_, Option<i64>>(10)?.is_none() {
+            return Err(Fault::Record(format!("trade {id} belongs to no interval").into()));
+        }
         Ok(Moved {
             end: row.get(6)?,
             id,
@@ -266,7 +269,7 @@ fn moved(connection: &Connection, filter: &MatchFilter, window: Window) -> Resul
     let bounds = [filter.from.map_or(0, second_from), filter.to.map_or(i64::MAX, second_from)].map(Value::from);
     let columns = format!(
         "SELECT {PAYMENT_COLUMNS}, payment.\"end\", payment.id, payment.community, payment.start, interval.trades
-         FROM payment CROSS JOIN interval ON interval.community = payment.community AND interval.start = payment.start"
+         FROM payment LEFT JOIN interval ON interval.community = payment.community AND interval.start = payment.start"
     );
     let rest = "payment.\"end\" >= ? AND payment.\"end\" < ? ORDER BY payment.\"end\", payment.id LIMIT ?";
     let mut found: Vec<Moved> = Vec::new();

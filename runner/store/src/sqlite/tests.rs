@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use domain::CommunityCode;
 use domain::text::chain;
+use domain::trade::State;
 use rusqlite::{Connection, Transaction};
 
 use super::SqliteStore;
 use crate::contract::{File, Shelf, all_intervals, boundary, full, put};
-use books::{Books, Commit, CommitOutcome, Progress, Span, StoreError};
+use books::{Books, Commit, CommitOutcome, MatchFilter, Payments, Progress, Span, StoreError, Window};
 
 fn open(path: &Path) -> String {
     chain(&SqliteStore::open(path).err().unwrap())
@@ -52,6 +53,21 @@ async fn a_community_whose_trades_would_have_the_ids_of_another_is_refused() {
     assert!(matches!(&error, StoreError::Failed { .. }) && chain(&error).contains(says), "{}", chain(&error));
     assert_eq!(store.communities().await.unwrap(), ["aveiro"]);
     assert_eq!(put(&store, full("aveiro", 1)).await.unwrap(), CommitOutcome::Committed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_with_a_trade_that_belongs_to_no_interval_is_refused() {
+    let shelf = File::new();
+    let store = shelf.open().await;
+    put(&store, full("aveiro", 0)).await.unwrap();
+    let sent = MatchFilter { states: [State::Sent].into(), ..MatchFilter::default() };
+    let listed = async || store.matches(&sent, Window::first(10), boundary(9).timestamp()).await;
+    assert_eq!(listed().await.unwrap(), []);
+    let stray = "INSERT INTO payment (community, start, number, id, buyer, \"end\", state)
+                 SELECT id, 900, 0, zeroblob(12), 'bob', 1800, ?1 FROM community";
+    Connection::open(shelf.path()).unwrap().execute(stray, [State::Sent as i64]).unwrap();
+    let error = listed().await.unwrap_err();
+    assert!(chain(&error).contains("trade 000000000000000000000000 belongs to no interval"), "{}", chain(&error));
 }
 
 #[tokio::test(flavor = "multi_thread")]
