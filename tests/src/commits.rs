@@ -3,8 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test language fails by panicking")]
 
 use books::{ClearedInterval, ClearedRound, Commit, GapTrade, MeterReading, StoredEvent, day_of};
-use domain::disputes::MeterRules;
-use domain::netting::{Basis, LastReads};
+use domain::netting::Basis;
 use domain::reading::Registers;
 use domain::round::{PriceLimits, Terms};
 use domain::{Digest, Energy, MemberId, Price, Tariff};
@@ -34,18 +33,9 @@ pub fn opening(community: &str, number: u64) -> Commit {
         settled_at: Timestamp::from_second(1_700_000_000).unwrap(),
         day: day_of(interval(number), &TimeZone::UTC),
         cleared: ClearedInterval {
-            interval: interval(number),
-            basis: Basis::Net,
             configuration: (number != 7).then(|| Digest::of(&number.to_le_bytes())),
             readings: vec![reading("a", "a", 5, 7)],
-            rules: MeterRules::default(),
-            disputed: LastReads::new(),
-            absent: LastReads::new(),
-            opening: LastReads::new(),
-            round: None,
-            gaps: Vec::new(),
-            trades: Vec::new(),
-            events: Vec::new(),
+            ..ClearedInterval::new(community, interval(number), Basis::Net, None, Vec::new())
         },
     }
 }

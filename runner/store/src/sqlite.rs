@@ -511,8 +511,7 @@ impl Payments for SqliteStore {
     async fn matches(&self, filter: &MatchFilter, window: Window, now: Timestamp) -> Result<Vec<Match>, StoreError> {
         let (filter, unpacked) = (filter.clone(), self.unpacked.clone());
         self.release_claims(now).await?;
-        self.read_list(move |connection| find::find(Opening { connection, unpacked: Some(&unpacked) }, &filter, window))
-            .await
+        self.read_list(move |connection| find::find(Opening::reading(connection, &unpacked), &filter, window)).await
     }
 
     async fn claim(&self, claim: &Claim, window: Window) -> Result<Vec<Match>, StoreError> {
@@ -537,8 +536,7 @@ impl Payments for SqliteStore {
     async fn outbox(&self, due: Due, limit: usize) -> Result<Vec<Match>, StoreError> {
         self.release_claims(due.now).await?;
         let unpacked = self.unpacked.clone();
-        self.read(move |connection| payments::outbox(Opening { connection, unpacked: Some(&unpacked) }, due, limit))
-            .await
+        self.read(move |connection| payments::outbox(Opening::reading(connection, &unpacked), due, limit)).await
     }
 
     async fn outbox_depth(&self, since: OfferedSince, now: Timestamp) -> Result<OutboxDepth, StoreError> {

@@ -19,7 +19,7 @@ use record::Trades;
 pub(super) struct Opening<'c> {
     pub(super) connection: &'c Connection,
     /// None in a transaction that writes: what it has not committed is not to be kept.
-    pub(super) unpacked: Option<&'c UnpackedCache>,
+    unpacked: Option<&'c UnpackedCache>,
 }
 
 /// An interval whose trades are unpacked.
@@ -58,6 +58,11 @@ pub(super) fn read_payment(row: &Row<'_>) -> Result<Payment, Fault> {
 }
 
 impl<'c> Opening<'c> {
+    /// On a connection that only reads.
+    pub(super) fn reading(connection: &'c Connection, unpacked: &'c UnpackedCache) -> Opening<'c> {
+        Opening { connection, unpacked: Some(unpacked) }
+    }
+
     /// Within a transaction that writes.
     pub(super) fn writing(connection: &'c Connection) -> Opening<'c> {
         Opening { connection, unpacked: None }
