@@ -18,7 +18,7 @@ CARGO_FUZZ := $(TOOLS)/bin/cargo-fuzz
 FERRETDB := $(TOOLS)/bin/ferretdb
 NODE_CLIENT := $(TOOLS)/bin/node_modules
 COMPONENTIZE_PY := $(TOOLS)/bin/componentize-py
-COMPONENTIZE_JS := $(TOOLS)/bin/componentize-js
+QUICKJS := $(TOOLS)/bin/quickjs
 ZIG := $(TOOLS)/bin/zig
 CHROMIUM := $(TOOLS)/bin/chromium
 
@@ -130,7 +130,7 @@ bench-kits: build tools ## Measure each language: fuel, time and memory at 10, 1
 	tests/benches/kits.sh
 
 .PHONY: tools
-tools: wasm-target $(WASMTIME) $(FERRETDB) $(NODE_CLIENT) $(COMPONENTIZE_PY) $(COMPONENTIZE_JS) $(ZIG) $(CHROMIUM) ## Install the tests' tools in target/tools: the wasmtime CLI, a MongoDB-protocol server, a gRPC client, a browser, authors' toolchains
+tools: wasm-target $(WASMTIME) $(FERRETDB) $(NODE_CLIENT) $(COMPONENTIZE_PY) $(QUICKJS) $(ZIG) $(CHROMIUM) ## Install the tests' tools in target/tools: the wasmtime CLI, a MongoDB-protocol server, a gRPC client, a browser, authors' toolchains
 
 .PHONY: wasm-target
 wasm-target:
@@ -203,7 +203,7 @@ else \
 fi
 endef
 
-$(COMPONENTIZE_JS): algorithms/kits/typescript/package.json algorithms/kits/typescript/package-lock.json
+$(QUICKJS): algorithms/kits/typescript/package.json algorithms/kits/typescript/package-lock.json
 	@if command -v npm > /dev/null; then \
 		mkdir -p $(@D) $(TOOLS)/typescript && cp algorithms/kits/typescript/package*.json $(TOOLS)/typescript && \
 		(cd $(TOOLS)/typescript && npm ci --ignore-scripts --no-audit --no-fund) && \

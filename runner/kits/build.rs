@@ -18,6 +18,7 @@ const SOURCES: [(&str, &[(&str, &str)]); 7] = [
             ("algorithms/kits/typescript", ""),
             ("algorithms/kits/javascript/market", "market"),
             ("algorithms/kits/javascript/build.js", "build.js"),
+            ("algorithms/kits/javascript/module.js", "module.js"),
         ],
     ),
     ("go", &[("algorithms/kits/go", "")]),

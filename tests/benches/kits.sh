@@ -23,7 +23,7 @@ done > "$work/rounds.jsonl"
 printf '%-11s %9s %6s %15s %12s %9s %9s\n' language positions status fuel "fuel/pos." MiB ms
 for language in ${LANGUAGES:-rust c go python javascript typescript}; do
     (cd "$work" && "$program" algorithm new my-own --language "$language" --directory "$language" > /dev/null)
-    case $language in javascript | typescript) ln -s "$tools/componentize-js" "$work/$language/node_modules" ;; esac
+    case $language in javascript | typescript) ln -s "$tools/quickjs" "$work/$language/node_modules" ;; esac
     make --silent -C "$work/$language" REC_MARKET="$program" NPM=true COMPONENTIZE="$tools/componentize-py" > "$work/log" 2>&1 ||
         { cat "$work/log"; exit 1; }
     "$program" algorithm run "$work/$language/my-own.wasm" --rounds "$work/rounds.jsonl" --json > "$work/results" || true

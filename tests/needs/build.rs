@@ -14,7 +14,7 @@ const NEEDS: [(&str, &str, &str); 12] = [
     ("has_browser_driver", "", "../../target/tools/bin/node_modules/playwright-core"),
     ("has_browser", "REC_MARKET_TEST_BROWSER", "../../target/tools/bin/chromium"),
     ("has_componentize_py", "", "../../target/tools/bin/componentize-py"),
-    ("has_componentize_js", "", "../../target/tools/bin/componentize-js"),
+    ("has_quickjs", "", "../../target/tools/bin/quickjs"),
     ("has_zig", "", "../../target/tools/bin/zig"),
     ("has_readings", "REC_MARKET_TEST_READINGS", "../../../shared/data/community-16.csv"),
     ("has_vectors", "", "../../../shared/vectors"),

@@ -1,9 +1,13 @@
 //! Sharing keys that distribute what each injector feeds in by itself, as the grid operator of Flanders (Fluvius) does.
 
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 use core::mem;
 
-use crate::{Book, Outcome, Round, SharingPrice, cascade, shares, split::sum, split_from, total_share, turn};
+use crate::{
+    Book, Outcome, Round, SharingPrice, cascade, shares,
+    split::{self, sum},
+    total_share, turn,
+};
 
 /// What an injector offers to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,21 +40,22 @@ impl Injection {
     pub fn of(first: usize, surpluses: &[u64], deficits: &[u64], shares: &[u64], offer: Offer) -> Self {
         let mut left = Left::new(first, surpluses, deficits, shares);
         left.pass(offer);
-        left.injection(surpluses, deficits)
+        left.injection(surpluses, deficits, shares)
     }
 
     /// Distributes by [`Offer::Relative`] again and again what is left on both sides, without the shares of those whose
     /// deficit is covered, until a pass brings nothing. Returns the sum of all passes, and how many brought something.
     #[must_use]
     pub fn repeated(first: usize, surpluses: &[u64], deficits: &[u64], shares: &[u64]) -> (Self, usize) {
-        let mut left = Left::new(first, surpluses, deficits, shares);
+        let wanting: Vec<u64> =
+            shares.iter().zip(deficits).map(|(&share, &deficit)| if deficit > 0 { share } else { 0 }).collect();
+        let mut left = Left::new(first, surpluses, deficits, &wanting);
         let mut passes = 0;
-        left.drop_covered();
         while left.pass(Offer::Relative) {
             left.drop_covered();
             passes += 1;
         }
-        (left.injection(surpluses, deficits), passes)
+        (left.injection(surpluses, deficits, shares), passes)
     }
 }
 
@@ -73,30 +78,36 @@ pub fn inject(round: &Round, injection: impl FnOnce(&Book<'_>, usize, &[u64], u6
 
 /// What is left to distribute.
 struct Left {
-    first: usize,
+    /// Who has a surplus, in the order of the circle.
+    injectors: Vec<usize>,
+    /// What each injector has left, in Wh.
     surpluses: Vec<u64>,
-    deficits: Vec<u64>,
     holders: Holders,
+    /// Whether any injector may have a share, which is then left out of what it offers.
+    is_any_seated: bool,
 }
 
 impl Left {
     fn new(first: usize, surpluses: &[u64], deficits: &[u64], shares: &[u64]) -> Self {
-        let holders = Holders::new(first, shares);
-        Self { first, surpluses: surpluses.to_vec(), deficits: deficits.to_vec(), holders }
+        let first = if first < shares.len() { first } else { 0 };
+        let circle = (0..surpluses.len()).map(|place| position(place, first, surpluses.len()));
+        let injectors: Vec<usize> = circle.filter(|&position| surpluses[position] > 0).collect();
+        let surpluses = injectors.iter().map(|&injector| surpluses[injector]).collect();
+        let mut left =
+            Self { injectors, surpluses, holders: Holders::new(first, deficits, shares), is_any_seated: true };
+        left.seat();
+        left
     }
 
     /// Distributes once; returns whether anybody took anything.
     fn pass(&mut self, offer: Offer) -> bool {
-        let mut offered = vec![0; self.surpluses.len()];
-        for (injector, &surplus) in self.surpluses.iter().enumerate().filter(|&(_, &surplus)| surplus > 0) {
-            offered[injector] = self.holders.offer(injector, surplus, offer);
-        }
-        let taken = self.holders.take(&mut self.deficits);
-        let left = sum(&offered) - taken;
+        let offered = self.offer(offer);
+        let taken = self.holders.take();
+        let all = sum(&offered);
         let back = match offer {
-            Offer::Fixed(_) => cascade(self.first, left, &self.surpluses, &offered),
+            Offer::Fixed(_) => cascade(0, all - taken, &self.surpluses, &offered),
             // Whoever offered anything offered all that it has: nobody's part of the rest is more than that.
-            Offer::Relative => split_from(self.first, left, &offered),
+            Offer::Relative => split::parts(0, all - taken, &offered, all),
         };
         for ((surplus, offered), back) in self.surpluses.iter_mut().zip(&offered).zip(back) {
             *surplus -= offered - back;
@@ -104,35 +115,106 @@ impl Left {
         taken > 0
     }
 
+    /// Offers every surplus; returns how much of each.
+    fn offer(&mut self, offer: Offer) -> Vec<u64> {
+        if let ([group], Offer::Relative, false) = (self.holders.groups.as_mut_slice(), offer, self.is_any_seated) {
+            group.offer_all(&self.surpluses);
+            return self.surpluses.clone();
+        }
+        let offers = self.injectors.iter().zip(&self.surpluses);
+        offers.map(|(&injector, &surplus)| self.holders.offer(injector, surplus, offer)).collect()
+    }
+
+    /// Takes the shares of those whose deficit is covered.
     fn drop_covered(&mut self) {
-        self.holders.retain(|position| self.deficits[position] > 0);
+        self.holders.drop_covered();
+        self.seat();
+    }
+
+    /// Gives every holder its seat, unless no pass asks for it: where nobody who has a share gives.
+    fn seat(&mut self) {
+        if self.is_any_seated {
+            self.holders.seat();
+            self.is_any_seated = self.injectors.iter().any(|&injector| self.holders.seats[injector].is_some());
+        }
     }
 
     /// What is no longer left of these was given and taken.
-    fn injection(mut self, surpluses: &[u64], deficits: &[u64]) -> Injection {
-        for (left, all) in [(&mut self.surpluses, surpluses), (&mut self.deficits, deficits)] {
-            for (left, all) in left.iter_mut().zip(all) {
-                *left = all - *left;
-            }
+    fn injection(self, surpluses: &[u64], deficits: &[u64], shares: &[u64]) -> Injection {
+        let mut gives = vec![0; surpluses.len()];
+        for (&injector, left) in self.injectors.iter().zip(self.surpluses) {
+            gives[injector] = surpluses[injector] - left;
         }
-        Injection { gives: self.surpluses, takes: self.deficits }
+        // Who has a share no longer is covered.
+        let all = deficits.iter().zip(shares).map(|(&deficit, &share)| if share > 0 { deficit } else { 0 });
+        let mut takes: Vec<u64> = all.collect();
+        for holder in self.holders.groups.iter().flat_map(|group| &group.holders) {
+            takes[holder.position] -= holder.deficit;
+        }
+        Injection { gives, takes }
     }
+}
+
+/// One that has a share.
+struct Holder {
+    /// Where it is on the circle.
+    place: usize,
+    position: usize,
+    /// What it has left to take, in Wh.
+    deficit: u64,
 }
 
 /// Those who have the same share, which every injector offers the same, but for single watt-hours.
 struct Group {
     share: u64,
-    /// Where its members are on the circle, in that order.
-    places: Vec<usize>,
-    /// What each member has been offered in this pass, in Wh.
+    /// In the order of the circle.
+    holders: Vec<Holder>,
+    /// What each holder has been offered in this pass, in Wh.
     each: u128,
-    /// At `n`: how often the first `n` members got one watt-hour more.
+    /// At `n`: how often the first `n` holders got one watt-hour more.
     firsts: Vec<u64>,
+}
+
+impl Group {
+    /// Offers surpluses to the holders of this group, the only one, to which none of the injectors belongs: each gets the same of
+    /// every surplus, and those who come first on the circle one watt-hour more.
+    fn offer_all(&mut self, surpluses: &[u64]) {
+        let holders = self.holders.len() as u64;
+        for &surplus in surpluses {
+            let part = surplus / holders;
+            self.each += u128::from(part);
+            // OK because the remainder is below a number of positions.
+            let left = usize::try_from(surplus - part * holders).unwrap_or(usize::MAX);
+            self.firsts[left] += 1;
+        }
+        // What leaves nothing over has no first one.
+        self.firsts[0] = 0;
+    }
+
+    /// Lets each holder take what it has been offered but for its `own`, at most its deficit; returns the sum.
+    fn take(&mut self, own: &mut [u64]) -> u128 {
+        let each = mem::take(&mut self.each);
+        // Sums of 128 bits take several times as long. There are fewer first ones than 2⁶³.
+        let small = u64::try_from(each).ok().filter(|&each| each < 1 << 63);
+        // Whoever is among the first `n` is among the first `n + 1`.
+        let (mut firsts, mut taken) = (0, 0);
+        for (holder, count) in self.holders.iter_mut().zip(&mut self.firsts[1..]).rev() {
+            firsts += mem::take(count);
+            let own = mem::take(&mut own[holder.position]);
+            let wanted = match small {
+                Some(each) => each + firsts - own,
+                None => u64::try_from(each + u128::from(firsts) - u128::from(own)).unwrap_or(u64::MAX),
+            };
+            let take = wanted.min(holder.deficit);
+            holder.deficit -= take;
+            taken += u128::from(take);
+        }
+        taken
+    }
 }
 
 /// Those who have a share, and what they have been offered in this pass.
 struct Holders {
-    first: usize,
     groups: Vec<Group>,
     /// The group of each position and its rank there; none without a share.
     seats: Vec<Seat>,
@@ -145,52 +227,51 @@ struct Holders {
 }
 
 impl Holders {
-    fn new(first: usize, shares: &[u64]) -> Self {
-        let first = if first < shares.len() { first } else { 0 };
-        let circle = (first..shares.len()).chain(0..first);
-        let mut places: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-        for (place, position) in circle.enumerate().filter(|&(_, position)| shares[position] > 0) {
-            places.entry(shares[position]).or_default().push(place);
-        }
-        let group = |(share, places): (u64, Vec<usize>)| {
-            let firsts = vec![0; places.len() + 1];
-            Group { share, places, each: 0, firsts }
+    fn new(first: usize, deficits: &[u64], shares: &[u64]) -> Self {
+        let places = (0..shares.len()).map(|place| (shares[position(place, first, shares.len())], place));
+        let mut places: Vec<(u64, usize)> = places.filter(|&(share, _)| share > 0).collect();
+        places.sort_unstable();
+        let holder = |&(_, place): &(u64, usize)| {
+            let position = position(place, first, shares.len());
+            Holder { place, position, deficit: deficits[position] }
         };
-        let groups = places.into_iter().map(group).collect();
+        let alike = places.chunk_by(|one, other| one.0 == other.0);
+        let groups = alike.map(|places| Group {
+            share: places[0].0,
+            holders: places.iter().map(holder).collect(),
+            each: 0,
+            firsts: vec![0; places.len() + 1],
+        });
+        let groups = groups.collect();
         let (seats, own, remainders) = (vec![None; shares.len()], vec![0; shares.len()], Vec::new());
-        let mut holders = Self { first, groups, seats, total: sum(shares), own, remainders };
-        holders.seat();
-        holders
+        Self { groups, seats, total: sum(shares), own, remainders }
     }
 
-    /// Gives every member of a group its seat.
+    /// Gives every holder its seat.
     fn seat(&mut self) {
         for (number, group) in self.groups.iter().enumerate() {
-            for (rank, &place) in group.places.iter().enumerate() {
-                self.seats[position(place, self.first, self.own.len())] = Some((number, rank));
+            for (rank, holder) in group.holders.iter().enumerate() {
+                self.seats[holder.position] = Some((number, rank));
             }
         }
     }
 
-    /// Takes their shares from all but some positions.
-    fn retain(&mut self, is_kept: impl Fn(usize) -> bool) {
-        let (first, positions) = (self.first, self.own.len());
+    /// Takes the shares of those whose deficit is covered. Those that keep theirs need another seat.
+    fn drop_covered(&mut self) {
         for group in &mut self.groups {
-            let (before, seats) = (group.places.len(), &mut self.seats);
-            group.places.retain(|&place| {
-                let position = position(place, first, positions);
-                let is_kept = is_kept(position);
+            let (before, seats) = (group.holders.len(), &mut self.seats);
+            group.holders.retain(|holder| {
+                let is_kept = holder.deficit > 0;
                 if !is_kept {
-                    seats[position] = None;
+                    seats[holder.position] = None;
                 }
                 is_kept
             });
-            let gone = before - group.places.len();
-            group.firsts.truncate(group.places.len() + 1);
+            let gone = before - group.holders.len();
+            group.firsts.truncate(group.holders.len() + 1);
             self.total -= u128::from(group.share) * gone as u128;
         }
-        self.groups.retain(|group| !group.places.is_empty());
-        self.seat();
+        self.groups.retain(|group| !group.holders.is_empty());
     }
 
     /// Offers an injector's surplus to the others; returns how much that is.
@@ -220,7 +301,7 @@ impl Holders {
         self.remainders.clear();
         let (mut left, mut own) = (offered, 0);
         for (number, group) in self.groups.iter_mut().enumerate() {
-            let members = group.places.len() - usize::from(is_in(left_out, number));
+            let members = group.holders.len() - usize::from(is_in(left_out, number));
             if members == 0 {
                 continue;
             }
@@ -247,7 +328,7 @@ impl Holders {
             if left == 0 {
                 break;
             }
-            let members: usize = alike.iter().map(|&(_, group)| self.groups[group].places.len()).sum();
+            let members: usize = alike.iter().map(|&(_, group)| self.groups[group].holders.len()).sum();
             let members = members - usize::from(alike.iter().any(|&(_, group)| is_in(left_out, group)));
             // The first place that gets nothing any more; one group needs none, because its members are in order.
             let end = match alike {
@@ -258,8 +339,8 @@ impl Holders {
             for &(_, number) in alike {
                 let group = &mut self.groups[number];
                 let count = match end {
-                    Some(end) => group.places.partition_point(|&place| place < end),
-                    None if left >= members => group.places.len(),
+                    Some(end) => group.holders.partition_point(|holder| holder.place < end),
+                    None if left >= members => group.holders.len(),
                     None => left + usize::from(left_out.is_some_and(|(own, rank)| own == number && rank < left)),
                 };
                 group.firsts[count] += 1;
@@ -270,24 +351,9 @@ impl Holders {
         is_own
     }
 
-    /// Lets each holder take what it has been offered, at most its deficit, which is lowered by that; returns the sum. A new
-    /// pass begins.
-    fn take(&mut self, deficits: &mut [u64]) -> u128 {
-        let mut taken = 0;
-        for group in &mut self.groups {
-            let each = mem::take(&mut group.each);
-            // Whoever is among the first `n` is among the first `n + 1`.
-            let mut firsts = 0;
-            for (&place, count) in group.places.iter().zip(&mut group.firsts[1..]).rev() {
-                firsts += mem::take(count);
-                let position = position(place, self.first, deficits.len());
-                let wanted = each + u128::from(firsts) - u128::from(mem::take(&mut self.own[position]));
-                let take = u64::try_from(wanted).unwrap_or(u64::MAX).min(deficits[position]);
-                deficits[position] -= take;
-                taken += u128::from(take);
-            }
-        }
-        taken
+    /// Lets all holders take what they have been offered; returns the sum. A new pass begins.
+    fn take(&mut self) -> u128 {
+        self.groups.iter_mut().map(|group| group.take(&mut self.own)).sum()
     }
 }
 
@@ -308,12 +374,17 @@ fn is_in(seat: Seat, group: usize) -> bool {
 fn end_of(groups: &[Group], alike: &[(u128, usize)], served: usize, left_out: Seat) -> usize {
     let before = |end: usize| -> usize {
         let count = |&(_, number): &(u128, usize)| {
-            let count = groups[number].places.partition_point(|&place| place < end);
+            let count = groups[number].holders.partition_point(|holder| holder.place < end);
             count - usize::from(left_out.is_some_and(|(own, rank)| own == number && rank < count))
         };
         alike.iter().map(count).sum()
     };
-    let last = alike.iter().filter_map(|&(_, number)| groups[number].places.last()).max().map_or(0, |&place| place + 1);
+    let last = alike
+        .iter()
+        .filter_map(|&(_, number)| groups[number].holders.last())
+        .map(|holder| holder.place + 1)
+        .max()
+        .unwrap_or(0);
     let (mut low, mut high) = (0, last);
     while low < high {
         let middle = low + (high - low) / 2;

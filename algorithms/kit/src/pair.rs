@@ -80,7 +80,9 @@ impl Pairing {
             self.second = from(self.second.max(seller + 1), &self.gives)?;
             seller = self.second;
         }
-        let (mut most, third) = self.greatest_other(buyer, seller);
+        // Nobody is tight where nobody has both sides, as on a net basis.
+        let is_plain = self.both.is_empty();
+        let (mut most, third) = if is_plain { (0, seller) } else { self.greatest_other(buyer, seller) };
         let tight = |pairing: &Self, member: usize| pairing.entry(member).is_some_and(|(sum, _)| sum == pairing.left);
         if most == self.left && !tight(self, buyer) && !tight(self, seller) {
             seller = third;
@@ -91,9 +93,9 @@ impl Pairing {
         self.gives[seller] -= energy;
         self.takes[buyer] -= energy;
         self.left -= u128::from(energy);
-        for member in [seller, buyer] {
-            let entry = self.entry(member);
-            self.both.extend(entry);
+        if !is_plain {
+            let entries = [seller, buyer].map(|member| self.entry(member));
+            self.both.extend(entries.into_iter().flatten());
         }
         // OK because the interface indexes parties with 32 bits.
         Some((u32::try_from(seller).ok()?, u32::try_from(buyer).ok()?, energy))

@@ -1,4 +1,5 @@
 use alloc::{format, string::String, vec, vec::Vec};
+use core::ops::SubAssign;
 
 /// Splits `total` in proportion to `weights`, to the last unit, by the largest remainder method (Hamilton's method).
 ///
@@ -62,40 +63,43 @@ pub(crate) fn parts(first: usize, total: u128, weights: &[u64], sum: u128) -> Ve
     if sum == 0 || total == 0 {
         return vec![0; weights.len()];
     }
-    let largest = weights.iter().copied().max().unwrap_or(0);
+    let fits = |total: u64, sum| {
+        // No weight is more than the sum.
+        let largest = || weights.iter().copied().max().unwrap_or(0);
+        total.checked_mul(sum).is_some() || total.checked_mul(largest()).is_some()
+    };
     match (u64::try_from(total), u64::try_from(sum)) {
         // 64 bits suffice for communities of ordinary size, and a division of 128 bits takes about ten times as long.
-        (Ok(total), Ok(sum)) if total.checked_mul(largest).is_some() => {
-            largest_remainder(first, total.into(), weights, |weight| {
+        (Ok(total), Ok(sum)) if fits(total, sum) => {
+            largest_remainder(first, total, weights, |weight| {
                 // A division takes longer than to see that there is none.
                 if weight == 0 {
                     return (0, 0);
                 }
                 let product = total * weight;
                 let part = product / sum;
-                (part.into(), product - part * sum)
+                (part, product - part * sum)
             })
         }
         _ => largest_remainder(first, total, weights, |weight| divide(total, weight, sum)),
     }
 }
 
-fn largest_remainder<R: Ord + Copy>(
-    first: usize,
-    total: u128,
-    weights: &[u64],
-    divide: impl Fn(u64) -> (u128, R),
-) -> Vec<u64> {
-    let (mut parts, mut remainders) = (Vec::with_capacity(weights.len()), Vec::with_capacity(weights.len()));
+/// Divides with numbers of either size.
+fn largest_remainder<T, R>(first: usize, total: T, weights: &[u64], divide: impl Fn(u64) -> (T, R)) -> Vec<u64>
+where
+    T: Copy + SubAssign + TryInto<u64> + TryInto<usize>,
+    R: Ord + Copy,
+{
     let mut left_over = total;
-    for &weight in weights {
+    let divided = weights.iter().map(|&weight| {
         let (part, remainder) = divide(weight);
-        parts.push(u64::try_from(part).unwrap_or(u64::MAX));
-        remainders.push(remainder);
         left_over -= part;
-    }
+        (part.try_into().unwrap_or(u64::MAX), remainder)
+    });
+    let (mut parts, remainders): (Vec<u64>, Vec<R>) = divided.unzip();
     // OK because each part is rounded down by less than 1, so fewer units are left over than there are parts.
-    let left_over = usize::try_from(left_over).unwrap_or(usize::MAX);
+    let left_over = left_over.try_into().unwrap_or(usize::MAX);
     if left_over > 0 {
         hand_out(first, left_over, &mut parts, &remainders);
     }
@@ -108,16 +112,18 @@ fn hand_out<R: Ord + Copy>(first: usize, units: usize, parts: &mut [u64], remain
     let mut ranked = remainders.to_vec();
     let (above, &mut least, _) = ranked.select_nth_unstable_by(units - 1, |a, b| b.cmp(a));
     let mut ties = units - above.iter().filter(|&&remainder| remainder > least).count();
-    let (before, from) = parts.split_at_mut(first);
-    let (remainders_before, remainders_from) = remainders.split_at(first);
-    for (part, &remainder) in from.iter_mut().zip(remainders_from).chain(before.iter_mut().zip(remainders_before)) {
-        if remainder > least {
-            *part = part.saturating_add(1);
-        } else if remainder == least && ties > 0 {
-            *part = part.saturating_add(1);
-            ties -= 1;
+    let mut serve = |parts: &mut [u64], remainders: &[R]| {
+        for (part, &remainder) in parts.iter_mut().zip(remainders) {
+            if remainder > least {
+                *part = part.saturating_add(1);
+            } else if remainder == least && ties > 0 {
+                *part = part.saturating_add(1);
+                ties -= 1;
+            }
         }
-    }
+    };
+    serve(&mut parts[first..], &remainders[first..]);
+    serve(&mut parts[..first], &remainders[..first]);
 }
 
 /// Returns ⌊total·weight/sum⌋ and the remainder, for `total` and `sum` below 2⁹⁶ and a weight that is part of the sum.

@@ -6,7 +6,7 @@ use wasmtime::ResourceLimiter;
 
 use crate::error::Cause;
 
-/// Default maximum size of a component, in bytes. An interpreter in a component (Python 18 MB, JavaScript 12 MB) fits
+/// Default maximum size of a component, in bytes. An interpreter in a component (Python 18 MB, StarlingMonkey 12 MB) fits
 /// three times; a matching algorithm needs no more.
 pub const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 
@@ -16,9 +16,8 @@ pub const CACHE_BYTES_MAX: u64 = 1 << 30;
 
 /// Fuel of every run. One unit is about one instruction; an interpreter needs about 10⁸ to start.
 const FUEL_BASE: u64 = 500_000_000;
-/// Additional fuel per position: three times what the kit of the slowest language takes (StarlingMonkey: 332,000; QuickJS
-/// 116,000, Python 90,000, Go 6,000, C 1,400, the base algorithms a few hundred). So an author's own code may cost twice as much as
-/// the kit.
+/// Additional fuel per position: three times what the slowest engine takes to be given one (StarlingMonkey: 332,000; Python 90,000,
+/// QuickJS 50,000, Go 6,000, C 1,400, the base algorithms a few hundred). So an author's own code may cost twice as much.
 const FUEL_PER_POSITION: u64 = 1_000_000;
 /// Maximum fuel of a run: about a minute.
 const FUEL_MAX: u64 = 60_000_000_000;
@@ -212,7 +211,7 @@ mod tests {
         assert_eq!(time(u64::MAX), TIME_BASE + TIME_OF_FUEL_MAX);
     }
 
-    /// What the kits take for each position: the slowest of them JavaScript in StarlingMonkey.
+    /// What engines take for each position: the slowest of them StarlingMonkey.
     #[test]
     fn every_language_clears_ten_thousand_positions_with_room_for_twice_as_much_of_its_own() {
         assert!(Limits::default().budget(10_000).fuel >= 10_000 * 3 * 332_000);

@@ -29,6 +29,16 @@ fn workshop_is_right(language: &str) {
     come_back(&project);
 }
 
+/// Two authors, or one who looks again later, get the same component, by whose bytes the market knows the algorithm.
+fn same_source_becomes_same_bytes(language: &str) {
+    let [one, other] = [(); 2].map(|()| {
+        let project = Project::new("half-price", language);
+        project.make(&project.component());
+        std::fs::read(project.path(&project.component())).unwrap()
+    });
+    assert!(one == other, "{language}: {} and {} bytes", one.len(), other.len());
+}
+
 macro_rules! kits {
     ($($language:ident $(needs $need:ident)?),* $(,)?) => {$(
         mod $language {
@@ -52,26 +62,47 @@ macro_rules! kits {
 kits! {
     rust,
     python needs componentize_py,
-    javascript needs componentize_js,
+    javascript needs quickjs,
     go needs go,
     c needs zig,
 }
 
 /// The kit is JavaScript's; what is TypeScript's own is the way to the component.
 mod typescript {
-    #[needs::componentize_js]
+    #[needs::quickjs]
     #[needs::vectors]
     #[test]
     fn a_new_project_is_built_checked_and_right() {
         super::template_is_right("typescript");
     }
 
-    #[needs::componentize_js]
+    #[needs::quickjs]
     #[test]
     fn mistakes_come_back_with_their_place_in_the_source() {
         let project = super::Project::new("workshop", "typescript");
         project.becomes_the_workshop();
         project.make(&project.component());
         super::come_back(&project);
+    }
+}
+
+/// docs/authors.md says which: all but Python.
+mod reproducible {
+    macro_rules! reproducible {
+        ($($language:ident $(needs $need:ident)?),* $(,)?) => {$(
+            $(#[needs::$need])?
+            #[test]
+            fn $language() {
+                super::same_source_becomes_same_bytes(stringify!($language));
+            }
+        )*};
+    }
+
+    reproducible! {
+        rust,
+        javascript needs quickjs,
+        typescript needs quickjs,
+        go needs go,
+        c needs zig,
     }
 }

@@ -51,10 +51,10 @@ pub fn componentize_py(_: TokenStream, test: TokenStream) -> TokenStream {
     ignored_unless(cfg!(has_componentize_py), "no componentize-py (run `make tools`, which needs Python)", test)
 }
 
-/// Needs componentize-js, which makes components of JavaScript.
+/// Needs QuickJS, the engine in components of JavaScript.
 #[proc_macro_attribute]
-pub fn componentize_js(_: TokenStream, test: TokenStream) -> TokenStream {
-    ignored_unless(cfg!(has_componentize_js), "no componentize-js (run `make tools`, which needs Node)", test)
+pub fn quickjs(_: TokenStream, test: TokenStream) -> TokenStream {
+    ignored_unless(cfg!(has_quickjs), "no QuickJS (run `make tools`, which needs Node)", test)
 }
 
 /// Needs Zig, whose C compiler makes WebAssembly.

@@ -1,4 +1,5 @@
 // The component: how the host calls the algorithm, and how its mistakes come back. An author never calls anything here.
+import { Memory, refusalAnswer, tradesAnswer } from "./memory.js";
 import { ENERGY_MAX, PRICE_MAX, PRICE_MIN, Refused, whole } from "./refused.js";
 
 /** How much of what was printed comes back with a mistake, in characters. */
@@ -12,50 +13,48 @@ const print = (...values) => void printed.push(values.map(String).join(" "));
 Object.assign(globalThis, { console: { log: print, info: print, warn: print, error: print, debug: print } });
 
 /**
- * Returns the functions of the world `algorithm` in wit/market.wit. Positions are handed on as they are: the interface has the kit's
- * own names for them.
+ * Returns what the world `algorithm` in wit/market.wit asks for: the description, and `clear`, which reads the round from memory and
+ * answers the bytes that the host reads.
  *
  * @param {import("./types.d.ts").Algorithm} algorithm
+ * @param {ArrayBuffer} memory
+ * @param {number} base Where in the component's memory `memory` begins.
+ * @param {number} at Where in the component's memory a round lies.
  */
-export function world(algorithm) {
+export function world(algorithm, memory, base, at) {
   if (typeof algorithm?.clear !== "function") {
     throw new TypeError("the file algorithm has no algorithm: write export default { name, version, summary, clear(round) {…} }");
   }
+  const rounds = new Memory(memory, base);
   return {
-    describe() {
-      const { name, version, summary, settings = [] } = algorithm;
-      return { name, version, summary, settings };
-    },
+    description: description(algorithm),
 
-    /** @param {import("./types.d.ts").Round} round */
-    clear(round) {
+    clear() {
       try {
-        signed(round);
-        return lower(algorithm.clear(round), round.positions.length);
+        const round = rounds.round(at);
+        return tradesAnswer(lower(algorithm.clear(round), round.positions.length));
       } catch (error) {
         const said = printed.join("; ");
-        throw reason(error) + (said === "" ? "" : `; it printed: ${said.slice(-PRINTED_MAX)}`);
+        return refusalAnswer(reason(error) + (said === "" ? "" : `; it printed: ${said.slice(-PRINTED_MAX)}`));
       }
     },
   };
 }
 
 /**
- * Gives negative prices back their sign: the engine hands them on as 2⁶⁴ more.
+ * Checks what an algorithm says of itself, and returns it.
  *
- * @param {import("./types.d.ts").Round} round
+ * @param {import("./types.d.ts").Algorithm} algorithm
  */
-function signed(round) {
-  round.retail = BigInt.asIntN(64, round.retail);
-  round.feedIn = BigInt.asIntN(64, round.feedIn);
-  if (round.priceFloor !== undefined) round.priceFloor = BigInt.asIntN(64, round.priceFloor);
-  if (round.priceCeiling !== undefined) round.priceCeiling = BigInt.asIntN(64, round.priceCeiling);
-  for (const position of round.positions) {
-    position.offer = BigInt.asIntN(64, position.offer);
-    position.bid = BigInt.asIntN(64, position.bid);
-    position.retail = BigInt.asIntN(64, position.retail);
-    position.feedIn = BigInt.asIntN(64, position.feedIn);
+function description({ name, version, summary, settings = [] }) {
+  if (!Array.isArray(settings)) throw new TypeError("settings must be an array of settings: [new Setting({ key, summary, default })]");
+  const texts = settings.map((setting) => ({ key: setting.key, summary: setting.summary, default: setting.default }));
+  for (const [what, of] of [["the algorithm's", { name, version, summary }], ...texts.map((text) => ["a setting's", text])]) {
+    for (const [key, text] of Object.entries(of)) {
+      if (typeof text !== "string") throw new TypeError(`${what} ${key} is ${String(text)}, but must be a text`);
+    }
   }
+  return { name, version, summary, settings: texts };
 }
 
 /** @param {unknown} error */
@@ -72,8 +71,8 @@ function reason(error) {
  */
 function place(error) {
   for (const frame of (error.stack ?? "").split("\n")) {
-    const found = /@(?:.*\/)?([^/]+):([0-9]+):[0-9]+$/.exec(frame);
-    if (found && !frame.includes("market/") && !frame.includes("initializer")) return `${found[1]}:${found[2]}: `;
+    const found = /\((?:.*\/)?([^/]+):([0-9]+):[0-9]+\)$/.exec(frame);
+    if (found && !frame.includes("market/")) return `${found[1]}:${found[2]}: `;
   }
   return "";
 }
@@ -98,18 +97,15 @@ function lower(trades, positions) {
   });
 }
 
-const GRID = { tag: "grid" };
-const OPERATOR = { tag: "operator" };
-
 /**
  * @param {unknown} side
  * @param {number} number
  * @param {number} positions
  */
 function party(side, number, positions) {
-  if (typeof side === "number" && Number.isInteger(side) && side >= 0 && side < positions) return { tag: "member", val: side };
-  if (side === "grid") return GRID;
-  if (side === "operator") return OPERATOR;
+  if (typeof side === "number" && Number.isInteger(side) && side >= 0 && side < positions) return side;
+  if (side === "grid") return -1;
+  if (side === "operator") return -2;
   throw new RangeError(
     `trade ${number}: a side is ${String(side)}, but must be "grid", "operator" or a position's index, below ${positions}`,
   );

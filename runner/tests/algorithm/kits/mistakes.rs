@@ -69,6 +69,8 @@ const JAVASCRIPT: &[Mistake] = &[
     ("member", "algorithm", "a side is 7, but must be \"grid\", \"operator\" or a position's index, below 3"),
     ("below", "algorithm", "trade 0: energy is -5, but must be 0 to 18446744073709551615"),
     ("import", "algorithm", "HERE: ReferenceError: require is not defined"),
+    ("deep", "algorithm", "HERE: RangeError: Maximum call stack size exceeded"),
+    ("letters", "algorithm", "žofie is no member, \u{fffd}"),
     ("refuse", "algorithm", "retail is too much"),
     ("print", "algorithm", "HERE: Error: it went wrong; it printed: a remark"),
 ];
@@ -92,7 +94,7 @@ fn round(mistake: &str, language: &str) -> Value {
     let positions = json!([
         {"member": "a", "surplus": 5, "deficit": 0},
         {"member": "b", "surplus": 0, "deficit": 5},
-        {"member": "c", "surplus": 0, "deficit": 1},
+        {"member": "žofie", "surplus": 0, "deficit": 1},
     ]);
     json!({"community": "workshop", "start": "2023-09-01T12:00:00Z", "settings": settings, "positions": positions})
 }

@@ -38,7 +38,7 @@ impl Project {
         let project = Project { language: language.to_owned(), name, folder };
         if matches!(language, "javascript" | "typescript") {
             // As `npm ci` would leave them; TypeScript's are those of JavaScript and more.
-            let modules = tools().join("componentize-js").canonicalize().unwrap();
+            let modules = tools().join("quickjs").canonicalize().unwrap();
             std::os::unix::fs::symlink(modules, project.path("node_modules")).unwrap();
         }
         project

@@ -42,6 +42,13 @@ function clear(round) {
     case "import":
       require("fs"); // HERE import
       break;
+    case "deep":
+      (function deep() {
+        deep(); // HERE deep
+      })();
+      break;
+    case "letters":
+      throw new Refused(`${round.positions[2].member} is no member, \ud800`);
     case "refuse":
       throw new Refused("retail is too much");
     case "print":
