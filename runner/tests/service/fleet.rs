@@ -38,7 +38,8 @@ fn settled(replicas: &[Service]) -> Vec<u64> {
 }
 
 /// Starts three at once, and lets them settle only when each knows of the others: what one began alone, it leaves to whom it belongs.
-fn three_settle_their_shares(count: usize, store: &str, within_percent: u64) -> Market {
+/// So few may be settled by another one, as the replica that comes second does where the first one is late.
+fn three_settle_their_shares(count: usize, store: &str, within_percent: u64, late: u64) -> Market {
     let meters = Meters::telling(&[rows(count, FIRST, 0), rows(count, SECOND, 1)].concat());
     meters.hold();
     let market = Market::serving_all(&communities(&meters, count), store);
@@ -50,21 +51,23 @@ fn three_settle_their_shares(count: usize, store: &str, within_percent: u64) -> 
     assert!(shares.iter().all(even), "{shares:?}");
     meters.go_on();
     eventually("all is settled", || settled(&replicas).iter().sum::<u64>() >= count);
-    assert_eq!(settled(&replicas), shares);
+    let settled = settled(&replicas);
+    let by_others: u64 = settled.iter().zip(&shares).map(|(settled, share)| settled.saturating_sub(*share)).sum();
+    assert!(settled.iter().sum::<u64>() == count && by_others <= late, "{settled:?} of {shares:?}");
     replicas.into_iter().for_each(|replica| drop(replica.terminate().ends_with(0)));
     market
 }
 
 #[test]
 fn three_that_start_together_have_even_shares() {
-    three_settle_their_shares(1000, "", 20).run(&["audit"]).ends_with(0);
+    three_settle_their_shares(1000, "", 20, 0).run(&["audit"]).ends_with(0);
 }
 
 #[needs::mongodb]
 #[test]
 fn in_mongodb_too_three_have_even_shares() {
-    // Of so few, a share is less even. The tests' server reads all documents for most questions.
-    drop(three_settle_their_shares(150, &mongodb(), 60));
+    // Of so few, a share is less even. The tests' server reads all documents for most questions, so that some are late.
+    drop(three_settle_their_shares(150, &mongodb(), 60, 15));
 }
 
 /// When the log of a market says something, in order.
