@@ -9,7 +9,7 @@ const PRINTED_MAX = 500;
 const printed = [];
 /** @param {unknown[]} values */
 const print = (...values) => void printed.push(values.map(String).join(" "));
-// There is no console in a component: it would only trap.
+// The engine has no console.
 Object.assign(globalThis, { console: { log: print, info: print, warn: print, error: print, debug: print } });
 
 /**
